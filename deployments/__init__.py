@@ -1,0 +1,1 @@
+"""How Kubeferry is run: the sandbox, the sample, and what goes into production."""

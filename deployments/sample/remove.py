@@ -1,0 +1,54 @@
+"""Take a namespace of the sandbox away, with the rights that were given to its accounts, and wait until it is gone."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import PermanentError
+from tasks.core.references import RBAC
+from tasks.core.resources import ResourceType
+from tasks.ports import progress
+
+if TYPE_CHECKING:
+    from tasks.ports.cluster import Cluster
+
+NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False)
+BINDINGS = ResourceType(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False)
+
+GONE_SECONDS = 180
+"""How long a namespace may take to go: its pods have time to end."""
+
+
+def remove(cluster: Cluster, namespace: str) -> bool:
+    """Delete a namespace and the ClusterRoleBindings of its accounts only; tell whether it was there.
+
+    Raises:
+        PermanentError: it is still there after GONE_SECONDS.
+    """
+    found = cluster.find(NAMESPACES, "", namespace)
+    if found:
+        cluster.delete(NAMESPACES, "", namespace, uid=found["metadata"]["uid"])
+    for binding in cluster.list(BINDINGS):
+        subjects = binding.get("subjects") or []
+        if subjects and all(subject.get("namespace") == namespace for subject in subjects):
+            cluster.delete(BINDINGS, "", binding["metadata"]["name"], uid=binding["metadata"]["uid"])
+    wait_until_gone(cluster, namespace)
+    return found is not None
+
+
+def wait_until_gone(cluster: Cluster, namespace: str) -> None:
+    """Return when no namespace of that name is being deleted.
+
+    Raises:
+        PermanentError: it is still being deleted after GONE_SECONDS.
+    """
+    limit = time.monotonic() + GONE_SECONDS
+    while (found := cluster.find(NAMESPACES, "", namespace)) and found["metadata"].get("deletionTimestamp"):
+        if time.monotonic() > limit:
+            raise PermanentError(
+                f"namespace {namespace} on cluster {cluster.name} is still being deleted after {GONE_SECONDS} s"
+            )
+        progress.step(f"wait until {namespace} is gone from {cluster.name}", 0)
+        time.sleep(0.2)
+    progress.step(f"wait until {namespace} is gone from {cluster.name}", 1, 1)

@@ -1,0 +1,81 @@
+"""One cluster of the sandbox: its folder, names, ports, keys and tokens, made when they are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from deployments.sandbox import access, files, pki, ports
+from deployments.sandbox.http import Api
+from deployments.sandbox.network import Network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PORTS = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Cluster number `index` (from 0) of the sandbox in the folder `home`."""
+
+    home: Path
+    index: int
+
+    @property
+    def name(self) -> str:
+        """Its name, which is also its context: `kubeferry-a`."""
+        return f"kubeferry-{chr(ord('a') + self.index)}"
+
+    @property
+    def folder(self) -> Path:
+        """Everything of it: pki/, run/, logs/, data/, tokens.csv, ports.json."""
+        return self.home / self.name
+
+    @property
+    def pki(self) -> Path:
+        """Its keys and certificates (pki.ensure)."""
+        return self.folder / "pki"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate by which clients verify it."""
+        return self.pki / "ca.crt"
+
+    @property
+    def network(self) -> Network:
+        """Its addresses."""
+        return Network(self.index)
+
+    @cached_property
+    def ports(self) -> dict[str, int]:
+        """Its ports by process."""
+        return ports.assign(self.folder / "ports.json", PORTS)
+
+    @cached_property
+    def tokens(self) -> dict[str, str]:
+        """Its bearer tokens by user."""
+        return access.tokens(self.folder / "tokens.csv")
+
+    @property
+    def server(self) -> str:
+        """The URL of its API server."""
+        return f"https://{ports.LOOPBACK}:{self.ports['kube-apiserver']}"
+
+    @property
+    def api(self) -> Api:
+        """Its API server, as the administrator."""
+        return Api(self.server, self.ca, self.tokens["admin"])
+
+    def prepare(self) -> None:
+        """Make what its processes read before they start: keys, tokens, ports and a kubeconfig for each component."""
+        pki.ensure(self.pki, self.network.services[1])
+        for user in self.tokens:
+            entry = access.cluster_entry(self.name, self.server, self.ca)
+            text = access.kubeconfig([entry], [(self.name, self.name, self.tokens[user])], self.name)
+            files.write(self.kubeconfig_of(user), text)
+
+    def kubeconfig_of(self, user: str) -> Path:
+        """Return the file with which `user` enters this cluster."""
+        return self.folder / "kubeconfigs" / user.removeprefix("system:")

@@ -1,0 +1,168 @@
+"""The processes of one cluster, each with its arguments, its port and how its health is asked. Loopback only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deployments.sandbox import http
+from deployments.sandbox.ports import LOOPBACK
+from deployments.sandbox.processes import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deployments.sandbox.cluster import Cluster
+
+STAGES = Path(__file__).parent / "stages"
+"""What kwok plays: how nodes, pods and volumes come to life."""
+
+FIRST = ("etcd", "kube-apiserver")
+"""Started one after the other; stopped last and the other way round: without etcd the apiserver hangs at its end."""
+
+QUICK = ("--kube-api-qps=1000", "--kube-api-burst=2000")
+"""No client-side throttle: the sandbox measures Kubeferry, not the controllers' manners."""
+
+
+@dataclass(frozen=True)
+class Component:
+    """A process, its port, and whether it is healthy now."""
+
+    program: Program
+    port: int
+    healthy: Callable[[], bool]
+
+
+def components(cluster: Cluster, binaries: Path) -> list[Component]:
+    """Return the processes of `cluster` in the order of their start, run from the folder `binaries`."""
+    health = {
+        "etcd": partial(http.healthy, f"http://{LOOPBACK}:{cluster.ports['etcd']}/health"),
+        "kube-apiserver": partial(http.healthy, f"{cluster.server}/readyz", cluster.ca, cluster.tokens["admin"]),
+        "kube-controller-manager": partial(http.healthy, tls(cluster, "kube-controller-manager"), cluster.ca),
+        "kube-scheduler": partial(http.healthy, tls(cluster, "kube-scheduler"), cluster.ca),
+        "kwok": partial(http.healthy, f"http://{LOOPBACK}:{cluster.ports['kwok']}/healthz"),
+    }
+    arguments = {
+        "etcd": etcd,
+        "kube-apiserver": apiserver,
+        "kube-controller-manager": controller_manager,
+        "kube-scheduler": scheduler,
+        "kwok": kwok,
+    }
+    return [
+        Component(
+            Program(name, cluster.folder, [str(binaries / name), *arguments[name](cluster)]),
+            cluster.ports[name],
+            health[name],
+        )
+        for name in arguments
+    ]
+
+
+def tls(cluster: Cluster, name: str) -> str:
+    """Return where the health of a component with a certificate from our CA is asked."""
+    return f"https://{LOOPBACK}:{cluster.ports[name]}/healthz"
+
+
+def etcd(cluster: Cluster) -> list[str]:
+    """Return etcd's arguments; it may lose the last writes when the machine (not the process) crashes."""
+    client = f"http://{LOOPBACK}:{cluster.ports['etcd']}"
+    peer = f"http://{LOOPBACK}:{cluster.ports['etcd-peer']}"
+    return [
+        f"--name={cluster.name}",
+        f"--data-dir={cluster.folder / 'data'}",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster={cluster.name}={peer}",
+        "--unsafe-no-fsync",
+        "--quota-backend-bytes=8589934592",
+        "--max-request-bytes=8388608",
+        "--log-level=warn",
+    ]
+
+
+def apiserver(cluster: Cluster) -> list[str]:
+    """Return the API server's arguments.
+
+    The front-proxy keys let an aggregated API be registered; `--endpoint-reconciler-type=none` because no endpoint may
+    be on loopback, where this server is.
+    """
+    pki = cluster.pki
+    issuer = "https://kubernetes.default.svc.cluster.local"
+    return [
+        f"--etcd-servers=http://{LOOPBACK}:{cluster.ports['etcd']}",
+        f"--bind-address={LOOPBACK}",
+        f"--advertise-address={LOOPBACK}",
+        f"--secure-port={cluster.ports['kube-apiserver']}",
+        "--endpoint-reconciler-type=none",
+        f"--tls-cert-file={pki / 'server.crt'}",
+        f"--tls-private-key-file={pki / 'server.key'}",
+        f"--client-ca-file={pki / 'ca.crt'}",
+        f"--token-auth-file={cluster.folder / 'tokens.csv'}",
+        "--authorization-mode=RBAC",
+        "--allow-privileged",
+        f"--service-cluster-ip-range={cluster.network.services}",
+        f"--service-account-issuer={issuer}",
+        f"--service-account-key-file={pki / 'sa.pub'}",
+        f"--service-account-signing-key-file={pki / 'sa.key'}",
+        f"--requestheader-client-ca-file={pki / 'front-proxy-ca.crt'}",
+        "--requestheader-allowed-names=front-proxy",
+        "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+        "--requestheader-group-headers=X-Remote-Group",
+        "--requestheader-username-headers=X-Remote-User",
+        f"--proxy-client-cert-file={pki / 'front-proxy.crt'}",
+        f"--proxy-client-key-file={pki / 'front-proxy.key'}",
+        "--profiling=false",
+    ]
+
+
+def controller_manager(cluster: Cluster) -> list[str]:
+    """Return the controller manager's arguments."""
+    pki = cluster.pki
+    return [
+        *control(cluster, "kube-controller-manager"),
+        "--use-service-account-credentials",
+        f"--service-account-private-key-file={pki / 'sa.key'}",
+        f"--root-ca-file={pki / 'ca.crt'}",
+        f"--cluster-signing-cert-file={pki / 'ca.crt'}",
+        f"--cluster-signing-key-file={pki / 'ca.key'}",
+        f"--cluster-name={cluster.name}",
+        *QUICK,
+    ]
+
+
+def scheduler(cluster: Cluster) -> list[str]:
+    """Return the scheduler's arguments."""
+    return [*control(cluster, "kube-scheduler"), *QUICK]
+
+
+def control(cluster: Cluster, name: str) -> list[str]:
+    """Return the arguments that the controller manager and the scheduler share."""
+    config = cluster.kubeconfig_of(name)
+    return [
+        f"--kubeconfig={config}",
+        f"--authentication-kubeconfig={config}",
+        f"--authorization-kubeconfig={config}",
+        "--leader-elect=false",
+        f"--bind-address={LOOPBACK}",
+        f"--secure-port={cluster.ports[name]}",
+        f"--tls-cert-file={cluster.pki / 'server.crt'}",
+        f"--tls-private-key-file={cluster.pki / 'server.key'}",
+        "--profiling=false",
+    ]
+
+
+def kwok(cluster: Cluster) -> list[str]:
+    """Return kwok's arguments: it plays the kubelets of all nodes."""
+    return [
+        f"--kubeconfig={cluster.kubeconfig_of('kwok')}",
+        f"--server-address={LOOPBACK}:{cluster.ports['kwok']}",
+        f"--cidr={cluster.network.pods}",
+        "--manage-all-nodes=true",
+        "--node-lease-duration-seconds=40",
+        *(f"--config={stage}" for stage in sorted(STAGES.glob("*.yaml"))),
+    ]

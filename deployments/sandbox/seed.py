@@ -1,0 +1,117 @@
+"""What a new cluster has: nodes with addresses of their own, and storage classes that work."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from deployments.sandbox.failure import SandboxError
+from deployments.sandbox.network import NODES
+
+if TYPE_CHECKING:
+    from deployments.sandbox.cluster import Cluster
+    from deployments.sandbox.http import Api
+
+DRIVER = "volumes.sandbox.kubeferry.io"
+"""The volumes' driver: kwok's stages play it (stages/volumes.yaml)."""
+
+CLASSES = {
+    "standard": ("Immediate", "Delete"),
+    "on-demand": ("WaitForFirstConsumer", "Delete"),
+    "retained": ("Immediate", "Retain"),
+}
+"""Storage class → volumeBindingMode, reclaimPolicy; the first is the default."""
+
+READY = 60.0
+
+
+def seed(cluster: Cluster) -> None:
+    """Create what is missing of the nodes and storage classes."""
+    api = cluster.api
+    for name, (mode, reclaim) in CLASSES.items():
+        api.create("/apis/storage.k8s.io/v1/storageclasses", storage_class(name, mode, reclaim))
+    api.create("/apis/storage.k8s.io/v1/csidrivers", driver())
+    for number in range(NODES):
+        api.create("/api/v1/nodes", node(cluster, number))
+
+
+def wait(cluster: Cluster) -> None:
+    """Wait until a pod could be made: its nodes are Ready and the namespace `default` has its service account."""
+    api = cluster.api
+    for what, done in (("its nodes are not Ready", nodes_ready), ("it has no default service account", has_account)):
+        until = time.monotonic() + READY
+        while not done(api):
+            if time.monotonic() > until:
+                raise SandboxError(f"{cluster.name}: {what} after {READY:.0f} s (logs: {cluster.folder / 'logs'})")
+            time.sleep(0.1)
+
+
+def nodes_ready(api: Api) -> bool:
+    """Tell whether all nodes are Ready and none is kept from getting pods by a taint."""
+    nodes = (api.get("/api/v1/nodes") or {}).get("items", [])
+    return len(nodes) >= NODES and all(is_ready(node) for node in nodes)
+
+
+def is_ready(node: dict[str, Any]) -> bool:
+    """Tell whether `node` takes pods."""
+    conditions = node.get("status", {}).get("conditions") or []
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return ready and not any(taint["key"].startswith("node.kubernetes.io/") for taint in node["spec"].get("taints", []))
+
+
+def has_account(api: Api) -> bool:
+    """Tell whether pods of the namespace `default` have a service account to run as."""
+    return api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
+
+
+def node(cluster: Cluster, number: int) -> dict[str, Any]:
+    """Return a node; a kubelet would likewise create it with its addresses in the status."""
+    name = f"{cluster.name}-node-{number + 1}"
+    network = cluster.network
+    size = {"cpu": "64", "memory": "256Gi", "pods": "10k", "ephemeral-storage": "1Ti"}
+    labels = {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "topology.kubernetes.io/region": cluster.name,
+        "topology.kubernetes.io/zone": f"{cluster.name}-{number + 1}",
+        "type": "kwok",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"podCIDR": str(network.pods_of(number)), "podCIDRs": [str(network.pods_of(number))]},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": str(network.node(number))},
+                {"type": "Hostname", "address": name},
+            ],
+            "capacity": size,
+            "allocatable": size,
+        },
+    }
+
+
+def storage_class(name: str, mode: str, reclaim: str) -> dict[str, Any]:
+    """Return a storage class of the sandbox's driver."""
+    default = {"storageclass.kubernetes.io/is-default-class": "true"} if name == next(iter(CLASSES)) else {}
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {"name": name, "annotations": default},
+        "provisioner": DRIVER,
+        "volumeBindingMode": mode,
+        "reclaimPolicy": reclaim,
+        "allowVolumeExpansion": True,
+    }
+
+
+def driver() -> dict[str, Any]:
+    """Return the driver: nothing is attached, so that no VolumeAttachment waits for an attacher."""
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "CSIDriver",
+        "metadata": {"name": DRIVER},
+        "spec": {"attachRequired": False, "podInfoOnMount": False},
+    }

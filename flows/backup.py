@@ -1,0 +1,89 @@
+"""Back up namespaces: discover → fetch → index → strip → upload → verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.core.errors import ExpiredError
+from tasks.core.options import BackupOptions
+from tasks.core.results import BackupResult
+from tasks.discover import discover
+from tasks.fetch import fetch
+from tasks.index import index
+from tasks.ports import clock
+from tasks.ports.store import open_store
+from tasks.ports.workdir import workdir
+from tasks.report import report
+from tasks.scope import CLUSTER, Fetched, Scope
+from tasks.step import side_by_side, tell
+from tasks.strip import strip, strip_related
+from tasks.upload import upload
+from tasks.verify import verify
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tasks.core.manifest import Manifest
+
+REVISIONS = 3
+"""How many revisions a backup tries: one is compacted away after 5 minutes by default, so a second is rare."""
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    return f"backup {asked.get('name') or ' '.join(asked.get('namespaces') or [asked.get('namespace_selector', '')])}"
+
+
+@flow(name="backup", flow_run_name=_run_name, persist_result=False)
+async def backup(options: BackupOptions) -> BackupResult:
+    """Back up namespaces into a store, all at one point in time.
+
+    Complete, or the result says what is missing: a type that could not be read makes the backup Partial.
+    """
+    started = clock.now()
+    with workdir() as work:
+        scope, fetched = await _read(options, str(work))
+        known = await index(scope)
+        stripped = await side_by_side(lambda name: strip(scope, name, known), scope.namespaces)
+        stripped.append(await strip_related(scope, stripped, known))
+        manifest = await upload(scope, fetched, stripped, started)
+        proof = await verify(options.store, scope.name)
+    result = _result(scope, manifest, proof.bytes, started)
+    tell(f"backup {result.name}: {result.phase}, {result.objects} objects")
+    await report(result)
+    return result
+
+
+async def _read(options: BackupOptions, work: str) -> tuple[Scope, list[Fetched]]:
+    for attempt in range(1, REVISIONS + 1):
+        scope = await discover(options, work)
+        try:
+            return scope, await side_by_side(lambda name: fetch(scope, name), [*scope.namespaces, CLUSTER])  # noqa: B023 - awaited before the next turn
+        except ExpiredError:
+            if attempt == REVISIONS:
+                raise
+            tell(f"revision {scope.revision} was compacted away while it was read: starting again at a new one")
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _result(scope: Scope, manifest: Manifest, size: int, started: datetime) -> BackupResult:
+    return BackupResult(
+        name=manifest.name,
+        phase=manifest.phase,
+        store=open_store(scope.options.store).url,
+        started=started,
+        completed=clock.now(),
+        counts=manifest.counts,
+        left_out=manifest.left_out,
+        problems=manifest.problems,
+        cluster=manifest.source.context,
+        namespaces=manifest.namespaces,
+        revision=manifest.revision,
+        not_at_revision=manifest.not_at_revision,
+        bindings=manifest.bindings,
+        bytes=size,
+    )

@@ -1,0 +1,110 @@
+"""The command `kubeferry`: one more way to start a flow, and to look at what flows left.
+
+Every error is one line on stderr and an exit code: 1 failed, 2 asked wrongly, 3 partial, 130 interrupted. Tracebacks
+are for --debug. What a command needs is imported when it runs, so that `--help` does not wait for Prefect.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+# Typer (pinned) carries Click inside and gives these no public name.
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
+
+from flows.commands import backup, demo, look, plan, restore, sandbox, server
+from flows.commands.common import Debug, debugging, set_debugging
+from flows.commands.output import plain
+from tasks.core.errors import KubeferryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count."""
+
+EPILOG = """\
+[bold]Begin with[/bold]: kubeferry sandbox up, then kubeferry demo.
+
+The options of all commands may also come from variables: KUBEFERRY_CONTEXT, KUBEFERRY_STORE and so on.
+
+Exits 0 on success, 1 on failure, 2 when asked wrongly, 3 when the result is partial.
+"""
+
+app = typer.Typer(
+    name="kubeferry",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+MOVE, LOOK, HERE = "Move", "Look", "This machine"
+app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
+app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
+app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
+app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
+app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
+app.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
+app.command("demo", rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
+app.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
+app.add_typer(server.app, name="server", rich_help_panel=HERE)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - the one argument that an option's callback gets
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"kubeferry {version('kubeferry')}")
+        raise typer.Exit
+
+
+@app.callback(epilog=EPILOG)
+def top(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Back up, restore, migrate and clone Kubernetes namespaces."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code; `arguments` are those of this process unless others are given."""
+    sys.exit(_code(arguments))
+
+
+def _code(arguments: Sequence[str] | None) -> int:
+    set_debugging(on=False)
+    try:
+        code = app(args=arguments, prog_name="kubeferry", standalone_mode=False)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except NoArgsIsHelpError as error:  # it has printed the help
+        return error.exit_code
+    except ClickException as error:
+        return _fail(_usage(error), error.exit_code)
+    except KubeferryError as error:
+        return _fail(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last one who can tell it in one line
+        cause = str(error).strip().partition("\n")[0]
+        return _fail(f"unexpected {type(error).__name__}: {cause} (run with --debug for the traceback)", 1)
+    if code == INTERRUPTED:
+        sys.stderr.write("interrupted\n")
+    return code or 0
+
+
+def _usage(error: ClickException) -> str:
+    asked = error.ctx.command_path if isinstance(error, UsageError) and error.ctx else "kubeferry"
+    message = error.format_message().replace("Value error, ", "")  # pydantic's word for it, inside Typer
+    return f"{message} (see {asked} --help)"
+
+
+def _fail(message: str, code: int) -> int:
+    if debugging():
+        traceback.print_exc()
+    sys.stderr.write(f"error: {plain(' '.join(message.split()))}\n")
+    return code

@@ -1,0 +1,59 @@
+"""Turn what was typed into the options of a flow; what they refuse is a usage error that names the option."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tasks.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic_core import ErrorDetails
+
+M = TypeVar("M", bound=BaseModel)
+
+ARGUMENTS = {"namespaces": "NAMESPACE", "backup": "BACKUP"}
+"""Fields that are no option of the command line but an argument; the others are the option of the same name."""
+
+NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"
+MESSAGES = {"string_pattern_mismatch": NAME}
+"""By pydantic's type of error, where its own words are for programmers."""
+
+
+def options(model: type[M], **values: Any) -> M:
+    """Return the options of a flow.
+
+    Raises:
+        UsageError: a value that they refuse.
+    """
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UsageError(_line(error.errors(include_url=False, include_context=False)[0])) from None
+
+
+def _line(error: ErrorDetails) -> str:
+    field = str(error["loc"][0])
+    option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
+    return f"{option} {str(error['input'])[:80]!r}: {MESSAGES.get(error['type'], error['msg'])}"
+
+
+def pairs(
+    given: Iterable[str], option: str = "--map", form: str = "SRC=DST, the old name of a namespace and the new one"
+) -> dict[str, str]:
+    """Return LEFT=RIGHT pairs as a mapping.
+
+    Raises:
+        UsageError: not such a pair, or one left side with two right ones.
+    """
+    found: dict[str, str] = {}
+    for each in given:
+        source, equals, target = each.partition("=")
+        if not (source and equals and target):
+            raise UsageError(f"{option} {each[:80]!r}: write {form}")
+        if found.setdefault(source, target) != target:
+            raise UsageError(f"{option}: {source} cannot become both {found[source]} and {target}")
+    return found

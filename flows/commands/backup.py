@@ -1,0 +1,103 @@
+"""`kubeferry backup`: ask, start the flow, print its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.common import (
+    WHAT,
+    AnnotationSelector,
+    Context,
+    Debug,
+    Exclude,
+    Format,
+    Include,
+    Kubeconfig,
+    Output,
+    Selector,
+    StoreUrl,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tasks.core.results import BackupResult
+
+EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry backup shop
+
+kubeferry backup shop billing --name before-upgrade
+
+kubeferry backup --namespace-selector team=shop --exclude secrets
+
+kubeferry backup shop --selector 'app in (web,api),!canary' -o json
+"""
+
+
+Namespaces = Annotated[
+    list[str] | None, typer.Argument(metavar="NAMESPACE", help="Namespaces to back up.", show_default=False)
+]
+NamespaceSelector = Annotated[
+    str, typer.Option(metavar="LABELS", show_default=False, help="Also the namespaces with these labels.")
+]
+Name = Annotated[
+    str, typer.Option(metavar="NAME", show_default=False, help="Name of the backup; else from namespace and time.")
+]
+KeepCompletedJobs = Annotated[
+    bool, typer.Option("--keep-completed-jobs", rich_help_panel=WHAT, help="Carry Jobs that are completed.")
+]
+
+
+def backup(  # noqa: PLR0913 - a parameter is an option
+    namespaces: Namespaces = None,
+    *,
+    namespace_selector: NamespaceSelector = "",
+    name: Name = "",
+    selector: Selector = "",
+    annotation_selector: AnnotationSelector = "",
+    include: Include = None,
+    exclude: Exclude = None,
+    keep_completed_jobs: KeepCompletedJobs = False,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Back up namespaces into a store, all at one point in time.
+
+    What could not be read makes the backup Partial, and exit 3. Contents of volumes are not carried.
+    """
+    from flows.commands.asking import options
+    from flows.commands.results import finish
+    from flows.commands.run import run
+    from tasks.core.errors import UsageError
+    from tasks.core.options import BackupOptions
+
+    if not (namespaces or namespace_selector):
+        raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector")
+    asked = options(
+        BackupOptions,
+        namespaces=namespaces or [],
+        namespace_selector=namespace_selector,
+        name=name,
+        selector=selector,
+        annotation_selector=annotation_selector,
+        include=include or [],
+        exclude=exclude or [],
+        keep_completed_jobs=keep_completed_jobs,
+        context=context,
+        kubeconfig=kubeconfig,
+        store=store,
+    )
+
+    def start() -> Coroutine[Any, Any, BackupResult]:
+        from flows.backup import backup as flow
+
+        return flow(asked)
+
+    finish(run(start, asked), asked, output)

@@ -1,0 +1,130 @@
+"""The options that every command takes, each defined once; and whether this invocation wants tracebacks."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+PANEL = "Where and how"
+"""The group of these options in every command's help."""
+
+
+class Format(StrEnum):
+    """How a result is printed on stdout; progress and notes go to stderr."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class _Debugging:
+    """Whether --debug was given to this invocation, anywhere on its command line."""
+
+    on = False
+
+
+def debugging() -> bool:
+    """Return whether errors are told with their traceback, and Prefect's own log is shown."""
+    return _Debugging.on
+
+
+def set_debugging(*, on: bool) -> None:
+    """Begin an invocation without --debug, or with it."""
+    _Debugging.on = on
+
+
+def _debug(on: bool) -> bool:  # noqa: FBT001 - the one argument that an option's callback gets
+    _Debugging.on = _Debugging.on or on  # it may stand before the command and after it
+    return on
+
+
+WHAT = "What of it"
+"""The group of the options that choose among the objects, in the help of backup and restore."""
+
+Selector = Annotated[
+    str,
+    typer.Option(
+        "-l",
+        "--selector",
+        metavar="LABELS",
+        show_default=False,
+        rich_help_panel=WHAT,
+        help="Only objects with these labels, as kubectl's -l takes them.",
+    ),
+]
+
+AnnotationSelector = Annotated[
+    str,
+    typer.Option(
+        metavar="ANNOTATIONS",
+        show_default=False,
+        rich_help_panel=WHAT,
+        help="Only objects with these annotations, in the same language.",
+    ),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND",
+        show_default=False,
+        rich_help_panel=WHAT,
+        help="Only this kind, such as deployments.apps; may be repeated.",
+    ),
+]
+
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KIND", show_default=False, rich_help_panel=WHAT, help="Not this kind; may be repeated."),
+]
+
+Context = Annotated[
+    str,
+    typer.Option(
+        envvar="KUBEFERRY_CONTEXT",
+        metavar="NAME",
+        show_default=False,
+        rich_help_panel=PANEL,
+        help="Context of the kubeconfig; else its current one, or the cluster of the pod that this runs in.",
+    ),
+]
+
+Kubeconfig = Annotated[
+    str,
+    typer.Option(
+        envvar="KUBEFERRY_KUBECONFIG",
+        metavar="PATH",
+        show_default=False,
+        rich_help_panel=PANEL,
+        help="Path of the kubeconfig; else KUBECONFIG, or the user's own.",
+    ),
+]
+
+StoreUrl = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="KUBEFERRY_STORE",
+        metavar="URL",
+        show_default=False,
+        rich_help_panel=PANEL,
+        help="file:///folder or s3://bucket/prefix, with ?endpoint=… and &region=…; else a folder of the user's data.",
+    ),
+]
+
+Output = Annotated[
+    Format,
+    typer.Option("-o", "--output", envvar="KUBEFERRY_OUTPUT", rich_help_panel=PANEL, help="How to print the result."),
+]
+
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        envvar="KUBEFERRY_DEBUG",
+        callback=_debug,
+        rich_help_panel=PANEL,
+        help="Show tracebacks, and what Prefect logs.",
+    ),
+]

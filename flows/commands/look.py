@@ -1,0 +1,178 @@
+"""`kubeferry list`, `show` and `verify`: look into a store. They need no cluster and no Prefect server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.common import Debug, Format, Output, StoreUrl
+
+if TYPE_CHECKING:
+    from tasks.core.errors import DamagedError
+    from tasks.core.manifest import Manifest
+    from tasks.core.velero import Summary
+
+PARTIAL = 3
+"""What is exited with when the answer is not whole (design.md 3)."""
+
+COLUMNS = ("name", "phase", "tool", "objects", "started", "namespaces", "error")
+
+LIST = """\
+[bold]Examples[/bold]
+
+kubeferry list
+
+kubeferry list --store 's3://backups/team?region=eu-central-1' -o json
+"""
+SHOW = """\
+[bold]Examples[/bold]
+
+kubeferry show before-upgrade
+
+kubeferry show before-upgrade -o json
+"""
+VERIFY = """\
+[bold]Examples[/bold]
+
+kubeferry verify before-upgrade
+
+kubeferry verify before-upgrade --deep -o json
+"""
+
+Backup = Annotated[str, typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False)]
+
+
+def list_backups(
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
+    from flows.commands.output import line, print_rows
+    from flows.commands.terminal import told
+    from tasks.ports.backups import backups
+    from tasks.ports.store import open_store
+
+    with told():
+        opened = open_store(store)
+        rows = sorted(map(_row, backups(opened)), key=lambda row: (row["started"], row["name"]))
+    if rows or output is not Format.TABLE:
+        damaged = any(row["error"] for row in rows)
+        print_rows(rows, output, columns=COLUMNS if damaged else COLUMNS[:-1])
+    else:
+        line(f"no backups in {opened.url}")
+    if any(row["error"] for row in rows):
+        raise typer.Exit(PARTIAL)
+
+
+def show(
+    backup: Backup,
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """Show what a backup holds: types and counts, where it is from, what was left out and why.
+
+    JSON and YAML give all of the manifest, with the digest of each object; never the content of one.
+    """
+    from flows.commands.output import print_document, print_object
+    from tasks.ports.backups import open_backup
+    from tasks.ports.store import open_store
+
+    found = open_backup(open_store(store), backup)
+    if found.manifest is None:
+        print_object(_row(found.summary), output)
+    elif output is Format.TABLE:
+        _manifest(found.manifest)
+    else:
+        print_document(found.manifest.model_dump(mode="json"), output)
+
+
+def verify(
+    backup: Backup,
+    deep: Annotated[bool, typer.Option("--deep", help="Also each object in the archive, one by one.")] = False,  # noqa: FBT002 - an option
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """Read every file of a backup back, compare it with the manifest, and check that a restore's order holds.
+
+    Velero's archives have no digests: they are read whole, which proves less, and exit 3.
+    """
+    from dataclasses import asdict
+
+    from flows.commands.output import line, print_document
+    from flows.commands.terminal import told
+    from tasks.ports.proof import prove
+
+    with told():
+        proof = prove(store, backup, deep=deep)
+        levels, broken = _order(store, backup)
+    if output is not Format.TABLE:
+        print_document({**asdict(proof), "levels": levels, "broken": broken}, output)
+    else:
+        objects = f", {proof.objects} objects one by one" if proof.objects else ""
+        read = f"{proof.files} files, {proof.bytes} bytes{objects}"
+        line(f"backup {backup}: {read}: " + ("as the manifest says" if proof.proved else "readable, without digests"))
+        cycles = f", {broken} needs given up for cycles (see kubeferry plan)" if broken else ""
+        line(f"order of a restore: holds, {levels} levels{cycles}")
+    if not proof.proved:
+        raise typer.Exit(PARTIAL)
+
+
+def _order(store: str, backup: str) -> tuple[int, int]:
+    """Return how many levels a restore has, and how many edges were given up, from the archive alone.
+
+    Raises:
+        DamagedError: what needs another would come before it.
+    """
+    from tasks.core.errors import DamagedError
+    from tasks.core.options import RestoreOptions
+    from tasks.core.order_holds import order_faults
+    from tasks.planned import planned
+
+    with planned(RestoreOptions(backup=backup, store=store)) as made:
+        faults = order_faults(made.parts)
+        if faults:
+            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+            raise DamagedError(f"backup {backup}: the order of a restore does not hold: {faults[0]}{more}")
+        return len(made.parts.order.levels), len(made.parts.order.broken)
+
+
+def _row(found: Summary | DamagedError) -> dict[str, Any]:
+    if isinstance(found, Exception):
+        return dict.fromkeys(COLUMNS, "") | {"phase": "Damaged", "namespaces": [], "objects": 0, "error": str(found)}
+    return {
+        "name": found.name,
+        "phase": found.phase,
+        "tool": found.tool,
+        "objects": found.items,
+        "started": found.started,
+        "namespaces": found.namespaces,
+        "completed": found.completed,
+        "expires": found.expires,
+        "errors": found.errors,
+        "error": "",
+    }
+
+
+def _manifest(manifest: Manifest) -> None:
+    from flows.commands import output, results
+
+    source = manifest.source
+    told = {
+        "backup": manifest.name,
+        "phase": manifest.phase.value,
+        "created": f"{manifest.created:%Y-%m-%d %H:%M:%S} UTC by Kubeferry {manifest.kubeferry}",
+        "namespaces": manifest.namespaces,
+        "cluster": f"{source.context} ({source.host}, {source.version}, uid {source.uid or 'not known'})",
+        "revision": manifest.revision,
+        "objects": len(manifest.objects),
+    }
+    output.print_object(told, Format.TABLE)
+    output.line("")
+    results.counts(manifest.counts, "saved")
+    results.section("Not at that revision", ["TYPE", "WHY"], sorted(manifest.not_at_revision.items()))
+    results.left_out(manifest.left_out)
+    results.problems("Problems", manifest.problems)

@@ -1,0 +1,160 @@
+"""`kubeferry plan`: what a restore would do, told from the archive alone: no cluster, no Prefect, nothing written."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import restore
+from flows.commands.common import PANEL, AnnotationSelector, Debug, Exclude, Include, Selector, StoreUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.options import RestoreOptions
+    from tasks.planned import Planned
+
+EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry plan before-upgrade --map shop=shop2
+
+kubeferry plan before-upgrade -o html --file plan.html
+
+kubeferry plan before-upgrade --include secrets -o json
+
+kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh CONTEXT
+"""
+
+
+class Form(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    HTML = "html"
+
+
+Backup = restore.Backup
+Rename = restore.Rename
+IfOwned = restore.IfOwned
+NoRewrite = restore.NoRewrite
+IfAbsent = restore.IfAbsent
+How = Annotated[
+    Form,
+    typer.Option(
+        "-o",
+        "--output",
+        envvar="KUBEFERRY_OUTPUT",
+        rich_help_panel=PANEL,
+        help="How to print the plan; html is one page with the graph, for a browser.",
+    ),
+]
+Kubectl = Annotated[
+    bool,
+    typer.Option("--kubectl", help="Print a bash script that does the restore by kubectl alone; it holds the Secrets!"),
+]
+File = Annotated[
+    Path | None,
+    typer.Option(
+        "--file",
+        metavar="FILE",
+        dir_okay=False,
+        show_default=False,
+        rich_help_panel=PANEL,
+        help="Write to this file, readable by you only, instead of stdout.",
+    ),
+]
+
+
+def plan(  # noqa: PLR0913 - a parameter is an option
+    backup: Backup,
+    *,
+    rename: Rename = None,
+    owned: IfOwned = "rebuild",
+    no_rewrite: NoRewrite = None,
+    absent: IfAbsent = None,
+    kubectl: Kubectl = False,
+    selector: Selector = "",
+    annotation_selector: AnnotationSelector = "",
+    only: restore.Only = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    store: StoreUrl = "",
+    output: How = Form.TABLE,
+    file: File = None,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Show what a restore would do, offline: levels, what waits for what and why, and what is rewritten."""
+    from flows.commands.asking import options, pairs
+    from tasks.core.options import RestoreOptions
+
+    asked = options(
+        RestoreOptions,
+        backup=backup,
+        map=pairs(rename or []),
+        owned=owned,
+        no_rewrite=no_rewrite or [],
+        absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
+        selector=selector,
+        annotation_selector=annotation_selector,
+        only=only,
+        include=include or [],
+        exclude=exclude or [],
+        store=store,
+    )
+    _print(asked, output, file, kubectl=kubectl)
+
+
+def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: bool) -> None:
+    from flows.commands.terminal import told
+    from tasks.planned import planned
+
+    with told(), planned(asked) as made:
+        if kubectl:
+            from tasks.core.kubectl_script import script
+
+            _write(script(made.parts, made.body, made.whole), file)
+        else:
+            _write(_text(made, output), file)
+
+
+def _text(made: Planned, output: Form) -> Iterable[str]:
+    from flows.commands import plan_table
+    from tasks.core.plan_document import document
+
+    found = document(made.parts)
+    if output is Form.TABLE:
+        return plan_table.lines(found)
+    if output is Form.HTML:
+        from tasks.ports.plan_page import page
+
+        return [page(found)]
+    if output is Form.YAML:
+        import yaml
+
+        return [yaml.safe_dump(found.model_dump(mode="json"), sort_keys=False, allow_unicode=True)]
+    return [found.model_dump_json(indent=2), "\n"]
+
+
+def _write(text: Iterable[str], file: Path | None) -> None:
+    """Write piece by piece; to a file whole or not at all, as it may hold Secrets with mode 0600."""
+    if file is None:
+        import sys
+
+        for piece in text:
+            sys.stdout.write(piece)
+        return
+    from tasks.core.errors import UsageError
+    from tasks.ports.files import written
+
+    try:
+        with written(file.absolute()) as out:
+            for piece in text:
+                out.write(piece.encode())
+    except OSError as error:
+        raise UsageError(f"--file {file}: {error.strerror or error}") from error

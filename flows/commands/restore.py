@@ -1,0 +1,148 @@
+"""`kubeferry restore`: ask, start the flow, print its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from flows.commands.common import (
+    AnnotationSelector,
+    Context,
+    Debug,
+    Exclude,
+    Format,
+    Include,
+    Kubeconfig,
+    Output,
+    Selector,
+    StoreUrl,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tasks.core.results import RestoreResult
+
+# The values of tasks.core.options.Existing and Owned, which cost the import of pydantic; a test holds them together.
+Existing = Literal["fail", "skip", "update", "recreate"]
+Owned = Literal["rebuild", "keep"]
+
+EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry restore shop-20260102-030405 --map shop=shop2
+
+kubeferry restore before-upgrade --existing update --context production
+
+kubeferry restore before-upgrade --include configmaps --include secrets --existing skip
+
+kubeferry restore before-upgrade --no-wait -o json
+"""
+
+
+Backup = Annotated[str, typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False)]
+Rename = Annotated[
+    list[str] | None,
+    typer.Option("--map", metavar="SRC=DST", show_default=False, help="Restore namespace SRC as DST; may be repeated."),
+]
+IfExisting = Annotated[
+    Existing,
+    typer.Option(
+        metavar="MODE",
+        help="What to do with an object that is there already, with other content: fail, skip, update or recreate.",
+    ),
+]
+IfOwned = Annotated[
+    Owned,
+    typer.Option(
+        metavar="MODE",
+        help="What to do with objects that their controller would make again: rebuild leaves them to it, or keep.",
+    ),
+]
+Only = Annotated[bool, typer.Option("--only", help="Only what is selected, without what it needs.", show_default=False)]
+NoRewrite = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--no-rewrite",
+        metavar="CLASS|GLOB",
+        show_default=False,
+        help="With --map, leave as it is: a class (dns, setting…) or a place, 'ConfigMap shop/notes /data/*'.",
+    ),
+]
+IfAbsent = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--absent",
+        metavar="CLASS=POLICY",
+        show_default=False,
+        help="Where the target has no value for a class (pod-ip, service-ip, uid…): keep, drop, empty or fail.",
+    ),
+]
+Name = Annotated[
+    str, typer.Option(metavar="NAME", show_default=False, help="Name of this restore; else from backup and time.")
+]
+Wait = Annotated[bool, typer.Option(help="Wait after each level until its objects are ready.")]
+WaitSeconds = Annotated[
+    int, typer.Option(min=1, max=86400, metavar="SECONDS", help="Longest time to wait for one level.")
+]
+
+
+def restore(  # noqa: PLR0913 - a parameter is an option
+    backup: Backup,
+    *,
+    rename: Rename = None,
+    existing: IfExisting = "fail",
+    owned: IfOwned = "rebuild",
+    no_rewrite: NoRewrite = None,
+    absent: IfAbsent = None,
+    name: Name = "",
+    wait: Wait = True,
+    wait_seconds: WaitSeconds = 300,
+    selector: Selector = "",
+    annotation_selector: AnnotationSelector = "",
+    only: Only = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Restore a backup, ours or Velero's: into its own namespaces or beside them, on this cluster or another.
+
+    What the target lacks is told before anything is written.
+    """
+    from flows.commands.asking import options, pairs
+    from flows.commands.results import finish
+    from flows.commands.run import run
+    from tasks.core.options import RestoreOptions
+
+    asked = options(
+        RestoreOptions,
+        backup=backup,
+        map=pairs(rename or []),
+        existing=existing,
+        owned=owned,
+        no_rewrite=no_rewrite or [],
+        absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
+        name=name,
+        wait=wait,
+        wait_seconds=wait_seconds,
+        selector=selector,
+        annotation_selector=annotation_selector,
+        only=only,
+        include=include or [],
+        exclude=exclude or [],
+        context=context,
+        kubeconfig=kubeconfig,
+        store=store,
+    )
+
+    def start() -> Coroutine[Any, Any, RestoreResult]:
+        from flows.restore import restore as flow
+
+        return flow(asked)
+
+    finish(run(start, asked), asked, output)

@@ -1,0 +1,119 @@
+"""Print what a backup or a restore answered, and exit by its phase."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.commands.common import Format
+from flows.commands.output import line, print_document, table
+from tasks.core.results import EXIT_CODES, BackupResult, RestoreResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.core.manifest import LeftOut, Phase, Problem
+    from tasks.core.options import Place
+
+STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
+MOST = 20
+"""Rows of a section that could be as long as the namespace is large; -o json has all of them."""
+
+
+def finish(result: BackupResult | RestoreResult, asked: Place, output: Format) -> None:
+    """Print a result, of a flow that was `asked` for, and exit with the code of its phase."""
+    if output is Format.TABLE:
+        _tables(result)
+        _next(result, asked)
+    else:
+        print_document(document(result), output)
+    raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def document(result: BackupResult | RestoreResult) -> dict[str, Any]:
+    """Return a result as JSON's types, with its totals."""
+    return result.model_dump(mode="json") | {"objects": result.objects, "seconds": round(result.seconds, 3)}
+
+
+def _tables(result: BackupResult | RestoreResult) -> None:
+    counts(result.counts, "saved" if isinstance(result, BackupResult) else "restored")
+    if isinstance(result, RestoreResult):
+        _restored(result)
+    left_out(result.left_out)
+    problems("Problems", result.problems)
+    _last(result)
+
+
+def counts(found: dict[str, int], done: str) -> None:
+    """Print how many objects of each type there are."""
+    if found:
+        table(["TYPE", done.upper()], sorted(found.items()))
+
+
+def left_out(found: Sequence[LeftOut]) -> None:
+    """Print what was left out: a row for each type and reason."""
+    groups = Counter((each.type, each.why) for each in found)
+    section("Left out", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
+
+
+def problems(title: str, found: Sequence[Problem]) -> None:
+    """Print problems, a row each."""
+    section(title, ["WHAT", "WHY"], [[each.what, each.why] for each in found])
+
+
+def section(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table under a title, or nothing when it has no rows."""
+    if rows:
+        table(columns, rows[:MOST], title=title)
+    if len(rows) > MOST:
+        line(f"… and {len(rows) - MOST} more: see -o json")
+
+
+def _restored(result: RestoreResult) -> None:
+    section("Done", ["ACTION", "OBJECTS"], sorted(result.actions.items()))
+    section(
+        "Not simply created",
+        ["OBJECT", "ACTION", "WHY"],
+        [[f"{each.type} {each.namespace}/{each.name}", each.action, each.why] for each in result.notable],
+    )
+    section(
+        "Rewritten",
+        ["OBJECT", "FIELD", "CHANGE"],
+        [[each.object, each.path, f"{each.old} → {each.new} ({each.why})"] for each in result.rewrites],
+    )
+    problems("Not ready", result.not_ready)
+
+
+def _last(result: BackupResult | RestoreResult) -> None:
+    what = "backup" if isinstance(result, BackupResult) else "restore"
+    line(
+        f"\n{what} {result.name}: {result.phase}, {result.objects} objects in {result.seconds:.1f} s, {result.store}",
+        _style(result.phase),
+    )
+
+
+def _next(result: BackupResult | RestoreResult, asked: Place) -> None:
+    """Print the command that a person would type next."""
+    if isinstance(result, BackupResult):
+        first = result.namespaces[0]
+        words = ["kubeferry", "restore", result.name, "--map", f"{first}={first}2"]
+        line(f"restore it beside the first: {shlex.join([*words, *_typed(asked)])}")
+
+
+def _typed(asked: Place) -> list[str]:
+    """Return the options that say where, but for those that the next command gets from the environment too."""
+    where = {"context": asked.context, "kubeconfig": asked.kubeconfig, "store": asked.store}
+    return [
+        word
+        for name, value in where.items()
+        if value != os.environ.get(f"KUBEFERRY_{name.upper()}", "")
+        for word in (f"--{name}", value)
+    ]
+
+
+def _style(phase: Phase) -> str:
+    return STYLES[phase.value]

@@ -1,0 +1,55 @@
+"""Start a flow from a command: the local Prefect server first, then Prefect with its environment, then the flow.
+
+Prefect reads its settings when it is imported, so nothing here or above may import it before. It costs a second, which
+is why only the commands that run a flow do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flows.commands.common import debugging
+from flows.commands.terminal import told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from tasks.core.options import Place
+
+R = TypeVar("R")
+
+
+def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Place) -> R:
+    """Return what a flow answers; what it raises is raised.
+
+    Args:
+        start: imports the flow and calls it. It is called when the server is up and the environment is set.
+        asked: where to; a cluster that does not answer at all is told now, since a flow would try for a while.
+    """
+    with told():
+        _reach(asked)
+        _prepare()
+        return asyncio.run(_inside(start))
+
+
+async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
+    """Start within the loop, which turns Ctrl-C into an orderly end; it could hit Prefect's import anywhere."""
+    return await start()
+
+
+def _reach(asked: Place) -> None:
+    from tasks.ports.cluster import connect
+    from tasks.ports.store import open_store
+
+    open_store(asked.store)  # asks nothing yet, but refuses a URL that is none
+    cluster = connect(asked.context or None, asked.kubeconfig or None)
+    cluster.request("GET", "/version", subject=f"cluster {cluster.name} ({cluster.host})")
+
+
+def _prepare() -> None:
+    from tasks.ports import prefect_server
+
+    url = prefect_server.ensure()
+    os.environ.update(prefect_server.environment(url, debug=debugging()))

@@ -1,0 +1,147 @@
+"""`kubeferry sandbox`: start, stop and look at the local control plane. Holds no logic of its own."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands.common import PANEL, Debug, Format, Output
+from tasks.core.errors import KubeferryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deployments.sandbox.sandbox import Sandbox
+
+UP = """\
+[bold]Examples[/bold]
+
+kubeferry sandbox up
+
+kubeferry sandbox up --clusters 3
+"""
+DOWN = """\
+[bold]Examples[/bold]
+
+kubeferry sandbox down
+
+kubeferry sandbox down --purge
+"""
+STATUS = """\
+[bold]Examples[/bold]
+
+kubeferry sandbox status
+
+kubeferry sandbox status -o json
+"""
+ENV = """\
+[bold]Examples[/bold]
+
+eval "$(kubeferry sandbox env)"
+
+kubeferry sandbox env -o json
+"""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="A real local control plane: clusters with simulated nodes, and an S3 server, as processes on loopback.",
+)
+
+
+@app.command(epilog=UP)
+def up(
+    clusters: Annotated[
+        int, typer.Option(min=1, max=26, metavar="N", help="How many: kubeferry-a, kubeferry-b and so on.")
+    ] = 2,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """Start what is not running, repair what is broken; the first time, build the binaries.
+
+    Building takes some minutes, once; starting takes seconds. A machine without Go gets it by Kubeferry's extra
+    named sandbox.
+    """
+    from flows.commands.output import line
+
+    with opened() as sandbox:
+        sandbox.up(clusters)
+        contexts = ", ".join(sandbox.contexts())
+    line(f"{contexts} and an S3 server are up.")
+    line('To use them in this shell: eval "$(kubeferry sandbox env)"')
+
+
+@app.command(epilog=DOWN)
+def down(
+    *,
+    purge: Annotated[bool, typer.Option("--purge", help="Delete the clusters and the bucket too.")] = False,
+    debug: Debug = False,  # noqa: ARG001 - an option, whose callback has taken it
+) -> None:
+    """Stop every process of the sandbox; its data is kept for the next `up`, unless --purge."""
+    from flows.commands.output import line
+
+    with opened() as sandbox:
+        sandbox.down(purge=purge)
+    line("The sandbox is down" + (", its data deleted." if purge else "; its data is kept."))
+
+
+@app.command(epilog=STATUS)
+def status(
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """Show every process: its pid, its port, whether it is healthy; exit 1 when one is not, or there is none."""
+    from flows.commands.output import line, print_rows
+
+    with opened() as sandbox:
+        rows = [asdict(row) for row in sandbox.status()]
+    if rows or output is not Format.TABLE:
+        print_rows(rows, output)
+    else:
+        line("There is no sandbox yet: start it with `kubeferry sandbox up`.")
+    if not rows or not all(row["healthy"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=ENV)
+def env(
+    output: Annotated[
+        Format | None,
+        # Not from KUBEFERRY_OUTPUT: `eval` needs the shell's form whatever a user likes to look at.
+        typer.Option("-o", "--output", rich_help_panel=PANEL, show_default=False, help="Else exports for a shell."),
+    ] = None,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """Print what a shell needs to use the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""
+    from flows.commands.output import print_object
+
+    with opened() as sandbox:
+        if not sandbox.contexts():
+            raise UsageError("there is no sandbox yet: start it with `kubeferry sandbox up`")
+        values = sandbox.env()
+    if output:
+        print_object(values, output)
+    else:
+        typer.echo("\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items()))
+
+
+@contextmanager
+def opened() -> Iterator[Sandbox]:
+    """Give the sandbox of this user (KUBEFERRY_HOME moves it), with progress shown.
+
+    What an error has to tell beyond its one line (a log's last lines) goes to stderr before it.
+    """
+    from deployments.sandbox.sandbox import Sandbox  # here, to keep `--help` quick
+    from flows.commands.output import plain
+    from flows.commands.terminal import told
+
+    try:
+        with told():
+            yield Sandbox()
+    except KubeferryError as error:
+        for note in getattr(error, "__notes__", ()):
+            sys.stderr.write(f"{plain(note)}\n")
+        raise

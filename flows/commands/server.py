@@ -1,0 +1,60 @@
+"""`kubeferry server`: the local Prefect server, which keeps the history of all runs and shows it in its UI."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from flows.commands.common import Debug, Format, Output
+from flows.commands.output import print_object
+from flows.commands.terminal import told
+
+if TYPE_CHECKING:
+    from tasks.ports.prefect_server import Status
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The local Prefect server: it keeps the history of all runs and shows it in a browser.",
+    epilog="Not used when PREFECT_API_URL names another server. Commands start it on their own, and it stays up.",
+)
+
+START = "[bold]Examples[/bold]: kubeferry server start; kubeferry server start -o json"
+STOP = "[bold]Examples[/bold]: kubeferry server stop"
+STATUS = "[bold]Examples[/bold]: kubeferry server status; kubeferry server status -o json"
+
+
+@app.command(epilog=START)
+def start(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
+    """Start the server if it is not up, and print where its UI is."""
+    from tasks.ports import prefect_server
+
+    with told():
+        prefect_server.start()
+    _print(prefect_server.status(), output)
+
+
+@app.command(epilog=STOP)
+def stop(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
+    """Stop the server; its history is kept for the next start. Runs that go on now lose their server."""
+    from tasks.ports import prefect_server
+
+    with told():
+        prefect_server.stop()
+    _print(prefect_server.status(), output)
+
+
+@app.command(epilog=STATUS)
+def status(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
+    """Show whether the server is up, its UI, its API, its database and its log. Exits 1 when it is not up."""
+    from tasks.ports import prefect_server
+
+    found = prefect_server.status()
+    _print(found, output)
+    if found.state != prefect_server.RUNNING:
+        raise typer.Exit(1)
+
+
+def _print(found: Status, output: Format) -> None:
+    print_object(asdict(found), output)

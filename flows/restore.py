@@ -1,0 +1,111 @@
+"""Restore: download → plan → preflight → namespaces → CRDs → levels { resolve → apply → wait } → relink → verify."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.apply import apply, relink, unpause
+from tasks.bound import late_turns
+from tasks.compare import verify_restored
+from tasks.core.errors import KubeferryError
+from tasks.core.manifest import Phase
+from tasks.core.options import RestoreOptions
+from tasks.core.results import RestoreResult
+from tasks.crds import apply_crds, wait_until_served
+from tasks.download import download
+from tasks.namespace import create_namespace
+from tasks.plan import plan
+from tasks.ports import clock
+from tasks.ports.workdir import workdir
+from tasks.preflight import preflight
+from tasks.readiness import wait
+from tasks.report import report, report_failure
+from tasks.resolve import resolve, resolve_late
+from tasks.step import side_by_side, tell
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tasks.core.manifest import Problem
+    from tasks.core.objects import Ref
+    from tasks.restoring import Restoring
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    return f"restore {asked['backup']}"
+
+
+@flow(name="restore", flow_run_name=_run_name, persist_result=False)
+async def restore(options: RestoreOptions) -> RestoreResult:
+    """Restore a backup, under the same names or others, into the cluster it came from or another one.
+
+    Nothing is written before preflight has found that the target has all that is needed.
+    """
+    started = clock.now()
+    with workdir() as work:
+        restoring = await download(options, work)
+        try:
+            await plan(restoring)
+            await preflight(restoring)
+            await side_by_side(lambda name: create_namespace(restoring, name), restoring.plan.namespaces)
+            if restoring.plan.definitions:
+                await apply_crds(restoring)
+                await wait_until_served(restoring)
+            written, stands = late_turns(restoring)
+            await _late(restoring, 0, [*written.get(0, []), *stands.get(0, [])])
+            for number, level in enumerate(restoring.plan.order.levels, start=1):
+                if any(restoring.plan.items[ref].bindings for ref in level):
+                    await resolve(restoring, number, level)
+                await apply(restoring, number, level)
+                await _late(restoring, number, written.get(number, []))
+                if options.wait:
+                    await wait(restoring, number, level)
+                await _late(restoring, number, stands.get(number, []))
+            if restoring.pending:
+                await relink(restoring)
+            if restoring.paused:
+                await unpause(restoring)
+            problems = await verify_restored(restoring)
+        except KubeferryError as error:
+            await report_failure(restoring.name, str(error), restoring.actions)
+            raise
+        finally:
+            restoring.close()
+    result = _result(restoring, problems, started)
+    tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
+    await report(result)
+    return result
+
+
+async def _late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+    """Patch in what came late, and wait for those that it changed."""
+    if refs:
+        await resolve_late(restoring, number, refs)
+        if restoring.options.wait:
+            await wait(restoring, number, refs)
+
+
+def _result(restoring: Restoring, problems: list[Problem], started: datetime) -> RestoreResult:
+    return RestoreResult(
+        name=restoring.name,
+        phase=Phase.PARTIAL if problems else Phase.COMPLETED,
+        store=restoring.backup.store.url,
+        started=started,
+        completed=clock.now(),
+        counts=dict(sorted(restoring.counts.items())),
+        left_out=restoring.plan.left_out,
+        problems=problems,
+        backup=restoring.options.backup,
+        cluster=restoring.target().name,
+        namespaces=restoring.names(),
+        actions=dict(restoring.actions),
+        notable=sorted(restoring.notable, key=lambda each: (each.type, each.namespace, each.name)),
+        rewrites=[*restoring.plan.rewrites, *restoring.rewrites],
+        levels=len(restoring.plan.order.levels),
+        not_ready=restoring.not_ready,
+    )

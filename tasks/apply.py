@@ -1,0 +1,188 @@
+"""Write one level of a restore: create each object with its owners re-linked, or do what is right about an old one.
+
+The step can be run again: what it wrote before is known by uid or found unchanged. All of a level is tried before the
+step fails, so that one error does not hide the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import (
+    AlreadyExistsError,
+    KubeferryError,
+    NotFoundError,
+    PermanentError,
+    TransientError,
+    UnavailableError,
+)
+from tasks.core.objects import group_of
+from tasks.core.order import Phase, phase_of
+from tasks.core.readiness import verdict
+from tasks.core.rebuild import owner_ref, relinked
+from tasks.meet import anew, meet
+from tasks.ports import clock, progress
+from tasks.ports.threads import in_threads
+from tasks.ports.transport import THREADS
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.links import Owner
+    from tasks.core.objects import Object, Ref
+    from tasks.core.resources import ResourceType
+    from tasks.restoring import Item, Restoring
+
+
+@step("apply level {number}")
+async def apply(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+    """Write the objects of one level.
+
+    Raises:
+        PermanentError: objects that the target refuses, each named with its reason.
+        TransientError: the target does not answer; running the step again goes on where it stopped.
+    """
+    await in_thread(write, restoring, refs, f"apply level {number}")
+
+
+def write(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
+    """Write objects side by side, all before any error is raised."""
+    todo = [ref for ref in refs if ref not in restoring.uids]
+    errors: list[KubeferryError] = []
+    for done, error in enumerate(in_threads(lambda ref: _try(restoring, ref), todo, THREADS), start=1):
+        errors += [error] if error else []
+        if done % 100 == 0 or done == len(todo):
+            progress.step(title, done, len(todo))
+    if errors:
+        raise _together(errors)
+
+
+def _try(restoring: Restoring, ref: Ref) -> KubeferryError | None:
+    try:
+        _write(restoring, restoring.plan.items[ref])
+    except KubeferryError as error:
+        return error
+    return None
+
+
+def _together(errors: list[KubeferryError]) -> KubeferryError:
+    """Return one error that tells all: transient only when each is, since a retry cannot help the others."""
+    if len(errors) == 1:
+        return errors[0]
+    told = "; ".join(sorted(str(error) for error in errors)[:20])
+    kind = UnavailableError if all(isinstance(error, TransientError) for error in errors) else PermanentError
+    return kind(f"{len(errors)} objects could not be restored: {told}")
+
+
+def _write(restoring: Restoring, item: Item) -> None:
+    cluster, kind, ref = restoring.target(), type_of_item(restoring, item), item.ref
+    obj = restoring.planned.read(item.slot)
+    why = _own(restoring, item, obj)
+    # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
+    live = cluster.find(kind, ref.namespace, ref.name) if ref.namespace in restoring.old_namespaces else None
+    if live is None:
+        try:
+            created, _ = cluster.create(kind, ref.namespace, _paused(restoring, ref, obj))
+        except AlreadyExistsError:
+            live = cluster.find(kind, ref.namespace, ref.name)
+        else:
+            restoring.done(ref, created["metadata"]["uid"], "created", why)
+            known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
+            if known and verdict(created, clock.now(), restoring.context).state == "ready":
+                restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
+            return
+    if live is None or live["metadata"].get("deletionTimestamp"):
+        restoring.done(ref, anew(cluster, kind, ref, obj), "created", "when a former one was gone")
+    else:
+        meet(restoring, kind, obj, live)
+
+
+def _paused(restoring: Restoring, ref: Ref, obj: Object) -> Object:
+    """Return an object as it is created while its reconciler must leave it alone."""
+    paused = restoring.rules.paused(obj)
+    if paused is None or not paused.back:
+        return obj
+    restoring.paused[ref] = paused
+    return paused.obj
+
+
+@step("unpause")
+async def unpause(restoring: Restoring) -> None:
+    """Let reconcilers have what was created paused, now that all that belongs to it is there."""
+    await in_thread(_unpause, restoring)
+
+
+def _unpause(restoring: Restoring) -> None:
+    for ref in sorted(restoring.paused, key=lambda ref: (restoring.paused[ref].turn, ref)):
+        kind = type_of_item(restoring, restoring.plan.items[ref])
+        restoring.target().patch(kind, ref.namespace, ref.name, restoring.paused[ref].back)
+
+
+def _own(restoring: Restoring, item: Item, obj: Object) -> str:
+    """Give `obj` its owners' new uids; return what to tell about an owner that is not there."""
+    if not item.links.owners:
+        return ""
+    references, missing = relinked(item.links.owners, lambda owner: _uid_of(restoring, item, owner))
+    later = [owner for owner in missing if _planned(restoring, item, owner)]
+    if later:
+        restoring.pending.append(item.ref)
+    if references:
+        obj["metadata"]["ownerReferences"] = references
+    lost = [f"{owner.kind} {owner.name}" for owner in missing if owner not in later]
+    return f"not owned by {', '.join(lost)}, which is not on the target" if lost else ""
+
+
+def _uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
+    """Return the owner's uid on the target: one that this restore wrote, or one that was there before."""
+    for namespace in (item.ref.namespace, ""):
+        ref = owner_ref(owner, namespace)
+        if ref in restoring.uids:
+            return restoring.uids[ref]
+    if _planned(restoring, item, owner):
+        return None
+    kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
+    if kind is None:
+        return None
+    found = restoring.target().find(kind, item.ref.namespace if kind.namespaced else "", owner.name)
+    return str(found["metadata"]["uid"]) if found else None
+
+
+def _planned(restoring: Restoring, item: Item, owner: Owner) -> bool:
+    return any(owner_ref(owner, namespace) in restoring.plan.items for namespace in (item.ref.namespace, ""))
+
+
+@step("relink")
+async def relink(restoring: Restoring) -> None:
+    """Give objects whose owner came after them (a cycle) their ownerReferences."""
+    await in_thread(_relink, restoring)
+
+
+def _relink(restoring: Restoring) -> None:
+    for ref in sorted(set(restoring.pending)):
+        item = restoring.plan.items[ref]
+        references, _ = relinked(item.links.owners, lambda owner, item=item: _uid_of(restoring, item, owner))  # type: ignore[misc] # mypy cannot type the default
+        patch = {"metadata": {"ownerReferences": references}}
+        restoring.target().patch(type_of_item(restoring, item), ref.namespace, ref.name, patch)
+
+
+def type_of(restoring: Restoring, ref: Ref) -> ResourceType:
+    """Return the target's type of an object.
+
+    Raises:
+        NotFoundError: the target does not serve it (preflight would have said so).
+    """
+    found = restoring.discovery.by_kind(ref.group, ref.kind)
+    if found is None:
+        raise NotFoundError(f"{ref}: cluster {restoring.target().name} does not serve {ref.type}")
+    return found
+
+
+def type_of_item(restoring: Restoring, item: Item) -> ResourceType:
+    """Return the target's type of an object in the version that the backup holds, which need not be the preferred.
+
+    Raises:
+        NotFoundError: as `type_of`.
+    """
+    return replace(type_of(restoring, item.ref), version=item.api_version.rpartition("/")[2])

@@ -1,0 +1,66 @@
+"""The last step of a restore: read everything back, type by type, and compare it with what was to be restored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tasks.apply import type_of_item
+from tasks.core.existing import differing
+from tasks.core.manifest import Problem
+from tasks.core.results import Action
+from tasks.ports import progress
+from tasks.ports.threads import in_threads
+from tasks.ports.transport import THREADS
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.core.objects import Ref
+    from tasks.restoring import Restoring
+
+Place = tuple[str, str, str]
+"""apiVersion, kind and namespace: what one LIST answers for."""
+
+UNTOUCHED = {"unchanged", "kept", "skipped", "merged"}
+"""Actions after which the object on the target is not meant to be what the backup holds."""
+
+
+@step("verify {restoring.name}")
+async def verify_restored(restoring: Restoring) -> list[Problem]:
+    """Return what is missing on the target; what the cluster made of an object since is noted, not a problem."""
+    return await in_thread(_verify, restoring)
+
+
+def _verify(restoring: Restoring) -> list[Problem]:
+    wanted: dict[Place, set[Ref]] = defaultdict(set)
+    for ref, item in restoring.plan.items.items():
+        wanted[item.api_version, ref.kind, ref.namespace].add(ref)
+    touched = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in UNTOUCHED}
+    problems: list[Problem] = []
+    places = sorted(wanted)
+    for done, missing in enumerate(
+        in_threads(lambda at: _one(restoring, wanted[at], touched), places, THREADS), start=1
+    ):
+        problems += missing
+        progress.step(f"verify {restoring.name}", done, len(places))
+    return problems
+
+
+def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
+    """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
+    some = next(iter(wanted))
+    left = set(wanted)
+    for page in restoring.target().pages(type_of_item(restoring, restoring.plan.items[some]), some.namespace):
+        for live in page.items:
+            ref = replace(some, name=live["metadata"]["name"])
+            if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
+                continue
+            left.discard(ref)
+            changed = differing(restoring.planned.read(restoring.plan.items[ref].slot), live)
+            if changed and (ref.type, ref.namespace, ref.name) not in touched:
+                why = f"since changed on the target: {', '.join(changed[:3])}"
+                restoring.notable.append(
+                    Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why)
+                )
+    return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]

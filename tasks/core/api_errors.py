@@ -1,0 +1,75 @@
+"""Translate an API server's refusal into our error tree, naming the object and the cause.
+
+A Secret's values may be quoted in a validation message ("Invalid value: ..."), so for Secrets only the field names and
+reasons of the Status' causes are told.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tasks.core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    CredentialsError,
+    ExpiredError,
+    ForbiddenError,
+    InvalidError,
+    KubeferryError,
+    NotFoundError,
+    PermanentError,
+    UnavailableError,
+)
+
+BY_STATUS: dict[int, type[KubeferryError]] = {
+    400: InvalidError,
+    401: CredentialsError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: InvalidError,
+    409: ConflictError,
+    410: ExpiredError,
+    413: InvalidError,
+    415: InvalidError,
+    422: InvalidError,
+    429: UnavailableError,
+}
+"""https://kubernetes.io/docs/reference/using-api/api-concepts and apimachinery's StatusReason list."""
+
+
+_IS_RIGHT = re.compile(r"^[^:]* is forbidden: User .* cannot [a-z]+ resource ")
+"""What RBAC says: whose right is lacking, and nothing of the object."""
+
+
+def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -> KubeferryError:
+    """Return the error for an answer of `status` >= 400; `subject` is what was asked, as `create Secret shop/db`."""
+    told = _status_object(body)
+    kind: type[KubeferryError] = BY_STATUS.get(status) or (UnavailableError if status >= 500 else PermanentError)  # noqa: PLR2004 - the class of server errors
+    if told.get("reason") == "AlreadyExists":
+        kind = AlreadyExistsError
+    if told.get("reason") == "Expired":
+        kind = ExpiredError
+    return kind(f"{subject}: {_cause(status, told, secret=secret)}")
+
+
+def _status_object(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}  # a proxy's HTML page, for example: the status code is all there is to tell
+    return told if isinstance(told, dict) else {}
+
+
+def _cause(status: int, told: dict[str, Any], *, secret: bool) -> str:
+    if status == 401:  # noqa: PLR2004 - Unauthorized
+        return "the credentials were refused (401): expired or wrong, log in again"
+    if secret and not _IS_RIGHT.search(str(told.get("message"))):
+        details = told.get("details")
+        causes = details.get("causes") if isinstance(details, dict) else None
+        known = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
+        fields = ", ".join(f"{cause.get('field')} ({cause.get('reason')})" for cause in known)
+        return " ".join(filter(None, [f"{told.get('reason') or 'refused'} ({status})", fields]))
+    message = str(told.get("message") or told.get("reason") or f"the server answered {status}")
+    return " ".join(message.split())  # some webhooks answer in many lines

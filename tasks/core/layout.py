@@ -1,0 +1,136 @@
+"""Where everything of a backup stands in a store and in a tarball: the one place where such a key is built or read.
+
+The layout is Velero's (its docs: output file format, and internal/storage layout), with our own files beside Velero's
+inside `backups/NAME/`. A path read from an archive is not trusted: what is not exactly of this form is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import DamagedError, UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+FORMAT = "kubeferry.io/v1"
+"""The version of our own files; a reader refuses any other with a message that names both."""
+
+ROOT = "backups"
+VELERO_FORMAT = "1"
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+"""A DNS subdomain (RFC 1123): what Velero's Backup objects may be called."""
+
+_PART = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,512}")
+"""No control characters and no lone surrogates, which stand for bytes that are not UTF-8."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupKeys:
+    """The keys of one backup's files in a store."""
+
+    name: str
+
+    @property
+    def folder(self) -> str:
+        """Return the prefix of all its files."""
+        return f"{ROOT}/{self.name}/"
+
+    @property
+    def metadata(self) -> str:
+        """Return the key of the Backup object: written last, so that its presence means a whole backup."""
+        return f"{self.folder}velero-backup.json"
+
+    @property
+    def tarball(self) -> str:
+        """Return the key of the objects' archive."""
+        return f"{self.folder}{self.name}.tar.gz"
+
+    @property
+    def manifest(self) -> str:
+        """Return the key of our manifest: digests of each object and file, what was left out and why."""
+        return f"{self.folder}kubeferry-manifest.json.gz"
+
+    @property
+    def links(self) -> str:
+        """Return the key of what re-linking needs: uids, owners and addresses, a JSON line an object."""
+        return f"{self.folder}kubeferry-links.jsonl.gz"
+
+    @property
+    def reservation(self) -> str:
+        """Return the key that a run holds while it writes this backup, so that two runs never mix their files."""
+        return f"{self.folder}kubeferry-writing.json"
+
+    @property
+    def bindings(self) -> str:
+        """Return the key of the uses of the old cluster's values, a JSON line each."""
+        return f"{self.folder}kubeferry-bindings.jsonl.gz"
+
+    def velero(self, what: str) -> str:
+        """Return the key of one of Velero's optional files: `logs`, or `resource-list.json` and the like."""
+        return f"{self.folder}{self.name}-{what}.gz"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Member:
+    """The place of one object in a tarball; `namespace` is "" for a cluster-scoped object."""
+
+    group_resource: str
+    namespace: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Return the member's path."""
+        scope = f"namespaces/{self.namespace}" if self.namespace else "cluster"
+        return f"resources/{self.group_resource}/{scope}/{self.name}.json"
+
+
+def parse_member(path: str) -> Member | None:
+    """Return the object's place that a tarball path names.
+
+    None for what a reader passes over: `metadata/...`, and Velero's copies under `VERSION-preferredversion`.
+
+    Raises:
+        DamagedError: the path leaves the archive's layout, with `..`, an absolute path or strange characters.
+    """
+    parts = path.removeprefix("./").split("/")
+    if any(part in {"", ".", "..", ".json"} or not _PART.fullmatch(part) for part in parts):
+        raise DamagedError(f"the archive holds a path that no archive may hold: {path[:200]!r}")
+    match parts:
+        case ["metadata", *_]:
+            return None
+        case ["resources", gr, "cluster", file] if file.endswith(".json"):
+            return Member(gr, "", file.removesuffix(".json"))
+        case ["resources", gr, "namespaces", namespace, file] if file.endswith(".json"):
+            return Member(gr, namespace, file.removesuffix(".json"))
+        case ["resources", _, _, "cluster", _] | ["resources", _, _, "namespaces", _, _]:
+            return None
+        case _:
+            raise DamagedError(f"the archive holds a path that no archive may hold: {path[:200]!r}")
+
+
+def backup_name(asked: str, namespaces: list[str], now: datetime) -> str:
+    """Return the name of a new backup: the one asked for, or one made from the namespace and the time.
+
+    Raises:
+        UsageError: the name asked for cannot be one.
+    """
+    if asked:
+        return check_name(asked)
+    what = namespaces[0] if len(namespaces) == 1 else f"{len(namespaces)}-namespaces"
+    return f"{what}-{now:%Y%m%d-%H%M%S}"
+
+
+def check_name(name: str) -> str:
+    """Return `name`, which may be a backup's or a restore's.
+
+    Raises:
+        UsageError: it is not a DNS subdomain, so no Kubernetes object, and no folder of ours, may have it.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError(f"{name[:80]!r} cannot be a name: lower-case letters, digits, '-' and '.' only")
+    return name

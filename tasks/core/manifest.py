@@ -1,0 +1,114 @@
+"""Our manifest: what a backup holds, by digest, what it left out and why, and how much of it is one point in time.
+
+It stands beside the tarball and is read back as untrusted input: pydantic refuses what is not of this shape.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tasks.core.errors import DamagedError
+from tasks.core.layout import FORMAT
+
+
+class Phase(StrEnum):
+    """How a backup or a restore ended."""
+
+    COMPLETED = "Completed"
+    PARTIAL = "Partial"
+    FAILED = "Failed"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LeftOut(_Model):
+    """An object that was there and is not in the backup (or was not restored), with the reason."""
+
+    type: str
+    namespace: str = ""
+    name: str
+    why: str
+
+
+class Problem(_Model):
+    """Something that could not be read, so that the backup is not complete."""
+
+    what: str
+    why: str
+
+
+class Digest(_Model):
+    """A file's content: SHA-256 in hex, size in bytes."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    size: int = Field(ge=0)
+
+
+class Source(_Model):
+    """The cluster that was backed up; `uid` is that of its namespace kube-system."""
+
+    uid: str
+    version: str
+    context: str
+    host: str
+
+
+class Manifest(_Model):
+    """The content of `kubeferry-manifest.json.gz`.
+
+    `objects` maps each tarball path to the SHA-256 (hex) of its bytes, `files` each other file of the backup to its
+    digest. `not_at_revision` names the types that could not be read at `revision`,
+    `bindings` counts the uses of the cluster's values, by class,
+    `not_indexed` names the types that could not be looked at for addresses that saved objects may name.
+    """
+
+    format: str = FORMAT
+    name: str
+    kubeferry: str
+    created: datetime
+    source: Source
+    revision: str
+    not_at_revision: dict[str, str] = {}
+    not_indexed: dict[str, str] = {}
+    namespaces: list[str]
+    phase: Phase
+    counts: dict[str, int]
+    bindings: dict[str, int] = {}
+    objects: dict[str, str]
+    files: dict[str, Digest]
+    left_out: list[LeftOut] = []
+    problems: list[Problem] = []
+
+
+def digest(data: bytes) -> Digest:
+    """Return the digest of `data`."""
+    return Digest(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+
+
+def parse_manifest(data: Any, name: str) -> Manifest:
+    """Return the manifest in decoded JSON, which must be that of backup `name`.
+
+    Raises:
+        DamagedError: wrong shape, another format or another backup's.
+    """
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise DamagedError(
+            f"backup {name}: its manifest is of format {str(found)[:80]!r}, this Kubeferry reads {FORMAT}"
+        )
+    try:
+        manifest = Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:200]
+        raise DamagedError(f"backup {name}: its manifest is damaged at {where!r}: {first['msg']}") from None
+    if manifest.name != name:
+        raise DamagedError(f"backup {name}: its manifest is that of backup {manifest.name[:80]!r}")
+    return manifest

@@ -1,0 +1,77 @@
+"""What a Kubernetes object is to us: a plain dict, and the name by which others refer to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Object = dict[str, Any]
+"""A Kubernetes object as its JSON: apiVersion, kind, metadata and the rest."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Ref:
+    """The identity of an object within one cluster; the API version is not part of it.
+
+    `namespace` is "" for a cluster-scoped object, `group` is "" for the core group.
+    """
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, obj: Object) -> Ref:
+        """Return the identity of `obj`."""
+        meta = obj["metadata"]
+        return cls(group_of(obj["apiVersion"]), obj["kind"], meta.get("namespace", ""), meta["name"])
+
+    @property
+    def type(self) -> str:
+        """Kind and group as users write it: `Deployment.apps`, `Secret`."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+    @property
+    def path(self) -> str:
+        """Namespace and name: `shop/web`, or `shop-admin` for a cluster-scoped object."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    def renamed(self, names: Mapping[str, str]) -> Ref:
+        """Return the identity where namespaces have other names (old to new; others keep theirs)."""
+        if (self.group, self.kind) == ("", "Namespace"):
+            return Ref("", "Namespace", "", names.get(self.name, self.name))
+        return Ref(self.group, self.kind, names.get(self.namespace, self.namespace), self.name)
+
+    def __str__(self) -> str:
+        """Return kind, group, namespace and name: `Deployment.apps shop/web`."""
+        return f"{self.type} {self.path}"
+
+
+def group_of(api_version: str) -> str:
+    """Return the group of an apiVersion: "apps" of "apps/v1", "" of "v1"."""
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""
+
+
+def labels_of(obj: Object) -> dict[str, str]:
+    """Return the labels of `obj`, empty when it has none."""
+    return obj["metadata"].get("labels") or {}
+
+
+def annotations_of(obj: Object) -> dict[str, str]:
+    """Return the annotations of `obj`, empty when it has none."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def owners_of(obj: Object) -> list[dict[str, Any]]:
+    """Return the ownerReferences of `obj`, empty when it has none."""
+    return obj["metadata"].get("ownerReferences") or []
+
+
+def controller_of(obj: Object) -> dict[str, Any] | None:
+    """Return the one ownerReference with `controller: true`, or None."""
+    return next((owner for owner in owners_of(obj) if owner.get("controller")), None)

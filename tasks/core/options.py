@@ -1,0 +1,128 @@
+"""What a person can ask of a flow: pydantic models, which Prefect's UI turns into its run form.
+
+They hold names only, never a secret: Prefect stores the parameters of every run.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tasks.core.bindings import Kind as BindingKind
+from tasks.core.values_write import Absent
+
+NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+"""A DNS label (RFC 1123), as Kubernetes wants namespaces named."""
+
+OptionalName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Place(_Options):
+    """A cluster and a store, by the names that this machine's configuration gives them."""
+
+    context: str = ""
+    """Context of the kubeconfig; empty: its current context, or the pod's own cluster."""
+
+    kubeconfig: str = ""
+    """Path of the kubeconfig; empty: KUBECONFIG or the user's own."""
+
+    store: str = ""
+    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
+
+
+class BackupOptions(Place):
+    """What to back up."""
+
+    namespaces: list[NamespaceName] = []
+    """Namespaces to back up; all of them go into one backup, at one point in time."""
+
+    namespace_selector: str = ""
+    """Also the namespaces with these labels, for example `team=shop`."""
+
+    name: OptionalName = ""
+    """Name of the backup; empty: made from the namespace and the time."""
+
+    selector: str = ""
+    """Only objects with these labels, for example `app=web`."""
+
+    annotation_selector: str = ""
+    """Only objects with these annotations, in the same language."""
+
+    include: list[str] = []
+    """Only these kinds, for example `deployments.apps`."""
+
+    exclude: list[str] = []
+    """Not these kinds."""
+
+    keep_completed_jobs: bool = False
+    """Carry Jobs that are completed."""
+
+
+class Existing(StrEnum):
+    """What to do with an object that the target has already, with other content."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    UPDATE = "update"
+    RECREATE = "recreate"
+
+
+class Owned(StrEnum):
+    """What to do with objects that their controller would make again."""
+
+    REBUILD = "rebuild"
+    KEEP = "keep"
+
+
+class RestoreOptions(Place):
+    """What to restore, and where to."""
+
+    backup: OptionalName
+    """Name of the backup."""
+
+    name: OptionalName = ""
+    """Name of this restore; empty: made from the backup's name and the time."""
+
+    map: dict[NamespaceName, NamespaceName] = {}
+    """Namespaces to rename: old name to new name."""
+
+    selector: str = ""
+    """Only objects with these labels, for example `app=web`, and what they need."""
+
+    annotation_selector: str = ""
+    """Only objects with these annotations, in the same language, and what they need."""
+
+    include: list[str] = []
+    """Only these kinds, for example `deployments.apps`, and what they need."""
+
+    exclude: list[str] = []
+    """Not these kinds, even where something needs them."""
+
+    only: bool = False
+    """Only what is selected, without what it needs."""
+
+    existing: Existing = Existing.FAIL
+    """What to do with an object that the target has already, with other content."""
+
+    owned: Owned = Owned.REBUILD
+    """What to do with objects that their controller would make again."""
+
+    no_rewrite: list[str] = []
+    """What not to rewrite when namespaces are renamed: classes (`dns`, `setting`...), or globs of places such as
+    `ConfigMap shop/notes /data/*`."""
+
+    absent: dict[BindingKind, Absent] = {}
+    """What to do where the target has no new value for an address or uid of the old cluster, by its class; without
+    a word the restore fails and names the place and the look-ups."""
+
+    wait: bool = True
+    """Wait after each level until its objects are ready."""
+
+    wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
+    """Longest time to wait for one level to become ready, in seconds."""

@@ -1,0 +1,65 @@
+"""Turn a result into what people read: a table of types and counts, and a page of Markdown."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tasks.core.results import BackupResult, RestoreResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST = 50
+"""Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""
+
+
+def rows(result: BackupResult | RestoreResult) -> list[dict[str, str | int]]:
+    """Return one row per type with its count, then one per group of objects that were left out for one reason."""
+    done = "saved" if isinstance(result, BackupResult) else "restored"
+    table: list[dict[str, str | int]] = [
+        {"type": kind, done: count, "left out": "", "why": ""} for kind, count in sorted(result.counts.items())
+    ]
+    gaps = Counter((gap.type, gap.why) for gap in result.left_out)
+    return table + [
+        {"type": kind, done: "", "left out": count, "why": why} for (kind, why), count in sorted(gaps.items())
+    ]
+
+
+def summary(result: BackupResult | RestoreResult) -> str:
+    """Return a page of Markdown: what, where, how long, problems, what was left out."""
+    page = [f"# {result.name}: {result.phase}", ""]
+    page += _backup(result) if isinstance(result, BackupResult) else _restore(result)
+    page += [f"- {result.objects} objects in {result.seconds:.1f} s", f"- store: `{result.store}`", ""]
+    page += _section("Problems", (f"**{each.what}**: {each.why}" for each in result.problems))
+    if isinstance(result, RestoreResult):
+        page += _restored(result)
+    page += _section("Left out", (f"{gap.type} {gap.namespace}/{gap.name}: {gap.why}" for gap in result.left_out))
+    return "\n".join(page)
+
+
+def _backup(result: BackupResult) -> list[str]:
+    lines = [f"- namespaces: {', '.join(result.namespaces)}", f"- cluster: {result.cluster}"]
+    lines += [f"- one point in time: revision {result.revision}"]
+    return lines + [f"- not at that revision: {kind} ({why})" for kind, why in result.not_at_revision.items()]
+
+
+def _restore(result: RestoreResult) -> list[str]:
+    moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in result.namespaces.items())
+    did = ", ".join(f"{count} {action}" for action, count in result.actions.items())
+    return [f"- from backup: {result.backup}", f"- namespaces: {moved}", f"- cluster: {result.cluster}", f"- {did}"]
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    listed = list(lines)
+    if not listed:
+        return []
+    more = [f"- … and {len(listed) - MOST} more"] if len(listed) > MOST else []
+    return [f"## {title}", *(f"- {line}" for line in listed[:MOST]), *more, ""]
+
+
+def _restored(result: RestoreResult) -> list[str]:
+    page = _section("Not ready", (f"**{each.what}**: {each.why}" for each in result.not_ready))
+    others = (f"{each.type} {each.namespace}/{each.name}: {each.action} {each.why}" for each in result.notable)
+    rewrites = (f"{each.object} `{each.path}`: `{each.old}` → `{each.new}` ({each.why})" for each in result.rewrites)
+    return [*page, *_section("Not simply created", others), *_section("Rewritten", rewrites)]

@@ -1,0 +1,135 @@
+"""Which resource types an API server serves, read from its aggregated discovery documents.
+
+The source of the format is KEP-3352 (aggregated discovery): `/api` and `/apis`, group by group, the preferred version
+first. A group that the server marks `Stale` is a problem to be told, never a silent gap; one without any resources is
+none (a metrics adapter with no metrics answers so).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tasks.core.errors import PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ResourceType:
+    """One resource type in the version that the server prefers.
+
+    `resource` is the plural in URLs (`deployments`), `verbs` what the server offers, `subresources` their short names.
+    """
+
+    group: str
+    version: str
+    kind: str
+    resource: str
+    namespaced: bool
+    verbs: frozenset[str] = field(default_factory=frozenset)
+    subresources: frozenset[str] = field(default_factory=frozenset)
+    names: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def api_version(self) -> str:
+        """Return what an object's `apiVersion` says: `apps/v1`, `v1`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def group_resource(self) -> str:
+        """Return the type's name in archives and error messages: `deployments.apps`, `secrets`."""
+        return f"{self.resource}.{self.group}" if self.group else self.resource
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the URL path of a collection, an object or a subresource; every part is quoted."""
+        parts = [f"apis/{self.group}" if self.group else "api", self.version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", quote(namespace, safe=":")]
+        parts += [self.resource, *(quote(part, safe=":") for part in (name, subresource) if part)]
+        return "/" + "/".join(parts)
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What an API server serves.
+
+    `types` holds one entry per group and resource, `versions` all versions served of each (group, kind) with the
+    preferred one first, and `problems` maps an API group/version that could not be read to the reason.
+    """
+
+    types: tuple[ResourceType, ...]
+    versions: Mapping[tuple[str, str], tuple[str, ...]]
+    problems: Mapping[str, str]
+
+    def by_kind(self, group: str, kind: str) -> ResourceType | None:
+        """Return the type of (group, kind), or None where the server does not serve it."""
+        return self._index.get((group, kind))
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str], ResourceType]:
+        return {(each.group, each.kind): each for each in reversed(self.types)}
+
+
+def parse_discovery(documents: Iterable[dict[str, Any]]) -> Discovery:
+    """Return what the aggregated discovery documents of `/api` and `/apis` say.
+
+    Raises:
+        PermanentError: a document is of another kind, as servers before Kubernetes 1.27 answer.
+    """
+    types: dict[tuple[str, str], ResourceType] = {}
+    versions: dict[tuple[str, str], tuple[str, ...]] = {}
+    problems: dict[str, str] = {}
+    for document in documents:
+        if not isinstance(document, dict) or document.get("kind") != "APIGroupDiscoveryList":
+            raise PermanentError(
+                "the API server does not offer aggregated discovery: Kubernetes 1.27 or newer is needed"
+            )
+        for group, version, problem, served in _versions(document):
+            if problem:
+                problems[f"{group}/{version}" if group else version] = problem
+            for each in served:
+                types.setdefault((each.group, each.resource), each)
+                key = (each.group, each.kind)
+                versions[key] = (*versions.get(key, ()), version)
+    return Discovery(tuple(sorted(types.values())), versions, problems)
+
+
+def _versions(document: dict[str, Any]) -> list[tuple[str, str, str | None, list[ResourceType]]]:
+    """Return (group, version, problem, types) of each group and version in one document."""
+    try:
+        return [
+            (group, served["version"], _problem(served), list(_types(group, served["version"], served)))
+            for item in document.get("items") or []
+            for group in [(item.get("metadata") or {}).get("name") or ""]
+            for served in item.get("versions") or []
+        ]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise PermanentError("the API server's discovery document has another shape than KEP-3352 says") from error
+
+
+def _problem(served: dict[str, Any]) -> str | None:
+    if served.get("freshness") == "Stale":
+        return "its API server does not answer (discovery says Stale)"
+    return None
+
+
+def _types(group: str, version: str, served: dict[str, Any]) -> Iterator[ResourceType]:
+    for entry in served.get("resources") or []:
+        kind = (entry.get("responseKind") or {}).get("kind")
+        if not kind:  # a path with subresources only, as serviceaccounts/token behind some aggregated servers
+            continue
+        yield ResourceType(
+            group=group,
+            version=version,
+            kind=kind,
+            resource=entry["resource"],
+            namespaced=entry.get("scope") == "Namespaced",
+            verbs=frozenset(entry.get("verbs") or ()),
+            subresources=frozenset(sub["subresource"] for sub in entry.get("subresources") or ()),
+            names=frozenset([entry["resource"], entry.get("singularResource") or "", *(entry.get("shortNames") or ())])
+            - {""},
+        )

@@ -1,0 +1,96 @@
+"""What a flow answers: the same value is printed by the command line, shown in artifacts and told by `-o json`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.core.manifest import LeftOut, Phase, Problem
+
+EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
+"""What the command line exits with (design.md 3)."""
+
+
+class Result(BaseModel):
+    """What backup and restore have in common. `name` is what show, verify, restore and --resume take."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    phase: Phase
+    store: str
+    started: datetime
+    completed: datetime
+    counts: dict[str, int]
+    """Objects by type, as `Deployment.apps`."""
+    left_out: list[LeftOut] = []
+    problems: list[Problem] = []
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return (self.completed - self.started).total_seconds()
+
+    @property
+    def objects(self) -> int:
+        """Return how many objects were saved or restored."""
+        return sum(self.counts.values())
+
+
+class BackupResult(Result):
+    """One backup: what is in it, at which revision of which cluster, and its size in bytes."""
+
+    cluster: str
+    namespaces: list[str]
+    revision: str
+    not_at_revision: dict[str, str] = {}
+    bindings: dict[str, int] = {}
+    """Uses of addresses and uids of the cluster, by class: a restore writes the new values."""
+    bytes: int
+
+
+class Action(BaseModel):
+    """What a restore did with one object, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    namespace: str = ""
+    name: str
+    action: str
+    """created, unchanged, updated, recreated, merged or skipped."""
+    why: str = ""
+
+
+class RestoreResult(Result):
+    """One restore: where from and to, what was done with each object (`counts` are the ones now there)."""
+
+    backup: str
+    cluster: str
+    namespaces: dict[str, str]
+    """Old name to new name."""
+    actions: dict[str, int]
+    """How many objects were created, unchanged, updated and so on."""
+    notable: list[Action] = []
+    """Objects with which something else than `created` was done."""
+    rewrites: list[Rewrite] = []
+    levels: int = 0
+    not_ready: list[Problem] = []
+
+
+class Rewrite(BaseModel):
+    """One value that was changed on the way: uid, name or namespace, at which place of which object."""
+
+    model_config = ConfigDict(frozen=True)
+
+    object: str
+    path: str
+    old: str
+    new: str
+    why: str
+    rule: str = ""
+    """The class of the rewrite, by which it can be switched off (rename_case.py, `RULES`); "" for one that cannot."""
+
+
+RestoreResult.model_rebuild()

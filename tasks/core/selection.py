@@ -1,0 +1,101 @@
+"""Choose objects and types: Kubernetes' label-selector language, and kinds by any of the names that users give them.
+
+Source: kubernetes.io/docs/concepts/overview/working-with-objects/labels (equality- and set-based requirements).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tasks.core.resources import ResourceType
+
+_KEY = r"(?P<key>[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?)"
+_VALUE = r"[^,()\s=!<>]*"
+_VALUES = rf"(?!\s*\))\s*{_VALUE}\s*(?:,\s*{_VALUE}\s*)*"
+_TERM = re.compile(
+    rf"\s*(?:!\s*{_KEY.replace('key', 'absent')}|{_KEY}\s*"
+    rf"(?:(?P<op>==|=|!=)\s*(?P<value>{_VALUE})|\s(?P<set>in|notin)\s*\((?P<values>{_VALUES})\))?)\s*(?P<more>,|$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One term of a selector; `op` is one of `in`, `notin`, `exists`, `absent`."""
+
+    key: str
+    op: str
+    values: frozenset[str] = frozenset()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether `labels` meet this requirement; like Kubernetes, `notin` and `!=` accept an absent key."""
+        if self.op == "exists":
+            return self.key in labels
+        if self.op == "absent":
+            return self.key not in labels
+        return (labels.get(self.key) in self.values) == (self.op == "in")
+
+
+def parse_selector(text: str) -> tuple[Requirement, ...]:
+    """Return the requirements of a selector such as `app=shop,tier in (web,api),!canary`; "" has none.
+
+    Raises:
+        UsageError: not a selector; the message shows where it stops to be one.
+    """
+    found: list[Requirement] = []
+    at, more = 0, bool(text.strip())
+    while more:
+        term = _TERM.match(text, at)
+        if not term:
+            raise UsageError(f"{text!r} is not a selector: cannot read {text[at:] or 'what follows its last comma'!r}")
+        found.append(_requirement(term))
+        at, more = term.end(), bool(term["more"])
+    return tuple(found)
+
+
+def _requirement(term: re.Match[str]) -> Requirement:
+    if term["absent"]:
+        return Requirement(term["absent"], "absent")
+    key = term["key"]
+    if term["op"]:
+        return Requirement(key, "notin" if term["op"] == "!=" else "in", frozenset([term["value"]]))
+    if term["set"]:
+        return Requirement(key, term["set"], frozenset(value.strip() for value in term["values"].split(",")))
+    return Requirement(key, "exists")
+
+
+def selects(selector: Iterable[Requirement], labels: Mapping[str, str]) -> bool:
+    """Return whether `labels` meet all requirements."""
+    return all(requirement.matches(labels) for requirement in selector)
+
+
+def is_kind(kind: ResourceType, asked: str) -> bool:
+    """Return whether a user who says `asked` means this type: plural, singular, short name or kind, `.group` or not."""
+    name, _, group = asked.partition(".")
+    names = {each.lower() for each in (*kind.names, kind.kind, kind.resource)}
+    return name.lower() in names and group in ("", kind.group)
+
+
+def choose_types(types: Iterable[ResourceType], include: Iterable[str], exclude: Iterable[str]) -> list[ResourceType]:
+    """Return the types that are included (all, when nothing is) and not excluded.
+
+    Raises:
+        UsageError: a name that no type has: a typing error must not make a backup silently smaller.
+    """
+    known = list(types)
+    include, exclude = list(include), list(exclude)
+    for asked in (*include, *exclude):
+        if not any(is_kind(each, asked) for each in known):
+            raise UsageError(f"the cluster serves no kind {asked!r} that a backup can hold")
+    return [
+        each
+        for each in known
+        if (not include or any(is_kind(each, asked) for asked in include))
+        and not any(is_kind(each, asked) for asked in exclude)
+    ]

@@ -1,0 +1,88 @@
+"""What a rule of stripping knows of the object at hand: its live form, and the evidence of what its author wants.
+
+An object is live when its API server wrote a uid or a resourceVersion into it. Guesses (did a person set this port, or
+did the server?) are made on live objects only: what was stripped once holds only what its author wants, so that
+stripping twice is stripping once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.edit import get
+from tasks.core.objects import Object, group_of
+
+if TYPE_CHECKING:
+    from tasks.core.keep import Keep, Surroundings
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which `kubectl apply` keeps the object as its author last wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One object to strip, as it came, with all that its rules may ask."""
+
+    original: Object
+    live: bool
+    applied: Object | None
+    """The object in the last-applied annotation; None without one, or with one that cannot be read."""
+
+    around: Surroundings
+    keep: Keep
+
+    @classmethod
+    def of(cls, obj: Object, around: Surroundings, keep: Keep) -> Case:
+        """Return the case of `obj`."""
+        meta = obj["metadata"]
+        live = bool(meta.get("uid") or meta.get("resourceVersion"))
+        return cls(obj, live, parsed(get(meta, "annotations", LAST_APPLIED)), around, keep)
+
+    def set_by_manager(self, *path: str) -> bool:
+        """Tell whether any manager of fields owns `path`, in the terms of fieldsV1: ("f:spec", "f:replicas").
+
+        What the API server allocates after admission is owned by nobody (KEP-555), so an owned field was set by a
+        client. Only as much as evidence: False where managedFields were switched off.
+        """
+        entries = self.original["metadata"].get("managedFields")
+        fields = [get(entry, "fieldsV1", *path) for entry in entries or () if isinstance(entry, dict)]
+        return any(field is not None for field in fields)
+
+
+Step = Callable[[Object, Case], Object]
+"""Takes an object on its way to be stripped and returns it without one more thing; the input survives."""
+
+
+def parsed(text: Any) -> Object | None:
+    """Return the object that `text` holds as JSON, or None where it holds none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        obj = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    shaped = isinstance(get(obj, "metadata"), dict) and all(
+        isinstance(get(obj, k), str) for k in ("apiVersion", "kind")
+    )
+    return obj if shaped else None
+
+
+def type_of(obj: Object) -> tuple[str, str]:
+    """Return group and kind of `obj`."""
+    return group_of(obj["apiVersion"]), obj["kind"]
+
+
+def as_kubectl(obj: Object) -> str:
+    """Return `obj` as Go's encoder writes it: some characters, found in strings only, are escaped.
+
+    Raw UTF-8 and not ASCII, since all annotations share 256 KiB; half a surrogate pair, which UTF-8 cannot hold,
+    becomes a question mark.
+    """
+    text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.translate(_ESCAPED).encode(errors="replace").decode() + "\n"
+
+
+_ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})

@@ -1,0 +1,157 @@
+"""The first step of a backup: which namespaces, which types, at which revision; and whether a store can take it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.carry import type_left_out
+from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
+from tasks.core.layout import BackupKeys, backup_name
+from tasks.core.manifest import Problem, Source
+from tasks.core.resources import Discovery, ResourceType
+from tasks.core.selection import choose_types, parse_selector
+from tasks.ports import clock
+from tasks.ports.cluster import Cluster, connect
+from tasks.ports.store import open_store
+from tasks.scope import Scope
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.core.options import BackupOptions
+
+RELATED = frozenset(
+    {
+        ("", "persistentvolumes"),
+        ("apiextensions.k8s.io", "customresourcedefinitions"),
+        ("networking.k8s.io", "ingressclasses"),
+        ("node.k8s.io", "runtimeclasses"),
+        ("rbac.authorization.k8s.io", "clusterrolebindings"),
+        ("rbac.authorization.k8s.io", "clusterroles"),
+        ("scheduling.k8s.io", "priorityclasses"),
+        ("storage.k8s.io", "storageclasses"),
+    }
+)
+"""Cluster-scoped types of which a backup carries what its namespaces need (design.md 4)."""
+
+INDEXED = frozenset(
+    {
+        ("", "pods"),
+        ("", "services"),
+        ("apps", "replicasets"),
+        ("networking.k8s.io", "ingresses"),
+        ("gateway.networking.k8s.io", "gateways"),
+    }
+)
+"""Namespaced types that are read whatever is chosen: addresses and owners of addresses that saved objects may name."""
+
+INDEXED_EVERYWHERE = frozenset({("", "nodes"), ("", "services")})
+"""Types that are read in all of the cluster: what a namespace names may stand outside it."""
+
+NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False)
+_API_SERVICES = ("apiregistration.k8s.io", "APIService")
+
+
+@step("discover")
+async def discover(options: BackupOptions, work: str) -> Scope:
+    """Return the scope of a new backup.
+
+    Raises:
+        NotFoundError: a namespace that does not exist.
+        UsageError: no namespace at all, or a kind or selector that makes no sense.
+        StoreError: the store cannot take the backup, or has one of that name.
+    """
+    return await in_thread(_discover, options, work)
+
+
+def _discover(options: BackupOptions, work: str) -> Scope:
+    for selector in (options.selector, options.annotation_selector, options.namespace_selector):
+        parse_selector(selector)
+    cluster = connect(options.context or None, options.kubeconfig or None)
+    namespaces = _namespaces(cluster, options)
+    name = backup_name(options.name, list(namespaces), clock.now())
+    _check_store(options.store, name)
+    found = cluster.discover()
+    listable = [each for each in found.types if not type_left_out(each.group, each.resource, each.verbs)]
+    chosen = choose_types(listable, options.include, options.exclude)
+    own_revisions, problems = _aggregated(cluster, found)
+    unchosen = [each for each in listable if each not in chosen]
+    return Scope(
+        name=name,
+        options=options,
+        work=work,
+        namespaces=namespaces,
+        source=Source(uid=_uid(cluster), version=cluster.version(), context=cluster.name, host=cluster.host),
+        revision=_revision(cluster, namespaces[0], [each for each in chosen if each.namespaced]),
+        types=tuple(each for each in chosen if each.namespaced),
+        related=tuple(_related(listable, chosen, options)),
+        indexed=tuple(each for each in unchosen if (each.group, each.resource) in INDEXED),
+        everywhere=tuple(each for each in found.types if (each.group, each.resource) in INDEXED_EVERYWHERE),
+        own_revisions=own_revisions,
+        problems=problems,
+    )
+
+
+def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
+    names = set(options.namespaces)
+    for name in sorted(names):
+        _check_namespace(cluster, name)
+    if options.namespace_selector:
+        found = cluster.list(NAMESPACES, query={"labelSelector": options.namespace_selector})
+        names |= {each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")}
+    if not names:
+        told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
+        raise UsageError(told if options.namespace_selector else "name a namespace to back up")
+    return tuple(sorted(names))
+
+
+def _check_namespace(cluster: Cluster, name: str) -> None:
+    try:
+        found = cluster.get(NAMESPACES, "", name)
+    except NotFoundError:
+        raise NotFoundError(f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})") from None
+    if found["metadata"].get("deletionTimestamp"):
+        raise PermanentError(f"namespace {name} on cluster {cluster.name} is being deleted")
+
+
+def _check_store(url: str, name: str) -> None:
+    store = open_store(url)
+    store.check_writable()
+    if store.exists(BackupKeys(name).metadata):
+        raise UsageError(f"backup {name} exists already in {store.url}")
+
+
+def _related(listable: list[ResourceType], chosen: list[ResourceType], options: BackupOptions) -> list[ResourceType]:
+    """Return the related types: what `include` names are kinds inside the namespaces, so it leaves these alone."""
+    of = listable if options.include else chosen
+    return [each for each in of if (each.group, each.resource) in RELATED]
+
+
+def _revision(cluster: Cluster, namespace: str, types: list[ResourceType]) -> str:
+    """Return the revision to read at, from any LIST that these credentials may ask for."""
+    for path in ["/api/v1/namespaces", *(each.path(namespace) for each in types)]:
+        try:
+            return cluster.revision(path)
+        except ForbiddenError as error:
+            refused = error
+    raise refused
+
+
+def _uid(cluster: Cluster) -> str:
+    """Return the cluster's identity; a backup by an account that may not see it is complete without."""
+    try:
+        return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
+    except ForbiddenError:
+        return ""
+
+
+def _aggregated(cluster: Cluster, found: Discovery) -> tuple[frozenset[str], tuple[Problem, ...]]:
+    """Return the groups that other servers answer for, and the groups that discovery could not read."""
+    problems = tuple(Problem(what=group, why=why) for group, why in sorted(found.problems.items()))
+    services = found.by_kind(*_API_SERVICES)
+    if not services:
+        return frozenset(), problems
+    try:
+        behind = [each for each in cluster.list(services) if (each.get("spec") or {}).get("service")]
+    except ForbiddenError:
+        return frozenset(), problems  # each list then tells by itself whether it is at the revision
+    return frozenset(each["spec"]["group"] for each in behind), problems

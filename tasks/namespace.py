@@ -1,0 +1,70 @@
+"""Make the namespaces of a restore and wait until they can be used."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tasks.apply import type_of, write
+from tasks.core.errors import NotFoundError, PermanentError
+from tasks.core.objects import Object, Ref
+from tasks.core.readiness import Context
+from tasks.discover import NAMESPACES
+from tasks.ports import progress
+from tasks.readiness import Wait
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.ports.cluster import Cluster
+    from tasks.restoring import Restoring
+
+GONE_SECONDS = 120
+"""How long a namespace that is being deleted may take to go."""
+
+ACCOUNT_SECONDS = 60
+"""How long the service-account controller may take to make the account `default`; Pods are refused before."""
+
+
+@step("create namespace {namespace.name}")
+async def create_namespace(restoring: Restoring, namespace: Ref) -> None:
+    """Create one namespace and wait for its `default` account.
+
+    Raises:
+        PermanentError: it is being deleted and does not go, or never becomes usable.
+    """
+    await in_thread(_create, restoring, namespace)
+
+
+def _create(restoring: Restoring, namespace: Ref) -> None:
+    cluster = restoring.target()
+    _wait_until_gone(cluster, namespace.name)
+    if existing(cluster, namespace.name):
+        restoring.old_namespaces.add(namespace.name)
+    write(restoring, [namespace], f"create namespace {namespace.name}")
+    kind = type_of(restoring, Ref("", "ServiceAccount", namespace.name, "default"))
+    limit = time.monotonic() + ACCOUNT_SECONDS
+    if Wait(cluster, kind, namespace.name, frozenset({"default"}), Context(), limit).until_ready():
+        raise PermanentError(f"namespace {namespace.name}: no account `default` within {ACCOUNT_SECONDS} s")
+
+
+def _wait_until_gone(cluster: Cluster, name: str) -> None:
+    limit = time.monotonic() + GONE_SECONDS
+    while terminating(cluster, name):
+        progress.note(f"namespace {name} is being deleted: waiting until it is gone")
+        if time.monotonic() > limit:
+            raise PermanentError(f"namespace {name} is still being deleted after {GONE_SECONDS} s: see its finalizers")
+        time.sleep(1)
+
+
+def terminating(cluster: Cluster, name: str) -> bool:
+    """Return whether a namespace is there and being deleted."""
+    found = existing(cluster, name)
+    return bool(found and found["metadata"].get("deletionTimestamp"))
+
+
+def existing(cluster: Cluster, name: str) -> Object | None:
+    """Return a namespace, or None where there is none."""
+    try:
+        return cluster.get(NAMESPACES, "", name)
+    except NotFoundError:
+        return None

@@ -1,0 +1,91 @@
+"""Look at what the target has already where a restore wants to write: other content, and node ports of others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core import node_ports
+from tasks.core.bindings import bind
+from tasks.core.errors import ForbiddenError
+from tasks.core.existing import decide
+from tasks.core.objects import Ref
+from tasks.core.options import Existing
+from tasks.namespace import existing
+from tasks.resolve import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.core.chains import Chain
+    from tasks.core.objects import Object
+    from tasks.core.resources import ResourceType
+    from tasks.restoring import Item, Restoring
+
+
+def give_up_node_ports(restoring: Restoring) -> None:
+    """Change the plan of Services whose node ports the target has given to others."""
+    kind = restoring.discovery.by_kind("", "Service")
+    asked = {ref: item for ref, item in restoring.plan.items.items() if (ref.group, ref.kind) == ("", "Service")}
+    bodies = {ref: restoring.planned.read(item.slot) for ref, item in asked.items()}
+    bodies = {ref: body for ref, body in bodies.items() if node_ports.wanted(body)}
+    if not (kind and bodies):
+        return
+    try:
+        holders = node_ports.held(restoring.target().list(kind))
+    except ForbiddenError:
+        return  # these credentials may not see others' Services: the API server then names the port that is taken
+    for ref, body in bodies.items():
+        taken = {port: holder for port, holder in holders.items() if holder != ref}
+        freed, rewrites = node_ports.give_up(body, taken)
+        restoring.plan.rewrites += rewrites
+        asked[ref].slot = restoring.planned.append(orjson.dumps(freed))
+        whole = asked[ref].whole
+        if whole:
+            told, _ = node_ports.give_up(restoring.planned.read(whole), taken)
+            asked[ref].whole = restoring.planned.append(orjson.dumps(told))
+
+
+def conflicts(restoring: Restoring) -> Iterator[str]:
+    """Tell objects that are there with other content, when the restore is asked to fail on them."""
+    if restoring.options.existing != Existing.FAIL:
+        return
+    for namespace in restoring.plan.namespaces:
+        if not existing(restoring.target(), namespace.name):
+            continue
+        items = list(inside(restoring, namespace.name))
+        values = follow(restoring, {each.chain for item in items for each in item.bindings}, 0)
+        for kind in sorted({(item.ref.group, item.ref.kind, item.api_version) for item in items}):
+            yield from _conflicting(restoring, kind, namespace.name, values)
+
+
+def _conflicting(
+    restoring: Restoring, of: tuple[str, str, str], namespace: str, values: Mapping[Chain, str]
+) -> Iterator[str]:
+    group, kind_name, api_version = of
+    found = restoring.discovery.by_kind(group, kind_name)
+    kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
+    for live in restoring.target().list(kind, namespace) if kind and _serves(restoring, group, kind) else ():
+        item = restoring.plan.items.get(Ref.of(live))
+        if item and not live["metadata"].get("deletionTimestamp"):  # what is going is waited for
+            decision = decide(_as_bound(restoring, item, values), live, Existing.FAIL)
+            if decision.action == "conflict":
+                yield f"{item.ref} {decision.why}; --existing says what to do about it"
+
+
+def _as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> Object:
+    """Return what would be written with the values that are known now; the others stay as they are."""
+    body: Object = restoring.planned.read(item.whole or item.slot)
+    bound, _ = bind(body, [each for each in item.bindings if each.chain in values], lambda each: values[each.chain])
+    return bound
+
+
+def _serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
+    return kind.version in restoring.discovery.versions.get((group, kind.kind), ())
+
+
+def inside(restoring: Restoring, namespace: str) -> Iterator[Item]:
+    """Return what is planned in a namespace."""
+    return (item for item in restoring.plan.items.values() if item.ref.namespace == namespace)

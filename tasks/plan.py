@@ -1,0 +1,171 @@
+"""Decide what a restore will do, from the archive alone: what stays out, new names, what waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import orjson
+
+from tasks.bound import attach, hold_back, stored_bindings
+from tasks.choice import FIRST, NAMESPACE, Choice, drop_unchosen
+from tasks.core.annotations import explicit_edges, hints_of, with_namespaces
+from tasks.core.definitions import defined
+from tasks.core.edit import change
+from tasks.core.errors import UsageError
+from tasks.core.links import links_of
+from tasks.core.manifest import LeftOut
+from tasks.core.objects import Object, Ref
+from tasks.core.order import Edge, Strength, order
+from tasks.core.rebuild import left_to, owner_ref
+from tasks.core.references import CLUSTER_SCOPED, Reference, references, starts
+from tasks.core.related import CRD
+from tasks.core.rename import Known, Skip, rename
+from tasks.core.results import Rewrite
+from tasks.core.strip import strip
+from tasks.ports import progress
+from tasks.restoring import Item, Restoring
+from tasks.step import in_thread, step
+from tasks.unpacked import archived_object, stored_links
+
+RENAMED = "namespace renamed"
+
+
+@step("plan {restoring.name}")
+async def plan(restoring: Restoring) -> None:
+    """Fill in the plan of a restore.
+
+    Raises:
+        DamagedError: an object is not what its place in the archive says.
+        UsageError: a namespace to rename is not in the backup, or two would become one.
+    """
+    await in_thread(_plan, restoring)
+
+
+def _plan(restoring: Restoring) -> None:
+    names = dict(restoring.options.map)
+    source = {each.member.namespace for each in restoring.archived if each.member.namespace}
+    source |= {each.member.name for each in restoring.archived if each.member.group_resource == "namespaces"}
+    _check_names(names, source, restoring.options.backup)
+    links = dict(stored_links(restoring))
+    chosen = Choice(restoring)
+    moving = _Moving.of(restoring, names)
+    edges: list[Edge] = []
+    for done, each in enumerate(restoring.archived, start=1):
+        obj = archived_object(restoring, each)
+        ref = Ref.of(obj)
+        tied, not_ready = links.get(ref) or (links_of(obj), "")
+        why = chosen.why_never(obj)
+        if why:
+            _leave(restoring, ref, why)
+            continue
+        # Stripped again: idempotent for what we wrote, needed for what others wrote.
+        portable = restoring.rules.without_dynamic(strip(obj, chosen.around, chosen.keep))
+        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
+        edges += _add(restoring, portable, item, moving)
+        chosen.look(obj, each.member.group_resource, item.ref)
+        if done % 500 == 0:
+            progress.step(f"plan {restoring.name}", done, len(restoring.archived))
+    chosen.check(restoring.options.backup)
+    _leave_owned(restoring)
+    edges += attach(restoring, stored_bindings(restoring), names)
+    drop_unchosen(restoring, chosen, edges)
+    _leave_unused_definitions(restoring)
+    plan = restoring.plan
+    # What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more.
+    plan.wants = {target: users for target, some in plan.wants.items() if (users := some & plan.items.keys())}
+    plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
+    plan.definitions = sorted(ref for ref in plan.items if (ref.group, ref.kind) == CRD)
+    later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]
+    hints = {ref: plan.items[ref].hints for ref in later}
+    phases = {ref: phase for ref in later if (phase := hints[ref].phase or restoring.rules.phase(ref)) is not None}
+    waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
+    plan.order = order(later, edges, phases, waves)
+    hold_back(restoring)
+    progress.step(f"plan {restoring.name}", len(restoring.archived), len(restoring.archived))
+
+
+def _check_names(names: dict[str, str], source: set[str], backup: str) -> None:
+    for old in sorted(names.keys() - source):
+        raise UsageError(f"backup {backup} holds no namespace {old}; it holds {', '.join(sorted(source)) or 'none'}")
+    targets = [names.get(each, each) for each in sorted(source)]
+    for new in sorted({each for each in targets if targets.count(each) > 1}):
+        raise UsageError(f"two namespaces of backup {backup} would both become {new}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """What renaming has to know: old names to new, the objects of the backup, what to leave as it is."""
+
+    names: dict[str, str]
+    known: Known
+    skip: Skip
+
+    @classmethod
+    def of(cls, restoring: Restoring, names: dict[str, str]) -> Self:
+        members = (each.member for each in restoring.archived)
+        known = Known.of((member.group_resource, member.namespace, member.name) for member in members)
+        asked = restoring.options.no_rewrite
+        classes = frozenset(each for each in asked if each.isalpha())
+        return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
+
+
+def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving) -> list[Edge]:
+    """Plan one object; return what it needs, by target identity."""
+    renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
+    item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    waited_for = with_namespaces(renamed.obj, moving.names)
+    if item.ref in restoring.plan.items:
+        raise UsageError(f"two objects of the backup would both become {item.ref}")
+    body = renamed.obj
+    for key, (old, new) in waited_for.items():
+        body = change(body, ("metadata", "annotations", key), lambda _, new=new: new)  # type: ignore[misc] # mypy cannot type the default
+        told = Rewrite(object=str(item.source), path=f"/metadata/annotations/{key}", old=old, new=new, why=RENAMED)
+        restoring.plan.rewrites.append(told)
+    item.slot = restoring.planned.append(orjson.dumps(body))
+    restoring.plan.items[item.ref] = item
+    restoring.plan.rewrites += renamed.rewrites
+    needed = list(references(renamed.obj))
+    for each in needed:
+        if each.sure and (each.target.group, each.target.kind) in CLUSTER_SCOPED:
+            restoring.plan.wants.setdefault(each.target, set()).add(item.ref)
+    owners = [owner_ref(owner, item.ref.namespace) for owner in item.links.owners]
+    owners += [owner_ref(owner, "") for owner in item.links.owners] if item.ref.namespace else []
+    return [
+        *(Edge(item.ref, owner, Strength.OWNER, "metadata.ownerReferences") for owner in owners),
+        *(Edge(item.ref, each.target, _strength(obj, each), each.path) for each in needed),
+        *explicit_edges(body),
+        *restoring.rules.edges(renamed.obj),
+    ]
+
+
+def _strength(obj: Object, need: Reference) -> Strength:
+    if need.vital:
+        return Strength.EXPLICIT
+    return Strength.START if starts(obj, need) else Strength.REFERENCE
+
+
+def _leave_owned(restoring: Restoring) -> None:
+    """Take out what its controller will make again; a controller that is taken out itself still counts as there."""
+    if restoring.options.owned == "keep":
+        return
+    there = {item.ref for item in restoring.plan.items.values()}
+    for ref, item in list(restoring.plan.items.items()):
+        maker = left_to(ref, item.links, there, restoring.rules.makers)
+        if maker:
+            del restoring.plan.items[ref]
+            _leave(restoring, item.source, f"left to its controller, {maker.kind} {maker.name}")
+
+
+def _leave_unused_definitions(restoring: Restoring) -> None:
+    """Take out the CRDs of kinds of which nothing is restored."""
+    used = {(ref.group, ref.kind) for ref in restoring.plan.items}
+    for ref in [ref for ref in restoring.plan.items if (ref.group, ref.kind) == CRD]:
+        kind = defined(restoring.planned.read(restoring.plan.items[ref].slot))
+        if (kind.group, kind.kind) not in used:
+            del restoring.plan.items[ref]
+            _leave(restoring, ref, "nothing of its kind is restored")
+
+
+def _leave(restoring: Restoring, ref: Ref, why: str) -> None:
+    restoring.plan.left_out.append(LeftOut(type=ref.type, namespace=ref.namespace, name=ref.name, why=why))

@@ -1,0 +1,135 @@
+"""Open a stored backup: its Backup object, our manifest, and files that are proved by digest while they are fetched.
+
+A store is not trusted: every name and shape is checked, and each file has to be what the one above it says (the Backup
+object names the manifest's digest, the manifest every other file's). Archives that Velero wrote have no manifest and
+can only be read, not proved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from tasks.core.layout import ROOT, BackupKeys, check_name
+from tasks.core.manifest import Digest, Manifest, digest, parse_manifest
+from tasks.core.velero import Summary
+from tasks.ports import archive, gzip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.core.layout import Member
+    from tasks.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBackup:
+    """A backup in a store: what a list shows of it, and our manifest (None for an archive that Velero wrote)."""
+
+    summary: Summary
+    manifest: Manifest | None
+    store: Store
+
+    @property
+    def keys(self) -> BackupKeys:
+        """Return where its files stand."""
+        return BackupKeys(self.summary.name)
+
+    def fetch(self, key: str, target: Path) -> None:
+        """Bring one of its files here, proved against the manifest.
+
+        Raises:
+            DamagedError: the file is missing or is not what the manifest says.
+        """
+        try:
+            self.store.get_file(key, target)
+        except KeyMissingError:
+            raise DamagedError(f"backup {self.summary.name}: {key} is missing from {self.store.url}") from None
+        wanted = self.manifest.files.get(key) if self.manifest else None
+        if self.manifest and wanted != digest_of(target):
+            raise DamagedError(f"backup {self.summary.name}: {key} is not what the manifest says (SHA-256 differs)")
+
+    def objects(self, tarball: Path) -> Iterator[tuple[Member, bytes]]:
+        """Yield each object of its tarball, proved against the manifest where there is one.
+
+        Raises:
+            DamagedError: an object is missing, changed or not in the manifest, or the tarball cannot be read.
+        """
+        name, wanted = self.summary.name, dict(self.manifest.objects) if self.manifest else None
+        for member, path, data in archive.read(tarball, name):
+            if wanted is not None and wanted.pop(path, None) != hashlib.sha256(data).hexdigest():
+                raise DamagedError(f"backup {name}: {path} is not what the manifest says (SHA-256 differs)")
+            yield member, data
+        if wanted:
+            raise DamagedError(f"backup {name}: {min(wanted)} is in the manifest and not in the archive")
+
+
+def open_backup(store: Store, name: str) -> StoredBackup:
+    """Return backup `name`.
+
+    Raises:
+        BackupNotFoundError: no such backup, or one that never finished.
+        DamagedError: its Backup object or manifest is missing, damaged or of another format.
+    """
+    keys = BackupKeys(check_name(name))
+    try:
+        raw = store.get(keys.metadata)
+    except KeyMissingError:
+        raise BackupNotFoundError(f"no backup {name} in {store.url}") from None
+    summary = Summary(_json(raw, name, "velero-backup.json"), name)
+    if summary.manifest_sha256 is None:
+        return StoredBackup(summary, None, store)
+    try:
+        packed = store.get(keys.manifest)
+    except KeyMissingError:
+        raise DamagedError(f"backup {name}: its manifest is missing from {store.url}") from None
+    if digest(packed).sha256 != summary.manifest_sha256:
+        raise DamagedError(f"backup {name}: its manifest is not what velero-backup.json says (SHA-256 differs)")
+    return StoredBackup(summary, parse_manifest(_json(gunzip(packed, name), name, "manifest"), name), store)
+
+
+def backups(store: Store) -> Iterator[Summary | DamagedError]:
+    """Yield what each finished backup of a store is; one that cannot be read yields the error, not an end."""
+    for name in store.folders(f"{ROOT}/"):
+        try:
+            check_name(name)
+        except UsageError as error:
+            yield DamagedError(f"the store holds a backup that cannot be one: {error}")
+            continue
+        try:
+            raw = store.get(BackupKeys(name).metadata)
+            yield Summary(_json(raw, name, "velero-backup.json"), name)
+        except KeyMissingError:
+            continue  # begun and never finished: not a backup
+        except DamagedError as error:
+            yield error
+
+
+def digest_of(path: Path) -> Digest:
+    """Return the digest of a file."""
+    with path.open("rb") as file:
+        return Digest(sha256=hashlib.file_digest(file, "sha256").hexdigest(), size=path.stat().st_size)
+
+
+def gunzip(packed: bytes, name: str) -> bytes:
+    """Return unpacked bytes.
+
+    Raises:
+        DamagedError: not gzip, or cut short.
+    """
+    try:
+        return gzip.decompress(packed)
+    except gzip.DAMAGED as error:
+        raise DamagedError(f"backup {name}: damaged gzip: {error}") from error
+
+
+def _json(raw: bytes, name: str, what: str) -> Any:
+    try:
+        return orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise DamagedError(f"backup {name}: {what} is not JSON") from error

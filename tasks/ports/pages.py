@@ -1,0 +1,71 @@
+"""One page of a LIST, as bytes: its items are parsed only when somebody looks at them.
+
+The API server writes a typed list's metadata before its items, so the revision and the continue token are read from
+the beginning of the page; custom resources come with their keys sorted, items first, and are then parsed whole.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from tasks.core.objects import Object
+    from tasks.core.resources import ResourceType
+
+_ITEMS = b'"items":['
+
+
+class Page:
+    """A page as the server sent it."""
+
+    def __init__(self, body: bytes, kind: ResourceType) -> None:
+        self.body = body
+        self._kind = kind
+        self._meta: dict[str, Any] = self._head() or self._whole.get("metadata") or {}
+
+    @property
+    def revision(self) -> str:
+        """Return the revision that the list shows."""
+        return str(self._meta.get("resourceVersion", ""))
+
+    @property
+    def next(self) -> str:
+        """Return the continue token, "" on the last page."""
+        return str(self._meta.get("continue", ""))
+
+    @property
+    def empty(self) -> bool:
+        """Return whether the page certainly has no items, without parsing them.
+
+        The first `"items"` is the list's own: before it stand only what the server writes about the list.
+        """
+        return self.body.partition(_ITEMS)[2].startswith(b"]")
+
+    @cached_property
+    def items(self) -> list[Object]:
+        """Return the objects, with the apiVersion and kind that a LIST leaves out."""
+        found: list[Object] = self._whole.get("items") or []
+        for item in found:
+            item.setdefault("apiVersion", self._kind.api_version)
+            item.setdefault("kind", self._kind.kind)
+        return found
+
+    @cached_property
+    def _whole(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = orjson.loads(self.body)
+        return parsed
+
+    def _head(self) -> dict[str, Any] | None:
+        """Return the list's metadata if it stands before the items: nothing that a user writes comes before them."""
+        head, marker, _ = self.body.partition(_ITEMS)
+        if not marker:
+            return None
+        try:
+            found = orjson.loads(head + _ITEMS + b"]}")
+        except orjson.JSONDecodeError:
+            return None
+        meta = found.get("metadata")
+        return meta if isinstance(meta, dict) else None

@@ -1,0 +1,93 @@
+"""Ask a Prefect API whether it answers, without importing Prefect (a second), and say in one line what is wrong.
+
+No message shows credentials, whether they stand in the URL or in PREFECT_API_KEY and PREFECT_API_AUTH_STRING.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import ssl
+from http.client import HTTPException
+from urllib.error import HTTPError, URLError
+from urllib.parse import unquote, urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
+
+from tasks.core.errors import CredentialsError, PermanentError, UnavailableError, UnreachableError, UsageError
+
+ANSWER = 5.0
+"""Seconds in which a health check has to be answered."""
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def check(url: str) -> None:
+    """Return when the Prefect API at `url` (which ends in `/api`, or names a workspace) says that it is healthy.
+
+    Raises:
+        UnreachableError: no answer: refused, timed out, no such host, a certificate that does not match.
+        UnavailableError: it answers that it cannot serve now.
+        CredentialsError: it wants other credentials than there are.
+        UsageError: that is no URL, or no Prefect API.
+    """
+    where = shown(url)
+    request = Request(f"{where.rstrip('/')}/health", headers=_credentials(url))  # noqa: S310 - `shown` refuses other schemes
+    try:
+        with build_opener(*_handlers(url)).open(request, timeout=ANSWER):
+            return
+    except HTTPError as error:
+        error.close()
+        raise _refused(where, error.code) from error
+    except (URLError, HTTPException, OSError) as error:
+        cause = getattr(error, "reason", None) or error
+        raise UnreachableError(f"no Prefect API answers at {where}: {cause}") from error
+
+
+def shown(url: str) -> str:
+    """Return `url` without credentials, for people.
+
+    Raises:
+        UsageError: it is no http:// or https:// URL.
+    """
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme in ("http", "https") and parts.hostname
+    except ValueError:
+        named = False
+    if not named:
+        raise UsageError("the URL of the Prefect API is not understood: it is http://host:port/api, or https://…")
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def loopback(url: str) -> bool:
+    """Tell whether `url` is on this machine."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
+def _refused(where: str, status: int) -> Exception:
+    if status in (401, 403):
+        hint = "set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+        return CredentialsError(f"the Prefect API at {where} refuses the credentials (HTTP {status}): {hint}")
+    if status in (429, 500, 502, 503, 504):
+        return UnavailableError(f"the Prefect API at {where} cannot serve now (HTTP {status})")
+    return UsageError(f"{where} is no Prefect API (HTTP {status}): its URL ends in /api")
+
+
+def _credentials(url: str) -> dict[str, str]:
+    """Return the header that Prefect's own client would send (prefect/client/orchestration; httpx for the URL's)."""
+    if key := os.environ.get("PREFECT_API_KEY"):
+        return {"Authorization": f"Bearer {key}"}
+    if pair := os.environ.get("PREFECT_API_AUTH_STRING") or unquote(urlsplit(url).netloc.rpartition("@")[0]):
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    return {}
+
+
+def _handlers(url: str) -> list[ProxyHandler | HTTPSHandler]:
+    handlers: list[ProxyHandler | HTTPSHandler] = []
+    if loopback(url):
+        handlers.append(ProxyHandler({}))  # a proxy cannot reach this machine's loopback
+    if authority := os.environ.get("PREFECT_API_SSL_CERT_FILE"):
+        try:
+            handlers.append(HTTPSHandler(context=ssl.create_default_context(cafile=authority)))
+        except OSError as error:
+            raise PermanentError(f"PREFECT_API_SSL_CERT_FILE {authority} cannot be used: {error}") from error
+    return handlers

@@ -1,0 +1,60 @@
+"""Prove a stored backup outside a flow too: read every file back from the store and compare it with the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import DamagedError
+from tasks.core.layout import BackupKeys
+from tasks.ports import progress
+from tasks.ports.backups import open_backup
+from tasks.ports.store import open_store
+from tasks.ports.workdir import workdir
+
+if TYPE_CHECKING:
+    from tasks.ports.backups import StoredBackup
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What was proved: how many files and bytes by digest, how many objects one by one (0 when not asked for)."""
+
+    name: str
+    files: int
+    bytes: int
+    objects: int
+    proved: bool
+    """False for an archive without a manifest, which can be read but not proved."""
+
+
+def prove(store: str, name: str, *, deep: bool = False) -> Proof:
+    """Read back every file of a backup; with `deep` also every object in its archive.
+
+    Raises:
+        DamagedError: a file or object is missing, is not what the manifest says, or is not in it.
+    """
+    backup = open_backup(open_store(store), name)
+    with workdir() as work:
+        files = _files(backup)
+        size = 0
+        for done, key in enumerate(files, start=1):
+            target = work / "file"
+            backup.fetch(key, target)
+            size += target.stat().st_size
+            if key == backup.keys.tarball and (deep or not backup.manifest):
+                objects = sum(1 for _ in backup.objects(target))
+            target.unlink()
+            progress.step(f"verify {name}", done, len(files))
+        return Proof(name, len(files), size, objects if deep or not backup.manifest else 0, bool(backup.manifest))
+
+
+def _files(backup: StoredBackup) -> list[str]:
+    """Return what to read; the manifest may name only files of its own backup."""
+    keys = BackupKeys(backup.summary.name)
+    if not backup.manifest:
+        return [keys.tarball]
+    strangers = [key for key in backup.manifest.files if not key.startswith(keys.folder)]
+    if strangers or keys.tarball not in backup.manifest.files:
+        raise DamagedError(f"backup {backup.summary.name}: its manifest does not name the files of this backup")
+    return sorted(backup.manifest.files)

@@ -1,0 +1,182 @@
+"""HTTP to one API server: raw bytes, explicit timeouts, one retry policy for all verbs, errors of our own tree.
+
+Everything that Kubeferry asks of Kubernetes goes through here; whose connections and credentials these are, the cluster
+port tells. A POST that is retried after a lost answer may meet AlreadyExists: who creates compares before calling that
+a conflict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import orjson
+import urllib3
+
+from tasks.core.api_errors import api_error
+from tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tasks.core.objects import Object
+
+THREADS = 16
+"""Requests under way at once to one API server, however many namespaces are worked on; watches come on top."""
+
+CONNECTIONS = 2 * THREADS
+"""Connections that are kept: one for each request under way, and for each watch."""
+
+TIMEOUT = urllib3.Timeout(connect=5, read=60)
+"""Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own limit of a request."""
+
+RETRY = urllib3.Retry(
+    total=6,
+    connect=3,
+    read=4,
+    redirect=0,
+    other=1,  # a broken TLS handshake: once more, since a certificate that is not trusted stays so
+    allowed_methods=None,  # every verb: creates compare on AlreadyExists, the rest are idempotent
+    status_forcelist=(429, 500, 502, 503, 504),
+    backoff_factor=0.2,
+    backoff_jitter=0.2,
+    backoff_max=10,
+    retry_after_max=30,
+    raise_on_status=False,
+)
+"""The one retry policy of all HTTP to API servers: 0.4 to 10 s apart, or what Retry-After says up to 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: the raw body, and whether the request had to be sent more than once."""
+
+    body: bytes
+    retried: bool
+
+    def json(self) -> Any:
+        """Return the body as JSON values.
+
+        Raises:
+            PermanentError: it is none, as what a web server or a login page in front of the API server answers.
+        """
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise PermanentError("the answer is not JSON: is this the address of an API server?") from error
+
+
+class Transport:
+    """The way to one API server, for `THREADS` threads at once.
+
+    `name` is what users call it, `host` its URL; `token` gives the Authorization header's value, asked anew for each
+    request, since tokens are renewed.
+    """
+
+    def __init__(self, name: str, host: str, pool: urllib3.PoolManager, token: Callable[[], str | None]) -> None:
+        self.name = name
+        self.host = host
+        self._pool = pool
+        self._room = BoundedSemaphore(THREADS)
+        self._token = token
+
+    def request(  # noqa: PLR0913 - the parts of an HTTP request
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        subject: str = "",
+        timeout: urllib3.Timeout = TIMEOUT,
+    ) -> Answer:
+        """Send one request, retried by `RETRY`, and return its answer.
+
+        Raises:
+            UnreachableError: no answer after the retries.
+            KubeferryError: any status >= 400, by `api_error`; `subject` names the object in it.
+        """
+        with self._room:
+            answer = self._send(method, path, query, body, content_type, accept, timeout, preload=True)
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
+            raise api_error(answer.status, answer.data, subject or f"{method} {path}", secret="/secrets" in path)
+        retries = answer.retries
+        return Answer(answer.data, retried=bool(retries and retries.history))
+
+    def _send(  # noqa: PLR0913 - as request
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        timeout: urllib3.Timeout,
+        *,
+        preload: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": accept, "User-Agent": "kubeferry"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        token = self._token()
+        if token:
+            headers["Authorization"] = token
+        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            return self._pool.request(
+                method, url, body=body, headers=headers, timeout=timeout, retries=RETRY, preload_content=preload
+            )
+        except urllib3.exceptions.HTTPError as error:
+            if _untrusted(error):
+                raise UntrustedError(f"cluster {self.name} ({self.host}) is not trusted: {_why(error)}") from error
+            raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: {_why(error)}") from error
+
+    def stream(
+        self, path: str, query: Mapping[str, str], *, seconds: int, subject: str
+    ) -> Iterator[tuple[str, Object]]:
+        """Yield (event type, object) of a watch, for at most `seconds`.
+
+        Raises:
+            ExpiredError: the revision is too old.
+            UnreachableError: the connection broke.
+        """
+        limit = urllib3.Timeout(connect=5, read=seconds + 5)
+        answer = self._send("GET", path, query, None, "", "application/json", limit, preload=False)
+        try:
+            if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
+                raise api_error(answer.status, answer.data, subject)
+            yield from self._events(answer, subject)
+        finally:
+            answer.close()  # what is left of the stream is of no use, so neither is the connection
+
+    def _events(self, answer: urllib3.BaseHTTPResponse, subject: str) -> Iterator[tuple[str, Object]]:
+        rest = b""
+        try:
+            for chunk in answer.stream(2**16):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in filter(None, lines):
+                    event = orjson.loads(line)
+                    if event["type"] == "ERROR":
+                        raise api_error(event["object"].get("code", 500), orjson.dumps(event["object"]), subject)
+                    yield event["type"], event["object"]
+        except urllib3.exceptions.HTTPError as error:
+            raise UnreachableError(f"{subject}: cluster {self.name} closed the watch: {_why(error)}") from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+
+def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
+    cause = getattr(error, "reason", None)
+    return isinstance(cause, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause)
+
+
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    """Return the innermost cause in one line: what a person can act on."""
+    cause = getattr(error, "reason", None) or error
+    return str(cause).rpartition(": ")[2] or type(cause).__name__

@@ -1,0 +1,149 @@
+"""What the steps of one restore share: the archive, the plan, and what the target answered so far.
+
+A plain class on purpose: Prefect looks into dataclasses, lists and maps that a step is given, and here would walk
+through every object of every level. It holds identities and places in the spool, no contents and no clients.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from tasks.core.annotations import NOTHING, Hints
+from tasks.core.order import Order
+from tasks.core.readiness import Context
+from tasks.core.results import Action, Rewrite
+from tasks.ports.plugins import installed
+from tasks.ports.spool import Spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.core.bindings import Binding
+    from tasks.core.chains import Chain
+    from tasks.core.layout import Member
+    from tasks.core.links import Links
+    from tasks.core.manifest import LeftOut, Problem
+    from tasks.core.objects import Ref
+    from tasks.core.options import RestoreOptions
+    from tasks.core.resources import Discovery
+    from tasks.core.rule_book import Paused
+    from tasks.ports.backups import StoredBackup
+    from tasks.ports.cluster import Cluster
+    from tasks.ports.spool import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One object of the archive, where its bytes are spooled."""
+
+    member: Member
+    slot: Slot
+
+
+@dataclass(slots=True)
+class Item:
+    """One object to restore: under its target identity, with what ties it to others."""
+
+    ref: Ref
+    source: Ref
+    api_version: str
+    slot: Slot
+    links: Links
+    not_ready: str = ""
+    """Why it was not ready when it was backed up; such an object is not waited for."""
+    why: str = ""
+    """Why it is restored: selected, or needed by what is."""
+    hints: Hints = NOTHING
+    """What its annotations say about its turn."""
+    bindings: tuple[Binding, ...] = ()
+    """Uses of values that the old cluster handed out, under the target's identities."""
+    late: tuple[Binding, ...] = ()
+    """Those of them whose value is known only after the object is created."""
+    whole: Slot | None = None
+    """The object with the strings that come late; None where nothing does."""
+
+
+@dataclass
+class Plan:
+    """What a restore will do: items by target identity, CRDs apart (they come first), levels, and what stays out."""
+
+    items: dict[Ref, Item] = field(default_factory=dict)
+    definitions: list[Ref] = field(default_factory=list)
+    namespaces: list[Ref] = field(default_factory=list)
+    order: Order = field(default_factory=lambda: Order([]))
+    left_out: list[LeftOut] = field(default_factory=list)
+    rewrites: list[Rewrite] = field(default_factory=list)
+    wants: dict[Ref, set[Ref]] = field(default_factory=dict)
+    """Cluster-scoped objects that fields of items name, each with the items that do."""
+    impossible: list[str] = field(default_factory=list)
+    """What cannot be carried out, one line each: told by preflight before anything is written."""
+
+
+class Restoring:
+    """One restore under way; safe to report to from many threads."""
+
+    def __init__(self, options: RestoreOptions, name: str, work: Path, backup: StoredBackup) -> None:
+        """Begin; nothing is planned yet."""
+        self.options = options
+        self.name = name
+        self.work = work
+        self.backup = backup
+        self.archived: list[Archived] = []
+        self.archive = Spool(work / "archive.spool")
+        self.planned = Spool(work / "planned.spool")
+        self.plan = Plan()
+        self.discovery: Discovery
+        self.context = Context()
+        self.rules = installed()
+        self.paused: dict[Ref, Paused] = {}
+        """Objects that were created paused, until everything is there."""
+        self.uids: dict[Ref, str] = {}
+        """Target identity → uid on the target, of every object that is there now."""
+        self.settled: set[Ref] = set()
+        """Objects that were ready when they were created; kinds of which nothing is known are never among them."""
+        self.values: dict[Chain, str] = {}
+        """Chains that were followed on the target, with what was found."""
+        self.rewrites: list[Rewrite] = []
+        """Values that were written in place of the old cluster's."""
+        self.actions: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.notable: list[Action] = []
+        self.not_ready: list[Problem] = []
+        self.old_namespaces: set[str] = set()
+        """Namespaces that the target had before: objects may be there already."""
+        self.pending: list[Ref] = []
+        """Objects whose owner did not exist yet: re-linked at the end."""
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        """Return the name: Prefect shows it where it shows parameters."""
+        return f"restore {self.name}"
+
+    def target(self) -> Cluster:
+        """Return the target cluster; a plan alone asks for none, and is made without the client."""
+        from tasks.ports.cluster import connect
+
+        return connect(self.options.context or None, self.options.kubeconfig or None)
+
+    def close(self) -> None:
+        """Close the spools; their folder is deleted by who made it."""
+        self.archive.close()
+        self.planned.close()
+
+    def names(self) -> dict[str, str]:
+        """Return old → new name of every namespace in the plan."""
+        return {ref.source.name: ref.ref.name for ref in (self.plan.items[each] for each in self.plan.namespaces)}
+
+    def done(self, ref: Ref, uid: str, action: str, why: str = "") -> None:
+        """Note what was done with one object."""
+        with self._lock:
+            self.uids[ref] = uid
+            self.counts[ref.type] += 1
+            self.actions[action] += 1
+            if action != "created" or why:
+                self.notable.append(
+                    Action(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why)
+                )

@@ -1,0 +1,95 @@
+"""What the steps of one backup share: names, types and the folder they spool to. No clients, no contents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.manifest import Problem, Source  # noqa: TC001 - a dataclass that Prefect looks into
+from tasks.core.options import BackupOptions  # noqa: TC001 - as above
+from tasks.core.resources import ResourceType  # noqa: TC001 - as above
+from tasks.ports.cluster import Cluster, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tasks.core.objects import Object, Ref
+
+CLUSTER = "(cluster)"
+"""Stands for the namespace of what has none, where steps are given one; no namespace can have this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One backup under way.
+
+    `types` are the namespaced types to read, `related` the cluster-scoped ones of which the namespaces may need some.
+    `indexed` (in the namespaces) and `everywhere` (in all of the cluster) are read only for the addresses and uids
+    that others may name, and not saved.
+    `own_revisions` names groups behind aggregated API servers: their revisions are not the cluster's.
+    """
+
+    name: str
+    options: BackupOptions
+    work: str
+    namespaces: tuple[str, ...]
+    source: Source
+    revision: str
+    types: tuple[ResourceType, ...]
+    related: tuple[ResourceType, ...]
+    indexed: tuple[ResourceType, ...]
+    everywhere: tuple[ResourceType, ...]
+    own_revisions: frozenset[str]
+    problems: tuple[Problem, ...]
+
+    def cluster(self) -> Cluster:
+        """Return the source cluster."""
+        return connect(self.options.context or None, self.options.kubeconfig or None)
+
+    def folder(self, namespace: str) -> Path:
+        """Return the folder where a namespace is spooled."""
+        return Path(self.work) / namespace
+
+    def pages(self, namespace: str, kind: ResourceType) -> list[Path]:
+        """Return the spooled LIST pages of one type, in order."""
+        return sorted((self.folder(namespace) / "pages").glob(f"{kind.group_resource}@*.json"))
+
+    def objects(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[Object]:
+        """Yield the spooled objects of some types, as the server listed them."""
+        for kind in types:
+            for page in self.pages(namespace, kind):
+                for item in orjson.loads(page.read_bytes()).get("items") or []:
+                    # A LIST leaves out what its items are.
+                    yield {"apiVersion": kind.api_version, "kind": kind.kind} | item
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What reading a namespace met: how many pages, types that could not be read, types not at the revision.
+
+    `problems` are types that were to be saved, `not_indexed` those that were only to be looked at.
+    """
+
+    pages: int
+    problems: tuple[Problem, ...]
+    not_indexed: tuple[tuple[str, str], ...]
+    not_at_revision: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """What became of a namespace: counts by type, and what it needs from around it.
+
+    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields name,
+    `bindings` how many uses of the cluster's values were found, by class, `problems` what could not be understood.
+    """
+
+    namespace: str
+    counts: tuple[tuple[str, int], ...]
+    kinds: frozenset[tuple[str, str]]
+    wants: frozenset[Ref]
+    bindings: tuple[tuple[str, int], ...] = ()
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,98 @@
+"""What a step is: a Prefect task with one retry policy, run in a thread of its own beside an async flow.
+
+A step is retried as a whole when it fails with a TransientError, after the HTTP and S3 ports gave up their own short
+retries. Steps take names and folders, never clients, and no content of objects: Prefect keeps parameters and results.
+
+Prefect costs a second and is imported when a step first runs: who plans offline uses the work behind a step without it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from tasks.core.errors import ExpiredError, TransientError
+from tasks.ports import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+async def transient(_task: Any, _run: Any, state: Any) -> bool:
+    """Return whether a failed step may be tried again; a coroutine, as a state's result is awaited in async tasks."""
+    error = await state.aresult(raise_on_failure=False)
+    # A revision that is gone stays gone: the flow takes a new one and begins again.
+    again = isinstance(error, TransientError) and not isinstance(error, ExpiredError)
+    if again:
+        progress.note(f"{error}: trying again")
+    return again
+
+
+def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
+    """Make an async function a step; `run_name` is its name in the UI, with the function's parameters in braces."""
+
+    def wrap(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+        as_task = cache(lambda: _task(function, run_name))
+
+        @wraps(function)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            answer: R = await as_task()(*args, **kwargs)
+            return answer
+
+        return run
+
+    return wrap
+
+
+def _task(function: Callable[..., Awaitable[Any]], run_name: str) -> Any:
+    from prefect import task
+    from prefect.cache_policies import NO_CACHE
+    from prefect.tasks import exponential_backoff
+
+    decorate: Any = task(
+        task_run_name=run_name,
+        retries=3,
+        retry_delay_seconds=exponential_backoff(backoff_factor=2),
+        retry_condition_fn=transient,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+    return decorate(function)
+
+
+async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run blocking work in a thread, so that steps of other namespaces go on meanwhile."""
+    return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = 4) -> list[R]:
+    """Return the results of `work` on each item, in order, at most `limit` under way.
+
+    All come to their end before the first error is raised: a step that is cut off looks crashed in the UI.
+    """
+    room = asyncio.Semaphore(limit)
+
+    async def one(item: T) -> R:
+        async with room:
+            return await work(item)
+
+    ended = await asyncio.gather(*(one(item) for item in items), return_exceptions=True)
+    results: list[R] = []
+    for each in ended:
+        if isinstance(each, BaseException):
+            raise each
+        results.append(each)
+    return results
+
+
+def tell(text: str) -> None:
+    """Tell one line to the person who waits at the terminal and to the run's log in the UI."""
+    from prefect import get_run_logger
+
+    progress.note(text)
+    get_run_logger().info(text)

@@ -1,0 +1,168 @@
+"""Join what was written into one archive and store it; the metadata file goes last and makes it a backup.
+
+A run that dies before leaves files that no reader takes for a backup; a later backup of the same name replaces them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tasks.core.errors import UsageError
+from tasks.core.layout import BackupKeys
+from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
+from tasks.core.velero import backup_object, resource_list
+from tasks.ports import archive, clock, gzip, progress
+from tasks.ports.backups import digest_of
+from tasks.ports.store import Store, open_store
+from tasks.ports.threads import in_threads
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tasks.scope import Fetched, Scope, Stripped
+
+THREADS = 4
+"""Files that are put at once; one of them, the tarball, is nearly all of the bytes."""
+
+ABANDONED = timedelta(hours=1)
+"""After this long the files of an upload, which takes seconds, are those of a run that died."""
+
+NO_VOLUMES = ("podvolumebackups.json", "volumesnapshots.json", "itemoperations.json", "volumeinfo.json")
+"""Velero's optional files that are empty here: volumes' contents are not backed up."""
+
+
+@step("upload {scope.name}")
+async def upload(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
+    """Store the backup; return its manifest.
+
+    Raises:
+        UsageError: another backup of this name was finished meanwhile.
+        StoreError: the store refused; nothing there looks like a backup.
+    """
+    return await in_thread(_reserved, scope, fetched, stripped, started)
+
+
+def _reserved(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
+    """Hold the backup's name while its files are written."""
+    store, keys = open_store(scope.options.store), BackupKeys(scope.name)
+    _reserve(store, keys, scope.work)
+    try:
+        return _upload(scope, fetched, stripped, started)
+    finally:
+        store.delete([keys.reservation])
+
+
+def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
+    held = orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
+    for entry in store.list(keys.folder):
+        if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
+            store.delete([keys.reservation])  # its run died long ago
+    if not store.put_new(keys.reservation, held) and store.get(keys.reservation) != held:
+        raise UsageError(f"backup {keys.name} is being written to {store.url} by another run")
+
+
+def _upload(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
+    store, keys, work = open_store(scope.options.store), BackupKeys(scope.name), Path(scope.work)
+    parts = [scope.folder(each.namespace) for each in stripped]
+    tarball = work / "backup.tar.gz"
+    archive.join((part / "objects.tar.gz" for part in parts), tarball)
+    links, bound = _joined(parts, "links.jsonl", work), _joined(parts, "bindings.jsonl", work)
+    entries = [entry for part in parts for entry in _lines(part / "entries.jsonl")]
+    manifest = _manifest(scope, fetched, stripped, entries, started)
+    extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
+    files = {keys.tarball: digest_of(tarball), keys.links: digest_of(links), keys.bindings: digest_of(bound)}
+    files |= {keys.velero(what): digest(data) for what, data in extra.items()}
+    manifest = manifest.model_copy(update={"files": files})
+    contents: list[tuple[str, Path | bytes]] = [(keys.tarball, tarball), (keys.links, links), (keys.bindings, bound)]
+    contents += [(keys.velero(what), data) for what, data in extra.items()]
+    # Side by side: a store answers in milliseconds, one after the other they add up.
+    for done, _ in enumerate(in_threads(lambda each: _put(store, *each), contents, THREADS), start=1):
+        progress.step(f"upload {scope.name}", done, len(files) + 2)
+    described = gzip.compress(manifest.model_dump_json().encode())
+    store.put(keys.manifest, described)
+    _finish(store, keys, manifest, digest(described), started)
+    progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
+    return manifest
+
+
+def _joined(parts: list[Path], name: str, work: Path) -> Path:
+    """Return one gzip file of what all parts have under a name."""
+    target = work / f"{name}.gz"
+    with gzip.writer(target) as out:
+        for part in parts:
+            out.write((part / name).read_bytes())
+    return target
+
+
+def _finish(store: Store, keys: BackupKeys, manifest: Manifest, described: Digest, started: datetime) -> None:
+    backup = backup_object(manifest, described.sha256, started, clock.now())
+    if not store.put_new(keys.metadata, orjson.dumps(backup)):
+        raise UsageError(f"backup {manifest.name} exists already in {store.url}: another run finished it meanwhile")
+
+
+def _put(store: Store, key: str, content: Path | bytes) -> None:
+    if isinstance(content, Path):
+        store.put_file(key, content)
+    else:
+        store.put(key, content)
+
+
+def _manifest(
+    scope: Scope, fetched: list[Fetched], stripped: list[Stripped], entries: list[list[str]], started: datetime
+) -> Manifest:
+    problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
+    problems += [problem for each in stripped for problem in each.problems]
+    return Manifest(
+        name=scope.name,
+        kubeferry=version("kubeferry"),
+        created=started,
+        source=scope.source,
+        revision=scope.revision,
+        not_at_revision={kind: why for each in fetched for kind, why in each.not_at_revision},
+        not_indexed={kind: why for each in fetched for kind, why in each.not_indexed},
+        namespaces=list(scope.namespaces),
+        phase=Phase.PARTIAL if problems else Phase.COMPLETED,
+        counts=_summed(pair for each in stripped for pair in each.counts),
+        bindings=_summed(pair for each in stripped for pair in each.bindings),
+        objects={path: sha256 for path, sha256, _ in entries},
+        files={},
+        left_out=[
+            LeftOut.model_validate(gap)
+            for each in stripped
+            for gap in _lines(scope.folder(each.namespace) / "left-out.jsonl")
+        ],
+        problems=problems,
+    )
+
+
+def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for name, count in pairs:
+        total[name] += count
+    return dict(sorted(total.items()))
+
+
+def _velero_files(manifest: Manifest, kinds: dict[str, str]) -> dict[str, bytes]:
+    errors: dict[str, Any] = {"namespaces": {}, "cluster": [f"{each.what}: {each.why}" for each in manifest.problems]}
+    log = "".join(
+        f"{manifest.created:%Y-%m-%dT%H:%M:%SZ} left out {gap.type} {gap.namespace}/{gap.name}: {gap.why}\n"
+        for gap in manifest.left_out
+    )
+    files: dict[str, Any] = {what: [] for what in NO_VOLUMES}
+    files |= {"results": {"errors": errors if manifest.problems else {}, "warnings": {}}}
+    files |= {"resource-list.json": resource_list(manifest, kinds)}
+    packed = {what: gzip.compress(orjson.dumps(content)) for what, content in files.items()}
+    return packed | {"logs": gzip.compress(log.encode())}
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        for line in file:
+            yield orjson.loads(line)

@@ -1,0 +1,220 @@
+"""What tests of restores share: namespaces of their own, objects as YAML, backups and restores as flows."""
+
+import json
+import time
+import urllib.request
+import uuid
+from contextlib import suppress
+
+import yaml
+
+from flows.backup import backup
+from flows.restore import restore
+from tasks.core.errors import NotFoundError
+from tasks.core.objects import Ref
+from tasks.core.options import BackupOptions, RestoreOptions
+from tasks.core.readiness import verdict
+from tasks.ports import clock
+from tasks.ports.cluster import connect
+
+A, B = "kubeferry-a", "kubeferry-b"
+SECONDS = 30
+"""How long anything may take that a controller of the sandbox does."""
+
+
+class Bench:
+    """Two clusters and a store, for one module's tests: everything made through it is taken away by `clear`."""
+
+    def __init__(self, run_flow, kubeconfig, store):
+        self.run_flow = run_flow
+        self.folder = store
+        self.where = {"kubeconfig": str(kubeconfig), "store": store.as_uri()}
+        self.clusters = {context: connect(context, str(kubeconfig)) for context in (A, B)}
+        self.made = []
+        self.namespaces = set()
+
+    # --- objects
+
+    def name(self, prefix="r"):
+        """Return a name that nothing has yet; a namespace of it is deleted in the end, wherever it is."""
+        name = f"{prefix}-{uuid.uuid4().hex[:6]}"
+        self.namespaces.add(name)
+        return name
+
+    def namespace(self, prefix="r", context=A):
+        """Make a namespace with its account `default`; return its name."""
+        return self.namespace_named(self.name(prefix), context)
+
+    def namespace_named(self, name, context=A):
+        """Make a namespace of this name, with its account `default`."""
+        self.namespaces.add(name)
+        self.make(f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}", context=context)
+        self.until(lambda: self.find("ServiceAccount", name, "default", context=context))
+        return name
+
+    def collected(self, context=A):
+        """Wait until the garbage collector has gone over things that came after all that is there now."""
+        ns = self.namespace("gc", context)
+        (owner,) = self.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: owner}}", ns, context)
+        tie = f"{{apiVersion: v1, kind: ConfigMap, name: owner, uid: {owner['metadata']['uid']}}}"
+        self.make(
+            f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: owned, ownerReferences: [{tie}]}}}}", ns, context
+        )
+        self.delete("ConfigMap", ns, "owner", context)
+        self.until(lambda: self.find("ConfigMap", ns, "owned", context) is None)
+
+    def make(self, text, namespace="", context=A):
+        """Create objects written as YAML (into `namespace`, where they have one); return them as stored."""
+        return [self._make(obj, namespace, context) for obj in yaml.safe_load_all(text) if obj]
+
+    def _make(self, obj, namespace, context):
+        kind = self.kind(obj["kind"], obj["apiVersion"], context)
+        if kind.namespaced:
+            obj["metadata"].setdefault("namespace", namespace)
+        elif obj["kind"] != "Namespace":
+            self.made.append((context, kind, obj["metadata"]["name"]))
+        return self.clusters[context].create(kind, obj["metadata"].get("namespace", ""), obj)[0]
+
+    def kind(self, kind, api_version="", context=A, namespace=""):
+        """Return a type, `Kind` or `Kind.group`; one whose CRD was just made is waited for.
+
+        Tests define kinds of the same name in groups called after their namespace: that of `namespace` is meant.
+        """
+        kind, _, named = kind.partition(".")
+        group = api_version.rpartition("/")[0] or named
+
+        def found():
+            types = [t for t in self.clusters[context].discover().types if t.kind == kind]
+            types = [t for t in types if t.group == group] if api_version or named else types
+            own = [t for t in types if namespace and namespace.startswith(t.group.partition(".")[0] or "-")]
+            return next(iter(own or types), None)
+
+        return self.until(found)
+
+    def find(self, kind, namespace, name, context=A):
+        """Return an object, or None."""
+        try:
+            return self.clusters[context].get(self.kind(kind, context=context, namespace=namespace), namespace, name)
+        except NotFoundError:
+            return None
+
+    def get(self, kind, namespace, name, context=A):
+        """Return an object that has to be there."""
+        found = self.find(kind, namespace, name, context)
+        assert found, f"{kind} {namespace}/{name} is not on {context}"
+        return found
+
+    def list(self, kind, namespace="", context=A):
+        return self.clusters[context].list(self.kind(kind, context=context), namespace)
+
+    def patch(self, kind, namespace, name, patch, context=A, **options):
+        return self.clusters[context].patch(self.kind(kind, context=context), namespace, name, patch, **options)
+
+    def delete(self, kind, namespace, name, context=A):
+        """Delete an object and wait until it is gone."""
+        uid = self.get(kind, namespace, name, context)["metadata"]["uid"]
+        self.clusters[context].delete(self.kind(kind, context=context), namespace, name, uid=uid)
+        self.until(lambda: self.find(kind, namespace, name, context) is None)
+
+    def until(self, true, seconds=SECONDS):
+        """Wait for something that a controller does; return what `true` returns."""
+        limit = time.monotonic() + seconds
+        while not (found := true()):
+            assert time.monotonic() < limit, "waited in vain"
+            time.sleep(0.1)
+        return found
+
+    def ready(self, kind, namespace, name, context=A):
+        """Wait until an object is ready; return it."""
+        return self.until(lambda: self._ready(kind, namespace, name, context))
+
+    def _ready(self, kind, namespace, name, context):
+        found = self.find(kind, namespace, name, context)
+        return found if found and verdict(found, clock.now()).state == "ready" else None
+
+    def crd(self, name, context=A, kind="Widget", versions=("v1",)):
+        """Make a CRD in a group of its own, `NAME.example.com`; return the group."""
+        group = f"{name}.example.com"
+        self.make(definition(group, kind, versions), context=context)
+        self.until(lambda: (group, kind) in self.clusters[context].discover().versions)
+        return group
+
+    # --- flows
+
+    def backup(self, *namespaces, context=A, **options):
+        """Back up; return the result."""
+        asked = {"context": context, "name": name(), **self.where, **options}
+        return self.run_flow(backup(BackupOptions(namespaces=namespaces, **asked)))
+
+    def restore(self, saved, context=B, **options):
+        """Restore; return the result."""
+        named = saved if isinstance(saved, str) else saved.name
+        asked = {"backup": named, "context": context, "wait_seconds": SECONDS, **self.where, **options}
+        return self.run_flow(restore(RestoreOptions(**asked)))
+
+    # --- the end
+
+    def clear(self):
+        """Delete what was made, without waiting."""
+        for context, kind, named in self.made:
+            self._gone(context, kind, named)
+        for context in self.clusters:
+            for named in self.namespaces:
+                self._gone(context, self.kind("Namespace", context=context), named)
+
+    def forget(self, kind, named, context=B):
+        """Delete something cluster-wide in the end that a restore made."""
+        self.made.append((context, self.kind(kind, context=context), named))
+
+    def _gone(self, context, kind, named):
+        cluster = self.clusters[context]
+        with suppress(NotFoundError):  # a test may have deleted it
+            cluster.delete(kind, "", named, uid=cluster.get(kind, "", named)["metadata"]["uid"])
+
+
+def name():
+    """Return the name of a backup."""
+    return f"b-{uuid.uuid4().hex[:8]}"
+
+
+def definition(group, kind, versions=("v1",), plural=""):
+    """Return a CRD as YAML; the first version is stored."""
+    plural = plural or f"{kind.lower()}s"
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    listed = [{"name": v, "served": True, "storage": v == versions[0], "schema": schema} for v in versions]
+    names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
+    return yaml.safe_dump(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}"},
+            "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": listed},
+        }
+    )
+
+
+def did(result, kind, named):
+    """Return what a restore did with one object (`created` is not told) and why, as one text."""
+    found = [each for each in result.notable if (each.type, each.name) == (kind, named)]
+    return "; ".join(f"{each.action} {each.why}".strip() for each in found) or "created"
+
+
+def touch(bench, context, *namespaces):
+    """Return identity → resourceVersion of every object in namespaces, to see later whether one was touched."""
+    found = {}
+    for kind in bench.clusters[context].discover().types:
+        if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Lease"):
+            for namespace in namespaces:
+                for obj in bench.clusters[context].list(kind, namespace):
+                    found[Ref.of(obj)] = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
+    return found
+
+
+def artifact(server, key):
+    """Return the one artifact with a key."""
+    asked = json.dumps({"artifacts": {"key": {"any_": [key]}}}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server}/artifacts/filter", asked, headers)  # noqa: S310 - the session's own
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
+        (found,) = json.load(answer)
+    return found

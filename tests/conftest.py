@@ -1,0 +1,80 @@
+"""What all tests share: the sandbox, brought up once for a session and always taken down again.
+
+`KUBEFERRY_TEST_SANDBOX=HOME` names the KUBEFERRY_HOME of one that runs already, for quick turns during development: it
+is used as it is and left running.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from deployments.sandbox.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def home():
+    """A KUBEFERRY_HOME of this session; its path is short, since some programs limit the paths of their files."""
+    path = Path(tempfile.mkdtemp(prefix="kf-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def sandbox(home):
+    """Two clusters and an S3 server, for all tests that leave them healthy."""
+    running = os.environ.get("KUBEFERRY_TEST_SANDBOX")
+    if running:
+        yield Sandbox(Path(running) / "state" / "sandbox")
+        return
+    own = Sandbox(home / "state" / "sandbox")
+    try:
+        own.up()
+        yield own
+    finally:
+        own.down(purge=True)
+
+
+@pytest.fixture(scope="session")
+def sandbox_env(sandbox, home):
+    """The session's environment points at the sandbox, as after `eval "$(kubeferry sandbox env)"`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sandbox.env().items():
+            patch.setenv(name, value)
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        patch.setenv("KUBEFERRY_HOME", str(home))
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def prefect_server(home):
+    """The URL of a Prefect server of this session, at which the flows that tests run in this process leave their runs.
+
+    Prefect is imported already when a fixture runs, so its settings are given to it, not to the environment.
+    """
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_HOME,
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+        temporary_settings,
+    )
+
+    from tasks.ports import prefect_server as server
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBEFERRY_HOME", str(home))
+        url = server.start()
+        try:
+            wanted = {
+                PREFECT_API_URL: url,
+                PREFECT_HOME: home / "prefect-client",
+                PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
+            }
+            with temporary_settings(updates=wanted):
+                yield url
+        finally:
+            patch.setenv("KUBEFERRY_HOME", str(home))
+            server.stop()

@@ -1,0 +1,93 @@
+"""Each refusal of an API server is one line in our tree, and a Secret's values are never in it."""
+
+import json
+
+import pytest
+
+from tasks.core import errors
+from tasks.core.api_errors import BY_STATUS, api_error
+
+MARK = "marked-secret-value"
+
+
+def status(code, reason="", message="told", **details):
+    return json.dumps(
+        {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (400, errors.InvalidError),
+        (401, errors.CredentialsError),
+        (402, errors.PermanentError),
+        (403, errors.ForbiddenError),
+        (404, errors.NotFoundError),
+        (405, errors.InvalidError),
+        (406, errors.PermanentError),
+        (409, errors.ConflictError),
+        (410, errors.ExpiredError),
+        (413, errors.InvalidError),
+        (415, errors.InvalidError),
+        (422, errors.InvalidError),
+        (429, errors.UnavailableError),
+        (500, errors.UnavailableError),
+        (502, errors.UnavailableError),
+        (503, errors.UnavailableError),
+        (504, errors.UnavailableError),
+    ],
+)
+def test_each_status_is_an_error_of_its_own(code, kind):
+    found = api_error(code, status(code), "create Deployment shop/web")
+    assert type(found) is kind
+    assert str(found).startswith("create Deployment shop/web: ")
+
+
+def test_every_row_is_among_the_cases():
+    assert set(BY_STATUS) == {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429}
+
+
+def test_the_reason_tells_more_than_the_status():
+    assert type(api_error(409, status(409, "AlreadyExists"), "x")) is errors.AlreadyExistsError
+    assert type(api_error(409, status(409, "Conflict"), "x")) is errors.ConflictError
+    assert type(api_error(410, status(410, "Gone"), "x")) is errors.ExpiredError
+    assert type(api_error(400, status(400, "Expired"), "x")) is errors.ExpiredError
+
+
+def test_the_servers_message_is_told_in_one_line():
+    found = api_error(
+        422, status(422, "Invalid", "spec.replicas:\n  Invalid value: -1\n"), "create Deployment shop/web"
+    )
+    assert str(found) == "create Deployment shop/web: spec.replicas: Invalid value: -1"
+
+
+def test_refused_credentials_say_what_to_do():
+    assert "log in again" in str(api_error(401, status(401, "Unauthorized", "Unauthorized"), "list pods"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>\n<h1>502 Bad Gateway</h1></html>", b"\xff\xfe", b"null", b"[]", b'"x"', b"7", b"{", b"[" * 100_000],
+)
+@pytest.mark.parametrize("secret", [True, False])
+def test_a_body_that_is_no_status_leaves_the_status_code(body, secret):
+    found = api_error(502, body, "get Secret shop/db", secret=secret)
+    assert type(found) is errors.UnavailableError
+    assert "502" in str(found)
+    assert "html" not in str(found)
+
+
+def test_of_a_secret_only_fields_and_reasons_are_told():
+    causes = [{"field": "data[password]", "reason": "FieldValueInvalid", "message": f'Invalid value: "{MARK}"'}]
+    body = status(422, "Invalid", f'data[password]: Invalid value: "{MARK}"', causes=causes)
+    told = str(api_error(422, body, "create Secret shop/db", secret=True))
+    assert told == "create Secret shop/db: Invalid (422) data[password] (FieldValueInvalid)"
+
+
+@pytest.mark.parametrize("reason", ["AlreadyExists", "", None])
+@pytest.mark.parametrize("details", [None, [], "x", {}, {"causes": None}, {"causes": "x"}, {"causes": ["x", 7]}])
+def test_odd_details_are_passed_over(details, reason):
+    body = json.dumps({"reason": reason, "details": details, "message": MARK}).encode()
+    told = str(api_error(409, body, "create Secret shop/db", secret=True))
+    assert told == f"create Secret shop/db: {reason or 'refused'} (409)"

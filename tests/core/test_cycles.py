@@ -1,0 +1,247 @@
+"""An edge that is given up is either harmless, patched later, or told before anything is written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.core.cycles import OWNERS, How, patch, placeholder, pointer_of, repair, steps_of, strength_of, without_fields
+from tasks.core.immutable import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
+from tasks.core.objects import Ref
+from tasks.core.order import Edge, Strength
+
+WEB, CONF = Ref("apps", "Deployment", "shop", "web"), Ref("", "ConfigMap", "shop", "conf")
+
+
+def made(group, kind, **body):
+    version = f"{group}/v1" if group else "v1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "it", "namespace": "shop"}, **body}
+
+
+def how(obj, strength, why, schema=None):
+    return repair(obj, Edge(Ref.of(obj), WEB, strength, why), schema).how
+
+
+def binding(group, kind, pointer, **body):
+    return how(made(group, kind, **body), Strength.BINDING, pointer)
+
+
+@pytest.mark.parametrize(
+    ("strength", "why", "told"),
+    [
+        (Strength.REFERENCE, "spec.x", How.NOTHING),
+        (Strength.OWNER, OWNERS, How.RELINK),
+        (Strength.OWNER, "metadata.annotations", How.IMPOSSIBLE),
+        (Strength.START, "spec.template.spec.serviceAccountName", How.NOTHING),
+        (Strength.EXPLICIT, "kubeferry.io/depends-on", How.UNFOLLOWED),
+    ],
+)
+def test_what_an_edge_takes(strength, why, told):
+    assert how(made("", "ConfigMap"), strength, why) is told
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "pointer", "told"),
+    [
+        ("", "ConfigMap", "/data/url", How.LEAVE_OUT),
+        ("", "Secret", "/data/url", How.LEAVE_OUT),
+        ("apps", "Deployment", "/metadata/annotations/a~1b", How.LEAVE_OUT),
+        ("apps", "Deployment", "/metadata/labels/a", How.LEAVE_OUT),
+        ("apps", "Deployment", "/spec/template/spec/containers/0/env/0/value", How.PLACEHOLDER),
+        ("apps", "Deployment", "/spec/selector/matchLabels/ip", How.IMPOSSIBLE),
+        ("apps", "Deployment", "/spec/selectors", How.PLACEHOLDER),
+        ("", "Endpoints", "/subsets/0/addresses/0/ip", How.PLACEHOLDER),
+        ("discovery.k8s.io", "EndpointSlice", "/endpoints/0/addresses/0", How.PLACEHOLDER),
+        ("", "Pod", "/spec/containers/0/env/0/value", How.IMPOSSIBLE),
+        ("", "Pod", "/spec/containers/0/image", How.PLACEHOLDER),
+        ("", "Pod", "/metadata/annotations/ip", How.LEAVE_OUT),
+        ("batch", "Job", "/spec/template/spec/containers/0/args/0", How.IMPOSSIBLE),
+        ("batch", "CronJob", "/spec/jobTemplate/spec/template/spec/containers/0/args/0", How.PLACEHOLDER),
+        ("apps", "StatefulSet", "/spec/template/spec/containers/0/args/0", How.PLACEHOLDER),
+        ("apps", "StatefulSet", "/spec/volumeClaimTemplates/0/spec/volumeName", How.IMPOSSIBLE),
+        ("example.com", "Thing", "/spec/host", How.PLACEHOLDER),
+        ("example.com", "Thing", "/data/host", How.PLACEHOLDER),
+    ],
+)
+def test_what_a_binding_takes(group, kind, pointer, told):
+    assert binding(group, kind, pointer) is told
+
+
+def test_immutable_data_is_a_problem_and_immutable_says_nothing_of_metadata():
+    assert binding("", "ConfigMap", "/data/url", immutable=True) is How.IMPOSSIBLE
+    assert binding("", "Secret", "/data/url", immutable=False) is How.LEAVE_OUT
+    assert binding("", "Secret", "/metadata/annotations/x", immutable=True) is How.LEAVE_OUT
+
+
+@pytest.mark.parametrize(("kind", "part"), [(kind, part) for kind, parts in FROZEN.items() for part in parts])
+def test_each_row_of_what_stays(kind, part):
+    assert freezes(made(*kind), part.split("."))
+    assert freezes(made(*kind), [*part.split("."), "below"])
+    assert not freezes(made(*kind), [*part.split(".")[:-1], part.split(".")[-1] + "s!"])
+    assert not freezes(made(f"not.{kind[0]}", kind[1]), part.split("."))
+
+
+@pytest.mark.parametrize(("kind", "row"), ALL_BUT.items())
+def test_each_row_of_what_stays_but_for(kind, row):
+    part, free = row
+    assert freezes(made(*kind), [part, "anything", "0"])
+    assert not freezes(made(*kind), ["metadata", "labels", part])
+    assert not any(freezes(made(*kind), [part, each, "below"]) for each in free)
+
+
+def schema(**rules):
+    """`rules` are the validations at: root, spec, host."""
+    told = {name: {"x-kubernetes-validations": [{"rule": rule}]} for name, rule in rules.items()}
+    host = {"type": "string", **told.get("host", {})}
+    spec = {
+        "type": "object",
+        "properties": {"host": host, "hosts": {"type": "array", "items": host}},
+        **told.get("spec", {}),
+    }
+    return {"type": "object", "properties": {"spec": spec}, **told.get("root", {})}
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ({}, How.PLACEHOLDER),
+        ({"host": "self == oldSelf"}, How.LEAVE_OUT),
+        ({"host": "oldSelf==self"}, How.LEAVE_OUT),
+        ({"spec": "self == oldSelf"}, How.IMPOSSIBLE),
+        ({"spec": "self.host == oldSelf.host"}, How.IMPOSSIBLE),
+        ({"root": "self.spec.host == oldSelf.spec.host"}, How.IMPOSSIBLE),
+        ({"spec": "!has(oldSelf.host) || self.host == oldSelf.host"}, How.LEAVE_OUT),
+        ({"spec": "self.hosts == oldSelf.hosts"}, How.PLACEHOLDER),
+        ({"spec": "self.host == oldSelf.hosts"}, How.PLACEHOLDER),
+        ({"spec": "self.host != oldSelf.host"}, How.PLACEHOLDER),
+        ({"spec": "myself == oldSelf"}, How.PLACEHOLDER),
+        ({"host": "self.size() >= oldSelf.size()"}, How.PLACEHOLDER),
+    ],
+)
+def test_a_crd_tells_what_cannot_be_changed(rules, told):
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema(**rules)) is told
+
+
+def test_a_frozen_field_that_is_required_is_a_problem():
+    with_rule = schema(host="self == oldSelf")
+    with_rule["properties"]["spec"]["required"] = ["host"]
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", with_rule) is How.IMPOSSIBLE
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/hosts/0", with_rule) is How.IMPOSSIBLE
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"properties": []}, {"properties": {"spec": True}}, {"x-kubernetes-validations": 7}]
+)
+def test_a_schema_that_says_nothing(odd):
+    assert required_or_frozen(odd, ["spec", "host"]) == Told(required=False, frozen=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "stand_in"),
+    [
+        ("10.0.0.1", "192.0.2.1"),
+        ("fd00::1", "2001:db8::1"),
+        ("0b9c3f1e-0d3a-4a5e-9a57-3f4d9b8e1c11", "00000000-0000-4000-8000-000000000000"),
+        ("10-0-0-1", "192-0-2-1"),
+        ("lb.example.com", "unresolved.invalid"),
+    ],
+)
+def test_a_placeholder_has_the_form_of_the_value(value, stand_in):
+    assert placeholder(value) == stand_in
+
+
+def test_fields_are_left_out_and_the_input_survives():
+    obj = {"data": {"a": "1", "b/c": "2"}, "list": [{"name": "x", "v": 1}, "s"], "keep": {}}
+    assert without_fields(obj, ["/data/b~1c", "/list/0/v", "/list/1", "/gone/x", "/list/7/v", "/data/a/b"]) == {
+        "data": {"a": "1"},
+        "list": [{"name": "x"}, "s"],
+        "keep": {},
+    }
+    assert obj["data"] == {"a": "1", "b/c": "2"}
+    assert without_fields({"data": {"a": 1}}, ["/data/a"]) == {"data": {}}
+
+
+def applied(obj, operations):
+    """Apply a JSON patch (RFC 6902: add, replace, test) as an API server would."""
+    for each in operations:
+        *way, last = steps_of(each["path"])
+        parent = obj
+        for step in way:
+            parent = parent[int(step)] if isinstance(parent, list) else parent[step]
+        key = int(last) if isinstance(parent, list) else last
+        if each["op"] == "test":
+            assert parent[key] == each["value"], each
+            continue
+        if each["op"] == "replace":
+            assert parent[key] is not None
+        parent[key] = each["value"]
+    return obj
+
+
+def test_a_patch_puts_the_values_in_and_tests_what_it_changes():
+    def deployment(value, **data):
+        return {
+            "spec": {"containers": [{"name": "a"}, {"name": "web", "env": [{"name": "DB", "value": value}]}]},
+            "metadata": {"annotations": data} if data else {},
+        }
+
+    wanted, created = deployment("10.1.1.1", ip="10.1.1.2", **{"x/y": "z"}), deployment("192.0.2.1")
+    pointers = ["/spec/containers/1/env/0/value", "/metadata/annotations/ip", "/metadata/annotations/x~1y"]
+    operations = patch(created, wanted, pointers)
+    assert operations == [
+        {"op": "test", "path": "/spec/containers/1/name", "value": "web"},
+        {"op": "test", "path": "/spec/containers/1/env/0/name", "value": "DB"},
+        {"op": "test", "path": pointers[0], "value": "192.0.2.1"},
+        {"op": "replace", "path": pointers[0], "value": "10.1.1.1"},
+        {"op": "add", "path": "/metadata/annotations", "value": {}},
+        {"op": "add", "path": pointers[1], "value": "10.1.1.2"},
+        {"op": "add", "path": pointers[2], "value": "z"},
+    ]
+    assert applied(created, operations) == wanted
+    assert patch(wanted, wanted, pointers) == []
+
+
+TEXT = st.text(st.sampled_from("ab/~0 "), min_size=1, max_size=4)
+DATA = st.dictionaries(TEXT, TEXT, max_size=4)
+
+
+@given(st.lists(TEXT, min_size=1))
+def test_pointers_there_and_back(steps):
+    assert steps_of(pointer_of(steps)) == steps
+
+
+@given(DATA, st.data())
+def test_what_is_left_out_comes_back_by_the_patch(data, draw):
+    wanted = made("", "ConfigMap", data=data)
+    pointers = (
+        [pointer_of(["data", key]) for key in draw.draw(st.sets(st.sampled_from(sorted(data)))) if data] if data else []
+    )
+    created = without_fields(wanted, pointers)
+    if not created["data"]:
+        del created["data"]  # as the API server stores it
+    assert applied({**created}, patch(created, wanted, pointers)).get("data", {}) == data
+
+
+def test_the_line_of_a_plan():
+    told = repair(made("", "ConfigMap"), Edge(CONF, WEB, Strength.BINDING, "/data/url"))
+    assert str(told) == (
+        "ConfigMap shop/conf ← Deployment.apps shop/web (/data/url): "
+        "created without this key, which is added when its value is known"
+    )
+    assert (told.pointer, told.is_problem) == ("/data/url", False)
+    assert repair(made("", "Pod"), Edge(CONF, WEB, Strength.BINDING, "/spec/hostname")).is_problem
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "pointer", "told"),
+    [
+        ("", "ConfigMap", "/data/url", Strength.LATER),
+        ("apps", "Deployment", "/metadata/annotations/peer", Strength.LATER),
+        ("", "Service", "/spec/externalIPs/0", Strength.BINDING),
+        ("", "Pod", "/spec/containers/0/env/0/value", Strength.FIXED),
+        ("apps", "Deployment", "/spec/template/spec/containers/0/env/0/value", Strength.FIXED),
+        ("apps", "Deployment", "/spec/template/metadata/annotations/peer", Strength.FIXED),
+        ("apps", "Deployment", "/spec/templates/spec", Strength.BINDING),
+    ],
+)
+def test_a_value_is_waited_for_as_strongly_as_it_is_hard_to_add_later(group, kind, pointer, told):
+    assert strength_of(made(group, kind), pointer) is told

@@ -1,0 +1,71 @@
+"""The check of an order finds every tampering, and nothing in a plan as it is made."""
+
+from dataclasses import replace
+
+import pytest
+
+from tasks.core.links import Owner
+from tasks.core.objects import Ref
+from tasks.core.order import Edge, Order, Strength, order
+from tasks.core.order_holds import order_faults
+from tasks.core.plan_parts import Part, Parts
+
+SPACE = Ref("", "Namespace", "", "shop")
+CONFIG = Ref("", "ConfigMap", "shop", "settings")
+SECRET = Ref("", "Secret", "shop", "login")
+WEB = Ref("apps", "Deployment", "shop", "web")
+EDGES = [Edge(WEB, CONFIG, Strength.REFERENCE, "spec.volumes"), Edge(SECRET, WEB, Strength.OWNER, "metadata.owners")]
+
+
+def parts_of(made, owners=()):
+    items = {ref: Part(ref, ref, "v1", "") for ref in (SPACE, CONFIG, SECRET, WEB)}
+    items |= {ref: replace(items[ref], owners=(owner,)) for ref, owner in owners}
+    return Parts("b", "file:///s", {"shop": "shop"}, items, [SPACE], [], made)
+
+
+SOUND = order([CONFIG, SECRET, WEB], EDGES)
+
+
+def test_a_plan_as_it_is_made_holds():
+    assert SOUND.levels == [[CONFIG], [WEB], [SECRET]]
+    assert order_faults(parts_of(SOUND)) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "fault"),
+    [
+        (
+            [[WEB], [CONFIG], [SECRET]],
+            "Deployment.apps shop/web in level 1 needs ConfigMap shop/settings (spec.volumes)",
+        ),
+        ([[CONFIG, WEB], [SECRET]], "which stands in level 1"),
+        ([[CONFIG], [WEB]], "Secret shop/login stands in no level"),
+        ([[CONFIG], [WEB], [SECRET, CONFIG]], "more than one place: 1 times in level 1, 1 times in level 3"),
+        ([[CONFIG], [WEB], [SECRET, SPACE]], "Namespace shop stands in more than one place"),
+        ([[CONFIG], [WEB], [SECRET, SECRET]], "more than one place: 2 times in level 3"),
+        (
+            [[CONFIG], [WEB], [SECRET, Ref("", "Pod", "shop", "x")]],
+            "Pod shop/x stands in level 3 and is not in the plan",
+        ),
+    ],
+)
+def test_levels_that_somebody_changed_are_found(levels, fault):
+    faults = order_faults(parts_of(Order(levels, SOUND.needs)))
+    assert any(fault in each for each in faults), faults
+
+
+def test_a_need_under_another_name_is_found():
+    assert order_faults(parts_of(Order(SOUND.levels, {SECRET: SOUND.needs[WEB]}))) == [
+        f"a need of {WEB} is told as one of {SECRET}"
+    ]
+
+
+def test_a_cycle_holds_as_long_as_its_broken_edge_is_told():
+    owner = Owner("apps/v1", "Deployment", "web", "u")
+    cycle = order([CONFIG, SECRET, WEB], [*EDGES, Edge(WEB, SECRET, Strength.EXPLICIT, "depends-on")])
+    assert [(edge.source, edge.target) for edge in cycle.broken] == [(SECRET, WEB)]
+    assert order_faults(parts_of(cycle, [(SECRET, owner)])) == []
+    hidden = Order(cycle.levels, cycle.needs)
+    assert order_faults(parts_of(hidden, [(SECRET, owner)])) == [
+        f"{SECRET} in level 1 is owned by {WEB}, which stands in level 2"
+    ]

@@ -1,0 +1,102 @@
+"""The command line run in this very process, and stores with backups that no cluster is needed for."""
+
+import shutil
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from flows.cli import main
+from tasks.core.layout import BackupKeys, Member
+from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Source, digest
+from tasks.core.velero import backup_object
+from tasks.ports import archive, gzip
+from tasks.ports.backups import digest_of
+from tasks.ports.local_store import LocalStore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": "shop"}, "data": {"a": "b"}}
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Run a command: `cli("list", "-o", "json")` returns its exit code, stdout and stderr."""
+    for name in ("CONTEXT", "KUBECONFIG", "STORE", "OUTPUT", "DEBUG"):
+        monkeypatch.delenv(f"KUBEFERRY_{name}", raising=False)
+    monkeypatch.setenv("KUBEFERRY_HOME", str(tmp_path / "home"))
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        told = capsys.readouterr()
+        return ended.value.code, told.out, told.err
+
+    return run
+
+
+class Shelf:
+    """A store in a folder, in which backups are made by the same code that a flow uses."""
+
+    def __init__(self, root):
+        self.root = root
+        self.store = LocalStore(root / "store")
+        self.url = self.store.url
+
+    def path(self, key):
+        return self.root / "store" / key
+
+    def add(self, name="first", **changes):
+        """Store a backup with one ConfigMap; `changes` go into its manifest."""
+        keys = BackupKeys(name)
+        tarball, sha256 = self.tarball()
+        path = Member("configmaps", "shop", "web").path
+        manifest = Manifest(
+            name=name,
+            kubeferry="0.1.0",
+            created=NOW,
+            source=Source(uid="u", version="v1.36.1", context="kubeferry-a", host="https://127.0.0.1:1"),
+            revision="77",
+            namespaces=["shop"],
+            phase=Phase.COMPLETED,
+            counts={"ConfigMap": 1},
+            objects={path: sha256},
+            files={keys.tarball: digest_of(tarball)},
+            left_out=[LeftOut(type="Pod", namespace="shop", name=f"web-{n}", why="left to web") for n in range(3)],
+        ).model_copy(update=changes)
+        packed = gzip.compress(manifest.model_dump_json().encode())
+        self.store.put_file(keys.tarball, tarball)
+        self.store.put(keys.manifest, packed)
+        self.store.put(keys.metadata, orjson.dumps(backup_object(manifest, digest(packed).sha256, NOW, NOW)))
+        return keys
+
+    def add_velero(self, name="theirs", **spec):
+        """Store an archive as Velero would: without a manifest of ours."""
+        keys = BackupKeys(name)
+        self.store.put_file(keys.tarball, self.tarball()[0])
+        backup = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": name}}
+        self.store.put(keys.metadata, orjson.dumps(backup | {"spec": spec, "status": {"phase": "PartiallyFailed"}}))
+        return keys
+
+    def tarball(self):
+        part, tarball = self.root / "part", self.root / "tarball"
+        with archive.FragmentWriter(part) as writer:
+            sha256 = writer.add(Member("configmaps", "shop", "web").path, orjson.dumps(CONFIG))
+        archive.join([part], tarball)
+        return tarball, sha256
+
+
+@pytest.fixture
+def shelf(tmp_path):
+    yield Shelf(tmp_path)
+    shutil.rmtree(tmp_path / "store", ignore_errors=True)
+
+
+@pytest.fixture
+def moment():
+    return NOW
+
+
+@pytest.fixture
+def problem():
+    return Problem(what="widgets.example.com in shop", why="forbidden")

@@ -1,0 +1,98 @@
+"""`kubeferry plan` and the order that `verify` checks: from an archive alone."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tasks.core.order import Order
+from tasks.core.plan_model import PlanDocument
+
+
+def test_neither_prefect_nor_kubernetes_is_imported(shelf, tmp_path):
+    shelf.add("first")
+    code = f"""
+import sys
+from flows.cli import main
+for command in (["plan", "-o", "json"], ["plan", "-o", "html"], ["plan", "--kubectl"], ["plan"], ["verify"]):
+    try:
+        main([command[0], "first", "--store", {shelf.url!r}, *command[1:]])
+    except SystemExit as ended:
+        assert ended.code == 0, ended.code
+print("HEAVY", sorted({{"prefect", "kubernetes", "boto3"}} & set(sys.modules)))
+"""
+    env = {**os.environ, "KUBEFERRY_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.endswith("HEAVY []\n")
+
+
+def test_json_and_yaml_are_the_document(cli, shelf):
+    shelf.add("first")
+    code, out, err = cli("plan", "first", "--store", shelf.url, "-o", "json")
+    assert (code, err) == (0, "")
+    plan = PlanDocument.model_validate(json.loads(out))
+    assert [(one.type, one.namespace, one.name) for one in plan.levels[0].objects] == [("ConfigMap", "shop", "web")]
+    code, out, _ = cli("plan", "first", "--store", shelf.url, "-o", "yaml")
+    assert yaml.safe_load(out) == plan.model_dump(mode="json")
+
+
+def test_the_table_is_for_80_columns(cli, shelf):
+    shelf.add("first")
+    code, out, err = cli("plan", "first", "--store", shelf.url)
+    assert (code, err) == (0, "")
+    assert "Level 1 of 1 (config)\n  ConfigMap web\n" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_velero_archive_is_planned_too(cli, shelf):
+    shelf.add_velero("theirs")
+    assert "ConfigMap web" in cli("plan", "theirs", "--store", shelf.url)[1]
+
+
+def test_a_file_is_its_owners_only_and_whole_or_not_at_all(cli, shelf, tmp_path):
+    shelf.add("first")
+    path = tmp_path / "restore.sh"
+    assert cli("plan", "first", "--store", shelf.url, "--kubectl", "--file", str(path)) == (0, "", "")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_text().startswith("#!/usr/bin/env bash\n")
+    assert path.read_text().endswith("\nfinish\n")
+    missing = tmp_path / "none" / "restore.sh"
+    code, out, err = cli("plan", "first", "--store", shelf.url, "--kubectl", "--file", str(missing))
+    assert (code, out) == (2, "")
+    assert err == f"error: --file {missing}: No such file or directory\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["none"], "no backup none"),
+        (["first", "--map", "other=x"], "holds no namespace other"),
+        (["first", "--include", "secrets"], "holds no kind 'secrets'"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(cli, shelf, arguments, told):
+    shelf.add("first")
+    code, out, err = cli("plan", *arguments, "--store", shelf.url)
+    assert told in err
+    assert err.count("\n") == 1
+    assert (out, code) == ("", 1 if arguments == ["none"] else 2)
+
+
+def test_verify_tells_the_order(cli, shelf):
+    shelf.add("first")
+    code, out, _ = cli("verify", "first", "--store", shelf.url)
+    assert code == 0
+    assert "order of a restore: holds, 1 levels\n" in out
+    assert json.loads(cli("verify", "first", "--store", shelf.url, "-o", "json")[1])["levels"] == 1
+
+
+def test_verify_finds_an_order_that_does_not_hold(cli, shelf, monkeypatch):
+    shelf.add("first")
+    monkeypatch.setattr("tasks.plan.order", lambda *_, **__: Order([]))
+    code, out, err = cli("verify", "first", "--store", shelf.url)
+    assert (code, out) == (1, "")
+    assert err == ("error: backup first: the order of a restore does not hold: ConfigMap shop/web stands in no level\n")

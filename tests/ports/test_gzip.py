@@ -1,0 +1,57 @@
+"""ISA-L's gzip is everyone's gzip, and what is not sound gzip raises one of DAMAGED."""
+
+import gzip as reference
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.ports import gzip
+
+
+@given(st.binary(max_size=5000))
+def test_what_is_packed_is_unpacked_by_us_and_by_python(data):
+    assert gzip.decompress(gzip.compress(data)) == data
+    assert reference.decompress(gzip.compress(data)) == data
+    assert gzip.decompress(reference.compress(data)) == data
+
+
+def test_the_same_data_gives_the_same_bytes():
+    assert gzip.compress(b"x")[4:8] == bytes(4), "no time in the header (RFC 1952)"
+
+
+def test_files_of_many_members_are_one_stream(tmp_path):
+    path = tmp_path / "f.gz"
+    with gzip.writer(path) as out:
+        out.write(b"one\n")
+    with path.open("ab") as out:
+        out.write(gzip.compress(b"two\n") + reference.compress(b"three\n"))
+    with gzip.reader(path) as file:
+        assert list(file) == [b"one\n", b"two\n", b"three\n"]
+    assert reference.decompress(path.read_bytes()) == b"one\ntwo\nthree\n"
+
+
+PACKED = reference.compress(bytes(range(256)) * 20)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"not gzip",
+        b"\x1f\x8b",
+        PACKED[:-1],
+        PACKED[:-8],
+        PACKED[:20],
+        PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:],
+        PACKED[:-1] + bytes([PACKED[-1] ^ 1]),
+        PACKED[:40] + bytes([PACKED[40] ^ 255]) + PACKED[41:],
+        PACKED + b"more",
+    ],
+)
+def test_what_is_not_whole_and_sound_is_damaged(raw, tmp_path):
+    with pytest.raises(gzip.DAMAGED):
+        gzip.decompress(raw)
+    path = tmp_path / "f.gz"
+    path.write_bytes(raw)
+    with pytest.raises(gzip.DAMAGED), gzip.reader(path) as file:
+        file.read()

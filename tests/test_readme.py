@@ -1,0 +1,64 @@
+"""The README is the map: what it says is there, is there, and what is there, it says."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+GIT = shutil.which("git") or "git"
+README = (ROOT / "README.md").read_text()
+FOLDERS = ["flows", "flows/commands", "tasks", "tasks/core", "tasks/ports", "deployments/sandbox", "deployments/sample"]
+
+
+def modules():
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).glob("*.py")):
+            if path.name != "__init__.py":
+                yield f"{folder}/{path.name}"
+
+
+def test_every_module_is_in_the_map():
+    rows = dict(re.findall(r"^\| `([^`]+)/` \| (.*) \|$", README, re.MULTILINE))
+    missing = [path for path in modules() if f"`{Path(path).stem}`" not in rows.get(str(Path(path).parent), "")]
+    assert missing == []
+
+
+def test_every_module_of_the_map_exists():
+    rows = dict(re.findall(r"^\| `([^`]+)/` \| (.*) \|$", README, re.MULTILINE))
+    named = {(folder, name) for folder in FOLDERS for name in re.findall(r"`([a-z_0-9]+)`", rows[folder])}
+    assert sorted(f"{folder}/{name}.py" for folder, name in named if not (ROOT / folder / f"{name}.py").exists()) == []
+
+
+def test_top_level_is_what_the_design_fixes():
+    tracked = subprocess.run([GIT, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    top = {line.partition("/")[0] for line in tracked.splitlines()}
+    assert {each for each in top if not each.startswith(".")} == {
+        "README.md",
+        "deployments",
+        "flows",
+        "pyproject.toml",
+        "tasks",
+        "tests",
+    }
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"kubeferry ((?:sandbox |server )?[a-z]+)", README))))
+def test_every_command_named_exists(command):
+    done = subprocess.run(
+        [Path(sys.executable).parent / "kubeferry", *command.split(), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_ci_runs_the_commands_of_the_readme():
+    marked = re.search(r"^<!-- test command -->\n```sh\n(.*)\n```$", README, re.MULTILINE)
+    assert marked
+    assert marked[1].endswith(".venv/bin/pytest")
+    assert "<!-- test command -->" in (ROOT / ".ci" / "run").read_text()
