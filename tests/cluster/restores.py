@@ -117,12 +117,19 @@ class Bench:
         self.until(lambda: self.find(kind, namespace, name, context) is None)
 
     def until(self, true, seconds=SECONDS):
-        """Wait for something that a controller does; return what `true` returns."""
-        limit = time.monotonic() + seconds
-        while not (found := true()):
-            assert time.monotonic() < limit, "waited in vain"
+        """Wait for something that a controller does; return what `true` returns.
+
+        A field that `true` reads and that is not there yet counts as not yet, as an empty status does.
+        """
+        limit, missing = time.monotonic() + seconds, None
+        while True:
+            try:
+                if found := true():
+                    return found
+            except (KeyError, IndexError) as error:
+                missing = error
+            assert time.monotonic() < limit, f"waited in vain (last missing: {missing!r})"
             time.sleep(0.1)
-        return found
 
     def ready(self, kind, namespace, name, context=A):
         """Wait until an object is ready; return it."""
