@@ -22,6 +22,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+BACKOFF = 2.0
+"""Seconds before a failed step is tried again; twice as many before each further try."""
+
 
 async def transient(_task: Any, _run: Any, state: Any) -> bool:
     """Return whether a failed step may be tried again; a coroutine, as a state's result is awaited in async tasks."""
@@ -37,11 +40,11 @@ def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awa
     """Make an async function a step; `run_name` is its name in the UI, with the function's parameters in braces."""
 
     def wrap(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-        as_task = cache(lambda: _task(function, run_name))
+        as_task = cache(lambda backoff: _task(function, run_name, backoff))
 
         @wraps(function)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            answer: R = await as_task()(*args, **kwargs)
+            answer: R = await as_task(BACKOFF)(*args, **kwargs)
             return answer
 
         return run
@@ -49,7 +52,7 @@ def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awa
     return wrap
 
 
-def _task(function: Callable[..., Awaitable[Any]], run_name: str) -> Any:
+def _task(function: Callable[..., Awaitable[Any]], run_name: str, backoff: float) -> Any:
     from prefect import task
     from prefect.cache_policies import NO_CACHE
     from prefect.tasks import exponential_backoff
@@ -57,7 +60,7 @@ def _task(function: Callable[..., Awaitable[Any]], run_name: str) -> Any:
     decorate: Any = task(
         task_run_name=run_name,
         retries=3,
-        retry_delay_seconds=exponential_backoff(backoff_factor=2),
+        retry_delay_seconds=exponential_backoff(backoff_factor=backoff),
         retry_condition_fn=transient,
         cache_policy=NO_CACHE,
         persist_result=False,
