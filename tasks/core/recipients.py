@@ -1,0 +1,72 @@
+"""For whom a backup is encrypted, as people write it: age recipients, SSH public keys, files of them.
+
+Only public keys belong here. A secret key that is typed in their place is refused, and no message quotes what was typed
+or what stands in a file: it may be just that.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+AGE = "age-encryption.org/v1"
+"""The version of the file format (C2SP age.md); also how each such file begins."""
+
+NATIVE = "age1"
+SSH = ("ssh-ed25519", "ssh-rsa")
+"""The types of SSH keys that age encrypts to."""
+
+_SECRET = re.compile(r"AGE-SECRET-KEY-(PQ-)?1[AC-HJ-NP-Z02-9]{8}|PRIVATE KEY-----", re.IGNORECASE)
+"""What only a secret key holds: age's own identities (Bech32 has these letters only), and PEM."""
+
+
+def is_secret(text: str) -> bool:
+    """Return whether a text is, or holds, a secret key."""
+    return _SECRET.search(text) is not None
+
+
+def is_recipient(text: str) -> bool:
+    """Return whether a text is meant as a recipient, not as the path of a file."""
+    return text.startswith(NATIVE) or text.partition(" ")[0] in SSH
+
+
+def rejoined(words: Iterable[str]) -> list[str]:
+    """Return recipients of which an SSH key was cut at its space, as a list in an environment variable is."""
+    found: list[str] = []
+    for word in words:
+        if found and found[-1] in SSH:
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
+
+
+def normal(recipient: str) -> str:
+    """Return a recipient without the comment that follows an SSH key."""
+    words = recipient.split()
+    return " ".join(words[:2] if words and words[0] in SSH else words)
+
+
+def recipients_in(text: str, where: str) -> list[str]:
+    """Return the recipients in a file, one a line; empty lines and those that begin with `#` say nothing.
+
+    Raises:
+        UsageError: a line is no recipient, a secret key stands in it, or it has none at all.
+    """
+    if is_secret(text):
+        raise UsageError(f"{where} holds a secret key: recipients are public keys (age1…, ssh-ed25519 …)")
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not is_recipient(line.strip()):
+            raise UsageError(f"{where}: line {number} is no recipient (age1…, ssh-ed25519 …, ssh-rsa …)")
+        found.append(normal(line))
+    if not found:
+        raise UsageError(f"{where} names no recipient")
+    return found
