@@ -36,29 +36,46 @@ class Place(_Options):
     """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
 
 
-class BackupOptions(Place):
-    """What to back up."""
+class Selection(Place):
+    """Which of the objects: all that is given has to be met, and what is excluded stays out."""
 
     namespaces: list[NamespaceName] = []
-    """Namespaces to back up; all of them go into one backup, at one point in time."""
+    """Namespaces, by name."""
 
     namespace_selector: str = ""
     """Also the namespaces with these labels, for example `team=shop`."""
 
-    name: OptionalName = ""
-    """Name of the backup; empty: made from the namespace and the time."""
+    exclude_namespace: list[str] = []
+    """Not these namespaces, even where the others are chosen by label; `*`, `?` and `[...]` are wildcards."""
 
     selector: str = ""
-    """Only objects with these labels, for example `app=web`."""
+    """Only objects with these labels, for example `app=web`, and what they need."""
 
     annotation_selector: str = ""
-    """Only objects with these annotations, in the same language."""
+    """Only objects with these annotations, in the same language, and what they need."""
 
     include: list[str] = []
-    """Only these kinds, for example `deployments.apps`."""
+    """Only these kinds, for example `deployments.apps`, and what they need."""
 
     exclude: list[str] = []
-    """Not these kinds."""
+    """Not these kinds, even where something needs them."""
+
+    include_name: list[str] = []
+    """Only objects of these names, `NAME` or `KIND/NAME`, for example `deployments/web`, and what they need; `*`, `?`
+    and `[...]` are wildcards."""
+
+    exclude_name: list[str] = []
+    """Not the objects of these names, written in the same way, even where something needs them."""
+
+    only: bool = False
+    """Only what is selected, without what it needs."""
+
+
+class BackupOptions(Selection):
+    """What to back up: namespaces, all of them into one backup, at one point in time."""
+
+    name: OptionalName = ""
+    """Name of the backup; empty: made from the namespace and the time."""
 
     keep_completed_jobs: bool = False
     """Carry Jobs that are completed."""
@@ -80,8 +97,8 @@ class Owned(StrEnum):
     KEEP = "keep"
 
 
-class RestoreOptions(Place):
-    """What to restore, and where to."""
+class RestoreOptions(Selection):
+    """What to restore, and where to; without namespaces all that the backup holds."""
 
     backup: OptionalName
     """Name of the backup."""
@@ -91,21 +108,6 @@ class RestoreOptions(Place):
 
     map: dict[NamespaceName, NamespaceName] = {}
     """Namespaces to rename: old name to new name."""
-
-    selector: str = ""
-    """Only objects with these labels, for example `app=web`, and what they need."""
-
-    annotation_selector: str = ""
-    """Only objects with these annotations, in the same language, and what they need."""
-
-    include: list[str] = []
-    """Only these kinds, for example `deployments.apps`, and what they need."""
-
-    exclude: list[str] = []
-    """Not these kinds, even where something needs them."""
-
-    only: bool = False
-    """Only what is selected, without what it needs."""
 
     existing: Existing = Existing.FAIL
     """What to do with an object that the target has already, with other content."""
