@@ -15,7 +15,7 @@ import typer
 # Typer (pinned) carries Click inside and gives these no public name.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
-from flows.commands import backup, demo, look, plan, restore, sandbox, server
+from flows.commands import backup, demo, look, plan, restore, sandbox, server, undo
 from flows.commands.common import Debug, debugging, set_debugging
 from flows.commands.output import plain
 from tasks.core.errors import KubeferryError
@@ -44,6 +44,7 @@ app = typer.Typer(
 MOVE, LOOK, HERE = "Move", "Look", "This machine"
 app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
 app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
+app.command("undo", rich_help_panel=MOVE, epilog=undo.EPILOG)(undo.undo)
 app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
 app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
 app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)

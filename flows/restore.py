@@ -1,4 +1,7 @@
-"""Restore: download → plan → preflight → namespaces → CRDs → levels { resolve → apply → wait } → relink → verify."""
+"""Restore: download → plan → preflight → namespaces → CRDs → levels { resolve → apply → wait } → relink → verify.
+
+It is a transaction: what fails is taken back, what is killed can be resumed or undone (design.md 8).
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,16 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from tasks.apply import apply, relink, unpause
+from tasks.begin import begin, hold, take_up
 from tasks.bound import late_turns
 from tasks.compare import verify_restored
 from tasks.core.errors import KubeferryError
-from tasks.core.manifest import Phase
 from tasks.core.options import RestoreOptions
 from tasks.core.results import RestoreResult
 from tasks.crds import apply_crds, wait_until_served
 from tasks.download import download
 from tasks.namespace import create_namespace
+from tasks.outcome import end, failed, restored
 from tasks.plan import plan
 from tasks.ports import clock
 from tasks.ports.workdir import workdir
@@ -24,12 +28,10 @@ from tasks.preflight import preflight
 from tasks.readiness import wait
 from tasks.report import report, report_failure
 from tasks.resolve import resolve, resolve_late
+from tasks.rollback import rollback
 from tasks.step import side_by_side, tell
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from tasks.core.manifest import Problem
     from tasks.core.objects import Ref
     from tasks.restoring import Restoring
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 def _run_name() -> str:
     options = flow_run.parameters["options"]
     asked = options if isinstance(options, dict) else options.model_dump()
-    return f"restore {asked['backup']}"
+    return f"restore {asked.get('backup') or asked.get('resume')}"
 
 
 @flow(name="restore", flow_run_name=_run_name, persist_result=False)
@@ -50,36 +52,47 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     with workdir() as work:
         restoring = await download(options, work)
         try:
-            await plan(restoring)
-            await preflight(restoring)
-            await side_by_side(lambda name: create_namespace(restoring, name), restoring.plan.namespaces)
-            if restoring.plan.definitions:
-                await apply_crds(restoring)
-                await wait_until_served(restoring)
-            written, stands = late_turns(restoring)
-            await _late(restoring, 0, [*written.get(0, []), *stands.get(0, [])])
-            for number, level in enumerate(restoring.plan.order.levels, start=1):
-                if any(restoring.plan.items[ref].bindings for ref in level):
-                    await resolve(restoring, number, level)
-                await apply(restoring, number, level)
-                await _late(restoring, number, written.get(number, []))
-                if options.wait:
-                    await wait(restoring, number, level)
-                await _late(restoring, number, stands.get(number, []))
-            if restoring.pending:
-                await relink(restoring)
-            if restoring.paused:
-                await unpause(restoring)
+            await _restore(restoring)
             problems = await verify_restored(restoring)
+            result = restored(restoring, problems, started)
+            await end(restoring, result)
         except KubeferryError as error:
-            await report_failure(restoring.name, str(error), restoring.actions)
+            error.result = failed(restoring, error, await rollback(restoring), started)
+            await report_failure(error.result)
             raise
         finally:
             restoring.close()
-    result = _result(restoring, problems, started)
     tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
     await report(result)
     return result
+
+
+async def _restore(restoring: Restoring) -> None:
+    await plan(restoring)
+    if restoring.resumed:
+        await take_up(restoring)
+    await preflight(restoring)
+    if not restoring.resumed:
+        await begin(restoring)
+    await side_by_side(lambda name: create_namespace(restoring, name), restoring.plan.namespaces)
+    await hold(restoring)
+    if restoring.plan.definitions:
+        await apply_crds(restoring)
+        await wait_until_served(restoring)
+    written, stands = late_turns(restoring)
+    await _late(restoring, 0, [*written.get(0, []), *stands.get(0, [])])
+    for number, level in enumerate(restoring.plan.order.levels, start=1):
+        if any(restoring.plan.items[ref].bindings for ref in level):
+            await resolve(restoring, number, level)
+        await apply(restoring, number, level)
+        await _late(restoring, number, written.get(number, []))
+        if restoring.options.wait:
+            await wait(restoring, number, level)
+        await _late(restoring, number, stands.get(number, []))
+    if restoring.pending:
+        await relink(restoring)
+    if restoring.paused:
+        await unpause(restoring)
 
 
 async def _late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
@@ -88,24 +101,3 @@ async def _late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
         await resolve_late(restoring, number, refs)
         if restoring.options.wait:
             await wait(restoring, number, refs)
-
-
-def _result(restoring: Restoring, problems: list[Problem], started: datetime) -> RestoreResult:
-    return RestoreResult(
-        name=restoring.name,
-        phase=Phase.PARTIAL if problems else Phase.COMPLETED,
-        store=restoring.backup.store.url,
-        started=started,
-        completed=clock.now(),
-        counts=dict(sorted(restoring.counts.items())),
-        left_out=restoring.plan.left_out,
-        problems=problems,
-        backup=restoring.options.backup,
-        cluster=restoring.target().name,
-        namespaces=restoring.names(),
-        actions=dict(restoring.actions),
-        notable=sorted(restoring.notable, key=lambda each: (each.type, each.namespace, each.name)),
-        rewrites=[*restoring.plan.rewrites, *restoring.rewrites],
-        levels=len(restoring.plan.order.levels),
-        not_ready=restoring.not_ready,
-    )

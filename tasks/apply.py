@@ -17,6 +17,7 @@ from tasks.core.errors import (
     TransientError,
     UnavailableError,
 )
+from tasks.core.journal import made_by
 from tasks.core.objects import group_of
 from tasks.core.order import Phase, phase_of
 from tasks.core.readiness import verdict
@@ -50,17 +51,22 @@ async def apply(restoring: Restoring, number: int, refs: list[Ref]) -> None:
 def write(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
     """Write objects side by side, all before any error is raised."""
     todo = [ref for ref in refs if ref not in restoring.uids]
+    if todo:
+        restoring.journal.will_create(restoring.level(todo[0]), todo)
     errors: list[KubeferryError] = []
     for done, error in enumerate(in_threads(lambda ref: _try(restoring, ref), todo, THREADS), start=1):
         errors += [error] if error else []
         if done % 100 == 0 or done == len(todo):
             progress.step(title, done, len(todo))
+    restoring.journal.flush()
     if errors:
         raise _together(errors)
 
 
 def _try(restoring: Restoring, ref: Ref) -> KubeferryError | None:
     try:
+        if restoring.hold:
+            restoring.hold.check()
         _write(restoring, restoring.plan.items[ref])
     except KubeferryError as error:
         return error
@@ -84,19 +90,25 @@ def _write(restoring: Restoring, item: Item) -> None:
     live = cluster.find(kind, ref.namespace, ref.name) if ref.namespace in restoring.old_namespaces else None
     if live is None:
         try:
-            created, _ = cluster.create(kind, ref.namespace, _paused(restoring, ref, obj))
+            created, _ = cluster.create(kind, ref.namespace, _paused(restoring, ref, obj), manager=restoring.manager)
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
-            restoring.done(ref, created["metadata"]["uid"], "created", why)
-            known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
-            if known and verdict(created, clock.now(), restoring.context).state == "ready":
-                restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
+            _created(restoring, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
-        restoring.done(ref, anew(cluster, kind, ref, obj), "created", "when a former one was gone")
+        restoring.done(ref, anew(restoring, kind, obj), "created", "when a former one was gone")
+    elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
+        _created(restoring, ref, live, why)
     else:
         meet(restoring, kind, obj, live)
+
+
+def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
+    restoring.done(ref, created["metadata"]["uid"], "created", why)
+    known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
+    if known and verdict(created, clock.now(), restoring.context).state == "ready":
+        restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
 
 
 def _paused(restoring: Restoring, ref: Ref, obj: Object) -> Object:
@@ -164,7 +176,16 @@ def _relink(restoring: Restoring) -> None:
         item = restoring.plan.items[ref]
         references, _ = relinked(item.links.owners, lambda owner, item=item: _uid_of(restoring, item, owner))  # type: ignore[misc] # mypy cannot type the default
         patch = {"metadata": {"ownerReferences": references}}
+        _keep(restoring, ref)
         restoring.target().patch(type_of_item(restoring, item), ref.namespace, ref.name, patch)
+
+
+def _keep(restoring: Restoring, ref: Ref) -> None:
+    """Keep what an object of others was before its owners are linked."""
+    if ref in restoring.made:
+        return
+    live = restoring.target().get(type_of(restoring, ref), ref.namespace, ref.name)
+    restoring.keep(ref, "patch", live)
 
 
 def type_of(restoring: Restoring, ref: Ref) -> ResourceType:

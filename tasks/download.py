@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from tasks.core.layout import backup_name
+from pydantic import ValidationError
+
+from tasks.core.errors import DamagedError, UsageError
+from tasks.core.journal import TAKEN_BACK
+from tasks.core.layout import RestoreKeys, backup_name
+from tasks.core.options import RestoreOptions
 from tasks.ports import clock, progress
 from tasks.ports.backups import open_backup
+from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
 from tasks.restoring import Archived, Restoring
 from tasks.step import in_thread, step, tell
@@ -14,7 +22,15 @@ from tasks.step import in_thread, step, tell
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.core.options import RestoreOptions
+    from tasks.ports.restores import StoredRestore
+    from tasks.ports.store import Store
+
+HERE = {"context", "kubeconfig", "wait_seconds", "rollback"}
+"""Options that a resumed restore may be given anew: another machine may call the same cluster otherwise."""
+
+FINISHED = ("Completed",)
+NAMES = 1000
+"""How many restores of one backup may begin in one second."""
 
 
 @step("download {options.backup}")
@@ -34,8 +50,13 @@ async def download(options: RestoreOptions, work: Path) -> Restoring:
 
 
 def _download(options: RestoreOptions, work: Path) -> Restoring:
+    resumed = open_restore(open_store(options.store), options.resume) if options.resume else None
+    if resumed:
+        options = _taken_up(resumed, options)
     backup = open_backup(open_store(options.store), options.backup)
-    restoring = Restoring(options, backup_name(options.name, [f"{options.backup}-restore"], clock.now()), work, backup)
+    named = resumed.header.name if resumed else _name(options, backup.store)
+    restoring = Restoring(options, named, work, backup)
+    restoring.resumed = resumed
     tarball = work / "backup.tar.gz"
     backup.fetch(backup.keys.tarball, tarball)
     if backup.manifest and backup.keys.links in backup.manifest.files:
@@ -46,3 +67,37 @@ def _download(options: RestoreOptions, work: Path) -> Restoring:
         restoring.archived.append(Archived(member, restoring.archive.append(data)))
     progress.step(f"download {options.backup}", len(restoring.archived), len(restoring.archived))
     return restoring
+
+
+def _name(options: RestoreOptions, store: Store) -> str:
+    """Return the name of a new restore; one that was asked for must be free, one of ours gets free by a number."""
+    name = backup_name(options.name, [f"{options.backup}-restore"], clock.now())
+    taken = partial(_is_taken, store)
+    if options.name and taken(name):
+        raise UsageError(f"restore {name} exists already in {store.url}: choose another --name, or --resume it")
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(each for each in (name, *islice(numbered, NAMES)) if options.name or not taken(each))
+
+
+def _is_taken(store: Store, name: str) -> bool:
+    return store.exists(RestoreKeys(name).header)
+
+
+def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
+    """Return the options of a restore that is resumed: its own, with the place as it is called here.
+
+    Raises:
+        UsageError: it ended, or was taken back.
+        DamagedError: what it says it was asked for cannot have been.
+    """
+    name, state = resumed.header.name, resumed.state
+    if state.end in TAKEN_BACK:
+        raise UsageError(f"restore {name} was taken back ({state.end}): restore its backup anew")
+    if state.end in FINISHED:
+        raise UsageError(f"restore {name} is {state.end}: nothing is missing")
+    here = asked.model_dump(include=HERE, exclude_defaults=True)
+    try:
+        return RestoreOptions.model_validate(resumed.header.options | here | {"store": asked.store, "name": name})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise DamagedError(f"restore {name}: the options in its header are damaged: {first['msg']}") from None

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
-from tasks.core.existing import decide, merge_patch, owners_lost
+from tasks.core.existing import Decision, decide, merge_patch, owners_lost
 from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
@@ -33,14 +33,18 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
         case "conflict":
             raise ConflictError(f"{ref} {decision.why}; say --existing skip, update or recreate")
         case "merged":
+            restoring.keep(ref, "merge", live)
             cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
         case "updated":
+            restoring.keep(ref, "update", live)
             _update(cluster, kind, ref, obj)
         case "recreated":
+            restoring.keep(ref, "recreate", live)
             cluster.delete(kind, ref.namespace, ref.name, uid=uid)
-            uid = anew(cluster, kind, ref, obj)
+            uid = anew(restoring, kind, obj)
         case "unchanged" if owners_lost(obj, live):
-            uid = _follow(cluster, kind, ref, obj, uid)
+            restoring.keep(ref, "link", live)
+            decision, uid = _follow(restoring, kind, obj, uid)
         case _:
             pass
     restoring.done(ref, uid, decision.action, decision.why)
@@ -53,26 +57,30 @@ def _update(cluster: Cluster, kind: ResourceType, ref: Ref, obj: Object) -> None
         raise InvalidError(f"{error}; what cannot be changed can be made anew: --existing recreate") from error
 
 
-def _follow(cluster: Cluster, kind: ResourceType, ref: Ref, obj: Object, uid: str) -> str:
+def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> tuple[Decision, str]:
     """Link an object to its owner that was made anew, before or after the garbage collector took it; return its uid."""
-    owners = {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
+    ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
+    gone = Decision("recreated", "the garbage collector took it with its former owner")
     try:
-        found = cluster.patch(kind, ref.namespace, ref.name, owners)
+        found = restoring.target().patch(kind, ref.namespace, ref.name, owners)
     except (NotFoundError, ConflictError):
-        return anew(cluster, kind, ref, obj)
-    return anew(cluster, kind, ref, obj) if found["metadata"].get("deletionTimestamp") else uid
+        return gone, anew(restoring, kind, obj)
+    if found["metadata"].get("deletionTimestamp"):
+        return gone, anew(restoring, kind, obj)
+    return Decision("linked", "to its owner, which was made anew"), uid
 
 
-def anew(cluster: Cluster, kind: ResourceType, ref: Ref, obj: Object) -> str:
+def anew(restoring: Restoring, kind: ResourceType, obj: Object) -> str:
     """Create an object as soon as the one that is being deleted is gone; return its uid.
 
     Raises:
         ConflictError: that one does not go.
     """
+    cluster, ref = restoring.target(), Ref.of(obj)
     limit = time.monotonic() + GONE_SECONDS
     while time.monotonic() < limit:
         try:
-            created, _ = cluster.create(kind, ref.namespace, obj)
+            created, _ = cluster.create(kind, ref.namespace, obj, manager=restoring.manager)
         except (AlreadyExistsError, ConflictError):
             time.sleep(0.2)  # its finalizers are at work
             continue

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from tasks.core.report import rows, summary
+from tasks.core.report import aftermath, rows, summary
 from tasks.step import tell
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from tasks.core.results import BackupResult, RestoreResult
+    from tasks.core.results import BackupResult, RestoreResult, UndoResult
 
 
-async def report(result: BackupResult | RestoreResult) -> None:
-    """Create the artifacts of a finished backup or restore; they hold names and reasons, never contents."""
+async def report(result: BackupResult | RestoreResult | UndoResult) -> None:
+    """Create the artifacts of a finished backup, restore or undo; they hold names and reasons, never contents."""
     kind = type(result).__name__.removesuffix("Result").lower()
     key = f"{kind}-{re.sub('[^a-z0-9]+', '-', result.name)}"
     told = f"{kind} {result.name}"
@@ -30,10 +28,11 @@ async def report(result: BackupResult | RestoreResult) -> None:
     )
 
 
-async def report_failure(name: str, why: str, actions: Mapping[str, int]) -> None:
-    """Tell what a restore had done when it failed, at the terminal and as an artifact."""
-    done = ", ".join(f"{count} {action}" for action, count in sorted(actions.items())) or "nothing was written"
-    tell(f"restore {name} failed; until then: {done}. Run again, it goes on with what is missing")
-    page = f"# {name}: Failed\n\n- {why}\n- until then: {done}\n"
-    key = f"restore-{re.sub('[^a-z0-9]+', '-', name)}"
-    await acreate_markdown_artifact(page, key=key, description=f"restore {name}: what was done until it failed")
+async def report_failure(result: RestoreResult) -> None:
+    """Tell what a failed restore had done and what became of it, at the terminal and as an artifact."""
+    done = ", ".join(f"{count} {action}" for action, count in sorted(result.actions.items())) or "nothing was written"
+    lines = [f"until then: {done}", *aftermath(result)]
+    tell(f"restore {result.name} failed; " + "; ".join(lines))
+    page = "\n".join([f"# {result.name}: Failed", "", *(f"- {line}" for line in [result.error, *lines]), ""])
+    key = f"restore-{re.sub('[^a-z0-9]+', '-', result.name)}"
+    await acreate_markdown_artifact(page, key=key, description=f"restore {result.name}: what was done until it failed")

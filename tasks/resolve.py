@@ -187,6 +187,7 @@ def _patch(restoring: Restoring, item: Item) -> None:
         operations = patch(live, wanted, pointers)
         if not operations:
             break
+        restoring.keep(item.ref, "patch", live)
         try:
             cluster.patch(kind, item.ref.namespace, item.ref.name, operations, content_type=JSON_PATCH)
             break

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from tasks.core.annotations import NOTHING, Hints
+from tasks.core.journal import DEFINITIONS, MADE, NAMESPACES
 from tasks.core.order import Order
 from tasks.core.readiness import Context
 from tasks.core.results import Action, Rewrite
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
     from tasks.core.layout import Member
     from tasks.core.links import Links
     from tasks.core.manifest import LeftOut, Problem
-    from tasks.core.objects import Ref
+    from tasks.core.objects import Object, Ref
     from tasks.core.options import RestoreOptions
     from tasks.core.resources import Discovery
     from tasks.core.rule_book import Paused
     from tasks.ports.backups import StoredBackup
     from tasks.ports.cluster import Cluster
+    from tasks.ports.journal import Journal
+    from tasks.ports.leases import Hold
+    from tasks.ports.restores import StoredRestore
     from tasks.ports.spool import Slot
 
 
@@ -116,6 +120,19 @@ class Restoring:
         """Namespaces that the target had before: objects may be there already."""
         self.pending: list[Ref] = []
         """Objects whose owner did not exist yet: re-linked at the end."""
+        self.journal: Journal
+        """Opened before the first write; a plan alone has none."""
+        self.manager = ""
+        """The field manager of what this restore creates, by which it knows its own (journal.py)."""
+        self.resumed: StoredRestore | None = None
+        """What an earlier process did of this restore, where this one goes on."""
+        self.made: set[Ref] = set()
+        """Objects that this restore created, now or before it was resumed."""
+        self.bundles: dict[str, str] = {}
+        """Namespace of the target → uid of the bundle that owns what is created in it."""
+        self.hold: Hold | None = None
+        """The leases of the target's namespaces."""
+        self._levels: dict[Ref, int] = {}
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -129,7 +146,11 @@ class Restoring:
         return connect(self.options.context or None, self.options.kubeconfig or None)
 
     def close(self) -> None:
-        """Close the spools; their folder is deleted by who made it."""
+        """Close the journal and the spools, let the leases go; the folder is deleted by who made it."""
+        if self.hold:
+            self.hold.release()
+        if self.begun:
+            self.journal.close()
         self.archive.close()
         self.planned.close()
 
@@ -137,10 +158,37 @@ class Restoring:
         """Return old → new name of every namespace in the plan."""
         return {ref.source.name: ref.ref.name for ref in (self.plan.items[each] for each in self.plan.namespaces)}
 
+    @property
+    def begun(self) -> bool:
+        """Return whether anything may have been written to the target."""
+        return hasattr(self, "journal")
+
+    def level(self, ref: Ref) -> int:
+        """Return the level that an object is written in; namespaces and CRDs come before level 1."""
+        if not self._levels:
+            self._levels = dict.fromkeys(self.plan.namespaces, NAMESPACES) | dict.fromkeys(
+                self.plan.definitions, DEFINITIONS
+            )
+            for number, level in enumerate(self.plan.order.levels, start=1):
+                self._levels |= dict.fromkeys(level, number)
+        return self._levels[ref]
+
+    def keep(self, ref: Ref, action: str, live: Object) -> None:
+        """Keep what an object of others is before it is changed; what this restore made has no former content."""
+        if ref not in self.made:
+            self.journal.keep(self.level(ref), action, ref, live)
+
     def done(self, ref: Ref, uid: str, action: str, why: str = "") -> None:
-        """Note what was done with one object."""
+        """Note what was done with one object, in the journal too."""
+        self.journal.did(self.level(ref), action, ref, uid)
+        self.note(ref, uid, action, why)
+
+    def note(self, ref: Ref, uid: str, action: str, why: str = "") -> None:
+        """Note what was done with one object, which the journal knows already."""
         with self._lock:
             self.uids[ref] = uid
+            if action in MADE:
+                self.made.add(ref)
             self.counts[ref.type] += 1
             self.actions[action] += 1
             if action != "created" or why:

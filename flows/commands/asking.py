@@ -36,6 +36,8 @@ def options(model: type[M], **values: Any) -> M:
 
 
 def _line(error: ErrorDetails) -> str:
+    if not error["loc"]:  # what does not fit together
+        return error["msg"].removeprefix("Value error, ")
     field = str(error["loc"][0])
     option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
     return f"{option} {str(error['input'])[:80]!r}: {MESSAGES.get(error['type'], error['msg'])}"

@@ -38,10 +38,23 @@ kubeferry restore before-upgrade --existing update --context production
 kubeferry restore before-upgrade --include configmaps --include secrets --existing skip
 
 kubeferry restore before-upgrade --no-wait -o json
+
+kubeferry restore --resume before-upgrade-restore-20260102-030405
 """
 
 
-Backup = Annotated[str, typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False)]
+Backup = Annotated[
+    str, typer.Argument(metavar="BACKUP", help="Name of the backup; none with --resume.", show_default=False)
+]
+Resume = Annotated[
+    str,
+    typer.Option(
+        metavar="RESTORE",
+        show_default=False,
+        help="Go on with a restore that was cut off: only what is missing, with the options that it began with.",
+    ),
+]
+Rollback = Annotated[bool, typer.Option(help="Take back what was done when the restore fails.")]
 Rename = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="SRC=DST", show_default=False, help="Restore namespace SRC as DST; may be repeated."),
@@ -89,7 +102,7 @@ WaitSeconds = Annotated[
 
 
 def restore(  # noqa: PLR0913 - a parameter is an option
-    backup: Backup,
+    backup: Backup = "",
     *,
     rename: Rename = None,
     existing: IfExisting = "fail",
@@ -97,6 +110,8 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     name: Name = "",
+    resume: Resume = "",
+    rollback: Rollback = True,
     wait: Wait = True,
     wait_seconds: WaitSeconds = 300,
     selector: Selector = "",
@@ -128,6 +143,8 @@ def restore(  # noqa: PLR0913 - a parameter is an option
         no_rewrite=no_rewrite or [],
         absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
         name=name,
+        resume=resume,
+        rollback=rollback,
         wait=wait,
         wait_seconds=wait_seconds,
         selector=selector,

@@ -11,7 +11,8 @@ import typer
 
 from flows.commands.common import Format
 from flows.commands.output import line, print_document, table
-from tasks.core.results import EXIT_CODES, BackupResult, RestoreResult
+from tasks.core.report import DONE
+from tasks.core.results import EXIT_CODES, BackupResult, RestoreResult, TakenBack, UndoResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from tasks.core.options import Place
 
 STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
+AnyResult = BackupResult | RestoreResult | UndoResult
 MOST = 20
 """Rows of a section that could be as long as the namespace is large; -o json has all of them."""
 
 
-def finish(result: BackupResult | RestoreResult, asked: Place, output: Format) -> None:
+def finish(result: AnyResult, asked: Place, output: Format) -> None:
     """Print a result, of a flow that was `asked` for, and exit with the code of its phase."""
     if output is Format.TABLE:
         _tables(result)
@@ -34,15 +36,17 @@ def finish(result: BackupResult | RestoreResult, asked: Place, output: Format) -
     raise typer.Exit(EXIT_CODES[result.phase])
 
 
-def document(result: BackupResult | RestoreResult) -> dict[str, Any]:
+def document(result: AnyResult) -> dict[str, Any]:
     """Return a result as JSON's types, with its totals."""
     return result.model_dump(mode="json") | {"objects": result.objects, "seconds": round(result.seconds, 3)}
 
 
-def _tables(result: BackupResult | RestoreResult) -> None:
-    counts(result.counts, "saved" if isinstance(result, BackupResult) else "restored")
+def _tables(result: AnyResult) -> None:
+    counts(result.counts, DONE[type(result)])
     if isinstance(result, RestoreResult):
         _restored(result)
+    if isinstance(result, UndoResult):
+        taken_back(result.taken_back)
     left_out(result.left_out)
     problems("Problems", result.problems)
     _last(result)
@@ -88,15 +92,22 @@ def _restored(result: RestoreResult) -> None:
     problems("Not ready", result.not_ready)
 
 
-def _last(result: BackupResult | RestoreResult) -> None:
-    what = "backup" if isinstance(result, BackupResult) else "restore"
+def taken_back(found: TakenBack) -> None:
+    """Print what became of what a restore did."""
+    section("Taken back", ["ACTION", "OBJECTS"], [["deleted", found.deleted], ["restored", found.restored]])
+    problems("Not taken back", found.left)
+    problems("Not exactly as before", found.notes)
+
+
+def _last(result: AnyResult) -> None:
+    what = type(result).__name__.removesuffix("Result").lower()
     line(
         f"\n{what} {result.name}: {result.phase}, {result.objects} objects in {result.seconds:.1f} s, {result.store}",
         _style(result.phase),
     )
 
 
-def _next(result: BackupResult | RestoreResult, asked: Place) -> None:
+def _next(result: AnyResult, asked: Place) -> None:
     """Print the command that a person would type next."""
     if isinstance(result, BackupResult):
         first = result.namespaces[0]

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Place) -> R:
+def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Place, *, reach: bool = True) -> R:
     """Return what a flow answers; what it raises is raised.
 
     Args:
         start: imports the flow and calls it. It is called when the server is up and the environment is set.
         asked: where to; a cluster that does not answer at all is told now, since a flow would try for a while.
+        reach: whether the cluster is the one that `asked` names; else the flow finds out which it is.
     """
     with told():
-        _reach(asked)
+        _reach(asked, cluster=reach)
         _prepare()
         return asyncio.run(_inside(start))
 
@@ -39,13 +40,14 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
     return await start()
 
 
-def _reach(asked: Place) -> None:
+def _reach(asked: Place, *, cluster: bool) -> None:
     from tasks.ports.cluster import connect
     from tasks.ports.store import open_store
 
     open_store(asked.store)  # asks nothing yet, but refuses a URL that is none
-    cluster = connect(asked.context or None, asked.kubeconfig or None)
-    cluster.request("GET", "/version", subject=f"cluster {cluster.name} ({cluster.host})")
+    if cluster:
+        found = connect(asked.context or None, asked.kubeconfig or None)
+        found.request("GET", "/version", subject=f"cluster {found.name} ({found.host})")
 
 
 def _prepare() -> None:

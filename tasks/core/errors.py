@@ -11,6 +11,9 @@ class KubeferryError(Exception):
     exit_code = 1
     """What the command line exits with."""
 
+    result: object = None
+    """What a flow had done until then, where it can tell (results.py)."""
+
 
 class TransientError(KubeferryError):
     """The same call may work later: the server is busy, restarting or out of reach."""

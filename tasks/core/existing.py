@@ -31,7 +31,7 @@ MORE_VERBS = {Existing.UPDATE: ("patch",), Existing.RECREATE: ("delete",)}
 class Decision:
     """What to do, and why."""
 
-    action: Literal["unchanged", "kept", "merged", "conflict", "skipped", "updated", "recreated"]
+    action: Literal["unchanged", "kept", "merged", "linked", "conflict", "skipped", "updated", "recreated"]
     why: str = ""
 
 

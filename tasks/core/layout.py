@@ -19,10 +19,17 @@ FORMAT = "kubeferry.io/v1"
 """The version of our own files; a reader refuses any other with a message that names both."""
 
 ROOT = "backups"
+RESTORES = "restores"
+"""Where Velero keeps the logs of restores, too; it lists neither folder for what it does not know."""
 VELERO_FORMAT = "1"
+
+SEALED = ".age"
+"""How the keys of encrypted files end; Velero looks for none of them."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 """A DNS subdomain (RFC 1123): what Velero's Backup objects may be called."""
+
+_FORMER = re.compile(r"[0-9]{8}\.jsonl\.gz")
 
 _PART = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 """No control characters and no lone surrogates, which stand for bytes that are not UTF-8."""
@@ -30,9 +37,10 @@ _PART = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 
 @dataclass(frozen=True, slots=True)
 class BackupKeys:
-    """The keys of one backup's files in a store."""
+    """The keys of one backup's files in a store; `sealed` are those of an encrypted one."""
 
     name: str
+    sealed: bool = False
 
     @property
     def folder(self) -> str:
@@ -47,7 +55,7 @@ class BackupKeys:
     @property
     def tarball(self) -> str:
         """Return the key of the objects' archive."""
-        return f"{self.folder}{self.name}.tar.gz"
+        return self._held(f"{self.name}.tar.gz")
 
     @property
     def manifest(self) -> str:
@@ -57,7 +65,7 @@ class BackupKeys:
     @property
     def links(self) -> str:
         """Return the key of what re-linking needs: uids, owners and addresses, a JSON line an object."""
-        return f"{self.folder}kubeferry-links.jsonl.gz"
+        return self._held("kubeferry-links.jsonl.gz")
 
     @property
     def reservation(self) -> str:
@@ -67,11 +75,60 @@ class BackupKeys:
     @property
     def bindings(self) -> str:
         """Return the key of the uses of the old cluster's values, a JSON line each."""
-        return f"{self.folder}kubeferry-bindings.jsonl.gz"
+        return self._held("kubeferry-bindings.jsonl.gz")
+
+    @property
+    def contents(self) -> str:
+        """Return the key of what an encrypted backup's manifest does not tell: names and digests of its objects."""
+        return f"{self.folder}kubeferry-contents.json.gz{SEALED}"
 
     def velero(self, what: str) -> str:
         """Return the key of one of Velero's optional files: `logs`, or `resource-list.json` and the like."""
         return f"{self.folder}{self.name}-{what}.gz"
+
+    def _held(self, file: str) -> str:
+        return f"{self.folder}{file}{SEALED if self.sealed else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreKeys:
+    """The keys of what is kept of one restore."""
+
+    name: str
+
+    @property
+    def folder(self) -> str:
+        """Return the prefix of all its files."""
+        return f"{RESTORES}/{self.name}/"
+
+    @property
+    def header(self) -> str:
+        """Return the key of what was asked for; it is written first and takes the name."""
+        return f"{self.folder}kubeferry-restore.json"
+
+    @property
+    def journal(self) -> str:
+        """Return the prefix of the journal's segments."""
+        return f"{self.folder}kubeferry-journal/"
+
+    def segment(self, number: int) -> str:
+        """Return the key of a segment of the journal: JSON lines; numbers count from 1."""
+        return f"{self.journal}{number:08}.jsonl"
+
+    def former(self, file: str) -> str:
+        """Return the key of a file of former contents, by the name that the journal gives it.
+
+        Raises:
+            DamagedError: a name that no journal gives.
+        """
+        if not _FORMER.fullmatch(file):
+            raise DamagedError(f"restore {self.name}: its journal names the file {file[:80]!r}, which it cannot have")
+        return f"{self.folder}kubeferry-former/{file}"
+
+
+def former_file(number: int) -> str:
+    """Return the name of the file of former contents that goes with a segment: gzip of JSON lines."""
+    return f"{number:08}.jsonl.gz"
 
 
 @dataclass(frozen=True, order=True, slots=True)

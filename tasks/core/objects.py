@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +29,20 @@ class Ref:
         """Return the identity of `obj`."""
         meta = obj["metadata"]
         return cls(group_of(obj["apiVersion"]), obj["kind"], meta.get("namespace", ""), meta["name"])
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the identity that `str` wrote: `Deployment.apps shop/web`.
+
+        Raises:
+            ValueError: it is not of that form.
+        """
+        kind_group, space, path = text.partition(" ")
+        kind, _, group = kind_group.partition(".")
+        namespace, _, name = path.rpartition("/")
+        if not (kind and space and name):
+            raise ValueError(f"{text[:200]!r} names no object")
+        return cls(group, kind, namespace, name)
 
     @property
     def type(self) -> str:

@@ -6,9 +6,9 @@ They hold names only, never a secret: Prefect stores the parameters of every run
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from tasks.core.bindings import Kind as BindingKind
 from tasks.core.values_write import Absent
@@ -100,11 +100,17 @@ class Owned(StrEnum):
 class RestoreOptions(Selection):
     """What to restore, and where to; without namespaces all that the backup holds."""
 
-    backup: OptionalName
-    """Name of the backup."""
+    backup: OptionalName = ""
+    """Name of the backup; empty only with `resume`, which knows it."""
 
     name: OptionalName = ""
     """Name of this restore; empty: made from the backup's name and the time."""
+
+    resume: OptionalName = ""
+    """Name of a restore that was cut off: go on with what is missing. It keeps its own options, but for the place."""
+
+    rollback: bool = True
+    """When the restore fails, take back what it did."""
 
     map: dict[NamespaceName, NamespaceName] = {}
     """Namespaces to rename: old name to new name."""
@@ -128,3 +134,19 @@ class RestoreOptions(Selection):
 
     wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
     """Longest time to wait for one level to become ready, in seconds."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.backup) == bool(self.resume):
+            raise ValueError("name a backup, or a restore to resume")
+        return self
+
+
+class UndoOptions(Place):
+    """Which restore to take back, and where."""
+
+    restore: OptionalName
+    """Name of the restore."""
+
+    force_finalizers: bool = False
+    """Take finalizers off objects that do not go in time: what those wait for is then left undone."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.results import BackupResult, RestoreResult
+from tasks.core.results import BackupResult, RestoreResult, UndoResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,9 +14,12 @@ MOST = 50
 """Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""
 
 
-def rows(result: BackupResult | RestoreResult) -> list[dict[str, str | int]]:
+DONE = {BackupResult: "saved", RestoreResult: "restored", UndoResult: "taken back"}
+
+
+def rows(result: BackupResult | RestoreResult | UndoResult) -> list[dict[str, str | int]]:
     """Return one row per type with its count, then one per group of objects that were left out for one reason."""
-    done = "saved" if isinstance(result, BackupResult) else "restored"
+    done = DONE[type(result)]
     table: list[dict[str, str | int]] = [
         {"type": kind, done: count, "left out": "", "why": ""} for kind, count in sorted(result.counts.items())
     ]
@@ -26,16 +29,30 @@ def rows(result: BackupResult | RestoreResult) -> list[dict[str, str | int]]:
     ]
 
 
-def summary(result: BackupResult | RestoreResult) -> str:
+def summary(result: BackupResult | RestoreResult | UndoResult) -> str:
     """Return a page of Markdown: what, where, how long, problems, what was left out."""
     page = [f"# {result.name}: {result.phase}", ""]
-    page += _backup(result) if isinstance(result, BackupResult) else _restore(result)
+    page += _backup(result) if isinstance(result, BackupResult) else []
+    page += _restore(result) if isinstance(result, RestoreResult) else []
+    page += _undo(result) if isinstance(result, UndoResult) else []
     page += [f"- {result.objects} objects in {result.seconds:.1f} s", f"- store: `{result.store}`", ""]
     page += _section("Problems", (f"**{each.what}**: {each.why}" for each in result.problems))
     if isinstance(result, RestoreResult):
         page += _restored(result)
     page += _section("Left out", (f"{gap.type} {gap.namespace}/{gap.name}: {gap.why}" for gap in result.left_out))
     return "\n".join(page)
+
+
+def aftermath(result: RestoreResult) -> list[str]:
+    """Return what became of what a failed restore had done, and what a person can do about it, a line each."""
+    back = result.taken_back
+    if back is None:
+        ways = f"kubeferry restore --resume {result.name}, or kubeferry undo {result.name}"
+        return [f"what it did stays: {ways}"] if sum(result.actions.values()) else []
+    lines = [f"taken back: {back.deleted} deleted, {back.restored} restored"]
+    lines += [f"not taken back: {each.what}: {each.why}" for each in back.left]
+    lines += [f"{each.what} {each.why}" for each in back.notes]
+    return lines + ([f"try again with: kubeferry undo {result.name}"] if back.left else [])
 
 
 def _backup(result: BackupResult) -> list[str]:
@@ -48,6 +65,14 @@ def _restore(result: RestoreResult) -> list[str]:
     moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in result.namespaces.items())
     did = ", ".join(f"{count} {action}" for action, count in result.actions.items())
     return [f"- from backup: {result.backup}", f"- namespaces: {moved}", f"- cluster: {result.cluster}", f"- {did}"]
+
+
+def _undo(result: UndoResult) -> list[str]:
+    back = result.taken_back
+    lines = [f"- from backup: {result.backup}", f"- cluster: {result.cluster}"]
+    lines += [f"- {back.deleted} deleted, {back.restored} restored", ""]
+    lines += _section("Not taken back", (f"**{each.what}**: {each.why}" for each in back.left))
+    return lines + _section("Not exactly as before", (f"**{each.what}**: {each.why}" for each in back.notes))
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:

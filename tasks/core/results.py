@@ -63,6 +63,28 @@ class Action(BaseModel):
     why: str = ""
 
 
+class TakenBack(BaseModel):
+    """What became of what a restore did, when it failed or was undone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deleted: int = 0
+    restored: int = 0
+    """Objects that have their former content again."""
+    left: list[Problem] = []
+    """What could not be taken back, and why."""
+    notes: list[Problem] = []
+    """What was taken back and is not exactly what it was."""
+
+
+class UndoResult(Result):
+    """The end of a restore that was taken back; `counts` are the objects deleted or restored, by type."""
+
+    backup: str
+    cluster: str
+    taken_back: TakenBack
+
+
 class RestoreResult(Result):
     """One restore: where from and to, what was done with each object (`counts` are the ones now there)."""
 
@@ -77,6 +99,10 @@ class RestoreResult(Result):
     rewrites: list[Rewrite] = []
     levels: int = 0
     not_ready: list[Problem] = []
+    error: str = ""
+    """Why it failed."""
+    taken_back: TakenBack | None = None
+    """What became of what it had done, when it failed."""
 
 
 class Rewrite(BaseModel):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tasks.core.objects import Object
+    from tasks.ports.stop import Stop
 
 PAGE = 500
 """Objects per LIST page: what kubectl and client-go ask for."""
@@ -118,8 +119,11 @@ class Cluster(Transport):
         revision: str,
         seconds: int,
         query: Mapping[str, str] | None = None,
+        stop: Stop | None = None,
     ) -> Iterator[tuple[str, Object]]:
         """Return an iterator of (event type, object) from `revision` on, for at most `seconds`; BOOKMARKs too.
+
+        Another thread ends it at once by setting `stop`.
 
         Raises:
             ExpiredError: the revision is too old: list again and watch from there.
@@ -132,12 +136,23 @@ class Cluster(Transport):
             "allowWatchBookmarks": "true",
         }
         subject = f"watch {kind.group_resource}" + (f" in {namespace}" if namespace else "")
-        return self.stream(kind.path(namespace), asked | dict(query or {}), seconds=seconds, subject=subject)
+        asked |= query or {}
+        return self.stream(kind.path(namespace), asked, seconds=seconds, subject=subject, stop=stop)
 
     # --- writing
 
-    def create(self, kind: ResourceType, namespace: str, obj: Object, *, dry_run: bool = False) -> tuple[Object, bool]:
+    def create(
+        self,
+        kind: ResourceType,
+        namespace: str,
+        obj: Object,
+        *,
+        manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
+    ) -> tuple[Object, bool]:
         """Create an object; return it as the server stored it, and whether the request was retried.
+
+        `manager` is told as the object's first field manager.
 
         Raises:
             AlreadyExistsError: the name is taken, perhaps by our own first attempt whose answer was lost.
@@ -145,7 +160,7 @@ class Cluster(Transport):
         answer = self.request(
             "POST",
             kind.path(namespace),
-            query={"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {}),
+            query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
             body=orjson.dumps(obj),
             subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
         )
@@ -163,6 +178,22 @@ class Cluster(Transport):
             subject=_subject("apply", kind, namespace, name),
         ).json()
         return applied
+
+    def replace(self, kind: ResourceType, namespace: str, obj: Object) -> Object:
+        """Put an object in the place of the one of its name (and resourceVersion, if it has one); return it as stored.
+
+        Raises:
+            ConflictError: somebody changed it since.
+        """
+        name = obj["metadata"]["name"]
+        replaced: Object = self.request(
+            "PUT",
+            kind.path(namespace, name),
+            query={"fieldManager": FIELD_MANAGER},
+            body=orjson.dumps(obj),
+            subject=_subject("replace", kind, namespace, name),
+        ).json()
+        return replaced
 
     def patch(
         self,

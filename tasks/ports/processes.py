@@ -72,6 +72,12 @@ def spawn(argv: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> 
     return Process(child.pid, stat.started if stat else "")
 
 
+def myself() -> Process:
+    """Return this process."""
+    stat = _stat(os.getpid())
+    return Process(os.getpid(), stat.started if stat else "")
+
+
 def alive(process: Process) -> bool:
     """Tell whether `process` itself (not another one that was given its pid) still runs; a zombie does not."""
     stat = _known(process)

@@ -1,0 +1,71 @@
+"""`kubeferry undo`: ask, start the flow, print its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tasks.core.results import UndoResult
+
+EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry list --restores
+
+kubeferry undo before-upgrade-restore-20260102-030405
+
+kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
+"""
+
+Restore = Annotated[str, typer.Argument(metavar="RESTORE", help="Name of the restore.", show_default=False)]
+ForceFinalizers = Annotated[
+    bool,
+    typer.Option(
+        "--force-finalizers",
+        show_default=False,
+        help="Take finalizers off what does not go in time; what they wait for is then never done.",
+    ),
+]
+
+
+def undo(
+    restore: Restore,
+    *,
+    force_finalizers: ForceFinalizers = False,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Take a restore back: delete what it created, give what it changed its former content, in reverse order.
+
+    Works for one that is complete, failed or was killed. What has another uid by now is not touched. Without --context
+    it goes to the context that the restore was made with, and only if that is still the same cluster.
+    """
+    from flows.commands.asking import options
+    from flows.commands.results import finish
+    from flows.commands.run import run
+    from tasks.core.options import UndoOptions
+
+    asked = options(
+        UndoOptions,
+        restore=restore,
+        force_finalizers=force_finalizers,
+        context=context,
+        kubeconfig=kubeconfig,
+        store=store,
+    )
+
+    def start() -> Coroutine[Any, Any, UndoResult]:
+        from flows.undo import undo as flow
+
+        return flow(asked)
+
+    finish(run(start, asked, reach=bool(context)), asked, output)

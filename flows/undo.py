@@ -1,0 +1,30 @@
+"""Undo a restore: take the namespaces, delete what it made, give back what it changed, all in reverse."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.core.options import UndoOptions
+from tasks.core.results import UndoResult
+from tasks.ports import clock
+from tasks.report import report
+from tasks.step import tell
+from tasks.undo import undo as take_back
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    return f"undo {asked['restore']}"
+
+
+@flow(name="undo", flow_run_name=_run_name, persist_result=False)
+async def undo(options: UndoOptions) -> UndoResult:
+    """Take back a restore that is complete, failed or was killed; one that is taken back already stays so."""
+    result = await take_back(options, clock.now())
+    back = result.taken_back
+    left = f", {len(back.left)} left" if back.left else ""
+    tell(f"undo {result.name}: {result.phase}, {back.deleted} deleted, {back.restored} restored{left}")
+    await report(result)
+    return result

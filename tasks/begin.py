@@ -1,0 +1,169 @@
+"""Open the journal of a restore before anything is written, or take up the one of a restore that was cut off."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import ForbiddenError, NotFoundError, UsageError
+from tasks.core.journal import Header, Target, made_by
+from tasks.core.layout import RestoreKeys
+from tasks.core.objects import Ref, owners_of
+from tasks.core.rebuild import owner_ref
+from tasks.discover import NAMESPACES
+from tasks.ports import clock, progress
+from tasks.ports.journal import Journal
+from tasks.ports.leases import Hold, me
+from tasks.ports.threads import in_threads
+from tasks.ports.transport import THREADS
+from tasks.step import in_thread, step, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.objects import Object
+    from tasks.ports.cluster import Cluster
+    from tasks.ports.restores import StoredRestore
+    from tasks.restoring import Restoring
+
+
+@step("begin {restoring.name}")
+async def begin(restoring: Restoring) -> None:
+    """Write the header of the journal: from now on a restore can be resumed and undone.
+
+    Raises:
+        UsageError: there is a restore of this name already.
+        StoreError: the store cannot be written.
+    """
+    await in_thread(_begin, restoring)
+
+
+def _begin(restoring: Restoring) -> None:
+    keys, token = RestoreKeys(restoring.name), secrets.token_hex(6)
+    target = restoring.target()
+    header = Header(
+        name=restoring.name,
+        token=token,
+        backup=restoring.options.backup,
+        target=Target(context=target.name, host=target.host, uid=cluster_uid(target)),
+        namespaces=restoring.names(),
+        started=clock.now(),
+        options=restoring.options.model_dump(mode="json", exclude_defaults=True),
+    )
+    store = restoring.backup.store
+    if not store.put_new(keys.header, header.model_dump_json().encode()):
+        raise UsageError(f"restore {restoring.name} exists already in {store.url}: choose another --name")
+    restoring.manager = header.manager
+    restoring.hold = Hold(target, restoring.name)
+    restoring.journal = Journal(store, keys, 0)
+    restoring.journal.begin(str(me(restoring.name)))
+
+
+@step("take up {restoring.name}")
+async def take_up(restoring: Restoring) -> None:
+    """Go on with a restore that was cut off: find what it made, alone in its namespaces.
+
+    Raises:
+        UsageError: it was taken back, or was made on another cluster.
+        PermanentError: it is still at work.
+    """
+    await in_thread(_take_up, restoring)
+    tell(f"restore {restoring.name}: {len(restoring.made)} objects are there from before")
+
+
+def _take_up(restoring: Restoring) -> None:
+    stored = restoring.resumed
+    if stored is None:
+        raise AssertionError("take_up is for a restore that is resumed")
+    target, header = restoring.target(), stored.header
+    same_cluster(stored, target)
+    restoring.manager = header.manager
+    restoring.hold = Hold(target, restoring.name)
+    restoring.hold.take(there(target, (ref.name for ref in restoring.plan.namespaces)))
+    restoring.journal = Journal(stored.store, stored.keys, stored.segments)
+    restoring.journal.begin(str(me(restoring.name)))
+    restoring.discovery = target.discover()
+    recall(restoring, stored)
+
+
+@step("hold namespaces of {restoring.name}")
+async def hold(restoring: Restoring) -> None:
+    """Take the leases of the namespaces: nobody else restores into them, undoes or deletes there meanwhile.
+
+    Raises:
+        PermanentError: somebody does; names the restore.
+    """
+    if restoring.hold:
+        spaces = {ref.namespace for ref in restoring.plan.items if ref.namespace}
+        await in_thread(restoring.hold.take, spaces)
+
+
+def same_cluster(stored: StoredRestore, target: Cluster) -> None:
+    """Return if `target` is the cluster that a restore wrote to.
+
+    Raises:
+        UsageError: it is another one.
+    """
+    wanted, uid = stored.header.target, cluster_uid(target)
+    if wanted.uid != uid if wanted.uid and uid else wanted.host != target.host:
+        raise UsageError(
+            f"restore {stored.header.name} was made on cluster {wanted.context} ({wanted.host}), and this is "
+            f"{target.name} ({target.host}); name the right one with --context"
+        )
+
+
+def cluster_uid(cluster: Cluster) -> str:
+    """Return the cluster's identity, "" for who may not see it."""
+    try:
+        return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
+    except (ForbiddenError, NotFoundError):
+        return ""
+
+
+def there(cluster: Cluster, namespaces: Iterable[str]) -> list[str]:
+    """Return those namespaces that a cluster has and does not delete."""
+    found = ((name, cluster.find(NAMESPACES, "", name)) for name in namespaces)
+    return [name for name, live in found if live and not live["metadata"].get("deletionTimestamp")]
+
+
+def recall(restoring: Restoring, stored: StoredRestore) -> None:
+    """Note what is on the target already because this restore made it, also what it had no time to write down."""
+    state = stored.state
+    asked = sorted(ref for ref in {*state.created, *state.doubtful} if ref in restoring.plan.items)
+    found = in_threads(lambda place: (place, _live(restoring, *place)), _places(asked), THREADS)
+    live = {Ref(group, kind, space, name): obj for (group, kind, space), of in found for name, obj in of.items()}
+    for done, ref in enumerate(asked, start=1):
+        obj = live.get(ref)
+        if obj is None or obj["metadata"].get("deletionTimestamp"):
+            continue
+        uid = str(obj["metadata"]["uid"])
+        if ref in state.created and state.created[ref].uid == uid:
+            _recall(restoring, ref, obj)
+        elif made_by(obj, restoring.manager):
+            restoring.journal.did(restoring.level(ref), "created", ref, uid)
+            _recall(restoring, ref, obj)
+        progress.step(f"take up {restoring.name}", done, len(asked))
+
+
+def _places(refs: Iterable[Ref]) -> list[tuple[str, str, str]]:
+    return sorted({(ref.group, ref.kind, ref.namespace) for ref in refs})
+
+
+def _live(restoring: Restoring, group: str, kind_name: str, namespace: str) -> dict[str, Object]:
+    kind = restoring.discovery.by_kind(group, kind_name)
+    objects = restoring.target().list(kind, namespace) if kind else ()
+    return {obj["metadata"]["name"]: obj for obj in objects}
+
+
+def _recall(restoring: Restoring, ref: Ref, live: Object) -> None:
+    """Note one object, with what is still to be done about it: owners that came later, a pause to take back."""
+    restoring.note(ref, str(live["metadata"]["uid"]), "created")
+    item = restoring.plan.items[ref]
+    have = {(each["kind"], each["name"]) for each in owners_of(live)}
+    owners = [each for each in item.links.owners if (each.kind, each.name) not in have]
+    planned = restoring.plan.items.keys()
+    if any(owner_ref(each, space) in planned for each in owners for space in (ref.namespace, "")):
+        restoring.pending.append(ref)
+    paused = restoring.rules.paused(restoring.planned.read(item.slot))
+    if paused and paused.back:
+        restoring.paused[ref] = paused

@@ -1,0 +1,60 @@
+"""What a restore comes to: its result when it is whole, partial or failed, and the last word in its journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.manifest import Phase
+from tasks.core.results import RestoreResult
+from tasks.ports import clock
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tasks.core.errors import KubeferryError
+    from tasks.core.manifest import Problem
+    from tasks.core.results import TakenBack
+    from tasks.restoring import Restoring
+
+
+@step("end {restoring.name}")
+async def end(restoring: Restoring, result: RestoreResult) -> None:
+    """Write into the journal how the restore ended: from now on there is nothing to resume."""
+    told = f"{len(result.problems)} problems" if result.problems else ""
+    phase = "Partial" if result.phase is Phase.PARTIAL else "Completed"
+    await in_thread(restoring.journal.end, phase, told)  # type: ignore[arg-type] # the words of `End`
+
+
+def restored(restoring: Restoring, problems: Sequence[Problem], started: datetime) -> RestoreResult:
+    """Return the result of a restore that came to its end."""
+    return _result(restoring, Phase.PARTIAL if problems else Phase.COMPLETED, started, problems=list(problems))
+
+
+def failed(
+    restoring: Restoring, error: KubeferryError, taken_back: TakenBack | None, started: datetime
+) -> RestoreResult:
+    """Return the result of a restore that failed, with what became of what it had done."""
+    return _result(restoring, Phase.FAILED, started, error=str(error), taken_back=taken_back)
+
+
+def _result(restoring: Restoring, phase: Phase, started: datetime, **more: object) -> RestoreResult:
+    return RestoreResult(
+        name=restoring.name,
+        phase=phase,
+        store=restoring.backup.store.url,
+        started=started,
+        completed=clock.now(),
+        counts=dict(sorted(restoring.counts.items())),
+        left_out=restoring.plan.left_out,
+        backup=restoring.options.backup,
+        cluster=restoring.target().name,
+        namespaces=restoring.names(),
+        actions=dict(restoring.actions),
+        notable=sorted(restoring.notable, key=lambda each: (each.type, each.namespace, each.name)),
+        rewrites=[*restoring.plan.rewrites, *restoring.rewrites],
+        levels=len(restoring.plan.order.levels),
+        not_ready=restoring.not_ready,
+        **more,
+    )

@@ -1,0 +1,86 @@
+"""Undo a restore from its journal, alone in its namespaces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tasks.begin import same_cluster, there
+from tasks.core.journal import TAKEN_BACK
+from tasks.core.manifest import Phase
+from tasks.core.results import TakenBack, UndoResult
+from tasks.ports import clock
+from tasks.ports.journal import Journal
+from tasks.ports.leases import Hold, me
+from tasks.ports.restores import open_restore
+from tasks.ports.store import open_store
+from tasks.rollback import take_back, told
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tasks.core.options import UndoOptions
+    from tasks.ports.cluster import Cluster
+    from tasks.ports.restores import StoredRestore
+
+
+@step("undo {options.restore}")
+async def undo(options: UndoOptions, started: datetime) -> UndoResult:
+    """Take back what a restore did.
+
+    Raises:
+        BackupNotFoundError: no restore of that name.
+        UsageError: it was made on another cluster.
+        PermanentError: it, or another one, is at work in its namespaces.
+    """
+    return await in_thread(_undo, options, started)
+
+
+def _undo(options: UndoOptions, started: datetime) -> UndoResult:
+    from tasks.ports.cluster import connect
+
+    stored = open_restore(open_store(options.store), options.restore)
+    cluster = connect(options.context or stored.header.target.context or None, options.kubeconfig or None)
+    same_cluster(stored, cluster)
+    if stored.state.end in TAKEN_BACK:
+        return _result(stored, cluster, TakenBack(), started)
+    hold = Hold(cluster, options.restore)
+    try:
+        hold.take(there(cluster, _spaces(stored)))
+        return _result(stored, cluster, _taken(options, cluster), started)
+    finally:
+        hold.release()
+
+
+def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
+    stored = open_restore(open_store(options.store), options.restore)  # read again, now that nobody else writes it
+    journal = Journal(stored.store, stored.keys, stored.segments)
+    try:
+        journal.begin(f"undo by {me(options.restore)}")
+        done = take_back(stored, cluster, journal, force_finalizers=options.force_finalizers)
+        if not done.left:
+            journal.end("Undone", told(done))
+    finally:
+        journal.close()
+    return done
+
+
+def _spaces(stored: StoredRestore) -> set[str]:
+    state = stored.state
+    return {ref.namespace for ref in (*state.created, *state.formers, *state.doubtful) if ref.namespace}
+
+
+def _result(stored: StoredRestore, cluster: Cluster, done: TakenBack, started: datetime) -> UndoResult:
+    refs = (*stored.state.created, *stored.state.formers)
+    return UndoResult(
+        name=stored.header.name,
+        phase=Phase.PARTIAL if done.left else Phase.COMPLETED,
+        store=stored.store.url,
+        started=started,
+        completed=clock.now(),
+        counts=dict(sorted(Counter(ref.type for ref in refs).items())) if done.deleted or done.restored else {},
+        backup=stored.header.backup,
+        cluster=cluster.name,
+        taken_back=done,
+    )
