@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import FORMAT
+
+M = TypeVar("M", bound="Model")
 
 
 class Phase(StrEnum):
@@ -24,11 +26,13 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """A part of our own files: frozen, and of exactly this shape."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class LeftOut(_Model):
+class LeftOut(Model):
     """An object that was there and is not in the backup (or was not restored), with the reason."""
 
     type: str
@@ -37,21 +41,21 @@ class LeftOut(_Model):
     why: str
 
 
-class Problem(_Model):
+class Problem(Model):
     """Something that could not be read, so that the backup is not complete."""
 
     what: str
     why: str
 
 
-class Digest(_Model):
+class Digest(Model):
     """A file's content: SHA-256 in hex, size in bytes."""
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     size: int = Field(ge=0)
 
 
-class Source(_Model):
+class Source(Model):
     """The cluster that was backed up; `uid` is that of its namespace kube-system."""
 
     uid: str
@@ -60,13 +64,21 @@ class Source(_Model):
     host: str
 
 
-class Manifest(_Model):
+class Encryption(Model):
+    """How the files whose keys end in `.age` are encrypted, and to whose public keys; any one of these opens them."""
+
+    format: Literal["age-encryption.org/v1"] = "age-encryption.org/v1"
+    recipients: list[str] = Field(min_length=1)
+
+
+class Manifest(Model):
     """The content of `kubeferry-manifest.json.gz`.
 
     `objects` maps each tarball path to the SHA-256 (hex) of its bytes, `files` each other file of the backup to its
     digest. `not_at_revision` names the types that could not be read at `revision`,
     `bindings` counts the uses of the cluster's values, by class,
     `not_indexed` names the types that could not be looked at for addresses that saved objects may name.
+    `encryption` is there for an encrypted backup: then `objects` and `left_out` are empty here, see contents.py.
     """
 
     format: str = FORMAT
@@ -85,11 +97,29 @@ class Manifest(_Model):
     files: dict[str, Digest]
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
+    encryption: Encryption | None = None
 
 
 def digest(data: bytes) -> Digest:
     """Return the digest of `data`."""
     return Digest(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+
+
+def checked(model: type[M], data: Any, name: str, what: str) -> M:
+    """Return decoded JSON as one of our files; `what` names it, as part of backup `name`, in messages.
+
+    Raises:
+        DamagedError: wrong shape, or another format.
+    """
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise DamagedError(f"backup {name}: its {what} is of format {str(found)[:80]!r}, this Kubeferry reads {FORMAT}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:200]
+        raise DamagedError(f"backup {name}: its {what} is damaged at {where!r}: {first['msg']}") from None
 
 
 def parse_manifest(data: Any, name: str) -> Manifest:
@@ -98,17 +128,7 @@ def parse_manifest(data: Any, name: str) -> Manifest:
     Raises:
         DamagedError: wrong shape, another format or another backup's.
     """
-    found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
-        raise DamagedError(
-            f"backup {name}: its manifest is of format {str(found)[:80]!r}, this Kubeferry reads {FORMAT}"
-        )
-    try:
-        manifest = Manifest.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])[:200]
-        raise DamagedError(f"backup {name}: its manifest is damaged at {where!r}: {first['msg']}") from None
+    manifest = checked(Manifest, data, name, "manifest")
     if manifest.name != name:
         raise DamagedError(f"backup {name}: its manifest is that of backup {manifest.name[:80]!r}")
     return manifest

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.errors import DamagedError
 from tasks.core.layout import VELERO_FORMAT
 from tasks.core.manifest import Phase
+from tasks.core.recipients import AGE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,14 +21,22 @@ if TYPE_CHECKING:
 
 MANIFEST_DIGEST = "kubeferry.io/manifest-sha256"
 BACKED_UP_BY = "kubeferry.io/version"
+ENCRYPTED = "kubeferry.io/encryption"
 
 _TO_VELERO = {Phase.COMPLETED: "Completed", Phase.PARTIAL: "PartiallyFailed", Phase.FAILED: "Failed"}
 _FROM_VELERO: dict[str, Phase] = {told: phase for phase, told in _TO_VELERO.items()}
 
+# Velero's sync passes over backups of these phases (pkg/controller/backup_sync_controller.go, 1.18): one that it cannot
+# read is never offered by it, and no restore of it can be begun that would fail half-way.
+_SEALED_TO_VELERO = _TO_VELERO | {Phase.COMPLETED: "Finalizing", Phase.PARTIAL: "FinalizingPartiallyFailed"}
+_SEALED_FROM_VELERO: dict[str, Phase] = {told: phase for phase, told in _SEALED_TO_VELERO.items()}
+
 
 def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, completed: datetime) -> Object:
-    """Return the Backup object of one of our backups."""
+    """Return the Backup object of one of our backups, of its whole manifest; Velero passes over an encrypted one."""
     total = len(manifest.objects)
+    annotations = {MANIFEST_DIGEST: manifest_sha256, BACKED_UP_BY: manifest.kubeferry}
+    phases = _SEALED_TO_VELERO if manifest.encryption else _TO_VELERO
     return {
         "apiVersion": "velero.io/v1",
         "kind": "Backup",
@@ -35,7 +44,7 @@ def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, c
             "name": manifest.name,
             "namespace": "velero",
             "labels": {"velero.io/storage-location": "default"},
-            "annotations": {MANIFEST_DIGEST: manifest_sha256, BACKED_UP_BY: manifest.kubeferry},
+            "annotations": annotations | ({ENCRYPTED: AGE} if manifest.encryption else {}),
             "creationTimestamp": _time(started),
         },
         "spec": {
@@ -48,7 +57,7 @@ def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, c
         "status": {
             "version": 1,
             "formatVersion": VELERO_FORMAT,
-            "phase": _TO_VELERO[manifest.phase],
+            "phase": phases[manifest.phase],
             "startTimestamp": _time(started),
             "completionTimestamp": _time(completed),
             "progress": {"totalItems": total, "itemsBackedUp": total},
@@ -81,8 +90,9 @@ class Summary:
         status, spec, annotations = _map(backup, "status"), _map(backup, "spec"), _map(meta, "annotations")
         namespaces = spec.get("includedNamespaces")
         self.name = name
+        self.encrypted = ENCRYPTED in annotations
         told = str(status.get("phase") or "unknown")
-        self.phase = str(_FROM_VELERO.get(told, told))
+        self.phase = str((_SEALED_FROM_VELERO if self.encrypted else _FROM_VELERO).get(told, told))
         self.started = str(status.get("startTimestamp") or "")
         self.completed = str(status.get("completionTimestamp") or "")
         self.expires = str(status.get("expiration") or "")

@@ -8,16 +8,18 @@ can only be read, not proved.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tasks.core.contents import joined, parse_contents
 from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from tasks.core.layout import ROOT, BackupKeys, check_name
+from tasks.core.layout import ROOT, SEALED, BackupKeys, check_name
 from tasks.core.manifest import Digest, Manifest, digest, parse_manifest
 from tasks.core.velero import Summary
 from tasks.ports import archive, gzip
+from tasks.ports.encryption import ASK, Opener, Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,18 +29,59 @@ if TYPE_CHECKING:
     from tasks.ports.store import Store
 
 
+NO_KEYS = Opener()
+
+
 @dataclass(frozen=True, slots=True)
 class StoredBackup:
-    """A backup in a store: what a list shows of it, and our manifest (None for an archive that Velero wrote)."""
+    """A backup in a store: what a list shows of it, and our manifest (None for an archive that Velero wrote).
+
+    Of an encrypted one without identities in `opener`, the manifest is only what can be read without a key.
+    """
 
     summary: Summary
     manifest: Manifest | None
     store: Store
+    opener: Opener = NO_KEYS
 
     @property
     def keys(self) -> BackupKeys:
         """Return where its files stand."""
-        return BackupKeys(self.summary.name)
+        return BackupKeys(self.summary.name, sealed=self.sealed)
+
+    @property
+    def sealed(self) -> bool:
+        """Return whether it is encrypted."""
+        return bool(self.manifest and self.manifest.encryption)
+
+    @property
+    def closed(self) -> bool:
+        """Return whether it is encrypted and no identity opens it: its objects cannot even be named."""
+        return self.sealed and not self.opener
+
+    def sealer(self) -> Sealer | None:
+        """Return what encrypts to those to whom the backup is encrypted, None for one that is not encrypted."""
+        encryption = self.manifest.encryption if self.manifest else None
+        return Sealer(encryption.recipients) if encryption else None
+
+    def fetch_plain(self, key: str, target: Path) -> None:
+        """Bring one of its files here as `fetch` does, decrypted if it is encrypted.
+
+        Raises:
+            DamagedError: the file is missing or is not what the manifest says, or cannot be decrypted.
+            UsageError: it is encrypted, and no identity opens it.
+        """
+        if not self.sealed:
+            self.fetch(key, target)
+            return
+        sealed = target.with_name(f"{target.name}{SEALED}")
+        self.fetch(key, sealed)
+        self.open_file(sealed, target)
+        sealed.unlink()
+
+    def open_file(self, sealed: Path, target: Path) -> None:
+        """Decrypt one of its files that was fetched. Raises as `fetch_plain` does."""
+        self.opener.open_file(sealed, target, f"backup {self.summary.name}")
 
     def fetch(self, key: str, target: Path) -> None:
         """Bring one of its files here, proved against the manifest.
@@ -60,6 +103,8 @@ class StoredBackup:
         Raises:
             DamagedError: an object is missing, changed or not in the manifest, or the tarball cannot be read.
         """
+        if self.closed:
+            raise UsageError(f"backup {self.summary.name} is encrypted: {ASK}")
         name, wanted = self.summary.name, dict(self.manifest.objects) if self.manifest else None
         for member, path, data in archive.read(tarball, name):
             if wanted is not None and wanted.pop(path, None) != hashlib.sha256(data).hexdigest():
@@ -69,12 +114,13 @@ class StoredBackup:
             raise DamagedError(f"backup {name}: {min(wanted)} is in the manifest and not in the archive")
 
 
-def open_backup(store: Store, name: str) -> StoredBackup:
-    """Return backup `name`.
+def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBackup:
+    """Return backup `name`; `opener` opens what an encrypted one tells only to who has a key.
 
     Raises:
         BackupNotFoundError: no such backup, or one that never finished.
         DamagedError: its Backup object or manifest is missing, damaged or of another format.
+        UsageError: it is encrypted, and there are identities of which none opens it.
     """
     keys = BackupKeys(check_name(name))
     try:
@@ -90,7 +136,22 @@ def open_backup(store: Store, name: str) -> StoredBackup:
         raise DamagedError(f"backup {name}: its manifest is missing from {store.url}") from None
     if digest(packed).sha256 != summary.manifest_sha256:
         raise DamagedError(f"backup {name}: its manifest is not what velero-backup.json says (SHA-256 differs)")
-    return StoredBackup(summary, parse_manifest(_json(gunzip(packed, name), name, "manifest"), name), store)
+    manifest = parse_manifest(_json(gunzip(packed, name), name, "manifest"), name)
+    backup = StoredBackup(summary, manifest, store, opener)
+    return replace(backup, manifest=_whole(backup, manifest)) if backup.sealed and opener else backup
+
+
+def _whole(backup: StoredBackup, manifest: Manifest) -> Manifest:
+    """Return the manifest of an encrypted backup with what only its keys tell."""
+    name, key = manifest.name, backup.keys.contents
+    try:
+        sealed = backup.store.get(key)
+    except KeyMissingError:
+        raise DamagedError(f"backup {name}: {key} is missing from {backup.store.url}") from None
+    if manifest.files.get(key) != digest(sealed):
+        raise DamagedError(f"backup {name}: {key} is not what the manifest says (SHA-256 differs)")
+    packed = backup.opener.open(sealed, f"backup {name}")
+    return joined(manifest, parse_contents(_json(gunzip(packed, name), name, "list of contents"), name))
 
 
 def backups(store: Store) -> Iterator[Summary | DamagedError]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LARGEST_KEY_FILE = 2**20
 """Bytes; a file of keys is some hundred lines at most, and a larger one was named by mistake."""
 
+ASK = "name the file of a secret key that opens it with --identity"
+"""What to do about something that is encrypted."""
+
 _NATIVE_SECRET = "AGE-SECRET-KEY-"  # noqa: S105 - how such a line begins, not one
 _SSH_SECRET = b"-----BEGIN"
 _SEALED = (AGE.encode(), b"-----BEGIN AGE ENCRYPTED FILE-----")
@@ -96,7 +99,7 @@ class Opener:
 
     def _open(self, sealed: IO[bytes], plain: IO[bytes], what: str) -> None:
         if not self._keys:
-            raise UsageError(f"{what} is encrypted: name the file of a secret key that opens it with --identity")
+            raise UsageError(f"{what} is encrypted: {ASK}")
         out = _Written(plain)
         try:
             pyrage.decrypt_io(sealed, out, self._keys)

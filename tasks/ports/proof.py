@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError
-from tasks.core.layout import BackupKeys
+from tasks.core.errors import DamagedError, UsageError
 from tasks.ports import progress
 from tasks.ports.backups import open_backup
+from tasks.ports.encryption import ASK, opener
 from tasks.ports.store import open_store
 from tasks.ports.workdir import workdir
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from tasks.ports.backups import StoredBackup
 
 
@@ -28,13 +31,18 @@ class Proof:
     """False for an archive without a manifest, which can be read but not proved."""
 
 
-def prove(store: str, name: str, *, deep: bool = False) -> Proof:
+def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str] = ()) -> Proof:
     """Read back every file of a backup; with `deep` also every object in its archive.
+
+    An encrypted backup is proved without a key; only `deep` wants `identities`, the paths of files of secret keys.
 
     Raises:
         DamagedError: a file or object is missing, is not what the manifest says, or is not in it.
+        UsageError: the backup is encrypted, and what `deep` asks for cannot be had with these identities.
     """
-    backup = open_backup(open_store(store), name)
+    backup = open_backup(open_store(store), name, opener(identities))
+    if deep and backup.closed:
+        raise UsageError(f"backup {name} is encrypted, its objects cannot be looked at one by one: {ASK}")
     with workdir() as work:
         files = _files(backup)
         size = 0
@@ -43,18 +51,30 @@ def prove(store: str, name: str, *, deep: bool = False) -> Proof:
             backup.fetch(key, target)
             size += target.stat().st_size
             if key == backup.keys.tarball and (deep or not backup.manifest):
-                objects = sum(1 for _ in backup.objects(target))
+                objects = _objects(backup, target)
             target.unlink()
             progress.step(f"verify {name}", done, len(files))
         return Proof(name, len(files), size, objects if deep or not backup.manifest else 0, bool(backup.manifest))
 
 
+def _objects(backup: StoredBackup, tarball: Path) -> int:
+    """Return how many objects a tarball holds, each of them proved."""
+    if not backup.sealed:
+        return sum(1 for _ in backup.objects(tarball))
+    plain = tarball.with_name("plain")
+    backup.open_file(tarball, plain)
+    count = sum(1 for _ in backup.objects(plain))
+    plain.unlink()
+    return count
+
+
 def _files(backup: StoredBackup) -> list[str]:
     """Return what to read; the manifest may name only files of its own backup."""
-    keys = BackupKeys(backup.summary.name)
+    keys = backup.keys
     if not backup.manifest:
         return [keys.tarball]
     strangers = [key for key in backup.manifest.files if not key.startswith(keys.folder)]
-    if strangers or keys.tarball not in backup.manifest.files:
+    needed = {keys.tarball, *([keys.contents] if backup.sealed else [])}
+    if strangers or needed - backup.manifest.files.keys():
         raise DamagedError(f"backup {backup.summary.name}: its manifest does not name the files of this backup")
     return sorted(backup.manifest.files)

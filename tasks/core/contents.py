@@ -1,0 +1,52 @@
+"""What an encrypted backup tells only to who has a key: the names of its objects, and the digests of their content.
+
+From a plain digest of a Secret its value can be guessed, try by try, and names of objects tell much; so the manifest of
+an encrypted backup, which anybody may read, has neither. They stand in an encrypted file of their own. What stays
+readable proves each file as it is stored: that nothing is missing or changed is verified without a key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import DamagedError
+from tasks.core.layout import FORMAT
+from tasks.core.manifest import Encryption, LeftOut, Model, checked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.manifest import Manifest
+
+
+class Contents(Model):
+    """The content of `kubeferry-contents.json.gz.age`; the fields are those of a manifest that is not encrypted."""
+
+    format: str = FORMAT
+    name: str
+    objects: dict[str, str]
+    left_out: list[LeftOut]
+
+
+def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Contents]:
+    """Return the readable part of a manifest, and the part to encrypt to `recipients`."""
+    hidden = Contents(name=manifest.name, objects=manifest.objects, left_out=manifest.left_out)
+    told = {"objects": {}, "left_out": [], "encryption": Encryption(recipients=list(recipients))}
+    return manifest.model_copy(update=told), hidden
+
+
+def joined(manifest: Manifest, contents: Contents) -> Manifest:
+    """Return the whole manifest of an encrypted backup."""
+    return manifest.model_copy(update={"objects": contents.objects, "left_out": contents.left_out})
+
+
+def parse_contents(data: Any, name: str) -> Contents:
+    """Return the contents in decoded JSON, which must be those of backup `name`.
+
+    Raises:
+        DamagedError: wrong shape, another format or another backup's.
+    """
+    contents = checked(Contents, data, name, "list of contents")
+    if contents.name != name:
+        raise DamagedError(f"backup {name}: its list of contents is that of another backup")
+    return contents
