@@ -86,4 +86,5 @@ def _result(scope: Scope, manifest: Manifest, size: int, started: datetime) -> B
         not_at_revision=manifest.not_at_revision,
         bindings=manifest.bindings,
         bytes=size,
+        encrypted_to=list(scope.recipients),
     )

@@ -12,6 +12,7 @@ from tasks.core.resources import Discovery, ResourceType
 from tasks.core.selection import choose_types, parse_selector
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
+from tasks.ports.encryption import recipients
 from tasks.ports.store import open_store
 from tasks.scope import Scope
 from tasks.step import in_thread, step
@@ -57,7 +58,7 @@ async def discover(options: BackupOptions, work: str) -> Scope:
 
     Raises:
         NotFoundError: a namespace that does not exist.
-        UsageError: no namespace at all, or a kind or selector that makes no sense.
+        UsageError: no namespace at all, a kind or selector that makes no sense, or no key where one is asked for.
         StoreError: the store cannot take the backup, or has one of that name.
     """
     return await in_thread(_discover, options, work)
@@ -66,6 +67,7 @@ async def discover(options: BackupOptions, work: str) -> Scope:
 def _discover(options: BackupOptions, work: str) -> Scope:
     for selector in (options.selector, options.annotation_selector, options.namespace_selector):
         parse_selector(selector)
+    encrypt_to = recipients(options.encrypt_to)
     cluster = connect(options.context or None, options.kubeconfig or None)
     namespaces = _namespaces(cluster, options)
     name = backup_name(options.name, list(namespaces), clock.now())
@@ -88,6 +90,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         everywhere=tuple(each for each in found.types if (each.group, each.resource) in INDEXED_EVERYWHERE),
         own_revisions=own_revisions,
         problems=problems,
+        recipients=encrypt_to,
     )
 
 

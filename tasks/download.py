@@ -14,6 +14,7 @@ from tasks.core.layout import RestoreKeys, backup_name
 from tasks.core.options import RestoreOptions
 from tasks.ports import clock, progress
 from tasks.ports.backups import open_backup
+from tasks.ports.encryption import ASK, opener
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
 from tasks.restoring import Archived, Restoring
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tasks.ports.restores import StoredRestore
     from tasks.ports.store import Store
 
-HERE = {"context", "kubeconfig", "wait_seconds", "rollback"}
+HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
 """Options that a resumed restore may be given anew: another machine may call the same cluster otherwise."""
 
 FINISHED = ("Completed",)
@@ -40,6 +41,7 @@ async def download(options: RestoreOptions, work: Path) -> Restoring:
     Raises:
         BackupNotFoundError: no backup of that name.
         DamagedError: a file or an object is missing, changed, or cannot be read.
+        UsageError: it is encrypted, and no identity opens it.
     """
     restoring = await in_thread(_download, options, work)
     if restoring.backup.manifest is None:
@@ -53,16 +55,18 @@ def _download(options: RestoreOptions, work: Path) -> Restoring:
     resumed = open_restore(open_store(options.store), options.resume) if options.resume else None
     if resumed:
         options = _taken_up(resumed, options)
-    backup = open_backup(open_store(options.store), options.backup)
+    backup = open_backup(open_store(options.store), options.backup, opener(options.identities))
+    if backup.closed:
+        raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
     named = resumed.header.name if resumed else _name(options, backup.store)
     restoring = Restoring(options, named, work, backup)
     restoring.resumed = resumed
     tarball = work / "backup.tar.gz"
-    backup.fetch(backup.keys.tarball, tarball)
+    backup.fetch_plain(backup.keys.tarball, tarball)
     if backup.manifest and backup.keys.links in backup.manifest.files:
-        backup.fetch(backup.keys.links, work / "links.jsonl.gz")
+        backup.fetch_plain(backup.keys.links, work / "links.jsonl.gz")
     if backup.manifest and backup.keys.bindings in backup.manifest.files:
-        backup.fetch(backup.keys.bindings, work / "bindings.jsonl.gz")
+        backup.fetch_plain(backup.keys.bindings, work / "bindings.jsonl.gz")
     for member, data in backup.objects(tarball):
         restoring.archived.append(Archived(member, restoring.archive.append(data)))
     progress.step(f"download {options.backup}", len(restoring.archived), len(restoring.archived))

@@ -30,6 +30,7 @@ class Scope:
     `indexed` (in the namespaces) and `everywhere` (in all of the cluster) are read only for the addresses and uids
     that others may name, and not saved.
     `own_revisions` names groups behind aggregated API servers: their revisions are not the cluster's.
+    `recipients` are the public keys to encrypt to; with none the backup is not encrypted.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scope:
     everywhere: tuple[ResourceType, ...]
     own_revisions: frozenset[str]
     problems: tuple[Problem, ...]
+    recipients: tuple[str, ...] = ()
 
     def cluster(self) -> Cluster:
         """Return the source cluster."""

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tasks.core.contents import divided, joined
 from tasks.core.errors import UsageError
-from tasks.core.layout import BackupKeys
+from tasks.core.layout import SEALED, BackupKeys
 from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
 from tasks.core.velero import backup_object, resource_list
 from tasks.ports import archive, clock, gzip, progress
 from tasks.ports.backups import digest_of
+from tasks.ports.encryption import Sealer
 from tasks.ports.store import Store, open_store
 from tasks.ports.threads import in_threads
 from tasks.step import in_thread, step
@@ -26,6 +28,7 @@ from tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tasks.core.contents import Contents
     from tasks.scope import Fetched, Scope, Stripped
 
 THREADS = 4
@@ -69,24 +72,29 @@ def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
 
 
 def _upload(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
-    store, keys, work = open_store(scope.options.store), BackupKeys(scope.name), Path(scope.work)
+    store, work = open_store(scope.options.store), Path(scope.work)
+    keys = BackupKeys(scope.name, sealed=bool(scope.recipients))
     parts = [scope.folder(each.namespace) for each in stripped]
     tarball = work / "backup.tar.gz"
     archive.join((part / "objects.tar.gz" for part in parts), tarball)
     links, bound = _joined(parts, "links.jsonl", work), _joined(parts, "bindings.jsonl", work)
     entries = [entry for part in parts for entry in _lines(part / "entries.jsonl")]
     manifest = _manifest(scope, fetched, stripped, entries, started)
-    extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
-    files = {keys.tarball: digest_of(tarball), keys.links: digest_of(links), keys.bindings: digest_of(bound)}
-    files |= {keys.velero(what): digest(data) for what, data in extra.items()}
-    manifest = manifest.model_copy(update={"files": files})
-    contents: list[tuple[str, Path | bytes]] = [(keys.tarball, tarball), (keys.links, links), (keys.bindings, bound)]
-    contents += [(keys.velero(what), data) for what, data in extra.items()]
+    plain = {keys.tarball: tarball, keys.links: links, keys.bindings: bound}
+    files: dict[str, Path | bytes] = {**plain}
+    told, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
+    if hidden:
+        files = _sealed(plain, hidden, keys, Sealer(scope.recipients))
+    else:
+        extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
+        files |= {keys.velero(what): data for what, data in extra.items()}
+    told = told.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
     # Side by side: a store answers in milliseconds, one after the other they add up.
-    for done, _ in enumerate(in_threads(lambda each: _put(store, *each), contents, THREADS), start=1):
+    for done, _ in enumerate(in_threads(lambda each: _put(store, *each), files.items(), THREADS), start=1):
         progress.step(f"upload {scope.name}", done, len(files) + 2)
-    described = gzip.compress(manifest.model_dump_json().encode())
+    described = gzip.compress(told.model_dump_json().encode())
     store.put(keys.manifest, described)
+    manifest = joined(told, hidden) if hidden else told
     _finish(store, keys, manifest, digest(described), started)
     progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
     return manifest
@@ -99,6 +107,19 @@ def _joined(parts: list[Path], name: str, work: Path) -> Path:
         for part in parts:
             out.write((part / name).read_bytes())
     return target
+
+
+def _sealed(plain: dict[str, Path], hidden: Contents, keys: BackupKeys, to: Sealer) -> dict[str, Path | bytes]:
+    """Return the files of an encrypted backup: Velero's optional ones, which name objects, are not among them."""
+    files: dict[str, Path | bytes] = {keys.contents: to.seal(gzip.compress(hidden.model_dump_json().encode()))}
+    for key, path in plain.items():
+        files[key] = sealed = path.with_name(f"{path.name}{SEALED}")
+        to.seal_file(path, sealed)
+    return files
+
+
+def _digest(content: Path | bytes) -> Digest:
+    return digest_of(content) if isinstance(content, Path) else digest(content)
 
 
 def _finish(store: Store, keys: BackupKeys, manifest: Manifest, described: Digest, started: datetime) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tasks.core.errors import UsageError
+from tasks.core.options import UNQUOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-ARGUMENTS = {"namespaces": "NAMESPACE", "backup": "BACKUP"}
+ARGUMENTS = {"namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
 """Fields that are no option of the command line but an argument; the others are the option of the same name."""
 
 NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"
@@ -40,6 +41,8 @@ def _line(error: ErrorDetails) -> str:
         return error["msg"].removeprefix("Value error, ")
     field = str(error["loc"][0])
     option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
+    if error["type"] == UNQUOTED:
+        return f"{option}: {error['msg']}"
     return f"{option} {str(error['input'])[:80]!r}: {MESSAGES.get(error['type'], error['msg'])}"
 
 

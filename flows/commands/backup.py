@@ -34,6 +34,8 @@ kubeferry backup shop billing --name before-upgrade
 
 kubeferry backup --namespace-selector team=shop --exclude secrets
 
+kubeferry backup shop --encrypt-to age1… --encrypt-to ~/.ssh/id_ed25519.pub
+
 kubeferry backup shop --selector 'app in (web,api),!canary' -o json
 """
 
@@ -46,6 +48,16 @@ NamespaceSelector = Annotated[
 ]
 Name = Annotated[
     str, typer.Option(metavar="NAME", show_default=False, help="Name of the backup; else from namespace and time.")
+]
+EncryptTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encrypt-to",
+        envvar="KUBEFERRY_ENCRYPT_TO",
+        metavar="RECIPIENT",
+        show_default=False,
+        help="Encrypt it: age1…, an SSH public key, or a file of such; may be repeated. Velero cannot read it then.",
+    ),
 ]
 KeepCompletedJobs = Annotated[
     bool, typer.Option("--keep-completed-jobs", rich_help_panel=WHAT, help="Carry Jobs that are completed.")
@@ -62,6 +74,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     include: Include = None,
     exclude: Exclude = None,
     keep_completed_jobs: KeepCompletedJobs = False,
+    encrypt_to: EncryptTo = None,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
@@ -77,6 +90,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     from flows.commands.run import run
     from tasks.core.errors import UsageError
     from tasks.core.options import BackupOptions
+    from tasks.core.recipients import rejoined
 
     if not (namespaces or namespace_selector):
         raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector")
@@ -90,6 +104,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
         include=include or [],
         exclude=exclude or [],
         keep_completed_jobs=keep_completed_jobs,
+        encrypt_to=rejoined(encrypt_to or []),
         context=context,
         kubeconfig=kubeconfig,
         store=store,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -77,6 +78,18 @@ Include = Annotated[
 Exclude = Annotated[
     list[str] | None,
     typer.Option(metavar="KIND", show_default=False, rich_help_panel=WHAT, help="Not this kind; may be repeated."),
+]
+
+Identity = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--identity",
+        envvar="KUBEFERRY_IDENTITY",
+        metavar="FILE",
+        show_default=False,
+        rich_help_panel=PANEL,
+        help="File of a secret key that opens an encrypted backup, of age or SSH; may be repeated.",
+    ),
 ]
 
 Context = Annotated[

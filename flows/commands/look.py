@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.common import Debug, Format, Output, StoreUrl
+from flows.commands.common import Debug, Format, Identity, Output, StoreUrl
 
 if TYPE_CHECKING:
     from tasks.core.errors import DamagedError
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 PARTIAL = 3
 """What is exited with when the answer is not whole (design.md 3)."""
 
-COLUMNS = ("name", "phase", "tool", "objects", "started", "namespaces", "error")
+COLUMNS = ("name", "phase", "tool", "encrypted", "objects", "started", "namespaces", "error")
+SELDOM = {"encrypted", "error"}
+"""Columns that are shown only where a row has something in them."""
+
+HIDDEN = {"objects", "left_out"}
+"""Fields of a manifest that an encrypted backup tells only to who has a key."""
 
 LIST = """\
 [bold]Examples[/bold]
@@ -58,8 +63,8 @@ def list_backups(
         opened = open_store(store)
         rows = sorted(map(_row, backups(opened)), key=lambda row: (row["started"], row["name"]))
     if rows or output is not Format.TABLE:
-        damaged = any(row["error"] for row in rows)
-        print_rows(rows, output, columns=COLUMNS if damaged else COLUMNS[:-1])
+        shown = [each for each in COLUMNS if each not in SELDOM or any(row[each] for row in rows)]
+        print_rows(rows, output, columns=shown)
     else:
         line(f"no backups in {opened.url}")
     if any(row["error"] for row in rows):
@@ -69,35 +74,40 @@ def list_backups(
 def show(
     backup: Backup,
     store: StoreUrl = "",
+    identity: Identity = None,
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
 ) -> None:
     """Show what a backup holds: types and counts, where it is from, what was left out and why.
 
-    JSON and YAML give all of the manifest, with the digest of each object; never the content of one.
+    JSON and YAML give all of the manifest, with the digest of each object; never the content of one. An encrypted one
+    tells the names of objects only with --identity.
     """
     from flows.commands.output import print_document, print_object
     from tasks.ports.backups import open_backup
+    from tasks.ports.encryption import opener
     from tasks.ports.store import open_store
 
-    found = open_backup(open_store(store), backup)
+    found = open_backup(open_store(store), backup, opener(map(str, identity or [])))
     if found.manifest is None:
         print_object(_row(found.summary), output)
     elif output is Format.TABLE:
         _manifest(found.manifest)
     else:
-        print_document(found.manifest.model_dump(mode="json"), output)
+        print_document(found.manifest.model_dump(mode="json", exclude=HIDDEN if found.closed else None), output)
 
 
 def verify(
     backup: Backup,
     deep: Annotated[bool, typer.Option("--deep", help="Also each object in the archive, one by one.")] = False,  # noqa: FBT002 - an option
     store: StoreUrl = "",
+    identity: Identity = None,
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
 ) -> None:
     """Read every file of a backup back, compare it with the manifest, and check that a restore's order holds.
 
+    An encrypted one is proved whole without a key; its order and its objects (--deep) need --identity.
     Velero's archives have no digests: they are read whole, which proves less, and exit 3.
     """
     from dataclasses import asdict
@@ -106,9 +116,10 @@ def verify(
     from flows.commands.terminal import told
     from tasks.ports.proof import prove
 
+    identities = list(map(str, identity or []))
     with told():
-        proof = prove(store, backup, deep=deep)
-        levels, broken = _order(store, backup)
+        proof = prove(store, backup, deep=deep, identities=identities)
+        levels, broken = (None, None) if proof.closed else _order(store, backup, identities)
     if output is not Format.TABLE:
         print_document({**asdict(proof), "levels": levels, "broken": broken}, output)
     else:
@@ -116,23 +127,25 @@ def verify(
         read = f"{proof.files} files, {proof.bytes} bytes{objects}"
         line(f"backup {backup}: {read}: " + ("as the manifest says" if proof.proved else "readable, without digests"))
         cycles = f", {broken} needs given up for cycles (see kubeferry plan)" if broken else ""
-        line(f"order of a restore: holds, {levels} levels{cycles}")
+        holds = f"holds, {levels} levels{cycles}" if levels is not None else "not looked at without --identity"
+        line(f"order of a restore: {holds}")
     if not proof.proved:
         raise typer.Exit(PARTIAL)
 
 
-def _order(store: str, backup: str) -> tuple[int, int]:
+def _order(store: str, backup: str, identities: list[str]) -> tuple[int, int]:
     """Return how many levels a restore has, and how many edges were given up, from the archive alone.
 
     Raises:
         DamagedError: what needs another would come before it.
     """
+    from flows.commands.asking import options
     from tasks.core.errors import DamagedError
     from tasks.core.options import RestoreOptions
     from tasks.core.order_holds import order_faults
     from tasks.planned import planned
 
-    with planned(RestoreOptions(backup=backup, store=store)) as made:
+    with planned(options(RestoreOptions, backup=backup, store=store, identities=identities)) as made:
         faults = order_faults(made.parts)
         if faults:
             more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
@@ -142,11 +155,13 @@ def _order(store: str, backup: str) -> tuple[int, int]:
 
 def _row(found: Summary | DamagedError) -> dict[str, Any]:
     if isinstance(found, Exception):
-        return dict.fromkeys(COLUMNS, "") | {"phase": "Damaged", "namespaces": [], "objects": 0, "error": str(found)}
+        empty = {"encrypted": False, "namespaces": [], "objects": 0}
+        return dict.fromkeys(COLUMNS, "") | empty | {"phase": "Damaged", "error": str(found)}
     return {
         "name": found.name,
         "phase": found.phase,
         "tool": found.tool,
+        "encrypted": found.encrypted,
         "objects": found.items,
         "started": found.started,
         "namespaces": found.namespaces,
@@ -168,11 +183,12 @@ def _manifest(manifest: Manifest) -> None:
         "namespaces": manifest.namespaces,
         "cluster": f"{source.context} ({source.host}, {source.version}, uid {source.uid or 'not known'})",
         "revision": manifest.revision,
-        "objects": len(manifest.objects),
+        "objects": sum(manifest.counts.values()),
     }
     output.print_object(told, Format.TABLE)
     output.line("")
     results.counts(manifest.counts, "saved")
+    results.encrypted_to(manifest.encryption.recipients if manifest.encryption else [])
     results.section("Not at that revision", ["TYPE", "WHY"], sorted(manifest.not_at_revision.items()))
     results.left_out(manifest.left_out)
     results.problems("Problems", manifest.problems)

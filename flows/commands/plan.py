@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import restore
-from flows.commands.common import PANEL, AnnotationSelector, Debug, Exclude, Include, Selector, StoreUrl
+from flows.commands.common import PANEL, AnnotationSelector, Debug, Exclude, Identity, Include, Selector, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,6 +85,7 @@ def plan(  # noqa: PLR0913 - a parameter is an option
     include: Include = None,
     exclude: Exclude = None,
     store: StoreUrl = "",
+    identity: Identity = None,
     output: How = Form.TABLE,
     file: File = None,
     debug: Debug = False,  # noqa: ARG001 - its callback has taken it
@@ -106,6 +107,7 @@ def plan(  # noqa: PLR0913 - a parameter is an option
         include=include or [],
         exclude=exclude or [],
         store=store,
+        identities=list(map(str, identity or [])),
     )
     _print(asked, output, file, kubectl=kubectl)
 

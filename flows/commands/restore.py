@@ -12,6 +12,7 @@ from flows.commands.common import (
     Debug,
     Exclude,
     Format,
+    Identity,
     Include,
     Kubeconfig,
     Output,
@@ -122,6 +123,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
+    identity: Identity = None,
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001 - its callback has taken it
 ) -> None:
@@ -155,6 +157,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
         context=context,
         kubeconfig=kubeconfig,
         store=store,
+        identities=list(map(str, identity or [])),
     )
 
     def start() -> Coroutine[Any, Any, RestoreResult]:

@@ -47,6 +47,8 @@ def _tables(result: AnyResult) -> None:
         _restored(result)
     if isinstance(result, UndoResult):
         taken_back(result.taken_back)
+    if isinstance(result, BackupResult):
+        encrypted_to(result.encrypted_to)
     left_out(result.left_out)
     problems("Problems", result.problems)
     _last(result)
@@ -99,6 +101,11 @@ def taken_back(found: TakenBack) -> None:
     problems("Not exactly as before", found.notes)
 
 
+def encrypted_to(recipients: Sequence[str]) -> None:
+    """Print whose keys open an encrypted backup, and what that gives up."""
+    section("Encrypted, Velero cannot read it", ["TO"], [[each] for each in recipients])
+
+
 def _last(result: AnyResult) -> None:
     what = type(result).__name__.removesuffix("Result").lower()
     line(
@@ -112,7 +119,8 @@ def _next(result: AnyResult, asked: Place) -> None:
     if isinstance(result, BackupResult):
         first = result.namespaces[0]
         words = ["kubeferry", "restore", result.name, "--map", f"{first}={first}2"]
-        line(f"restore it beside the first: {shlex.join([*words, *_typed(asked)])}")
+        key = " --identity FILE" if result.encrypted_to else ""
+        line(f"restore it beside the first: {shlex.join([*words, *_typed(asked)])}{key}")
 
 
 def _typed(asked: Place) -> list[str]:

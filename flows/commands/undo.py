@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -34,13 +34,14 @@ ForceFinalizers = Annotated[
 ]
 
 
-def undo(
+def undo(  # noqa: PLR0913 - a parameter is an option
     restore: Restore,
     *,
     force_finalizers: ForceFinalizers = False,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
+    identity: Identity = None,
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001 - its callback has taken it
 ) -> None:
@@ -61,6 +62,7 @@ def undo(
         context=context,
         kubeconfig=kubeconfig,
         store=store,
+        identities=list(map(str, identity or [])),
     )
 
     def start() -> Coroutine[Any, Any, UndoResult]:

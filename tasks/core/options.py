@@ -8,9 +8,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from tasks.core.bindings import Kind as BindingKind
+from tasks.core.recipients import is_secret
 from tasks.core.values_write import Absent
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -19,8 +21,27 @@ NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0
 OptionalName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
 
 
+UNQUOTED = "unquoted"
+"""pydantic's type of the error whose input is a secret key: nobody may quote it."""
+
+
+def _no_secret(text: str) -> str:
+    if is_secret(text):
+        raise PydanticCustomError(UNQUOTED, "a secret key itself must not be given, only the path of its file")
+    return text
+
+
+NoSecret = Annotated[
+    str,
+    AfterValidator(_no_secret),
+    # Prefect's server checks this before it stores the parameters of a run.
+    Field(json_schema_extra={"not": {"pattern": "AGE-SECRET-KEY-|PRIVATE KEY"}}),
+]
+"""What is kept with a run and shown: a public key, or a path."""
+
+
 class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class Place(_Options):
@@ -80,6 +101,9 @@ class BackupOptions(Selection):
     keep_completed_jobs: bool = False
     """Carry Jobs that are completed."""
 
+    encrypt_to: list[NoSecret] = []
+    """Encrypt it: age recipients (`age1...`), SSH public keys, or paths of files of them. Velero cannot read it."""
+
 
 class Existing(StrEnum):
     """What to do with an object that the target has already, with other content."""
@@ -125,6 +149,9 @@ class RestoreOptions(Selection):
     """What not to rewrite when namespaces are renamed: classes (`dns`, `setting`...), or globs of places such as
     `ConfigMap shop/notes /data/*`."""
 
+    identities: list[NoSecret] = []
+    """Paths of files of secret keys that open an encrypted backup: of age, or SSH."""
+
     absent: dict[BindingKind, Absent] = {}
     """What to do where the target has no new value for an address or uid of the old cluster, by its class; without
     a word the restore fails and names the place and the look-ups."""
@@ -150,3 +177,6 @@ class UndoOptions(Place):
 
     force_finalizers: bool = False
     """Take finalizers off objects that do not go in time: what those wait for is then left undone."""
+
+    identities: list[NoSecret] = []
+    """Paths of files of secret keys that open what a restore of an encrypted backup has kept: of age, or SSH."""

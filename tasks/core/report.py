@@ -58,6 +58,7 @@ def aftermath(result: RestoreResult) -> list[str]:
 def _backup(result: BackupResult) -> list[str]:
     lines = [f"- namespaces: {', '.join(result.namespaces)}", f"- cluster: {result.cluster}"]
     lines += [f"- one point in time: revision {result.revision}"]
+    lines += [f"- encrypted, Velero cannot read it; to: `{each}`" for each in result.encrypted_to]
     return lines + [f"- not at that revision: {kind} ({why})" for kind, why in result.not_at_revision.items()]
 
 

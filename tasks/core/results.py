@@ -48,6 +48,8 @@ class BackupResult(Result):
     bindings: dict[str, int] = {}
     """Uses of addresses and uids of the cluster, by class: a restore writes the new values."""
     bytes: int
+    encrypted_to: list[str] = []
+    """Public keys of those who can read it; empty: it is not encrypted."""
 
 
 class Action(BaseModel):

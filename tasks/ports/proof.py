@@ -29,6 +29,8 @@ class Proof:
     objects: int
     proved: bool
     """False for an archive without a manifest, which can be read but not proved."""
+    closed: bool = False
+    """True for an encrypted one without a key for it: its files are proved, its objects were not seen."""
 
 
 def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str] = ()) -> Proof:
@@ -54,7 +56,8 @@ def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str
                 objects = _objects(backup, target)
             target.unlink()
             progress.step(f"verify {name}", done, len(files))
-        return Proof(name, len(files), size, objects if deep or not backup.manifest else 0, bool(backup.manifest))
+        counted = objects if deep or not backup.manifest else 0
+        return Proof(name, len(files), size, counted, bool(backup.manifest), backup.closed)
 
 
 def _objects(backup: StoredBackup, tarball: Path) -> int:
