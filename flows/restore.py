@@ -13,6 +13,7 @@ from prefect.runtime import flow_run
 from tasks.apply import apply, relink, unpause
 from tasks.begin import begin, hold, take_up
 from tasks.bound import late_turns
+from tasks.bundle import make_bundle, tell_bundle
 from tasks.compare import verify_restored
 from tasks.core.errors import KubeferryError
 from tasks.core.options import RestoreOptions
@@ -55,6 +56,8 @@ async def restore(options: RestoreOptions) -> RestoreResult:
             await _restore(restoring)
             problems = await verify_restored(restoring)
             result = restored(restoring, problems, started)
+            if restoring.bundles:
+                await tell_bundle(restoring, result.phase.value)
             await end(restoring, result)
         except KubeferryError as error:
             error.result = failed(restoring, error, await rollback(restoring), started)
@@ -79,6 +82,8 @@ async def _restore(restoring: Restoring) -> None:
     if restoring.plan.definitions:
         await apply_crds(restoring)
         await wait_until_served(restoring)
+    if restoring.options.bundle:
+        await make_bundle(restoring)
     written, stands = late_turns(restoring)
     await _late(restoring, 0, [*written.get(0, []), *stands.get(0, [])])
     for number, level in enumerate(restoring.plan.order.levels, start=1):

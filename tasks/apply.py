@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tasks.core.bundle import owner
 from tasks.core.errors import (
     AlreadyExistsError,
     KubeferryError,
@@ -90,7 +91,8 @@ def _write(restoring: Restoring, item: Item) -> None:
     live = cluster.find(kind, ref.namespace, ref.name) if ref.namespace in restoring.old_namespaces else None
     if live is None:
         try:
-            created, _ = cluster.create(kind, ref.namespace, _paused(restoring, ref, obj), manager=restoring.manager)
+            body = _paused(restoring, ref, _rooted(restoring, ref, obj))
+            created, _ = cluster.create(kind, ref.namespace, body, manager=restoring.manager)
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
@@ -109,6 +111,14 @@ def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
     known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
     if known and verdict(created, clock.now(), restoring.context).state == "ready":
         restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
+
+
+def _rooted(restoring: Restoring, ref: Ref, obj: Object) -> Object:
+    """Return an object that is nobody's with the bundle as its owner; a copy, since one that is met stays as it is."""
+    uid = restoring.bundles.get(ref.namespace)
+    if uid is None or obj["metadata"].get("ownerReferences"):
+        return obj
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner(restoring.name, uid)]}}
 
 
 def _paused(restoring: Restoring, ref: Ref, obj: Object) -> Object:

@@ -11,6 +11,7 @@ from tasks.core.layout import RestoreKeys
 from tasks.core.objects import Ref, owners_of
 from tasks.core.rebuild import owner_ref
 from tasks.discover import NAMESPACES
+from tasks.namespace import there
 from tasks.ports import clock, progress
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
@@ -120,12 +121,6 @@ def cluster_uid(cluster: Cluster) -> str:
         return ""
 
 
-def there(cluster: Cluster, namespaces: Iterable[str]) -> list[str]:
-    """Return those namespaces that a cluster has and does not delete."""
-    found = ((name, cluster.find(NAMESPACES, "", name)) for name in namespaces)
-    return [name for name, live in found if live and not live["metadata"].get("deletionTimestamp")]
-
-
 def recall(restoring: Restoring, stored: StoredRestore) -> None:
     """Note what is on the target already because this restore made it, also what it had no time to write down."""
     state = stored.state
@@ -138,10 +133,10 @@ def recall(restoring: Restoring, stored: StoredRestore) -> None:
             continue
         uid = str(obj["metadata"]["uid"])
         if ref in state.created and state.created[ref].uid == uid:
-            _recall(restoring, ref, obj)
+            _recall(restoring, ref, obj, state.done[ref][1])
         elif made_by(obj, restoring.manager):
             restoring.journal.did(restoring.level(ref), "created", ref, uid)
-            _recall(restoring, ref, obj)
+            _recall(restoring, ref, obj, "created")
         progress.step(f"take up {restoring.name}", done, len(asked))
 
 
@@ -155,9 +150,9 @@ def _live(restoring: Restoring, group: str, kind_name: str, namespace: str) -> d
     return {obj["metadata"]["name"]: obj for obj in objects}
 
 
-def _recall(restoring: Restoring, ref: Ref, live: Object) -> None:
+def _recall(restoring: Restoring, ref: Ref, live: Object, action: str) -> None:
     """Note one object, with what is still to be done about it: owners that came later, a pause to take back."""
-    restoring.note(ref, str(live["metadata"]["uid"]), "created")
+    restoring.note(ref, str(live["metadata"]["uid"]), action)
     item = restoring.plan.items[ref]
     have = {(each["kind"], each["name"]) for each in owners_of(live)}
     owners = [each for each in item.links.owners if (each.kind, each.name) not in have]

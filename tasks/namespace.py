@@ -15,6 +15,8 @@ from tasks.readiness import Wait
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tasks.ports.cluster import Cluster
     from tasks.restoring import Restoring
 
@@ -68,3 +70,9 @@ def existing(cluster: Cluster, name: str) -> Object | None:
         return cluster.get(NAMESPACES, "", name)
     except NotFoundError:
         return None
+
+
+def there(cluster: Cluster, namespaces: Iterable[str]) -> list[str]:
+    """Return those namespaces, sorted, that a cluster has and does not delete."""
+    found = ((name, existing(cluster, name)) for name in sorted(namespaces))
+    return [name for name, live in found if live and not live["metadata"].get("deletionTimestamp")]

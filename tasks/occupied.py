@@ -11,9 +11,12 @@ from tasks.core import node_ports
 from tasks.core.bindings import bind
 from tasks.core.errors import ForbiddenError
 from tasks.core.existing import decide
+from tasks.core.existing_modes import advice, mode_of
+from tasks.core.immutable import can_freeze
 from tasks.core.objects import Ref
 from tasks.core.options import Existing
-from tasks.namespace import existing
+from tasks.namespace import existing, there
+from tasks.ports.leases import busy
 from tasks.resolve import follow
 
 if TYPE_CHECKING:
@@ -49,9 +52,10 @@ def give_up_node_ports(restoring: Restoring) -> None:
 
 
 def conflicts(restoring: Restoring) -> Iterator[str]:
-    """Tell objects that are there with other content, when the restore is asked to fail on them."""
-    if restoring.options.existing != Existing.FAIL:
-        return
+    """Tell objects that are there with other content, where the restore is asked to fail on them or cannot change them.
+
+    What an update cannot change is known for Kubernetes' own kinds; of others the API server tells it at the update.
+    """
     for namespace in restoring.plan.namespaces:
         if not existing(restoring.target(), namespace.name):
             continue
@@ -67,12 +71,23 @@ def _conflicting(
     group, kind_name, api_version = of
     found = restoring.discovery.by_kind(group, kind_name)
     kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
-    for live in restoring.target().list(kind, namespace) if kind and _serves(restoring, group, kind) else ():
+    mode = mode_of(kind, restoring.options) if kind else Existing.SKIP
+    if kind is None or not _serves(restoring, group, kind) or not (mode is Existing.FAIL or _may_be_stuck(mode, kind)):
+        return
+    for live in restoring.target().list(kind, namespace):
         item = restoring.plan.items.get(Ref.of(live))
-        if item and not live["metadata"].get("deletionTimestamp"):  # what is going is waited for
-            decision = decide(_as_bound(restoring, item, values), live, Existing.FAIL)
-            if decision.action == "conflict":
-                yield f"{item.ref} {decision.why}; --existing says what to do about it"
+        if item is None or live["metadata"].get("deletionTimestamp"):  # what is going is waited for
+            continue
+        decision = decide(_as_bound(restoring, item, values), restoring.rules.without_dynamic(live), mode)
+        if decision.action == "conflict":
+            yield f"{item.ref} {decision.why}; --existing says what to do about it"
+        # A value that is not known yet may be the live one: meet() looks again when it is.
+        if decision.action == "immutable" and all(each.chain in values for each in item.bindings):
+            yield f"{item.ref} {decision.why}; {advice(kind)}"
+
+
+def _may_be_stuck(mode: Existing, kind: ResourceType) -> bool:
+    return mode is Existing.UPDATE and can_freeze((kind.group, kind.kind))
 
 
 def _as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> Object:
@@ -84,6 +99,14 @@ def _as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> 
 
 def _serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
     return kind.version in restoring.discovery.versions.get((group, kind.kind), ())
+
+
+def held(restoring: Restoring) -> Iterator[str]:
+    """Tell namespaces that another restore, an undo or a deletion is at work in."""
+    for name in there(restoring.target(), {ref.namespace for ref in restoring.plan.items if ref.namespace}):
+        holder = busy(restoring.target(), name, restoring.name)
+        if holder:
+            yield f"Namespace {name} is being worked on by {holder}: wait for its end"
 
 
 def inside(restoring: Restoring, namespace: str) -> Iterator[Item]:

@@ -10,14 +10,17 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tasks.bundle import CRDS
+from tasks.core.bundle import BUNDLES
 from tasks.core.definitions import defined, served
 from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
-from tasks.core.existing import verbs
+from tasks.core.existing_modes import kind_faults, mode_of, verbs
 from tasks.core.readiness_cluster import STORAGE_CLASS, context_of
 from tasks.core.shortage import Demand, demand, shortage
 from tasks.namespace import existing
-from tasks.occupied import conflicts, give_up_node_ports, inside
+from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
+from tasks.ports.leases import LEASE_VERBS, LEASES
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
@@ -49,7 +52,7 @@ def _look(restoring: Restoring) -> list[str]:
     restoring.discovery = restoring.target().discover()
     restoring.context = _context(restoring)
     give_up_node_ports(restoring)
-    checks = (_types, _rights, _spaces, _named, _volumes, _bound, _quota, conflicts)
+    checks = (_modes, _types, _rights, _spaces, held, _named, _volumes, _bound, _quota, conflicts)
     problems: list[str] = [*restoring.plan.impossible]
     for number, check in enumerate(checks, start=1):
         try:
@@ -88,6 +91,12 @@ def _bound(restoring: Restoring) -> Iterator[str]:
 def _is_there(restoring: Restoring, ref: Ref) -> bool:
     kind = restoring.discovery.by_kind(ref.group, ref.kind)
     return kind is not None and restoring.target().find(kind, ref.namespace, ref.name) is not None
+
+
+def _modes(restoring: Restoring) -> Iterator[str]:
+    """Tell kinds that --existing names and nobody knows, and those of which it says two things."""
+    coming = [defined(body) for body in _coming(restoring).values()]
+    yield from kind_faults([*restoring.discovery.types, *coming], restoring.options.existing_kinds)
 
 
 def _types(restoring: Restoring) -> Iterator[str]:
@@ -153,6 +162,9 @@ def _claim(volume: Object) -> str:
     return f"{claim.get('namespace')}/{claim.get('name')}" if claim else ""
 
 
+BUNDLE_VERBS = ("create", "get", "patch")
+
+
 def _rights(restoring: Restoring) -> Iterator[str]:
     """Tell what these credentials may not write, or not follow while it gets ready."""
     coming = {kind: defined(body) for kind, body in _coming(restoring).items()}
@@ -160,12 +172,19 @@ def _rights(restoring: Restoring) -> Iterator[str]:
     for ref in restoring.plan.items:
         kind = restoring.discovery.by_kind(ref.group, ref.kind) or coming.get((ref.group, ref.kind))
         if kind:
-            asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, restoring.options.existing)}
-    questions = sorted(asked)
+            asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, restoring.options))}
+        if ref.namespace:
+            asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
+            asked |= {(verb, BUNDLES, ref.namespace) for verb in BUNDLE_VERBS if restoring.options.bundle}
+    if restoring.options.bundle and restoring.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
+        asked.add(("create", CRDS, ""))
+    questions = sorted(asked, key=lambda each: (each[0], each[1].group_resource, each[2]))
     allowed = in_threads(lambda each: restoring.target().allowed(*each), questions, THREADS)
     for (verb, kind, namespace), may in zip(questions, allowed, strict=True):
         if not may:
-            yield f"not allowed to {verb} {kind.group_resource}" + (f" in namespace {namespace}" if namespace else "")
+            where = f" in namespace {namespace}" if namespace else ""
+            hint = "; --no-bundle does without" if kind in (BUNDLES, CRDS) else ""
+            yield f"not allowed to {verb} {kind.group_resource}{where}{hint}"
 
 
 def _quota(restoring: Restoring) -> Iterator[str]:

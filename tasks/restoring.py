@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tasks.core.bindings import Binding
     from tasks.core.chains import Chain
+    from tasks.core.closure import Missing
     from tasks.core.layout import Member
     from tasks.core.links import Links
     from tasks.core.manifest import LeftOut, Problem
@@ -84,6 +86,12 @@ class Plan:
     """Cluster-scoped objects that fields of items name, each with the items that do."""
     impossible: list[str] = field(default_factory=list)
     """What cannot be carried out, one line each: told by preflight before anything is written."""
+    selection: str = ""
+    """What was asked for of the backup, in one line; "" for all of it."""
+    missing: list[Missing] = field(default_factory=list)
+    """What objects need and what stays out because it was asked so."""
+    warnings: list[Problem] = field(default_factory=list)
+    """What was asked for and matches nothing."""
 
 
 class Restoring:
@@ -130,9 +138,10 @@ class Restoring:
         """Objects that this restore created, now or before it was resumed."""
         self.bundles: dict[str, str] = {}
         """Namespace of the target → uid of the bundle that owns what is created in it."""
+        self.members: dict[Ref, str] = {}
+        """What was created where nothing was, with its uid: what a bundle lists."""
         self.hold: Hold | None = None
         """The leases of the target's namespaces."""
-        self._levels: dict[Ref, int] = {}
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -165,13 +174,18 @@ class Restoring:
 
     def level(self, ref: Ref) -> int:
         """Return the level that an object is written in; namespaces and CRDs come before level 1."""
-        if not self._levels:
-            self._levels = dict.fromkeys(self.plan.namespaces, NAMESPACES) | dict.fromkeys(
-                self.plan.definitions, DEFINITIONS
-            )
-            for number, level in enumerate(self.plan.order.levels, start=1):
-                self._levels |= dict.fromkeys(level, number)
-        return self._levels[ref]
+        return self.level_of[ref]
+
+    @cached_property
+    def level_of(self) -> dict[Ref, int]:
+        """The level of each object of the plan, once that is made."""
+        first = dict.fromkeys(self.plan.namespaces, NAMESPACES) | dict.fromkeys(self.plan.definitions, DEFINITIONS)
+        later = ((ref, number) for number, level in enumerate(self.plan.order.levels, start=1) for ref in level)
+        return first | dict(later)
+
+    def place(self, ref: Ref, level: int) -> None:
+        """Give what is not in the plan a level of its own."""
+        self.level_of.setdefault(ref, level)
 
     def keep(self, ref: Ref, action: str, live: Object) -> None:
         """Keep what an object of others is before it is changed; what this restore made has no former content."""
@@ -189,6 +203,8 @@ class Restoring:
             self.uids[ref] = uid
             if action in MADE:
                 self.made.add(ref)
+            if action == "created":
+                self.members[ref] = uid
             self.counts[ref.type] += 1
             self.actions[action] += 1
             if action != "created" or why:

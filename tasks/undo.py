@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.begin import same_cluster, there
+from tasks.begin import same_cluster
 from tasks.core.journal import TAKEN_BACK
 from tasks.core.manifest import Phase
 from tasks.core.results import TakenBack, UndoResult
+from tasks.namespace import there
 from tasks.ports import clock
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me

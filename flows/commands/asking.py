@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-ARGUMENTS = {"namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
-"""Fields that are no option of the command line but an argument; the others are the option of the same name."""
+ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
+"""Fields that the command line calls otherwise; the others are the option of the same name."""
 
 NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"
 MESSAGES = {"string_pattern_mismatch": NAME}
@@ -44,6 +44,21 @@ def _line(error: ErrorDetails) -> str:
     if error["type"] == UNQUOTED:
         return f"{option}: {error['msg']}"
     return f"{option} {str(error['input'])[:80]!r}: {MESSAGES.get(error['type'], error['msg'])}"
+
+
+def modes(given: Iterable[str]) -> dict[str, Any]:
+    """Return the fields `existing` and `existing_kinds` of what --existing says: MODE, and KIND=MODE for some kinds.
+
+    Raises:
+        UsageError: two modes for all kinds, or for one.
+    """
+    words = list(given)
+    whole = sorted({word for word in words if "=" not in word})
+    if len(whole) > 1:
+        raise UsageError(f"--existing: {' and '.join(whole)} cannot both be done with all kinds; write KIND=MODE")
+    form = "MODE, or KIND=MODE for one kind, as secrets=skip"
+    kinds = pairs((word for word in words if "=" in word), "--existing", form)
+    return ({"existing": whole[0]} if whole else {}) | {"existing_kinds": kinds}
 
 
 def pairs(

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from tasks.core.results import RestoreResult
 
-# The values of tasks.core.options.Existing and Owned, which cost the import of pydantic; a test holds them together.
-Existing = Literal["fail", "skip", "update", "recreate"]
+# The values of tasks.core.options.Owned, which cost the import of pydantic; a test holds them together.
 Owned = Literal["rebuild", "keep"]
 
 EPILOG = """\
@@ -37,6 +36,8 @@ kubeferry restore shop-20260102-030405 --map shop=shop2
 kubeferry restore before-upgrade --existing update --context production
 
 kubeferry restore before-upgrade --include configmaps --include secrets --existing skip
+
+kubeferry restore before-upgrade --existing update --existing secrets=skip --existing jobs.batch=recreate
 
 kubeferry restore before-upgrade --no-wait -o json
 
@@ -55,16 +56,19 @@ Resume = Annotated[
         help="Go on with a restore that was cut off: only what is missing, with the options that it began with.",
     ),
 ]
+Bundle = Annotated[bool, typer.Option(help="Make a bundle that owns what is created: who deletes it deletes that.")]
 Rollback = Annotated[bool, typer.Option(help="Take back what was done when the restore fails.")]
 Rename = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="SRC=DST", show_default=False, help="Restore namespace SRC as DST; may be repeated."),
 ]
 IfExisting = Annotated[
-    Existing,
+    list[str] | None,
     typer.Option(
-        metavar="MODE",
-        help="What to do with an object that is there already, with other content: fail, skip, update or recreate.",
+        metavar="[KIND=]MODE",
+        show_default=False,
+        help="What to do with an object that is there already, with other content: fail (the default), skip, update or "
+        "recreate; for one kind KIND=MODE, as secrets=skip; may be repeated.",
     ),
 ]
 IfOwned = Annotated[
@@ -106,13 +110,14 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     backup: Backup = "",
     *,
     rename: Rename = None,
-    existing: IfExisting = "fail",
+    existing: IfExisting = None,
     owned: IfOwned = "rebuild",
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     name: Name = "",
     resume: Resume = "",
     rollback: Rollback = True,
+    bundle: Bundle = True,
     wait: Wait = True,
     wait_seconds: WaitSeconds = 300,
     selector: Selector = "",
@@ -131,7 +136,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
 
     What the target lacks is told before anything is written.
     """
-    from flows.commands.asking import options, pairs
+    from flows.commands.asking import modes, options, pairs
     from flows.commands.results import finish
     from flows.commands.run import run
     from tasks.core.options import RestoreOptions
@@ -140,13 +145,14 @@ def restore(  # noqa: PLR0913 - a parameter is an option
         RestoreOptions,
         backup=backup,
         map=pairs(rename or []),
-        existing=existing,
+        **modes(existing or []),
         owned=owned,
         no_rewrite=no_rewrite or [],
         absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
         name=name,
         resume=resume,
         rollback=rollback,
+        bundle=bundle,
         wait=wait,
         wait_seconds=wait_seconds,
         selector=selector,

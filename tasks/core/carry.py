@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tasks.core import lease
 from tasks.core.carry_types import KINDS_LEFT_OUT, TYPES_LEFT_OUT, type_left_out
 from tasks.core.edit import EACH, found, get
 from tasks.core.keep import ALONE, DEFAULTS, Keep, Surroundings
 from tasks.core.objects import Object, annotations_of, controller_of, group_of, labels_of
 
-__all__ = ["TYPES_LEFT_OUT", "Surroundings", "left_out", "type_left_out"]
+__all__ = ["TYPES_LEFT_OUT", "Surroundings", "left_out", "left_to_controller", "type_left_out"]
 
 Rule = Callable[[Object, Surroundings, Keep], str | None]
 
@@ -37,6 +38,7 @@ SLICE_MANAGERS: Mapping[str, str] = {
 """Values of the managed-by label that Kubernetes' own controllers write; any other is a person or another tool."""
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
+LEFT_TO_CONTROLLER = "left to its controller, "
 UNNAMED_MANAGER = "a controller makes it from the service's pods"
 ENDPOINTS_BY_CONTROLLER = "the endpoints controller makes it from the service's pods"
 
@@ -57,12 +59,17 @@ def left_out(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -
     return rule(obj, around, keep) if rule else None
 
 
+def left_to_controller(why: str) -> bool:
+    """Return whether an object is left out for this `why`: the controller that owns it makes it again."""
+    return why.startswith(LEFT_TO_CONTROLLER)
+
+
 def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
     if "kubernetes.io/config.mirror" in annotations_of(obj):
         return "mirrors a static pod of its node"
     owner = controller_of(obj)
     if owner:
-        return f"left to its controller, {owner.get('kind')} {owner.get('name')}"
+        return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
     phase = get(obj, "status", "phase")
     return f"has finished ({phase})" if phase in ("Succeeded", "Failed") else None
 
@@ -106,7 +113,7 @@ def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> str | No
     if manager is not None and manager in SLICE_MANAGERS:
         return SLICE_MANAGERS[manager]
     if owner:
-        return f"left to its controller, {owner.get('kind')} {owner.get('name')}"
+        return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
     return UNNAMED_MANAGER if manager is None and TRIGGER_TIME in annotations_of(obj) else None
 
 
@@ -115,6 +122,8 @@ def _is_kubernetes(obj: Object, service: str | None) -> bool:
 
 
 def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    if obj["metadata"]["name"] == lease.NAME:
+        return "a restore was at work"
     return "a node's sign of life" if obj["metadata"].get("namespace") == "kube-node-lease" else None
 
 

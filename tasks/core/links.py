@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.bundle import is_bundle
 from tasks.core.edit import EACH, Path, found, get
 from tasks.core.errors import DamagedError
 from tasks.core.objects import Ref
@@ -71,11 +72,16 @@ def links_of(obj: Object) -> Links:
     meta = obj["metadata"]
     try:
         uid = _text(meta, "uid", "metadata", default="")
-        owners = tuple(_owner(one) for one in _list(meta, "ownerReferences", "metadata"))
+        owners = tuple(_owner(one) for one in _list(meta, "ownerReferences", "metadata") if not _is_bundle(one))
     except DamagedError as error:
         raise DamagedError(f"{Ref.of(obj)}: {error}") from error
     given = {at: value for at, value in _addresses(obj) if isinstance(value, str) and value not in ("", "None")}
     return Links(uid, owners, given)
+
+
+def _is_bundle(one: Any) -> bool:
+    """Return whether an owner is the bundle of a former restore, which is never carried."""
+    return isinstance(one, dict) and is_bundle(one)
 
 
 def _addresses(obj: Object) -> Iterator[tuple[str, Any]]:

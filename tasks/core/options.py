@@ -136,11 +136,18 @@ class RestoreOptions(Selection):
     rollback: bool = True
     """When the restore fails, take back what it did."""
 
+    bundle: bool = True
+    """Make a bundle in each namespace that owns what is created: who deletes it deletes that."""
+
     map: dict[NamespaceName, NamespaceName] = {}
     """Namespaces to rename: old name to new name."""
 
     existing: Existing = Existing.FAIL
     """What to do with an object that the target has already, with other content."""
+
+    existing_kinds: dict[str, Existing] = {}
+    """What to do with existing objects of these kinds instead, for example `secrets` to `skip`; a kind goes by any of
+    its names."""
 
     owned: Owned = Owned.REBUILD
     """What to do with objects that their controller would make again."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
 
+LEASE_VERBS = ("create", "delete", "get", "update")
+"""What credentials must allow with them in a namespace to work in it."""
+
 TRIES = 5
 """How often a free lease is asked for when others take and leave it meanwhile."""
 

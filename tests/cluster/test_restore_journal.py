@@ -104,7 +104,7 @@ spec:
         bench.restore(backup, name=f"{ns}-r")
     result = failed.value.result
     assert (result.phase, result.taken_back.left) == ("Failed", [])
-    assert result.taken_back.deleted == 3
+    assert result.taken_back.deleted == 4  # with the bundle
     assert stored(bench, f"{ns}-r").state.end == "RolledBack"
     assert bench.find("Secret", ns, "token", B) is None
     assert bench.find("ConfigMap", ns, "settings", B) is None

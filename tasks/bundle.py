@@ -1,0 +1,112 @@
+"""Make the bundle of a restore in each of its namespaces, and list in it what was created, level by level."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tasks.core.bundle import BUNDLES, DEFINITION, GROUP, KIND, Member, bundle, definition, owner, parts
+from tasks.core.errors import AlreadyExistsError, ConflictError, PermanentError
+from tasks.core.journal import DEFINITIONS, NAMESPACES, made_by
+from tasks.core.objects import Ref
+from tasks.core.resources import ResourceType
+from tasks.ports import clock
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.core.objects import Object
+    from tasks.restoring import Restoring
+
+CRDS = ResourceType("apiextensions.k8s.io", "v1", DEFINITION.kind, "customresourcedefinitions", namespaced=False)
+SERVED_SECONDS = 60
+"""How long the API server may take to serve bundles for the first time; on a quiet one it is a fraction of a second."""
+
+
+@step("bundle {restoring.name}")
+async def make_bundle(restoring: Restoring) -> None:
+    """Create the bundle that will own what is created, in each namespace, and the definition of bundles if need be.
+
+    Raises:
+        ConflictError: a namespace has a bundle of that name, of another restore.
+        PermanentError: bundles are not served in time.
+    """
+    await in_thread(_make, restoring)
+
+
+def _make(restoring: Restoring) -> None:
+    spaces = sorted({ref.namespace for ref in restoring.plan.items if ref.namespace})
+    if not spaces:
+        return
+    _define(restoring)
+    refs = {Ref(GROUP, KIND, space, restoring.name): space for space in spaces}
+    for ref in refs:
+        restoring.place(ref, DEFINITIONS)
+    restoring.journal.will_create(DEFINITIONS, refs)
+    for ref, space in refs.items():
+        made = _created(restoring, BUNDLES, _of(restoring, space))
+        restoring.bundles[space] = uid = str(made["metadata"]["uid"])
+        restoring.journal.did(DEFINITIONS, "created", ref, uid)
+    list_members(restoring, "Restoring")
+
+
+def _of(restoring: Restoring, space: str) -> Object:
+    return bundle(space, restoring.name, restoring.options.backup, restoring.backup.store.url, clock.now())
+
+
+def _define(restoring: Restoring) -> None:
+    cluster = restoring.target()
+    if cluster.find(CRDS, "", DEFINITION.name) is None:
+        # Before the namespaces of the restore, as it is the last to go: other restores may have come to use it.
+        restoring.place(DEFINITION, NAMESPACES)
+        restoring.journal.will_create(NAMESPACES, [DEFINITION])
+        try:
+            made, _ = cluster.create(CRDS, "", definition(), manager=restoring.manager)
+            restoring.journal.did(NAMESPACES, "created", DEFINITION, made["metadata"]["uid"])
+        except AlreadyExistsError:
+            pass  # another restore was faster, or our first attempt, whose answer was lost: undo knows its own
+    limit = time.monotonic() + SERVED_SECONDS
+    while cluster.discover().by_kind(GROUP, KIND) is None:
+        if time.monotonic() > limit:
+            raise PermanentError(f"{DEFINITION} is not served after {SERVED_SECONDS} s")
+        time.sleep(0.1)
+
+
+def _created(restoring: Restoring, kind: ResourceType, obj: Object) -> Object:
+    cluster, meta = restoring.target(), obj["metadata"]
+    try:
+        return cluster.create(kind, meta["namespace"], obj, manager=restoring.manager)[0]
+    except AlreadyExistsError:
+        live = cluster.get(kind, meta["namespace"], meta["name"])
+        if made_by(live, restoring.manager):
+            return live
+        raise ConflictError(
+            f"namespace {meta['namespace']} has a bundle {meta['name']} of another restore: choose another --name"
+        ) from None
+
+
+@step("list members {phase}")
+async def tell_bundle(restoring: Restoring, phase: str) -> None:
+    """List in each bundle what was created so far; `phase` is how far the restore is."""
+    await in_thread(list_members, restoring, phase)
+
+
+def list_members(restoring: Restoring, phase: str) -> None:
+    """List in each bundle what was created so far."""
+    only = len(restoring.bundles) == 1  # what is cluster-wide belongs to no single one of many
+    for space, uid in restoring.bundles.items():
+        members = [
+            Member(restoring.level(ref), ref, made)
+            for ref, made in list(restoring.members.items())
+            if ref.namespace == space or (only and not ref.namespace and restoring.level(ref) > DEFINITIONS)
+        ]
+        for name, status in parts(restoring.name, phase, members):
+            if name != restoring.name:
+                _part(restoring, space, name, uid)
+            restoring.target().patch(BUNDLES, space, name, {"status": status}, subresource="status")
+
+
+def _part(restoring: Restoring, space: str, name: str, uid: str) -> None:
+    """Make a further part, which goes with the first."""
+    obj = _of(restoring, space)
+    meta = obj["metadata"] | {"name": name, "ownerReferences": [owner(restoring.name, uid)]}
+    _created(restoring, BUNDLES, obj | {"metadata": meta})

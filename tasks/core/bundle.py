@@ -1,0 +1,135 @@
+"""The bundle of a restore: a namespaced custom resource that owns the roots of what was created, and lists it all.
+
+`kubectl delete bundle NAME` removes the group by garbage collection (kubernetes.io: "Garbage collection");
+`kubeferry delete NAME` in reverse order, with waits. What was there before is in no bundle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.edit import get
+from tasks.core.objects import Object, Ref, group_of
+from tasks.core.resources import ResourceType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+GROUP, VERSION, KIND = "kubeferry.io", "v1alpha1", "Bundle"
+API_VERSION = f"{GROUP}/{VERSION}"
+BUNDLES = ResourceType(GROUP, VERSION, KIND, "bundles", namespaced=True)
+DEFINITION = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", f"bundles.{GROUP}")
+
+PART = f"{GROUP}/bundle"
+"""The label of every bundle, with the name of the first of its parts."""
+
+MEMBERS = 5000
+"""Members of one object: at some 100 bytes each far below what etcd takes (1.5 MiB). More go into further parts."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Member:
+    """An object that a restore created, in a level of its plan."""
+
+    level: int
+    ref: Ref
+    uid: str
+
+
+def owner(name: str, uid: str) -> dict[str, str]:
+    """Return the ownerReference of a root."""
+    return {"apiVersion": API_VERSION, "kind": KIND, "name": name, "uid": uid}
+
+
+def is_bundle(owner_reference: Mapping[str, Any]) -> bool:
+    """Return whether an ownerReference names a bundle."""
+    return (group_of(str(owner_reference.get("apiVersion"))), owner_reference.get("kind")) == (GROUP, KIND)
+
+
+def bundle(namespace: str, name: str, backup: str, store: str, now: datetime) -> Object:
+    """Return the bundle to create in a namespace of the target."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": namespace, "labels": {PART: label(name)}},
+        "spec": {"restore": name, "backup": backup, "store": store, "started": now.isoformat(timespec="seconds")},
+    }
+
+
+def label(name: str) -> str:
+    """Return a bundle's name as the value of a label, which holds 63 characters."""
+    return name[:63].rstrip("-.")
+
+
+def parts(name: str, phase: str, members: Iterable[Member]) -> list[tuple[str, dict[str, Any]]]:
+    """Return name and status of each part of a bundle; there is always a first one, of the bundle's own name."""
+    rows = sorted(members)
+    chunks = [rows[start : start + MEMBERS] for start in range(0, len(rows), MEMBERS)] or [[]]
+    names = [name, *(f"{name}-part-{number}" for number in range(2, len(chunks) + 1))]
+    return [
+        (named, {"phase": phase, "members": len(chunk), "levels": _levels(chunk)})
+        for named, chunk in zip(names, chunks, strict=True)
+    ]
+
+
+def _levels(members: list[Member]) -> list[dict[str, Any]]:
+    levels: dict[int, list[dict[str, str]]] = {}
+    for each in members:
+        entry = {"object": str(each.ref), "uid": each.uid}
+        levels.setdefault(each.level, []).append(entry)
+    return [{"level": level, "objects": objects} for level, objects in sorted(levels.items())]
+
+
+def members_of(live: Object) -> Iterator[Member]:
+    """Yield the members that a bundle on a cluster lists; who may write there may have listed anything.
+
+    Raises:
+        ValueError: a member that names no object.
+    """
+    for level in get(live, "status", "levels") or ():
+        for each in level["objects"]:
+            yield Member(int(level["level"]), Ref.parse(each["object"]), str(each["uid"]))
+
+
+def definition() -> Object:
+    """Return the definition of bundles (apiextensions.k8s.io/v1)."""
+    text, number = {"type": "string"}, {"type": "integer"}
+    member = {"type": "object", "required": ["object", "uid"], "properties": {"object": text, "uid": text}}
+    level = {"level": number, "objects": {"type": "array", "items": member}}
+    levels = {"type": "array", "items": {"type": "object", "required": ["level", "objects"], "properties": level}}
+    spec = {"restore": text, "backup": text, "store": text, "started": text}
+    status = {"phase": text, "members": number, "levels": levels}
+    schema = {
+        "type": "object",
+        "description": "What one restore of Kubeferry created in this namespace. Deleting it deletes that.",
+        "properties": {
+            "spec": {"type": "object", "properties": spec},
+            "status": {"type": "object", "properties": status},
+        },
+    }
+    columns = [("Backup", "string", ".spec.backup"), ("Phase", "string", ".status.phase")]
+    columns += [("Members", "integer", ".status.members"), ("Age", "date", ".metadata.creationTimestamp")]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": DEFINITION.name},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {"kind": KIND, "listKind": f"{KIND}List", "plural": "bundles", "singular": "bundle"},
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "subresources": {"status": {}},
+                    "schema": {"openAPIV3Schema": schema},
+                    "additionalPrinterColumns": [
+                        {"name": name, "type": kind, "jsonPath": path} for name, kind, path in columns
+                    ],
+                }
+            ],
+        },
+    }
