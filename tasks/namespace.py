@@ -11,8 +11,8 @@ from tasks.core.objects import Object, Ref
 from tasks.core.readiness import Context
 from tasks.discover import NAMESPACES
 from tasks.ports import progress
-from tasks.readiness import Wait
 from tasks.step import in_thread, step
+from tasks.watching import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,7 +22,7 @@ from tasks.core.related import CRD
 from tasks.ports import progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
-from tasks.readiness import Wait
+from tasks.watching import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -163,9 +163,9 @@ def _wait(cluster: Cluster, discovery: Discovery, context: Context, refs: list[R
         Wait(cluster, _type(discovery, at), at.namespace, frozenset(some), context, limit) for at, some in names.items()
     ]
     left = [
-        f"{one.kind.kind} {name}: {verdict.why}"
-        for one, verdicts in zip(waits, in_threads(Wait.until_ready, waits, THREADS), strict=True)
-        for name, verdict in verdicts.items()
+        f"{ref.kind} {ref.name}: {verdict.why}"
+        for verdicts in in_threads(Wait.until_ready, waits, THREADS)
+        for ref, verdict in verdicts.items()
     ]
     if left:
         raise PermanentError(f"the sample is not ready: {'; '.join(sorted(left))}")

@@ -17,6 +17,7 @@ import urllib3
 
 from tasks.core.api_errors import api_error
 from tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+from tasks.ports.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -136,24 +137,25 @@ class Transport:
             raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: {_why(error)}") from error
 
     def stream(
-        self, path: str, query: Mapping[str, str], *, seconds: int, subject: str
+        self, path: str, query: Mapping[str, str], *, seconds: int, subject: str, stop: Stop | None = None
     ) -> Iterator[tuple[str, Object]]:
-        """Yield (event type, object) of a watch, for at most `seconds`.
+        """Yield (event type, object) of a watch, for at most `seconds`, or until another thread sets `stop`.
 
         Raises:
             ExpiredError: the revision is too old.
             UnreachableError: the connection broke.
         """
-        limit = urllib3.Timeout(connect=5, read=seconds + 5)
+        limit, stop = urllib3.Timeout(connect=5, read=seconds + 5), stop or Stop()
         answer = self._send("GET", path, query, None, "", "application/json", limit, preload=False)
         try:
             if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
                 raise api_error(answer.status, answer.data, subject)
-            yield from self._events(answer, subject)
+            with stop.ends(answer.shutdown):
+                yield from self._events(answer, subject, stop)
         finally:
             answer.close()  # what is left of the stream is of no use, so neither is the connection
 
-    def _events(self, answer: urllib3.BaseHTTPResponse, subject: str) -> Iterator[tuple[str, Object]]:
+    def _events(self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Stop) -> Iterator[tuple[str, Object]]:
         rest = b""
         try:
             for chunk in answer.stream(2**16):
@@ -163,7 +165,11 @@ class Transport:
                     if event["type"] == "ERROR":
                         raise api_error(event["object"].get("code", 500), orjson.dumps(event["object"]), subject)
                     yield event["type"], event["object"]
-        except urllib3.exceptions.HTTPError as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            if stop.is_set():
+                return  # a socket that is shut down while TLS reads it fails in any of these ways
+            if not isinstance(error, urllib3.exceptions.HTTPError):
+                raise
             raise UnreachableError(f"{subject}: cluster {self.name} closed the watch: {_why(error)}") from error
 
     def close(self) -> None:

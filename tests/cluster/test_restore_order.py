@@ -8,6 +8,9 @@ import pytest
 import yaml
 
 from tasks.core.errors import PermanentError
+from tasks.core.readiness import Context
+from tasks.ports.transport import THREADS
+from tasks.watching import Wait, wait_together
 from tests.cluster.restores import A, B, artifact, definition, did
 
 OWNED = """
@@ -72,6 +75,9 @@ spec: {clusterIP: None, selector: {app: db}, ports: [{port: 80}]}
 """
 
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: bare}, spec: {containers: [{name: web, image: web}]}}"
+PATIENT = 240
+"""Seconds: far more than any wait of these tests takes that is ended by a failure."""
+
 HERE = {"topology.kubernetes.io/region": A}
 
 
@@ -304,6 +310,43 @@ def test_a_pod_that_no_node_takes_fails_with_the_scheduler_s_words(bench):
     bench.ready("Pod", ns, "bare")
     with pytest.raises(PermanentError, match=rf"Pod {ns}/bare failed: .*node\(s\) didn't match"):
         bench.restore(bench.backup(ns))
+
+
+def test_one_that_fails_ends_the_wait_for_other_kinds_of_its_level(bench):
+    """The Deployment, whose pods no node takes either, would be waited for until its time is up."""
+    ns = bench.namespace()
+    pod = yaml.safe_load(POD)
+    pod["spec"]["nodeSelector"] = HERE
+    bench.make(yaml.safe_dump(pod), ns)
+    bench.make(deployment("web", nodeSelector=HERE), ns)
+    bench.ready("Pod", ns, "bare")
+    bench.ready("Deployment", ns, "web")
+    saved, limit = bench.backup(ns), time.monotonic() + PATIENT
+    with pytest.raises(PermanentError) as told:
+        bench.restore(saved, wait_seconds=PATIENT)
+    assert time.monotonic() < limit
+    assert str(told.value).startswith(f"Pod {ns}/bare failed: ")
+    assert "web" not in str(told.value), "what was not ready only waited"
+
+
+def test_one_that_fails_ends_more_waits_than_can_be_watched_at_once(bench):
+    ns, cluster = bench.namespace(), bench.clusters[A]
+    limit = time.monotonic() + PATIENT
+
+    def waits(kind, namespace, name):
+        return Wait(cluster, bench.kind(kind), namespace, frozenset({name}), Context(), limit)
+
+    bench.make(POD, ns)
+    bench.ready("Pod", ns, "bare")
+    never = [waits("ConfigMap", f"{ns}-{number}", "never") for number in range(2 * THREADS)]
+    last = waits("Pod", ns, "bare")
+    failed = {"status": {"phase": "Failed", "message": "gave up", "conditions": None}}
+    bench.patch("Pod", ns, "bare", failed, subresource="status")
+    counts = list(wait_together([*never, last]))
+    assert time.monotonic() < limit
+    assert counts[-1] == len(never) + 1
+    assert [each.state for each in last.left.values()] == ["failed"]
+    assert {each.state for one in never for each in one.left.values()} == {"waiting"}
 
 
 def test_a_quota_that_pods_cannot_meet_is_the_cause(bench):

@@ -32,6 +32,7 @@ from tasks.core.errors import (
 )
 from tasks.core.resources import ResourceType
 from tasks.ports.cluster import PAGE, connect
+from tasks.ports.stop import Stop
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import RETRY, THREADS
 
@@ -254,6 +255,26 @@ def test_a_watch_hears_of_what_happens_while_it_waits(cluster, namespace):
     assert time.monotonic() - begun < 10
     events.close()
     timer.join()
+
+
+def test_a_watch_that_hears_nothing_is_ended_by_another_thread_at_once(cluster, namespace):
+    stop, begun = Stop(), threading.Event()
+
+    def follow():
+        begun.set()
+        list(cluster.watch(CONFIGS, namespace, revision=cluster.revision(), seconds=300, stop=stop))
+
+    threads = [threading.Thread(target=follow, daemon=True) for _ in range(2)]
+    for each in threads:
+        each.start()
+    begun.wait(10)
+    time.sleep(0.5)  # one that is not under way yet has to end as well
+    stop.set()
+    for each in threads:
+        each.join(30)
+    assert [each.is_alive() for each in threads] == [False, False]
+    assert list(cluster.watch(CONFIGS, namespace, revision=cluster.revision(), seconds=300, stop=stop)) == []
+    assert cluster.version(), "its connections are of use still"
 
 
 def test_a_watch_from_a_revision_before_the_servers_memory_is_expired(cluster, namespace, things):

@@ -1,0 +1,131 @@
+"""Watch objects of one type in one namespace until they are ready: one list and one watch, however many objects."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import ExpiredError, UnreachableError
+from tasks.core.objects import Object, Ref
+from tasks.core.readiness import Context, Verdict, verdict
+from tasks.core.rule_book import RuleBook
+from tasks.ports import clock
+from tasks.ports.stop import Stop
+from tasks.ports.threads import in_threads
+from tasks.ports.transport import THREADS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tasks.core.resources import ResourceType
+    from tasks.ports.cluster import Cluster
+
+WATCH_SECONDS = 5
+"""A watch is asked to end this often, since some verdicts change by time alone (a pod that no node takes)."""
+
+CROWDED_SECONDS = 1
+"""The same where more is waited for than can be watched at once: each has its turn."""
+
+NO_RULES = RuleBook(())
+MISSING = Verdict("waiting", "is not there")
+
+
+@dataclass
+class Wait:
+    """Objects of one type in one namespace that are waited for."""
+
+    cluster: Cluster
+    kind: ResourceType
+    namespace: str
+    names: frozenset[str]
+    context: Context
+    limit: float
+    """When to give up, by time.monotonic()."""
+
+    rules: RuleBook = NO_RULES
+    stop: Stop = field(default_factory=Stop)
+    """Set as soon as an object failed; who shares it stops waiting too."""
+    left: dict[Ref, Verdict] = field(init=False)
+    """What is not ready, and why."""
+    _seen: dict[str, Object] = field(init=False, default_factory=dict)
+    _revision: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        """Begin: nothing was seen yet."""
+        self.left = {self._ref(name): MISSING for name in self.names}
+
+    def _ref(self, name: str) -> Ref:
+        return Ref(self.kind.group, self.kind.kind, self.namespace, name)
+
+    def until_ready(self) -> dict[Ref, Verdict]:
+        """Return the verdicts of those that failed or are still waiting when time is up; nothing when all are ready."""
+        while not self.look():
+            pass
+        return self.left
+
+    def look(self, seconds: int = WATCH_SECONDS) -> bool:
+        """List at first, and follow changes for some seconds from then on; return whether the wait is over."""
+        if self.stop.is_set():
+            return True
+        if self._revision:
+            try:
+                self._watch(max(1, min(seconds, int(self.limit - time.monotonic()))))
+            except (ExpiredError, UnreachableError):
+                self._revision = ""  # list again and go on from there
+        else:
+            self._list()
+        for name in self.names:  # some verdicts change by time alone
+            self._judge(name)
+        return self._settled()
+
+    def _list(self) -> None:
+        seen: dict[str, Object] = {}
+        try:
+            for page in self.cluster.pages(self.kind, self.namespace):
+                revision = page.revision
+                named = ((item["metadata"]["name"], item) for item in page.items)
+                seen |= {name: item for name, item in named if name in self.names}
+        except ExpiredError:
+            return  # the list expired midway: list again
+        self._seen, self._revision = seen, revision
+
+    def _watch(self, seconds: int) -> None:
+        events = self.cluster.watch(self.kind, self.namespace, revision=self._revision, seconds=seconds, stop=self.stop)
+        for event, obj in events:
+            self._revision = obj["metadata"]["resourceVersion"]
+            name = obj["metadata"].get("name")
+            if name not in self.names:
+                continue
+            self._seen[name] = obj
+            if event == "DELETED":
+                del self._seen[name]
+            self._judge(name)
+            if self._settled():
+                break
+
+    def _judge(self, name: str) -> None:
+        obj, now = self._seen.get(name), clock.now()
+        told = MISSING
+        if obj is not None:
+            told = self.rules.verdict(obj, now, self.context) or verdict(obj, now, self.context)
+        self.left[self._ref(name)] = told
+        if told.state == "ready":
+            del self.left[self._ref(name)]
+        elif told.state == "failed":
+            self.stop.set()
+
+    def _settled(self) -> bool:
+        return not self.left or self.stop.is_set() or time.monotonic() >= self.limit
+
+
+def wait_together(waits: Sequence[Wait]) -> Iterator[int]:
+    """Wait for everything, and yield how many of `waits` are over; one object that fails ends them all at once."""
+    stop, left = Stop(), list(waits)
+    for one in waits:
+        one.stop = stop
+    while left:
+        turn = WATCH_SECONDS if len(left) <= THREADS else CROWDED_SECONDS
+        over = list(in_threads(lambda one, turn=turn: one.look(turn), left, THREADS))  # type: ignore[misc] # mypy cannot type the default
+        left = [one for one, ended in zip(left, over, strict=True) if not ended]
+        yield len(waits) - len(left)
