@@ -20,7 +20,7 @@ from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tasks.core.objects import Object
     from tasks.ports.cluster import Cluster
@@ -56,8 +56,14 @@ def _begin(restoring: Restoring) -> None:
         raise UsageError(f"restore {restoring.name} exists already in {store.url}: choose another --name")
     restoring.manager = header.manager
     restoring.hold = Hold(target, restoring.name)
-    restoring.journal = Journal(store, keys, 0)
+    restoring.journal = Journal(store, keys, 0, _seal(restoring))
     restoring.journal.begin(str(me(restoring.name)))
+
+
+def _seal(restoring: Restoring) -> Callable[[bytes], bytes] | None:
+    """Return what encrypts former contents: to whom the backup is encrypted, the target's Secrets are too."""
+    sealer = restoring.backup.sealer()
+    return sealer.seal if sealer else None
 
 
 @step("take up {restoring.name}")
@@ -81,7 +87,7 @@ def _take_up(restoring: Restoring) -> None:
     restoring.manager = header.manager
     restoring.hold = Hold(target, restoring.name)
     restoring.hold.take(there(target, (ref.name for ref in restoring.plan.namespaces)))
-    restoring.journal = Journal(stored.store, stored.keys, stored.segments)
+    restoring.journal = Journal(stored.store, stored.keys, stored.segments, _seal(restoring))
     restoring.journal.begin(str(me(restoring.name)))
     restoring.discovery = target.discover()
     recall(restoring, stored)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tasks.core.objects import Object, Ref
     from tasks.core.resources import Discovery
     from tasks.ports.cluster import Cluster
+    from tasks.ports.encryption import Opener
     from tasks.ports.journal import Journal
     from tasks.ports.restores import StoredRestore
     from tasks.restoring import Restoring
@@ -67,7 +68,7 @@ def _rollback(restoring: Restoring) -> TakenBack | None:
         if restoring.hold:
             restoring.hold.check()
         stored = open_restore(restoring.backup.store, keys.name)
-        done = take_back(stored, restoring.target(), journal)
+        done = take_back(stored, restoring.target(), journal, restoring.backup.opener)
         journal.end("Failed" if done.left else "RolledBack", told(done))
     except KubeferryError as error:
         return TakenBack(left=[Problem(what=f"restore {keys.name}", why=f"not taken back, undo it later: {error}")])
@@ -81,10 +82,10 @@ def told(done: TakenBack) -> str:
 
 
 def take_back(
-    stored: StoredRestore, cluster: Cluster, journal: Journal, *, force_finalizers: bool = False
+    stored: StoredRestore, cluster: Cluster, journal: Journal, opener: Opener, *, force_finalizers: bool = False
 ) -> TakenBack:
-    """Take back what a journal tells; write into it what was taken back."""
-    return _Back(stored, cluster, journal, cluster.discover(), force_finalizers).run().told()
+    """Take back what a journal tells; write into it what was taken back. `opener` opens former contents."""
+    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers).run().told()
 
 
 @dataclass
@@ -93,6 +94,7 @@ class _Back:
     cluster: Cluster
     journal: Journal
     discovery: Discovery
+    opener: Opener
     force_finalizers: bool
     done: _Done = field(default_factory=_Done)
 
@@ -159,7 +161,7 @@ class _Back:
         kind = self.discovery.by_kind(ref.group, ref.kind)
         if kind is None:
             return "its kind is not served any more"
-        body = self.stored.former(former)
+        body = self.stored.former(former, self.opener)
         live = self.cluster.find(kind, ref.namespace, ref.name)
         if live is None:
             return self._again(ref, body) if former.action in AGAIN else "was deleted by somebody since"

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from tasks.begin import same_cluster
 from tasks.core.journal import TAKEN_BACK
+from tasks.core.layout import SEALED
 from tasks.core.manifest import Phase
 from tasks.core.results import TakenBack, UndoResult
 from tasks.namespace import there
 from tasks.ports import clock
+from tasks.ports.encryption import opener
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
 from tasks.ports.restores import open_restore
@@ -32,7 +34,7 @@ async def undo(options: UndoOptions, started: datetime) -> UndoResult:
 
     Raises:
         BackupNotFoundError: no restore of that name.
-        UsageError: it was made on another cluster.
+        UsageError: it was made on another cluster, or what it has replaced is encrypted and no identity opens it.
         PermanentError: it, or another one, is at work in its namespaces.
     """
     return await in_thread(_undo, options, started)
@@ -56,10 +58,13 @@ def _undo(options: UndoOptions, started: datetime) -> UndoResult:
 
 def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
     stored = open_restore(open_store(options.store), options.restore)  # read again, now that nobody else writes it
+    by = opener(options.identities)
+    for sealed in [each for each in stored.state.formers.values() if each.file.endswith(SEALED)][:1]:
+        stored.former(sealed, by)  # a key that does not open it is told before anything is deleted
     journal = Journal(stored.store, stored.keys, stored.segments)
     try:
         journal.begin(f"undo by {me(options.restore)}")
-        done = take_back(stored, cluster, journal, force_finalizers=options.force_finalizers)
+        done = take_back(stored, cluster, journal, by, force_finalizers=options.force_finalizers)
         if not done.left:
             journal.end("Undone", told(done))
     finally:

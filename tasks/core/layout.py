@@ -29,7 +29,7 @@ SEALED = ".age"
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 """A DNS subdomain (RFC 1123): what Velero's Backup objects may be called."""
 
-_FORMER = re.compile(r"[0-9]{8}\.jsonl\.gz")
+_FORMER = re.compile(r"[0-9]{8}\.jsonl\.gz(\.age)?")
 
 _PART = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,512}")
 """No control characters and no lone surrogates, which stand for bytes that are not UTF-8."""
@@ -126,9 +126,9 @@ class RestoreKeys:
         return f"{self.folder}kubeferry-former/{file}"
 
 
-def former_file(number: int) -> str:
-    """Return the name of the file of former contents that goes with a segment: gzip of JSON lines."""
-    return f"{number:08}.jsonl.gz"
+def former_file(number: int, *, sealed: bool = False) -> str:
+    """Return the name of the file of former contents that goes with a segment: gzip of JSON lines, maybe encrypted."""
+    return f"{number:08}.jsonl.gz{SEALED if sealed else ''}"
 
 
 @dataclass(frozen=True, order=True, slots=True)

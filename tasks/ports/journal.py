@@ -178,12 +178,13 @@ class Journal:
         return entries, formers
 
     def _save(self, number: int, entries: list[Entry], formers: list[_Former]) -> KubeferryError | None:
+        file = former_file(number, sealed=self._seal is not None)
         try:
             if formers:
                 lines = b"".join(orjson.dumps(each.live) + b"\n" for each in formers)
                 packed = gzip.compress(lines)
-                self._store.put(self.keys.former(former_file(number)), self._seal(packed) if self._seal else packed)
-            told = [*_kept(former_file(number), formers), *entries]
+                self._store.put(self.keys.former(file), self._seal(packed) if self._seal else packed)
+            told = [*_kept(file, formers), *entries]
             data = b"".join(each.model_dump_json(exclude_defaults=True).encode() + b"\n" for each in told)
             mine = self._store.put_new(self.keys.segment(number), data)
         except KubeferryError as error:

@@ -14,14 +14,15 @@ import orjson
 
 from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
 from tasks.core.journal import Entry, Header, State, fold, parse_entries, parse_header
-from tasks.core.layout import RESTORES, RestoreKeys, check_name
+from tasks.core.layout import RESTORES, SEALED, RestoreKeys, check_name
 from tasks.ports import gzip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tasks.core.journal import Former
     from tasks.core.objects import Object
+    from tasks.ports.encryption import Opener
     from tasks.ports.store import Store
 
 _UNREADABLE: tuple[type[Exception], ...] = (
@@ -49,19 +50,22 @@ class StoredRestore:
         """Return where its files stand."""
         return RestoreKeys(self.header.name)
 
-    def former(self, where: Former, opened: Callable[[bytes], bytes] | None = None) -> Object:
-        """Return an object as it was before the restore changed it; `opened` decrypts what was sealed.
+    def former(self, where: Former, opener: Opener) -> Object:
+        """Return an object as it was before the restore changed it; `opener` decrypts what was sealed.
 
         Raises:
             DamagedError: the file is missing, or does not hold such an object.
+            UsageError: it is encrypted, and no identity opens it.
         """
         name = self.header.name
         try:
             packed = self.store.get(self.keys.former(where.file))
         except KeyMissingError:
             raise DamagedError(f"restore {name}: {where.file} of former contents is missing") from None
+        if where.file.endswith(SEALED):
+            packed = opener.open(packed, f"what restore {name} has replaced")
         try:
-            lines = gzip.decompress(opened(packed) if opened else packed).splitlines()
+            lines = gzip.decompress(packed).splitlines()
             found: Object = orjson.loads(lines[where.line])
             if found["metadata"]["uid"] != where.uid:
                 raise DamagedError(f"restore {name}: {where.file} line {where.line} holds another object")
