@@ -12,19 +12,16 @@ import orjson
 
 from tasks.core.bindings import Binding, from_json, moved
 from tasks.core.cycles import How, placeholder, repair, strength_of, without_fields
-from tasks.core.errors import DamagedError
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
 from tasks.core.values_write import substitute
-from tasks.ports import gzip
+from tasks.unpacked import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tasks.core.objects import Object
     from tasks.restoring import Item, Restoring
-
-_UNREADABLE: tuple[type[Exception], ...] = (*gzip.DAMAGED, orjson.JSONDecodeError, DamagedError)
 
 
 def stored_bindings(restoring: Restoring) -> dict[Ref, list[Binding]]:
@@ -33,17 +30,9 @@ def stored_bindings(restoring: Restoring) -> dict[Ref, list[Binding]]:
     Raises:
         DamagedError: a line is not a binding.
     """
-    path = restoring.work / "bindings.jsonl.gz"
     found: dict[Ref, list[Binding]] = {}
-    if not path.exists():
-        return found
-    try:
-        with gzip.reader(path) as file:
-            for line in file:
-                binding = from_json(orjson.loads(line))
-                found.setdefault(binding.object, []).append(binding)
-    except _UNREADABLE as error:
-        raise DamagedError(f"backup {restoring.options.backup}: its bindings file is damaged: {error}") from error
+    for binding in lines(restoring, restoring.work / "bindings.jsonl.gz", "bindings", from_json):
+        found.setdefault(binding.object, []).append(binding)
     return found
 
 

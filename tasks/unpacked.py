@@ -1,46 +1,70 @@
-"""Read what was downloaded as untrusted input: the objects of the archive and the links file, each line checked."""
+"""Read what was downloaded as untrusted input: the objects of the archive, and the files of lines beside it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.core.errors import DamagedError
 from tasks.core.links import Links, from_json
 from tasks.core.objects import Object, Ref
+from tasks.core.received import received
+from tasks.core.strict_json import parse
 from tasks.ports import gzip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tasks.restoring import Archived, Restoring
 
-_UNREADABLE: tuple[type[Exception], ...] = (*gzip.DAMAGED, orjson.JSONDecodeError)
+T = TypeVar("T")
 
 
-def stored_links(restoring: Restoring) -> Iterator[tuple[Ref, tuple[Links, str]]]:
-    """Yield what tied each object to its old cluster, and why it was not ready; nothing for others' archives.
+def stored_links(restoring: Restoring) -> dict[Ref, tuple[Links, str]]:
+    """Return what tied each object to its old cluster, and why it was not ready; nothing for others' archives.
 
     Raises:
-        DamagedError: a line is not of that shape.
+        DamagedError: a line is not of that shape, or an object comes twice.
     """
-    path = restoring.work / "links.jsonl.gz"
-    if not path.exists():
-        return
+    found: dict[Ref, tuple[Links, str]] = {}
+
+    def add(value: Any) -> None:
+        ref = Ref(*_four(value))
+        if ref in found:
+            raise DamagedError("names an object that had a line before")
+        why = value.get("notReady", "")
+        if not isinstance(why, str):
+            raise DamagedError("links: notReady must be a string")
+        found[ref] = (from_json(value), why)
+
+    for _ in lines(restoring, restoring.work / "links.jsonl.gz", "links", add):
+        pass
+    return found
+
+
+def lines(restoring: Restoring, path: Path, what: str, read: Callable[[Any], T]) -> Iterator[T]:
+    """Yield what `read` makes of each JSON line of a file that came with the archive; nothing where it has none.
+
+    Raises:
+        DamagedError: the file or a line is damaged; names the backup, the file and the line.
+    """
+    number = 0
     try:
         with gzip.reader(path) as file:
-            for line in file:
-                value = orjson.loads(line)
-                yield Ref(*_four(value)), (from_json(value), str(value.get("notReady", "")))
-    except _UNREADABLE as error:
-        raise DamagedError(f"backup {restoring.options.backup}: its links file is damaged: {error}") from error
+            for line in file.lines():
+                number += 1
+                yield read(parse(line))
+    except FileNotFoundError:
+        return
+    except DamagedError as error:
+        told = f"its {what} file, line {number}" if number else f"its {what} file"
+        raise DamagedError(f"backup {restoring.options.backup}: {told}: {error}") from error
 
 
 def _four(value: Any) -> list[str]:
     parts = value.get("ref") if isinstance(value, dict) else None
     if not isinstance(parts, list) or len(parts) != 4 or not all(isinstance(part, str) for part in parts):  # noqa: PLR2004 - a Ref's fields
-        raise DamagedError("a line of the links file names no object")
+        raise DamagedError("names no object")
     return parts
 
 
@@ -50,23 +74,12 @@ def archived_object(restoring: Restoring, each: Archived) -> Object:
     Raises:
         DamagedError: it is not a Kubernetes object, or not the one that its place says.
     """
-    where = f"backup {restoring.options.backup}: {each.member.path}"
     try:
-        obj = restoring.archive.read(each.slot)
-    except orjson.JSONDecodeError as error:
-        raise DamagedError(f"{where} is not JSON") from error
-    meta = obj.get("metadata") if isinstance(obj, dict) else None
-    told = (meta.get("namespace") or "", meta.get("name")) if isinstance(meta, dict) else None
-    if not isinstance(meta, dict) or told != (each.member.namespace, each.member.name):
-        raise DamagedError(f"{where} holds another object than its name says")
-    if not (_texts(meta.get("labels")) and _texts(meta.get("annotations"))):
-        raise DamagedError(f"{where} has labels or annotations that are not text")
-    if not (isinstance(obj.get("apiVersion"), str) and isinstance(obj.get("kind"), str)):
-        raise DamagedError(f"{where} holds no Kubernetes object")
-    checked: Object = obj
-    return checked
+        return received(restoring.archive.raw(each.slot), each.member)
+    except DamagedError as error:
+        raise DamagedError(f"{where(restoring, each)} {error}") from error
 
 
-def _texts(value: Any) -> bool:
-    """Return whether a value can be labels or annotations."""
-    return value is None or (isinstance(value, dict) and all(isinstance(each, str) for each in value.values()))
+def where(restoring: Restoring, each: Archived) -> str:
+    """Return how an error names an object of the archive."""
+    return f"backup {restoring.options.backup}: {each.member.path}"

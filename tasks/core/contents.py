@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import FORMAT
-from tasks.core.manifest import Encryption, LeftOut, Model, checked
+from tasks.core.manifest import Encryption, LeftOut, Model, Sha256, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ class Contents(Model):
 
     format: str = FORMAT
     name: str
-    objects: dict[str, str]
+    objects: dict[str, Sha256]
     left_out: list[LeftOut]
 
 

@@ -1,7 +1,7 @@
 """Where everything of a backup stands in a store and in a tarball: the one place where such a key is built or read.
 
 The layout is Velero's (its docs: output file format, and internal/storage layout), with our own files beside Velero's
-inside `backups/NAME/`. A path read from an archive is not trusted: what is not exactly of this form is refused.
+inside `backups/NAME/`. A path that is read from an archive is looked at by members.py.
 """
 
 from __future__ import annotations
@@ -30,9 +30,6 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 """A DNS subdomain (RFC 1123): what Velero's Backup objects may be called."""
 
 _FORMER = re.compile(r"[0-9]{8}\.jsonl\.gz(\.age)?")
-
-_PART = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,512}")
-"""No control characters and no lone surrogates, which stand for bytes that are not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,30 +141,6 @@ class Member:
         """Return the member's path."""
         scope = f"namespaces/{self.namespace}" if self.namespace else "cluster"
         return f"resources/{self.group_resource}/{scope}/{self.name}.json"
-
-
-def parse_member(path: str) -> Member | None:
-    """Return the object's place that a tarball path names.
-
-    None for what a reader passes over: `metadata/...`, and Velero's copies under `VERSION-preferredversion`.
-
-    Raises:
-        DamagedError: the path leaves the archive's layout, with `..`, an absolute path or strange characters.
-    """
-    parts = path.removeprefix("./").split("/")
-    if any(part in {"", ".", "..", ".json"} or not _PART.fullmatch(part) for part in parts):
-        raise DamagedError(f"the archive holds a path that no archive may hold: {path[:200]!r}")
-    match parts:
-        case ["metadata", *_]:
-            return None
-        case ["resources", gr, "cluster", file] if file.endswith(".json"):
-            return Member(gr, "", file.removesuffix(".json"))
-        case ["resources", gr, "namespaces", namespace, file] if file.endswith(".json"):
-            return Member(gr, namespace, file.removesuffix(".json"))
-        case ["resources", _, _, "cluster", _] | ["resources", _, _, "namespaces", _, _]:
-            return None
-        case _:
-            raise DamagedError(f"the archive holds a path that no archive may hold: {path[:200]!r}")
 
 
 def backup_name(asked: str, namespaces: list[str], now: datetime) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tasks.core.errors import DamagedError
-from tasks.core.layout import FORMAT
+from tasks.core.keys import flaw
+from tasks.core.layout import FORMAT, BackupKeys
 
 M = TypeVar("M", bound="Model")
 
@@ -29,7 +30,7 @@ class Phase(StrEnum):
 class Model(BaseModel):
     """A part of our own files: frozen, and of exactly this shape."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class LeftOut(Model):
@@ -48,11 +49,17 @@ class Problem(Model):
     why: str
 
 
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+"""SHA-256 in hex."""
+
+Count = Annotated[int, Field(ge=0)]
+
+
 class Digest(Model):
     """A file's content: SHA-256 in hex, size in bytes."""
 
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    size: int = Field(ge=0)
+    sha256: Sha256
+    size: Count
 
 
 class Source(Model):
@@ -84,16 +91,16 @@ class Manifest(Model):
     format: str = FORMAT
     name: str
     kubeferry: str
-    created: datetime
+    created: Annotated[datetime, Field(strict=False)]  # in JSON it is a text
     source: Source
     revision: str
     not_at_revision: dict[str, str] = {}
     not_indexed: dict[str, str] = {}
     namespaces: list[str]
-    phase: Phase
-    counts: dict[str, int]
-    bindings: dict[str, int] = {}
-    objects: dict[str, str]
+    phase: Annotated[Phase, Field(strict=False)]
+    counts: dict[str, Count]
+    bindings: dict[str, Count] = {}
+    objects: dict[str, Sha256]
     files: dict[str, Digest]
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
@@ -126,9 +133,20 @@ def parse_manifest(data: Any, name: str) -> Manifest:
     """Return the manifest in decoded JSON, which must be that of backup `name`.
 
     Raises:
-        DamagedError: wrong shape, another format or another backup's.
+        DamagedError: wrong shape, another format or another backup's, or it names files that no backup of it can have.
     """
     manifest = checked(Manifest, data, name, "manifest")
     if manifest.name != name:
         raise DamagedError(f"backup {name}: its manifest is that of backup {manifest.name[:80]!r}")
+    keys = BackupKeys(name, sealed=manifest.encryption is not None)
+    needed = {keys.tarball} | ({keys.contents} if keys.sealed else set())
+    strangers = [key for key in manifest.files if not _is_own(key, keys)]
+    if strangers or needed - manifest.files.keys():
+        raise DamagedError(f"backup {name}: its manifest does not name the files of this backup")
     return manifest
+
+
+def _is_own(key: str, keys: BackupKeys) -> bool:
+    """Return whether a key is of a file right in the folder of the backup."""
+    file = key.removeprefix(keys.folder)
+    return file != key and "/" not in file and not flaw(key)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
 from tasks.core.errors import DamagedError
 from tasks.core.layout import VELERO_FORMAT
 from tasks.core.manifest import Phase
@@ -75,6 +78,42 @@ def resource_list(manifest: Manifest, kinds: dict[str, str]) -> dict[str, list[s
     return {kind: sorted(names) for kind, names in sorted(listed.items())}
 
 
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_camel)
+
+
+class _Metadata(_Model):
+    name: str
+    annotations: dict[str, str] | None = None
+
+
+class _Spec(_Model):
+    included_namespaces: list[str] | None = None
+
+
+class _Progress(_Model):
+    items_backed_up: int | None = None
+
+
+class _Status(_Model):
+    version: int | None = None
+    format_version: str | None = None
+    phase: str | None = None
+    start_timestamp: str | None = None
+    completion_timestamp: str | None = None
+    expiration: str | None = None
+    progress: _Progress | None = None
+    errors: int | None = None
+
+
+class _Backup(_Model):
+    """The fields that are read of velero.io/v1 Backup; any may be missing or null, none of another type."""
+
+    metadata: _Metadata
+    spec: _Spec | None = None
+    status: _Status | None = None
+
+
 class Summary:
     """What a list of backups shows of one: read from its Backup object, ours or Velero's."""
 
@@ -82,34 +121,41 @@ class Summary:
         """Read a decoded `velero-backup.json`.
 
         Raises:
-            DamagedError: it is not the Backup object of `name`.
+            DamagedError: it is not the Backup object of `name`, has a field of a wrong type, or is of another format.
         """
-        meta = backup.get("metadata") if isinstance(backup, dict) else None
-        if not isinstance(meta, dict) or backup.get("kind") != "Backup" or meta.get("name") != name:
-            raise DamagedError(f"backup {name}: velero-backup.json is not the Backup object of that name")
-        status, spec, annotations = _map(backup, "status"), _map(backup, "spec"), _map(meta, "annotations")
-        namespaces = spec.get("includedNamespaces")
+        found = _checked(backup, name)
+        spec, status = found.spec or _Spec(), found.status or _Status()
+        annotations = found.metadata.annotations or {}
         self.name = name
         self.encrypted = ENCRYPTED in annotations
-        told = str(status.get("phase") or "unknown")
+        told = status.phase or "unknown"
         self.phase = str((_SEALED_FROM_VELERO if self.encrypted else _FROM_VELERO).get(told, told))
-        self.started = str(status.get("startTimestamp") or "")
-        self.completed = str(status.get("completionTimestamp") or "")
-        self.expires = str(status.get("expiration") or "")
-        self.namespaces = [str(each) for each in namespaces] if namespaces and isinstance(namespaces, list) else ["*"]
-        self.items = _count(_map(status, "progress").get("itemsBackedUp"))
-        self.errors = _count(status.get("errors"))
+        self.started = status.start_timestamp or ""
+        self.completed = status.completion_timestamp or ""
+        self.expires = status.expiration or ""
+        self.namespaces = spec.included_namespaces or ["*"]
+        self.items = max(0, (status.progress or _Progress()).items_backed_up or 0)
+        self.errors = max(0, status.errors or 0)
         self.tool = "kubeferry" if MANIFEST_DIGEST in annotations else "velero"
         self.manifest_sha256 = annotations.get(MANIFEST_DIGEST)
 
 
-def _map(value: dict[str, Any], key: str) -> dict[str, Any]:
-    found = value.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
+def _checked(backup: Any, name: str) -> _Backup:
+    where = f"backup {name}: velero-backup.json"
+    meta = backup.get("metadata") if isinstance(backup, dict) else None
+    if not isinstance(meta, dict) or backup.get("kind") != "Backup" or meta.get("name") != name:
+        raise DamagedError(f"{where} is not the Backup object of that name")
+    try:
+        found = _Backup.model_validate(backup)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        at = "/".join(str(part) for part in first["loc"])[:200]
+        raise DamagedError(f"{where} is damaged at {at!r}: {first['msg']}") from None
+    status = found.status or _Status()
+    version = status.format_version or VELERO_FORMAT
+    if version.partition(".")[0] != VELERO_FORMAT or status.version not in (None, 0, int(VELERO_FORMAT)):
+        raise DamagedError(f"{where} is of format {version[:40]!r}, this Kubeferry reads {VELERO_FORMAT}")
+    return found
 
 
 def _time(moment: datetime) -> str:

@@ -2,20 +2,23 @@
 
 A writer makes a fragment: whole gzip members of tar entries without the closing blocks, so that fragments written side
 by side are joined by appending them (RFC 1952 allows many members in one file; Go's and Python's readers read on). A
-reader trusts nothing: entries that are not plain files inside the layout, that come twice or are too large are refused.
+reader trusts nothing: entries that are not plain files inside the layout, that come twice or are too large are refused,
+and so is a tarball that unpacks to far more than its size explains (limits.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
+import os
 import shutil
 import tarfile
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError
-from tasks.core.layout import VELERO_FORMAT, parse_member
-from tasks.ports import gzip
+from tasks.core.errors import DamagedError, UsageError
+from tasks.core.layout import VELERO_FORMAT
+from tasks.core.limits import MAX_OBJECT, MIB, ROOM, most_unpacked
+from tasks.core.members import VERSION_FILE, check_folder, check_version, parse_member
+from tasks.ports import gzip, tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,21 +28,9 @@ if TYPE_CHECKING:
 
     from tasks.core.layout import Member
 
-MAX_OBJECT = 64 * 2**20
-"""Bytes. etcd takes 1.5 MiB a request; what Velero stores may be some times that, and no more."""
+VARIABLE = "KUBEFERRY_MAX_UNPACKED"
+"""Grants tarballs a size in GiB, for a real one that shrinks more than limits.py foresees."""
 
-MAX_HEADER = 64 * 2**10
-"""Bytes of an extended header: it holds a path, so a long one is there only to fill the memory."""
-
-# RecursionError: tarfile takes a row of extended headers by calling itself.
-_DAMAGED: tuple[type[Exception], ...] = (*gzip.DAMAGED, tarfile.TarError, ValueError, RecursionError)
-_EXTENDED = {
-    tarfile.XHDTYPE,
-    tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-    tarfile.GNUTYPE_LONGNAME,
-    tarfile.GNUTYPE_LONGLINK,
-}
 _USTAR_SIZES = 8**11
 _OWNER = b"0000644\0000000000\0000000000\0"
 _TIME = b"\00000000000000\0"
@@ -96,70 +87,53 @@ class FragmentWriter:
 def join(fragments: Iterable[Path], target: Path) -> None:
     """Write the whole tarball: the format's version, all fragments, the closing blocks."""
     with target.open("wb") as out:
-        out.write(gzip.compress(_entry("metadata/version", f"{VELERO_FORMAT}\n".encode())))
+        out.write(gzip.compress(_entry(VERSION_FILE, f"{VELERO_FORMAT}\n".encode())))
         for fragment in fragments:
             with fragment.open("rb") as source:
                 shutil.copyfileobj(source, out, 2**20)
         out.write(gzip.compress(_CLOSING))
 
 
-class _Header(tarfile.TarInfo):
-    """A header that has to be sound: tarfile takes a damaged or missing one for the end of the archive."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        if len(buf) != tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("it is cut short: its closing blocks are missing")
-        if not any(buf):
-            return super().frombuf(buf, encoding, errors)  # tells tarfile that this is the end
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"a header in it is damaged: {error}") from error
-        if info.type == tarfile.GNUTYPE_SPARSE:
-            raise tarfile.ReadError("it holds a sparse file")
-        if info.size < 0 or (info.type in _EXTENDED and info.size > MAX_HEADER):
-            raise tarfile.ReadError(f"a header in it has a size that none has: {info.size} bytes")
-        return info
-
-
 def read(path: Path, name: str) -> Iterator[tuple[Member, str, bytes]]:
     """Yield (place, path, bytes) of each object in the tarball of backup `name`, in the archive's order.
 
     Raises:
-        DamagedError: cut short, not gzip, not tar, or holding what no archive may hold.
+        DamagedError: cut short, not gzip, not tar, of another version, or holding what no archive may hold.
+        UsageError: KUBEFERRY_MAX_UNPACKED is no number.
     """
-    seen: set[Member] = set()
     try:
-        with gzip.reader(path) as plain, tarfile.open(fileobj=plain, mode="r|", tarinfo=_Header) as tar:
-            for info in tar:
-                member = _checked(info, name, seen)
-                if member:
-                    content = tar.extractfile(info) or io.BytesIO()
-                    yield member, info.name, content.read()
-            _rest(plain)
-    except _DAMAGED as error:
-        raise DamagedError(f"backup {name}: its archive is damaged: {error or type(error).__name__}") from error
+        with gzip.reader(path, _most(path)) as plain:
+            yield from _objects(plain)
+    except DamagedError as error:
+        raise DamagedError(f"backup {name}: its archive is damaged: it {error}") from error
 
 
-def _rest(plain: IO[bytes]) -> None:
-    """Read to the end, so that the checksums of the last gzip members are looked at too."""
-    while plain.read(2**20):
-        pass
-
-
-def _checked(info: tarfile.TarInfo, name: str, seen: set[Member]) -> Member | None:
-    if info.isdir():
-        return None
-    if not info.isreg() or info.issparse():
-        raise DamagedError(f"backup {name}: its archive holds {info.name[:200]!r}, which is not a plain file")
-    if not 0 <= info.size <= MAX_OBJECT:  # an extended header may also give a negative one
-        raise DamagedError(
-            f"backup {name}: {info.name[:200]!r} in its archive is {info.size} bytes, more than any object"
-        )
-    member = parse_member(info.name)
-    if member in seen:
-        raise DamagedError(f"backup {name}: its archive holds {info.name[:200]!r} twice")
-    if member:
+def _objects(plain: gzip.Reader) -> Iterator[tuple[Member, str, bytes]]:
+    seen: set[Member] = set()
+    for entry in tar.entries(plain):
+        if entry.is_folder:
+            check_folder(entry.name)
+            continue
+        member = parse_member(entry.name)
+        if entry.name.removeprefix("./") == VERSION_FILE:
+            check_version(_content(entry))
+        if member is None:
+            continue
+        if member in seen:
+            raise DamagedError(f"holds {entry.name[:200]!r} twice")
         seen.add(member)
-    return member
+        yield member, entry.name, _content(entry)
+
+
+def _content(entry: tar.Entry) -> bytes:
+    if entry.size > MAX_OBJECT:
+        raise DamagedError(f"holds {entry.name[:200]!r} of {entry.size} bytes, more than any object has")
+    return entry.read()
+
+
+def _most(path: Path) -> int:
+    """Return to how many bytes a tarball may unpack: by its size, or what the user grants."""
+    granted = os.environ.get(VARIABLE, "")
+    if granted and not granted.isdecimal():
+        raise UsageError(f"{VARIABLE} must be a number of GiB, not {granted[:40]!r}")
+    return int(granted) * 1024 * MIB if granted else most_unpacked(path.stat().st_size, ROOM)

@@ -11,12 +11,12 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from tasks.core.contents import joined, parse_contents
 from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
 from tasks.core.layout import ROOT, SEALED, BackupKeys, check_name
+from tasks.core.limits import LISTED_RATIO, MAX_OBJECT
 from tasks.core.manifest import Digest, Manifest, digest, parse_manifest
+from tasks.core.strict_json import parse
 from tasks.core.velero import Summary
 from tasks.ports import archive, gzip
 from tasks.ports.encryption import ASK, Opener, Sealer
@@ -124,11 +124,13 @@ def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBack
     """
     keys = BackupKeys(check_name(name))
     try:
-        raw = store.get(keys.metadata)
+        raw = store.get(keys.metadata, MAX_OBJECT)
     except KeyMissingError:
         raise BackupNotFoundError(f"no backup {name} in {store.url}") from None
     summary = Summary(_json(raw, name, "velero-backup.json"), name)
     if summary.manifest_sha256 is None:
+        if store.exists(keys.manifest):  # else who takes the digest out of the Backup object would take the proof away
+            raise DamagedError(f"backup {name}: velero-backup.json does not name the manifest that is there")
         return StoredBackup(summary, None, store)
     try:
         packed = store.get(keys.manifest)
@@ -163,7 +165,7 @@ def backups(store: Store) -> Iterator[Summary | DamagedError]:
             yield DamagedError(f"the store holds a backup that cannot be one: {error}")
             continue
         try:
-            raw = store.get(BackupKeys(name).metadata)
+            raw = store.get(BackupKeys(name).metadata, MAX_OBJECT)
             yield Summary(_json(raw, name, "velero-backup.json"), name)
         except KeyMissingError:
             continue  # begun and never finished: not a backup
@@ -184,13 +186,13 @@ def gunzip(packed: bytes, name: str) -> bytes:
         DamagedError: not gzip, or cut short.
     """
     try:
-        return gzip.decompress(packed)
-    except gzip.DAMAGED as error:
-        raise DamagedError(f"backup {name}: damaged gzip: {error}") from error
+        return gzip.decompress(packed, LISTED_RATIO)
+    except DamagedError as error:
+        raise DamagedError(f"backup {name}: damaged gzip: it {error}") from error
 
 
 def _json(raw: bytes, name: str, what: str) -> Any:
     try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise DamagedError(f"backup {name}: {what} is not JSON") from error
+        return parse(raw)
+    except DamagedError as error:
+        raise DamagedError(f"backup {name}: {what} {error}") from error

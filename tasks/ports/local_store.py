@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tasks.core.errors import KeyMissingError, StoreError, UsageError
+from tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
 from tasks.core.keys import check_folder, check_key, flaw
+from tasks.core.limits import MAX_READ
 from tasks.ports import files, progress
 from tasks.ports.store import Entry, Names, Store
 
@@ -57,10 +58,13 @@ class LocalStore(Store):
             return False
         return True
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int = MAX_READ) -> bytes:
         """Return what is under `key`; see `Store.get`."""
         with self._told(key), self._opened(key) as file:
-            return file.read()
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+        return data
 
     def get_file(self, key: str, path: Path) -> None:
         """Save what is under `key` as the file `path`; see `Store.get_file`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError, UsageError
+from tasks.core.errors import UsageError
 from tasks.ports import progress
 from tasks.ports.backups import open_backup
 from tasks.ports.encryption import ASK, opener
@@ -72,12 +72,5 @@ def _objects(backup: StoredBackup, tarball: Path) -> int:
 
 
 def _files(backup: StoredBackup) -> list[str]:
-    """Return what to read; the manifest may name only files of its own backup."""
-    keys = backup.keys
-    if not backup.manifest:
-        return [keys.tarball]
-    strangers = [key for key in backup.manifest.files if not key.startswith(keys.folder)]
-    needed = {keys.tarball, *([keys.contents] if backup.sealed else [])}
-    if strangers or needed - backup.manifest.files.keys():
-        raise DamagedError(f"backup {backup.summary.name}: its manifest does not name the files of this backup")
-    return sorted(backup.manifest.files)
+    """Return what to read."""
+    return sorted(backup.manifest.files) if backup.manifest else [backup.keys.tarball]

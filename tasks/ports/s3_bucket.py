@@ -58,10 +58,17 @@ class Bucket(Client):
         self._checked(lambda: self._send_parts(key, path, size, digest))
         return None
 
-    def fetch(self, key: str, file: BinaryIO) -> None:
-        """Write the content of `key` to `file`, from its start; starts again if it breaks off or is damaged."""
+    def fetch(self, key: str, file: BinaryIO, most: int | None = None) -> None:
+        """Write the content of `key` to `file`, from its start; starts again if it breaks off or is damaged.
+
+        Raises:
+            DamagedError: it stays damaged, or is larger than `most` bytes.
+        """
         for left in reversed(range(TRIES)):
             answer = self.ask("get_object", key, ChecksumMode="ENABLED")
+            if most is not None and answer["ContentLength"] > most:
+                answer["Body"].close()
+                raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
             file.seek(0)
             file.truncate()
             try:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.errors import KeyMissingError, StoreError
 from tasks.core.keys import check_folder, check_key, flaw
+from tasks.core.limits import MAX_READ
 from tasks.ports import files, progress
 from tasks.ports.s3_errors import BusyKeyError, TakenError, UnsupportedError
 from tasks.ports.store import PROBES, Entry, Names, Store
@@ -60,10 +61,10 @@ class S3Store(Store):
         self._require_conditions()
         return self._send_new(full, data)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, most: int = MAX_READ) -> bytes:
         """Return what is under `key`; see `Store.get`."""
         buffer = io.BytesIO()
-        self._bucket.fetch(self._full(key), buffer)
+        self._bucket.fetch(self._full(key), buffer, most)
         return buffer.getvalue()
 
     def get_file(self, key: str, path: Path) -> None:

@@ -37,7 +37,11 @@ class Spool:
 
     def read(self, slot: Slot) -> Any:
         """Return the JSON value at `slot`."""
-        return orjson.loads(os.pread(self._file, slot.size, slot.offset))
+        return orjson.loads(self.raw(slot))
+
+    def raw(self, slot: Slot) -> bytes:
+        """Return what was appended at `slot`."""
+        return os.pread(self._file, slot.size, slot.offset)
 
     def close(self) -> None:
         """Close the file."""

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from tasks.core.errors import StoreError, UsageError
 from tasks.core.keys import check_folder
+from tasks.core.limits import MAX_READ
 from tasks.ports import places
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def get(self, key: str) -> bytes:
-        """Return what is under `key`.
+    def get(self, key: str, most: int = MAX_READ) -> bytes:
+        """Return what is under `key`; for files that fit into memory, of `most` bytes.
 
         Raises:
             KeyMissingError: nothing is there.
-            DamagedError: what came is not what was saved.
+            DamagedError: what came is not what was saved, or is larger than `most`.
         """
 
     @abstractmethod

@@ -97,20 +97,43 @@ def test_what_is_not_the_backup_object_is_damaged(backup):
         Summary(backup, "v")
 
 
-@pytest.mark.parametrize("odd", [None, [], ["x"], "x", 7, True])
-@pytest.mark.parametrize(
-    "where", ["status", "spec", "annotations", "progress", "items", "errors", "includedNamespaces"]
-)
-def test_odd_values_are_shown_as_unknown_and_break_no_list(where, odd):
+ODD = {
+    "spec": "map",
+    "spec/includedNamespaces": "list",
+    "status": "map",
+    "status/phase": "text",
+    "status/startTimestamp": "text",
+    "status/expiration": "text",
+    "status/progress": "map",
+    "status/progress/itemsBackedUp": "number",
+    "status/errors": "number",
+    "metadata/annotations": "map",
+}
+VALUES = {"map": {}, "list": ["x"], "text": "x", "number": 7, "flag": True}
+
+
+@pytest.mark.parametrize("where", ODD)
+@pytest.mark.parametrize("given", [*VALUES, "nothing"])
+def test_a_field_of_a_wrong_type_is_named_and_none_is_needed(where, given):
     backup = {"kind": "Backup", "metadata": {"name": "v"}, "spec": {}, "status": {"progress": {}}}
-    place = {
-        "annotations": backup["metadata"],
-        "progress": backup["status"],
-        "items": backup["status"]["progress"],
-        "errors": backup["status"],
-        "includedNamespaces": backup["spec"],
-    }.get(where, backup)
-    place[{"items": "itemsBackedUp"}.get(where, where)] = odd
-    found = Summary(backup, "v")
-    assert found.items == (odd if where == "items" and isinstance(odd, int) else 0)
-    assert found.namespaces == (["x"] if where == "includedNamespaces" and odd == ["x"] else ["*"])
+    *steps, last = where.split("/")
+    at = backup
+    for step in steps:
+        at = at[step]
+    at[last] = VALUES.get(given)
+    if given in (ODD[where], "nothing"):
+        assert Summary(backup, "v").tool == "velero"
+    else:
+        with pytest.raises(DamagedError, match=rf"^backup v: velero-backup\.json is damaged at '{where}"):
+            Summary(backup, "v")
+
+
+@pytest.mark.parametrize("status", [{"formatVersion": "2.0.0"}, {"formatVersion": "2"}, {"version": 2}])
+def test_another_format_is_told_with_ours(status):
+    with pytest.raises(DamagedError, match=r"is of format .*, this Kubeferry reads 1"):
+        Summary({"kind": "Backup", "metadata": {"name": "v"}, "status": status}, "v")
+
+
+@pytest.mark.parametrize("status", [{"formatVersion": "1.1.0"}, {"formatVersion": "1"}, {"version": 1}, {}])
+def test_formats_that_are_read(status):
+    assert Summary({"kind": "Backup", "metadata": {"name": "v"}, "status": status}, "v").name == "v"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.ports import archive
+from tasks.ports import tar
 from tasks.ports.archive import FragmentWriter, join, read
 
 WEB = "resources/deployments.apps/namespaces/shop/web.json"
@@ -229,7 +229,7 @@ def test_a_size_that_no_object_has_is_refused_unread(tmp_path, size):
 
 
 def test_a_huge_extended_header_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr(archive, "MAX_HEADER", 4096)
+    monkeypatch.setattr(tar, "MAX_HEADER", 4096)
     info = entry(WEB)
     info.pax_headers = {"comment": "c" * 20_000_000}
     path = packed(tmp_path, tar_of((info, b"{}")))

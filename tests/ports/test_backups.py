@@ -144,18 +144,16 @@ def test_another_backups_files_under_this_name(store, tmp_path, keys):
 def test_a_manifest_that_names_files_of_another_backup(store, tmp_path, keys):
     files = {keys.tarball: digest(store.get(keys.tarball)), keys.links: digest(store.get(keys.links))}
     make(store, tmp_path, "shop-2", files=files)
-    with pytest.raises(DamagedError, match="does not name the files of this backup"):
-        prove(store.url, "shop-2")
-    with pytest.raises(DamagedError, match="not what the manifest says"):
-        fetched(store, tmp_path, "shop-2")
+    for read in (lambda: prove(store.url, "shop-2"), lambda: fetched(store, tmp_path, "shop-2")):
+        with pytest.raises(DamagedError, match="does not name the files of this backup"):
+            read()
 
 
 def test_a_manifest_that_names_no_file(store, tmp_path):
     make(store, tmp_path, files={})
-    with pytest.raises(DamagedError, match="does not name the files"):
-        prove(store.url, "shop-1")
-    with pytest.raises(DamagedError, match="not what the manifest says"):
-        fetched(store, tmp_path)
+    for read in (lambda: prove(store.url, "shop-1"), lambda: fetched(store, tmp_path)):
+        with pytest.raises(DamagedError, match="does not name the files of this backup"):
+            read()
 
 
 @pytest.mark.parametrize("which", ["tarball", "links"])
@@ -213,7 +211,7 @@ def test_a_list_goes_on_after_what_cannot_be_read(store, tmp_path):
     assert sorted(each.name for each in found if not isinstance(each, DamagedError)) == ["a", "c"]
     errors = sorted(str(each) for each in found if isinstance(each, DamagedError))
     assert len(errors) == 2
-    assert errors[0] == "backup b: velero-backup.json is not JSON"
+    assert errors[0] == "backup b: velero-backup.json is not JSON (line 1, column 2)"
     assert "'Not A Name' cannot be a name" in errors[1]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.core.errors import KeyMissingError, StoreError, UsageError
+from tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
 from tasks.ports import files
 from tasks.ports.store import open_store
 
@@ -37,6 +37,13 @@ def test_what_is_put_is_what_is_got(store):
     store.put(odd, b"")
     assert store.get(odd) == b""
     assert keys(store) == [odd]
+
+
+def test_no_more_is_read_into_memory_than_is_asked_for(store):
+    store.put("a/file", b"12345")
+    assert store.get("a/file", 5) == b"12345"
+    with pytest.raises(DamagedError, match="a/file is larger than 4 bytes"):
+        store.get("a/file", 4)
 
 
 def test_an_entry_tells_key_size_and_time(store):

@@ -1,0 +1,190 @@
+"""An object of an archive is the one of its place, with the types that rules rely on, or it is refused in one line."""
+
+import copy
+
+import orjson
+import pytest
+
+from tasks.core.errors import DamagedError
+from tasks.core.layout import Member
+from tasks.core.received import received
+
+MARK = "marked-secret"
+CONFIG = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "web", "namespace": "shop", "uid": "u", "labels": {"a": "b"}, "annotations": None},
+    "data": {"a": MARK},
+    "binaryData": {"b": "AA=="},
+}
+PLACE = Member("configmaps", "shop", "web")
+WIDGET = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "web", "namespace": "shop"}}
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
+
+
+def changed(path, value, obj=None):
+    made = copy.deepcopy(obj or CONFIG)
+    at = made
+    for step in path[:-1]:
+        at = at[step]
+    at[path[-1]] = value
+    return made
+
+
+def refused(obj, place=PLACE):
+    with pytest.raises(DamagedError) as caught:
+        received(obj if isinstance(obj, bytes) else orjson.dumps(obj), place)
+    told = str(caught.value)
+    assert MARK not in told
+    assert told.isprintable()
+    assert len(told) < 500
+    return told
+
+
+def test_an_object_is_returned_as_it_was_written():
+    for value in (CONFIG, changed(("spec",), {"anything": [1, None, {}]}), changed(("metadata", "more"), [1])):
+        assert received(orjson.dumps(value), PLACE) == value
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 7, True, {}, {"metadata": []}, {"metadata": None}, [CONFIG]])
+def test_what_is_no_object_is_told(value):
+    assert refused(value) == "holds no Kubernetes object"
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b'{"kind":NaN}', orjson.dumps(CONFIG)[:-1]])
+def test_what_is_no_json_is_told(data):
+    assert refused(data).startswith("is not JSON")
+
+
+TYPES = {"a text": MARK, "a number": 7, "a list": [MARK], "a map": {"k": MARK}, "a flag": True}
+META = {
+    "name": "a text",
+    "namespace": "a text",
+    "generateName": "a text",
+    "uid": "a text",
+    "resourceVersion": "a text",
+    "selfLink": "a text",
+    "generation": "a number",
+    "creationTimestamp": "a text",
+    "deletionTimestamp": "a text",
+    "deletionGracePeriodSeconds": "a number",
+    "labels": "a map",
+    "annotations": "a map",
+    "finalizers": "a list",
+}
+
+
+@pytest.mark.parametrize("field", [*META, "ownerReferences", "managedFields"])
+@pytest.mark.parametrize("given", TYPES)
+def test_every_field_of_metadata_has_its_type(field, given):
+    if META.get(field) != given:
+        assert f"'metadata/{field}" in refused(changed(("metadata", field), TYPES[given]))
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+@pytest.mark.parametrize("value", [1, None, True, [], {}, 1.5])
+def test_labels_and_annotations_are_texts(field, value):
+    assert f"'metadata/{field}/k'" in refused(changed(("metadata", field), {"k": value}))
+
+
+@pytest.mark.parametrize(
+    "value", [None, {}, "x", OWNER | {"uid": 1}, OWNER | {"kind": None}, OWNER | {"controller": 1}]
+)
+def test_owners_are_what_an_api_server_writes(value):
+    received(orjson.dumps(changed(("metadata", "ownerReferences"), [OWNER])), PLACE)
+    assert "'metadata/ownerReferences/0" in refused(changed(("metadata", "ownerReferences"), [value]))
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 7, True])
+def test_the_spec_of_a_native_kind_is_a_map_and_a_custom_one_is_anything(value):
+    assert "'spec'" in refused(changed(("spec",), value))
+    custom = Member("widgets.example.com", "shop", "web")
+    assert received(orjson.dumps(changed(("spec",), value, WIDGET)), custom)["spec"] == value
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("data", {"a": 1}), ("data", {"a": None}), ("data", []), ("binaryData", {"b": 1}), ("immutable", "true")],
+)
+def test_data_are_texts(field, value):
+    assert f"'{field}" in refused(changed((field,), value))
+
+
+def test_a_role_may_have_no_rules():
+    """API servers write null for them."""
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:shop"}}
+    place = Member("clusterroles.rbac.authorization.k8s.io", "", "system:shop")
+    assert received(orjson.dumps(role | {"rules": None}), place)["rules"] is None
+    assert "'rules'" in refused(role | {"rules": {}}, place)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("metadata", "name"), "other"),
+        (("metadata", "namespace"), "kube-system"),
+        (("metadata", "namespace"), ""),
+        (("kind",), "Secret"),
+        (("kind",), "Configmap"),
+        (("apiVersion",), "apps/v1"),
+    ],
+)
+def test_another_object_than_its_place_says(path, value):
+    assert refused(changed(path, value)) == "holds another object than its name says"
+
+
+@pytest.mark.parametrize(
+    ("place", "obj"),
+    [
+        (Member("configmaps", "", "web"), changed(("metadata", "namespace"), None)),
+        (
+            Member("clusterroles.rbac.authorization.k8s.io", "shop", "web"),
+            CONFIG | {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "data": None},
+        ),
+        (Member("gadgets.example.org", "shop", "web"), WIDGET),
+    ],
+)
+def test_a_place_that_its_kind_cannot_have(place, obj):
+    assert refused(obj, place) == "holds another object than its name says"
+
+
+@pytest.mark.parametrize(
+    "version", ["", "v1/", "/v1", "v1/namespaces/x", "a/b/v1", "V1", "v1?x", "../v1", "apps/v1 ", "a\n/v1", "v" * 400]
+)
+def test_versions_that_are_none(version):
+    refused(changed(("apiVersion",), version))
+
+
+@pytest.mark.parametrize("kind", ["", "Config Map", "1", "a/b", "C\x1b", "K" * 64, "-f", "\uff23"])
+def test_kinds_that_are_none(kind):
+    refused(changed(("kind",), kind))
+
+
+NAMES = ["Web", "web_", "-web", "web-", "a..b", "a b", "café", "a\u202eb", "null?", "a%2fb", "n" * 254]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_native_kind_has_dns_names(name):
+    told = refused(changed(("metadata", "name"), name), Member("configmaps", "shop", name))
+    assert told == "has a name that no object of its kind can have"
+
+
+@pytest.mark.parametrize("name", ["system:shop", "Web", "web", "a b", "café", "a\u202eb", "-f", "n" * 300])
+def test_roles_and_custom_resources_are_named_freely(name):
+    kind = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": name, "namespace": "shop"},
+    }
+    received(orjson.dumps(kind), Member("roles.rbac.authorization.k8s.io", "shop", name))
+    received(orjson.dumps(changed(("metadata", "name"), name, WIDGET)), Member("widgets.example.com", "shop", name))
+
+
+def test_no_name_has_a_percent_sign():
+    obj = changed(("metadata", "name"), "a%2fb", WIDGET)
+    assert "has a name" in refused(obj, Member("widgets.example.com", "shop", "a%2fb"))
+
+
+@pytest.mark.parametrize("name", ["null", "true", "1e3", "on", "0", "1.5", "0x1f", "yes", "1e3.a"])
+def test_words_of_yaml_are_names(name):
+    assert received(orjson.dumps(changed(("metadata", "name"), name)), Member("configmaps", "shop", name))
