@@ -17,6 +17,7 @@ from tasks.core.journal import DEFINITIONS, MADE, NAMESPACES
 from tasks.core.order import Order
 from tasks.core.readiness import Context
 from tasks.core.results import Action, Rewrite
+from tasks.ports import progress
 from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool
 
@@ -158,8 +159,9 @@ class Restoring:
         """Close the journal and the spools, let the leases go; the folder is deleted by who made it."""
         if self.hold:
             self.hold.release()
-        if self.begun:
-            self.journal.close()
+        if self.begun and self.journal.close():
+            ways = f"kubeferry restore --resume {self.name}, or kubeferry undo {self.name}"
+            progress.note(f"restore {self.name} was stopped; what it did stays: {ways}")
         self.archive.close()
         self.planned.close()
 

@@ -9,7 +9,7 @@ import typer
 from flows.commands.common import Debug, Format, Identity, Output, StoreUrl
 
 if TYPE_CHECKING:
-    from tasks.core.errors import DamagedError
+    from tasks.core.errors import BackupNotFoundError, DamagedError
     from tasks.core.manifest import Manifest
     from tasks.core.velero import Summary
 
@@ -28,6 +28,8 @@ LIST = """\
 
 kubeferry list
 
+kubeferry list --restores
+
 kubeferry list --store 's3://backups/team?region=eu-central-1' -o json
 """
 SHOW = """\
@@ -36,6 +38,8 @@ SHOW = """\
 kubeferry show before-upgrade
 
 kubeferry show before-upgrade -o json
+
+kubeferry show before-upgrade-restore-20260102-030405
 """
 VERIFY = """\
 [bold]Examples[/bold]
@@ -46,14 +50,24 @@ kubeferry verify before-upgrade --deep -o json
 """
 
 Backup = Annotated[str, typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False)]
+Either = Annotated[
+    str, typer.Argument(metavar="BACKUP|RESTORE", help="Name of the backup or of the restore.", show_default=False)
+]
 
 
 def list_backups(
+    restores: Annotated[bool, typer.Option("--restores", help="The restores instead, with how far each came.")] = False,  # noqa: FBT002 - an option
     store: StoreUrl = "",
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
 ) -> None:
     """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
+    if restores:
+        from flows.commands.look_restores import list_restores
+
+        if not list_restores(store, output):
+            raise typer.Exit(PARTIAL)
+        return
     from flows.commands.output import line, print_rows
     from flows.commands.terminal import told
     from tasks.ports.backups import backups
@@ -72,29 +86,48 @@ def list_backups(
 
 
 def show(
-    backup: Backup,
+    backup: Either,
     store: StoreUrl = "",
     identity: Identity = None,
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
 ) -> None:
-    """Show what a backup holds: types and counts, where it is from, what was left out and why.
+    """Show what a backup holds: types and counts, where it is from, what was left out and why; or what a restore did.
 
     JSON and YAML give all of the manifest, with the digest of each object; never the content of one. An encrypted one
     tells the names of objects only with --identity.
     """
     from flows.commands.output import print_document, print_object
+    from tasks.core.errors import BackupNotFoundError
     from tasks.ports.backups import open_backup
     from tasks.ports.encryption import opener
     from tasks.ports.store import open_store
 
-    found = open_backup(open_store(store), backup, opener(map(str, identity or [])))
+    try:
+        found = open_backup(open_store(store), backup, opener(map(str, identity or [])))
+    except BackupNotFoundError as error:
+        _restore(store, backup, output, error)
+        return
     if found.manifest is None:
         print_object(_row(found.summary), output)
     elif output is Format.TABLE:
         _manifest(found.manifest)
     else:
         print_document(found.manifest.model_dump(mode="json", exclude=HIDDEN if found.closed else None), output)
+
+
+def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError) -> None:
+    """Show the restore of a name that no backup has."""
+    from flows.commands.look_restores import show_restore
+    from tasks.core.errors import BackupNotFoundError
+    from tasks.ports.restores import open_restore
+    from tasks.ports.store import open_store
+
+    try:
+        found = open_restore(open_store(store), name)
+    except BackupNotFoundError:
+        raise missing from None
+    show_restore(found, output)
 
 
 def verify(

@@ -137,9 +137,11 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     What the target lacks is told before anything is written.
     """
     from flows.commands.asking import modes, options, pairs
-    from flows.commands.results import finish
+    from flows.commands.results import failed, finish
     from flows.commands.run import run
+    from tasks.core.errors import KubeferryError
     from tasks.core.options import RestoreOptions
+    from tasks.core.results import RestoreResult
 
     asked = options(
         RestoreOptions,
@@ -171,4 +173,10 @@ def restore(  # noqa: PLR0913 - a parameter is an option
 
         return flow(asked)
 
-    finish(run(start, asked), asked, output)
+    try:
+        result = run(start, asked)
+    except KubeferryError as error:
+        if isinstance(error.result, RestoreResult):
+            failed(error.result, output)
+        raise
+    finish(result, asked, output)

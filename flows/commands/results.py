@@ -11,7 +11,7 @@ import typer
 
 from flows.commands.common import Format
 from flows.commands.output import line, print_document, table
-from tasks.core.report import DONE
+from tasks.core.report import DONE, aftermath
 from tasks.core.results import EXIT_CODES, BackupResult, RestoreResult, TakenBack, UndoResult
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ def finish(result: AnyResult, asked: Place, output: Format) -> None:
     else:
         print_document(document(result), output)
     raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def failed(result: RestoreResult, output: Format) -> None:
+    """Print what a restore that failed had done, and what became of it; the error itself is told as every error."""
+    if output is not Format.TABLE:
+        print_document(document(result), output)
+        return
+    section("Done", ["ACTION", "OBJECTS"], sorted(result.actions.items()))
+    if result.taken_back:
+        taken_back(result.taken_back)
+    for each in aftermath(result):
+        line(each)
 
 
 def document(result: AnyResult) -> dict[str, Any]:

@@ -103,15 +103,17 @@ class Journal:
             self._check()
             self._wait(self._asked)
 
-    def close(self) -> None:
-        """Save what is left, as far as the store takes it, and end the thread; what has no end was stopped."""
+    def close(self) -> bool:
+        """Save what is left, as far as the store takes it, and end the thread; return whether it was stopped midway."""
         with self._turn:
-            if not (self._ended or self._error or self._closing):
+            stopped = not (self._ended or self._closing)
+            if stopped and not self._error:
                 self._lines.append(Entry(at=clock.now(), event="end", phase="Stopped"))
                 self._ticket()
             self._closing = True
             self._turn.notify_all()
         self._thread.join()
+        return stopped
 
     # --- the thread
 
