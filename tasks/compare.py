@@ -57,7 +57,8 @@ def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, st
             if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
                 continue
             left.discard(ref)
-            changed = differing(restoring.planned.read(restoring.plan.items[ref].slot), live)
+            saved = restoring.planned.read(restoring.plan.items[ref].slot)
+            changed = differing(saved, restoring.rules.without_dynamic(live))
             if changed and (ref.type, ref.namespace, ref.name) not in touched:
                 why = f"since changed on the target: {', '.join(changed[:3])}"
                 restoring.notable.append(

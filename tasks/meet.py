@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
-from tasks.core.existing import Decision, decide, merge_patch, owners_lost
+from tasks.core.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
+from tasks.core.existing_modes import advice, mode_of
 from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
     from tasks.core.objects import Object
     from tasks.core.resources import ResourceType
-    from tasks.ports.cluster import Cluster
     from tasks.restoring import Restoring
 
 GONE_SECONDS = 60
@@ -26,18 +27,20 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
         ConflictError: it has other content, and the restore was asked to fail on that.
         InvalidError: it cannot be changed into what the backup holds.
     """
-    decision = decide(obj, live, restoring.options.existing)
+    decision = decide(obj, restoring.rules.without_dynamic(live), mode_of(kind, restoring.options))
     cluster, ref = restoring.target(), Ref.of(obj)
     uid = str(live["metadata"]["uid"])
     match decision.action:
         case "conflict":
             raise ConflictError(f"{ref} {decision.why}; say --existing skip, update or recreate")
+        case "immutable":
+            raise InvalidError(f"{ref} {decision.why}; {advice(kind)}")
         case "merged":
             restoring.keep(ref, "merge", live)
             cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
         case "updated":
             restoring.keep(ref, "update", live)
-            _update(cluster, kind, ref, obj)
+            decision = _update(restoring, kind, obj, decision)
         case "recreated":
             restoring.keep(ref, "recreate", live)
             cluster.delete(kind, ref.namespace, ref.name, uid=uid)
@@ -50,11 +53,22 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
     restoring.done(ref, uid, decision.action, decision.why)
 
 
-def _update(cluster: Cluster, kind: ResourceType, ref: Ref, obj: Object) -> None:
+def _update(restoring: Restoring, kind: ResourceType, obj: Object, decision: Decision) -> Decision:
+    """Give a live object the content that the backup holds; say what of it stays all the same."""
+    cluster, ref = restoring.target(), Ref.of(obj)
     try:
-        cluster.apply(kind, ref.namespace, obj)
+        live = restoring.rules.without_dynamic(cluster.apply(kind, ref.namespace, obj))
     except InvalidError as error:
-        raise InvalidError(f"{error}; what cannot be changed can be made anew: --existing recreate") from error
+        raise InvalidError(f"{error}; {advice(kind)}") from error
+    more, why = differing(obj, live), ""
+    if more:  # set by others, whose fields server-side apply leaves
+        try:
+            patched = cluster.patch(kind, ref.namespace, ref.name, leftover(obj, live))
+            live = restoring.rules.without_dynamic(patched)
+        except InvalidError as error:
+            why = f" ({error})"
+        more = differing(obj, live)
+    return replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
 
 
 def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> tuple[Decision, str]:

@@ -42,6 +42,8 @@ OPEN = re.compile(r"apiVersion|kind|type|immutable|metadata\.(?!annotations\b).+
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 """Keys that are written as they are; all others stand quoted in brackets."""
 
+_STEP = re.compile(r'\[("(?:[^"\\]|\\.)*")\]|\[(\d+)\]|([^.\[\]]+)')
+
 SHOWN = 60
 """How many characters of a value a line shows."""
 
@@ -84,6 +86,14 @@ def differences(before: Object, after: Object) -> list[Difference]:
     """
     found = _compare("", before, after)
     return [_masked(each) for each in found] if _is_secret(before) or _is_secret(after) else list(found)
+
+
+def steps_of(path: str) -> list[str]:
+    """Return a Difference's path as the steps of a JSON pointer: `data["a.b"]` → `data`, `a.b`."""
+    steps = []
+    for quoted, index, plain in _STEP.findall(path):
+        steps.append(json.loads(quoted) if quoted else index or plain)
+    return steps
 
 
 def revealed(value: Any) -> Any:

@@ -1,37 +1,34 @@
 """What to do with an object that the target has already: a decision with its reason, from both objects alone.
 
 An identical object is never touched. Cluster-wide objects are shared with others, so they are left as they are, and a
-ServiceAccount is merged (semantics.md: existing objects on the target).
+ServiceAccount is merged (semantics.md: existing objects on the target). What an update cannot change is told before.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core.compare import differences
+from tasks.core.compare import differences, steps_of
 from tasks.core.edit import get
+from tasks.core.immutable import freezes
 from tasks.core.keep import Keep, Surroundings
 from tasks.core.objects import Object, Ref, annotations_of, labels_of, owners_of
 from tasks.core.options import Existing
 from tasks.core.strip import strip
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 SHOWN = 3
 """Differing fields that are named in a reason."""
-
-
-VERBS = ("create", "get", "list", "watch")
-"""What a restore does with every object: make it, look at one that is there, wait for it, read it back."""
-
-MORE_VERBS = {Existing.UPDATE: ("patch",), Existing.RECREATE: ("delete",)}
-"""What it may do besides with one in a namespace that is there with other content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do, and why."""
 
-    action: Literal["unchanged", "kept", "merged", "linked", "conflict", "skipped", "updated", "recreated"]
+    action: Literal["unchanged", "kept", "merged", "linked", "conflict", "immutable", "skipped", "updated", "recreated"]
     why: str = ""
 
 
@@ -41,11 +38,14 @@ def decide(wanted: Object, live: Object, existing: Existing) -> Decision:
     if not changed:
         return Decision("unchanged")
     ref = Ref.of(wanted)
-    where = ", ".join(changed[:SHOWN]) + (f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else "")
+    where = named(changed)
     if not ref.namespace:
         return Decision("kept", f"cluster-wide and there with other content: {where}")
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return Decision("merged", f"labels, annotations and secrets added: {where}")
+    frozen = [path for path in changed if freezes(live, steps_of(path))] if existing is Existing.UPDATE else []
+    if frozen:
+        return Decision("immutable", f"has other content in what cannot be changed once it is there: {named(frozen)}")
     return {
         Existing.FAIL: Decision("conflict", f"exists with other content: {where}"),
         Existing.SKIP: Decision("skipped", f"exists with other content: {where}"),
@@ -54,22 +54,49 @@ def decide(wanted: Object, live: Object, existing: Existing) -> Decision:
     }[existing]
 
 
-def verbs(ref: Ref, existing: Existing) -> tuple[str, ...]:
-    """Return what credentials must allow with an object's type, for a restore to do with it what `decide` may say."""
-    if not ref.namespace:
-        return VERBS
-    if (ref.group, ref.kind) == ("", "ServiceAccount"):
-        return (*VERBS, "patch")
-    return (*VERBS, *MORE_VERBS.get(existing, ()))
+def named(paths: Sequence[str]) -> str:
+    """Return fields for a reason: the first ones, and how many more there are."""
+    return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
+
+
+def as_saved(live: Object, wanted: Object) -> Object:
+    """Return `live` as a backup would hold it, to be compared with `wanted`, its counterpart in one."""
+    static = get(live, "spec", "volumeName")
+    around = Surroundings(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
+    return strip(live, around, Keep(completed_jobs=True))
 
 
 def differing(wanted: Object, live: Object) -> list[str]:
     """Return the paths in which `live` differs from `wanted`, apart from what only its cluster means."""
-    static = get(live, "spec", "volumeName")
-    around = Surroundings(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
-    portable = strip(live, around, Keep(completed_jobs=True))
-    bare = {key: value for key, value in wanted["metadata"].items() if key != "ownerReferences"}
-    return [each.path for each in differences(wanted | {"metadata": bare}, portable)]
+    return [each.path for each in differences(_without(wanted, "ownerReferences"), as_saved(live, wanted))]
+
+
+def leftover(wanted: Object, live: Object) -> dict[str, Any]:
+    """Return the merge patch (RFC 7386) that gives `live` the content of `wanted` also where it has more.
+
+    Server-side apply leaves fields that another manager has set: what is left of them after it goes this way. Who waits
+    at a finalizer goes on waiting.
+    """
+    patch = _patch(*(_without(each, "finalizers", "ownerReferences") for each in (as_saved(live, wanted), wanted)))
+    # Another object that has come under this name is refused.
+    return patch | {"metadata": patch.get("metadata", {}) | {"uid": live["metadata"]["uid"]}}
+
+
+def _patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    patch: dict[str, Any] = dict.fromkeys(sorted(old.keys() - new.keys()))
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            deeper = _patch(before, value)
+            patch |= {key: deeper} if deeper else {}
+        elif key not in old or differences({"": before}, {"": value}):
+            patch[key] = value
+    return patch
+
+
+def _without(obj: Object, *fields: str) -> Object:
+    """Return an object without some fields of its metadata."""
+    return obj | {"metadata": {key: value for key, value in obj["metadata"].items() if key not in fields}}
 
 
 def owners_lost(wanted: Object, live: Object) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 ALL_BUT: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
-    ("", "Pod"): ("spec", ("activeDeadlineSeconds", "terminationGracePeriodSeconds")),
+    ("", "Pod"): ("spec", ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations")),
     ("", "PersistentVolumeClaim"): ("spec", ("resources", "volumeAttributesClassName")),
     ("apps", "StatefulSet"): (
         "spec",
@@ -35,6 +35,7 @@ ALL_BUT: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
         (
             "activeDeadlineSeconds",
             "backoffLimit",
+            "completions",
             "parallelism",
             "suspend",
             "ttlSecondsAfterFinished",
@@ -48,6 +49,7 @@ ALL_BUT: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 
 FROZEN: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "PersistentVolume"): ("spec.csi", "spec.nfs", "spec.hostPath", "spec.local", "spec.iscsi", "spec.volumeMode"),
+    ("", "ResourceQuota"): ("spec.scopes",),
     ("", "Secret"): ("type",),
     ("", "Service"): ("spec.clusterIP", "spec.clusterIPs"),
     ("apps", "DaemonSet"): ("spec.selector",),
@@ -66,11 +68,16 @@ FROZEN: Mapping[tuple[str, str], tuple[str, ...]] = {
 _CONTAINERS = ("containers", "initContainers")
 
 
+def can_freeze(kind: tuple[str, str]) -> bool:
+    """Tell whether objects of a (group, kind) may have parts that cannot be changed, as far as the tables know."""
+    return kind in FROZEN or kind in ALL_BUT or kind in (("", "ConfigMap"), ("", "Secret"))
+
+
 def freezes(obj: Object, steps: Sequence[str]) -> bool:
     """Tell whether the part of `obj` at `steps` (of a JSON pointer) cannot be changed once `obj` is there."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
     if obj.get("immutable") is True and kind in (("", "ConfigMap"), ("", "Secret")):
-        return steps[0] in ("data", "binaryData", "stringData")
+        return steps[0] in ("data", "binaryData", "stringData", "immutable")
     where = ".".join(steps)
     if any(where == part or where.startswith(f"{part}.") for part in FROZEN.get(kind, ())):
         return True

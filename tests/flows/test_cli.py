@@ -15,7 +15,7 @@ from flows.cli import app
 from flows.commands import restore as restoring
 from tasks.core.errors import StoreError
 from tasks.core.manifest import Phase
-from tasks.core.options import Existing, Owned, RestoreOptions
+from tasks.core.options import Owned, RestoreOptions
 from tasks.ports import store as stores
 
 HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
@@ -72,14 +72,13 @@ def test_every_command_takes_the_common_options_also_from_the_environment_and_ha
 
 
 def test_the_choices_of_restore_are_those_of_its_options():
-    assert list(typing.get_args(restoring.Existing)) == [each.value for each in Existing]
     assert list(typing.get_args(restoring.Owned)) == [each.value for each in Owned]
 
 
 def test_the_defaults_of_restore_are_those_of_its_options():
     typed = {option.name: option.default for option in get_command(app).commands["restore"].params}
     fields = RestoreOptions.model_fields
-    same = {"existing", "owned", "wait", "wait_seconds", "name", "selector", "context", "kubeconfig", "store"}
+    same = {"owned", "wait", "wait_seconds", "name", "selector", "context", "kubeconfig", "store"}
     assert {name: typed[name] for name in same} == {name: fields[name].default for name in same}
 
 
@@ -97,7 +96,11 @@ def test_the_defaults_of_restore_are_those_of_its_options():
         (["restore", "b", "--map", "=shop"], "--map '=shop'"),
         (["restore", "b", "--map", "shop=Shop"], "--map 'Shop'"),
         (["restore", "b", "--map", "a=b", "--map", "a=c"], "a cannot become both b and c"),
-        (["restore", "b", "--existing", "perhaps"], "perhaps"),
+        (["restore", "b", "--existing", "perhaps"], "--existing 'perhaps'"),
+        (["restore", "b", "--existing", "secrets=perhaps"], "--existing 'perhaps'"),
+        (["restore", "b", "--existing", "=skip"], "--existing '=skip'"),
+        (["restore", "b", "--existing", "skip", "--existing", "update"], "skip and update"),
+        (["restore", "b", "--existing", "secrets=skip", "--existing", "secrets=update"], "both skip and update"),
         (["restore", "b", "--wait-seconds", "0"], "--wait-seconds"),
         (["list", "--store", "ftp://here"], "store's URL"),
         (["list", "--store", "file://"], "file:///path"),
