@@ -1,91 +1,171 @@
-"""Which objects of an archive are restored: what the options say, and what no restore carries."""
+"""Which objects of an archive are restored: what the options say, what that needs, and what no restore carries."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tasks.core.carry import left_out
-from tasks.core.closure import Selector, closure, names_of
+from tasks.core.carry import left_out, left_to_controller
+from tasks.core.definitions import names_defined
+from tasks.core.edit import get
 from tasks.core.errors import UsageError
+from tasks.core.implied import Implied
 from tasks.core.keep import Keep, Surroundings
-from tasks.core.manifest import LeftOut
-from tasks.core.objects import Object, Ref, annotations_of
+from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
+from tasks.core.needs import controller_edges
+from tasks.core.objects import Object, Ref, annotations_of, labels_of
 from tasks.core.related import CRD
-from tasks.core.selection import parse_selector
+from tasks.core.selector import NAMESPACE, Selector, Words, words_of
+from tasks.core.spaces import choose_spaces, unmatched
+from tasks.core.tally import Tally
+from tasks.unpacked import archived_object
 
 if TYPE_CHECKING:
-    from tasks.core.options import RestoreOptions
-    from tasks.core.order import Edge
-    from tasks.restoring import Restoring
+    from collections.abc import Iterator
 
-NAMESPACE = ("", "Namespace")
+    from tasks.core.layout import Member
+    from tasks.core.links import Links
+    from tasks.core.order import Edge
+    from tasks.restoring import Archived, Restoring
+
 FIRST = (NAMESPACE, CRD)
-"""Kinds that come before all levels, in steps of their own; they are not chosen by kind or label."""
+"""Kinds that come before all levels, in steps of their own."""
+
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
 class Choice:
-    """What the options and the archive say about which objects are in."""
+    """What the options say about the objects of an archive, gathered object by object."""
 
     def __init__(self, restoring: Restoring) -> None:
-        options: RestoreOptions = restoring.options
-        self.selector = Selector(
-            labels=parse_selector(options.selector),
-            annotations=parse_selector(options.annotation_selector),
-            kinds=frozenset(each.lower() for each in options.include),
-            not_kinds=frozenset(each.lower() for each in options.exclude),
-        )
+        """Read the options.
+
+        Raises:
+            UsageError: they cannot be read, or name a namespace that the backup does not hold.
+        """
+        self.options = restoring.options
+        self.backup = f"backup {self.options.backup}"
+        self.selector = Selector.of(self.options)
         ours = restoring.backup.manifest is not None
         self.keep = Keep(completed_jobs=True) if ours else Keep()
         self.around = Surroundings() if ours else _surroundings(restoring)
         self.rules = restoring.rules
-        self.excluded: set[Ref] = set()
+        self.held = dict(_held(restoring))
+        self.spaces = choose_spaces(self.held, self.options, self.backup)
+        self.implied = Implied()
+        self.tally = Tally(self.selector)
         self.selected: dict[Ref, str] = {}
-        self._met: set[str] = set()
+        self.barred: dict[Ref, str] = {}
+        """What is in the archive and stays out whoever needs it, by its identity on the target, with the reason."""
+        self.leads: list[Edge] = []
+        """From what is selected and never carried to the controller that makes it."""
+        self._defined = _defined(restoring) if self.selector.asked_kinds else {}
+        self._words: dict[tuple[str, str, str], Words] = {}
+
+    @property
+    def narrowed(self) -> bool:
+        """Return whether some namespaces of the backup are left out."""
+        return self.spaces != self.held.keys()
+
+    def text(self) -> str:
+        """Return what is asked for in one line, "" for everything."""
+        spaces = f"namespace {' or '.join(sorted(self.spaces))}" if self.narrowed else ""
+        return "; ".join(each for each in (spaces, self.selector.text()) if each)
+
+    def elsewhere(self, member: Member) -> bool:
+        """Return whether an object stands in a namespace that is not asked for, or is that namespace."""
+        space = member.name if member.group_resource == "namespaces" else member.namespace
+        return bool(space) and space not in self.spaces
+
+    def bar(self, target: Ref, why: str) -> None:
+        """Keep an object out whoever needs it."""
+        self.barred[target] = why
 
     def why_never(self, obj: Object) -> str:
         """Return why no restore carries an object, or ""."""
         return left_out(obj, self.around, self.keep) or self.rules.left_out(obj) or ""
 
-    def look(self, obj: Object, group_resource: str, target: Ref) -> None:
+    def look(self, obj: Object, member: Member, target: Ref) -> None:
         """Note whether an object of the archive is selected, under its identity on the target."""
-        plural = group_resource.partition(".")[0]
-        said = names_of(Ref.of(obj), plural)
-        self._met |= said & (self.selector.kinds | self.selector.not_kinds)
-        if (target.group, target.kind) in FIRST:
-            self.selected[target] = (
-                "defines a kind" if (target.group, target.kind) == CRD else "a namespace of the backup"
-            )
-            return
-        if said & self.selector.not_kinds:
-            self.excluded.add(target)
-        why = self.selector.why(obj, plural)
-        if why:
+        words = self._words_of(Ref.of(obj), member)
+        self.tally.look(obj, words)
+        if why_not := self.selector.why_not(Ref.of(obj), words):
+            self.bar(target, why_not)
+        elif why := self._why(obj, words):
             self.selected[target] = why
 
-    def check(self, backup: str) -> None:
-        """Refuse a kind that the backup does not hold: a typing error must not make a restore silently smaller."""
-        for asked in sorted((self.selector.kinds | self.selector.not_kinds) - self._met):
-            raise UsageError(f"backup {backup} holds no kind {asked!r}")
+    def look_at_never(self, obj: Object, member: Member, target: Ref, links: Links, why: str) -> None:
+        """Note whether an object that is never carried is selected: that means the controller that makes it."""
+        words = self._words_of(Ref.of(obj), member)
+        self.tally.look(obj, words)
+        if self.selector.narrow and (selected := self.selector.why(obj, words)):
+            self.tally.never[str(Ref.of(obj))] = why
+            if left_to_controller(why):
+                self.selected[target] = selected
+                self.leads += controller_edges(target, links)
+
+    def _why(self, obj: Object, words: Words) -> str:
+        ref = Ref.of(obj)
+        if (ref.group, ref.kind) == CRD and not self.selector.narrow:
+            return ""  # it is in where something of its kind is
+        return self.selector.why(obj, words)
+
+    def _words_of(self, ref: Ref, member: Member) -> Words:
+        plural = member.group_resource.partition(".")[0]
+        key = (ref.group, ref.kind, plural)
+        if key not in self._words:
+            others = (plural, *SHORT_NAMES.get(key[:2], ()), *self._defined.get(key[:2], ()))
+            self._words[key] = words_of(*key[:2], others)
+        return self._words[key]
+
+    def check(self) -> None:
+        """Refuse what the backup does not hold: a typing error must not make a restore silently smaller.
+
+        Raises:
+            UsageError: a kind or a name that nothing in it has.
+        """
+        selector, held = self.selector, frozenset[str]().union(*self._words.values())
+        asked = selector.kinds | {name.kind for name in selector.names if name.kind}
+        known = held | _built_in() if selector.asked_kinds - held else held
+        for word in sorted((asked - held) | (selector.asked_kinds - known)):
+            near = get_close_matches(word, held, 1)
+            raise UsageError(f"{self.backup} holds no kind {word!r}" + (f": is it {near[0]}?" if near else ""))
+        if selector.not_kinds & words_of(*NAMESPACE, ("namespaces", "ns")):
+            raise UsageError("namespaces are not excluded as a kind: leave some out with --exclude-namespace")
+        if unmet := self.tally.no_such_name():
+            raise UsageError(f"{self.backup}: {unmet}")
+
+    def unmatched(self) -> Iterator[tuple[str, str]]:
+        """Yield what was asked for and matches nothing, with a word about it."""
+        yield from unmatched(self.held, self.options.exclude_namespace)
+        yield from self.tally.unmatched()
 
 
-def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> None:
-    """Take out of the plan what is neither selected nor needed by what is, and say of the others why they are in."""
-    plan = restoring.plan
-    reasons = closure(
-        choice.selected,
-        edges,
-        plan.items.keys(),
-        only=restoring.options.only,
-        may=lambda ref: ref not in choice.excluded,
+def _held(restoring: Restoring) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each namespace of the archive with its labels; those come with its Namespace object, if there is one."""
+    for each in restoring.archived:
+        if each.member.namespace:
+            yield each.member.namespace, {}
+    for each in _all(restoring, "namespaces"):
+        yield each.member.name, labels_of(archived_object(restoring, each))
+
+
+def _defined(restoring: Restoring) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return what the CRDs of the archive call the kinds that they define."""
+    return dict(names_defined(archived_object(restoring, each)) for each in _all(restoring, DEFINITIONS))
+
+
+def _all(restoring: Restoring, group_resource: str) -> Iterator[Archived]:
+    return (each for each in restoring.archived if each.member.group_resource == group_resource)
+
+
+def _built_in() -> Words:
+    """Return all names of Kubernetes' own kinds: who excludes one of them need not know whether the backup has any."""
+    words = (
+        words_of(group, kind, (plural_of(kind), *SHORT_NAMES.get((group, kind), ())))
+        for kind, group in GROUP_OF_KIND.items()
     )
-    for ref, item in list(plan.items.items()):
-        item.why = reasons.get(ref, "")
-        if not item.why:
-            del plan.items[ref]
-            why = "its kind is excluded" if ref in choice.excluded else "not selected, and nothing selected needs it"
-            plan.left_out.append(
-                LeftOut(type=item.source.type, namespace=item.source.namespace, name=item.source.name, why=why)
-            )
+    return frozenset[str]().union(*words)
 
 
 def _surroundings(restoring: Restoring) -> Surroundings:
@@ -93,9 +173,8 @@ def _surroundings(restoring: Restoring) -> Surroundings:
     services, volumes = set(), set()
     for each in restoring.archived:
         if each.member.group_resource == "services":
-            service = restoring.archive.read(each.slot)
-            services |= {each.member.name} if (service.get("spec") or {}).get("selector") else set()
+            services |= {each.member.name} if get(archived_object(restoring, each), "spec", "selector") else set()
         if each.member.group_resource == "persistentvolumes":
-            provisioned = annotations_of(restoring.archive.read(each.slot)).get("pv.kubernetes.io/provisioned-by")
+            provisioned = annotations_of(archived_object(restoring, each)).get("pv.kubernetes.io/provisioned-by")
             volumes |= set() if provisioned else {each.member.name}
     return Surroundings(frozenset(services), frozenset(volumes))

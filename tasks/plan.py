@@ -8,27 +8,29 @@ from typing import Self
 import orjson
 
 from tasks.bound import attach, hold_back, stored_bindings
-from tasks.choice import FIRST, NAMESPACE, Choice, drop_unchosen
-from tasks.core.annotations import explicit_edges, hints_of, with_namespaces
-from tasks.core.definitions import defined
+from tasks.choice import FIRST, Choice
+from tasks.core.annotations import hints_of, with_namespaces
 from tasks.core.edit import change
 from tasks.core.errors import UsageError
 from tasks.core.links import links_of
 from tasks.core.manifest import LeftOut
+from tasks.core.needs import needs_of
 from tasks.core.objects import Object, Ref
-from tasks.core.order import Edge, Strength, order
-from tasks.core.rebuild import left_to, owner_ref
-from tasks.core.references import CLUSTER_SCOPED, Reference, references, starts
+from tasks.core.order import Edge, order
+from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD
 from tasks.core.rename import Known, Skip, rename
 from tasks.core.results import Rewrite
+from tasks.core.selector import NAMESPACE
 from tasks.core.strip import strip
+from tasks.drop import drop_unchosen
 from tasks.ports import progress
 from tasks.restoring import Item, Restoring
 from tasks.step import in_thread, step
 from tasks.unpacked import archived_object, stored_links
 
 RENAMED = "namespace renamed"
+ELSEWHERE = "its namespace is left out"
 
 
 @step("plan {restoring.name}")
@@ -37,41 +39,23 @@ async def plan(restoring: Restoring) -> None:
 
     Raises:
         DamagedError: an object is not what its place in the archive says.
-        UsageError: a namespace to rename is not in the backup, or two would become one.
+        UsageError: a namespace to rename is not in the backup, or two would become one; a selection that matches
+            nothing or cannot be read.
     """
     await in_thread(_plan, restoring)
 
 
 def _plan(restoring: Restoring) -> None:
     names = dict(restoring.options.map)
-    source = {each.member.namespace for each in restoring.archived if each.member.namespace}
-    source |= {each.member.name for each in restoring.archived if each.member.group_resource == "namespaces"}
-    _check_names(names, source, restoring.options.backup)
-    links = dict(stored_links(restoring))
     chosen = Choice(restoring)
-    moving = _Moving.of(restoring, names)
-    edges: list[Edge] = []
-    for done, each in enumerate(restoring.archived, start=1):
-        obj = archived_object(restoring, each)
-        ref = Ref.of(obj)
-        tied, not_ready = links.get(ref) or (links_of(obj), "")
-        why = chosen.why_never(obj)
-        if why:
-            _leave(restoring, ref, why)
-            continue
-        # Stripped again: idempotent for what we wrote, needed for what others wrote.
-        portable = restoring.rules.without_dynamic(strip(obj, chosen.around, chosen.keep))
-        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
-        edges += _add(restoring, portable, item, moving)
-        chosen.look(obj, each.member.group_resource, item.ref)
-        if done % 500 == 0:
-            progress.step(f"plan {restoring.name}", done, len(restoring.archived))
-    chosen.check(restoring.options.backup)
-    _leave_owned(restoring)
+    _check_names(names, chosen)
+    edges = _read(restoring, chosen, _Moving.of(restoring, names))
+    chosen.check()
     edges += attach(restoring, stored_bindings(restoring), names)
     drop_unchosen(restoring, chosen, edges)
-    _leave_unused_definitions(restoring)
     plan = restoring.plan
+    restored = {str(item.source) for item in plan.items.values()}
+    plan.rewrites = [each for each in plan.rewrites if each.object in restored]
     # What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more.
     plan.wants = {target: users for target, some in plan.wants.items() if (users := some & plan.items.keys())}
     plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
@@ -85,12 +69,40 @@ def _plan(restoring: Restoring) -> None:
     progress.step(f"plan {restoring.name}", len(restoring.archived), len(restoring.archived))
 
 
-def _check_names(names: dict[str, str], source: set[str], backup: str) -> None:
-    for old in sorted(names.keys() - source):
-        raise UsageError(f"backup {backup} holds no namespace {old}; it holds {', '.join(sorted(source)) or 'none'}")
-    targets = [names.get(each, each) for each in sorted(source)]
+def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
+    """Plan each object of the archive that may be restored; return what they need."""
+    links = stored_links(restoring)
+    edges: list[Edge] = []
+    for done, each in enumerate(restoring.archived, start=1):
+        obj = archived_object(restoring, each)
+        ref = Ref.of(obj)
+        tied, not_ready = links.get(ref) or (links_of(obj), "")
+        why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
+        if why:
+            target = ref.renamed(moving.names)
+            if why == ELSEWHERE:
+                chosen.bar(target, why)
+            else:
+                chosen.look_at_never(obj, each.member, target, tied, why)
+            _leave(restoring, ref, why)
+            continue
+        # Stripped again: idempotent for what we wrote, needed for what others wrote.
+        portable = restoring.rules.without_dynamic(strip(obj, chosen.around, chosen.keep))
+        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
+        edges += _add(restoring, portable, item, moving, chosen)
+        chosen.look(obj, each.member, item.ref)
+        if done % 500 == 0:
+            progress.step(f"plan {restoring.name}", done, len(restoring.archived))
+    return edges
+
+
+def _check_names(names: dict[str, str], chosen: Choice) -> None:
+    for old in sorted(names.keys() - chosen.held.keys()):
+        held = ", ".join(sorted(chosen.held)) or "none"
+        raise UsageError(f"{chosen.backup} holds no namespace {old}; it holds {held}")
+    targets = [names.get(each, each) for each in sorted(chosen.spaces)]
     for new in sorted({each for each in targets if targets.count(each) > 1}):
-        raise UsageError(f"two namespaces of backup {backup} would both become {new}")
+        raise UsageError(f"two namespaces of {chosen.backup} would both become {new}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +122,7 @@ class _Moving:
         return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
 
 
-def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving) -> list[Edge]:
+def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen: Choice) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
     renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
@@ -125,46 +137,12 @@ def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving) -> list
     item.slot = restoring.planned.append(orjson.dumps(body))
     restoring.plan.items[item.ref] = item
     restoring.plan.rewrites += renamed.rewrites
-    needed = list(references(renamed.obj))
-    for each in needed:
+    named = list(references(body))
+    for each in named:
         if each.sure and (each.target.group, each.target.kind) in CLUSTER_SCOPED:
             restoring.plan.wants.setdefault(each.target, set()).add(item.ref)
-    owners = [owner_ref(owner, item.ref.namespace) for owner in item.links.owners]
-    owners += [owner_ref(owner, "") for owner in item.links.owners] if item.ref.namespace else []
-    return [
-        *(Edge(item.ref, owner, Strength.OWNER, "metadata.ownerReferences") for owner in owners),
-        *(Edge(item.ref, each.target, _strength(obj, each), each.path) for each in needed),
-        *explicit_edges(body),
-        *restoring.rules.edges(renamed.obj),
-    ]
-
-
-def _strength(obj: Object, need: Reference) -> Strength:
-    if need.vital:
-        return Strength.EXPLICIT
-    return Strength.START if starts(obj, need) else Strength.REFERENCE
-
-
-def _leave_owned(restoring: Restoring) -> None:
-    """Take out what its controller will make again; a controller that is taken out itself still counts as there."""
-    if restoring.options.owned == "keep":
-        return
-    there = {item.ref for item in restoring.plan.items.values()}
-    for ref, item in list(restoring.plan.items.items()):
-        maker = left_to(ref, item.links, there, restoring.rules.makers)
-        if maker:
-            del restoring.plan.items[ref]
-            _leave(restoring, item.source, f"left to its controller, {maker.kind} {maker.name}")
-
-
-def _leave_unused_definitions(restoring: Restoring) -> None:
-    """Take out the CRDs of kinds of which nothing is restored."""
-    used = {(ref.group, ref.kind) for ref in restoring.plan.items}
-    for ref in [ref for ref in restoring.plan.items if (ref.group, ref.kind) == CRD]:
-        kind = defined(restoring.planned.read(restoring.plan.items[ref].slot))
-        if (kind.group, kind.kind) not in used:
-            del restoring.plan.items[ref]
-            _leave(restoring, ref, "nothing of its kind is restored")
+    chosen.implied.look(body)
+    return needs_of(body, named, item.links, restoring.rules)
 
 
 def _leave(restoring: Restoring, ref: Ref, why: str) -> None:

@@ -83,6 +83,9 @@ def _parts(restoring: Restoring) -> Parts:
         absent=restoring.options.absent,
         instead=_instead(restoring),
         impossible=plan.impossible,
+        selection=plan.selection,
+        missing=plan.missing,
+        warnings=plan.warnings,
     )
 
 

@@ -36,11 +36,11 @@ def _lines(plan: PlanDocument) -> Iterator[str]:
     first = [*plan.first.namespaces, *plan.first.definitions]
     yield from _section("First, before all levels") if first else ()
     for each in first:
-        yield from _object(each, short)
+        yield from _object(each, short, plan)
     for level in plan.levels:
         yield from _section(f"Level {level.number} of {len(plan.levels)} ({level.phase})")
         for each in level.objects:
-            yield from _object(each, short)
+            yield from _object(each, short, plan)
     yield from _broken(plan, short)
     yield from _more(plan, short)
 
@@ -55,6 +55,7 @@ def _head(plan: PlanDocument) -> Iterator[str]:
         f"{total.left_out} left out",
         "",
     )
+    yield from _wrapped(f"Selected: {plan.selection}", "") if plan.selection else ()
 
 
 def _count(number: int, what: str) -> str:
@@ -65,8 +66,9 @@ def _section(title: str) -> list[str]:
     return ["", title]
 
 
-def _object(each: PlannedObject, short: _Short) -> Iterator[str]:
+def _object(each: PlannedObject, short: _Short, plan: PlanDocument) -> Iterator[str]:
     yield from _wrapped(short(each) + (f"   (not waited for: {each.not_ready})" if each.not_ready else ""), "  ")
+    yield from _wrapped(f"in: {each.why}", "      ") if plan.selection else ()
     for target, whys in short.needs(each.needs).items():
         yield from _wrapped(f"after {target}: {', '.join(whys)}", "      ")
     for binding in (one for one in each.bindings if not one.path.startswith(COPY)):
@@ -92,6 +94,7 @@ def _more(plan: PlanDocument, short: _Short) -> Iterator[str]:
         yield from _section("What the target must have already")
     for each in plan.target_must_have:
         yield from _wrapped(f"{short(each)}: named by {_some([short(user) for user in each.users])}", "  ")
+    yield from _asked(plan, short)
     if plan.left_out:
         yield from _section("Left out")
     reasons: dict[tuple[str, str], list[LeftOut]] = {}
@@ -99,6 +102,19 @@ def _more(plan: PlanDocument, short: _Short) -> Iterator[str]:
         reasons.setdefault((gap.type, gap.why), []).append(gap)
     for (kind, why), gaps in reasons.items():
         yield from _wrapped(f"{kind} {_some([gap.name for gap in gaps])}: {why}", "  ")
+
+
+def _asked(plan: PlanDocument, short: _Short) -> Iterator[str]:
+    """Yield what a selection leaves open."""
+    if plan.missing:
+        yield from _section("Needed, and left out as you asked")
+    for lacking in plan.missing:
+        users = _some([short(user) for user in lacking.users])
+        yield from _wrapped(f"{short(lacking)}: {lacking.why}; needed by {users} ({lacking.because})", "  ")
+    if plan.warnings:
+        yield from _section("Matches nothing")
+    for each in plan.warnings:
+        yield from _wrapped(f"{each.what}: {each.why}", "  ")
 
 
 def _some(names: list[str]) -> str:

@@ -1,8 +1,8 @@
 """Which objects are in a restore or backup, and why: those that were selected, and what they need.
 
-A need is an edge of the order (order.py): what a field names, an owner, whose value is used, what an annotation says.
-Needs of needs count too. It refuses to pull in what only points at a selected object: who selects a Secret does not get
-the Deployments that use it.
+A need is an edge of the order (order.py): what a field names, an owner, whose value is used, what an annotation says;
+or one that no field tells (implied.py). Needs of needs count too. It refuses to pull in what only points at a selected
+object: who selects a Secret does not get the Deployments that use it.
 """
 
 from __future__ import annotations
@@ -11,71 +11,14 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.objects import Object, Ref, annotations_of, labels_of
-from tasks.core.selection import Requirement, selects
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
+    from tasks.core.objects import Ref
     from tasks.core.order import Edge
 
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """What is asked for; an empty one selects everything. All that is given has to be met."""
-
-    labels: tuple[Requirement, ...] = ()
-    annotations: tuple[Requirement, ...] = ()
-    kinds: frozenset[str] = frozenset()
-    """Any of the names of a kind, in lower case: `deployment`, `deployments`, `deployment.apps`, `deployments.apps`."""
-    names: frozenset[str] = frozenset()
-    """`name`, or `kind/name` with one of the names of the kind."""
-    not_kinds: frozenset[str] = frozenset()
-    not_names: frozenset[str] = frozenset()
-    namespaces: frozenset[str] | None = None
-    """The namespaces that a namespace selector matches; None: all. Says nothing of cluster-scoped objects."""
-
-    def why(self, obj: Object, plural: str = "") -> str | None:
-        """Return why `obj` is selected, in a phrase; None where it is not. `plural` is its type's name in URLs."""
-        ref = Ref.of(obj)
-        kinds = names_of(ref, plural)
-        called = {ref.name, *(f"{kind}/{ref.name}" for kind in kinds)}
-        if kinds & self.not_kinds or called & self.not_names:
-            return None
-        if self.namespaces is not None and ref.namespace and ref.namespace not in self.namespaces:
-            return None
-        if (self.kinds and not kinds & self.kinds) or (self.names and not called & self.names):
-            return None
-        if not (selects(self.labels, labels_of(obj)) and selects(self.annotations, annotations_of(obj))):
-            return None
-        return self._told(ref)
-
-    def _told(self, ref: Ref) -> str:
-        parts = [
-            *(f"label {text_of(each)}" for each in self.labels),
-            *(f"annotation {text_of(each)}" for each in self.annotations),
-            *([f"kind {ref.kind}"] if self.kinds else []),
-            *([f"name {ref.name}"] if self.names else []),
-        ]
-        if parts:
-            return f"selected by {', '.join(parts)}"
-        return f"in namespace {ref.namespace}" if ref.namespace else "cluster-wide, all of it is asked for"
-
-
-def names_of(ref: Ref, plural: str = "") -> frozenset[str]:
-    """Return what a user may call the kind of an object, in lower case."""
-    words = {ref.kind.lower(), *([plural.lower()] if plural else [])}
-    return frozenset(words | {f"{word}.{ref.group}" for word in words if ref.group})
-
-
-def text_of(requirement: Requirement) -> str:
-    """Return a requirement as a user writes it: `app=web`, `tier in (api,web)`, `!canary`."""
-    key, values = requirement.key, sorted(requirement.values)
-    if requirement.op in ("exists", "absent"):
-        return key if requirement.op == "exists" else f"!{key}"
-    if len(values) == 1:
-        return f"{key}{'=' if requirement.op == 'in' else '!='}{values[0]}"
-    return f"{key} {requirement.op} ({','.join(values)})"
+PULLED_IN = "needed by "
+"""How the reason of an object begins that is in because of another one."""
 
 
 def closure(
@@ -85,24 +28,61 @@ def closure(
     *,
     only: bool = False,
     may: Callable[[Ref], bool] = lambda _: True,
+    always: Callable[[Ref], Iterable[tuple[Ref, str]]] = lambda _: (),
 ) -> dict[Ref, str]:
     """Return why each object is in: what is selected, with its reason, and what that needs, transitively.
 
-    `there` is what the backup holds. `only` takes nothing but what is selected. `may` tells what may be pulled in at
+    `there` is what the backup holds. `only` takes nothing but what is selected, and what `always` says that an object
+    cannot be without, with the reason: its namespace, the definition of its kind. `may` tells what may be pulled in at
     all (a user who excludes Secrets gets none). An object that several need is told by the need that is fewest steps
     from what is selected, of these the first; the same input gives the same reasons whatever order it comes in.
     """
     found = dict(sorted(selected.items()))
-    if only:
-        return found
     needs: dict[Ref, list[Edge]] = {}
-    for edge in edges:
+    for edge in () if only else edges:
         needs.setdefault(edge.source, []).append(edge)
     ahead = deque(found)
     while ahead:
         source = ahead.popleft()
-        for edge in sorted(needs.get(source, ()), key=lambda edge: (edge.target, -edge.strength, edge.why)):
-            if edge.target not in found and edge.target in there and may(edge.target):
-                found[edge.target] = f"needed by {source}: {edge.why}"
-                ahead.append(edge.target)
+        ranked = sorted(needs.get(source, ()), key=lambda edge: (edge.target, -edge.strength, edge.why))
+        for target, why in (*((edge.target, edge.why) for edge in ranked), *always(source)):
+            if target not in found and target in there and may(target):
+                found[target] = f"{PULLED_IN}{source}: {why}"
+                ahead.append(target)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that objects need and that is not in because it was not to be."""
+
+    ref: Ref
+    why: str
+    """Why it is not in: `its kind is excluded`."""
+    users: tuple[Ref, ...]
+    """Who needs it, sorted."""
+    because: str
+    """By which field the first of them does."""
+
+    @property
+    def text(self) -> str:
+        """Return the reason and who needs it, in one line."""
+        more = f", and {len(self.users) - 1} more need it" if len(self.users) > 1 else ""
+        return f"{self.why}; needed by {self.users[0]}: {self.because}{more}"
+
+
+def missing(
+    found: Container[Ref], edges: Iterable[Edge], why_not: Callable[[Ref], str], *, only: bool = False
+) -> list[Missing]:
+    """Return what the objects in `found` need and `why_not` gives a reason for not being in, sorted.
+
+    Who asks for `only` what is selected misses nothing.
+    """
+    lacking: dict[Ref, dict[Ref, str]] = {}
+    for edge in () if only else edges:
+        if edge.source in found and edge.target not in found and why_not(edge.target):
+            users = lacking.setdefault(edge.target, {})
+            users[edge.source] = min(edge.why, users.get(edge.source, edge.why))
+    return [
+        Missing(ref, why_not(ref), tuple(sorted(users)), users[min(users)]) for ref, users in sorted(lacking.items())
+    ]

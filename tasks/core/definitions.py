@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import DamagedError
+from tasks.core.references import values
 from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:
@@ -20,11 +21,24 @@ def defined(definition: Object) -> ResourceType:
     versions = served(definition)
     try:
         spec = definition["spec"]
-        return ResourceType(
-            spec["group"], versions[0], spec["names"]["kind"], spec["names"]["plural"], spec["scope"] == "Namespaced"
-        )
+        texts = (spec["group"], versions[0], spec["names"]["kind"], spec["names"]["plural"])
+        namespaced = spec["scope"] == "Namespaced"
+        "".join(texts)  # refuses what is no text
     except (KeyError, TypeError, IndexError) as error:
         raise DamagedError(f"CustomResourceDefinition {definition['metadata']['name']} defines no kind") from error
+    return ResourceType(*texts, namespaced)
+
+
+def names_defined(definition: Object) -> tuple[tuple[str, str], tuple[str, ...]]:
+    """Return the (group, kind) that a CRD defines, and what else it calls that kind: plural, singular, short names.
+
+    Raises:
+        DamagedError: it is no CRD, or serves nothing.
+    """
+    kind = defined(definition)
+    short = values(definition, "spec.names.shortNames[]")
+    names = (kind.resource, *values(definition, "spec.names.singular"), *short)
+    return (kind.group, kind.kind), tuple(name for name in names if isinstance(name, str))
 
 
 def served(definition: Object) -> list[str]:

@@ -84,3 +84,42 @@ GROUPS = frozenset(GROUP_OF_KIND.values()) | {
     "storagemigration.k8s.io",
 }
 """The API groups that kube-apiserver, with its aggregator and extension server, serves itself."""
+
+
+SHORT_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("", "ConfigMap"): ("cm",),
+    ("", "Endpoints"): ("ep",),
+    ("", "LimitRange"): ("limits",),
+    ("", "Namespace"): ("ns",),
+    ("", "Node"): ("no",),
+    ("", "PersistentVolume"): ("pv",),
+    ("", "PersistentVolumeClaim"): ("pvc",),
+    ("", "Pod"): ("po",),
+    ("", "ReplicationController"): ("rc",),
+    ("", "ResourceQuota"): ("quota",),
+    ("", "Service"): ("svc",),
+    ("", "ServiceAccount"): ("sa",),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): ("crd", "crds"),
+    ("apps", "DaemonSet"): ("ds",),
+    ("apps", "Deployment"): ("deploy",),
+    ("apps", "ReplicaSet"): ("rs",),
+    ("apps", "StatefulSet"): ("sts",),
+    ("autoscaling", "HorizontalPodAutoscaler"): ("hpa",),
+    ("batch", "CronJob"): ("cj",),
+    ("networking.k8s.io", "Ingress"): ("ing",),
+    ("networking.k8s.io", "NetworkPolicy"): ("netpol",),
+    ("policy", "PodDisruptionBudget"): ("pdb",),
+    ("scheduling.k8s.io", "PriorityClass"): ("pc",),
+    ("storage.k8s.io", "StorageClass"): ("sc",),
+}
+"""(group, kind) → the short names that an API server's discovery gives, for where there is none: an archive alone."""
+
+
+def plural_of(kind: str) -> str:
+    """Return the name in URLs of one of Kubernetes' own kinds: `Ingress` → `ingresses`."""
+    word = kind.lower()
+    if word == "endpoints":
+        return word
+    if word.endswith(("s", "x")):
+        return f"{word}es"
+    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"

@@ -12,6 +12,7 @@ from tasks.core.plan_model import (
     Binding,
     Broken,
     First,
+    Lacking,
     Level,
     Named,
     Need,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from tasks.core.bindings import Binding as Bound
     from tasks.core.bindings import Kind
+    from tasks.core.closure import Missing
     from tasks.core.objects import Ref
     from tasks.core.order import Edge
     from tasks.core.plan_parts import Part, Parts
@@ -63,6 +65,9 @@ def document(parts: Parts) -> PlanDocument:
         left_out=sorted(parts.left_out, key=lambda each: (each.type, each.namespace, each.name)),
         target_must_have=[_wanted(ref, users) for ref, users in sorted(parts.wants.items())],
         impossible=list(parts.impossible),
+        selection=parts.selection,
+        missing=[_lacking(each) for each in parts.missing],
+        warnings=list(parts.warnings),
     )
 
 
@@ -161,3 +166,8 @@ def _broken(edge: Edge, instead: str) -> Broken:
 
 def _wanted(ref: Ref, users: Iterable[Ref]) -> Wanted:
     return Wanted(**_named(ref), users=[Named(**_named(each)) for each in sorted(users)])
+
+
+def _lacking(each: Missing) -> Lacking:
+    users = [Named(**_named(user)) for user in each.users]
+    return Lacking(**_named(each.ref), why=each.why, because=each.because, users=users)

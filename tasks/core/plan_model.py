@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.manifest import LeftOut
+from tasks.core.manifest import LeftOut, Problem
 
 FORMAT: Literal["kubeferry.io/plan/v1"] = "kubeferry.io/plan/v1"
 
@@ -115,6 +115,16 @@ class Wanted(Named):
     users: list[Named]
 
 
+class Lacking(Named):
+    """Something that is needed and stays out because it was asked so."""
+
+    why: str
+    """Why it stays out: `its kind is excluded`."""
+    because: str
+    """By which field the first of `users` needs it."""
+    users: list[Named]
+
+
 class Summary(_Model):
     """Counts."""
 
@@ -146,3 +156,8 @@ class PlanDocument(_Model):
     target_must_have: list[Wanted]
     impossible: list[str] = []
     """What cannot be carried out, one line each; a restore refuses it before it writes anything."""
+    selection: str = ""
+    """What is asked for of the backup, in one line; empty: all of it."""
+    missing: list[Lacking] = []
+    warnings: list[Problem] = []
+    """What is asked for and matches nothing."""

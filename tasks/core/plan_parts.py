@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tasks.core.bindings import Binding, Kind
+    from tasks.core.closure import Missing
     from tasks.core.links import Owner
-    from tasks.core.manifest import LeftOut
+    from tasks.core.manifest import LeftOut, Problem
     from tasks.core.objects import Ref
     from tasks.core.order import Edge
     from tasks.core.results import Rewrite
@@ -66,6 +67,12 @@ class Parts:
     """What is done instead of waiting, for each broken edge."""
     impossible: Sequence[str] = ()
     """What cannot be carried out, one line each."""
+    selection: str = ""
+    """What is asked for of the backup, in one line; "" for all of it."""
+    missing: Sequence[Missing] = ()
+    """What objects need and what stays out because it was asked so."""
+    warnings: Sequence[Problem] = ()
+    """What was asked for and matches nothing."""
 
 
 def level_phases(order: Order) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.errors import DamagedError
 from tasks.core.objects import Object, Ref, labels_of
 from tasks.core.references import RBAC, references, values
 from tasks.core.selection import Requirement, selects
@@ -35,7 +36,7 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
         named[ref] = [each.target for each in references(obj)]
         if (ref.group, ref.kind) == (RBAC, "ClusterRole"):
             roles[ref] = labels_of(obj)
-            gathering[ref] = [_requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
+            gathering[ref] = [requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
         if ref in needs.objects or _defines(obj, needs.kinds) or _binds(obj, needs.namespaces):
             wanted.append(ref)
     for ref, selectors in gathering.items():  # its rules are those of the roles that its selectors match
@@ -49,15 +50,29 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
     return frozenset(found)
 
 
-def _requirements(selector: Any) -> list[Requirement]:
-    """Return a label selector of the API as requirements."""
-    ops = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
+def requirements(selector: Any) -> list[Requirement]:
+    """Return a label selector of the API (matchLabels, matchExpressions) as requirements.
+
+    Raises:
+        DamagedError: it is not one that an API server takes.
+    """
     asked = selector if isinstance(selector, dict) else {}
-    exact = [Requirement(key, "in", frozenset([value])) for key, value in (asked.get("matchLabels") or {}).items()]
-    return exact + [
-        Requirement(each["key"], ops[each["operator"]], frozenset(each.get("values") or ()))
-        for each in asked.get("matchExpressions") or []
-    ]
+    try:
+        exact = [Requirement(key, "in", frozenset([value])) for key, value in (asked.get("matchLabels") or {}).items()]
+        sets = [_expression(each) for each in asked.get("matchExpressions") or []]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DamagedError("a label selector in it cannot be read") from error
+    return exact + sets
+
+
+_OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "absent"}
+
+
+def _expression(expression: Mapping[str, Any]) -> Requirement:
+    key, values = expression["key"], frozenset(expression.get("values") or ())
+    if not isinstance(key, str):
+        raise TypeError(key)
+    return Requirement(key, _OPERATORS[expression["operator"]], values)
 
 
 def _defines(obj: Object, kinds: frozenset[tuple[str, str]]) -> bool:
@@ -72,18 +87,29 @@ def _binds(obj: Object, namespaces: frozenset[str]) -> bool:
     ref = Ref.of(obj)
     if (ref.group, ref.kind) != (RBAC, "ClusterRoleBinding"):
         return False
-    return any(
-        (subject.get("kind") == "ServiceAccount" and subject.get("namespace") in namespaces)
-        or _namespace_in(subject.get("name")) in namespaces
-        for subject in obj.get("subjects") or []
-    )
+    accounts, spaces = bound_accounts(obj)
+    return bool(spaces & namespaces) or any(each.namespace in namespaces for each in accounts)
 
 
-def _namespace_in(name: Any) -> str:
-    """Return the namespace that a group's or user's name spells (kubernetes.io: RBAC, referring to subjects), or ""."""
-    parts = name.split(":") if isinstance(name, str) else []
-    match parts:
-        case ["system", "serviceaccounts", namespace] | ["system", "serviceaccount", namespace, _]:
-            return namespace
-        case _:
-            return ""
+def bound_accounts(binding: Object) -> tuple[frozenset[Ref], frozenset[str]]:
+    """Return the accounts to which a RoleBinding or ClusterRoleBinding gives rights, and the namespaces whose all.
+
+    An account is named as such or as the user that it is, a namespace's accounts by their group (kubernetes.io: RBAC,
+    referring to subjects).
+    """
+    own = binding["metadata"].get("namespace", "")
+    accounts: set[Ref] = set()
+    spaces: set[str] = set()
+    for subject in values(binding, "subjects[]"):
+        name = subject.get("name") if isinstance(subject, dict) else None
+        if not isinstance(name, str):
+            continue
+        parts = name.split(":")
+        match subject.get("kind"), parts:
+            case "ServiceAccount", _:
+                accounts.add(Ref("", "ServiceAccount", str(subject.get("namespace") or own), name))
+            case "User", ["system", "serviceaccount", namespace, account]:
+                accounts.add(Ref("", "ServiceAccount", namespace, account))
+            case "Group", ["system", "serviceaccounts", namespace]:
+                spaces.add(namespace)
+    return frozenset(accounts), frozenset(spaces)

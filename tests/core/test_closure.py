@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.closure import Selector, closure, names_of, text_of
+from tasks.core.closure import Missing, closure, missing
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
-from tasks.core.selection import parse_selector
 
 
 def ref(kind, name="a", group=""):
@@ -24,15 +23,6 @@ def edge(source, target, why="spec.x", strength=Strength.REFERENCE):
 WEB, ACCOUNT, SECRET, CONFIG = ref("Deployment", "web", "apps"), ref("ServiceAccount"), ref("Secret"), ref("ConfigMap")
 EVERYTHING = {WEB, ACCOUNT, SECRET, CONFIG}
 EDGES = [edge(WEB, ACCOUNT, "spec.account"), edge(ACCOUNT, SECRET, "imagePullSecrets[].name"), edge(CONFIG, WEB)]
-
-
-def made(kind="Deployment", group="apps", name="web", namespace="shop", labels=None, annotations=None):
-    meta = {"name": name, "labels": labels or {}, "annotations": annotations or {}}
-    return {
-        "apiVersion": f"{group}/v1" if group else "v1",
-        "kind": kind,
-        "metadata": meta | ({"namespace": namespace} if namespace else {}),
-    }
 
 
 def test_needs_of_needs_are_in_and_what_points_here_is_not():
@@ -91,49 +81,39 @@ def test_a_hundred_thousand_objects_take_seconds():
     assert time.process_time() - begun < 10
 
 
-@pytest.mark.parametrize(
-    ("selector", "why"),
-    [
-        (Selector(), "in namespace shop"),
-        (Selector(labels=parse_selector("app=web")), "selected by label app=web"),
-        (Selector(labels=parse_selector("app=api")), None),
-        (Selector(annotations=parse_selector("note")), "selected by annotation note"),
-        (Selector(annotations=parse_selector("!note")), None),
-        (Selector(labels=parse_selector("app in (web,api),!old")), "selected by label app in (api,web), label !old"),
-        (Selector(kinds=frozenset({"deployment"})), "selected by kind Deployment"),
-        (Selector(kinds=frozenset({"deployments.apps"})), "selected by kind Deployment"),
-        (Selector(kinds=frozenset({"deployment.extensions"})), None),
-        (Selector(kinds=frozenset({"pod"})), None),
-        (Selector(names=frozenset({"web"})), "selected by name web"),
-        (Selector(names=frozenset({"deployments/web"})), "selected by name web"),
-        (Selector(names=frozenset({"service/web"})), None),
-        (Selector(not_kinds=frozenset({"deployments"})), None),
-        (Selector(not_names=frozenset({"deployment/web"})), None),
-        (Selector(not_names=frozenset({"service/web"})), "in namespace shop"),
-        (Selector(namespaces=frozenset({"shop"})), "in namespace shop"),
-        (Selector(namespaces=frozenset()), None),
-        (
-            Selector(labels=parse_selector("app"), kinds=frozenset({"deployment"}), names=frozenset({"web"})),
-            "selected by label app, kind Deployment, name web",
-        ),
-    ],
-)
-def test_all_that_is_asked_has_to_be_met(selector, why):
-    obj = made(labels={"app": "web"}, annotations={"note": "1"})
-    assert selector.why(obj, "deployments") == why
+# --- what an object cannot be without, and what is missing
 
 
-def test_cluster_scoped_objects_are_in_no_namespace():
-    role = made("ClusterRole", "rbac.authorization.k8s.io", "shop:reader", namespace="")
-    assert Selector(namespaces=frozenset({"shop"})).why(role) == "cluster-wide, all of it is asked for"
-    assert Selector(names=frozenset({"clusterrole/shop:reader"})).why(role) == "selected by name shop:reader"
+SPACE = Ref("", "Namespace", "", "shop")
 
 
-def test_the_names_of_a_kind():
-    assert names_of(WEB, "deployments") == {"deployment", "deployments", "deployment.apps", "deployments.apps"}
-    assert names_of(SECRET) == {"secret"}
+def always(ref):
+    return [(SPACE, "its namespace")] if ref.namespace else []
 
 
-@pytest.mark.parametrize("text", ["a=b", "a!=b", "a", "!a", "a in (b,c)", "a notin (b,c)"])
-def test_a_requirement_is_told_as_it_is_written(text):
-    assert [text_of(each) for each in parse_selector(text)] == [text]
+@pytest.mark.parametrize("only", [False, True])
+def test_what_nothing_can_be_without_is_in_even_when_only_the_selection_is_wanted(only):
+    found = closure({CONFIG: "x"}, [], {CONFIG, SPACE}, only=only, always=always)
+    assert found == {CONFIG: "x", SPACE: "needed by ConfigMap shop/a: its namespace"}
+    assert set(closure({CONFIG: "x"}, [], {CONFIG}, only=only, always=always)) == {CONFIG}
+
+
+def why_not(ref):
+    return "its kind is excluded" if ref.kind == "Secret" else ""
+
+
+def test_what_is_needed_and_barred_is_missing_with_who_needs_it():
+    edges = [edge(WEB, SECRET, "spec.b"), edge(WEB, SECRET, "spec.a"), edge(CONFIG, SECRET, "x"), edge(ACCOUNT, SECRET)]
+    (found,) = missing({WEB, CONFIG}, edges, why_not)
+    assert found == Missing(SECRET, "its kind is excluded", (CONFIG, WEB), "x")
+    assert found.text == "its kind is excluded; needed by ConfigMap shop/a: x, and 1 more need it"
+    (found,) = missing({WEB}, edges, why_not)
+    assert found.text == "its kind is excluded; needed by Deployment.apps shop/web: spec.a"
+
+
+def test_what_is_in_or_not_barred_or_not_wanted_is_not_missing():
+    edges = [edge(WEB, SECRET), edge(WEB, CONFIG)]
+    assert missing({WEB, SECRET}, edges, why_not) == []
+    assert missing({CONFIG}, edges, why_not) == []
+    assert missing({WEB}, [edge(WEB, CONFIG)], why_not) == []
+    assert missing({WEB}, edges, why_not, only=True) == []

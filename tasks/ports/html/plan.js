@@ -252,6 +252,8 @@ function folded(panel, title, items, fill) {
 function overview(panel) {
   add(panel, "h2", "The restore");
   for (const each of plan.impossible) add(panel, "p", "Cannot be carried out: " + each, "danger");
+  if (plan.selection) add(panel, "p", "Selected: " + plan.selection + ". Choose an object to see why it is in.");
+  for (const each of plan.warnings) add(panel, "p", each.what + ": " + each.why);
   add(panel, "p", "Levels are created from left to right, each when all before it are ready. Choose an object to see what it waits for, and why.", "dim");
   const total = plan.summary;
   const rewrites = Object.values(total.rewrites).reduce((sum, count) => sum + count, 0);
@@ -259,9 +261,14 @@ function overview(panel) {
     ["rewrites", rewrites], ["needs given up for cycles", total.broken], ["left out", total.left_out]], (item, [what, count]) => {
     item.textContent = count + " " + what;
   });
-  if (plan.broken.length + plan.target_must_have.length + plan.left_out.length) add(panel, "h3", "More");
+  if (plan.broken.length + plan.target_must_have.length + plan.left_out.length + plan.missing.length) add(panel, "h3", "More");
   folded(panel, "Cycles, and where they are broken", plan.broken, (item, each) => {
     item.textContent = titleOf(each.source) + " does not wait for " + titleOf(each.target) + " (" + each.because + "): " + each.instead;
+  });
+  folded(panel, "Needed, and left out as asked", plan.missing, (item, each) => {
+    item.textContent = titleOf(each);
+    add(item, "br");
+    add(item, "small", each.why + "; needed by " + each.users.map(titleOf).join(", ") + " (" + each.because + ")");
   });
   folded(panel, "The target must have", plan.target_must_have, (item, each) => {
     item.textContent = titleOf(each);

@@ -1,0 +1,167 @@
+"""Needs that no field of the needing object tells."""
+
+import pytest
+
+from tasks.core.errors import DamagedError
+from tasks.core.implied import Implied
+from tasks.core.objects import Ref
+from tasks.core.references import RBAC
+
+
+def obj(group, kind, name, namespace="shop", **more):
+    meta = {"name": name} | ({"namespace": namespace} if namespace else {}) | more.pop("meta", {})
+    return {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": meta, **more}
+
+
+def account(name="app", namespace="shop"):
+    return obj("", "ServiceAccount", name, namespace)
+
+
+def binding(*subjects, kind="RoleBinding", name="b", namespace="shop"):
+    return obj(RBAC, kind, name, namespace, subjects=list(subjects))
+
+
+def looked(*objects):
+    made = Implied()
+    for each in objects:
+        made.look(each)
+    return made
+
+
+def told(made):
+    return {(str(each.source), str(each.target), each.why) for each in made.edges()}
+
+
+ROLE_BINDING = f"RoleBinding.{RBAC} shop/b"
+OWN = ("ServiceAccount shop/app", ROLE_BINDING, "its rights")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"kind": "ServiceAccount", "name": "app", "namespace": "shop"},
+        {"kind": "ServiceAccount", "name": "app"},
+        {"kind": "User", "name": "system:serviceaccount:shop:app"},
+        {"kind": "Group", "name": "system:serviceaccounts:shop"},
+    ],
+)
+def test_an_account_needs_the_bindings_that_give_it_rights(subject):
+    assert told(looked(binding(subject), account())) == {OWN}
+    assert told(looked(account(), binding(subject))) == {OWN}
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        {"kind": "ServiceAccount", "name": "other"},
+        {"kind": "ServiceAccount", "name": "app", "namespace": "bank"},
+        {"kind": "User", "name": "app"},
+        {"kind": "Group", "name": "system:serviceaccounts"},
+        {"kind": "Group", "name": "system:authenticated"},
+        {"kind": "Group", "name": "system:serviceaccounts:bank"},
+        "text",
+        {"kind": "ServiceAccount", "name": ["app"]},
+    ],
+)
+def test_and_no_others(subject):
+    made = looked(account(), binding(subject))
+    assert ("ServiceAccount shop/app", ROLE_BINDING, "its rights") not in told(made)
+
+
+@pytest.mark.parametrize("subjects", [None, 3, "x", {"kind": "User"}])
+def test_subjects_that_are_no_list_are_nobody(subjects):
+    assert told(looked(account(), obj(RBAC, "RoleBinding", "b", subjects=subjects))) == set()
+
+
+def test_a_group_means_each_account_of_its_namespace_and_cluster_wide_bindings_count():
+    group = {"kind": "Group", "name": "system:serviceaccounts:shop"}
+    made = looked(
+        account("a"), account("b"), account("c", "bank"), binding(group, kind="ClusterRoleBinding", namespace="")
+    )
+    assert {source for source, _, _ in told(made)} == {"ServiceAccount shop/a", "ServiceAccount shop/b"}
+    assert [str(each) for each in made.serving(frozenset({"shop"}))] == [f"ClusterRoleBinding.{RBAC} b"]
+    assert list(made.serving(frozenset({"bank"}))) == []
+
+
+def test_a_binding_inside_a_namespace_serves_no_other():
+    made = looked(binding({"kind": "ServiceAccount", "name": "app", "namespace": "bank"}))
+    assert list(made.serving(frozenset({"bank"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "runs"),
+    [
+        ("Deployment", {"template": {"spec": {"containers": []}}}, True),
+        ("Deployment", {"template": {"spec": {"serviceAccountName": "app"}}}, False),
+        ("Deployment", {"template": {"spec": {"serviceAccount": "app"}}}, False),
+        ("Deployment", {"template": None}, False),
+        ("Deployment", {}, False),
+    ],
+)
+def test_pods_that_name_no_account_run_as_default(kind, spec, runs):
+    made = looked(obj("apps", kind, "web", spec=spec))
+    edges = [(str(each.source), str(each.target)) for each in made.by_default()]
+    assert edges == ([("Deployment.apps shop/web", "ServiceAccount shop/default")] if runs else [])
+    assert told(made) == set(), "that account is everywhere: it is no need that could be missing"
+
+
+def test_a_role_needs_those_that_it_gathers():
+    rules = {"clusterRoleSelectors": [{"matchLabels": {"to": "x"}}]}
+    whole = obj(RBAC, "ClusterRole", "whole", "", aggregationRule=rules, meta={"labels": {"to": "x"}})
+    part = obj(RBAC, "ClusterRole", "part", "", meta={"labels": {"to": "x"}})
+    other = obj(RBAC, "ClusterRole", "other", "", meta={"labels": {"to": "y"}})
+    assert told(looked(whole, part, other)) == {
+        (f"ClusterRole.{RBAC} whole", f"ClusterRole.{RBAC} part", "aggregationRule")
+    }
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [{"matchLabels": ["a"]}],
+        [{"matchExpressions": [{"key": "a"}]}],
+        [{"matchExpressions": [{"key": ["a"], "operator": "Exists"}]}],
+        [{"matchExpressions": [{"key": "a", "operator": "Near"}]}],
+        [{"matchExpressions": [{"key": "a", "operator": "In", "values": 3}]}],
+        [{"matchExpressions": ["a"]}],
+        [{"matchLabels": {"a": ["b"]}}],
+    ],
+)
+def test_a_role_from_a_damaged_archive_is_an_error_that_names_it(rules):
+    role = obj(RBAC, "ClusterRole", "whole", "", aggregationRule={"clusterRoleSelectors": rules})
+    with pytest.raises(DamagedError, match=r"^ClusterRole\.rbac\.authorization\.k8s\.io whole: a label selector"):
+        looked(role)
+
+
+def test_every_object_needs_its_namespace_and_its_definition():
+    crd = obj(
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "widgets.e.com",
+        "",
+        spec={
+            "group": "e.com",
+            "scope": "Namespaced",
+            "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": True}],
+        },
+    )
+    made = looked(crd)
+    space = (Ref("", "Namespace", "", "shop"), "its namespace")
+    assert list(made.always(Ref("e.com", "Widget", "shop", "w"))) == [(Ref.of(crd), "its kind"), space]
+    assert list(made.always(Ref("", "Secret", "shop", "s"))) == [space]
+    assert list(made.always(Ref("", "Namespace", "", "shop"))) == []
+
+
+@pytest.mark.parametrize("names", [{}, {"kind": ["Widget"], "plural": "w"}, {"kind": "W", "plural": {}}])
+def test_a_definition_that_defines_nothing_is_an_error_that_names_it(names):
+    spec = {"group": "e.com", "scope": "Cluster", "names": names, "versions": [{"name": "v1", "served": True}]}
+    crd = obj("apiextensions.k8s.io", "CustomResourceDefinition", "widgets.e.com", "", spec=spec)
+    with pytest.raises(DamagedError, match=r"widgets\.e\.com defines no kind"):
+        looked(crd)
+
+
+def test_parts_add_up():
+    one, two = looked(account()), looked(binding({"kind": "ServiceAccount", "name": "app"}))
+    one.add(two)
+    assert told(one) == {OWN}
