@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tasks.core.bundle import BUNDLES, DEFINITION, GROUP, KIND, Member, bundle, definition, owner, parts
-from tasks.core.errors import AlreadyExistsError, ConflictError, PermanentError
-from tasks.core.journal import DEFINITIONS, NAMESPACES, made_by
+from tasks.core.errors import AlreadyExistsError, ConflictError, NotFoundError, PermanentError
+from tasks.core.journal import DEFINITIONS, made_by
 from tasks.core.objects import Ref
 from tasks.core.resources import ResourceType
 from tasks.ports import clock
@@ -56,14 +57,9 @@ def _of(restoring: Restoring, space: str) -> Object:
 def _define(restoring: Restoring) -> None:
     cluster = restoring.target()
     if cluster.find(CRDS, "", DEFINITION.name) is None:
-        # Before the namespaces of the restore, as it is the last to go: other restores may have come to use it.
-        restoring.place(DEFINITION, NAMESPACES)
-        restoring.journal.will_create(NAMESPACES, [DEFINITION])
-        try:
-            made, _ = cluster.create(CRDS, "", definition(), manager=restoring.manager)
-            restoring.journal.did(NAMESPACES, "created", DEFINITION, made["metadata"]["uid"])
-        except AlreadyExistsError:
-            pass  # another restore was faster, or our first attempt, whose answer was lost: undo knows its own
+        # It is in no journal, and stays when a restore is taken back: another one may be about to use it.
+        with suppress(AlreadyExistsError):
+            cluster.create(CRDS, "", definition())
     limit = time.monotonic() + SERVED_SECONDS
     while cluster.discover().by_kind(GROUP, KIND) is None:
         if time.monotonic() > limit:
@@ -86,8 +82,13 @@ def _created(restoring: Restoring, kind: ResourceType, obj: Object) -> Object:
 
 @step("list members {phase}")
 async def tell_bundle(restoring: Restoring, phase: str) -> None:
-    """List in each bundle what was created so far; `phase` is how far the restore is."""
-    await in_thread(list_members, restoring, phase)
+    """List in each bundle what was created so far, and delete those of nothing; `phase` is how far the restore is."""
+    await in_thread(_tell, restoring, phase)
+
+
+def _tell(restoring: Restoring, phase: str) -> None:
+    _drop_empty(restoring)
+    list_members(restoring, phase)
 
 
 def list_members(restoring: Restoring, phase: str) -> None:
@@ -103,6 +104,18 @@ def list_members(restoring: Restoring, phase: str) -> None:
             if name != restoring.name:
                 _part(restoring, space, name, uid)
             restoring.target().patch(BUNDLES, space, name, {"status": status}, subresource="status")
+
+
+def _drop_empty(restoring: Restoring) -> None:
+    """Delete the bundles of namespaces in which nothing was created: all was there before."""
+    spaces = {ref.namespace for ref in restoring.members}
+    for space, uid in list(restoring.bundles.items()):
+        if space not in spaces:
+            ref = Ref(GROUP, KIND, space, restoring.name)
+            with suppress(NotFoundError):
+                restoring.target().delete(BUNDLES, space, restoring.name, uid=uid)
+            restoring.journal.undid("deleted", DEFINITIONS, {str(ref): uid})
+            del restoring.bundles[space]
 
 
 def _part(restoring: Restoring, space: str, name: str, uid: str) -> None:

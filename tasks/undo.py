@@ -65,8 +65,7 @@ def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
     try:
         journal.begin(f"undo by {me(options.restore)}")
         done = take_back(stored, cluster, journal, by, force_finalizers=options.force_finalizers)
-        if not done.left:
-            journal.end("Undone", told(done))
+        journal.end("Failed" if done.left else "Undone", told(done))
     finally:
         journal.close()
     return done

@@ -65,6 +65,7 @@ EVERY_KIND = [
     Row("*", "metadata.generateName", moves.dropped, "dropped, as the name is kept and not generated again"),
     Row("*", "metadata.finalizers**", moves.dropped_finalizer, "dropped, as what would clear it may not be there"),
     Row("*", "metadata.namespace", moves.mapped_namespace, MAPPED),
+    Row("*", "metadata.ownerReferences", moves.bundled, "owned by the bundle of the restore"),
     Row("*", "metadata.ownerReferences[*].uid", moves.mapped_uid, "re-linked to the new owner"),
     Row("*", "status**", moves.anything, "observed anew by its controller"),
 ]

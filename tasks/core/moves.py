@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.bundle import is_bundle
 from tasks.core.compare import MISSING
 from tasks.core.kinds import TOKEN_TYPE
 from tasks.core.objects import Object, Ref, annotations_of, labels_of
@@ -73,6 +74,11 @@ def mapped_namespace(old: Any, new: Any, _obj: Object, move: Move) -> bool:
 def mapped_uid(old: Any, new: Any, _obj: Object, move: Move) -> bool:
     """The uid is the one that the old uid's object has now."""
     return isinstance(old, str) and move.uids.get(old) == new
+
+
+def bundled(old: Any, new: Any, _obj: Object, _move: Move) -> bool:
+    """Return whether what was nobody's is owned by a bundle, and by nothing else."""
+    return old is MISSING and isinstance(new, list) and len(new) == 1 and is_bundle(new[0])
 
 
 def fresh_uid(old: Any, new: Any, _obj: Object, move: Move) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
 from tasks.core.lease import NAME, RENEW, Holder, expired, holder_of, lease, renewed, taken
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
 
-LEASE_VERBS = ("create", "delete", "get", "update")
+LEASE_VERBS = ("create", "delete", "get", "patch")
 """What credentials must allow with them in a namespace to work in it."""
 
 TRIES = 5
@@ -103,10 +103,12 @@ class Hold:
                 live = self._cluster.find(LEASES, namespace, NAME)
                 if live is None:
                     self._cluster.create(LEASES, namespace, lease(namespace, self._own, clock.now()))
+                elif holder_of(live) == self._own.text():
+                    return  # by a first attempt, whose answer was lost
                 elif other := _busy(live, self._own):
                     raise PermanentError(f"namespace {namespace} is being worked on by {other}")
                 else:
-                    self._cluster.replace(LEASES, namespace, {**live, "spec": taken(self._own, clock.now())})
+                    self._write(live, taken(self._own, clock.now()))
             except (AlreadyExistsError, ConflictError, NotFoundError):
                 continue  # somebody was faster: look who
             return
@@ -127,4 +129,9 @@ class Hold:
         if holder_of(live) != self._own.text():
             self._lost = f"namespace {namespace} was taken over by {Holder.parse(holder_of(live)) or holder_of(live)}"
             return
-        self._cluster.replace(LEASES, namespace, {**live, "spec": {**live["spec"], **renewed(clock.now())}})
+        self._write(live, renewed(clock.now()))
+
+    def _write(self, live: Object, spec: dict[str, Any]) -> None:
+        """Change a lease as it was seen; refused (409) when somebody changed it since."""
+        seen = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        self._cluster.patch(LEASES, live["metadata"]["namespace"], NAME, {"metadata": seen, "spec": spec})
