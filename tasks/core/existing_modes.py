@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.options import Existing
-from tasks.core.selection import is_kind
+from tasks.core.selector import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ def mode_of(kind: ResourceType, options: RestoreOptions) -> Existing:
     A kind goes by any of its names; one with its group counts more than one without.
     """
     kinds = options.existing_kinds
-    words = [word for word in kinds if is_kind(kind, word)]
+    words = [word for word in kinds if _is(kind, word)]
     return kinds[max(words, key=lambda word: ("." in word, word))] if words else options.existing
 
 
@@ -40,11 +40,11 @@ def kind_faults(types: Iterable[ResourceType], kinds: Mapping[str, Existing]) ->
     faults = [
         f"--existing {word}={mode.value}: the cluster knows no kind {word}, and the backup defines none"
         for word, mode in sorted(kinds.items())
-        if not any(is_kind(kind, word) for kind in known)
+        if not any(_is(kind, word) for kind in known)
     ]
     for kind in known if kinds else ():
         said = {
-            grouped: sorted(word for word in kinds if ("." in word) is grouped and is_kind(kind, word))
+            grouped: sorted(word for word in kinds if ("." in word) is grouped and _is(kind, word))
             for grouped in (True, False)
         }
         words = said[True] or said[False]
@@ -69,3 +69,7 @@ def verbs(ref: Ref, existing: Existing) -> tuple[str, ...]:
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return (*VERBS, "patch")
     return (*VERBS, *MORE_VERBS.get(existing, ()))
+
+
+def _is(kind: ResourceType, word: str) -> bool:
+    return word.lower() in words_of(kind.group, kind.kind, (kind.resource, *kind.names))
