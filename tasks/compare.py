@@ -11,6 +11,7 @@ from tasks.core.existing import differing
 from tasks.core.manifest import Problem
 from tasks.core.results import Action
 from tasks.ports import progress
+from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
@@ -40,7 +41,7 @@ def _verify(restoring: Restoring) -> list[Problem]:
     problems: list[Problem] = []
     places = sorted(wanted)
     for done, missing in enumerate(
-        in_threads(lambda at: _one(restoring, wanted[at], touched), places, THREADS), start=1
+        in_threads(lambda at: begun_again(lambda: _one(restoring, wanted[at], touched)), places, THREADS), start=1
     ):
         problems += missing
         progress.step(f"verify {restoring.name}", done, len(places))
@@ -50,7 +51,7 @@ def _verify(restoring: Restoring) -> list[Problem]:
 def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
     """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
     some = next(iter(wanted))
-    left = set(wanted)
+    left, drifted = set(wanted), list[Action]()
     for page in restoring.target().pages(type_of_item(restoring, restoring.plan.items[some]), some.namespace):
         for live in page.items:
             ref = replace(some, name=live["metadata"]["name"])
@@ -61,7 +62,6 @@ def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, st
             changed = differing(saved, restoring.rules.without_dynamic(live))
             if changed and (ref.type, ref.namespace, ref.name) not in touched:
                 why = f"since changed on the target: {', '.join(changed[:3])}"
-                restoring.notable.append(
-                    Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why)
-                )
+                drifted.append(Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why))
+    restoring.notable += drifted  # once, however often the list had to begin again
     return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from tasks.core.manifest import Problem
 from tasks.discover import NAMESPACES
 from tasks.ports import progress
+from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.scope import CLUSTER, Fetched, Scope
@@ -69,11 +70,7 @@ def _type(scope: Scope, namespace: str, kind: ResourceType) -> tuple[int, Proble
 
 def _latest(scope: Scope, namespace: str, kind: ResourceType) -> int:
     """Spool a type as it is now; a list that expires midway starts again."""
-    while True:
-        try:
-            return _write(scope, namespace, kind, "")
-        except ExpiredError:
-            continue
+    return begun_again(lambda: _write(scope, namespace, kind, ""))
 
 
 def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str) -> int:

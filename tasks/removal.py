@@ -28,6 +28,7 @@ from tasks.core.objects import Ref, group_of, owners_of
 from tasks.core.phases import Phase, phase_of
 from tasks.core.related import CRD
 from tasks.ports import progress
+from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 
@@ -149,17 +150,18 @@ class Removal:
         return {}
 
     def _seen(self, kind: ResourceType, namespace: str, wanted: dict[str, Member]) -> tuple[dict[Member, Object], str]:
-        left: dict[Member, Object] = {}
-        revision = ""
-        try:
+        def read() -> tuple[dict[Member, Object], str]:
+            left: dict[Member, Object] = {}
+            revision = ""
             for page in self.cluster.pages(kind, namespace):
                 revision = page.revision
                 left |= {wanted[uid]: item for item in page.items if (uid := item["metadata"]["uid"]) in wanted}
+            return left, revision
+
+        try:
+            return begun_again(read)
         except NotFoundError:  # its CRD is gone
             return {}, ""
-        except ExpiredError:
-            return self._seen(kind, namespace, wanted)
-        return left, revision
 
     def _watch(self, kind: ResourceType, namespace: str, revision: str, count: int, limit: float) -> None:
         """Return when as many were deleted as are waited for, or after a few seconds."""

@@ -20,6 +20,7 @@ from tasks.core.cycles import patch
 from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, PermanentError, UnreachableError
 from tasks.ports import progress
 from tasks.ports.cluster import JSON_PATCH
+from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tasks.core.bindings import Binding
     from tasks.core.chains import Ask, Chain
     from tasks.core.objects import Object, Ref
+    from tasks.core.resources import ResourceType
     from tasks.core.results import Rewrite
     from tasks.restoring import Item, Restoring
 
@@ -141,8 +143,12 @@ def _read(restoring: Restoring, ask: Ask) -> tuple[list[Object], str]:
     if ask.name:
         found = restoring.target().find(kind, ask.namespace if kind.namespaced else "", ask.name)
         return ([found], found["metadata"].get("resourceVersion", "")) if found else ([], "")
+    return begun_again(lambda: _listed(restoring, kind, ask.namespace))
+
+
+def _listed(restoring: Restoring, kind: ResourceType, namespace: str) -> tuple[list[Object], str]:
     objects, revision = [], ""
-    for page in restoring.target().pages(kind, ask.namespace):
+    for page in restoring.target().pages(kind, namespace):
         objects += page.items
         revision = page.revision
     return objects, revision

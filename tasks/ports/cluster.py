@@ -14,9 +14,9 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
-from tasks.core.errors import CredentialsError, ExpiredError, NotFoundError
+from tasks.core.errors import CredentialsError, NotFoundError
 from tasks.core.resources import Discovery, ResourceType, parse_discovery
-from tasks.ports.pages import Page
+from tasks.ports.pages import Page, begun_again
 from tasks.ports.transport import CONNECTIONS, Transport
 
 if TYPE_CHECKING:
@@ -87,11 +87,7 @@ class Cluster(Transport):
 
     def list(self, kind: ResourceType, namespace: str = "", *, query: Mapping[str, str] | None = None) -> list[Object]:
         """Return all objects of a type (in a namespace) as they are now; a list that expires midway starts again."""
-        while True:
-            try:
-                return [item for page in self.pages(kind, namespace, query=query) for item in page.items]
-            except ExpiredError:
-                continue
+        return begun_again(lambda: [item for page in self.pages(kind, namespace, query=query) for item in page.items])
 
     def get(self, kind: ResourceType, namespace: str, name: str) -> Object:
         """Return one object.

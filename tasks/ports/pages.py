@@ -1,27 +1,58 @@
 """One page of a LIST, as bytes: its items are parsed only when somebody looks at them.
 
-The API server writes a typed list's metadata before its items, so the revision and the continue token are read from
-the beginning of the page; custom resources come with their keys sorted, items first, and are then parsed whole.
+What is no list is an error, never an empty one. The API server writes a typed list's metadata before its items, so the
+revision and the continue token are read from the beginning of the page; custom resources come with their keys sorted,
+items first, and are then parsed whole.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
+from tasks.core.errors import ExpiredError, PermanentError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tasks.core.objects import Object
     from tasks.core.resources import ResourceType
 
+T = TypeVar("T")
+
+LISTS = 5
+"""How often a list is begun whose continue token expires: etcd is compacted every few minutes."""
+
+NO_SERVER = "is this the address of an API server?"
+
 _ITEMS = b'"items":['
+
+
+def begun_again(read: Callable[[], T]) -> T:
+    """Return what `read` returns, which lists from the beginning; it is called again when its list expires midway.
+
+    Raises:
+        ExpiredError: it expired LISTS times.
+    """
+    for _ in range(LISTS - 1):
+        try:
+            return read()
+        except ExpiredError:
+            continue
+    return read()
 
 
 class Page:
     """A page as the server sent it."""
 
     def __init__(self, body: bytes, kind: ResourceType) -> None:
+        """Take the body.
+
+        Raises:
+            PermanentError: it is no list, as what a login page answers.
+        """
         self.body = body
         self._kind = kind
         self._meta: dict[str, Any] = self._head() or self._whole.get("metadata") or {}
@@ -55,7 +86,12 @@ class Page:
 
     @cached_property
     def _whole(self) -> dict[str, Any]:
-        parsed: dict[str, Any] = orjson.loads(self.body)
+        try:
+            parsed = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise PermanentError(f"list {self._kind.group_resource}: the answer is not JSON: {NO_SERVER}") from error
+        if not isinstance(parsed, dict) or "items" not in parsed:
+            raise PermanentError(f"list {self._kind.group_resource}: the answer is no list: {NO_SERVER}")
         return parsed
 
     def _head(self) -> dict[str, Any] | None:

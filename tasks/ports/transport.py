@@ -17,6 +17,7 @@ import urllib3
 
 from tasks.core.api_errors import api_error
 from tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+from tasks.ports.pages import NO_SERVER
 from tasks.ports.stop import Stop
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ RETRY = urllib3.Retry(
 )
 """The one retry policy of all HTTP to API servers: 0.4 to 10 s apart, or what Retry-After says up to 30 s."""
 
+WHOLE = 3
+"""How often something is asked for whose answers are cut short and do not tell their length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -66,7 +70,7 @@ class Answer:
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            raise PermanentError("the answer is not JSON: is this the address of an API server?") from error
+            raise PermanentError(f"the answer is not JSON: {NO_SERVER}") from error
 
 
 class Transport:
@@ -93,20 +97,30 @@ class Transport:
         content_type: str = "application/json",
         accept: str = "application/json",
         subject: str = "",
-        timeout: urllib3.Timeout = TIMEOUT,
+        timeout: urllib3.Timeout | None = None,
     ) -> Answer:
-        """Send one request, retried by `RETRY`, and return its answer.
+        """Send one request, retried by `RETRY`, and return its answer; `timeout` is TIMEOUT unless it is given.
 
         Raises:
             UnreachableError: no answer after the retries.
             KubeferryError: any status >= 400, by `api_error`; `subject` names the object in it.
         """
         with self._room:
-            answer = self._send(method, path, query, body, content_type, accept, timeout, preload=True)
+            answer, again = self._whole(
+                lambda: self._send(method, path, query, body, content_type, accept, timeout or TIMEOUT, preload=True)
+            )
         if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
             raise api_error(answer.status, answer.data, subject or f"{method} {path}", secret="/secrets" in path)
         retries = answer.retries
-        return Answer(answer.data, retried=bool(retries and retries.history))
+        return Answer(answer.data, retried=again or bool(retries and retries.history))
+
+    def _whole(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[urllib3.BaseHTTPResponse, bool]:
+        """Return an answer that is not cut short, and whether that took more than one try; urllib3 sees to the rest."""
+        for turn in range(WHOLE):
+            answer = send()
+            if not _cut_short(answer):
+                return answer, turn > 0
+        raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: its answers are cut short")
 
     def _send(  # noqa: PLR0913 - as request
         self,
@@ -175,6 +189,23 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
+
+
+def _cut_short(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether an answer of JSON ends too early.
+
+    What tells its length, or comes in chunks, has been proved by urllib3. What ends with its connection, as with some
+    proxies in between (RFC 9112, 6.3), looks whole wherever it is cut.
+    """
+    if "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers:
+        return False
+    if not answer.data.startswith(b"{"):
+        return answer.data == b"" and answer.status == 200  # noqa: PLR2004 - a web page is told apart by its content
+    try:
+        orjson.loads(answer.data)
+    except orjson.JSONDecodeError:
+        return True
+    return False
 
 
 def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
