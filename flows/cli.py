@@ -17,8 +17,8 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageErro
 
 from flows.commands import backup, demo, look, plan, restore, sandbox, server, undo
 from flows.commands.common import Debug, debugging, set_debugging
-from flows.commands.output import plain
 from tasks.core.errors import KubeferryError
+from tasks.core.printable import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,11 +6,11 @@ and nothing is read as markup. There is no colour when stdout is not a terminal.
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from flows.commands.common import Format
+from tasks.core.printable import as_json, as_yaml, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,13 +32,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], output: Format, *, columns: Se
 
 def print_document(value: Any, output: Format) -> None:
     """Print one JSON or YAML document, and nothing else; `value` holds JSON's types only."""
-    if output is Format.YAML:
-        import yaml
-
-        dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # without libyaml it is slower, and the same
-        sys.stdout.write(yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True))
-    else:
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(as_yaml(value) if output is Format.YAML else as_json(value))
 
 
 def print_object(value: Mapping[str, Any], output: Format) -> None:
@@ -61,7 +55,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str =
             Text(column), justify="right" if numbers else "left", overflow="fold", no_wrap=at == 0 and len(columns) > 1
         )
     for row in rows:
-        drawn.add_row(*(Text(plain(shown(each))) for each in row))
+        drawn.add_row(*(Text(one_line(shown(each))) for each in row))
     console = stdout()
     if title:
         console.print(Text(f"\n{title}", style="bold"))
@@ -87,8 +81,3 @@ def shown(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(shown(each) for each in value)
     return "" if value is None else str(value)
-
-
-def plain(text: str) -> str:
-    r"""Return `text` with control characters (of which a terminal's commands are made) as `\x1b` and the like."""
-    return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)

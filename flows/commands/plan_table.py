@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from flows.commands.output import plain
+from tasks.core.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ MOST = 3
 def lines(plan: PlanDocument) -> Iterator[str]:
     """Yield the lines of the table, each with its end."""
     for line in _lines(plan):
-        yield plain(line) + "\n"
+        yield line + "\n"
 
 
 def _lines(plan: PlanDocument) -> Iterator[str]:
@@ -144,7 +144,7 @@ class _Short:
 
 def _wrapped(text: str, indent: str) -> Iterable[str]:
     return textwrap.wrap(
-        text,
+        one_line(text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent + "    ",

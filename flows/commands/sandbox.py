@@ -135,8 +135,8 @@ def opened() -> Iterator[Sandbox]:
     What an error has to tell beyond its one line (a log's last lines) goes to stderr before it.
     """
     from deployments.sandbox.sandbox import Sandbox  # here, to keep `--help` quick
-    from flows.commands.output import plain
     from flows.commands.terminal import told
+    from tasks.core.printable import plain
 
     try:
         with told():

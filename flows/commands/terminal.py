@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from flows.commands.output import plain
+from tasks.core.printable import one_line
 from tasks.ports import progress
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Lines:
 
     def note(self, text: str) -> None:
         """Write the line at once."""
-        sys.stderr.write(f"{plain(text)}\n")
+        sys.stderr.write(f"{one_line(text)}\n")
         sys.stderr.flush()
 
 
@@ -70,7 +70,7 @@ class Bars:
                     self._bars.remove_task(bar)
                 return
             if bar is None:
-                bar = self._bars.add_task(plain(name), total=total)
+                bar = self._bars.add_task(one_line(name), total=total)
             self._known[name] = bar
             self._bars.update(bar, completed=done, total=total)
             while len(self._known) > BARS:
@@ -78,4 +78,4 @@ class Bars:
 
     def note(self, text: str) -> None:
         """Print the line above the bars."""
-        self._bars.console.print(plain(text), markup=False, highlight=False)
+        self._bars.console.print(one_line(text), markup=False, highlight=False)

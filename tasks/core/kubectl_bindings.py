@@ -15,7 +15,8 @@ import orjson
 from tasks.core.bindings import Binding, Kind, bind
 from tasks.core.cycles import patch, without_fields
 from tasks.core.kubectl_chains import followed, typed
-from tasks.core.kubectl_text import heredoc, named, shown
+from tasks.core.kubectl_text import heredoc, named
+from tasks.core.printable import one_line
 from tasks.core.strings import leaves, put
 from tasks.core.values_text import spelled
 from tasks.core.values_write import Absent
@@ -47,7 +48,7 @@ class Values:
         """Return the arguments of `look_up`."""
         number = self._numbers.setdefault(binding.chain, len(self._numbers))
         policy = self._absent.get(binding.kind, Absent.FAIL).value
-        return shlex.join([str(number), shown(binding.chain.text()), policy, binding.old])
+        return shlex.join([str(number), one_line(binding.chain.text()), policy, binding.old])
 
 
 class Tokens:

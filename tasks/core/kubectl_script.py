@@ -16,10 +16,11 @@ from tasks.core.errors import PermanentError
 from tasks.core.kubectl_bindings import Tokens, Values, patched
 from tasks.core.kubectl_library import LIBRARY
 from tasks.core.kubectl_steps import STEPS
-from tasks.core.kubectl_text import heredoc, identity, named, shown
+from tasks.core.kubectl_text import heredoc, identity, named
 from tasks.core.kubectl_waits import wait_for
 from tasks.core.node_ports import give_up, wanted
 from tasks.core.plan_parts import level_phases
+from tasks.core.printable import one_line
 from tasks.core.rebuild import owner_ref
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ def script(parts: Parts, body: Callable[[Ref], Object], whole: Callable[[Ref], O
     secrets = sum((ref.group, ref.kind) == ("", "Secret") for ref in parts.items)
     moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in parts.namespaces.items())
     yield HEAD.format(
-        backup=shown(parts.backup),
-        moved=shown(moved),
+        backup=one_line(parts.backup),
+        moved=one_line(moved),
         objects=len(parts.items),
         levels=len(parts.order.levels),
         secrets=f"{secrets} Secret{'' if secrets == 1 else 's'}",
@@ -152,7 +153,7 @@ class _Writer:
         reference: dict[str, Any] = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name}
         reference |= {flag: value for flag, value in flags.items() if value is not None}
         begun = orjson.dumps(reference).decode()[:-1] + ',"uid":"'
-        told = shlex.quote(shown(f"{owner.kind} {owner.name}"))
+        told = shlex.quote(one_line(f"{owner.kind} {owner.name}"))
         return f"owner {told} {shlex.quote(identity(ref, version))} {shlex.quote(begun)}\n"
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from tasks.core.printable import one_line
+
 if TYPE_CHECKING:
     from tasks.core.objects import Ref
 
@@ -19,11 +21,6 @@ def heredoc(text: str) -> str:
     return f"<<'{mark}'\n{text}\n{mark}\n"
 
 
-def shown(text: str) -> str:
-    """Return text for a terminal and a comment: one line without control characters."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
 def identity(ref: Ref, api_version: str) -> str:
     """Return the JSON by which `kubectl get -f -` finds an object, whatever other kinds have its name."""
     meta = {"name": ref.name} | ({"namespace": ref.namespace} if ref.namespace else {})
@@ -32,4 +29,4 @@ def identity(ref: Ref, api_version: str) -> str:
 
 def named(ref: Ref, api_version: str) -> str:
     """Return an object for a person and for kubectl, as two words of bash."""
-    return shlex.join([shown(str(ref)), identity(ref, api_version)])
+    return shlex.join([one_line(str(ref)), identity(ref, api_version)])

@@ -65,7 +65,8 @@ class Known:
 
     def has(self, namespace: Any, name: Any) -> bool:
         """Return whether an object of that name is in that namespace of the backup."""
-        return isinstance(name, str) and name in self.objects.get(namespace, ())
+        texts = isinstance(namespace, str) and isinstance(name, str)
+        return texts and name in self.objects.get(namespace, ())
 
 
 def _frozen(sets: dict[str, set[str]]) -> dict[str, frozenset[str]]:

@@ -17,6 +17,7 @@ from flows.commands.results import MOST, document, finish
 from tasks.core.errors import UsageError
 from tasks.core.manifest import LeftOut, Phase, Problem
 from tasks.core.options import BackupOptions, RestoreOptions
+from tasks.core.printable import one_line, plain
 from tasks.core.results import Action, BackupResult, RestoreResult, Rewrite
 from tasks.ports import progress
 
@@ -104,9 +105,9 @@ def test_in_a_pipe_a_row_is_one_line_without_colour(capsys):
 
 @pytest.mark.parametrize("text", ["\x1b[31mred", "bell\x07", "back\rward", "\u202eevil"])
 def test_control_characters_are_shown(text):
-    shown = output.plain(text)
-    assert shown.isprintable()
-    assert "\\" in shown
+    for shown in (plain(text), one_line(f"{text}\nnext")):
+        assert shown.isprintable()
+        assert "\\" in shown
 
 
 # --- results
