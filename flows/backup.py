@@ -1,4 +1,7 @@
-"""Back up namespaces: discover → fetch → index → strip → upload → verify."""
+"""Back up namespaces: discover → fetch → index → strip → upload → verify.
+
+Of a selection: … index → survey → select → write → upload …, as what selected objects need is known only at the end.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from tasks.core.errors import ExpiredError
+from tasks.core.manifest import Selected
 from tasks.core.options import BackupOptions
 from tasks.core.results import BackupResult
 from tasks.discover import discover
@@ -18,8 +22,10 @@ from tasks.ports.store import open_store
 from tasks.ports.workdir import workdir
 from tasks.report import report
 from tasks.scope import CLUSTER, Fetched, Scope
+from tasks.select import select, write
 from tasks.step import side_by_side, tell
 from tasks.strip import strip, strip_related
+from tasks.survey import survey, survey_related
 from tasks.upload import upload
 from tasks.verify import verify
 
@@ -48,9 +54,16 @@ async def backup(options: BackupOptions) -> BackupResult:
     with workdir() as work:
         scope, fetched = await _read(options, str(work))
         known = await index(scope)
-        stripped = await side_by_side(lambda name: strip(scope, name, known), scope.namespaces)
-        stripped.append(await strip_related(scope, stripped, known))
-        manifest = await upload(scope, fetched, stripped, started)
+        if scope.selector.given:
+            surveys = await side_by_side(lambda name: survey(scope, name, known), scope.namespaces)
+            surveys.append(await survey_related(scope, surveys, known))
+            chosen = await select(scope, fetched, surveys)
+            stripped = await side_by_side(lambda each: write(each, chosen), surveys)
+            manifest = await upload(scope, fetched, stripped, started, chosen.told)
+        else:
+            stripped = await side_by_side(lambda name: strip(scope, name, known), scope.namespaces)
+            stripped.append(await strip_related(scope, stripped, known))
+            manifest = await upload(scope, fetched, stripped, started)
         proof = await verify(options.store, scope.name)
     result = _result(scope, manifest, proof.bytes, started)
     tell(f"backup {result.name}: {result.phase}, {result.objects} objects")
@@ -71,6 +84,7 @@ async def _read(options: BackupOptions, work: str) -> tuple[Scope, list[Fetched]
 
 
 def _result(scope: Scope, manifest: Manifest, size: int, started: datetime) -> BackupResult:
+    selection = manifest.selection or Selected(asked="")
     return BackupResult(
         name=manifest.name,
         phase=manifest.phase,
@@ -80,6 +94,9 @@ def _result(scope: Scope, manifest: Manifest, size: int, started: datetime) -> B
         counts=manifest.counts,
         left_out=manifest.left_out,
         problems=manifest.problems,
+        warnings=selection.warnings,
+        selection=selection.asked,
+        pulled_in=selection.pulled_in,
         cluster=manifest.source.context,
         namespaces=manifest.namespaces,
         revision=manifest.revision,

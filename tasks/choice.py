@@ -18,6 +18,7 @@ from tasks.core.related import CRD
 from tasks.core.selector import NAMESPACE, Selector, Words, words_of
 from tasks.core.spaces import choose_spaces, unmatched
 from tasks.core.tally import Tally
+from tasks.core.type_choice import check_namespaces
 from tasks.unpacked import archived_object
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ class Choice:
         for word in sorted((asked - held) | (selector.asked_kinds - known)):
             near = get_close_matches(word, held, 1)
             raise UsageError(f"{self.backup} holds no kind {word!r}" + (f": is it {near[0]}?" if near else ""))
-        if selector.not_kinds & words_of(*NAMESPACE, ("namespaces", "ns")):
-            raise UsageError("namespaces are not excluded as a kind: leave some out with --exclude-namespace")
+        check_namespaces(selector)
         if unmet := self.tally.no_such_name():
             raise UsageError(f"{self.backup}: {unmet}")
 

@@ -9,12 +9,15 @@ from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, Usa
 from tasks.core.layout import BackupKeys, backup_name
 from tasks.core.manifest import Problem, Source
 from tasks.core.resources import Discovery, ResourceType
-from tasks.core.selection import choose_types, parse_selector
+from tasks.core.selection import parse_selector
+from tasks.core.selector import Selector
+from tasks.core.spaces import without
+from tasks.core.type_choice import asks_by_kind, choose_types
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
 from tasks.ports.encryption import recipients
 from tasks.ports.store import open_store
-from tasks.scope import Scope
+from tasks.scope import Scope, Unread
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -48,7 +51,7 @@ INDEXED = frozenset(
 INDEXED_EVERYWHERE = frozenset({("", "nodes"), ("", "services")})
 """Types that are read in all of the cluster: what a namespace names may stand outside it."""
 
-NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False)
+NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
 _API_SERVICES = ("apiregistration.k8s.io", "APIService")
 
 
@@ -65,8 +68,8 @@ async def discover(options: BackupOptions, work: str) -> Scope:
 
 
 def _discover(options: BackupOptions, work: str) -> Scope:
-    for selector in (options.selector, options.annotation_selector, options.namespace_selector):
-        parse_selector(selector)
+    selector = Selector.of(options)
+    parse_selector(options.namespace_selector)
     encrypt_to = recipients(options.encrypt_to)
     cluster = connect(options.context or None, options.kubeconfig or None)
     namespaces = _namespaces(cluster, options)
@@ -74,22 +77,26 @@ def _discover(options: BackupOptions, work: str) -> Scope:
     _check_store(options.store, name)
     found = cluster.discover()
     listable = [each for each in found.types if not type_left_out(each.group, each.resource, each.verbs)]
-    chosen = choose_types(listable, options.include, options.exclude)
+    chosen = choose_types(listable, selector)
     own_revisions, problems = _aggregated(cluster, found)
-    unchosen = [each for each in listable if each not in chosen]
+    unchosen = [each for each in listable if each not in chosen.read]
+    by_kind = asks_by_kind(selector)
     return Scope(
         name=name,
         options=options,
         work=work,
         namespaces=namespaces,
         source=Source(uid=_uid(cluster), version=cluster.version(), context=cluster.name, host=cluster.host),
-        revision=_revision(cluster, namespaces[0], [each for each in chosen if each.namespaced]),
-        types=tuple(each for each in chosen if each.namespaced),
-        related=tuple(_related(listable, chosen, options)),
+        revision=_revision(cluster, namespaces[0], [each for each in chosen.read if each.namespaced]),
+        types=tuple(each for each in chosen.read if each.namespaced),
+        related=tuple(each for each in chosen.read if (each.group, each.resource) in RELATED),
         indexed=tuple(each for each in unchosen if (each.group, each.resource) in INDEXED),
         everywhere=tuple(each for each in found.types if (each.group, each.resource) in INDEXED_EVERYWHERE),
         own_revisions=own_revisions,
-        problems=problems,
+        problems=() if by_kind else problems,
+        followed=chosen.followed,
+        excluded=chosen.excluded,
+        unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),
         recipients=encrypt_to,
     )
 
@@ -104,7 +111,7 @@ def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
     if not names:
         told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
         raise UsageError(told if options.namespace_selector else "name a namespace to back up")
-    return tuple(sorted(names))
+    return tuple(sorted(without(names, options.exclude_namespace, "what is asked for")))
 
 
 def _check_namespace(cluster: Cluster, name: str) -> None:
@@ -123,10 +130,9 @@ def _check_store(url: str, name: str) -> None:
         raise UsageError(f"backup {name} exists already in {store.url}")
 
 
-def _related(listable: list[ResourceType], chosen: list[ResourceType], options: BackupOptions) -> list[ResourceType]:
-    """Return the related types: what `include` names are kinds inside the namespaces, so it leaves these alone."""
-    of = listable if options.include else chosen
-    return [each for each in of if (each.group, each.resource) in RELATED]
+def _group(version: str) -> str:
+    """Return the group of what discovery calls a group's version: `apps/v1`, `v1`."""
+    return version.rpartition("/")[0]
 
 
 def _revision(cluster: Cluster, namespace: str, types: list[ResourceType]) -> str:

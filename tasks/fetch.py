@@ -16,7 +16,7 @@ from tasks.ports import progress
 from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
-from tasks.scope import CLUSTER, Fetched, Scope
+from tasks.scope import CLUSTER, Fetched, Scope, Unread
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -42,17 +42,21 @@ def _fetch(scope: Scope, namespace: str) -> Fetched:
     saved = [*scope.types, NAMESPACES] if namespace != CLUSTER else list(scope.related)
     types = saved + list(scope.indexed if namespace != CLUSTER else scope.everywhere)
     pages, problems, gaps, apart = 0, list[Problem](), dict[str, str](), dict[str, str]()
+    unread: list[Unread] = []
     for done, (kind, (count, problem, why)) in enumerate(
         in_threads(lambda kind: (kind, _type(scope, namespace, kind)), types, THREADS), start=1
     ):
         pages += count
-        if problem and kind in saved:
+        if problem and kind in scope.followed:
+            inside = namespace if kind.namespaced else ""
+            unread.append(Unread(kind.group, kind.kind, inside, problem.what, problem.why))
+        elif problem and kind in saved:
             problems.append(problem)
         elif problem:
             gaps[problem.what] = problem.why
         apart |= {kind.group_resource: why} if why and count else {}
         progress.step(f"fetch {namespace}", done, len(types))
-    return Fetched(pages, tuple(problems), tuple(sorted(gaps.items())), tuple(sorted(apart.items())))
+    return Fetched(pages, tuple(problems), tuple(sorted(gaps.items())), tuple(sorted(apart.items())), tuple(unread))
 
 
 def _type(scope: Scope, namespace: str, kind: ResourceType) -> tuple[int, Problem | None, str]:

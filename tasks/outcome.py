@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.manifest import Phase
+from tasks.core.manifest import Phase, Problem
 from tasks.core.results import RestoreResult
 from tasks.ports import clock
 from tasks.step import in_thread, step
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from tasks.core.closure import Missing
     from tasks.core.errors import KubeferryError
-    from tasks.core.manifest import Problem
     from tasks.core.results import TakenBack
     from tasks.restoring import Restoring
 
@@ -39,6 +39,10 @@ def failed(
     return _result(restoring, Phase.FAILED, started, error=str(error), taken_back=taken_back)
 
 
+def _lacking(each: Missing) -> Problem:
+    return Problem(what=str(each.ref), why=each.text)
+
+
 def _result(restoring: Restoring, phase: Phase, started: datetime, **more: object) -> RestoreResult:
     return RestoreResult(
         name=restoring.name,
@@ -48,6 +52,7 @@ def _result(restoring: Restoring, phase: Phase, started: datetime, **more: objec
         completed=clock.now(),
         counts=dict(sorted(restoring.counts.items())),
         left_out=restoring.plan.left_out,
+        warnings=[*map(_lacking, restoring.plan.missing), *restoring.plan.warnings],
         backup=restoring.options.backup,
         cluster=restoring.target().name,
         namespaces=restoring.names(),

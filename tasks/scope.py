@@ -11,6 +11,7 @@ import orjson
 from tasks.core.manifest import Problem, Source  # noqa: TC001 - a dataclass that Prefect looks into
 from tasks.core.options import BackupOptions  # noqa: TC001 - as above
 from tasks.core.resources import ResourceType  # noqa: TC001 - as above
+from tasks.core.selector import Selector
 from tasks.ports.cluster import Cluster, connect
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Scope:
     `types` are the namespaced types to read, `related` the cluster-scoped ones of which the namespaces may need some.
     `indexed` (in the namespaces) and `everywhere` (in all of the cluster) are read only for the addresses and uids
     that others may name, and not saved.
+    `followed` are types that are read only because what is asked for may need something of them, `excluded` the
+    (group, kind) that are not read whoever needs them.
     `own_revisions` names groups behind aggregated API servers: their revisions are not the cluster's.
     `recipients` are the public keys to encrypt to; with none the backup is not encrypted.
     """
@@ -45,7 +48,15 @@ class Scope:
     everywhere: tuple[ResourceType, ...]
     own_revisions: frozenset[str]
     problems: tuple[Problem, ...]
+    followed: frozenset[ResourceType] = frozenset()
+    excluded: frozenset[tuple[str, str]] = frozenset()
+    unread: tuple[Unread, ...] = ()
     recipients: tuple[str, ...] = ()
+
+    @property
+    def selector(self) -> Selector:
+        """Return what is asked for of the namespaces."""
+        return Selector.of(self.options)
 
     def cluster(self) -> Cluster:
         """Return the source cluster."""
@@ -69,16 +80,32 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A type that could not be read, and of which nothing is asked for: what is asked for may need something of it.
+
+    `kind` is "" for a whole group; `what` names it to people.
+    """
+
+    group: str
+    kind: str
+    namespace: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """What reading a namespace met: how many pages, types that could not be read, types not at the revision.
 
-    `problems` are types that were to be saved, `not_indexed` those that were only to be looked at.
+    `problems` are types that were to be saved, `unread` those of which something may be needed, `not_indexed` those
+    that were only to be looked at.
     """
 
     pages: int
     problems: tuple[Problem, ...]
     not_indexed: tuple[tuple[str, str], ...]
     not_at_revision: tuple[tuple[str, str], ...]
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

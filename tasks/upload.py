@@ -17,7 +17,7 @@ from tasks.core.contents import divided, joined
 from tasks.core.errors import UsageError
 from tasks.core.layout import SEALED, BackupKeys
 from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
-from tasks.core.velero import backup_object, resource_list
+from tasks.core.velero import backup_object, log_of, optional_files
 from tasks.ports import archive, clock, gzip, progress
 from tasks.ports.backups import digest_of
 from tasks.ports.encryption import Sealer
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tasks.core.contents import Contents
+    from tasks.core.manifest import Selected
     from tasks.scope import Fetched, Scope, Stripped
 
 THREADS = 4
@@ -37,27 +38,32 @@ THREADS = 4
 ABANDONED = timedelta(hours=1)
 """After this long the files of an upload, which takes seconds, are those of a run that died."""
 
-NO_VOLUMES = ("podvolumebackups.json", "volumesnapshots.json", "itemoperations.json", "volumeinfo.json")
-"""Velero's optional files that are empty here: volumes' contents are not backed up."""
-
 
 @step("upload {scope.name}")
-async def upload(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
-    """Store the backup; return its manifest.
+async def upload(
+    scope: Scope,
+    fetched: list[Fetched],
+    stripped: list[Stripped],
+    started: datetime,
+    selected: Selected | None = None,
+) -> Manifest:
+    """Store the backup; return its manifest, in which stands what was `selected` where that is not all.
 
     Raises:
         UsageError: another backup of this name was finished meanwhile.
         StoreError: the store refused; nothing there looks like a backup.
     """
-    return await in_thread(_reserved, scope, fetched, stripped, started)
+    return await in_thread(_reserved, scope, fetched, stripped, started, selected)
 
 
-def _reserved(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
+def _reserved(
+    scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime, selected: Selected | None
+) -> Manifest:
     """Hold the backup's name while its files are written."""
     store, keys = open_store(scope.options.store), BackupKeys(scope.name)
     _reserve(store, keys, scope.work)
     try:
-        return _upload(scope, fetched, stripped, started)
+        return _upload(scope, fetched, stripped, started, selected)
     finally:
         store.delete([keys.reservation])
 
@@ -71,7 +77,13 @@ def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
         raise UsageError(f"backup {keys.name} is being written to {store.url} by another run")
 
 
-def _upload(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime) -> Manifest:
+def _upload(
+    scope: Scope,
+    fetched: list[Fetched],
+    stripped: list[Stripped],
+    started: datetime,
+    selected: Selected | None = None,
+) -> Manifest:
     store, work = open_store(scope.options.store), Path(scope.work)
     keys = BackupKeys(scope.name, sealed=bool(scope.recipients))
     parts = [scope.folder(each.namespace) for each in stripped]
@@ -79,7 +91,7 @@ def _upload(scope: Scope, fetched: list[Fetched], stripped: list[Stripped], star
     archive.join((part / "objects.tar.gz" for part in parts), tarball)
     links, bound = _joined(parts, "links.jsonl", work), _joined(parts, "bindings.jsonl", work)
     entries = [entry for part in parts for entry in _lines(part / "entries.jsonl")]
-    manifest = _manifest(scope, fetched, stripped, entries, started)
+    manifest = _manifest(scope, fetched, stripped, entries, started).model_copy(update={"selection": selected})
     plain = {keys.tarball: tarball, keys.links: links, keys.bindings: bound}
     files: dict[str, Path | bytes] = {**plain}
     told, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
@@ -171,16 +183,8 @@ def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 def _velero_files(manifest: Manifest, kinds: dict[str, str]) -> dict[str, bytes]:
-    errors: dict[str, Any] = {"namespaces": {}, "cluster": [f"{each.what}: {each.why}" for each in manifest.problems]}
-    log = "".join(
-        f"{manifest.created:%Y-%m-%dT%H:%M:%SZ} left out {gap.type} {gap.namespace}/{gap.name}: {gap.why}\n"
-        for gap in manifest.left_out
-    )
-    files: dict[str, Any] = {what: [] for what in NO_VOLUMES}
-    files |= {"results": {"errors": errors if manifest.problems else {}, "warnings": {}}}
-    files |= {"resource-list.json": resource_list(manifest, kinds)}
-    packed = {what: gzip.compress(orjson.dumps(content)) for what, content in files.items()}
-    return packed | {"logs": gzip.compress(log.encode())}
+    files = {what: orjson.dumps(content) for what, content in optional_files(manifest, kinds).items()}
+    return {what: gzip.compress(data) for what, data in {**files, "logs": log_of(manifest).encode()}.items()}
 
 
 def _lines(path: Path) -> Iterator[Any]:

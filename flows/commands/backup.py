@@ -12,9 +12,14 @@ from flows.commands.common import (
     Context,
     Debug,
     Exclude,
+    ExcludeName,
+    ExcludeNamespace,
     Format,
     Include,
+    IncludeName,
     Kubeconfig,
+    NamespaceSelector,
+    Only,
     Output,
     Selector,
     StoreUrl,
@@ -37,14 +42,13 @@ kubeferry backup --namespace-selector team=shop --exclude secrets
 kubeferry backup shop --encrypt-to age1… --encrypt-to ~/.ssh/id_ed25519.pub
 
 kubeferry backup shop --selector 'app in (web,api),!canary' -o json
+
+kubeferry backup shop --include-name deployments/web --exclude-name 'secrets/tmp-*'
 """
 
 
 Namespaces = Annotated[
     list[str] | None, typer.Argument(metavar="NAMESPACE", help="Namespaces to back up.", show_default=False)
-]
-NamespaceSelector = Annotated[
-    str, typer.Option(metavar="LABELS", show_default=False, help="Also the namespaces with these labels.")
 ]
 Name = Annotated[
     str, typer.Option(metavar="NAME", show_default=False, help="Name of the backup; else from namespace and time.")
@@ -68,11 +72,15 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     namespaces: Namespaces = None,
     *,
     namespace_selector: NamespaceSelector = "",
+    exclude_namespace: ExcludeNamespace = None,
     name: Name = "",
     selector: Selector = "",
     annotation_selector: AnnotationSelector = "",
     include: Include = None,
     exclude: Exclude = None,
+    include_name: IncludeName = None,
+    exclude_name: ExcludeName = None,
+    only: Only = False,
     keep_completed_jobs: KeepCompletedJobs = False,
     encrypt_to: EncryptTo = None,
     context: Context = "",
@@ -84,6 +92,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     """Back up namespaces into a store, all at one point in time.
 
     What could not be read makes the backup Partial, and exit 3. Contents of volumes are not carried.
+    Of a selection, what the selected objects need is in too; the result says why, and what is missing.
     """
     from flows.commands.asking import options
     from flows.commands.results import finish
@@ -98,11 +107,15 @@ def backup(  # noqa: PLR0913 - a parameter is an option
         BackupOptions,
         namespaces=namespaces or [],
         namespace_selector=namespace_selector,
+        exclude_namespace=exclude_namespace or [],
         name=name,
         selector=selector,
         annotation_selector=annotation_selector,
         include=include or [],
         exclude=exclude or [],
+        include_name=include_name or [],
+        exclude_name=exclude_name or [],
+        only=only,
         keep_completed_jobs=keep_completed_jobs,
         encrypt_to=rejoined(encrypt_to or []),
         context=context,

@@ -80,6 +80,57 @@ Exclude = Annotated[
     typer.Option(metavar="KIND", show_default=False, rich_help_panel=WHAT, help="Not this kind; may be repeated."),
 ]
 
+IncludeName = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[KIND/]NAME",
+        show_default=False,
+        rich_help_panel=WHAT,
+        help="Only objects of this name, such as deployments/web or 'secrets/tmp-*'; may be repeated.",
+    ),
+]
+ExcludeName = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[KIND/]NAME",
+        show_default=False,
+        rich_help_panel=WHAT,
+        help="Not the objects of this name, written in the same way; may be repeated.",
+    ),
+]
+Only = Annotated[
+    bool,
+    typer.Option(
+        "--only", rich_help_panel=WHAT, show_default=False, help="Only what is selected, without what it needs."
+    ),
+]
+OneNamespace = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-n",
+        "--namespace",
+        metavar="NAMESPACE",
+        rich_help_panel=WHAT,
+        show_default=False,
+        help="Only this namespace of the backup, by its old name; may be repeated.",
+    ),
+]
+NamespaceSelector = Annotated[
+    str,
+    typer.Option(
+        metavar="LABELS", rich_help_panel=WHAT, show_default=False, help="Also the namespaces with these labels."
+    ),
+]
+ExcludeNamespace = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAMESPACE",
+        rich_help_panel=WHAT,
+        show_default=False,
+        help="Not this namespace; 'test-*' means all that are called so; may be repeated.",
+    ),
+]
+
 Identity = Annotated[
     list[Path] | None,
     typer.Option(

@@ -20,7 +20,7 @@ COLUMNS = ("name", "phase", "tool", "encrypted", "objects", "started", "namespac
 SELDOM = {"encrypted", "error"}
 """Columns that are shown only where a row has something in them."""
 
-HIDDEN = {"objects", "left_out"}
+HIDDEN = {"objects", "left_out", "selection"}
 """Fields of a manifest that an encrypted backup tells only to who has a key."""
 
 LIST = """\
@@ -223,5 +223,8 @@ def _manifest(manifest: Manifest) -> None:
     results.counts(manifest.counts, "saved")
     results.encrypted_to(manifest.encryption.recipients if manifest.encryption else [])
     results.section("Not at that revision", ["TYPE", "WHY"], sorted(manifest.not_at_revision.items()))
+    if manifest.selection:
+        results.selected(manifest.selection.asked, manifest.selection.pulled_in)
     results.left_out(manifest.left_out)
+    results.problems("Warnings", manifest.selection.warnings if manifest.selection else [])
     results.problems("Problems", manifest.problems)

@@ -9,7 +9,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import restore
-from flows.commands.common import PANEL, AnnotationSelector, Debug, Exclude, Identity, Include, Selector, StoreUrl
+from flows.commands.common import (
+    PANEL,
+    AnnotationSelector,
+    Debug,
+    Exclude,
+    ExcludeName,
+    ExcludeNamespace,
+    Identity,
+    Include,
+    IncludeName,
+    NamespaceSelector,
+    OneNamespace,
+    Only,
+    Selector,
+    StoreUrl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +40,8 @@ kubeferry plan before-upgrade --map shop=shop2
 kubeferry plan before-upgrade -o html --file plan.html
 
 kubeferry plan before-upgrade --include secrets -o json
+
+kubeferry plan before-upgrade --namespace shop --include-name 'deployments/web*' --only
 
 kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh CONTEXT
 """
@@ -79,11 +96,16 @@ def plan(  # noqa: PLR0913 - a parameter is an option
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     kubectl: Kubectl = False,
+    namespace: OneNamespace = None,
+    namespace_selector: NamespaceSelector = "",
+    exclude_namespace: ExcludeNamespace = None,
     selector: Selector = "",
     annotation_selector: AnnotationSelector = "",
-    only: restore.Only = False,
     include: Include = None,
     exclude: Exclude = None,
+    include_name: IncludeName = None,
+    exclude_name: ExcludeName = None,
+    only: Only = False,
     store: StoreUrl = "",
     identity: Identity = None,
     output: How = Form.TABLE,
@@ -101,11 +123,16 @@ def plan(  # noqa: PLR0913 - a parameter is an option
         owned=owned,
         no_rewrite=no_rewrite or [],
         absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
+        namespaces=namespace or [],
+        namespace_selector=namespace_selector,
+        exclude_namespace=exclude_namespace or [],
         selector=selector,
         annotation_selector=annotation_selector,
-        only=only,
         include=include or [],
         exclude=exclude or [],
+        include_name=include_name or [],
+        exclude_name=exclude_name or [],
+        only=only,
         store=store,
         identities=list(map(str, identity or [])),
     )

@@ -11,10 +11,16 @@ from flows.commands.common import (
     Context,
     Debug,
     Exclude,
+    ExcludeName,
+    ExcludeNamespace,
     Format,
     Identity,
     Include,
+    IncludeName,
     Kubeconfig,
+    NamespaceSelector,
+    OneNamespace,
+    Only,
     Output,
     Selector,
     StoreUrl,
@@ -38,6 +44,10 @@ kubeferry restore before-upgrade --existing update --context production
 kubeferry restore before-upgrade --include configmaps --include secrets --existing skip
 
 kubeferry restore before-upgrade --existing update --existing secrets=skip --existing jobs.batch=recreate
+
+kubeferry restore before-upgrade --namespace shop --include-name deployments/web --map shop=shop2
+
+kubeferry restore before-upgrade --namespace-selector team=shop --exclude-name 'secrets/tmp-*'
 
 kubeferry restore before-upgrade --no-wait -o json
 
@@ -78,7 +88,6 @@ IfOwned = Annotated[
         help="What to do with objects that their controller would make again: rebuild leaves them to it, or keep.",
     ),
 ]
-Only = Annotated[bool, typer.Option("--only", help="Only what is selected, without what it needs.", show_default=False)]
 NoRewrite = Annotated[
     list[str] | None,
     typer.Option(
@@ -120,11 +129,16 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     bundle: Bundle = True,
     wait: Wait = True,
     wait_seconds: WaitSeconds = 300,
+    namespace: OneNamespace = None,
+    namespace_selector: NamespaceSelector = "",
+    exclude_namespace: ExcludeNamespace = None,
     selector: Selector = "",
     annotation_selector: AnnotationSelector = "",
-    only: Only = False,
     include: Include = None,
     exclude: Exclude = None,
+    include_name: IncludeName = None,
+    exclude_name: ExcludeName = None,
+    only: Only = False,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
@@ -157,11 +171,16 @@ def restore(  # noqa: PLR0913 - a parameter is an option
         bundle=bundle,
         wait=wait,
         wait_seconds=wait_seconds,
+        namespaces=namespace or [],
+        namespace_selector=namespace_selector,
+        exclude_namespace=exclude_namespace or [],
         selector=selector,
         annotation_selector=annotation_selector,
-        only=only,
         include=include or [],
         exclude=exclude or [],
+        include_name=include_name or [],
+        exclude_name=exclude_name or [],
+        only=only,
         context=context,
         kubeconfig=kubeconfig,
         store=store,

@@ -17,7 +17,7 @@ from tasks.core.results import EXIT_CODES, BackupResult, RestoreResult, TakenBac
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.core.manifest import LeftOut, Phase, Problem
+    from tasks.core.manifest import LeftOut, Phase, Problem, PulledIn
     from tasks.core.options import Place
 
 STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
@@ -61,7 +61,10 @@ def _tables(result: AnyResult) -> None:
         taken_back(result.taken_back)
     if isinstance(result, BackupResult):
         encrypted_to(result.encrypted_to)
+    if isinstance(result, BackupResult):
+        selected(result.selection, result.pulled_in)
     left_out(result.left_out)
+    problems("Warnings", result.warnings)
     problems("Problems", result.problems)
     _last(result)
 
@@ -76,6 +79,17 @@ def left_out(found: Sequence[LeftOut]) -> None:
     """Print what was left out: a row for each type and reason."""
     groups = Counter((each.type, each.why) for each in found)
     section("Left out", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
+
+
+def selected(asked: str, found: Sequence[PulledIn]) -> None:
+    """Print what was asked for, and what is in besides, with the reason: a row each."""
+    if asked:
+        line(f"\nSelected: {asked}")
+    section("Pulled in", ["OBJECT", "WHY"], [[_named(each), each.why] for each in found])
+
+
+def _named(each: PulledIn) -> str:
+    return f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
 
 
 def problems(title: str, found: Sequence[Problem]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import FORMAT
-from tasks.core.manifest import Encryption, LeftOut, Model, Sha256, checked
+from tasks.core.manifest import Encryption, LeftOut, Model, Selected, Sha256, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,18 +26,23 @@ class Contents(Model):
     name: str
     objects: dict[str, Sha256]
     left_out: list[LeftOut]
+    selection: Selected | None = None
 
 
 def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Contents]:
     """Return the readable part of a manifest, and the part to encrypt to `recipients`."""
-    hidden = Contents(name=manifest.name, objects=manifest.objects, left_out=manifest.left_out)
-    told = {"objects": {}, "left_out": [], "encryption": Encryption(recipients=list(recipients))}
-    return manifest.model_copy(update=told), hidden
+    hidden = Contents(
+        name=manifest.name, objects=manifest.objects, left_out=manifest.left_out, selection=manifest.selection
+    )
+    encryption = Encryption(recipients=list(recipients))
+    told = manifest.model_copy(update={"objects": {}, "left_out": [], "selection": None, "encryption": encryption})
+    return told, hidden
 
 
 def joined(manifest: Manifest, contents: Contents) -> Manifest:
     """Return the whole manifest of an encrypted backup."""
-    return manifest.model_copy(update={"objects": contents.objects, "left_out": contents.left_out})
+    told = {"objects": contents.objects, "left_out": contents.left_out, "selection": contents.selection}
+    return manifest.model_copy(update=told)
 
 
 def parse_contents(data: Any, name: str) -> Contents:

@@ -42,11 +42,32 @@ class LeftOut(Model):
     why: str
 
 
+class PulledIn(Model):
+    """An object that was not asked for and is in the backup all the same, since something that is in needs it."""
+
+    type: str
+    namespace: str = ""
+    name: str
+    why: str
+
+
 class Problem(Model):
     """Something that could not be read, so that the backup is not complete."""
 
     what: str
     why: str
+
+
+class Selected(Model):
+    """What was asked for of a backup's namespaces, in one line, and what came of it.
+
+    `warnings` tells what is needed and not in because it was asked so, or could not be looked at, and what was asked
+    for and matches nothing.
+    """
+
+    asked: str
+    pulled_in: list[PulledIn] = []
+    warnings: list[Problem] = []
 
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -85,7 +106,9 @@ class Manifest(Model):
     digest. `not_at_revision` names the types that could not be read at `revision`,
     `bindings` counts the uses of the cluster's values, by class,
     `not_indexed` names the types that could not be looked at for addresses that saved objects may name.
-    `encryption` is there for an encrypted backup: then `objects` and `left_out` are empty here, see contents.py.
+    `selection` is there for a backup of some of what its namespaces hold.
+    `encryption` is there for an encrypted backup: then `objects`, `left_out` and `selection` are empty here, see
+    contents.py.
     """
 
     format: str = FORMAT
@@ -104,6 +127,7 @@ class Manifest(Model):
     files: dict[str, Digest]
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
+    selection: Selected | None = None
     encryption: Encryption | None = None
 
 

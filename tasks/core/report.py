@@ -37,8 +37,13 @@ def summary(result: BackupResult | RestoreResult | UndoResult) -> str:
     page += _undo(result) if isinstance(result, UndoResult) else []
     page += [f"- {result.objects} objects in {result.seconds:.1f} s", f"- store: `{result.store}`", ""]
     page += _section("Problems", (f"**{each.what}**: {each.why}" for each in result.problems))
+    page += _section("Warnings", (f"**{each.what}**: {each.why}" for each in result.warnings))
     if isinstance(result, RestoreResult):
         page += _restored(result)
+    if isinstance(result, BackupResult):
+        page += _section(
+            "Pulled in", (f"{each.type} {each.namespace}/{each.name}: {each.why}" for each in result.pulled_in)
+        )
     page += _section("Left out", (f"{gap.type} {gap.namespace}/{gap.name}: {gap.why}" for gap in result.left_out))
     return "\n".join(page)
 
@@ -58,6 +63,7 @@ def aftermath(result: RestoreResult) -> list[str]:
 def _backup(result: BackupResult) -> list[str]:
     lines = [f"- namespaces: {', '.join(result.namespaces)}", f"- cluster: {result.cluster}"]
     lines += [f"- one point in time: revision {result.revision}"]
+    lines += [f"- selected: {result.selection}"] if result.selection else []
     lines += [f"- encrypted, Velero cannot read it; to: `{each}`" for each in result.encrypted_to]
     return lines + [f"- not at that revision: {kind} ({why})" for kind, why in result.not_at_revision.items()]
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.manifest import LeftOut, Phase, Problem
+from tasks.core.manifest import LeftOut, Phase, Problem, PulledIn
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
 """What the command line exits with (design.md 3)."""
@@ -26,6 +26,8 @@ class Result(BaseModel):
     """Objects by type, as `Deployment.apps`."""
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
+    warnings: list[Problem] = []
+    """What a selection leaves open: what is needed and was not to be in, what was asked for and matches nothing."""
 
     @property
     def seconds(self) -> float:
@@ -45,6 +47,10 @@ class BackupResult(Result):
     namespaces: list[str]
     revision: str
     not_at_revision: dict[str, str] = {}
+    selection: str = ""
+    """What was asked for of the namespaces, in one line; empty: everything."""
+    pulled_in: list[PulledIn] = []
+    """What was not asked for and is in since something needs it."""
     bindings: dict[str, int] = {}
     """Uses of addresses and uids of the cluster, by class: a restore writes the new values."""
     bytes: int

@@ -1,4 +1,4 @@
-"""Choose objects and types: Kubernetes' label-selector language, and kinds by any of the names that users give them.
+"""Kubernetes' label-selector language, for labels and for annotations.
 
 Source: kubernetes.io/docs/concepts/overview/working-with-objects/labels (equality- and set-based requirements).
 """
@@ -13,8 +13,6 @@ from tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from tasks.core.resources import ResourceType
 
 _KEY = r"(?P<key>[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?)"
 _VALUE = r"[^,()\s=!<>]*"
@@ -73,29 +71,3 @@ def _requirement(term: re.Match[str]) -> Requirement:
 def selects(selector: Iterable[Requirement], labels: Mapping[str, str]) -> bool:
     """Return whether `labels` meet all requirements."""
     return all(requirement.matches(labels) for requirement in selector)
-
-
-def is_kind(kind: ResourceType, asked: str) -> bool:
-    """Return whether a user who says `asked` means this type: plural, singular, short name or kind, `.group` or not."""
-    name, _, group = asked.partition(".")
-    names = {each.lower() for each in (*kind.names, kind.kind, kind.resource)}
-    return name.lower() in names and group in ("", kind.group)
-
-
-def choose_types(types: Iterable[ResourceType], include: Iterable[str], exclude: Iterable[str]) -> list[ResourceType]:
-    """Return the types that are included (all, when nothing is) and not excluded.
-
-    Raises:
-        UsageError: a name that no type has: a typing error must not make a backup silently smaller.
-    """
-    known = list(types)
-    include, exclude = list(include), list(exclude)
-    for asked in (*include, *exclude):
-        if not any(is_kind(each, asked) for each in known):
-            raise UsageError(f"the cluster serves no kind {asked!r} that a backup can hold")
-    return [
-        each
-        for each in known
-        if (not include or any(is_kind(each, asked) for asked in include))
-        and not any(is_kind(each, asked) for asked in exclude)
-    ]

@@ -69,6 +69,29 @@ def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, c
     }
 
 
+NO_VOLUMES = ("podvolumebackups.json", "volumesnapshots.json", "itemoperations.json", "volumeinfo.json")
+"""Velero's optional files that are empty here: volumes' contents are not backed up."""
+
+
+def optional_files(manifest: Manifest, kinds: dict[str, str]) -> dict[str, Any]:
+    """Return the JSON of Velero's optional files by their name; `kinds` maps a tarball path to its type."""
+    warned = manifest.selection.warnings if manifest.selection else []
+    told = {
+        level: {"namespaces": {}, "cluster": [f"{each.what}: {each.why}" for each in found]} if found else {}
+        for level, found in (("errors", manifest.problems), ("warnings", warned))
+    }
+    files: dict[str, Any] = {what: [] for what in NO_VOLUMES}
+    return files | {"results": told, "resource-list.json": resource_list(manifest, kinds)}
+
+
+def log_of(manifest: Manifest) -> str:
+    """Return Velero's log of a backup: a line an object that is left out."""
+    return "".join(
+        f"{manifest.created:%Y-%m-%dT%H:%M:%SZ} left out {gap.type} {gap.namespace}/{gap.name}: {gap.why}\n"
+        for gap in manifest.left_out
+    )
+
+
 def resource_list(manifest: Manifest, kinds: dict[str, str]) -> dict[str, list[str]]:
     """Return Velero's list of `{"apps/v1/Deployment": ["shop/web"]}`; `kinds` maps a tarball path to its type."""
     listed: dict[str, list[str]] = {}

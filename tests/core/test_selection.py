@@ -1,4 +1,4 @@
-"""The selector language of Kubernetes, and kinds by each name that users give them."""
+"""The selector language of Kubernetes."""
 
 import contextlib
 
@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import UsageError
-from tasks.core.resources import ResourceType
-from tasks.core.selection import Requirement, choose_types, is_kind, parse_selector, selects
+from tasks.core.selection import Requirement, parse_selector, selects
 
 
 def one(key, op, *values):
@@ -117,38 +116,3 @@ def test_any_text_is_a_selector_or_a_usage_error(text):
 )
 def test_all_requirements_must_hold(text, labels, chosen):
     assert selects(parse_selector(text), labels) is chosen
-
-
-DEPLOYMENTS = ResourceType("apps", "v1", "Deployment", "deployments", True, names=frozenset({"deployment", "deploy"}))  # noqa: FBT003 - namespaced
-EVENTS = ResourceType("", "v1", "Event", "events", True, names=frozenset({"event", "ev"}))  # noqa: FBT003 - as above
-NEW_EVENTS = ResourceType("events.k8s.io", "v1", "Event", "events", True, names=frozenset({"event", "ev"}))  # noqa: FBT003 - as above
-TYPES = [DEPLOYMENTS, EVENTS, NEW_EVENTS]
-
-
-@pytest.mark.parametrize(
-    "asked", ["deployments", "deployment", "deploy", "Deployment", "DEPLOY", "deployments.apps", "Deployment.apps"]
-)
-def test_a_kind_has_many_names(asked):
-    assert choose_types(TYPES, [asked], []) == [DEPLOYMENTS]
-
-
-@pytest.mark.parametrize("asked", ["deployments.extensions", "deploymen", "", ".apps", "apps", "deployments.apps.x"])
-def test_a_name_that_no_type_has_is_refused(asked):
-    for include, exclude in ([asked], []), ([], [asked]):
-        with pytest.raises(UsageError, match="serves no kind"):
-            choose_types(TYPES, include, exclude)
-
-
-def test_a_bare_name_means_each_group_that_has_it():
-    assert choose_types(TYPES, ["ev"], []) == [EVENTS, NEW_EVENTS]
-    assert choose_types(TYPES, ["events.events.k8s.io"], []) == [NEW_EVENTS]
-
-
-def test_nothing_included_means_all_and_excluded_wins():
-    assert choose_types(TYPES, [], []) == TYPES
-    assert choose_types(TYPES, [], ["events"]) == [DEPLOYMENTS]
-    assert choose_types(TYPES, ["deploy", "ev"], ["events.events.k8s.io"]) == [DEPLOYMENTS, EVENTS]
-
-
-def test_core_cannot_be_meant_by_another_groups_name():
-    assert not is_kind(EVENTS, "events.events.k8s.io")
