@@ -1,7 +1,7 @@
 """Translate an API server's refusal into our error tree, naming the object and the cause.
 
-A Secret's values may be quoted in a validation message ("Invalid value: ..."), so for Secrets only the field names and
-reasons of the Status' causes are told.
+A Secret's values may be quoted in a validation message ("Invalid value: ..."), so for Secrets only fields and reasons
+of the Status' causes are told; and as a webhook writes these itself, only such as the API server would.
 """
 
 from __future__ import annotations
@@ -39,6 +39,19 @@ BY_STATUS: dict[int, type[KubeferryError]] = {
 """https://kubernetes.io/docs/reference/using-api/api-concepts and apimachinery's StatusReason list."""
 
 
+_REASON = re.compile(
+    r"AlreadyExists|BadRequest|Conflict|Expired|Forbidden|Gone|InternalError|Invalid|MethodNotAllowed"
+    r"|NotAcceptable|NotFound|RequestEntityTooLarge|ServerTimeout|ServiceUnavailable|StoreReadError|Timeout"
+    r"|TooManyRequests|Unauthorized|UnsupportedMediaType"
+)
+_CAUSE = re.compile(
+    r"FieldValue(Duplicate|Forbidden|Invalid|NotFound|NotSupported|Required|TooLong|TooMany|TypeInvalid)"
+    r"|FieldManagerConflict|InternalError|ResourceVersionTooLarge|TypeInvalid|UnexpectedServerResponse"
+)
+"""The reasons of a Status and of its causes (apimachinery, pkg/apis/meta/v1/types.go, StatusReason and CauseType)."""
+_FIELD = re.compile(r"\.?(data|immutable|kind|metadata|stringData|type)\b[\w./\[\]-]{0,200}")
+"""Where something of a Secret can be wrong."""
+
 _IS_RIGHT = re.compile(r"^[^:]* is forbidden: User .* cannot [a-z]+ resource ")
 """What RBAC says: whose right is lacking, and nothing of the object."""
 
@@ -69,7 +82,13 @@ def _cause(status: int, told: dict[str, Any], *, secret: bool) -> str:
         details = told.get("details")
         causes = details.get("causes") if isinstance(details, dict) else None
         known = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
-        fields = ", ".join(f"{cause.get('field')} ({cause.get('reason')})" for cause in known)
-        return " ".join(filter(None, [f"{told.get('reason') or 'refused'} ({status})", fields]))
+        fields = [f"{cause['field']} ({cause['reason']})" for cause in known if _is_plain(cause)]
+        reason = told.get("reason") if _REASON.fullmatch(str(told.get("reason"))) else "refused"
+        return " ".join(filter(None, [f"{reason} ({status})", ", ".join(fields)]))
     message = str(told.get("message") or told.get("reason") or f"the server answered {status}")
     return " ".join(message.split())  # some webhooks answer in many lines
+
+
+def _is_plain(cause: dict[str, Any]) -> bool:
+    """Return whether a cause names a field and a reason, and no more."""
+    return bool(_CAUSE.fullmatch(str(cause.get("reason"))) and _FIELD.fullmatch(str(cause.get("field"))))

@@ -88,11 +88,20 @@ _LISTS: Mapping[str, Callable[[list[Any], tuple[str | int, ...], Case], Iterator
 
 
 def _data(obj: Object, case: Case) -> Iterator[Hit]:
+    """Yield the variables of a ConfigMap or Secret; of a Secret's value only the namespaces in it are shown."""
+    secret = type_of(obj) == ("", "Secret")
     found: Iterator[Leaf] = (leaf for leaf in leaves(obj) if len(leaf.at) == 2 and leaf.at[1] in VARIABLES)  # noqa: PLR2004 - field and key
     for leaf in found:
         new = _items(leaf.text, "name", case)
         if leaf.at[0] != "metadata" and new != leaf.text:
-            yield Hit(leaf.at, "setting", leaf.text, new, leaf.written(new))
+            old, told = _differing(leaf.text, new) if secret else (leaf.text, new)
+            yield Hit(leaf.at, "setting", old, told, leaf.written(new))
+
+
+def _differing(old: str, new: str) -> tuple[str, str]:
+    """Return the items of two comma lists of one length that are not the same in both."""
+    pairs = [each for each in zip(old.split(","), new.split(","), strict=True) if each[0] != each[1]]
+    return ",".join(one.strip() for one, _ in pairs), ",".join(other.strip() for _, other in pairs)
 
 
 def _changed(at: tuple[str | int, ...], old: str, new: str) -> Iterator[Hit]:

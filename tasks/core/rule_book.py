@@ -148,7 +148,10 @@ def _asked(plugin: Rules, obj: Object, ask: Callable[P, T], *args: P.args, **mor
     try:
         return ask(*args, **more)
     except Exception as error:  # somebody else's code may raise anything
-        raise PluginError(f"plug-in {plugin.name} failed on {Ref.of(obj)}: {type(error).__name__}: {error}") from error
+        what = f"plug-in {plugin.name} failed on {Ref.of(obj)}: {type(error).__name__}"
+        if _kind(obj) == ("", "Secret"):  # the message may quote it, and so may a traceback
+            raise PluginError(what) from None
+        raise PluginError(f"{what}: {error}") from error
 
 
 def _needs(plugin: Rules, obj: Object) -> list[Need]:

@@ -85,6 +85,30 @@ def test_of_a_secret_only_fields_and_reasons_are_told():
     assert told == "create Secret shop/db: Invalid (422) data[password] (FieldValueInvalid)"
 
 
+@pytest.mark.parametrize(
+    "cause",
+    [
+        {"field": MARK, "reason": "FieldValueInvalid"},
+        {"field": "data.password", "reason": MARK},
+        {"field": f"data: {MARK}", "reason": "FieldValueInvalid"},
+        {"field": 7, "reason": ["FieldValueInvalid"]},
+        {"message": MARK},
+    ],
+)
+def test_what_a_webhook_writes_in_their_place_is_not_told(cause):
+    """An admission webhook's answer is its author's, in every field of the Status."""
+    told = str(api_error(403, status(403, MARK, MARK, causes=[cause]), "create Secret shop/db", secret=True))
+    assert told == "create Secret shop/db: refused (403)"
+
+
+def test_whose_right_is_lacking_is_told_of_secrets_too():
+    said = (
+        'secrets is forbidden: User "viewer" cannot create resource "secrets" in API group "" in the namespace "shop"'
+    )
+    told = str(api_error(403, status(403, "Forbidden", said), "create Secret shop/db", secret=True))
+    assert told == f"create Secret shop/db: {said}"
+
+
 @pytest.mark.parametrize("reason", ["AlreadyExists", "", None])
 @pytest.mark.parametrize("details", [None, [], "x", {}, {"causes": None}, {"causes": "x"}, {"causes": ["x", 7]}])
 def test_odd_details_are_passed_over(details, reason):

@@ -115,17 +115,20 @@ def test_secret_data_is_rewritten_and_the_plan_does_not_tell_it():
         "url": encoded("postgres://u:s3cret.web.shop.svc@db.shop/x,db.bank:1"),
         "raw": "/w==",
         "NAMESPACE": encoded("shop"),
+        "WATCH_NAMESPACE": encoded("s3cret, bank,shop"),
     }
     after = rename(before, NAMES, known=KNOWN)
     assert after.obj["data"] == {
         "url": encoded("postgres://u:s3cret.web.copy.svc@db.copy/x,db.vault:1"),
         "raw": "/w==",
         "NAMESPACE": encoded("copy"),
+        "WATCH_NAMESPACE": encoded("s3cret, vault,copy"),
     }
     assert {(each.path, each.old, each.new) for each in after.rewrites} == {
         ("/data/url", "shop", "copy"),
         ("/data/url", "bank", "vault"),
         ("/data/NAMESPACE", "shop", "copy"),
+        ("/data/WATCH_NAMESPACE", "bank,shop", "vault,copy"),
     }
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import traceback
 import types
 from datetime import UTC, datetime
 
@@ -121,6 +122,19 @@ def fails(*_):
 def test_a_plugin_that_fails_is_named_with_the_object(fields, ask):
     with pytest.raises(PluginError, match=r"^plug-in a failed on Shop\.shop\.example\.com town/it: KeyError: 'spec'$"):
         ask(RuleBook([rules(**fields)]), made())
+
+
+def test_what_a_plugin_says_of_a_secret_is_not_quoted():
+    """Neither in the message nor in the traceback of --debug, which shows what an error came from."""
+
+    secret = f"{7**30}"  # which no line of code holds
+
+    def quotes(obj):
+        raise ValueError(obj["data"]["password"])
+
+    with pytest.raises(PluginError, match=r"^plug-in a failed on Secret town/it: ValueError$") as told:
+        RuleBook([rules(needs=quotes)]).edges(made("Secret", "", data={"password": secret}))
+    assert secret not in "".join(traceback.format_exception(told.value))
 
 
 def test_a_plugin_that_answers_with_something_else_is_named():
