@@ -10,9 +10,10 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.carry_types import KINDS_LEFT_OUT
+from tasks.core.edit import EACH, found, get
 from tasks.core.errors import (
     ConflictError,
     ExpiredError,
@@ -45,6 +46,8 @@ IN_EVERY_NAMESPACE = {("", "ServiceAccount", "default"), ("", "ConfigMap", "kube
 
 SECONDS = 60
 """How long the objects of one level may take to go."""
+NAMESPACE_SECONDS = 240
+"""The same for namespaces: their controller tries again after up to a minute (pkg/controller/namespace)."""
 WATCH_SECONDS = 5
 
 
@@ -100,7 +103,7 @@ class Removal:
                 self._force(each)
             waiting = self._until_gone(waiting)
         for member, live in waiting.items():
-            self._leave(member.ref, _still_there(live, self.seconds))
+            self._leave(member.ref, _still_there(live, self._patience((member.ref.group, member.ref.kind))))
         return [each for each in asked if each not in waiting]
 
     def _delete(self, member: Member) -> Member | None:
@@ -136,9 +139,16 @@ class Removal:
         places: dict[tuple[str, str, str], list[Member]] = defaultdict(list)
         for each in members:
             places[each.ref.group, each.ref.kind, each.ref.namespace].append(each)
-        limit = time.monotonic() + self.seconds
-        found = in_threads(lambda place: self._gone(place, places[place], limit), sorted(places), THREADS)
+        now = time.monotonic()
+
+        def gone(place: tuple[str, str, str]) -> dict[Member, Object]:
+            return self._gone(place, places[place], now + self._patience(place[:2]))
+
+        found = in_threads(gone, sorted(places), THREADS)
         return {member: live for each in found for member, live in each.items()}
+
+    def _patience(self, kind: tuple[str, str]) -> int:
+        return max(self.seconds, NAMESPACE_SECONDS) if kind == NAMESPACE else self.seconds
 
     def _gone(self, place: tuple[str, str, str], members: list[Member], limit: float) -> dict[Member, Object]:
         kind = self.discovery.by_kind(*place[:2])
@@ -233,4 +243,11 @@ def _propagation(ref: Ref) -> str:
 def _still_there(live: Object, seconds: int) -> str:
     finalizers = live["metadata"].get("finalizers") or []
     waits = f": it waits for {', '.join(finalizers)}" if finalizers else ""
+    said = [each.get("message", "") for _, each in found(live, ("status", "conditions", EACH)) if _held_up(each)]
+    waits += f": {'; '.join(said)}" if said else ""
     return f"is being deleted and still there after {seconds} s{waits}"
+
+
+def _held_up(condition: Any) -> bool:
+    """Return whether a condition tells why a namespace does not go (NamespaceDeletionDiscoveryFailure and others)."""
+    return bool(get(condition, "status") == "True" and str(get(condition, "type")).startswith("Namespace"))
