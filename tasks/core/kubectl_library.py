@@ -19,10 +19,13 @@ created=0 there=0 merged=0 late=0 notes='' deadline=0
 what='' identity='' body='' spare='' owners=''
 
 k() { "$KUBECTL" ${CONTEXT:+--context "$CONTEXT"} "$@"; }
-say() { printf '%s\n' "$*"; }
-note() { notes="$notes  $*"$'\n'; say "note      $*"; }
+# said TEXT: as one line in which nothing is a terminal's command: a server may quote what an object holds
+said() { REPLY=${1//[[:cntrl:]]/ }; }
+say() { local REPLY; said "$*"; printf '%s\n' "$REPLY"; }
+note() { local REPLY; said "$*"; notes="$notes  $REPLY"$'\n'; say "note      $*"; }
 fail() {
-  printf 'error: %s\nRun the script again to go on: what is there already is left as it is.\n' "$*" >&2
+  said "$*"
+  printf 'error: %s\nRun the script again to go on: what is there already is left as it is.\n' "$REPLY" >&2
   exit 1
 }
 trap 'printf "error: line %s failed\n" "$LINENO" >&2' ERR
@@ -109,7 +112,7 @@ account() {
     created=$((created + 1))
     say "created   $what"
   elif [[ $told == *'(AlreadyExists)'* ]]; then
-    k patch serviceaccount "$2" -n "$1" --type strategic --patch-file /dev/stdin <<<"$body" >/dev/null
+    k patch -n "$1" --type strategic --patch-file /dev/stdin -- serviceaccount "$2" <<<"$body" >/dev/null
     merged=$((merged + 1))
     say "merged    $what"
   else
@@ -146,7 +149,7 @@ ready_claim() {
   told=$(k get -f - -o 'jsonpath={.items[*].spec.storageClassName}{"|"}{.items[*].spec.volumeName}' <<<"$2")
   class=${told%%|*} volume=${told#*|}
   if [[ -n $class && -z $volume ]]; then
-    mode=$(k get storageclass "$class" -o 'jsonpath={.volumeBindingMode}' 2>/dev/null || true)
+    mode=$(k get -o 'jsonpath={.volumeBindingMode}' -- storageclass "$class" 2>/dev/null || true)
   fi
   if [[ $mode == WaitForFirstConsumer ]]; then
     say "ready     $1: is bound when a pod uses it"

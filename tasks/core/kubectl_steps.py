@@ -14,8 +14,8 @@ OWNER='{{range .metadata.ownerReferences}}{{if .controller}}{{.uid}}{{end}}{{end
 find() {
   local told
   at_type=$1 at_space=$2 at_name=$3
-  told=$(k get "$1" "$3" ${2:+-n "$2"} --ignore-not-found -o 'jsonpath={.metadata.uid}|{.metadata.deletionTimestamp}' \
-    2>/dev/null) || return 1
+  told=$(k get ${2:+-n "$2"} --ignore-not-found -o 'jsonpath={.metadata.uid}|{.metadata.deletionTimestamp}' \
+    -- "$1" "$3" 2>/dev/null) || return 1
   at_uid=${told%%|*}
   [[ -n $at_uid && ${told#*|} == '' ]]
 }
@@ -23,19 +23,21 @@ find() {
 named() {
   local before=$at_uid told
   find Pod.v1. "$at_space" "$1" || return 1
-  told=$(k get Pod.v1. "$1" -n "$at_space" -o "go-template=$OWNER" 2>/dev/null) || return 1
+  told=$(k get -n "$at_space" -o "go-template=$OWNER" -- Pod.v1. "$1" 2>/dev/null) || return 1
   [[ $told == "$before" ]]
 }
 # newest TYPE: of those that the object before controls
 newest() {
   local told name first second made gone owner best='' best_number=-1 best_made=''
-  told=$(k get "$1" -n "$at_space" -o "go-template={{range .items}}{{.metadata.name}}|{{with .metadata.annotations}}\
+  told=$(k get -n "$at_space" -o "go-template={{range .items}}{{.metadata.name}}|{{with .metadata.annotations}}\
 {{index . \"deployment.kubernetes.io/revision\"}}|{{index . \"rollout.argoproj.io/revision\"}}{{else}}|{{end}}|\
-{{.metadata.creationTimestamp}}|{{.metadata.deletionTimestamp}}|$OWNER{{\"\\n\"}}{{end}}" 2>/dev/null) || return 1
+{{.metadata.creationTimestamp}}|{{.metadata.deletionTimestamp}}|$OWNER{{\"\\n\"}}{{end}}" -- "$1" \
+    2>/dev/null) || return 1
   while IFS='|' read -r name first second made gone owner; do
     [[ $owner == "$at_uid" && $gone == '<no value>' ]] || continue
-    [[ $first =~ ^[0-9]+$ ]] || first=0
-    [[ $second =~ ^[0-9]+$ ]] || second=0
+    [[ $first =~ ^[0-9]{1,18}$ ]] || first=0
+    [[ $second =~ ^[0-9]{1,18}$ ]] || second=0
+    first=$((10#$first)) second=$((10#$second))
     [[ $first -ge $second ]] || first=$second
     if [[ $first -gt $best_number || ( $first -eq $best_number && ! "$made$name" < "$best_made$best" ) ]]; then
       best=$name best_number=$first best_made=$made
@@ -46,7 +48,7 @@ newest() {
 # pod ORDINAL OF: of its ready pods by name, when as many are ready as there were or as are wanted now
 pod() {
   local told name gone phase owner ready count=0 found='' of=$2
-  told=$(k get "$at_type" "$at_name" -n "$at_space" -o 'jsonpath={.spec.replicas}' 2>/dev/null) || return 1
+  told=$(k get -n "$at_space" -o 'jsonpath={.spec.replicas}' -- "$at_type" "$at_name" 2>/dev/null) || return 1
   [[ ! $told =~ ^[0-9]+$ || $told -ge $of ]] || of=$told
   [[ $of -gt $1 ]] || of=$(($1 + 1))
   told=$(k get Pod.v1. -n "$at_space" -o "go-template={{range .items}}{{.metadata.name}}|\
@@ -79,7 +81,7 @@ node() {
 # value JSONPATH FAMILY INDEX: the value of that family (of an address) among the lines that are read
 value() {
   local told line seen=$'\n' count=0
-  told=$(k get "$at_type" "$at_name" ${at_space:+-n "$at_space"} -o "jsonpath=$1" 2>/dev/null) || return 1
+  told=$(k get ${at_space:+-n "$at_space"} -o "jsonpath=$1" -- "$at_type" "$at_name" 2>/dev/null) || return 1
   while IFS= read -r line; do
     [[ -n $line && $line != None && $seen != *$'\n'"$line"$'\n'* ]] || continue
     case $2 in
@@ -95,7 +97,8 @@ value() {
 }
 # field JSONPATH: what stands there, whatever it is
 field() {
-  REPLY=$(k get "$at_type" "$at_name" ${at_space:+-n "$at_space"} -o "jsonpath=$1" 2>/dev/null && printf .) || return 1
+  REPLY=$(k get ${at_space:+-n "$at_space"} -o "jsonpath=$1" -- "$at_type" "$at_name" 2>/dev/null && printf .) ||
+    return 1
   REPLY=${REPLY%.}
 }
 # look_up NUMBER CHAIN POLICY OLD: follow the function `chain` until it gives a value, once for each NUMBER; REPLY is
@@ -123,6 +126,14 @@ look_up() {
 json() {
   REPLY=${1//\\/\\\\}
   REPLY=${REPLY//\"/\\\"} REPLY=${REPLY//$'\n'/\\n} REPLY=${REPLY//$'\r'/\\r} REPLY=${REPLY//$'\t'/\\t}
+  [[ $REPLY == *[[:cntrl:]]* ]] || return 0
+  local rest=$REPLY char
+  REPLY=''
+  while [[ -n $rest ]]; do
+    char=${rest:0:1} rest=${rest:1}
+    [[ $char != [[:cntrl:]] ]] || printf -v char '\\u%04x' "'$char"
+    REPLY=$REPLY$char
+  done
 }
 # text < TEXT: a text that stands in the object as base64; in_text TOKEN VALUE; encode TOKEN: write it there
 text() { IFS= read -r -d '' inside || true; inside=${inside%$'\n'}; }
@@ -138,7 +149,7 @@ change() {
   local way
   for way in "$body" "$spare"; do
     [[ -n $way ]] || continue
-    if k patch "$1" "$3" ${2:+-n "$2"} --type json --patch-file /dev/stdin <<<"$way" >/dev/null 2>&1; then
+    if k patch ${2:+-n "$2"} --type json --patch-file /dev/stdin -- "$1" "$3" <<<"$way" >/dev/null 2>&1; then
       say "patched   $what"
       return
     fi

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 
 from tasks.core.errors import DamagedError
-from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
+from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
 from tasks.core.objects import Object, group_of
 from tasks.core.strict_json import parse
 
@@ -30,16 +30,6 @@ Kind = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,62}$")]
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMED_FREELY = {"rbac.authorization.k8s.io", "apiregistration.k8s.io"}
 """Groups of Kubernetes whose objects need no DNS name (apimachinery: ValidatePathSegmentName): `system:shop`."""
-
-
-def plural_of(kind: str) -> str:
-    """Return the name in URLs of one of Kubernetes' own kinds: `Ingress` → `ingresses`."""
-    word = kind.lower()
-    if word == "endpoints":
-        return word
-    if word.endswith(("s", "x")):
-        return f"{word}es"
-    return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
 
 
 class _Model(BaseModel):
