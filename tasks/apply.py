@@ -92,14 +92,15 @@ def _write(restoring: Restoring, item: Item) -> None:
     if live is None:
         try:
             body = _paused(restoring, ref, _rooted(restoring, ref, obj))
-            created, _ = cluster.create(kind, ref.namespace, body, manager=restoring.manager)
+            created, _ = cluster.create(kind, ref.namespace, body, manager=restoring.maker(ref))
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
             _created(restoring, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
-        restoring.done(ref, anew(restoring, kind, obj), "created", "when a former one was gone")
+        uid = anew(restoring, kind, _rooted(restoring, ref, obj), restoring.maker(ref))
+        restoring.done(ref, uid, "created", "when a former one was gone")
     elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
         _created(restoring, ref, live, why)
     else:

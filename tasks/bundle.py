@@ -47,6 +47,8 @@ def _make(restoring: Restoring) -> None:
         made = _created(restoring, BUNDLES, _of(restoring, space))
         restoring.bundles[space] = uid = str(made["metadata"]["uid"])
         restoring.journal.did(DEFINITIONS, "created", ref, uid)
+    if len(spaces) == 1:
+        restoring.bundle_of_all = restoring.bundles[spaces[0]]
     list_members(restoring, "Restoring")
 
 
@@ -93,12 +95,11 @@ def _tell(restoring: Restoring, phase: str) -> None:
 
 def list_members(restoring: Restoring, phase: str) -> None:
     """List in each bundle what was created so far."""
-    only = len(restoring.bundles) == 1  # what is cluster-wide belongs to no single one of many
     for space, uid in restoring.bundles.items():
         members = [
             Member(restoring.level(ref), ref, made)
             for ref, made in list(restoring.members.items())
-            if ref.namespace == space or (only and not ref.namespace and restoring.level(ref) > DEFINITIONS)
+            if restoring.bundle_of(ref) == uid
         ]
         for name, status in parts(restoring.name, phase, members):
             if name != restoring.name:
@@ -108,9 +109,9 @@ def list_members(restoring: Restoring, phase: str) -> None:
 
 def _drop_empty(restoring: Restoring) -> None:
     """Delete the bundles of namespaces in which nothing was created: all was there before."""
-    spaces = {ref.namespace for ref in restoring.members}
+    used = {restoring.bundle_of(ref) for ref in restoring.members}
     for space, uid in list(restoring.bundles.items()):
-        if space not in spaces:
+        if uid not in used:
             ref = Ref(GROUP, KIND, space, restoring.name)
             with suppress(NotFoundError):
                 restoring.target().delete(BUNDLES, space, restoring.name, uid=uid)

@@ -84,8 +84,10 @@ def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> 
     return Decision("linked", "to its owner, which was made anew"), uid
 
 
-def anew(restoring: Restoring, kind: ResourceType, obj: Object) -> str:
+def anew(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "") -> str:
     """Create an object as soon as the one that is being deleted is gone; return its uid.
+
+    `manager` names its bundle too, where it belongs to one.
 
     Raises:
         ConflictError: that one does not go.
@@ -94,7 +96,7 @@ def anew(restoring: Restoring, kind: ResourceType, obj: Object) -> str:
     limit = time.monotonic() + GONE_SECONDS
     while time.monotonic() < limit:
         try:
-            created, _ = cluster.create(kind, ref.namespace, obj, manager=restoring.manager)
+            created, _ = cluster.create(kind, ref.namespace, obj, manager=manager or restoring.manager)
         except (AlreadyExistsError, ConflictError):
             time.sleep(0.2)  # its finalizers are at work
             continue

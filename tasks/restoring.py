@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from tasks.core.annotations import NOTHING, Hints
+from tasks.core.bundle import maker
 from tasks.core.journal import DEFINITIONS, MADE, NAMESPACES
 from tasks.core.order import Order
 from tasks.core.readiness import Context
@@ -139,6 +140,8 @@ class Restoring:
         """Objects that this restore created, now or before it was resumed."""
         self.bundles: dict[str, str] = {}
         """Namespace of the target → uid of the bundle that owns what is created in it."""
+        self.bundle_of_all = ""
+        """The uid of the only bundle, which lists what is cluster-wide too; "" where there are many, or none."""
         self.members: dict[Ref, str] = {}
         """What was created where nothing was, with its uid: what a bundle lists."""
         self.hold: Hold | None = None
@@ -188,6 +191,20 @@ class Restoring:
     def place(self, ref: Ref, level: int) -> None:
         """Give what is not in the plan a level of its own."""
         self.level_of.setdefault(ref, level)
+
+    def bundle_of(self, ref: Ref) -> str:
+        """Return the uid of the bundle that lists an object when it is created, "" where none does.
+
+        Namespaces and CRDs, which are there before, belong to none.
+        """
+        if ref.namespace:
+            return self.bundles.get(ref.namespace, "")
+        return self.bundle_of_all if self.level(ref) > DEFINITIONS else ""
+
+    def maker(self, ref: Ref) -> str:
+        """Return the field manager to create an object with: it tells its restore, and its bundle."""
+        uid = self.bundle_of(ref)
+        return maker(self.manager, uid) if uid else self.manager
 
     def keep(self, ref: Ref, action: str, live: Object) -> None:
         """Keep what an object of others is before it is changed; what this restore made has no former content."""

@@ -2,10 +2,15 @@
 
 `kubectl delete bundle NAME` removes the group by garbage collection (kubernetes.io: "Garbage collection");
 `kubeferry delete NAME` in reverse order, with waits. What was there before is in no bundle.
+
+Who may write bundles may list anything in one. What belongs to a bundle therefore shows on the object itself, written
+by who created it: an ownerReference to the bundle, or a field manager that names it. Both hold the bundle's uid, which
+the API server gives and nobody can choose. (claims.py)
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +30,13 @@ DEFINITION = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", f"bundl
 PART = f"{GROUP}/bundle"
 """The label of every bundle, with the name of the first of its parts."""
 
-MEMBERS = 5000
-"""Members of one object: at some 100 bytes each far below what etcd takes (1.5 MiB). More go into further parts."""
+MEMBERS, LETTERS = 5000, 1_000_000
+"""Members of one object, and letters of theirs: far below what etcd takes (1.5 MiB). More go into further parts."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Member:
-    """An object that a restore created, in a level of its plan."""
+    """One object, by its uid, in a level of a plan."""
 
     level: int
     ref: Ref
@@ -46,6 +51,20 @@ def owner(name: str, uid: str) -> dict[str, str]:
 def is_bundle(owner_reference: Mapping[str, Any]) -> bool:
     """Return whether an ownerReference names a bundle."""
     return (group_of(str(owner_reference.get("apiVersion"))), owner_reference.get("kind")) == (GROUP, KIND)
+
+
+def maker(manager: str, uid: str) -> str:
+    """Return the field manager of what a restore, whose own is `manager`, creates for the bundle with this uid."""
+    return f"{manager}@{uid}"
+
+
+def made_for(live: Object) -> frozenset[str]:
+    """Return the uids of the bundles that the field managers of an object name."""
+    managers = (str(each.get("manager")) for each in live["metadata"].get("managedFields") or ())
+    return frozenset(match[1] for match in map(_MAKER.fullmatch, managers) if match)
+
+
+_MAKER = re.compile(r"kubeferry-[0-9a-f]{12}@(\S+)", re.ASCII)
 
 
 def bundle(namespace: str, name: str, backup: str, store: str, now: datetime) -> Object:
@@ -65,13 +84,26 @@ def label(name: str) -> str:
 
 def parts(name: str, phase: str, members: Iterable[Member]) -> list[tuple[str, dict[str, Any]]]:
     """Return name and status of each part of a bundle; there is always a first one, of the bundle's own name."""
-    rows = sorted(members)
-    chunks = [rows[start : start + MEMBERS] for start in range(0, len(rows), MEMBERS)] or [[]]
+    chunks = list(_chunks(sorted(members))) or [[]]
     names = [name, *(f"{name}-part-{number}" for number in range(2, len(chunks) + 1))]
     return [
         (named, {"phase": phase, "members": len(chunk), "levels": _levels(chunk)})
         for named, chunk in zip(names, chunks, strict=True)
     ]
+
+
+def _chunks(rows: list[Member]) -> Iterator[list[Member]]:
+    chunk: list[Member] = []
+    letters = 0
+    for row in rows:
+        size = len(str(row.ref)) + len(row.uid)
+        if chunk and (len(chunk) == MEMBERS or letters + size > LETTERS):
+            yield chunk
+            chunk, letters = [], 0
+        chunk.append(row)
+        letters += size
+    if chunk:
+        yield chunk
 
 
 def _levels(members: list[Member]) -> list[dict[str, Any]]:
@@ -82,15 +114,20 @@ def _levels(members: list[Member]) -> list[dict[str, Any]]:
     return [{"level": level, "objects": objects} for level, objects in sorted(levels.items())]
 
 
-def members_of(live: Object) -> Iterator[Member]:
-    """Yield the members that a bundle on a cluster lists; who may write there may have listed anything.
+def members_of(live: Object) -> tuple[list[Member], list[str]]:
+    """Return what a part of a bundle on a cluster lists: the members, and what is no name of an object.
 
-    Raises:
-        ValueError: a member that names no object.
+    Who may write there may have listed anything: see claims.py.
     """
+    members: list[Member] = []
+    nameless: list[str] = []
     for level in get(live, "status", "levels") or ():
         for each in level["objects"]:
-            yield Member(int(level["level"]), Ref.parse(each["object"]), str(each["uid"]))
+            try:
+                members.append(Member(int(level["level"]), Ref.parse(each["object"]), str(each["uid"])))
+            except ValueError:
+                nameless.append(str(each["object"])[:200])
+    return members, nameless
 
 
 def definition() -> Object:

@@ -68,7 +68,7 @@ class Header(_Model):
 
     @property
     def manager(self) -> str:
-        """Return the field manager of what this restore creates."""
+        """Return the field manager of what this restore creates; a bundle's uid may follow it (bundle.py)."""
         return f"kubeferry-{self.token}"
 
 
@@ -188,9 +188,9 @@ def _named(entry: Entry) -> Iterator[tuple[Ref, str]]:
 
 
 def made_by(live: Object, manager: str) -> bool:
-    """Return whether a live object was created by the restore with this field manager."""
+    """Return whether a live object was created by the restore with this field manager, for a bundle or for none."""
     entries = live["metadata"].get("managedFields") or []
-    return any(isinstance(each, dict) and each.get("manager") == manager for each in entries)
+    return any(isinstance(each, dict) and str(each.get("manager")).partition("@")[0] == manager for each in entries)
 
 
 def parse_header(data: Any, name: str) -> Header:
