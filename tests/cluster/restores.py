@@ -108,12 +108,13 @@ class Bench:
         return self.clusters[context].list(self.kind(kind, context=context), namespace)
 
     def patch(self, kind, namespace, name, patch, context=A, **options):
-        return self.clusters[context].patch(self.kind(kind, context=context), namespace, name, patch, **options)
+        found = self.kind(kind, context=context, namespace=namespace)
+        return self.clusters[context].patch(found, namespace, name, patch, **options)
 
     def delete(self, kind, namespace, name, context=A):
         """Delete an object and wait until it is gone."""
         uid = self.get(kind, namespace, name, context)["metadata"]["uid"]
-        self.clusters[context].delete(self.kind(kind, context=context), namespace, name, uid=uid)
+        self.clusters[context].delete(self.kind(kind, context=context, namespace=namespace), namespace, name, uid=uid)
         self.until(lambda: self.find(kind, namespace, name, context) is None)
 
     def until(self, true, seconds=SECONDS):

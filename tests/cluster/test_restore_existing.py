@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tasks.core.errors import InvalidError, PermanentError
+from tasks.core.errors import PermanentError, PreflightError
 from tests.cluster.restores import A, B, did, touch
 
 KINDS = """
@@ -139,10 +139,13 @@ def test_update_tells_what_cannot_be_changed_and_recreate_does_it(bench, shop, t
     old = bench.get("Secret", name, "db")
     bench.delete("Secret", name, "db")
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: db}, immutable: true, stringData: {password: x}}", name)
-    with pytest.raises(InvalidError) as told:
+    with pytest.raises(PreflightError) as told:
         bench.restore(shop, context=A, map=mapped, existing="update")
-    assert str(told.value).startswith(f"apply Secret {name}/db: Invalid (422) data (FieldValueForbidden); ")
-    assert str(told.value).endswith("--existing recreate")
+    told = " ".join(told.value.problems)
+    assert told.startswith(f"Secret {name}/db has other content in what cannot be changed once it is there: data.p")
+    assert told.endswith(
+        "; --existing recreate, or for this kind --existing secrets=recreate, makes it anew; =skip leaves it"
+    )
     result = bench.restore(shop, context=A, map=mapped, existing="recreate")
     assert did(result, "Secret", "db").startswith("recreated had other content: data")
     found = bench.get("Secret", name, "db")
