@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tasks.core.objects import Ref, annotations_of, labels_of
+from tasks.core.selector import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -88,10 +89,15 @@ class Tally:
         yield f"of {self.seen} objects {counts}" + (", and none meets all of it" if len(asked) > 1 else "")
 
     def _values_there(self) -> Iterator[str]:
-        for (what, key), values in sorted(self._values.items()):
-            common = [value for value, _ in values.most_common(MOST)]
-            more = " and others" if len(values) > MOST else ""
-            yield f"{what} {key} is {', '.join(common)}{more} there"
+        """Yield what objects have where nothing has what is asked for."""
+        asked = [*(("label", each) for each in self.selector.labels)]
+        asked += (("annotation", each) for each in self.selector.annotations)
+        for what, each in asked:
+            values = self._values.get((what, each.key))
+            if values and not self._met[f"{what} {text_of(each)}"]:
+                common = [value for value, _ in values.most_common(MOST)]
+                more = " and others" if len(values) > MOST else ""
+                yield f"{what} {each.key} is {', '.join(common)}{more} there"
 
     def _alike(self, names: Iterable[Name]) -> Iterator[str]:
         for each in names:

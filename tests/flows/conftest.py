@@ -7,8 +7,10 @@ import orjson
 import pytest
 
 from flows.cli import main
+from tasks.core.kinds import plural_of
 from tasks.core.layout import BackupKeys, Member
 from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Source, digest
+from tasks.core.objects import group_of
 from tasks.core.velero import backup_object
 from tasks.ports import archive, gzip
 from tasks.ports.backups import digest_of
@@ -46,11 +48,10 @@ class Shelf:
     def path(self, key):
         return self.root / "store" / key
 
-    def add(self, name="first", **changes):
-        """Store a backup with one ConfigMap; `changes` go into its manifest."""
+    def add(self, name="first", objects=(CONFIG,), **changes):
+        """Store a backup of `objects`, by default one ConfigMap; `changes` go into its manifest."""
         keys = BackupKeys(name)
-        tarball, sha256 = self.tarball()
-        path = Member("configmaps", "shop", "web").path
+        tarball, digests = self.tarball(objects)
         manifest = Manifest(
             name=name,
             kubeferry="0.1.0",
@@ -60,7 +61,7 @@ class Shelf:
             namespaces=["shop"],
             phase=Phase.COMPLETED,
             counts={"ConfigMap": 1},
-            objects={path: sha256},
+            objects=digests,
             files={keys.tarball: digest_of(tarball)},
             left_out=[LeftOut(type="Pod", namespace="shop", name=f"web-{n}", why="left to web") for n in range(3)],
         ).model_copy(update=changes)
@@ -70,20 +71,28 @@ class Shelf:
         self.store.put(keys.metadata, orjson.dumps(backup_object(manifest, digest(packed).sha256, NOW, NOW)))
         return keys
 
-    def add_velero(self, name="theirs", **spec):
+    def add_velero(self, name="theirs", objects=(CONFIG,), **spec):
         """Store an archive as Velero would: without a manifest of ours."""
         keys = BackupKeys(name)
-        self.store.put_file(keys.tarball, self.tarball()[0])
+        self.store.put_file(keys.tarball, self.tarball(objects)[0])
         backup = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": name}}
         self.store.put(keys.metadata, orjson.dumps(backup | {"spec": spec, "status": {"phase": "PartiallyFailed"}}))
         return keys
 
-    def tarball(self):
+    def tarball(self, objects):
+        """Return an archive of objects, and the digest of each by its path."""
         part, tarball = self.root / "part", self.root / "tarball"
         with archive.FragmentWriter(part) as writer:
-            sha256 = writer.add(Member("configmaps", "shop", "web").path, orjson.dumps(CONFIG))
+            digests = {path: writer.add(path, orjson.dumps(obj)) for obj in objects for path in [place(obj)]}
         archive.join([part], tarball)
-        return tarball, sha256
+        return tarball, digests
+
+
+def place(obj):
+    """Return where an object of Kubernetes' own kinds, or of one that adds an s for its plural, stands."""
+    meta, group = obj["metadata"], group_of(obj["apiVersion"])
+    resource = f"{plural_of(obj['kind'])}.{group}".rstrip(".")
+    return Member(resource, meta.get("namespace", ""), meta["name"]).path
 
 
 @pytest.fixture
