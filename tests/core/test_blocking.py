@@ -1,0 +1,74 @@
+"""What keeps an object that is being deleted is named: its own finalizers, or those of what it owns."""
+
+import pytest
+
+from tasks.core.blocking import MOST, blockers, by_owner, own_finalizers, still_there, waits_for_dependents
+
+
+def obj(kind, name, finalizers=(), owners=(), *, deleted=True, **more):
+    meta = {"name": name, "namespace": "shop", "uid": f"uid-{name}", "finalizers": list(finalizers)}
+    meta["ownerReferences"] = [{"kind": "K", "name": each, "uid": f"uid-{each}"} for each in owners]
+    meta |= {"deletionTimestamp": "2026-01-02T03:04:05Z"} if deleted else {}
+    return {"apiVersion": "v1", "kind": kind, "metadata": meta, **more}
+
+
+WEB = obj("Deployment", "web", ["foregroundDeletion"])
+SET = obj("ReplicaSet", "web-1", ["foregroundDeletion"], ["web"])
+POD = obj("Pod", "web-1-a", ["example.com/drain"], ["web-1"])
+IDLE = obj("Pod", "web-1-b", [], ["web-1"])
+OTHER = obj("Pod", "other", ["example.com/drain"], ["other-1"])
+OWNED = by_owner([SET, POD, IDLE, OTHER])
+
+
+def test_the_garbage_collectors_finalizers_are_nobodys_own():
+    assert own_finalizers(obj("X", "x", ["orphan", "a.example.com/b", "foregroundDeletion"])) == ["a.example.com/b"]
+    assert [waits_for_dependents(each) for each in (WEB, POD, IDLE)] == [True, False, False]
+
+
+def test_a_finalizer_two_owners_down_is_found():
+    assert blockers(WEB, OWNED) == [POD]
+
+
+def test_what_waits_for_itself_only_is_kept_by_nothing_that_it_owns():
+    own = obj("Widget", "w", ["example.com/a"])
+    assert blockers(own, by_owner([obj("Pod", "p", ["example.com/b"], ["w"])])) == []
+
+
+def test_owners_in_a_circle_end():
+    first, second = obj("X", "a", ["orphan"], ["b"]), obj("X", "b", ["example.com/f"], ["a"])
+    assert blockers(first, by_owner([first, second])) == [second]
+
+
+@pytest.mark.parametrize(
+    ("live", "blocking", "told"),
+    [
+        (POD, [], "is being deleted and still there after 5 s: it waits for example.com/drain"),
+        (
+            WEB,
+            [POD],
+            "is being deleted and still there after 5 s: it waits for Pod shop/web-1-a (example.com/drain)",
+        ),
+        (WEB, [], "is being deleted and still there after 5 s: it waits for foregroundDeletion"),
+        (IDLE, [], "is being deleted and still there after 5 s"),
+        (obj("Secret", "s", deleted=False), [], "was to go with its owner and is still there after 5 s"),
+    ],
+)
+def test_what_is_still_there_says_for_what_it_waits(live, blocking, told):
+    assert still_there(live, 5, blocking) == told
+
+
+def test_of_many_blockers_some_are_named():
+    many = [obj("Pod", f"p{number}", ["example.com/drain"]) for number in range(MOST + 2)]
+    told = still_there(WEB, 5, many)
+    assert told.endswith("2 more")
+    assert told.count("example.com/drain") == MOST
+
+
+def test_a_namespace_says_what_holds_it_up():
+    said = [
+        {"type": "NamespaceContentRemaining", "status": "True", "message": "some resources are remaining"},
+        {"type": "NamespaceDeletionDiscoveryFailure", "status": "False", "message": "no"},
+        {"type": "Ready", "status": "True", "message": "no"},
+    ]
+    live = obj("Namespace", "shop", status={"conditions": said})
+    assert still_there(live, 5) == "is being deleted and still there after 5 s: some resources are remaining"
