@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from tasks.core.bindings import Kind as BindingKind
-from tasks.core.recipients import is_secret
+from tasks.core.recipients import SECRET_KEY, is_secret
 from tasks.core.values_write import Absent
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -35,7 +35,7 @@ NoSecret = Annotated[
     str,
     AfterValidator(_no_secret),
     # Prefect's server checks this before it stores the parameters of a run.
-    Field(json_schema_extra={"not": {"pattern": "AGE-SECRET-KEY-|PRIVATE KEY"}}),
+    Field(json_schema_extra={"not": {"pattern": SECRET_KEY}}),
 ]
 """What is kept with a run and shown: a public key, or a path."""
 

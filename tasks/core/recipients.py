@@ -21,13 +21,14 @@ NATIVE = "age1"
 SSH = ("ssh-ed25519", "ssh-rsa")
 """The types of SSH keys that age encrypts to."""
 
-_SECRET = re.compile(r"AGE-SECRET-KEY-(PQ-)?1[AC-HJ-NP-Z02-9]{8}|PRIVATE KEY-----", re.IGNORECASE)
-"""What only a secret key holds: age's own identities (Bech32 has these letters only), and PEM."""
+SECRET_KEY = "AGE-SECRET-KEY-(PQ-)?1[AC-HJ-NP-Z02-9]{8}|age-secret-key-(pq-)?1[ac-hj-np-z02-9]{8}|PRIVATE KEY-----"  # noqa: S105
+"""A regular expression (Python's, and JSON Schema's) for what only a secret key holds: age's own identities, which are
+Bech32 and so all in one case, and PEM."""
 
 
 def is_secret(text: str) -> bool:
     """Return whether a text is, or holds, a secret key."""
-    return _SECRET.search(text) is not None
+    return re.search(SECRET_KEY, text) is not None
 
 
 def is_recipient(text: str) -> bool:

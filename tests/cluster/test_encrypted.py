@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from pyrage import x25519
 
+import flows.restore
 from flows.undo import undo
 from tasks.core.errors import DamagedError, KubeferryError, UsageError
 from tasks.core.manifest import Phase
@@ -232,6 +233,26 @@ def test_undo_wants_a_key_and_touches_nothing_without(bench, keys, replaced):
     assert undone("ssh").phase is Phase.COMPLETED
     assert value(bench, copy) == f"before-{MARK}"
     assert bench.find("ConfigMap", copy, "settings", B) is None
+
+
+def test_a_restore_is_gone_on_with_by_a_key_from_another_place(bench, keys, saved, shop, tmp_path, monkeypatch):
+    """As on another machine, where the paths that the first run was given mean nothing."""
+    copy, path, name = bench.name("resumed"), tmp_path / "key.txt", bench.name("run")
+    path.write_text((keys / "age.txt").read_text())
+
+    async def cut_off(_):
+        raise KubeferryError("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flows.restore, "verify_restored", cut_off)
+        with pytest.raises(KubeferryError, match=r"^cut off$"):
+            bench.restore(saved, map={shop: copy}, identities=[str(path)], name=name, rollback=False)
+    path.unlink()
+    with pytest.raises(UsageError, match=f"^identity file {path}: No such file or directory$"):
+        bench.restore("", resume=name)
+    result = bench.restore("", resume=name, identities=[str(keys / "ssh")])
+    assert result.phase is Phase.COMPLETED
+    assert value(bench, copy) == MARK
 
 
 # --- on the command line

@@ -258,6 +258,24 @@ def sealed(scene):
 # --- what is found
 
 
+@pytest.mark.parametrize("before", [b"", b"a", b"ab", b"abc", "é".encode(), b'{"password":"'])
+@pytest.mark.parametrize("after", [b"", b"x", b"yz", b'"}'])
+def test_the_search_finds_a_mark_in_every_form(before, after):
+    """And nothing where there is none."""
+    mark = "marked-some-0123456789"
+    once = base64.b64encode(before + mark.encode() + after)
+    forms = [
+        before + mark.encode() + after,
+        once,
+        base64.urlsafe_b64encode(once),
+        base64.b64encode(before + once + after),
+    ]
+    for form in [*forms, mark.encode().hex().encode()]:
+        assert Marks({"it": mark}).found([("here", b"{" + form + b"}")]) == ["here: it"]
+    for form in (b"", b"marked-some", b"marked-some-0123456780", base64.b64encode(before + b"marked-some-" + after)):
+        assert Marks({"it": mark}).found([("here", form)]) == []
+
+
 def test_the_marks_were_really_there_and_really_quoted(scene):
     """The search finds what is there: the script for kubectl is known to hold Secrets, and so are refusals."""
     script = scene.run("plan", "one", "--map", f"{scene.ns}=elsewhere", "--kubectl", "--store", scene.store)

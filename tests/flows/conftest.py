@@ -7,13 +7,15 @@ import orjson
 import pytest
 
 from flows.cli import main
+from tasks.core.contents import divided, joined
 from tasks.core.kinds import plural_of
 from tasks.core.layout import BackupKeys, Member
 from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Source, digest
 from tasks.core.objects import group_of
 from tasks.core.velero import backup_object
 from tasks.ports import archive, gzip
-from tasks.ports.backups import digest_of
+from tasks.ports.backups import digest_of, open_backup
+from tasks.ports.encryption import Sealer
 from tasks.ports.local_store import LocalStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -23,7 +25,7 @@ CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "
 @pytest.fixture
 def cli(capsys, monkeypatch, tmp_path):
     """Run a command: `cli("list", "-o", "json")` returns its exit code, stdout and stderr."""
-    for name in ("CONTEXT", "KUBECONFIG", "STORE", "OUTPUT", "DEBUG"):
+    for name in ("CONTEXT", "KUBECONFIG", "STORE", "OUTPUT", "DEBUG", "IDENTITY", "ENCRYPT_TO"):
         monkeypatch.delenv(f"KUBEFERRY_{name}", raising=False)
     monkeypatch.setenv("KUBEFERRY_HOME", str(tmp_path / "home"))
 
@@ -69,6 +71,25 @@ class Shelf:
         self.store.put_file(keys.tarball, tarball)
         self.store.put(keys.manifest, packed)
         self.store.put(keys.metadata, orjson.dumps(backup_object(manifest, digest(packed).sha256, NOW, NOW)))
+        return keys
+
+    def add_encrypted(self, recipient, name="sealed"):
+        """Store the same backup encrypted to a recipient; what a plain one has in its place goes."""
+        plain = self.add(name)
+        whole, keys, to = open_backup(self.store, name).manifest, BackupKeys(name, sealed=True), Sealer([recipient])
+        told, hidden = divided(whole, to.recipients)
+        sealed = {
+            keys.tarball: to.seal(self.store.get(plain.tarball)),
+            keys.contents: to.seal(gzip.compress(hidden.model_dump_json().encode())),
+        }
+        for key, data in sealed.items():
+            self.store.put(key, data)
+        self.store.delete([plain.tarball])
+        told = told.model_copy(update={"files": {key: digest(data) for key, data in sealed.items()}})
+        packed = gzip.compress(told.model_dump_json().encode())
+        self.store.put(keys.manifest, packed)
+        backup = backup_object(joined(told, hidden), digest(packed).sha256, NOW, NOW)
+        self.store.put(keys.metadata, orjson.dumps(backup))
         return keys
 
     def add_velero(self, name="theirs", objects=(CONFIG,), **spec):
