@@ -16,6 +16,7 @@ from tasks.core.errors import ConflictError, KubeferryError, NotFoundError
 from tasks.core.manifest import Problem
 from tasks.core.objects import Ref
 from tasks.core.phases import Phase, phase_of
+from tasks.core.related import CRD
 from tasks.in_use import NAMESPACE, in_use
 from tasks.ports import progress
 from tasks.ports.threads import in_threads
@@ -180,5 +181,7 @@ def _propagation(ref: Ref) -> str:
 
     Kubernetes: "Garbage collection", foreground and background cascading deletion.
     """
+    if (ref.group, ref.kind) in (NAMESPACE, CRD):
+        return "Background"  # they have controllers of their own, and a garbage collector may pause after a CRD went
     with_dependents = phase_of(ref) in (Phase.WORKLOAD, Phase.TRAFFIC, Phase.CUSTOM) or ref.type == "Service"
     return "Foreground" if with_dependents else "Background"
