@@ -14,7 +14,7 @@ import orjson
 
 from tasks.core.bindings import Binding, bindings_of, to_json
 from tasks.core.carry import left_out
-from tasks.core.errors import PermanentError
+from tasks.core.errors import DamagedError, PermanentError
 from tasks.core.keep import Keep, Surroundings
 from tasks.core.layout import Member
 from tasks.core.links import links_of
@@ -22,6 +22,7 @@ from tasks.core.links import to_json as links_to_json
 from tasks.core.manifest import LeftOut, Problem
 from tasks.core.objects import Object, Ref, annotations_of
 from tasks.core.readiness import verdict
+from tasks.core.received import written
 from tasks.core.strip import strip as portable
 from tasks.ports import clock
 from tasks.ports.archive import FragmentWriter
@@ -48,6 +49,8 @@ class Carried(NamedTuple):
     bound: tuple[str, ...] = ()
     problem: str = ""
     """What of it could not be understood; "" for nothing."""
+    refused: str = ""
+    """Why it is not written at all; "" where it is."""
 
 
 def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, list[Binding]]:
@@ -57,10 +60,14 @@ def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, lis
         found = bindings_of(obj, known.index, known.around)
     except PermanentError as error:  # an annotation of its user's that nobody can read: told, and not the end of it
         problem = str(error)
-    path = Member(kind.group_resource, ref.namespace, ref.name).path
+    place, data, refused = Member(kind.group_resource, ref.namespace, ref.name), b"", ""
+    try:
+        data = written(obj, place)
+    except DamagedError as error:  # a backup that holds it could not be read back, as a whole
+        refused = f"cannot be kept in an archive: it {error}"
     lines = tuple(orjson.dumps(to_json(each), option=orjson.OPT_APPEND_NEWLINE) for each in found)
     what = f"{obj['apiVersion']}/{obj['kind']}"
-    return Carried(ref, path, orjson.dumps(obj), what, lines, tuple(each.kind for each in found), problem), found
+    return Carried(ref, place.path, data, what, lines, tuple(each.kind for each in found), problem, refused), found
 
 
 class Sieve:
@@ -157,6 +164,9 @@ class Part:
 
     def write(self, each: Carried) -> None:
         """Write one object."""
+        if each.refused:
+            self.problems.append(Problem(what=str(each.ref), why=each.refused))
+            return
         sha256 = self._archive.add(each.path, each.data)
         _line(self._entries, [each.path, sha256, each.what])
         self._bindings.writelines(each.lines)

@@ -11,7 +11,7 @@ from tasks.bound import attach, hold_back, stored_bindings
 from tasks.choice import FIRST, Choice
 from tasks.core.annotations import hints_of, with_namespaces
 from tasks.core.edit import change
-from tasks.core.errors import UsageError
+from tasks.core.errors import DamagedError, UsageError
 from tasks.core.links import links_of
 from tasks.core.manifest import LeftOut
 from tasks.core.needs import needs_of
@@ -27,7 +27,7 @@ from tasks.drop import drop_unchosen
 from tasks.ports import progress
 from tasks.restoring import Item, Restoring
 from tasks.step import in_thread, step
-from tasks.unpacked import archived_object, stored_links
+from tasks.unpacked import archived_object, of_backup, stored_links
 
 RENAMED = "namespace renamed"
 ELSEWHERE = "its namespace is left out"
@@ -46,6 +46,11 @@ async def plan(restoring: Restoring) -> None:
 
 
 def _plan(restoring: Restoring) -> None:
+    with of_backup(restoring):
+        _fill(restoring)
+
+
+def _fill(restoring: Restoring) -> None:
     names = dict(restoring.options.map)
     chosen = Choice(restoring)
     _check_names(names, chosen)
@@ -127,7 +132,10 @@ def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen:
     renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
     waited_for = with_namespaces(renamed.obj, moving.names)
-    if item.ref in restoring.plan.items:
+    other = restoring.plan.items.get(item.ref)
+    if other and other.source == item.source:
+        raise DamagedError(f"it holds {item.source} twice")
+    if other:
         raise UsageError(f"two objects of the backup would both become {item.ref}")
     body = renamed.obj
     for key, (old, new) in waited_for.items():

@@ -24,6 +24,7 @@ from tasks.ports.leases import LEASE_VERBS, LEASES
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
+from tasks.unpacked import of_backup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +57,8 @@ def _look(restoring: Restoring) -> list[str]:
     problems: list[str] = [*restoring.plan.impossible]
     for number, check in enumerate(checks, start=1):
         try:
-            problems += check(restoring)
+            with of_backup(restoring):
+                problems += check(restoring)
         except ForbiddenError as error:  # a right that is lacking is told by _rights, and once is enough
             problems += [] if problems else [str(error)]
         progress.step(f"preflight {restoring.name}", number, len(checks))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tasks.core.errors import DamagedError
+from tasks.core.errors import AnnotationError, DamagedError
 from tasks.core.links import Links, from_json
 from tasks.core.objects import Object, Ref
 from tasks.core.received import received
@@ -78,6 +79,18 @@ def archived_object(restoring: Restoring, each: Archived) -> Object:
         return received(restoring.archive.raw(each.slot), each.member)
     except DamagedError as error:
         raise DamagedError(f"{where(restoring, each)} {error}") from error
+
+
+@contextmanager
+def of_backup(restoring: Restoring) -> Iterator[None]:
+    """Name the backup, too, in an error that names one of its objects."""
+    prefix = f"backup {restoring.options.backup}: "
+    try:
+        yield
+    except (DamagedError, AnnotationError) as error:
+        if str(error).startswith(prefix):
+            raise
+        raise type(error)(f"{prefix}{error}") from error
 
 
 def where(restoring: Restoring, each: Archived) -> str:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tasks.core.chain_json import a_list, a_map, a_text, ref_from_json, ref_to_json
 from tasks.core.chain_make import Around, chain_of
-from tasks.core.chains import FIXED, Chain, mapped
+from tasks.core.chains import FIXED, Chain, mapped, may_read
 from tasks.core.endpoints import endpoint_uses
-from tasks.core.errors import DamagedError
-from tasks.core.mutation import mutations
+from tasks.core.errors import DamagedError, PermanentError
+from tasks.core.mutation import ANNOTATION, mutations
 from tasks.core.objects import Object, Ref
 from tasks.core.values import Form, Use, scan
 from tasks.core.values_index import CLUSTER, Index, Source
@@ -81,7 +81,7 @@ def bindings_of(obj: Object, index: Index, around: Around) -> list[Binding]:
         PermanentError: an annotation of its user's is not what it must be.
     """
     ref = Ref.of(obj)
-    made = {_place(use): Binding(ref, use, chain, "user") for use, chain in mutations(obj, around)}
+    made = {_place(use): _users(Binding(ref, use, chain, "user")) for use, chain in mutations(obj, around)}
     whole = {each.use.pointer for each in made.values() if each.use.form == "whole"}
     for use in [*endpoint_uses(obj, index, around), *scan(obj, index)]:
         chained = chain_of(use.source, around, use.value) if use.pointer not in whole else None
@@ -89,6 +89,14 @@ def bindings_of(obj: Object, index: Index, around: Around) -> list[Binding]:
             made.setdefault(_place(use), Binding(ref, use, chained, _kind(chained)))
             whole |= {use.pointer} if use.form == "whole" else set()
     return list(made.values())
+
+
+def _users(binding: Binding) -> Binding:
+    """Return a binding that a user wrote, if a restore takes it: refused there, it would refuse the whole backup."""
+    try:
+        return from_json(to_json(binding))
+    except DamagedError as error:
+        raise PermanentError(f"{binding.object}: annotation {ANNOTATION}: {error}") from error
 
 
 def _place(use: Use) -> tuple[str, tuple[str, ...], str]:
@@ -156,12 +164,10 @@ def from_json(value: Any) -> Binding:
         DamagedError: `value` is anything else.
     """
     a_map(value, "binding")
-    return Binding(
-        ref_from_json(value.get("object")),
-        _use(value),
-        Chain.from_json(value.get("chain")),
-        _one_of(get_args(Kind), value, "kind"),
-    )
+    ref, chain = ref_from_json(value.get("object")), Chain.from_json(value.get("chain"))
+    if not may_read(ref, chain):
+        raise DamagedError("bindings: only objects of its own namespace may read what is in a Secret")
+    return Binding(ref, _use(value), chain, _one_of(get_args(Kind), value, "kind"))
 
 
 def _use(value: Any) -> Use:

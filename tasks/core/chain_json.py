@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from tasks.core.chain_steps import READS, Family, Named, Newest, Nodes, Pods, Read, Start, Step
 from tasks.core.errors import DamagedError
+from tasks.core.names import NAMESPACE, is_segment
 from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 MOST = 1024
 """Items of a list: more steps, path elements and roles than any cluster has."""
+
+HIGHEST = 2**31 - 1
+"""An ordinal or a count: more pods, nodes and addresses than any cluster has, and bash can count so far."""
 
 LONGEST = 100_000
 """Characters of a string: a pointer is as long as its keys, a user's token as its user likes."""
@@ -63,8 +67,9 @@ def ref_from_json(value: Any) -> Ref:
         DamagedError: `value` is anything else.
     """
     match a_list(value, "ref"):
-        case [str(group), str(kind), str(namespace), str(name)] if kind and name:
-            return Ref(group, kind, namespace, name)
+        case [str(group), str(kind), str(namespace), str(name)] if is_segment(kind) and is_segment(name):
+            if NAMESPACE.fullmatch(namespace or "none") and is_segment(group or "none"):
+                return Ref(group, kind, namespace, name)
     raise DamagedError("bindings: ref must be group, kind, namespace and name")
 
 
@@ -90,10 +95,17 @@ def a_text(value: Any, what: str) -> str:
     return text
 
 
+def _a_name(value: Any, what: str) -> str:
+    text = a_text(value, what)
+    if not is_segment(text):
+        raise DamagedError(f"bindings: {what} must be a name")
+    return text
+
+
 def _count(value: Any, what: str) -> int:
     number = value.get(what)
-    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-        raise DamagedError(f"bindings: {what} must be a number from 0")
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= HIGHEST:
+        raise DamagedError(f"bindings: {what} must be a number from 0 to {HIGHEST}")
     return number
 
 
@@ -101,7 +113,7 @@ def _nodes(value: Any) -> Nodes:
     roles = a_list(value.get("roles"), "roles")
     if not all(isinstance(role, str) for role in roles):
         raise DamagedError("bindings: roles must be strings")
-    return Nodes(a_text(value, "name"), tuple(roles), _count(value, "ordinal"))
+    return Nodes(_a_name(value, "name"), tuple(roles), _count(value, "ordinal"))
 
 
 def _read(value: Any) -> Read:
@@ -119,8 +131,8 @@ def _read(value: Any) -> Read:
 
 _MAKERS: dict[str, Callable[[Any], Step]] = {
     "start": lambda value: Start(ref_from_json(value.get("ref"))),
-    "named": lambda value: Named(a_text(value, "name")),
-    "newest": lambda value: Newest(a_text(value, "group"), a_text(value, "kind")),
+    "named": lambda value: Named(_a_name(value, "name")),
+    "newest": lambda value: Newest(a_text(value, "group"), _a_name(value, "kind")),
     "pods": lambda value: Pods(_count(value, "ordinal"), _count(value, "of")),
     "nodes": _nodes,
     "read": _read,

@@ -121,6 +121,21 @@ FIXED = frozenset(
 """Objects that stand for the cluster: every cluster has its own, under the same name, whatever is renamed."""
 
 
+SECRET = ("", "Secret")
+
+
+def may_read(reader: Ref, chain: Chain) -> bool:
+    """Return whether a value at the end of `chain` may be written into `reader`.
+
+    What is in a Secret stays in its namespace: a restore runs with its user's rights, and must not copy with them what
+    the author of the archive, or of the object, could not read.
+    """
+    steps = (step.ref if isinstance(step, Start) else step for step in chain.steps)
+    secret = any((step.group, step.kind) == SECRET for step in steps if isinstance(step, Ref | Newest))
+    own = chain.start is not None and chain.start.namespace == reader.namespace != ""
+    return own or not secret or chain.read.what != "path"
+
+
 def mapped(chain: Chain, where: Callable[[Ref], Ref]) -> Chain:
     """Return `chain` for objects that have other identities on the target; those in FIXED have none."""
     if chain.start is None or chain.start in FIXED:

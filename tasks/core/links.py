@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.bundle import is_bundle
 from tasks.core.edit import EACH, Path, found, get
 from tasks.core.errors import DamagedError
+from tasks.core.names import is_segment
 from tasks.core.objects import Ref
 from tasks.core.strip_case import type_of
 
@@ -136,7 +137,7 @@ def from_json(value: Any) -> Links:
 
 def _owner(value: Any) -> Owner:
     _map(value, "owner")
-    return Owner(
+    owner = Owner(
         api_version=_text(value, "apiVersion", "owner"),
         kind=_text(value, "kind", "owner"),
         name=_text(value, "name", "owner"),
@@ -144,6 +145,9 @@ def _owner(value: Any) -> Owner:
         controller=_optional(value, "controller"),
         block_owner_deletion=_optional(value, "blockOwnerDeletion"),
     )
+    if not is_segment(owner.name):
+        raise DamagedError("links: name of owner must be a name")
+    return owner
 
 
 def _map(value: Any, what: str) -> dict[Any, Any]:

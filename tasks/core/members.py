@@ -10,6 +10,7 @@ import re
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import Member
+from tasks.core.names import NAMESPACE, is_segment
 
 VERSION_FILE = "metadata/version"
 """Holds the version of the tarball's format."""
@@ -19,14 +20,8 @@ READ_VERSION = "1"
 
 _LONGEST_LINE = 20
 
-_PART = re.compile(r"[^/\\\x00-\x1f\x7f\ud800-\udfff]{1,512}")
-"""No control characters and no lone surrogates, which stand for bytes that are not UTF-8."""
-
 _RESOURCE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,315}[a-z0-9])?")
 """A plural, and perhaps a dot and a group: a label of 63 characters and a subdomain of 253 (RFC 1123)."""
-
-NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-"""A label (RFC 1123), as Kubernetes wants namespaces named."""
 
 
 def parse_member(path: str) -> Member | None:
@@ -73,7 +68,7 @@ def check_version(data: bytes) -> None:
 
 def _parts(path: str, written: str) -> list[str]:
     parts = path.split("/")
-    if any(part in {"", ".", "..", ".json"} or not _PART.fullmatch(part) for part in parts):
+    if any(part == ".json" or not is_segment(part) for part in parts):
         raise _refused(written)
     return parts
 

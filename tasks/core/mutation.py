@@ -22,6 +22,7 @@ from tasks.core.references import CLUSTER_SCOPED
 from tasks.core.strings import pointer
 from tasks.core.values import Use, leaf_at
 from tasks.core.values_index import Source
+from tasks.core.yaml_text import loaded
 
 if TYPE_CHECKING:
     from tasks.core.chain_make import Around
@@ -43,8 +44,8 @@ def mutations(obj: Object, around: Around) -> list[tuple[Use, Chain]]:
         return []
     what = f"{Ref.of(obj)}: annotation {ANNOTATION}"
     try:
-        items = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
+        items = loaded(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise PermanentError(f"{what} is no YAML") from None
     if not isinstance(items, list):
         raise PermanentError(f"{what} must be a list")

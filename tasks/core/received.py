@@ -8,14 +8,17 @@ refuses them. No value is quoted in an error, since it may be a secret.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from tasks.core.errors import DamagedError
 from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
+from tasks.core.limits import MAX_DEPTH, MAX_OBJECT
+from tasks.core.members import parse_member
+from tasks.core.names import is_segment, is_subdomain
 from tasks.core.objects import Object, group_of
 from tasks.core.strict_json import parse
 
@@ -27,7 +30,6 @@ ApiVersion = Annotated[
 ]
 Kind = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,62}$")]
 
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _NAMED_FREELY = {"rbac.authorization.k8s.io", "apiregistration.k8s.io"}
 """Groups of Kubernetes whose objects need no DNS name (apimachinery: ValidatePathSegmentName): `system:shop`."""
 
@@ -126,6 +128,22 @@ def received(data: bytes, place: Member) -> Object:
     return obj
 
 
+def written(obj: Object, place: Member) -> bytes:
+    """Return the JSON under which an archive holds `obj` at `place`: what no reader would take is not written.
+
+    Raises:
+        DamagedError: as `received`, or its path is one that no archive may hold.
+    """
+    try:
+        data = orjson.dumps(obj)
+    except orjson.JSONEncodeError as error:  # nested so deeply that it cannot be written either
+        raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels") from error
+    if parse_member(place.path) != place or len(data) > MAX_OBJECT:
+        raise DamagedError("is larger, or called otherwise, than anything that an archive may hold")
+    received(data, place)
+    return data
+
+
 def _typed(model: type[_Object], value: dict[str, Any]) -> None:
     try:
         model.model_validate(value)
@@ -152,7 +170,5 @@ _KINDS = {(group, plural_of(kind)): kind for kind, group in GROUP_OF_KIND.items(
 
 
 def _is_name(group: str, kind: str, name: str) -> bool:
-    if "%" in name:
-        return False
     free = GROUP_OF_KIND.get(kind) != group or group in _NAMED_FREELY
-    return free or (_SUBDOMAIN.fullmatch(name) is not None and ".." not in name)
+    return is_segment(name) if free else is_subdomain(name)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.dns_names import replaced, uses
 from tasks.core.objects import labels_of
 from tasks.core.rename_case import Case, Hit
+from tasks.core.strict_json import is_deep
 from tasks.core.strings import decoded, put, walk
 from tasks.core.strip_case import type_of
 from tasks.core.yaml_text import documents, edited
@@ -34,7 +35,7 @@ LARGEST = 64 << 20
 """Bytes of a release's JSON: an object holds 1 MiB of gzip at most, which must not fill the memory."""
 
 _GZIP = b"\x1f\x8b"
-_LINE = re.compile(r"^(\s*(?:- +)?namespace:[ \t]+)([\"']?)([a-z0-9-]+)\2(?=[ \t]*\r?$)", re.MULTILINE)
+_LINE = re.compile(r"^([ \t]*(?:- +)?namespace:[ \t]+)([\"']?)([a-z0-9-]+)\2(?=[ \t]*\r?$)", re.MULTILINE)
 
 
 def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> Iterator[Hit]:
@@ -72,7 +73,7 @@ def _read(text: str) -> dict[str, Any] | None:
         told = json.loads(data)
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) else None
+    return told if isinstance(told, dict) and not is_deep(told) else None
 
 
 def _written(told: dict[str, Any], *, zipped: bool) -> str:

@@ -45,7 +45,13 @@ class ResourceType:
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
-        """Return the URL path of a collection, an object or a subresource; every part is quoted."""
+        """Return the URL path of a collection, an object or a subresource; every part is quoted.
+
+        Raises:
+            PermanentError: a part would lead to another path: `..` is quoted as itself.
+        """
+        if {".", ".."} & {namespace, name, subresource}:
+            raise PermanentError(f"{self.group_resource}: no object is named '.' or '..'")
         parts = [f"apis/{self.group}" if self.group else "api", self.version]
         if self.namespaced and namespace:
             parts += ["namespaces", quote(namespace, safe=":")]

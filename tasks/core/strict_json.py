@@ -27,7 +27,7 @@ def parse(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DamagedError(f"is not JSON (line {error.lineno}, column {error.colno})") from error
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _is_deep(value):
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deep(value):
         raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels")
     # What reads back as the same bytes says nothing twice. So it is with all that Kubeferry wrote; orjson is much
     # faster than the other parser.
@@ -36,8 +36,8 @@ def parse(data: bytes) -> Any:
     return value
 
 
-def _is_deep(value: Any) -> bool:
-    """Tell whether maps and lists stand too deep in each other; without recursion, which has a limit itself."""
+def is_deep(value: Any) -> bool:
+    """Tell whether maps and lists stand deeper in each other than rules walk; without recursion, which has a limit."""
     level = [value]
     for _ in range(MAX_DEPTH):
         if not level:

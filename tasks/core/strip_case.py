@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.edit import get
+from tasks.core.limits import MAX_DEPTH
 from tasks.core.objects import Object, group_of
+from tasks.core.strict_json import is_deep
 
 if TYPE_CHECKING:
     from tasks.core.keep import Keep, Surroundings
@@ -63,6 +65,8 @@ def parsed(text: Any) -> Object | None:
     try:
         obj = json.loads(text)
     except (ValueError, RecursionError):
+        return None
+    if text.count("{") + text.count("[") > MAX_DEPTH and is_deep(obj):
         return None
     shaped = isinstance(get(obj, "metadata"), dict) and all(
         isinstance(get(obj, k), str) for k in ("apiVersion", "kind")

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     from tasks.core.strings import Place
 
+LARGEST = 1_000_000
+"""Values of a document with every alias written out: some kilobytes can stand for more than fill a memory."""
+
+DEEPEST = 1000
+"""Lists and maps inside each other. The C parser calls itself for each: 100,000 brackets end the whole process."""
+
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
@@ -26,13 +32,28 @@ def documents(text: str) -> list[str]:
     return _MARKER.split(text)
 
 
+def loaded(text: str) -> Any:
+    """Return the value of one document.
+
+    Raises:
+        ValueError: it is too much with every alias written out, or nested too deeply.
+        yaml.YAMLError: it is no YAML.
+        RecursionError: it is nested too deeply, too.
+    """
+    if _may_be_deep(text) and _is_deep(text):
+        raise ValueError("it is nested too deeply")
+    if "*" in text and _expanded(yaml.compose(text, yaml.CSafeLoader), {}) > LARGEST:
+        raise ValueError("it stands for more values than fit into memory")
+    return yaml.load(text, yaml.CSafeLoader)
+
+
 def edited(text: str, edit: Callable[[Any], Any]) -> str | None:
-    """Return one document with its value changed as `edit` does, or None where that cannot be done.
+    """Return one document with its value changed as `edit` does, or None where that cannot be done, or is too much.
 
     `edit` may replace strings only: keys, lists and maps have to stay.
     """
     try:
-        before = yaml.load(text, yaml.CSafeLoader)
+        before = loaded(text)
         after = edit(before)
         changes = list(_changes(before, after))
         root = yaml.compose(text, yaml.CSafeLoader) if changes else None
@@ -42,6 +63,35 @@ def edited(text: str, edit: Callable[[Any], Any]) -> str | None:
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     return new if done else None
+
+
+def _may_be_deep(text: str) -> bool:
+    """Tell whether a look at the whole text is needed: what is nested begins with a bracket, or more to the right."""
+    return text.count("[") + text.count("{") > DEEPEST or max(map(len, text.splitlines()), default=0) > DEEPEST
+
+
+def _is_deep(text: str) -> bool:
+    depth = 0
+    for event in yaml.parse(text, yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                return True
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return False
+
+
+def _expanded(node: yaml.Node | None, known: dict[int, float]) -> float:
+    """Return of how many values a node consists, those behind aliases counted each time; infinite for one in itself."""
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = float("inf")  # until it is known: it is met again only inside of itself
+        pairs = isinstance(node, yaml.MappingNode)
+        below = [each for pair in node.value for each in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_expanded(each, known) for each in below)
+    return known[id(node)]
 
 
 def _changes(before: Any, after: Any, at: Place = ()) -> Iterator[tuple[Place, str]]:

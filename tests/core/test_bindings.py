@@ -369,3 +369,29 @@ def test_a_line_survives_json_and_later_fields():
             line = json.loads(json.dumps(to_json(binding)))
             assert from_json(line | {"later": 1}) == binding
             assert isinstance(binding, Binding)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "Secret", "name": "key", "namespace": "kube-system"},
+        {"kind": "Service", "name": "../secrets/key"},
+        {"kind": "Service", "name": ".."},
+        {"kind": "Service", "name": "a", "namespace": "../x"},
+        {"kind": "a/b", "name": "a"},
+    ],
+)
+def test_a_user_binds_nothing_that_a_restore_would_refuse(source):
+    """Refused there, it would refuse the whole backup."""
+    item = {"sourceRef": source, "sourcePath": "$.data.token", "targetPath": "$.data.x"}
+    note = {"config.kubernetes.io/apply-time-mutation": json.dumps([item])}
+    meta = {"name": "web", "namespace": "shop", "annotations": note}
+    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"x": "y"}}
+    with pytest.raises(
+        PermanentError, match=r"^ConfigMap shop/web: annotation config.kubernetes.io/apply-time-mutation: "
+    ):
+        bindings_of(obj, Index(), Around())
+    item["sourceRef"] = {"kind": "Secret", "name": "key"}
+    note["config.kubernetes.io/apply-time-mutation"] = json.dumps([item])
+    (found,) = bindings_of(obj, Index(), Around())
+    assert from_json(to_json(found)) == found

@@ -5,7 +5,7 @@ import pytest
 from tasks.core.chain_make import Around, chain_of
 from tasks.core.chain_pick import Live, family_of, pick
 from tasks.core.chain_steps import Named, Newest, Nodes, Pods, Read, Start
-from tasks.core.chains import Ask, Chain, renamed
+from tasks.core.chains import Ask, Chain, may_read, renamed
 from tasks.core.errors import DamagedError
 from tasks.core.links import Links, Owner
 from tasks.core.objects import Ref
@@ -155,3 +155,50 @@ def test_an_odd_revision_does_not_count(revision):
 def test_steps_in_another_order_are_damage(steps):
     with pytest.raises(DamagedError):
         Chain.from_json(Chain(steps).to_json())
+
+
+SECRET = Ref("", "Secret", "shop", "key")
+OTHERS = Ref("", "Secret", "kube-system", "key")
+CONTENT = Read("path", path=("data", "token"))
+
+
+@pytest.mark.parametrize(
+    ("steps", "may"),
+    [
+        ((Start(SECRET), CONTENT), True),
+        ((Start(OTHERS), CONTENT), False),
+        ((Start(OTHERS), Read("uid")), True),
+        ((Start(Ref("", "ConfigMap", "kube-system", "c")), CONTENT), True),
+        ((Start(Ref("", "ServiceAccount", "kube-system", "a")), Newest("", "Secret"), CONTENT), False),
+        ((Start(Ref("", "ServiceAccount", "shop", "a")), Newest("", "Secret"), CONTENT), True),
+        ((Nodes("n", (), 0), Newest("", "Secret"), CONTENT), False),
+    ],
+)
+def test_what_is_in_a_secret_stays_in_its_namespace(steps, may):
+    assert may_read(WEB, Chain(steps)) is may
+    if OTHERS in {getattr(step, "ref", None) for step in steps}:
+        assert may_read(Ref("", "Namespace", "", "kube-system"), Chain(steps)) is (CONTENT not in steps)
+
+
+def test_a_cluster_wide_object_reads_no_secret():
+    assert not may_read(Ref("", "Namespace", "", "shop"), Chain((Start(Ref("", "Secret", "", "key")), CONTENT)))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"step": "start", "ref": ["", "Pod", "shop", ".."]},
+        {"step": "start", "ref": ["", "Pod", "..", "web"]},
+        {"step": "start", "ref": ["", "Pod", "shop", "a/b"]},
+        {"step": "start", "ref": ["", "Pod", "shop", "a\x1b"]},
+        {"step": "start", "ref": ["a/b", "Pod", "shop", "a"]},
+        {"step": "start", "ref": ["", "../pods", "shop", "a"]},
+        {"step": "start", "ref": ["", "Pod", "shop", "n" * 10_000]},
+        {"step": "nodes", "name": "../x", "roles": [], "ordinal": 0},
+        {"step": "nodes", "name": "n", "roles": [], "ordinal": 2**31},
+    ],
+)
+def test_no_step_names_what_could_lead_elsewhere(step):
+    read = {"step": "read", "what": "uid", "family": "", "index": 0, "path": []}
+    with pytest.raises(DamagedError, match=r"^bindings: \w+ must be"):
+        Chain.from_json([step, read])

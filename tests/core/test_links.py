@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
 from tasks.core.links import ADDRESSES, Links, Owner, from_json, links_of, to_json
+from tasks.core.names import is_segment
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4", "uid": "77ee"}
 
@@ -98,8 +99,9 @@ def test_no_links_are_an_empty_map():
 
 
 TEXTS = st.text(max_size=8)
+NAMES = TEXTS.filter(is_segment)
 OWNERS = st.builds(
-    Owner, TEXTS, TEXTS, TEXTS, TEXTS, st.sampled_from([None, True, False]), st.sampled_from([None, True])
+    Owner, TEXTS, TEXTS, NAMES, TEXTS, st.sampled_from([None, True, False]), st.sampled_from([None, True])
 )
 LINKS = st.builds(
     Links,

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import Member
-from tasks.core.received import received
+from tasks.core.received import received, written
 
 MARK = "marked-secret"
 CONFIG = {
@@ -188,3 +188,33 @@ def test_no_name_has_a_percent_sign():
 @pytest.mark.parametrize("name", ["null", "true", "1e3", "on", "0", "1.5", "0x1f", "yes", "1e3.a"])
 def test_words_of_yaml_are_names(name):
     assert received(orjson.dumps(changed(("metadata", "name"), name)), Member("configmaps", "shop", name))
+
+
+def test_what_is_written_is_received():
+    data = written(CONFIG, PLACE)
+    assert data == orjson.dumps(CONFIG)
+    assert received(data, PLACE) == CONFIG
+
+
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("obj", "place"),
+    [
+        (changed(("spec",), nested(190), WIDGET) | {"more": nested(200)}, Member("widgets.example.com", "shop", "web")),
+        (changed(("spec",), nested(400), WIDGET), Member("widgets.example.com", "shop", "web")),
+        (changed(("data", "a"), "x" * 2**24), PLACE),
+        (changed(("metadata", "name"), "a\tb", WIDGET), Member("widgets.example.com", "shop", "a\tb")),
+        (changed(("metadata", "name"), "n" * 510, WIDGET), Member("widgets.example.com", "shop", "n" * 510)),
+        (changed(("metadata", "labels"), ["a"]), PLACE),
+    ],
+)
+def test_what_no_reader_takes_is_not_written(obj, place):
+    """Else one such object would make the whole backup unreadable."""
+    with pytest.raises(DamagedError):
+        written(obj, place)

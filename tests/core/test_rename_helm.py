@@ -133,6 +133,13 @@ def test_a_manifest_that_python_cannot_read_gets_its_namespaces_at_least():
     assert release["hooks"] == ["x", {"manifest": 1}]
 
 
+def nested(depth):
+    value = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -145,6 +152,7 @@ def test_a_manifest_that_python_cannot_read_gets_its_namespaces_at_least():
         base64.b64encode(gzip.compress(b"{}")[:-3]).decode(),
         packed({"namespace": "bank"}),
         packed({"namespace": ["shop"]}),
+        packed(RELEASE | {"config": nested(600)}),
     ],
 )
 def test_what_is_no_release_of_a_renamed_namespace_is_left(text):
@@ -155,6 +163,36 @@ def test_what_is_no_release_of_a_renamed_namespace_is_left(text):
 def test_a_bomb_is_left_alone():
     before = secret(base64.b64encode(gzip.compress(b" " * (70 << 20), 1)).decode())
     assert rename(before, NAMES, known=KNOWN).obj["data"] == before["data"]
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{','.join([f'*{chr(97 + n)}'] * 9)}]\n" for n in range(20)
+)
+MERGES = "a: &a {x: y}\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} {{<<: [{','.join([f'*{chr(97 + n)}'] * 9)}]}}\n" for n in range(20)
+)
+
+
+NESTED = [each * 100_000 for each in ("[", "{b: ", "- ", "? ")]
+NESTED += ["\n".join(" " * n + "a:" for n in range(3000)), "{" + "[" * 50_000 + "]" * 50_000 + "}"]
+
+
+@pytest.mark.parametrize("text", [LAUGHS, MERGES, "a: &a [*a]", "a: &a\n  b: *a", *NESTED])
+def test_aliases_that_stand_for_more_than_fits_into_memory_are_left(text):
+    assert edited(text, walked) is None
+
+
+def walked(value):
+    if isinstance(value, dict):
+        return {key: walked(item) for key, item in value.items()}
+    return [walked(item) for item in value] if isinstance(value, list) else f"{value}!"
+
+
+def test_a_text_that_resists_is_searched_in_one_pass():
+    odd = "namespace: shop\n" + "\n" * 1_000_000 + "{"
+    after = rename(secret(packed(RELEASE | {"manifest": odd})), NAMES, known=KNOWN)
+    release = unpacked(base64.b64decode(after.obj["data"]["release"]))
+    assert release["manifest"] == odd.replace("shop", '"copy"')
 
 
 def test_documents_are_the_text_again():
