@@ -62,6 +62,7 @@ class Record(NamedTuple):
     what: str
     bound: tuple[str, ...]
     problem: str
+    refused: str
 
 
 class Survey:
@@ -133,7 +134,7 @@ class Survey:
             self.edges += (Edge(ref, need, Strength.BINDING, each.use.pointer) for need in each.needs if need != ref)
         out[0].write(made.data + b"\n")  # compact JSON has no line ends
         out[1].writelines(made.lines)
-        self.records[ref] = Record(ref, made.path, made.what, made.bound, problem)
+        self.records[ref] = Record(ref, made.path, made.what, made.bound, problem, made.refused)
 
     def _never(self, obj: Object, ref: Ref, selected: str, why: str) -> None:
         """Follow what is selected and made by a controller to that one: it is what makes it again."""
@@ -171,7 +172,7 @@ class Survey:
         with (self.folder / BODIES).open("rb") as bodies, (self.folder / BINDINGS).open("rb") as lines:
             for each, body in zip(self.records.values(), bodies, strict=True):
                 bound = tuple(next(lines) for _ in each.bound)
-                yield Carried(each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem)
+                yield Carried(each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem, each.refused)
 
 
 def _survey(scope: Scope, namespace: str, known: Known) -> Survey:

@@ -383,6 +383,21 @@ spec:
     assert f"{group}/v1" in [each.what for each in result.problems], "one of its objects may be meant"
 
 
+@pytest.mark.parametrize("asked", [{}, {"selector": "app=x"}])
+def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
+    ns = bench.namespace("odd")
+    meta = json.dumps({"name": "odd\\name", "labels": {"app": "x"}})
+    bench.make(f"{{apiVersion: {RBAC}/v1, kind: Role, metadata: {meta}, rules: []}}", ns)
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: even, labels: {app: x}}}", ns)
+    result = bench.backup(ns, **asked)
+    assert result.phase == Phase.PARTIAL
+    (problem,) = result.problems
+    assert problem.what == f"Role.{RBAC} {ns}/odd\\name"
+    assert problem.why.startswith("cannot be kept in an archive")
+    assert "configmaps/even" in held(bench, result)
+    assert not [path for path in stored(bench, result).objects if "odd\\name" in path]
+
+
 # --- errors
 
 
