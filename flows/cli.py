@@ -15,7 +15,7 @@ import typer
 # Typer (pinned) carries Click inside and gives these no public name.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
-from flows.commands import backup, demo, look, plan, restore, sandbox, server, undo
+from flows.commands import backup, demo, diff, look, plan, restore, sandbox, server, undo
 from flows.commands.common import Debug, debugging, set_debugging
 from tasks.core.errors import KubeferryError
 from tasks.core.printable import plain
@@ -46,6 +46,7 @@ app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
 app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
 app.command("undo", rich_help_panel=MOVE, epilog=undo.EPILOG)(undo.undo)
 app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
+app.command("diff", rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
 app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
 app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
 app.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)

@@ -46,7 +46,14 @@ class Planned:
 
 @contextmanager
 def planned(options: RestoreOptions) -> Iterator[Planned]:
-    """Yield the plan of a restore; what was read is deleted when the `with` block ends.
+    """Yield the plan of a restore, as `planned_restore` makes it."""
+    with planned_restore(options) as restoring:
+        yield Planned(restoring)
+
+
+@contextmanager
+def planned_restore(options: RestoreOptions) -> Iterator[Restoring]:
+    """Yield a restore that was planned and not begun; what was read is deleted when the `with` block ends.
 
     Raises:
         BackupNotFoundError: no backup of that name.
@@ -57,7 +64,7 @@ def planned(options: RestoreOptions) -> Iterator[Planned]:
         restoring = _download(options, work)
         try:
             _plan(restoring)
-            yield Planned(restoring)
+            yield restoring
         finally:
             restoring.close()
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tasks.survey import Survey
 
 EXCLUDED = "its kind is excluded"
+TERMS = {"selector", "annotation_selector", "include", "exclude", "include_name", "exclude_name", "only"}
+"""The options that choose among the objects of the namespaces."""
 
 
 class Chosen:
@@ -118,4 +120,5 @@ def _told(scope: Scope, found: dict[Ref, str], warnings: list[Problem]) -> Selec
         for ref, why in sorted(found.items())
         if why.startswith(PULLED_IN)
     ]
-    return Selected(asked=scope.selector.text(), pulled_in=pulled_in, warnings=warnings)
+    options = scope.options.model_dump(mode="json", include=TERMS, exclude_defaults=True)
+    return Selected(asked=scope.selector.text(), options=options, pulled_in=pulled_in, warnings=warnings)

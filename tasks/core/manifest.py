@@ -62,10 +62,12 @@ class Selected(Model):
     """What was asked for of a backup's namespaces, in one line, and what came of it.
 
     `warnings` tells what is needed and not in because it was asked so, or could not be looked at, and what was asked
-    for and matches nothing.
+    for and matches nothing. `options` are the backup's options that said so: who compares it with what is there now
+    knows by them what it would take.
     """
 
     asked: str
+    options: dict[str, Any] = {}
     pulled_in: list[PulledIn] = []
     warnings: list[Problem] = []
 

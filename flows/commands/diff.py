@@ -1,0 +1,167 @@
+"""`kubeferry diff`: in what a cluster, or another backup, differs from a backup; reads only, without Prefect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.commands import look, restore
+from flows.commands.common import (
+    AnnotationSelector,
+    Context,
+    Debug,
+    Exclude,
+    ExcludeName,
+    ExcludeNamespace,
+    Format,
+    Identity,
+    Include,
+    IncludeName,
+    Kubeconfig,
+    NamespaceSelector,
+    OneNamespace,
+    Only,
+    Output,
+    Selector,
+    StoreUrl,
+)
+
+if TYPE_CHECKING:
+    from tasks.core.drift_report import DriftReport, ObjectDrift
+
+EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry diff before-upgrade
+
+kubeferry diff before-upgrade --map shop=shop2 --context production
+
+kubeferry diff monday --against tuesday --no-unified
+
+kubeferry diff before-upgrade --include deployments.apps -o json
+
+Exits 0 where nothing differs and 1 where something does, as diff does; 3 where nothing differs in what could be
+compared and something could not.
+"""
+
+COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+"""First character of a line of a unified diff → its colour on a terminal."""
+
+FIELDS = 4
+"""Fields that a row of the table names; the diff and -o json have all of them."""
+
+Backup = look.Backup
+NoRewrite = restore.NoRewrite
+Rename = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="SRC=DST",
+        show_default=False,
+        help="Compare namespace SRC of the backup with DST; may be repeated.",
+    ),
+]
+Against = Annotated[
+    str,
+    typer.Option(
+        metavar="BACKUP", show_default=False, help="Compare with this backup of the same store, not with a cluster."
+    ),
+]
+Unified = Annotated[bool, typer.Option(help="Show also a unified diff of each object, as YAML.")]
+
+
+def diff(  # noqa: PLR0913 - a parameter is an option
+    backup: Backup,
+    *,
+    rename: Rename = None,
+    against: Against = "",
+    unified: Unified = True,
+    no_rewrite: NoRewrite = None,
+    namespace: OneNamespace = None,
+    namespace_selector: NamespaceSelector = "",
+    exclude_namespace: ExcludeNamespace = None,
+    selector: Selector = "",
+    annotation_selector: AnnotationSelector = "",
+    include: Include = None,
+    exclude: Exclude = None,
+    include_name: IncludeName = None,
+    exclude_name: ExcludeName = None,
+    only: Only = False,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    store: StoreUrl = "",
+    identity: Identity = None,
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Show what was added, removed and changed since a backup, in a cluster or in another backup.
+
+    What every cluster decides for itself (addresses, uids, status, what controllers make) is no difference; what a
+    Secret holds is never shown, only which of its values changed.
+    """
+    from flows.commands.asking import options, pairs
+    from flows.commands.terminal import told
+    from tasks.core.options import RestoreOptions
+    from tasks.drift import drift
+
+    asked = options(
+        RestoreOptions,
+        backup=backup,
+        map=pairs(rename or []),
+        no_rewrite=no_rewrite or [],
+        namespaces=namespace or [],
+        namespace_selector=namespace_selector,
+        exclude_namespace=exclude_namespace or [],
+        selector=selector,
+        annotation_selector=annotation_selector,
+        include=include or [],
+        exclude=exclude or [],
+        include_name=include_name or [],
+        exclude_name=exclude_name or [],
+        only=only,
+        context=context,
+        kubeconfig=kubeconfig,
+        store=store,
+        identities=list(map(str, identity or [])),
+    )
+    with told():
+        found = drift(asked, against, with_diff=unified)
+    _print(found, output)
+    raise typer.Exit(found.exit_code)
+
+
+def _print(found: DriftReport, output: Format) -> None:
+    from flows.commands.output import line, print_document, stdout, table
+    from flows.commands.results import problems
+
+    if output is not Format.TABLE:
+        print_document(found.model_dump(mode="json"), output)
+        return
+    if found.objects:
+        table(["OBJECT", "CHANGE", "FIELDS"], [_row(each) for each in found.objects])
+    problems("Not compared", found.problems)
+    console = stdout()
+    for each in found.objects:
+        if each.diff:
+            line("")
+        for text in each.diff.splitlines():
+            colour = COLOURS.get(text[0], "") if not text.startswith(("---", "+++")) else "bold"
+            line(text, colour if console.is_terminal else "")
+    line(_last(found), "bold green" if found.same and not found.problems else "bold yellow")
+
+
+def _row(each: ObjectDrift) -> list[str]:
+    named = f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
+    more = f" and {len(each.fields) - FIELDS} more" if len(each.fields) > FIELDS else ""
+    fields = ", ".join(field.path for field in each.fields[:FIELDS]) + more
+    return [named, each.change, fields or each.why]
+
+
+def _last(found: DriftReport) -> str:
+    counts = dict(found.counts)
+    same = counts.pop("same")
+    what = f"backup {found.backup} and {found.against}"
+    if found.same:
+        return f"\n{what}: no difference in {same} objects" + (", as far as could be seen" if found.problems else "")
+    return f"\n{what}: " + ", ".join(f"{count} {change}" for change, count in counts.items()) + f", {same} the same"
