@@ -44,14 +44,18 @@ class _Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
-class Place(_Options):
-    """A cluster and a store, by the names that this machine's configuration gives them."""
+class Where(_Options):
+    """A cluster, by the name that this machine's configuration gives it."""
 
     context: str = ""
     """Context of the kubeconfig; empty: its current context, or the pod's own cluster."""
 
     kubeconfig: str = ""
     """Path of the kubeconfig; empty: KUBECONFIG or the user's own."""
+
+
+class Place(Where):
+    """A cluster and a store."""
 
     store: str = ""
     """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
@@ -163,6 +167,12 @@ class RestoreOptions(Selection):
     """What to do where the target has no new value for an address or uid of the old cluster, by its class; without
     a word the restore fails and names the place and the look-ups."""
 
+    approve: bool = False
+    """Before anything is written, pause with the plan as an artifact, and go on only when a person approves it."""
+
+    approve_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
+    """Longest time to wait for approval, in seconds; then the restore fails."""
+
     wait: bool = True
     """Wait after each level until its objects are ready."""
 
@@ -172,7 +182,9 @@ class RestoreOptions(Selection):
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if bool(self.backup) == bool(self.resume):
-            raise ValueError("name a backup, or a restore to resume")
+            raise ValueError("name a BACKUP, or a restore to --resume")
+        if self.approve and self.resume:
+            raise ValueError("--approve goes with a new restore: one that is resumed has begun already")
         return self
 
 
@@ -187,3 +199,41 @@ class UndoOptions(Place):
 
     identities: list[NoSecret] = []
     """Paths of files of secret keys that open what a restore of an encrypted backup has kept: of age, or SSH."""
+
+
+class DeleteOptions(Where):
+    """Which group to delete: that of a bundle, or all that has some labels."""
+
+    bundle: OptionalName = ""
+    """Name of the bundle, which is that of its restore; empty with `selector`."""
+
+    namespaces: list[NamespaceName] = []
+    """Namespaces: those of the bundle (empty: it is looked for), or those in which labels are asked for."""
+
+    selector: str = ""
+    """All objects with these labels, for example `app=web`, instead of those of a bundle."""
+
+    dry_run: bool = False
+    """Only tell what would go, in which order, and who needs it."""
+
+    expect: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """The `digest` that a dry run answered: delete that very group, and nothing when it is another one by now."""
+
+    force_finalizers: bool = False
+    """Take finalizers off objects that do not go in time: what those wait for is then left undone."""
+
+    wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 120
+    """Longest time to wait for the objects of one level to go, in seconds."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.bundle) == bool(self.selector.strip()):
+            raise ValueError("name a bundle, or labels with --selector")
+        if self.selector and not self.namespaces:
+            raise ValueError("--selector needs the namespaces in which to delete: name them with -n")
+        return self
+
+    @property
+    def what(self) -> str:
+        """Return what is deleted, in words."""
+        return f"bundle {self.bundle}" if self.bundle else self.selector

@@ -1,0 +1,135 @@
+import orjson
+import pytest
+
+from tasks.core.errors import DamagedError
+from tasks.core.journal import FORMAT, Entry, Former, Made, fold, made_by, parse_entries, parse_header
+from tasks.core.objects import Ref
+
+AT = "2026-01-02T03:04:05Z"
+WEB, TOKEN = Ref("apps", "Deployment", "shop", "web"), Ref("", "Secret", "shop", "token")
+
+
+def entry(event, **more):
+    return Entry(at=AT, event=event, **more)
+
+
+def will(action, *refs, level=1, **more):
+    return entry("will", action=action, level=level, objects={str(ref): more.pop("uid", "") for ref in refs}, **more)
+
+
+def did(action, ref, uid="u1", level=1):
+    return entry("did", action=action, level=level, objects={str(ref): uid})
+
+
+def test_what_was_announced_and_not_done_is_in_doubt():
+    state = fold([will("create", WEB, TOKEN), did("created", WEB)])
+    assert state.created == {WEB: Made("u1", 1)}
+    assert state.doubtful == {TOKEN: 1}
+    assert state.levels() == {1: {"created": 1, "in doubt": 1}}
+
+
+def test_what_was_there_unchanged_is_not_in_doubt():
+    state = fold([will("create", TOKEN), did("unchanged", TOKEN)])
+    assert (state.created, state.doubtful) == ({}, {})
+
+
+def test_the_first_former_counts_and_its_line():
+    first = will("update", WEB, TOKEN, uid="old", former="00000002.jsonl.gz", line=4)
+    again = will("update", TOKEN, uid="new", former="00000009.jsonl.gz")
+    state = fold([first, did("updated", TOKEN), again, did("updated", TOKEN)])
+    assert state.formers[TOKEN] == Former("", 1, "update", "00000002.jsonl.gz", 5)
+    assert state.created == {}
+
+
+def test_an_object_of_its_own_has_no_former():
+    state = fold([will("create", WEB), did("created", WEB), will("patch", WEB, former="00000002.jsonl.gz")])
+    assert state.formers == {}
+
+
+def test_what_was_made_anew_is_deleted_and_given_back():
+    state = fold([will("recreate", TOKEN, former="00000001.jsonl.gz"), did("recreated", TOKEN, "u2")])
+    assert (state.created[TOKEN].uid, TOKEN in state.formers) == ("u2", True)
+
+
+def test_what_was_taken_back_is_gone():
+    lines = [will("create", WEB), did("created", WEB), will("update", TOKEN, former="00000001.jsonl.gz")]
+    lines += [entry("undid", action="deleted", objects={str(WEB): "u1"})]
+    lines += [entry("undid", action="restored", objects={str(TOKEN): ""}), entry("end", phase="Undone", why="2")]
+    state = fold(lines)
+    assert (state.created, state.formers, state.done, state.end) == ({}, {}, {}, "Undone")
+
+
+def test_who_begins_again_takes_the_end_back():
+    state = fold([entry("begin", why="one"), entry("end", phase="Stopped"), entry("begin", why="two")])
+    assert (state.end, state.holder) == ("", "two")
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        WEB,
+        TOKEN,
+        Ref("rbac.authorization.k8s.io", "ClusterRole", "", "system:a b:c"),
+        Ref("", "Namespace", "", "shop"),
+        Ref("example.com", "Widget", "shop", "true"),
+    ],
+)
+def test_a_name_is_read_back(ref):
+    assert Ref.parse(str(ref)) == ref
+
+
+@pytest.mark.parametrize("text", ["", "Secret", "Secret ", " shop/token", "Secret shop/"])
+def test_what_is_no_name_is_refused(text):
+    with pytest.raises(ValueError, match="names no object"):
+        Ref.parse(text)
+
+
+def test_its_own_objects_carry_its_manager():
+    live = {"metadata": {"managedFields": [{"manager": "kubectl"}, {"manager": "kubeferry-0123456789ab"}]}}
+    assert made_by(live, "kubeferry-0123456789ab")
+    assert not made_by(live, "kubeferry-ba9876543210")
+    assert not made_by({"metadata": {}}, "kubeferry-0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"{", "line 2 is damaged"),
+        (b'{"at":"2026-01-02T03:04:05Z","event":"burn"}', "line 2 is damaged at 'event'"),
+        (b'{"at":"2026-01-02T03:04:05Z","event":"did","objects":{"x":"y"}}', "'x' names no object"),
+        (b'{"at":"2026-01-02T03:04:05Z","event":"did","more":1}', "line 2 is damaged at 'more'"),
+        (b"\xff", "line 2 is damaged"),
+    ],
+)
+def test_a_damaged_line_is_named(line, told):
+    good = entry("begin").model_dump_json().encode()
+    with pytest.raises(DamagedError, match=told):
+        parse_entries(good + b"\n" + line + b"\n", "r", "00000001.jsonl")
+
+
+def header(**more):
+    target = {"context": "a", "host": "https://a", "uid": ""}
+    data = {"format": FORMAT, "name": "r", "token": "0123456789ab", "backup": "b", "target": target}
+    data |= {"namespaces": {}, "started": AT, "options": {}}
+    return orjson.loads(orjson.dumps(data | more))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"format": "kubeferry.io/restore/v9"}, "of format 'kubeferry.io/restore/v9', this Kubeferry reads"),
+        ({"name": "other"}, "is that of restore 'other'"),
+        ({"token": "../../x"}, "damaged at 'token'"),
+        ({"target": "here"}, "damaged at 'target'"),
+    ],
+)
+def test_a_header_that_is_another_is_refused(more, told):
+    with pytest.raises(DamagedError, match=told):
+        parse_header(header(**more), "r")
+    assert parse_header(header(), "r").manager == "kubeferry-0123456789ab"
+
+
+@pytest.mark.parametrize("data", [None, [], "x", 1])
+def test_a_header_that_is_none_is_refused(data):
+    with pytest.raises(DamagedError, match="is of format"):
+        parse_header(data, "r")

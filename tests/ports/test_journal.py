@@ -1,0 +1,142 @@
+"""The journal, written into a real folder."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tasks.core.errors import BackupNotFoundError, ConflictError, DamagedError, PermanentError, StoreError
+from tasks.core.journal import Header, Target
+from tasks.core.layout import RestoreKeys
+from tasks.core.objects import Ref
+from tasks.ports import clock
+from tasks.ports.encryption import opener
+from tasks.ports.journal import Journal
+from tasks.ports.local_store import LocalStore
+from tasks.ports.restores import open_restore, restores
+
+KEYS = RestoreKeys("r")
+TOKEN = Ref("", "Secret", "shop", "token")
+
+
+def some(number):
+    return Ref("", "ConfigMap", "shop", f"c{number}")
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = LocalStore(tmp_path)
+    target = Target(context="a", host="https://a")
+    header = Header(
+        name="r", token="0123456789ab", backup="b", target=target, namespaces={}, started=clock.now(), options={}
+    )
+    made.put_new(KEYS.header, header.model_dump_json().encode())
+    return made
+
+
+@pytest.fixture
+def journal(store):
+    made = Journal(store, KEYS, 0)
+    yield made
+    made.close()
+
+
+def state(store):
+    return open_restore(store, "r").state
+
+
+def test_what_is_announced_is_in_the_store_at_once(store, journal):
+    journal.will_create(3, [some(1), some(2)])
+    assert state(store).doubtful == {some(1): 3, some(2): 3}
+
+
+def test_what_many_threads_did_is_there_after_a_flush(store, journal):
+    journal.will_create(1, map(some, range(500)))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: journal.did(1, "created", some(n), f"u{n}"), range(500)))
+    journal.flush()
+    found = open_restore(store, "r")
+    assert {ref: made.uid for ref, made in found.state.created.items()} == {some(n): f"u{n}" for n in range(500)}
+    assert found.segments < 20  # gathered, not one file an object
+
+
+def test_former_contents_are_beside_it_and_not_in_it(store, journal):
+    lives = [{"metadata": {"name": f"c{n}", "uid": f"u{n}"}, "data": {"a": f"marked-{n}"}} for n in range(40)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda n: journal.keep(n % 3, ("update", "merge")[n % 2], some(n), lives[n]), range(40)))
+    found = open_restore(store, "r")
+    assert [found.former(found.state.formers[some(n)], opener([])) for n in range(40)] == lives
+    assert {(former.level, former.action) for former in found.state.formers.values()} >= {(0, "update"), (1, "merge")}
+    for entry in store.list(KEYS.journal):
+        assert b"marked" not in store.get(entry.key)
+
+
+def test_two_processes_cannot_go_on_with_one_restore(store, journal):
+    journal.begin("first")
+    other = Journal(store, KEYS, 1)
+    other.begin("second")
+    with pytest.raises(ConflictError, match="another process goes on with restore r: this one stops"):
+        journal.will_create(1, [TOKEN])
+    with pytest.raises(ConflictError):  # and it stays so
+        journal.did(1, "created", TOKEN, "u")
+    other.close()
+
+
+def test_a_store_that_refuses_stops_the_restore(store, journal, monkeypatch):
+    def full(*_):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(store, "put_new", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        journal.will_create(1, [TOKEN])
+
+
+def test_what_ends_without_a_word_was_stopped(store):
+    journal = Journal(store, KEYS, 0)
+    journal.did(1, "created", TOKEN, "u")
+    assert journal.close()
+    found = state(store)
+    assert (found.end, found.created[TOKEN].uid) == ("Stopped", "u")
+    with pytest.raises(PermanentError, match="was stopped"):
+        journal.did(1, "created", TOKEN, "u")
+    with pytest.raises(PermanentError, match="was stopped"):
+        journal.flush()
+
+
+def test_what_ended_has_one_end(store):
+    journal = Journal(store, KEYS, 0)
+    journal.end("Completed")
+    assert not journal.close()
+    assert state(store).end == "Completed"
+
+
+def test_a_journal_grows_while_it_is_read(store, journal):
+    journal.will_create(1, [some(1)])
+    before = open_restore(store, "r")
+    journal.will_create(1, [some(2)])
+    assert (before.segments, open_restore(store, "r").segments) == (1, 2)
+
+
+def test_a_gap_is_damage(store, journal):
+    journal.will_create(1, [some(1)])
+    journal.will_create(1, [some(2)])
+    store.delete([KEYS.segment(1)])
+    with pytest.raises(DamagedError, match="segment 1 of its journal is missing"):
+        open_restore(store, "r")
+    assert [str(each) for each in restores(store)] == ["restore r: segment 1 of its journal is missing"]
+
+
+def test_former_contents_that_are_others_are_damage(store, journal):
+    journal.keep(1, "update", TOKEN, {"metadata": {"uid": "u", "name": "token"}})
+    found = open_restore(store, "r")
+    where = found.state.formers[TOKEN]
+    store.put(KEYS.former(where.file), b"no gzip")
+    with pytest.raises(DamagedError, match="former contents is damaged"):
+        found.former(where, opener([]))
+    store.delete([KEYS.former(where.file)])
+    with pytest.raises(DamagedError, match="former contents is missing"):
+        found.former(where, opener([]))
+
+
+def test_no_restore_of_that_name(store):
+    with pytest.raises(BackupNotFoundError, match="no restore other in file:"):
+        open_restore(store, "other")
