@@ -1,4 +1,4 @@
-"""Restore: download → plan → preflight → namespaces → CRDs → levels { resolve → apply → wait } → relink → verify.
+"""Restore: download, plan, preflight, (approve,) namespaces, CRDs, levels { resolve, apply, wait }, relink, verify.
 
 It is a transaction: what fails is taken back, what is killed can be resumed or undone (design.md 8).
 """
@@ -11,6 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from tasks.apply import apply, relink, unpause
+from tasks.approve import approve
 from tasks.begin import begin, hold, take_up
 from tasks.bound import late_turns
 from tasks.bundle import make_bundle, tell_bundle
@@ -70,13 +71,20 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     return result
 
 
-async def _restore(restoring: Restoring) -> None:
+async def _begin(restoring: Restoring) -> None:
+    """Plan, see that the target has what is needed, have it approved, and open the journal: then it may be written."""
     await plan(restoring)
     if restoring.resumed:
         await take_up(restoring)
     await preflight(restoring)
+    if restoring.options.approve and not restoring.resumed:
+        await approve(restoring)
     if not restoring.resumed:
         await begin(restoring)
+
+
+async def _restore(restoring: Restoring) -> None:
+    await _begin(restoring)
     await side_by_side(lambda name: create_namespace(restoring, name), restoring.plan.namespaces)
     await hold(restoring)
     if restoring.plan.definitions:

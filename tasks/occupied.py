@@ -72,13 +72,13 @@ def _conflicting(
     found = restoring.discovery.by_kind(group, kind_name)
     kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
     mode = mode_of(kind, restoring.options) if kind else Existing.SKIP
-    if kind is None or not _serves(restoring, group, kind) or not (mode is Existing.FAIL or _may_be_stuck(mode, kind)):
+    if kind is None or not serves(restoring, group, kind) or not (mode is Existing.FAIL or _may_be_stuck(mode, kind)):
         return
     for live in restoring.target().list(kind, namespace):
         item = restoring.plan.items.get(Ref.of(live))
         if item is None or live["metadata"].get("deletionTimestamp"):  # what is going is waited for
             continue
-        decision = decide(_as_bound(restoring, item, values), restoring.rules.without_dynamic(live), mode)
+        decision = decide(as_bound(restoring, item, values), restoring.rules.without_dynamic(live), mode)
         if decision.action == "conflict":
             yield f"{item.ref} {decision.why}; --existing says what to do about it"
         # A value that is not known yet may be the live one: meet() looks again when it is.
@@ -90,14 +90,15 @@ def _may_be_stuck(mode: Existing, kind: ResourceType) -> bool:
     return mode is Existing.UPDATE and can_freeze((kind.group, kind.kind))
 
 
-def _as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> Object:
+def as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> Object:
     """Return what would be written with the values that are known now; the others stay as they are."""
     body: Object = restoring.planned.read(item.whole or item.slot)
     bound, _ = bind(body, [each for each in item.bindings if each.chain in values], lambda each: values[each.chain])
     return bound
 
 
-def _serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
+def serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
+    """Return whether the target serves a kind in the version that `kind` names."""
     return kind.version in restoring.discovery.versions.get((group, kind.kind), ())
 
 

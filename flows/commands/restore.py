@@ -52,6 +52,8 @@ kubeferry restore before-upgrade --namespace-selector team=shop --exclude-name '
 kubeferry restore before-upgrade --no-wait -o json
 
 kubeferry restore --resume before-upgrade-restore-20260102-030405
+
+kubeferry restore before-upgrade --existing update --approve, and from anywhere: kubeferry approve RESTORE
 """
 
 
@@ -68,6 +70,17 @@ Resume = Annotated[
 ]
 Bundle = Annotated[bool, typer.Option(help="Make a bundle that owns what is created: who deletes it deletes that.")]
 Rollback = Annotated[bool, typer.Option(help="Take back what was done when the restore fails.")]
+Approve = Annotated[
+    bool,
+    typer.Option(
+        "--approve",
+        show_default=False,
+        help="Pause before anything is written, with the plan in Prefect's UI, and go on when a person approves.",
+    ),
+]
+ApproveSeconds = Annotated[
+    int, typer.Option(min=1, max=604800, metavar="SECONDS", help="Longest time to wait for approval.")
+]
 Rename = Annotated[
     list[str] | None,
     typer.Option("--map", metavar="SRC=DST", show_default=False, help="Restore namespace SRC as DST; may be repeated."),
@@ -125,6 +138,8 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     absent: IfAbsent = None,
     name: Name = "",
     resume: Resume = "",
+    approve: Approve = False,
+    approve_seconds: ApproveSeconds = 3600,
     rollback: Rollback = True,
     bundle: Bundle = True,
     wait: Wait = True,
@@ -167,6 +182,8 @@ def restore(  # noqa: PLR0913 - a parameter is an option
         absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
         name=name,
         resume=resume,
+        approve=approve,
+        approve_seconds=approve_seconds,
         rollback=rollback,
         bundle=bundle,
         wait=wait,

@@ -16,12 +16,12 @@ from flows.commands.terminal import told
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from tasks.core.options import Place
+    from tasks.core.options import Where
 
 R = TypeVar("R")
 
 
-def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Place, *, reach: bool = True) -> R:
+def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: bool = True) -> R:
     """Return what a flow answers; what it raises is raised.
 
     Args:
@@ -31,7 +31,7 @@ def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Place, *, reach: boo
     """
     with told():
         _reach(asked, cluster=reach)
-        _prepare()
+        prepare()
         return asyncio.run(_inside(start))
 
 
@@ -40,17 +40,20 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
     return await start()
 
 
-def _reach(asked: Place, *, cluster: bool) -> None:
+def _reach(asked: Where, *, cluster: bool) -> None:
+    from tasks.core.options import Place
     from tasks.ports.cluster import connect
     from tasks.ports.store import open_store
 
-    open_store(asked.store)  # asks nothing yet, but refuses a URL that is none
+    if isinstance(asked, Place):
+        open_store(asked.store)  # asks nothing yet, but refuses a URL that is none
     if cluster:
         found = connect(asked.context or None, asked.kubeconfig or None)
         found.request("GET", "/version", subject=f"cluster {found.name} ({found.host})")
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """Have a Prefect API, the local one if need be, and set the environment that its client is imported with."""
     from tasks.ports import prefect_server
 
     url = prefect_server.ensure()

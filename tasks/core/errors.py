@@ -49,6 +49,13 @@ class PreflightError(PermanentError):
         self.problems = problems
 
 
+class NotApprovedError(PermanentError):
+    """A restore that waits for approval was refused, not answered in time, or is not what was approved any more.
+
+    Nothing was written.
+    """
+
+
 # --- an API server's answers
 
 
