@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tasks.core.carry_types import KINDS_LEFT_OUT
+from tasks.core.errors import NotFoundError
 from tasks.core.lease import KIND as LEASE
 from tasks.core.lease import NAME as LEASE_NAME
 from tasks.core.objects import Ref, group_of, owners_of
@@ -36,8 +38,10 @@ def in_use(cluster: Cluster, discovery: Discovery, ref: Ref, ours: Container[str
 
 def _has_objects(cluster: Cluster, discovery: Discovery, name: str) -> str:
     kind = next((each for each in discovery.types if each.group_resource == name), None)
-    some = next(iter(cluster.pages(kind, query={"limit": "1"})), None) if kind else None
-    item = next(iter(some.items), None) if some else None
+    item = None
+    with suppress(NotFoundError):  # not served any more: none is left
+        some = next(iter(cluster.pages(kind, query={"limit": "1"})), None) if kind else None
+        item = next(iter(some.items), None) if some else None
     return f"{Ref.of(item)} is of its kind" if item else ""
 
 
@@ -45,8 +49,8 @@ def _inhabited(cluster: Cluster, discovery: Discovery, namespace: str, ours: Con
     for kind in discovery.types:
         if not kind.namespaced or not {"list", "create"} <= kind.verbs or (kind.group, kind.kind) in KINDS_LEFT_OUT:
             continue
-        for page in cluster.pages(kind, namespace):
-            for item in page.items:
+        with suppress(NotFoundError):  # its CRD went since these types were read
+            for item in (item for page in cluster.pages(kind, namespace) for item in page.items):
                 if item["metadata"]["uid"] not in ours and not _of_the_namespace(discovery, item):
                     return f"{Ref.of(item)} is in it and is not of this restore"
     return ""

@@ -125,6 +125,7 @@ class Removal:
         silent = next((why for what, why in self.discovery.problems.items() if what.partition("/")[0] == ref.group), "")
         if kind is None and not silent:
             return member  # with its CRD, all of its kind went
+        why = ""
         try:
             why = silent if kind is None else in_use(self.cluster, self.discovery, ref, self._ours())
             if kind and not why:
