@@ -12,11 +12,12 @@ from tasks.core.report import aftermath, rows, summary
 from tasks.step import tell
 
 if TYPE_CHECKING:
-    from tasks.core.results import BackupResult, RestoreResult, UndoResult
+    from tasks.core.report import AnyResult
+    from tasks.core.results import RestoreResult
 
 
-async def report(result: BackupResult | RestoreResult | UndoResult) -> None:
-    """Create the artifacts of a finished backup, restore or undo; they hold names and reasons, never contents."""
+async def report(result: AnyResult) -> None:
+    """Create the artifacts of a run that came to its end; they hold names and reasons, never contents."""
     kind = type(result).__name__.removesuffix("Result").lower()
     key = f"{kind}-{re.sub('[^a-z0-9]+', '-', result.name)}"
     told = f"{kind} {result.name}"

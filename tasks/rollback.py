@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tasks.bundle import list_members
 from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
 from tasks.core.former import anew, content, replacement
 from tasks.core.journal import made_by
@@ -64,6 +65,7 @@ def _rollback(restoring: Restoring) -> TakenBack | None:
         journal.flush()
         if not restoring.options.rollback:
             journal.end("Failed", "asked not to take it back")
+            _list(restoring)
             return None
         if restoring.hold:
             restoring.hold.check()
@@ -73,6 +75,14 @@ def _rollback(restoring: Restoring) -> TakenBack | None:
     except KubeferryError as error:
         return TakenBack(left=[Problem(what=f"restore {keys.name}", why=f"not taken back, undo it later: {error}")])
     return done
+
+
+def _list(restoring: Restoring) -> None:
+    """List in the bundles what a failed restore leaves: it can be deleted by them too."""
+    try:
+        list_members(restoring, "Failed")
+    except KubeferryError as error:
+        progress.note(f"bundle {restoring.name} does not list what was created: {error}")
 
 
 def told(done: TakenBack) -> str:

@@ -131,6 +131,15 @@ ExcludeNamespace = Annotated[
     ),
 ]
 
+ForceFinalizers = Annotated[
+    bool,
+    typer.Option(
+        "--force-finalizers",
+        show_default=False,
+        help="Take finalizers off what does not go in time; what they wait for is then never done.",
+    ),
+]
+
 Identity = Annotated[
     list[Path] | None,
     typer.Option(

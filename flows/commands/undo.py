@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
+from flows.commands.common import (
+    Context,
+    Debug,
+    ForceFinalizers,
+    Format,
+    Identity,
+    Kubeconfig,
+    Output,
+    StoreUrl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,14 +33,6 @@ kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
 """
 
 Restore = Annotated[str, typer.Argument(metavar="RESTORE", help="Name of the restore.", show_default=False)]
-ForceFinalizers = Annotated[
-    bool,
-    typer.Option(
-        "--force-finalizers",
-        show_default=False,
-        help="Take finalizers off what does not go in time; what they wait for is then never done.",
-    ),
-]
 
 
 def undo(  # noqa: PLR0913 - a parameter is an option

@@ -39,6 +39,7 @@ SLICE_MANAGERS: Mapping[str, str] = {
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 LEFT_TO_CONTROLLER = "left to its controller, "
+FINISHED = "has finished"
 UNNAMED_MANAGER = "a controller makes it from the service's pods"
 ENDPOINTS_BY_CONTROLLER = "the endpoints controller makes it from the service's pods"
 
@@ -64,6 +65,11 @@ def left_to_controller(why: str) -> bool:
     return why.startswith(LEFT_TO_CONTROLLER)
 
 
+def finished(why: str) -> bool:
+    """Return whether an object is left out for this `why`: its work is done."""
+    return why.startswith(FINISHED)
+
+
 def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
     if "kubernetes.io/config.mirror" in annotations_of(obj):
         return "mirrors a static pod of its node"
@@ -71,14 +77,14 @@ def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
     if owner:
         return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
     phase = get(obj, "status", "phase")
-    return f"has finished ({phase})" if phase in ("Succeeded", "Failed") else None
+    return f"{FINISHED} ({phase})" if phase in ("Succeeded", "Failed") else None
 
 
 def _job(obj: Object, _around: Surroundings, keep: Keep) -> str | None:
     for _, condition in found(obj, ("status", "conditions", EACH)):
         how = get(condition, "type")
         if how in ("Complete", "Failed") and get(condition, "status") == "True":
-            return None if keep.completed_jobs else f"has finished ({how})"
+            return None if keep.completed_jobs else f"{FINISHED} ({how})"
     return None
 
 

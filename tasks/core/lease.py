@@ -1,4 +1,4 @@
-"""Who restores into a namespace: a Lease of the target itself, so that a second restore sees the first.
+"""Who works in a namespace: a Lease of the target itself, so that a second restore, or a deletion, sees the first.
 
 One Lease a namespace (coordination.k8s.io/v1, the API that Kubernetes' own leader election uses). Its holder renews it;
 one that was not renewed for its whole duration belongs to a process that died, or that lost the cluster.
@@ -29,7 +29,10 @@ RENEW = 15
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process at work: the restore (or undo) that it does, its machine, its pid and when that started there."""
+    """A process at work: the restore that it does or undoes, its machine, its pid and when that started there.
+
+    One that deletes has words in the place of a restore's name: `delete bundle web`.
+    """
 
     restore: str
     host: str
@@ -50,7 +53,12 @@ class Holder:
 
     def __str__(self) -> str:
         """Return it as a person reads it."""
-        return f"restore {self.restore} (process {self.pid} on {self.host})"
+        return f"{self.work} (process {self.pid} on {self.host})"
+
+    @property
+    def work(self) -> str:
+        """Return what it does, in words; a restore's name has no spaces."""
+        return self.restore if " " in self.restore else f"restore {self.restore}"
 
 
 def lease(namespace: str, holder: Holder, now: datetime) -> Object:

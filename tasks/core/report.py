@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.results import BackupResult, RestoreResult, UndoResult
+from tasks.core.results import BackupResult, DeleteResult, RestoreResult, UndoResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,10 +14,12 @@ MOST = 50
 """Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""
 
 
-DONE = {BackupResult: "saved", RestoreResult: "restored", UndoResult: "taken back"}
+DONE = {BackupResult: "saved", RestoreResult: "restored", UndoResult: "taken back", DeleteResult: "deleted"}
+
+AnyResult = BackupResult | RestoreResult | UndoResult | DeleteResult
 
 
-def rows(result: BackupResult | RestoreResult | UndoResult) -> list[dict[str, str | int]]:
+def rows(result: AnyResult) -> list[dict[str, str | int]]:
     """Return one row per type with its count, then one per group of objects that were left out for one reason."""
     done = DONE[type(result)]
     table: list[dict[str, str | int]] = [
@@ -29,17 +31,22 @@ def rows(result: BackupResult | RestoreResult | UndoResult) -> list[dict[str, st
     ]
 
 
-def summary(result: BackupResult | RestoreResult | UndoResult) -> str:
+def summary(result: AnyResult) -> str:
     """Return a page of Markdown: what, where, how long, problems, what was left out."""
     page = [f"# {result.name}: {result.phase}", ""]
     page += _backup(result) if isinstance(result, BackupResult) else []
     page += _restore(result) if isinstance(result, RestoreResult) else []
     page += _undo(result) if isinstance(result, UndoResult) else []
-    page += [f"- {result.objects} objects in {result.seconds:.1f} s", f"- store: `{result.store}`", ""]
+    page += _delete(result) if isinstance(result, DeleteResult) else []
+    page += [f"- {result.objects} objects in {result.seconds:.1f} s"]
+    page += [f"- store: `{result.store}`"] if result.store else []
+    page += [""]
     page += _section("Problems", (f"**{each.what}**: {each.why}" for each in result.problems))
     page += _section("Warnings", (f"**{each.what}**: {each.why}" for each in result.warnings))
     if isinstance(result, RestoreResult):
         page += _restored(result)
+    if isinstance(result, DeleteResult):
+        page += _deleted(result)
     if isinstance(result, BackupResult):
         page += _section(
             "Pulled in", (f"{each.type} {each.namespace}/{each.name}: {each.why}" for each in result.pulled_in)
@@ -80,6 +87,24 @@ def _undo(result: UndoResult) -> list[str]:
     lines += [f"- {back.deleted} deleted, {back.restored} restored", ""]
     lines += _section("Not taken back", (f"**{each.what}**: {each.why}" for each in back.left))
     return lines + _section("Not exactly as before", (f"**{each.what}**: {each.why}" for each in back.notes))
+
+
+def _delete(result: DeleteResult) -> list[str]:
+    what = f"bundle {result.bundle}" if result.bundle else f"all with labels `{result.selector}`"
+    lines = [f"- {what} in {', '.join(result.namespaces)}", f"- cluster: {result.cluster}"]
+    return lines + (["- a dry run: nothing was deleted"] if result.dry_run else [])
+
+
+def _deleted(result: DeleteResult) -> list[str]:
+    sections = {
+        "Still there": result.left,
+        "Listed and not its own": result.refused,
+        "Finalizers taken off": result.forced,
+        "Untied": result.untied,
+    }
+    page = [_section(title, (f"**{each.what}**: {each.why}" for each in found)) for title, found in sections.items()]
+    page += [_section("Needed by others", (f"{each.object}: by {each.by}, {each.why}" for each in result.needed))]
+    return [line for section in page for line in section]
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:

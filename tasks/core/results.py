@@ -93,6 +93,56 @@ class UndoResult(Result):
     taken_back: TakenBack
 
 
+class Doomed(BaseModel):
+    """One object of a group that is deleted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    level: int
+    """The highest goes first."""
+    object: str
+    uid: str
+    follows: bool = False
+    """It goes with its owner, by the garbage collector."""
+    finalizers: list[str] = []
+    """What has to be done before it is gone."""
+
+
+class Needed(BaseModel):
+    """An object of a group that one outside of it names."""
+
+    model_config = ConfigDict(frozen=True)
+
+    object: str
+    by: str
+    why: str
+
+
+class DeleteResult(Result):
+    """One group that was deleted, or would be: `counts` are its objects by type, without those that are left."""
+
+    store: str = ""
+    cluster: str
+    namespaces: list[str]
+    bundle: str = ""
+    selector: str = ""
+    dry_run: bool = False
+    digest: str
+    """Of the group: `expect` of another run takes this very group or none."""
+    levels: int
+    members: list[Doomed] = []
+    needed: list[Needed] = []
+    """What others still need: they are left without."""
+    left: list[Problem] = []
+    """What is still there, and why."""
+    refused: list[Problem] = []
+    """What the bundle lists and cannot claim, and why; it is not touched."""
+    forced: list[Problem] = []
+    """What lost its finalizers, and which."""
+    untied: list[Problem] = []
+    """What was there before and was linked to what goes: the link is taken off."""
+
+
 class RestoreResult(Result):
     """One restore: where from and to, what was done with each object (`counts` are the ones now there)."""
 

@@ -81,7 +81,7 @@ class Hold:
                 not renew it for its whole duration.
         """
         if self._lost or self._end.is_set():
-            raise PermanentError(self._lost or f"restore {self._own.restore} was stopped")
+            raise PermanentError(self._lost or f"{self._own.work} was stopped")
 
     def release(self) -> None:
         """Let all go. One that cannot be reached expires by itself."""

@@ -1,0 +1,37 @@
+"""Delete a group: find what it is and who needs it, take the namespaces, delete in reverse order."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.core.options import DeleteOptions
+from tasks.core.results import DeleteResult
+from tasks.delete import remove, result
+from tasks.deleting import Deleting
+from tasks.gather import gather
+from tasks.ports import clock
+from tasks.report import report
+from tasks.step import tell
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    return f"delete {DeleteOptions.model_validate(options).what}"
+
+
+@flow(name="delete", flow_run_name=_run_name, persist_result=False)
+async def delete(options: DeleteOptions) -> DeleteResult:
+    """Delete what a restore created, by its bundle, or all objects with some labels; never what was there before."""
+    started, deleting = clock.now(), Deleting(options)
+    try:
+        await gather(deleting)
+        if not options.dry_run:
+            await remove(deleting)
+    finally:
+        deleting.hold.release()
+    done = result(deleting, started)
+    would = "would delete" if options.dry_run else "deleted"
+    tell(f"{deleting}: {done.phase}, {would} {done.objects} objects, {len(done.left)} left")
+    await report(done)
+    return done
