@@ -78,7 +78,18 @@ def test_the_choices_of_restore_are_those_of_its_options():
 def test_the_defaults_of_restore_are_those_of_its_options():
     typed = {option.name: option.default for option in get_command(app).commands["restore"].params}
     fields = RestoreOptions.model_fields
-    same = {"owned", "wait", "wait_seconds", "name", "selector", "context", "kubeconfig", "store"}
+    same = {
+        "owned",
+        "approve",
+        "approve_seconds",
+        "wait",
+        "wait_seconds",
+        "name",
+        "selector",
+        "context",
+        "kubeconfig",
+        "store",
+    }
     assert {name: typed[name] for name in same} == {name: fields[name].default for name in same}
 
 
@@ -102,6 +113,9 @@ def test_the_defaults_of_restore_are_those_of_its_options():
         (["restore", "b", "--existing", "skip", "--existing", "update"], "skip and update"),
         (["restore", "b", "--existing", "secrets=skip", "--existing", "secrets=update"], "both skip and update"),
         (["restore", "b", "--wait-seconds", "0"], "--wait-seconds"),
+        (["restore", "b", "--approve-seconds", "0"], "--approve-seconds"),
+        (["restore", "--resume", "r", "--approve"], "--approve goes with a new restore"),
+        (["approve"], "RESTORE"),
         (["list", "--store", "ftp://here"], "store's URL"),
         (["list", "--store", "file://"], "file:///path"),
         (["backup", "shop", "--store", "ftp://here"], "store's URL"),
