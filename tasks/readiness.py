@@ -59,8 +59,10 @@ def _unready_now(restoring: Restoring, refs: Iterable[Ref]) -> list[Ref]:
 def _left(restoring: Restoring, refs: Iterable[Ref], title: str) -> dict[Ref, Verdict]:
     """Return what is not ready when time is up, and why; as soon as an object fails, only what is known then."""
     waits = _waits(restoring, refs, restoring.options.wait_seconds)
-    for done in wait_together(waits):
+    for done in wait_together(waits, restoring.stopping):
         progress.step(title, done, len(waits))
+    if restoring.stopping.is_set():
+        raise PermanentError(f"restore {restoring.name} was stopped")
     some = {ref: each for one in waits for ref, each in one.left.items()}
     return {ref: each for ref, each in some.items() if each.state == "failed"} or some
 

@@ -21,6 +21,7 @@ from tasks.core.results import Action, Rewrite
 from tasks.ports import progress
 from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool
+from tasks.ports.stop import Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +145,8 @@ class Restoring:
         """The uid of the only bundle, which lists what is cluster-wide too; "" where there are many, or none."""
         self.members: dict[Ref, str] = {}
         """What was created where nothing was, with its uid: what a bundle lists."""
+        self.stopping = Stop()
+        """Set in the end: what still waits in a thread then, since the run was cancelled, waits no longer."""
         self.hold: Hold | None = None
         """The leases of the target's namespaces."""
         self._lock = Lock()
@@ -160,6 +163,7 @@ class Restoring:
 
     def close(self) -> None:
         """Close the journal and the spools, let the leases go; the folder is deleted by who made it."""
+        self.stopping.set()
         if self.hold:
             self.hold.release()
         if self.begun and self.journal.close():

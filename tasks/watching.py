@@ -119,13 +119,17 @@ class Wait:
         return not self.left or self.stop.is_set() or time.monotonic() >= self.limit
 
 
-def wait_together(waits: Sequence[Wait]) -> Iterator[int]:
-    """Wait for everything, and yield how many of `waits` are over; one object that fails ends them all at once."""
+def wait_together(waits: Sequence[Wait], stopping: Stop) -> Iterator[int]:
+    """Wait for everything, and yield how many of `waits` are over; one object that fails ends them all at once.
+
+    So does `stopping`: who waits for it has been told to stop.
+    """
     stop, left = Stop(), list(waits)
     for one in waits:
         one.stop = stop
-    while left:
-        turn = WATCH_SECONDS if len(left) <= THREADS else CROWDED_SECONDS
-        over = list(in_threads(lambda one, turn=turn: one.look(turn), left, THREADS))  # type: ignore[misc] # mypy cannot type the default
-        left = [one for one, ended in zip(left, over, strict=True) if not ended]
-        yield len(waits) - len(left)
+    with stopping.ends(stop.set):
+        while left:
+            turn = WATCH_SECONDS if len(left) <= THREADS else CROWDED_SECONDS
+            over = list(in_threads(lambda one, turn=turn: one.look(turn), left, THREADS))  # type: ignore[misc] # mypy cannot type the default
+            left = [one for one, ended in zip(left, over, strict=True) if not ended]
+            yield len(waits) - len(left)

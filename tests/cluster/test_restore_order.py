@@ -9,6 +9,7 @@ import yaml
 
 from tasks.core.errors import PermanentError
 from tasks.core.readiness import Context
+from tasks.ports.stop import Stop
 from tasks.ports.transport import THREADS
 from tasks.watching import Wait, wait_together
 from tests.cluster.restores import A, B, artifact, definition, did
@@ -342,7 +343,7 @@ def test_one_that_fails_ends_more_waits_than_can_be_watched_at_once(bench):
     last = waits("Pod", ns, "bare")
     failed = {"status": {"phase": "Failed", "message": "gave up", "conditions": None}}
     bench.patch("Pod", ns, "bare", failed, subresource="status")
-    counts = list(wait_together([*never, last]))
+    counts = list(wait_together([*never, last], Stop()))
     assert time.monotonic() < limit
     assert counts[-1] == len(never) + 1
     assert [each.state for each in last.left.values()] == ["failed"]
