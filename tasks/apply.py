@@ -23,7 +23,7 @@ from tasks.core.objects import group_of
 from tasks.core.order import Phase, phase_of
 from tasks.core.readiness import verdict
 from tasks.core.rebuild import owner_ref, relinked
-from tasks.meet import anew, meet
+from tasks.meet import anew, linkable, meet
 from tasks.ports import clock, progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
@@ -186,9 +186,11 @@ def _relink(restoring: Restoring) -> None:
     for ref in sorted(set(restoring.pending)):
         item = restoring.plan.items[ref]
         references, _ = relinked(item.links.owners, lambda owner, item=item: _uid_of(restoring, item, owner))  # type: ignore[misc] # mypy cannot type the default
-        patch = {"metadata": {"ownerReferences": references}}
-        _keep(restoring, ref)
-        restoring.target().patch(type_of_item(restoring, item), ref.namespace, ref.name, patch)
+        references = linkable(restoring, ref, references)
+        if references:
+            _keep(restoring, ref)
+            patch = {"metadata": {"ownerReferences": references}}
+            restoring.target().patch(type_of_item(restoring, item), ref.namespace, ref.name, patch)
 
 
 def _keep(restoring: Restoring, ref: Ref) -> None:

@@ -53,6 +53,7 @@ def _remove(deleting: Deleting) -> None:
         options.force_finalizers,
         options.wait_seconds,
         check=deleting.hold.check,
+        users=group.users,
     )
     deleting.removed = removal.removed
     removal.run(group.asked, group.following)

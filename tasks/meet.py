@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from tasks.core.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
 from tasks.core.existing_modes import advice, mode_of
-from tasks.core.objects import Ref
+from tasks.core.objects import Ref, owners_of
 
 if TYPE_CHECKING:
     from tasks.core.objects import Object
@@ -40,10 +40,12 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
             cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
         case "updated":
             restoring.keep(ref, "update", live)
+            obj, decision = _free(restoring, obj, decision)
             decision = _update(restoring, kind, obj, decision)
         case "recreated":
             restoring.keep(ref, "recreate", live)
             cluster.delete(kind, ref.namespace, ref.name, uid=uid)
+            obj, decision = _free(restoring, obj, decision)
             uid = anew(restoring, kind, obj)
         case "unchanged" if owners_lost(obj, live):
             restoring.keep(ref, "link", live)
@@ -51,6 +53,30 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
         case _:
             pass
     restoring.done(ref, uid, decision.action, decision.why)
+
+
+def _free(restoring: Restoring, obj: Object, decision: Decision) -> tuple[Object, Decision]:
+    """Return an object that was there before without the owners that this restore created; say so."""
+    owners = owners_of(obj)
+    kept = linkable(restoring, Ref.of(obj), owners)
+    if len(kept) == len(owners):
+        return obj, decision
+    meta = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
+    new = ", ".join(f"{each['kind']} {each['name']}" for each in owners if each not in kept)
+    why = f"{decision.why}; not linked to {new}, which this restore created"
+    return obj | {"metadata": meta | ({"ownerReferences": kept} if kept else {})}, replace(decision, why=why)
+
+
+def linkable(restoring: Restoring, ref: Ref, owners: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the owners to which an object may be linked.
+
+    One that was there before is not linked to what this restore created: who deletes that, or its bundle, would delete
+    it too.
+    """
+    if ref in restoring.members:
+        return owners
+    created = {*restoring.members.values()}
+    return [each for each in owners if each["uid"] not in created]
 
 
 def _update(restoring: Restoring, kind: ResourceType, obj: Object, decision: Decision) -> Decision:

@@ -66,13 +66,15 @@ class Removal:
     """Called after each level with what is gone of it."""
     check: Callable[[], None] = lambda: None
     """Raises when the work has to stop: called before each deletion."""
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """uid → uids of what needs that object: it stays as long as one of them is still there."""
     removed: Removed = field(default_factory=Removed)
 
     def __post_init__(self) -> None:
         """Begin: nothing is kept yet."""
         self._vanishing = Vanishing(self.cluster, self.discovery, self._patience)
-        self._kept: set[str] = set()
-        """uids of what could not be deleted."""
+        self._kept: dict[str, Ref] = {}
+        """What is still there, by uid."""
 
     def run(self, members: Iterable[Member], following: Mapping[Member, frozenset[str]] | None = None) -> Removed:
         """Delete objects, the highest level first; return what became of them.
@@ -111,9 +113,9 @@ class Removal:
     def _with_owners(self, following: Following) -> list[Member]:
         """Return what goes with its owners, as these go; note the others."""
         for each, owners in following.items():
-            if owners & self._kept:
-                self._keep(each, "goes with its owner, which is still there")
-        return [each for each, owners in following.items() if not owners & self._kept]
+            if kept := sorted(self._kept[uid] for uid in owners & self._kept.keys()):
+                self._keep(each, f"goes with {kept[0]}, which is still there")
+        return [each for each in following if each.uid not in self._kept]
 
     def _patience(self, kind: tuple[str, str]) -> int:
         return max(self.seconds, NAMESPACE_SECONDS) if kind == NAMESPACE else self.seconds
@@ -127,7 +129,8 @@ class Removal:
             return member  # with its CRD, all of its kind went
         why = ""
         try:
-            why = silent if kind is None else in_use(self.cluster, self.discovery, ref, self._ours())
+            busy = self._needed(member) or in_use(self.cluster, self.discovery, ref, self._ours())
+            why = busy if kind else silent
             if kind and not why:
                 self.cluster.delete(kind, ref.namespace, ref.name, uid=member.uid, propagation=_propagation(ref))
         except NotFoundError:
@@ -140,11 +143,16 @@ class Removal:
             self._keep(member, why)
         return None if why else member
 
+    def _needed(self, member: Member) -> str:
+        """Return why an object has to stay for what is still there: that may need it to go."""
+        kept = sorted(self._kept[uid] for uid in self.users.get(member.uid, frozenset()) & self._kept.keys())
+        return f"is needed by {kept[0]}, which is still there" if kept else ""
+
     def _ours(self) -> set[str]:
         return {each.uid for each in self.removed.gone}
 
     def _keep(self, member: Member, why: str) -> None:
-        self._kept.add(member.uid)
+        self._kept[member.uid] = member.ref
         self.removed.left.append(Problem(what=str(member.ref), why=why))
 
     # --- finalizers

@@ -82,7 +82,8 @@ class Charter:
         """Return whether an object proves that it belongs to the bundle."""
         if self.out_of_reach(fact.ref):
             return False
-        return self.uid in fact.made_for or (self.uid in fact.owners and not self.is_older(fact))
+        owned = bool(fact.ref.namespace) and self.uid in fact.owners and not self.is_older(fact)
+        return owned or self.uid in fact.made_for
 
     def is_older(self, fact: Fact) -> bool:
         """Return whether an object was there before the bundle of its namespace: nothing may take it along."""

@@ -19,7 +19,7 @@ def split(
     Nothing in `never` goes by itself.
     """
     inside = wanted.keys() | followers(wanted, by_uid, never).keys()
-    held = {uid for uid in wanted if (owners := by_uid[uid].owners & by_uid.keys()) and owners <= inside}
+    held = {uid for uid in wanted if (owners := _owners(by_uid[uid], by_uid)) and owners <= inside}
     asked = {uid: level for uid, level in wanted.items() if uid not in held}
     following = followers(asked, by_uid, never)
     circle = held - following.keys()  # owners of one another: nobody else begins
@@ -39,7 +39,7 @@ def followers(
     owned: dict[str, list[str]] = defaultdict(list)
     left: dict[str, set[str]] = {}
     for uid in sorted(by_uid.keys() - ends.keys()):
-        left[uid] = {owner for owner in by_uid[uid].owners if owner in by_uid or owner in ends}
+        left[uid] = _owners(by_uid[uid], by_uid, ends)
         for owner in left[uid] if uid not in never else ():
             owned[owner].append(uid)
     found: dict[str, frozenset[str]] = {}
@@ -53,3 +53,13 @@ def followers(
                 found[uid] = ends[uid]
                 todo.append((uid, ends[uid]))
     return found
+
+
+def _owners(fact: Fact, by_uid: Mapping[str, Fact], others: Container[str] = ()) -> set[str]:
+    """Return the owners of an object that are there: in its namespace or cluster-wide, as no other can be one."""
+    spaces = ("", fact.ref.namespace)
+    return {
+        owner
+        for owner in fact.owners
+        if (by_uid[owner].ref.namespace in spaces if owner in by_uid else owner in others)
+    }

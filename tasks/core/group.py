@@ -40,6 +40,8 @@ class Group:
     """What goes with it → the uids of what it goes with."""
     needed: list[Edge]
     """Who outside the group needs what in it."""
+    users: dict[str, frozenset[str]] = field(default_factory=dict)
+    """uid of what is deleted → uids of what in the group needs it, or needs what goes with it."""
     stays: list[tuple[Ref, str]] = field(default_factory=list)
     """What is listed or selected and not taken, and why."""
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -72,6 +74,7 @@ def of_bundles(charters: Sequence[Charter], facts: Facts) -> Group:
         asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in asked.items()),
         following=_members(asked, following, by_uid),
         needed=_needed(facts, going),
+        users=_users(facts, asked, following),
         stays=sorted(stays.items()),
         refused=[(str(ref), why) for ref, why in claims.refused if ref not in settled] + claims.nameless,
         untie=_ties(charters, asked.keys() | following.keys(), [by_uid[uid] for uid in old]),
@@ -140,6 +143,7 @@ def of_selection(facts: Facts) -> Group:
         asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in numbered.items()),
         following=_members(numbered, following, by_uid),
         needed=_needed(facts, going),
+        users=_users(facts, asked, following),
         stays=[(ref, why) for ref, why in stays.items() if ref not in going and not _made_from(ref, why, going)],
     )
 
@@ -173,6 +177,17 @@ def _needed(facts: Facts, going: Container[Ref]) -> list[Edge]:
         if edge.target in going and edge.source not in going and edge.strength != Strength.OWNER:
             found.setdefault((edge.target, edge.source), edge)
     return [found[pair] for pair in sorted(found) if facts.controller(pair[1]) is None]
+
+
+def _users(facts: Facts, asked: Iterable[str], following: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    ends = {uid: frozenset([uid]) for uid in asked} | dict(following)
+    users: dict[str, set[str]] = {}
+    for edge in facts.needs():
+        source, target = facts.objects.get(edge.source), facts.objects.get(edge.target)
+        if source and target and source.uid in ends:
+            for uid in ends.get(target.uid, frozenset()) - ends[source.uid]:
+                users.setdefault(uid, set()).add(source.uid)
+    return {uid: frozenset(some) for uid, some in users.items()}
 
 
 def _members(

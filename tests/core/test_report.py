@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tasks.core.manifest import LeftOut, Phase, Problem
 from tasks.core.report import MOST, rows, summary
-from tasks.core.results import EXIT_CODES, Action, BackupResult, RestoreResult, Rewrite
+from tasks.core.results import EXIT_CODES, Action, BackupResult, DeleteResult, Needed, RestoreResult, Rewrite
 
 STARTED = datetime(2026, 11, 23, 15, tzinfo=UTC)
 COMMON = {
@@ -40,6 +40,19 @@ RESTORE = RestoreResult(
         Rewrite(object="RoleBinding shop/r", path="/subjects/0/namespace", old="shop", new="copy", why="renamed")
     ],
     not_ready=[Problem(what="Deployment.apps copy/web", why="0 of 1 ready")],
+)
+DELETE = DeleteResult(
+    **(COMMON | {"store": "", "problems": []}),
+    cluster="b",
+    namespaces=["shop", "bank"],
+    selector="app=web",
+    digest="0" * 64,
+    levels=2,
+    needed=[Needed(object="Secret shop/s", by="Deployment.apps shop/web", why="spec")],
+    left=[Problem(what="ConfigMap shop/c", why="it waits for example.com/hold")],
+    refused=[Problem(what="Secret kube-system/x", why="is listed")],
+    forced=[Problem(what="ConfigMap shop/d", why="its finalizers were taken off: example.com/hold")],
+    untied=[Problem(what="Secret shop/old", why="was linked to what goes")],
 )
 
 
@@ -90,6 +103,31 @@ def test_a_restores_page(line):
     assert line in summary(RESTORE).splitlines()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# shop-1: Partial",
+        "- all with labels `app=web` in shop, bank",
+        "- cluster: b",
+        "- Secret shop/s: by Deployment.apps shop/web, spec",
+        "- **ConfigMap shop/c**: it waits for example.com/hold",
+        "- **Secret kube-system/x**: is listed",
+        "- **ConfigMap shop/d**: its finalizers were taken off: example.com/hold",
+        "- **Secret shop/old**: was linked to what goes",
+    ],
+)
+def test_a_deletions_page(line):
+    assert line in summary(DELETE).splitlines()
+
+
+def test_a_dry_run_says_so_and_a_deletion_has_no_store():
+    page = summary(DELETE.model_copy(update={"dry_run": True, "bundle": "r", "selector": ""}))
+    assert "- a dry run: nothing was deleted" in page
+    assert "- bundle r in shop, bank" in page
+    assert "store" not in page
+    assert {key for row in rows(DELETE) for key in row} == {"type", "deleted", "left out", "why"}
+
+
 def test_a_page_stays_readable_and_says_how_much_it_leaves_out():
     many = [LeftOut(type="Pod", namespace="shop", name=f"p{number}", why="gone") for number in range(MOST + 7)]
     page = summary(BACKUP.model_copy(update={"left_out": many}))
@@ -104,7 +142,7 @@ def test_sections_without_lines_are_not_there():
 
 def test_results_have_no_place_for_an_objects_content():
     """Whatever else is given to a result is refused or dropped: it can hold names and reasons only."""
-    for kind, result in ((BackupResult, BACKUP), (RestoreResult, RESTORE)):
+    for kind, result in ((BackupResult, BACKUP), (RestoreResult, RESTORE), (DeleteResult, DELETE)):
         stuffed = kind.model_validate(
             {**result.model_dump(), "data": "marked-value", "stringData": {"a": "marked-value"}}
         )
@@ -116,6 +154,7 @@ def test_results_have_no_place_for_an_objects_content():
 def test_a_result_is_read_back_from_what_is_printed():
     assert BackupResult.model_validate_json(BACKUP.model_dump_json()) == BACKUP
     assert RestoreResult.model_validate_json(RESTORE.model_dump_json()) == RESTORE
+    assert DeleteResult.model_validate_json(DELETE.model_dump_json()) == DELETE
 
 
 def test_exit_codes_are_the_designs():

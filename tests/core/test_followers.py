@@ -1,0 +1,89 @@
+"""What goes with what: the garbage collector's rule, told before anything is deleted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.core.facts import Fact
+from tasks.core.followers import followers, split
+from tasks.core.objects import Ref
+
+
+def facts(owners):
+    """Return facts by uid; `owners` maps each uid to those of its owners, in letters: {"b": "a"}."""
+    return {uid: Fact(Ref("", "K", "shop", uid), uid, "", frozenset(of)) for uid, of in owners.items()}
+
+
+@pytest.mark.parametrize(
+    ("owners", "roots", "follow"),
+    [
+        ({"a": "", "b": ""}, "a", {}),
+        ({"a": "", "b": "a", "c": "b"}, "a", {"b": "a", "c": "a"}),
+        ({"a": "", "b": "", "c": "ab"}, "a", {}),  # b is still there
+        ({"a": "", "b": "", "c": "ab"}, "ab", {"c": "ab"}),
+        ({"a": "", "c": "ax"}, "a", {"c": "a"}),  # x is not there: it does not count
+        ({"a": "", "c": "x"}, "a", {}),
+        ({"c": "a", "d": "c"}, "a", {"c": "a", "d": "a"}),  # a bundle need not be among the facts
+        ({"a": "", "b": "a", "c": "ab"}, "a", {"b": "a", "c": "a"}),
+        ({"a": "", "b": "ac", "c": "b"}, "a", {}),  # b and c own one another
+    ],
+)
+def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
+    assert followers(roots, facts(owners)) == {uid: frozenset(of) for uid, of in follow.items()}
+
+
+@pytest.mark.parametrize(
+    ("owner", "owned", "goes"),
+    [
+        ("shop", "shop", True),
+        ("", "shop", True),
+        ("", "", True),
+        ("bank", "shop", False),
+        ("shop", "", False),
+    ],
+)
+def test_an_owner_of_another_namespace_is_none(owner, owned, goes):
+    """Kubernetes: owners and dependents. The garbage collector takes such an owner for one that is not there."""
+    first = Fact(Ref("", "K", owner, "a"), "a", "")
+    second = Fact(Ref("", "K", owned, "b"), "b", "", frozenset("a"))
+    known = {"a": first, "b": second}
+    assert bool(followers("a", known)) is goes
+    assert split({"a": 1, "b": 2}, known)[0].keys() == ({"a"} if goes else {"a", "b"})
+
+
+def test_nothing_in_never_goes_nor_what_only_goes_with_it():
+    assert followers("a", facts({"a": "", "b": "a", "c": "b", "d": "a"}), {"b"}) == {"d": frozenset("a")}
+
+
+@pytest.mark.parametrize(
+    ("owners", "wanted", "asked", "follow"),
+    [
+        ({"a": "", "b": "a", "c": ""}, "abc", "ac", {"b": "a"}),
+        ({"a": "", "b": "a", "c": "b"}, "ac", "a", {"b": "a", "c": "a"}),
+        ({"b": "x", "x": ""}, "b", "b", {}),  # its owner stays: it has to be asked for
+        ({"b": "x"}, "b", "b", {}),
+        ({"a": "b", "b": "a", "c": "a"}, "ab", "ab", {"c": "a"}),  # owners of one another: nobody else begins
+    ],
+)
+def test_what_goes_by_itself_is_not_asked_for(owners, wanted, asked, follow):
+    found, following = split(dict.fromkeys(wanted, 1), facts(owners))
+    assert "".join(sorted(found)) == asked
+    assert following == {uid: frozenset(of) for uid, of in follow.items()}
+
+
+LETTERS = "abcdefgh"
+OWNERS = st.dictionaries(st.sampled_from(LETTERS), st.sets(st.sampled_from(LETTERS), max_size=3), max_size=8)
+
+
+@given(OWNERS, st.sets(st.sampled_from(LETTERS)))
+def test_all_that_is_wanted_is_asked_for_or_follows_and_the_rest_only_where_it_would_go(owners, wanted):
+    known = facts({uid: "".join(of - {uid}) for uid, of in owners.items()})
+    wanted = wanted & known.keys()
+    asked, following = split(dict.fromkeys(wanted, 1), known)
+    assert asked.keys() <= wanted <= asked.keys() | following.keys()
+    assert not asked.keys() & following.keys()
+    gone = asked.keys() | following.keys()
+    for uid, roots in following.items():
+        assert roots <= asked.keys()
+        assert known[uid].owners & known.keys() <= gone
+        assert known[uid].owners & gone
