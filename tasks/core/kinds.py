@@ -111,6 +111,7 @@ SHORT_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("policy", "PodDisruptionBudget"): ("pdb",),
     ("scheduling.k8s.io", "PriorityClass"): ("pc",),
     ("storage.k8s.io", "StorageClass"): ("sc",),
+    ("storage.k8s.io", "VolumeAttributesClass"): ("vac",),
 }
 """(group, kind) → the short names that an API server's discovery gives, for where there is none: an archive alone."""
 

@@ -7,6 +7,7 @@ import pyrage
 import pytest
 
 from tasks.core.errors import UsageError
+from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
 from tasks.core.manifest import Phase
 from tasks.core.options import RestoreOptions
 from tasks.planned import planned
@@ -258,6 +259,18 @@ def test_a_backup_of_a_selection_holds_what_a_restore_takes_of_the_whole(bench, 
             sets.append(set(made.parts.items))
     assert sets[0] == sets[1]
     assert len(sets[0]) > 1
+
+
+def test_kinds_have_the_names_offline_that_the_server_gives_them(bench):
+    """A restore's options go by tables, as an archive has no discovery; a backup's by what the server says."""
+    served = {(each.group, each.kind): each for each in bench.clusters[A].discover().types}
+    own = {(group, kind): served[group, kind] for kind, group in GROUP_OF_KIND.items() if (group, kind) in served}
+    assert len(own) > 40
+    short = {kind: each.names - {each.resource, each.kind.lower()} for kind, each in own.items()}
+    assert {kind: frozenset(names) for kind, names in SHORT_NAMES.items()} == {
+        kind: n for kind, n in short.items() if n
+    }
+    assert {each.resource for each in own.values()} == {plural_of(kind) for _, kind in own}
 
 
 # --- more namespaces

@@ -372,6 +372,29 @@ def test_it_comes_itself_where_that_controller_does_not(plan):
     assert {"ReplicaSet web-1", "ConfigMap old", "Deployment web"} <= set(found)
 
 
+POD = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-1-x
+  labels: {pod: web}
+  ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: u, controller: true}]
+"""
+
+
+def test_a_pod_that_is_never_restored_means_what_makes_it(cli, shelf):
+    """Only others' archives have such pods: ours leave them out."""
+    shelf.add_velero("theirs", [*objects(SHOP, "shop"), *objects(POD, "shop")])
+    told = {"Deployment web": "needed by ReplicaSet.apps shop/web-1: metadata.ownerReferences"}
+    code, out, _ = cli("plan", "theirs", "--store", shelf.url, "-o", "json", "-l", "pod=web")
+    assert code == 0
+    found = named(json.loads(out))
+    assert {name: why for name, why in found.items() if name.startswith(("Deployment", "Pod", "ReplicaSet"))} == told
+    code, _, err = cli("plan", "theirs", "--store", shelf.url, "-l", "pod=web", "--only")
+    assert code == 2
+    assert "is never carried: Pod shop/web-1-x: left to its controller, ReplicaSet web-1" in err
+
+
 # --- rewrites
 
 
