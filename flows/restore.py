@@ -28,6 +28,7 @@ from tasks.ports import clock
 from tasks.ports.workdir import workdir
 from tasks.preflight import preflight
 from tasks.readiness import wait
+from tasks.recheck import follow_again
 from tasks.report import report, report_failure
 from tasks.resolve import resolve, resolve_late
 from tasks.rollback import rollback
@@ -55,7 +56,8 @@ async def restore(options: RestoreOptions) -> RestoreResult:
         restoring = await download(options, work)
         try:
             await _restore(restoring)
-            problems = await verify_restored(restoring)
+            problems = await follow_again(restoring) if restoring.values else []
+            problems += await verify_restored(restoring)
             result = restored(restoring, problems, started)
             if restoring.bundles:
                 await tell_bundle(restoring, result.phase.value)

@@ -93,13 +93,14 @@ AT_ONCE = ("uid", "clusterIP")
 def _hold_back(restoring: Restoring, item: Item) -> None:
     body = restoring.planned.read(item.slot)
     for each in item.late:
-        if _how(body, each) is How.IMPOSSIBLE:
+        if how_late(body, each) is How.IMPOSSIBLE:
             told = f"{item.ref} {each.use.pointer}: {How.IMPOSSIBLE.value}; it needs {each.chain.text()}"
             restoring.plan.impossible.append(told)
     item.slot = restoring.planned.append(orjson.dumps(bare(body, item.late)))
 
 
-def _how(obj: Object, binding: Binding) -> How:
+def how_late(obj: Object, binding: Binding) -> How:
+    """Return what it takes to write a value into an object that is there."""
     return repair(obj, Edge(binding.object, binding.object, Strength.BINDING, binding.use.pointer)).how
 
 
@@ -110,7 +111,7 @@ def bare(obj: Object, late: Iterable[Binding]) -> Object:
     """
     made = obj
     for each in late:
-        how = _how(obj, each)
+        how = how_late(obj, each)
         if how is How.LEAVE_OUT:
             made = without_fields(made, [each.use.pointer])
         elif how is How.PLACEHOLDER:

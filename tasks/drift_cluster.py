@@ -22,11 +22,11 @@ from tasks.core.objects import Object, Ref, owners_of
 from tasks.drift_places import UNKNOWN_KIND, Place, places
 from tasks.drift_side import BEING_DELETED, Terms, as_backed_up, whole, with_values
 from tasks.drift_strangers import Stranger, strangers
+from tasks.look_up import follow
 from tasks.occupied import give_up_node_ports
 from tasks.ports import progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
-from tasks.resolve import follow
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping

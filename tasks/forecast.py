@@ -10,12 +10,12 @@ from tasks.core.existing import decide
 from tasks.core.existing_modes import mode_of
 from tasks.core.forecast import Forecast, Met, met
 from tasks.core.objects import Ref
+from tasks.look_up import follow
 from tasks.namespace import there
 from tasks.occupied import as_bound, serves
 from tasks.ports import progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
-from tasks.resolve import follow
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from tasks.core.existing_modes import advice, mode_of
 from tasks.core.immutable import can_freeze
 from tasks.core.objects import Ref
 from tasks.core.options import Existing
+from tasks.look_up import follow
 from tasks.namespace import existing, there
 from tasks.ports.leases import busy
-from tasks.resolve import follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,6 +17,7 @@ from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
 from tasks.core.existing_modes import kind_faults, mode_of, verbs
 from tasks.core.readiness_cluster import STORAGE_CLASS, context_of
 from tasks.core.shortage import Demand, demand, shortage
+from tasks.core.values_write import Absent
 from tasks.namespace import existing
 from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
@@ -81,7 +82,8 @@ def _bound(restoring: Restoring) -> Iterator[str]:
         (item.ref, each, each.chain.start)
         for item in restoring.plan.items.values()
         for each in item.bindings
-        if each.chain.start not in restoring.plan.items and each.kind not in restoring.options.absent
+        if each.chain.start not in restoring.plan.items
+        and restoring.options.absent.get(each.kind, Absent.FAIL) is Absent.FAIL
     ]
     starts = sorted({start for _, _, start in asked if start})
     there = dict(zip(starts, in_threads(lambda start: _is_there(restoring, start), starts, THREADS), strict=True))

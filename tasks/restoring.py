@@ -186,6 +186,11 @@ class Restoring:
         return self.level_of[ref]
 
     @cached_property
+    def held(self) -> dict[Chain, str]:
+        """Chains that were followed on the target, with the uid of the object that gave the value."""
+        return {}
+
+    @cached_property
     def level_of(self) -> dict[Ref, int]:
         """The level of each object of the plan, once that is made."""
         first = dict.fromkeys(self.plan.namespaces, NAMESPACES) | dict.fromkeys(self.plan.definitions, DEFINITIONS)

@@ -137,6 +137,18 @@ def bind(
     return substitute(obj, by_use, value, lambda use: by_use[use].chain.text())
 
 
+def dropped(
+    bindings: Iterable[Binding],
+    new: Callable[[Binding], str | None],
+    absent: Mapping[Kind, Absent] | None = None,
+) -> frozenset[str]:
+    """Return the JSON pointers of the strings that `bind` takes away, as they stand in the object before."""
+    policy = absent or {}
+    return frozenset(
+        each.use.pointer for each in bindings if policy.get(each.kind) is Absent.DROP and new(each) is None
+    )
+
+
 def moved(binding: Binding, where: Callable[[Ref], Ref]) -> Binding:
     """Return `binding` for objects that have other identities on the target."""
     return replace(binding, object=where(binding.object), chain=mapped(binding.chain, where))

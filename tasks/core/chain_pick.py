@@ -65,12 +65,18 @@ class Live:
 
 def pick(chain: Chain, live: Live) -> str | None:
     """Return the value at the end of `chain`, or None while it (or anything on the way) is not there."""
+    at = walk(chain.steps[:-1], live)
+    return None if at is None else read(chain.read, at)
+
+
+def walk(steps: Iterable[Step], live: Live) -> Object | None:
+    """Return the object that steps lead to, or None while it (or anything on the way) is not there."""
     at: Object | None = None
-    for step in chain.steps[:-1]:
+    for step in steps:
         at = _next(step, at, live)
         if at is None:
             return None
-    return None if at is None else read(chain.read, at)
+    return at
 
 
 def _next(step: Step, at: Object | None, live: Live) -> Object | None:
@@ -85,7 +91,8 @@ def _next(step: Step, at: Object | None, live: Live) -> Object | None:
         return pod if pod is not None and _controls(at, pod) else None
     if isinstance(step, Newest):
         return max(live.owned(at, (step.group, step.kind)), key=_age, default=None)
-    return _pod(step, at, live) if isinstance(step, Pods) else None
+    pods = ready_pods(step, at, live) if isinstance(step, Pods) else []
+    return pods[step.ordinal] if isinstance(step, Pods) and pods else None
 
 
 def _controls(owner: Object, obj: Object) -> bool:
@@ -99,12 +106,12 @@ def _age(obj: Object) -> tuple[int, str, str]:
     return revision, obj["metadata"].get("creationTimestamp") or "", obj["metadata"]["name"]
 
 
-def _pod(step: Pods, owner: Object, live: Live) -> Object | None:
-    """Return a pod once as many are ready as were, or as the owner now wants where that is fewer."""
+def ready_pods(step: Pods, owner: Object, live: Live) -> list[Object]:
+    """Return the owner's ready pods by name; none before as many are as were, or as it wants where that is fewer."""
     ready = [pod for pod in live.owned(owner, POD) if is_ready(pod)]
     wanted = get(owner, "spec", "replicas")
     of = min(step.of, wanted) if isinstance(wanted, int) else step.of
-    return ready[step.ordinal] if len(ready) >= max(of, step.ordinal + 1) else None
+    return ready if len(ready) >= max(of, step.ordinal + 1) else []
 
 
 def is_ready(pod: Object) -> bool:

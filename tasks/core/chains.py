@@ -8,7 +8,7 @@ chain_make.py makes chains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.chain_json import a_list, step_from_json, step_to_json
@@ -18,7 +18,7 @@ from tasks.core.objects import Ref
 from tasks.core.values_index import API_SERVER, CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -92,6 +92,18 @@ class Chain:
         for step in self.steps:
             asked |= dict.fromkeys(_asks(step, namespace))
         return tuple(asked)
+
+
+FEW = 3
+"""Objects of a kind in a namespace that are read one by one; more of them are read as a list."""
+
+
+def together(asks: Iterable[Ask]) -> dict[Ask, Ask]:
+    """Return each request with the one that answers it: a LIST for many GETs, or where one is made anyway."""
+    named: dict[Ask, list[Ask]] = {}
+    for ask in sorted(set(asks)):
+        named.setdefault(replace(ask, name=""), []).append(ask)
+    return {ask: whole if len(some) > FEW or whole in some else ask for whole, some in named.items() for ask in some}
 
 
 def _asks(step: Step, namespace: str) -> tuple[Ask, ...]:

@@ -140,48 +140,8 @@ def placeholder(value: str) -> str:
         return "192-0-2-1" if _DASHED.fullmatch(value) else "unresolved.invalid"
 
 
-Operation = dict[str, Any]
-"""One operation of a JSON patch (RFC 6902)."""
-
-
-def patch(created: Object, wanted: Object, pointers: Iterable[str]) -> list[Operation]:
-    """Return the JSON patch that puts the strings of `wanted` at `pointers` into `created`, as the API server gave it.
-
-    It tests first that each list item on the way, and each value in the way, is the one meant: others may have added
-    items meanwhile. Such a patch is refused as a whole (422), and has to be made anew from the live object.
-    """
-    operations: list[Operation] = []
-    for pointer in dict.fromkeys(pointers):
-        steps = steps_of(pointer)
-        new, old = _at(wanted, steps), _at(created, steps)
-        if new is None or new == old:
-            continue
-        operations += _tests(created, steps)
-        if old is not None:
-            operations.append({"op": "test", "path": pointer, "value": old})
-        operations += _parents(created, operations, steps)
-        operations.append({"op": "add" if old is None else "replace", "path": pointer, "value": new})
-    return operations
-
-
-def _tests(created: Object, steps: Sequence[str]) -> list[Operation]:
-    """Return a test of the name of each list item on the way that has one."""
-    tests = []
-    for depth in range(1, len(steps)):
-        name = _at(created, [*steps[:depth], "name"])
-        if isinstance(name, str) and isinstance(_at(created, steps[: depth - 1]), list):
-            tests.append({"op": "test", "path": pointer_of([*steps[:depth], "name"]), "value": name})
-    return tests
-
-
-def _parents(created: Object, before: list[Operation], steps: Sequence[str]) -> list[Operation]:
-    """Return what makes the maps on the way that are not there: an API server drops an empty `data`."""
-    made = {operation["path"] for operation in before if operation["op"] == "add"}
-    ways = [pointer_of(steps[:depth]) for depth in range(1, len(steps)) if _at(created, steps[:depth]) is None]
-    return [{"op": "add", "path": way, "value": {}} for way in ways if way not in made]
-
-
-def _at(value: Any, steps: Sequence[str]) -> Any:
+def value_at(value: Any, steps: Sequence[str]) -> Any:
+    """Return what stands at `steps`, or None where nothing does."""
     for step in steps:
         if isinstance(value, list):
             value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None

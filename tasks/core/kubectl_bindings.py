@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import orjson
 
 from tasks.core.bindings import Binding, Kind, bind
-from tasks.core.cycles import patch, without_fields
+from tasks.core.cycles import without_fields
 from tasks.core.kubectl_chains import followed, typed
 from tasks.core.kubectl_text import heredoc, named
+from tasks.core.patching import patch
 from tasks.core.printable import one_line
 from tasks.core.strings import leaves, put
 from tasks.core.values_text import spelled

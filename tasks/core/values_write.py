@@ -94,15 +94,20 @@ def _change(ref: Ref, use: Use, new: New, told: str) -> _Change:
 
 def _told(ref: Ref, change: _Change) -> Rewrite:
     wrapped = f" ({' of '.join(reversed(change.use.layers))})" if change.use.layers else ""
-    hidden = change.use.form != "token" and (change.use.source.ref.group, change.use.source.ref.kind) == ("", "Secret")
     value = "(dropped)" if isinstance(change.new, Absent) else change.new
     return Rewrite(
         object=str(ref),
         path=change.use.pointer + wrapped,
         old=change.use.value,
-        new="(hidden)" if hidden else value,
+        new=shown(change.use, value),
         why=change.told,
     )
+
+
+def shown(use: Use, value: str) -> str:
+    """Return a value as it may be told: what a user takes out of a Secret may be anything, an address is none."""
+    secret = use.form != "token" and (use.source.ref.group, use.source.ref.kind) == ("", "Secret")
+    return "(hidden)" if secret else value
 
 
 def _rewritten(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
@@ -112,7 +117,9 @@ def _rewritten(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
     for inner in applied(leaf):
         after, some = _in_text(inner, [each for each in kept if each.use.layers[:2] == ("json", "base64")])
         made += some
-        if after is not GONE and after != inner.text:
+        if after is GONE:
+            return GONE, made  # what it stands in is kubectl's copy of the object, which is of no use without it
+        if after != inner.text:
             text = text.replace(f'"{inner.written(inner.text)}"', f'"{inner.written(after)}"')
     outer = [each for each in kept if each.use.layers[:2] != ("json", "base64")]
     after, some = _in_text(Leaf(leaf.at, text, leaf.encoded), outer)

@@ -60,7 +60,7 @@ def test_an_absent_value_is_told_before_anything_is_written(bench, absent):
 def test_what_is_done_about_absent_values(bench, absent, policy):
     ns, _, ip, saved = absent
     copy = bench.name()
-    result = bench.restore(saved, map={ns: copy}, absent={"service-ip": policy}, wait_seconds=1)
+    result = bench.restore(saved, map={ns: copy}, absent={"service-ip": policy})
     config = bench.get("ConfigMap", copy, "uses", B)
     (container,) = bench.get("Deployment", copy, "uses", B)["spec"]["template"]["spec"]["containers"]
     found = config["data"], config["metadata"].get("annotations"), container["args"]
@@ -79,7 +79,7 @@ def test_what_is_done_about_absent_values(bench, absent, policy):
 def test_a_policy_of_another_class_does_not_count(bench, absent):
     ns, _, _, saved = absent
     with pytest.raises(PreflightError, match="see --absent"):
-        bench.restore(saved, absent={"uid": "keep"})
+        bench.restore(saved, absent={"uid": "keep", "service-ip": "fail"})
     assert bench.find("Namespace", "", ns, B) is None
 
 

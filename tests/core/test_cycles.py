@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.cycles import OWNERS, How, patch, placeholder, pointer_of, repair, steps_of, strength_of, without_fields
+from tasks.core.cycles import OWNERS, How, placeholder, pointer_of, repair, steps_of, strength_of, without_fields
 from tasks.core.immutable import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
@@ -160,65 +160,12 @@ def test_fields_are_left_out_and_the_input_survives():
     assert without_fields({"data": {"a": 1}}, ["/data/a"]) == {"data": {}}
 
 
-def applied(obj, operations):
-    """Apply a JSON patch (RFC 6902: add, replace, test) as an API server would."""
-    for each in operations:
-        *way, last = steps_of(each["path"])
-        parent = obj
-        for step in way:
-            parent = parent[int(step)] if isinstance(parent, list) else parent[step]
-        key = int(last) if isinstance(parent, list) else last
-        if each["op"] == "test":
-            assert parent[key] == each["value"], each
-            continue
-        if each["op"] == "replace":
-            assert parent[key] is not None
-        parent[key] = each["value"]
-    return obj
-
-
-def test_a_patch_puts_the_values_in_and_tests_what_it_changes():
-    def deployment(value, **data):
-        return {
-            "spec": {"containers": [{"name": "a"}, {"name": "web", "env": [{"name": "DB", "value": value}]}]},
-            "metadata": {"annotations": data} if data else {},
-        }
-
-    wanted, created = deployment("10.1.1.1", ip="10.1.1.2", **{"x/y": "z"}), deployment("192.0.2.1")
-    pointers = ["/spec/containers/1/env/0/value", "/metadata/annotations/ip", "/metadata/annotations/x~1y"]
-    operations = patch(created, wanted, pointers)
-    assert operations == [
-        {"op": "test", "path": "/spec/containers/1/name", "value": "web"},
-        {"op": "test", "path": "/spec/containers/1/env/0/name", "value": "DB"},
-        {"op": "test", "path": pointers[0], "value": "192.0.2.1"},
-        {"op": "replace", "path": pointers[0], "value": "10.1.1.1"},
-        {"op": "add", "path": "/metadata/annotations", "value": {}},
-        {"op": "add", "path": pointers[1], "value": "10.1.1.2"},
-        {"op": "add", "path": pointers[2], "value": "z"},
-    ]
-    assert applied(created, operations) == wanted
-    assert patch(wanted, wanted, pointers) == []
-
-
 TEXT = st.text(st.sampled_from("ab/~0 "), min_size=1, max_size=4)
-DATA = st.dictionaries(TEXT, TEXT, max_size=4)
 
 
 @given(st.lists(TEXT, min_size=1))
 def test_pointers_there_and_back(steps):
     assert steps_of(pointer_of(steps)) == steps
-
-
-@given(DATA, st.data())
-def test_what_is_left_out_comes_back_by_the_patch(data, draw):
-    wanted = made("", "ConfigMap", data=data)
-    pointers = (
-        [pointer_of(["data", key]) for key in draw.draw(st.sets(st.sampled_from(sorted(data)))) if data] if data else []
-    )
-    created = without_fields(wanted, pointers)
-    if not created["data"]:
-        del created["data"]  # as the API server stores it
-    assert applied({**created}, patch(created, wanted, pointers)).get("data", {}) == data
 
 
 def test_the_line_of_a_plan():
