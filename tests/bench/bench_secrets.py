@@ -1,7 +1,8 @@
 """Time a backup and a restore against the API server itself, in one run: `python tests/bench/bench_secrets.py`.
 
 Makes a namespace of 5,000 Secrets on the sandbox's first cluster, then, each in a process of its own:
-raw paged LIST, our backup (Prefect included), raw concurrent POST into a new namespace, our restore (Prefect included).
+raw paged LIST, our backup (Prefect included), raw concurrent POST into a new namespace, our restore (Prefect included),
+and the journal of such a restore alone, in a folder and in S3 (its ratio is to the restore: the share that it costs).
 Prints each time, the ratio to the raw one, and the peak memory. It asserts nothing: figures go into notes, not tests.
 """
 
@@ -57,6 +58,7 @@ def compare(secrets: int, rounds: int) -> None:
     os.environ |= prefect_server.environment(prefect_server.ensure())
     print(f"{os.cpu_count()} cores; {secrets} Secrets; best and median of {rounds} rounds, each in a new process")
     part("make", secrets)
+    s3 = os.environ.pop("KUBEFERRY_STORE")
     figures: dict[str, list[dict[str, float]]] = {}
     for turn in range(rounds):
         for name, *arguments in (
@@ -64,10 +66,13 @@ def compare(secrets: int, rounds: int) -> None:
             ("backup", f"bench-{turn}"),
             ("post", f"raw-{turn}"),
             ("restore", f"bench-{turn}", f"ours-{turn}"),
+            ("journal", f"ours-{turn}", secrets, ""),
+            ("journal-s3", f"ours-{turn}", secrets, s3),
         ):
             figures.setdefault(name, []).append(part(name, *arguments))
     print(f"{'':10}{'best s':>10}{'median s':>10}{'x raw':>8}{'peak MiB':>10}")
-    for name, raw in (("list", "list"), ("backup", "list"), ("post", "post"), ("restore", "post")):
+    ratios = (("list", "list"), ("backup", "list"), ("post", "post"), ("restore", "post"))
+    for name, raw in (*ratios, ("journal", "restore"), ("journal-s3", "restore")):
         times = [each["seconds"] for each in figures[name]]
         base = statistics.median(each["seconds"] for each in figures[raw])
         ratio = statistics.median(times) / base
@@ -135,6 +140,27 @@ def list_() -> dict[str, float]:
     return figures(started)
 
 
+def journal(name: str, secrets: str, store: str) -> dict[str, float]:
+    """Write the journal of a restore, by as many threads, and nothing else."""
+    from tasks.core.layout import RestoreKeys
+    from tasks.core.objects import Ref
+    from tasks.ports.journal import Journal
+    from tasks.ports.store import open_store
+
+    refs = [Ref("", "Secret", name, f"secret-{number:05}") for number in range(int(secrets))]
+    uid = "7a41f0c6-3f7d-48de-8913-a1cd0e88f91f"
+    started = time.perf_counter()
+    made = Journal(open_store(store), RestoreKeys(f"journal-{name}"), 0)
+    made.begin("bench")
+    made.will_create(1, refs)
+    for _ in in_threads(lambda ref: made.did(1, "created", ref, uid), refs, THREADS):
+        pass
+    made.flush()
+    made.end("Completed")
+    made.close()
+    return figures(started)
+
+
 def backup(name: str) -> dict[str, float]:
     """Back the namespace up, from the start of the flow to its end."""
     import asyncio
@@ -162,6 +188,7 @@ def restore(name: str, namespace: str) -> dict[str, float]:
 
 
 PARTS = {"make": make, "list": list_, "post": post, "backup": backup, "restore": restore}
+PARTS |= {"journal": journal, "journal-s3": journal}
 
 if __name__ == "__main__":
     main()
