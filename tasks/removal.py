@@ -35,8 +35,8 @@ __all__ = ["Member", "Removal", "Removed"]
 SECONDS = 60
 """How long the objects of one level may take to go."""
 
-NAMESPACE_SECONDS = 240
-"""The same for namespaces: their controller tries again after up to a minute (pkg/controller/namespace)."""
+NAMESPACE_TIMES = 4
+"""How much longer namespaces may take: their controller tries again after up to a minute (pkg/controller/namespace)."""
 
 Following = dict[Member, frozenset[str]]
 """What the garbage collector takes with its owners → their uids."""
@@ -118,7 +118,7 @@ class Removal:
         return [each for each in following if each.uid not in self._kept]
 
     def _patience(self, kind: tuple[str, str]) -> int:
-        return max(self.seconds, NAMESPACE_SECONDS) if kind == NAMESPACE else self.seconds
+        return self.seconds * NAMESPACE_TIMES if kind == NAMESPACE else self.seconds
 
     def _delete(self, member: Member) -> Member | None:
         """Ask for one deletion; return the member if it is, or will be, gone."""

@@ -20,7 +20,7 @@ from tasks.ports import progress
 from tasks.ports.restores import open_restore
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
-from tasks.removal import Member, Removal
+from tasks.removal import SECONDS, Member, Removal
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -92,10 +92,19 @@ def told(done: TakenBack) -> str:
 
 
 def take_back(
-    stored: StoredRestore, cluster: Cluster, journal: Journal, opener: Opener, *, force_finalizers: bool = False
+    stored: StoredRestore,
+    cluster: Cluster,
+    journal: Journal,
+    opener: Opener,
+    *,
+    force_finalizers: bool = False,
+    seconds: int = SECONDS,
 ) -> TakenBack:
-    """Take back what a journal tells; write into it what was taken back. `opener` opens former contents."""
-    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers).run().told()
+    """Take back what a journal tells; write into it what was taken back.
+
+    `opener` opens former contents; `seconds` is how long the objects of one level may take to go.
+    """
+    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers, seconds).run().told()
 
 
 @dataclass
@@ -106,6 +115,7 @@ class _Back:
     discovery: Discovery
     opener: Opener
     force_finalizers: bool
+    seconds: int
     done: _Done = field(default_factory=_Done)
 
     @property
@@ -119,7 +129,7 @@ class _Back:
             formers[former.level].append((ref, former))
         members = [Member(made.level, ref, made.uid) for ref, made in self.state.created.items()]
         members += self._doubtful()
-        removal = Removal(self.cluster, self.discovery, title, self.force_finalizers, after=self._deleted)
+        removal = Removal(self.cluster, self.discovery, title, self.force_finalizers, self.seconds, after=self._deleted)
         # Objects that were changed come back when what is above them is gone, as they came.
         for level in sorted({each.level for each in members} | formers.keys(), reverse=True):
             removal.run([each for each in members if each.level == level])

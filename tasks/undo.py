@@ -64,7 +64,8 @@ def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
     journal = Journal(stored.store, stored.keys, stored.segments)
     try:
         journal.begin(f"undo by {me(options.restore)}")
-        done = take_back(stored, cluster, journal, by, force_finalizers=options.force_finalizers)
+        forced, seconds = options.force_finalizers, options.wait_seconds
+        done = take_back(stored, cluster, journal, by, force_finalizers=forced, seconds=seconds)
         journal.end("Failed" if done.left else "Undone", told(done))
     finally:
         journal.close()

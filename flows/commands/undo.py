@@ -34,11 +34,19 @@ kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
 
 Restore = Annotated[str, typer.Argument(metavar="RESTORE", help="Name of the restore.", show_default=False)]
 
+WaitSeconds = Annotated[
+    int,
+    typer.Option(
+        min=1, max=86400, metavar="SECONDS", help="Longest time for one level to go; namespaces get four times that."
+    ),
+]
+
 
 def undo(  # noqa: PLR0913 - a parameter is an option
     restore: Restore,
     *,
     force_finalizers: ForceFinalizers = False,
+    wait_seconds: WaitSeconds = 60,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
@@ -60,6 +68,7 @@ def undo(  # noqa: PLR0913 - a parameter is an option
         UndoOptions,
         restore=restore,
         force_finalizers=force_finalizers,
+        wait_seconds=wait_seconds,
         context=context,
         kubeconfig=kubeconfig,
         store=store,

@@ -197,6 +197,9 @@ class UndoOptions(Place):
     force_finalizers: bool = False
     """Take finalizers off objects that do not go in time: what those wait for is then left undone."""
 
+    wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 60
+    """Longest time for the objects of one level to go, in seconds; namespaces get four times as long."""
+
     identities: list[NoSecret] = []
     """Paths of files of secret keys that open what a restore of an encrypted backup has kept: of age, or SSH."""
 
