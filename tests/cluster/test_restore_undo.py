@@ -74,7 +74,7 @@ def target(bench):
     ns = bench.namespace("t", B)
     bench.make(SOME.replace('a: "1"', 'a: "2", own: stays').replace("first", "second"), ns, B)
     bench.patch("ServiceAccount", ns, "runner", {"metadata": {"labels": {"app": None}}}, B)
-    bench.patch("Service", ns, "web", {"spec": {"ports": [{"port": 81}]}}, B)
+    bench.patch("Service", ns, "web", {"spec": {"sessionAffinity": "ClientIP"}}, B)
     return ns
 
 
