@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.drift import Compared, added, changed, removed
+from tasks.core.drift import Compared, added, changed, removed, told_owners
 from tasks.core.kinds import SHORT_NAMES
 from tasks.core.manifest import Problem
 from tasks.core.selector import words_of
@@ -49,8 +49,9 @@ class _Pair:
         return found
 
     def _changed(self, item: Item, theirs: Item) -> Drift | None:
-        before = as_backed_up(whole(self.restoring, item), item, self.ours)
-        after = as_backed_up(whole(self.other, theirs), theirs, self.theirs)
+        ours, others = (told_owners(each.links.owners, lambda _: True) for each in (item, theirs))
+        before = as_backed_up(whole(self.restoring, item), item, self.ours, others)
+        after = as_backed_up(whole(self.other, theirs), theirs, self.theirs, ours)
         readings = [(before, after)]
         if item.bindings and theirs.bindings:
             readings.append((_by_chain(before, item), _by_chain(after, theirs)))

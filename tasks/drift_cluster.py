@@ -7,7 +7,7 @@ told, and none of its objects counts as removed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tasks.core.carry import left_out
@@ -132,12 +132,13 @@ class _Cluster:
         self, item: Item, live: Object, there: Container[Ref], values: Mapping[Chain, str]
     ) -> list[tuple[Object, Object]]:
         body = whole(self.restoring, item)
-        after = owned(self.restoring.rules.without_dynamic(as_saved(live, body)), owners_of(live))
-        readings = [(as_backed_up(with_values(body, item, values), item, there), after)]
+        owners = owners_of(live)
+        after = owned(self.restoring.rules.without_dynamic(as_saved(live, body)), owners)
+        readings = [(as_backed_up(with_values(body, item, values), item, there, owners), after)]
         if (
             item.bindings and item.links.uid == live["metadata"]["uid"]
         ):  # the very object that was backed up may hold what it held
-            readings.append((as_backed_up(body, item, there), after))
+            readings.append((as_backed_up(body, item, there, owners), after))
         return readings
 
     # --- all of them
@@ -148,16 +149,21 @@ class _Cluster:
         """Compare an object that holds values or owners that others have; a value that nobody has now is no drift."""
         readings = self._readings(item, live, there, values)
         drift = changed(readings)
-        absent = [each for each in item.bindings if each.chain not in values] if drift else []
+        differ = [
+            each for each in (item.bindings if drift else ()) if changed(unknown(readings, [each.use.pointer])) != drift
+        ]
+        absent = [each for each in differ if each.chain not in values]
         for each in absent:
-            if changed(unknown(readings, [each.use.pointer])) != drift:
-                why = f"what it should be is not there now: {each.chain.text()}"
-                found.problems.append(Problem(what=f"{item.ref} {each.use.pointer}", why=why))
-        _count(found, changed(unknown(readings, [each.use.pointer for each in absent])))
+            why = f"what it should be is not there now: {each.chain.text()}"
+            found.problems.append(Problem(what=f"{item.ref} {each.use.pointer}", why=why))
+        told = sorted({f"{each.use.pointer} should be {each.chain.text()}" for each in differ if each not in absent})
+        drift = changed(unknown(readings, [each.use.pointer for each in absent]))
+        _count(found, replace(drift, why="; ".join(told)) if drift else None)
 
     def _values(self, seen: list[Seen], found: Compared) -> dict[Chain, str]:
         """Return the values that the cluster has in the place of the old one's, as far as it has them now."""
-        read = {(one.place.kind.group, one.place.kind.kind, one.place.namespace) for one in seen if not one.problem}
+        whole_lists = (one.place for one in seen if not (one.problem or one.place.name))
+        read = {(place.kind.group, place.kind.kind, place.namespace) for place in whole_lists}
         chains = {each.chain for one in seen for item, _ in one.later for each in item.bindings}
         inside = {
             chain for chain in chains if all((ask.group, ask.kind, ask.namespace) in read for ask in chain.asks())

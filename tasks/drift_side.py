@@ -7,7 +7,7 @@ with, and by those of the comparison.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
@@ -22,7 +22,7 @@ from tasks.core.strip_case import type_of
 from tasks.unpacked import archived_object
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
     from tasks.core.chains import Chain
     from tasks.core.layout import Member
@@ -116,11 +116,16 @@ def whole(restoring: Restoring, item: Item) -> Object:
     return found
 
 
-def as_backed_up(body: Object, item: Item, there: Container[Ref]) -> Object:
-    """Return an object of the backup with its owners, as far as these are there."""
+def as_backed_up(body: Object, item: Item, there: Container[Ref], named: Iterable[Mapping[str, Any]]) -> Object:
+    """Return an object of the backup with its owners, as far as these are there; those `named` by the other side are.
+
+    A restore leaves out an owner that is nowhere; one of a kind that was not looked at may be anywhere.
+    """
+    known = {(each["kind"], each["name"]) for each in named}
 
     def found(owner: Owner) -> bool:
-        return any(owner_ref(owner, namespace) in there for namespace in (item.ref.namespace, ""))
+        refs = (owner_ref(owner, namespace) for namespace in (item.ref.namespace, ""))
+        return (owner.kind, owner.name) in known or any(ref in there for ref in refs)
 
     return owned(body, told_owners(item.links.owners, found))
 

@@ -155,7 +155,7 @@ def _row(each: ObjectDrift) -> list[str]:
     named = f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
     more = f" and {len(each.fields) - FIELDS} more" if len(each.fields) > FIELDS else ""
     fields = ", ".join(field.path for field in each.fields[:FIELDS]) + more
-    return [named, each.change, fields or each.why]
+    return [named, each.change, f"{fields} ({each.why})" if fields and each.why else fields or each.why]
 
 
 def _last(found: DriftReport) -> str:

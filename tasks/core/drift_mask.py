@@ -78,7 +78,8 @@ def _values(value: Any, former: Any, *, encoded: bool) -> Any:
 
 def _mask(value: Any, former: Any, *, encoded: bool) -> str:
     changed = former is not MISSING and (type(former) is not type(value) or former != value)
-    return f"<secret, {_size(value, encoded=encoded)} bytes{', changed' if changed else ''}>"
+    size = _size(value, encoded=encoded)
+    return f"<secret, {size} byte{'' if size == 1 else 's'}{', changed' if changed else ''}>"
 
 
 def _size(value: Any, *, encoded: bool) -> int:

@@ -16,7 +16,9 @@ import pytest
 from flows.demo import left_out
 from tasks.core.manifest import Phase
 from tasks.core.objects import Ref, group_of
+from tasks.core.options import RestoreOptions
 from tasks.core.twins import findings
+from tasks.drift import drift
 from tests.cluster.random_making import Space, make, refs, snapshot
 from tests.cluster.random_markers import MARKER, Values, at, marked, path_of, render
 from tests.cluster.random_namespaces import drafted
@@ -214,3 +216,15 @@ def test_nothing_else_differs(moved):
 
 def ref_of(template, namespace):
     return Ref(group_of(template["apiVersion"]), template["kind"], namespace, template["metadata"]["name"])
+
+
+def test_a_diff_finds_no_drift_on_either_cluster(moved, bench):
+    """Neither where they come from nor where they went: values and names of another cluster are no differences."""
+    asked = {id(pair[0]): (pair[0], {}) for pair in moved.results.values()}
+    for name, (saved, _) in moved.results.items():
+        asked[id(saved)][1][name] = moved.names[name]
+    pairs = [(saved, B, names) for saved, names in asked.values()]
+    for saved, context, mapped in [(pairs[0][0], A, {}), *pairs]:
+        found = drift(RestoreOptions(backup=saved.name, map=mapped, context=context, **bench.where), with_diff=False)
+        fail(moved, [*found.problems, *found.objects])
+        assert found.counts["same"] > len(moved.names) // BACKUPS

@@ -20,7 +20,7 @@ from tasks.ports import store as stores
 
 HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
 
-COMMANDS = ["backup", "restore", "plan", "list", "show", "verify"]
+COMMANDS = ["backup", "restore", "plan", "diff", "list", "show", "verify"]
 
 
 def one_line(told):
@@ -65,7 +65,7 @@ def test_every_command_takes_the_common_options_also_from_the_environment_and_ha
     command = get_command(app).commands[name]
     known = {word: option.envvar for option in command.params for word in option.opts}
     expected = {"--store": "STORE", "-o": "OUTPUT", "--debug": "DEBUG"}
-    if name in {"backup", "restore"}:
+    if name in {"backup", "restore", "diff"}:
         expected |= {"--context": "CONTEXT", "--kubeconfig": "KUBECONFIG"}
     assert {word: known[word] for word in expected} == {word: f"KUBEFERRY_{name}" for word, name in expected.items()}
     assert f"kubeferry {name}" in command.epilog
@@ -113,6 +113,9 @@ def test_the_defaults_of_restore_are_those_of_its_options():
         (["restore", "b", "--existing", "skip", "--existing", "update"], "skip and update"),
         (["restore", "b", "--existing", "secrets=skip", "--existing", "secrets=update"], "both skip and update"),
         (["restore", "b", "--wait-seconds", "0"], "--wait-seconds"),
+        (["diff"], "BACKUP"),
+        (["diff", "UPPER"], "BACKUP 'UPPER'"),
+        (["diff", "b", "--map", "a"], "--map 'a'"),
         (["restore", "b", "--approve-seconds", "0"], "--approve-seconds"),
         (["restore", "--resume", "r", "--approve"], "--approve goes with a new restore"),
         (["approve"], "RESTORE"),
