@@ -28,6 +28,8 @@ from flows.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from tasks.core.drift_report import DriftReport, ObjectDrift
 
 EPILOG = """\
@@ -132,7 +134,7 @@ def diff(  # noqa: PLR0913 - a parameter is an option
 
 
 def _print(found: DriftReport, output: Format) -> None:
-    from flows.commands.output import line, print_document, stdout, table
+    from flows.commands.output import line, print_document, table
     from flows.commands.results import problems
 
     if output is not Format.TABLE:
@@ -141,14 +143,35 @@ def _print(found: DriftReport, output: Format) -> None:
     if found.objects:
         table(["OBJECT", "CHANGE", "FIELDS"], [_row(each) for each in found.objects])
     problems("Not compared", found.problems)
+    _diffs(found)
+    line(_last(found), "bold green" if found.same and not found.problems else "bold yellow")
+
+
+def _diffs(found: DriftReport) -> None:
+    """Print the diffs, coloured on a terminal; written as they are elsewhere, which may be a million lines."""
+    import sys
+
+    from flows.commands.output import stdout
+    from tasks.core.printable import plain
+
     console = stdout()
     for each in found.objects:
-        if each.diff:
-            line("")
-        for text in each.diff.splitlines():
-            colour = COLOURS.get(text[0], "") if not text.startswith(("---", "+++")) else "bold"
-            line(text, colour if console.is_terminal else "")
-    line(_last(found), "bold green" if found.same and not found.problems else "bold yellow")
+        if not console.is_terminal:
+            sys.stdout.writelines(f"{plain(text)}\n" for text in ("", *each.diff.splitlines()) if each.diff)
+        elif each.diff:
+            console.print(_coloured(each.diff), soft_wrap=True)
+
+
+def _coloured(diff: str) -> Text:
+    from rich.text import Text
+
+    from tasks.core.printable import plain
+
+    coloured = Text()
+    for text in diff.splitlines():
+        colour = "bold" if text.startswith(("---", "+++")) else COLOURS.get(text[:1], "")
+        coloured.append(f"\n{plain(text)}", colour)
+    return coloured
 
 
 def _row(each: ObjectDrift) -> list[str]:
