@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from tasks.core.approval import Asking, page, rows
+from tasks.core.approval import Asking, code, page, rows
 from tasks.core.errors import NotApprovedError
 from tasks.core.forecast import changes
 from tasks.core.plan_command import plan_command
 from tasks.core.plan_document import document
+from tasks.core.printable import one_line
 from tasks.forecast import forecast
 from tasks.planned import Planned
 from tasks.ports import clock
@@ -84,9 +85,9 @@ async def _ask(asking: Asking) -> None:
         tell(f"restore {name} waits for approval until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {run_url()}")
         tell(f"see the plan and press Resume there, or: kubeferry approve {name} (--refuse REASON to refuse)")
 
-    about = f"Restore **{name}** of backup {options.backup} to cluster {asking.cluster}: the plan is under *Artifacts*."
+    about = f"Restore {code(name)} of backup {code(options.backup)} to cluster {code(asking.cluster)}: see *Artifacts*."
     answer = await ask(name, about, options.approve_seconds, waits)
-    by = f" by {answer.by}" if answer.by else ""
+    by, why = one_line(answer.by and f" by {answer.by}"), one_line(answer.reason)
     if answer.decision == "refuse":
-        raise NotApprovedError(f"restore {name} was not approved{by}: {answer.reason or 'no reason was given'}")
-    tell(f"restore {name} was approved{by}" + (f": {answer.reason}" if answer.reason else ""))
+        raise NotApprovedError(f"restore {name} was not approved{by}: {why or 'no reason was given'}")
+    tell(f"restore {name} was approved{by}" + (f": {why}" if why else ""))

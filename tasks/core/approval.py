@@ -99,17 +99,16 @@ def _head(asking: Asking, plan: PlanDocument, forecast: Forecast) -> Iterator[st
     yield f"- {total.objects} objects in {total.levels} levels: " + ", ".join(
         f"{count} {action}" for action, count in sorted(there.items()) if count
     )
-    yield (
-        f"- {total.bindings} values looked up on the target, {sum(total.rewrites.values())} rewritten; "
-        f"{total.left_out} objects left out"
-    )
+    yield f"- values looked up on the target: {total.bindings}; rewritten: {sum(total.rewrites.values())}"
+    yield f"- objects left out: {total.left_out}"
     yield f"- if it fails, {'all is taken back' if options.rollback else 'what it did stays'}"
-    yield f"- approve it until {asking.until:%Y-%m-%d %H:%M:%S} UTC: **Resume** above, or {_answer(asking.name)}"
+    yield f"- approve it until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {_answer(asking.name)}"
     yield f"- to see all of it: {code(asking.command, len(asking.command))}"
 
 
 def _answer(name: str) -> str:
-    return f"`kubeferry approve {name}`; to refuse, `kubeferry approve {name} --refuse REASON`"
+    approve = f"kubeferry approve {name}"
+    return f"**Resume** on the page of its flow run, or {code(approve)}; to refuse, {code(f'{approve} --refuse WHY')}"
 
 
 def _levels(levels: Sequence[Level]) -> Iterator[str]:

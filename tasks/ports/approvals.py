@@ -107,9 +107,10 @@ async def _end(run: UUID, restore: str, seconds: int, waits: Callable[[], None])
                 continue
             if state.is_failed():  # by the server, when the time was over
                 raise _late(restore, seconds)
-            if state.is_cancelling():  # without a worker nobody else brings that to its end
-                await client.set_flow_run_state(run, Cancelled(message="while it waited for approval"), force=True)
-            raise NotApprovedError(f"restore {restore} was not approved: its flow run was ended ({state.name})")
+            if state.is_cancelling():
+                # Without a worker nobody else brings that to its end, and it does not take the Failed that comes next.
+                await client.set_flow_run_state(run, Cancelled(), force=True)
+            raise NotApprovedError(f"restore {restore} was not approved: its flow run was ended by hand ({state.name})")
 
 
 async def _tag(run: UUID, tag: str) -> None:

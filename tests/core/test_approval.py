@@ -64,7 +64,7 @@ def test_a_page_tells_what_where_to_and_until_when():
     assert "- to cluster `a (https://a)`" in told
     assert "- 3 objects in 2 levels: 3 created" in told
     assert "until 2026-11-23 15:00:00 UTC" in told
-    assert "`kubeferry approve r-1 --refuse REASON`" in told
+    assert "`kubeferry approve r-1 --refuse WHY`" in told
     assert "`kubeferry plan b --map x=y`" in told
     assert "| 1 | config | 1 | `1 Secret` |" in told
     assert "- 2 `Pod`: `left to its controller`" in told
