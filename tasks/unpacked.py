@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tasks.core.errors import AnnotationError, DamagedError
 from tasks.core.links import Links, from_json
 from tasks.core.objects import Object, Ref
+from tasks.core.printable import one_line
 from tasks.core.received import received
 from tasks.core.strict_json import parse
 from tasks.ports import gzip
@@ -95,4 +96,4 @@ def of_backup(restoring: Restoring) -> Iterator[None]:
 
 def where(restoring: Restoring, each: Archived) -> str:
     """Return how an error names an object of the archive."""
-    return f"backup {restoring.options.backup}: {each.member.path}"
+    return f"backup {restoring.options.backup}: {one_line(each.member.path)}"

@@ -68,13 +68,14 @@ def check_version(data: bytes) -> None:
 
 def _parts(path: str, written: str) -> list[str]:
     parts = path.split("/")
-    if any(part == ".json" or not is_segment(part) for part in parts):
+    if not all(map(is_segment, parts)):
         raise _refused(written)
     return parts
 
 
 def _is_object(group_resource: str, file: str) -> bool:
-    return file.endswith(".json") and bool(_RESOURCE.fullmatch(group_resource))
+    named = file.endswith(".json") and is_segment(file.removesuffix(".json"))
+    return named and _RESOURCE.fullmatch(group_resource) is not None
 
 
 def _refused(path: str) -> DamagedError:

@@ -16,6 +16,7 @@ from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError
 from tasks.core.layout import ROOT, SEALED, BackupKeys, check_name
 from tasks.core.limits import LISTED_RATIO, MAX_OBJECT
 from tasks.core.manifest import Digest, Manifest, digest, parse_manifest
+from tasks.core.printable import one_line
 from tasks.core.strict_json import parse
 from tasks.core.velero import Summary
 from tasks.ports import archive, gzip
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 
 NO_KEYS = Opener()
+
+SHOWN = 300
+"""Characters that are told of a path which only the manifest names: it may be anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +112,11 @@ class StoredBackup:
         name, wanted = self.summary.name, dict(self.manifest.objects) if self.manifest else None
         for member, path, data in archive.read(tarball, name):
             if wanted is not None and wanted.pop(path, None) != hashlib.sha256(data).hexdigest():
-                raise DamagedError(f"backup {name}: {path} is not what the manifest says (SHA-256 differs)")
+                raise DamagedError(f"backup {name}: {one_line(path)} is not what the manifest says (SHA-256 differs)")
             yield member, data
         if wanted:
-            raise DamagedError(f"backup {name}: {min(wanted)} is in the manifest and not in the archive")
+            missing = one_line(min(wanted))[:SHOWN]
+            raise DamagedError(f"backup {name}: {missing} is in the manifest and not in the archive")
 
 
 def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBackup:
@@ -124,7 +129,7 @@ def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBack
     """
     keys = BackupKeys(check_name(name))
     try:
-        raw = store.get(keys.metadata, MAX_OBJECT)
+        raw = _get(store, keys.metadata, name)
     except KeyMissingError:
         raise BackupNotFoundError(f"no backup {name} in {store.url}") from None
     summary = Summary(_json(raw, name, "velero-backup.json"), name)
@@ -165,12 +170,19 @@ def backups(store: Store) -> Iterator[Summary | DamagedError]:
             yield DamagedError(f"the store holds a backup that cannot be one: {error}")
             continue
         try:
-            raw = store.get(BackupKeys(name).metadata, MAX_OBJECT)
+            raw = _get(store, BackupKeys(name).metadata, name)
             yield Summary(_json(raw, name, "velero-backup.json"), name)
         except KeyMissingError:
             continue  # begun and never finished: not a backup
         except DamagedError as error:
             yield error
+
+
+def _get(store: Store, key: str, name: str) -> bytes:
+    try:
+        return store.get(key, MAX_OBJECT)
+    except DamagedError as error:
+        raise DamagedError(f"backup {name}: {error}") from error
 
 
 def digest_of(path: Path) -> Digest:
