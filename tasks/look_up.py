@@ -59,6 +59,7 @@ def follow(
     values: dict[Chain, str] = {}
     missing, limit = set(chains), time.monotonic() + seconds
     while missing:
+        restoring.check()
         answered_by = together(ask for chain in missing for ask in chain.asks())
         asks = sorted(set(answered_by.values()))
         answers = list(in_threads(lambda ask: (ask, *_read(restoring, ask)), asks, THREADS))
@@ -109,10 +110,10 @@ def _wait(restoring: Restoring, ask: Ask, revision: str, seconds: int) -> None:
     if kind is None:
         time.sleep(PAUSE)
         return
-    namespace = ask.namespace if kind.namespaced else ""
+    namespace, stop = ask.namespace if kind.namespaced else "", restoring.stopping
     query = {"fieldSelector": f"metadata.name={ask.name}"} if ask.name else None
     try:
-        for _ in restoring.target().watch(kind, namespace, revision=revision, seconds=seconds, query=query):
+        for _ in restoring.target().watch(kind, namespace, revision=revision, seconds=seconds, query=query, stop=stop):
             return
     except (ExpiredError, UnreachableError, ForbiddenError):  # who may read may not always watch
         time.sleep(PAUSE)  # the next look reads everything anew

@@ -61,8 +61,7 @@ def _left(restoring: Restoring, refs: Iterable[Ref], title: str) -> dict[Ref, Ve
     waits = _waits(restoring, refs, restoring.options.wait_seconds)
     for done in wait_together(waits, restoring.stopping):
         progress.step(title, done, len(waits))
-    if restoring.stopping.is_set():
-        raise PermanentError(f"restore {restoring.name} was stopped")
+    restoring.check()
     some = {ref: each for one in waits for ref, each in one.left.items()}
     return {ref: each for ref, each in some.items() if each.state == "failed"} or some
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.annotations import NOTHING, Hints
 from tasks.core.bundle import maker
+from tasks.core.errors import PermanentError
 from tasks.core.journal import DEFINITIONS, MADE, NAMESPACES
 from tasks.core.order import Order
 from tasks.core.readiness import Context
@@ -171,6 +172,15 @@ class Restoring:
             progress.note(f"restore {self.name} was stopped; what it did stays: {ways}")
         self.archive.close()
         self.planned.close()
+
+    def check(self) -> None:
+        """Return unless the run was stopped.
+
+        Raises:
+            PermanentError: it was; a thread that is still at work ends by it.
+        """
+        if self.stopping.is_set():
+            raise PermanentError(f"restore {self.name} was stopped")
 
     def names(self) -> dict[str, str]:
         """Return old → new name of every namespace in the plan."""

@@ -1,6 +1,8 @@
 """Undo, resume and rollback in their odd cases: what was changed, what others hold, two at once, other clusters."""
 
 import os
+import signal
+import subprocess
 import threading
 from datetime import timedelta
 
@@ -18,6 +20,7 @@ from tasks.ports import clock
 from tasks.ports.leases import LEASES, me
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
+from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import A, B, name
 
 SOME = """
@@ -352,3 +355,39 @@ def test_without_a_bundle(bench, saved):
         bench.clusters[B].list(ResourceType("kubeferry.io", "v1alpha1", "Bundle", "bundles", namespaced=True), ns) == []
     )
     assert "ownerReferences" not in bench.get("Secret", ns, "token", B)["metadata"]
+
+
+def test_who_interrupts_a_wait_is_obeyed_at_once_and_told_how_to_go_on(bench, kubeferry):
+    """Ctrl-C while pods that never get ready are waited for: no minutes of waiting, and nothing forgotten."""
+    ns, named = bench.namespace(), name()
+    bench.make(
+        """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: nginx}]}
+""",
+        ns,
+    )
+    bench.ready("Deployment", ns, "web")
+    saved = bench.backup(ns).name
+    target = bench.namespace("t", B)
+    quota = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: none}, spec: {hard: {count/replicasets.apps: 0}}}"
+    bench.make(quota, target, B)
+    where = ["--context", B, "--store", bench.where["store"], "--kubeconfig", bench.where["kubeconfig"]]
+    argv = [COMMAND, "restore", saved, "--map", f"{ns}={target}", "--name", named, "--wait-seconds", "600", *where]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        bench.until(lambda: bench.find("Deployment", target, "web", B))
+        child.send_signal(signal.SIGINT)
+        _, told = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert f"kubeferry restore --resume {named}, or kubeferry undo {named}" in told
+    assert stored(bench, named).state.end == "Stopped"
+    assert bench.clusters[B].find(LEASES, target, NAME) is None
+    code, out, _ = kubeferry("undo", named, "-o", "json", *where)
+    assert (code, yaml.safe_load(out)["phase"]) == (0, "Completed")
+    assert bench.find("Deployment", target, "web", B) is None
