@@ -26,6 +26,16 @@ def followed(chain: Chain) -> str:
     return f"chain() {{ {' && '.join(_command(step) for step in chain.steps)}; }}\n"
 
 
+def begun(chain: Chain, *, comes: bool) -> str:
+    """Return the script's function that tells whether a chain can ever be followed: what it begins with is there.
+
+    Args:
+        chain: the chain.
+        comes: whether the script itself creates that.
+    """
+    return f"begins() {{ {':' if comes else _command(chain.steps[0])}; }}\n"
+
+
 def _command(step: Step) -> str:
     match step:
         case Start(ref):

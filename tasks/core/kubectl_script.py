@@ -85,7 +85,7 @@ class _Writer:
         self.parts = parts
         self.body = body
         self.whole = whole
-        self.values = Values(parts.absent)
+        self.values = Values(parts.absent, parts.items)
         self.level_of = {ref: number for number, refs in enumerate(parts.order.levels, start=1) for ref in refs}
 
     def first(self) -> Iterator[str]:

@@ -7,7 +7,7 @@ yet, and `look_up` tries again until a time limit. What they read comes from kub
 from __future__ import annotations
 
 STEPS = r"""
-at_type='' at_space='' at_name='' at_uid=''
+at_type='' at_space='' at_name='' at_uid='' gone=''
 OWNER='{{range .metadata.ownerReferences}}{{if .controller}}{{.uid}}{{end}}{{end}}'
 
 # find TYPE NAMESPACE NAME: step on an object that is there and stays
@@ -102,26 +102,46 @@ field() {
   REPLY=${REPLY%.}
 }
 # look_up NUMBER CHAIN POLICY OLD: follow the function `chain` until it gives a value, once for each NUMBER; REPLY is
-# what to write
+# what to write, and `gone` is set where the string goes that the value would stand in. What need not come is not waited
+# for where `begins` finds nothing
 look_up() {
-  local last=$((SECONDS + WAIT_SECONDS)) known=found_$1
-  REPLY=${!known:-}
+  local last=$((SECONDS + WAIT_SECONDS)) known=found_$1 never=never_$1
+  REPLY=${!known:-} gone=''
   [[ -z $REPLY ]] || return 0
-  shift
-  until REPLY='' && chain && [[ -n $REPLY ]]; do
-    if [[ $SECONDS -ge $last ]]; then
-      case $2 in
-        keep) note "$what: nothing found by $1: the old value stays"; REPLY=$3 ;;
-        empty) note "$what: nothing found by $1: left empty"; REPLY='' ;;
-        *) fail "$what: nothing found by $1 within $WAIT_SECONDS s" ;;
-      esac
-      return
-    fi
-    pause 1
-  done
-  printf -v "$known" '%s' "$REPLY"
-  say "found     $1"
+  if [[ -z ${!never:-} ]]; then
+    until REPLY='' && chain && [[ -n $REPLY ]]; do
+      if [[ $SECONDS -ge $last ]] || { [[ $3 != fail ]] && ! begins; }; then
+        absent "$2" "$3" "$4"
+        printf -v "$never" 1
+        return
+      fi
+      pause 1
+    done
+    printf -v "$known" '%s' "$REPLY"
+    say "found     $2"
+  else
+    absent "$2" "$3" "$4"
+  fi
 }
+# absent CHAIN POLICY OLD: there is no value
+absent() {
+  case $2 in
+    keep) note "$what: nothing found by $1: the old value stays"; REPLY=$3 ;;
+    empty) note "$what: nothing found by $1: left empty"; REPLY='' ;;
+    drop) note "$what: nothing found by $1: left out"; REPLY='' gone=1 ;;
+    *) fail "$what: nothing found by $1 within $WAIT_SECONDS s" ;;
+  esac
+}
+# drop GONE < PART, and on the next line what comes in its place: where GONE is set
+drop() {
+  local old new
+  IFS= read -r old
+  IFS= read -r new
+  [[ -z $1 ]] || put "$old" "${new:-$NOTHING}"
+}
+# tidy: take the commas away that are left; NOTHING stands in no JSON
+NOTHING=$'\036'
+tidy() { put ",$NOTHING" ''; put "$NOTHING," ''; put "$NOTHING" ''; }
 # json TEXT: as it stands inside of a JSON string
 json() {
   REPLY=${1//\\/\\\\}
@@ -146,14 +166,14 @@ encode() {
 # change TYPE NAMESPACE NAME: write into an object that came before what it names; `object` read the JSON patch, and
 # `otherwise` the one that first makes the maps which the API server dropped as empty
 change() {
-  local way
+  local way told=''
   for way in "$body" "$spare"; do
     [[ -n $way ]] || continue
-    if k patch ${2:+-n "$2"} --type json --patch-file /dev/stdin -- "$1" "$3" <<<"$way" >/dev/null 2>&1; then
+    if told=$(k patch ${2:+-n "$2"} --type json --patch-file /dev/stdin -- "$1" "$3" <<<"$way" 2>&1); then
       say "patched   $what"
       return
     fi
   done
-  fail "$what: its late values cannot be patched in"
+  fail "$what: its late values cannot be patched in: $told"
 }
 """
