@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.core.closure import closure, missing
 from tasks.core.errors import UsageError
 from tasks.core.manifest import LeftOut, Problem
+from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import left_to
 from tasks.core.related import CRD
 from tasks.core.selector import NAMESPACE
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from tasks.choice import Choice
     from tasks.core.objects import Ref
-    from tasks.core.order import Edge
     from tasks.restoring import Plan, Restoring
 
 NOT_SELECTED = "not selected, and nothing selected needs it"
@@ -47,9 +47,19 @@ def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> No
     if choice.selector.narrow and not found.keys() & plan.items.keys():
         raise UsageError(choice.tally.nothing(choice.backup))
     plan.selection = choice.text()
+    sure += _without(found, choice)
     plan.missing = missing(found.keys(), sure, lambda ref: choice.barred.get(ref, ""), only=only)
     plan.warnings = [Problem(what=what, why=why) for what, why in choice.unmatched()]
     _drop(plan, found, makers, choice.barred)
+
+
+def _without(found: Mapping[Ref, str], choice: Choice) -> Iterator[Edge]:
+    """Yield who is in without the definition of its kind, since that is excluded."""
+    if any((ref.group, ref.kind) == CRD for ref in choice.barred):
+        for ref in found:
+            for target, why in choice.implied.always(ref):
+                if target in choice.barred:
+                    yield Edge(ref, target, Strength.EXPLICIT, why)
 
 
 def _drop(plan: Plan, found: Mapping[Ref, str], makers: Mapping[Ref, Ref], barred: Mapping[Ref, str]) -> None:

@@ -9,6 +9,7 @@ from tasks.core.errors import UsageError
 from tasks.core.implied import Implied
 from tasks.core.manifest import Problem, PulledIn, Selected
 from tasks.core.tally import Tally
+from tasks.scope import CLUSTER
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.survey import Survey
 
 EXCLUDED = "its kind is excluded"
+EMPTY = "nothing in it is selected, nor needed by what is"
 TERMS = {"selector", "annotation_selector", "include", "exclude", "include_name", "exclude_name", "only"}
 """The options that choose among the objects of the namespaces."""
 
@@ -69,7 +71,15 @@ def _select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chos
     lacking = missing(found, needed, lambda ref: _why_not(scope, ref, barred, unread), only=selector.only)
     warnings = [Problem(what=str(each.ref), why=each.text) for each in lacking]
     warnings += [Problem(what=what, why=why) for what, why in tally.unmatched()]
+    warnings += [Problem(what=f"Namespace {name}", why=EMPTY) for name in _empty(surveys, found)]
     return Chosen(found, _told(scope, found, [*warnings, *_not_read(unread)]))
+
+
+def _empty(surveys: list[Survey], found: dict[Ref, str]) -> Iterator[str]:
+    """Yield the namespaces of which nothing is in."""
+    for each in surveys:
+        if each.namespace != CLUSTER and each.records.keys().isdisjoint(found):
+            yield each.namespace
 
 
 def _where(scope: Scope) -> str:

@@ -23,6 +23,7 @@ from tasks.ports.backups import digest_of
 from tasks.ports.encryption import Sealer
 from tasks.ports.store import Store, open_store
 from tasks.ports.threads import in_threads
+from tasks.scope import CLUSTER
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ def _upload(
     archive.join((part / "objects.tar.gz" for part in parts), tarball)
     links, bound = _joined(parts, "links.jsonl", work), _joined(parts, "bindings.jsonl", work)
     entries = [entry for part in parts for entry in _lines(part / "entries.jsonl")]
-    manifest = _manifest(scope, fetched, stripped, entries, started).model_copy(update={"selection": selected})
+    manifest = _manifest(scope, fetched, stripped, entries, started)
+    if selected:
+        held = [each.namespace for each in stripped if each.namespace != CLUSTER and each.counts]
+        manifest = manifest.model_copy(update={"selection": selected, "namespaces": held or manifest.namespaces})
     plain = {keys.tarball: tarball, keys.links: links, keys.bindings: bound}
     files: dict[str, Path | bytes] = {**plain}
     told, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)

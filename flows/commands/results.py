@@ -144,9 +144,10 @@ def _next(result: AnyResult, asked: Place) -> None:
     """Print the command that a person would type next."""
     if isinstance(result, BackupResult):
         first = result.namespaces[0]
-        words = ["kubeferry", "restore", result.name, "--map", f"{first}={first}2"]
+        whole = not result.selection or "Namespace" in result.counts  # a selection may hold none
+        words = ["kubeferry", "restore", result.name, *(["--map", f"{first}={first}2"] if whole else [])]
         key = " --identity FILE" if result.encrypted_to else ""
-        line(f"restore it beside the first: {shlex.join([*words, *_typed(asked)])}{key}")
+        line(f"restore it{' beside the first' * whole}: {shlex.join([*words, *_typed(asked)])}{key}")
 
 
 def _typed(asked: Place) -> list[str]:

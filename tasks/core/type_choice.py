@@ -64,10 +64,11 @@ def _check(selector: Selector, known: Words) -> None:
 
 
 def check_namespaces(selector: Selector) -> None:
-    """Refuse to exclude namespaces as a kind.
+    """Refuse to exclude namespaces as objects: what stands in one needs it.
 
     Raises:
         UsageError: that is asked for; the message tells by what it is done.
     """
-    if selector.not_kinds & words_of(*NAMESPACE, ("namespaces", "ns")):
-        raise UsageError("namespaces are not excluded as a kind: leave some out with --exclude-namespace")
+    excluded = selector.not_kinds | {name.kind for name in selector.not_names}
+    if excluded & words_of(*NAMESPACE, ("namespaces", "ns")):
+        raise UsageError("namespaces are not excluded as objects: leave some out with --exclude-namespace")

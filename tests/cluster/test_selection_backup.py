@@ -291,6 +291,22 @@ def test_needs_are_followed_into_other_namespaces_of_the_backup_and_no_further(b
     assert sum("/secrets/" in path for path in stored(bench, both).objects) == 2
 
 
+def test_a_namespace_of_which_nothing_is_selected_is_not_in_the_backup_and_told(bench, shop):
+    other = bench.namespace("other")
+    result = bench.backup(shop, other, include_name=["deployments/web"])
+    assert result.namespaces == [shop]
+    assert [each.what for each in result.warnings] == [f"Namespace {other}"]
+    assert f"namespaces/{other}" not in held(bench, result)
+    both = bench.backup(shop, other, exclude=["secrets"])
+    assert both.namespaces == sorted([shop, other])
+
+
+def test_what_is_cluster_wide_can_be_all_that_is_selected(bench, shop):
+    result = bench.backup(shop, include=["clusterroles"])
+    assert held(bench, result) == {f"clusterroles/{shop}"}
+    assert result.pulled_in == []
+
+
 def test_namespaces_are_excluded_by_name_and_by_pattern(bench):
     one, two = bench.namespace("keep"), bench.namespace("test")
     label = bench.name("team")

@@ -298,6 +298,13 @@ def test_what_is_cluster_wide_and_excluded_the_target_must_have(plan):
     assert {each["name"] for each in document["target_must_have"]} == {"high", "low"}
 
 
+def test_who_excludes_definitions_is_told_whose_are_missing(plan):
+    document = plan("--exclude", "crds")
+    assert "Widget one" in named(document)
+    (lacking,) = document["missing"]
+    assert (lacking["name"], lacking["because"]) == ("widgets.e.com", "its kind")
+
+
 # --- namespaces
 
 
@@ -430,6 +437,7 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
         (["--include-name", "db", "--include-name", "web/x/y"], "--include-name 'web/x/y': write NAME or KIND/NAME"),
         (["--include-name", "x-*"], "nothing in backup both is selected by name x-*"),
         (["--exclude", "namespaces"], "leave some out with --exclude-namespace"),
+        (["--exclude-name", "ns/shop"], "leave some out with --exclude-namespace"),
     ],
 )
 def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, told):

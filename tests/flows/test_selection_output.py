@@ -114,6 +114,7 @@ def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypat
     assert ended.value.exit_code == 0
     printed = flat(capsys.readouterr().out)
     assert [each for each in LINES if each not in printed] == []
+    assert printed[-1] == "restore it: kubeferry restore first", "it holds no namespace that could be renamed"
     page = summary(result)
     assert "- selected: label app=web; not kind cm" in page
     assert "## Pulled in\n- Secret shop/db: needed by Deployment.apps shop/web: spec.x" in page
