@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -126,20 +127,25 @@ def _looked(asked: DeleteOptions) -> DeleteResult:
 
 def _agreed(asked: DeleteOptions, output: Format) -> DeleteOptions:
     """Return the options that a person at the terminal has agreed to: for this very group."""
-    from flows.commands.delete_table import finish, preview
+    from flows.commands.delete_table import finish, shown
 
     seen = _looked(asked)
     if not (seen.members or seen.bundle):
         finish(seen, asked, output)
-    preview(seen)
-    try:
-        yes = typer.confirm(f"Delete {seen.objects} objects?", err=True)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
+    with redirect_stdout(sys.stderr):  # it is not the result yet
+        shown(seen)
+        yes = _confirmed(f"Delete {seen.objects} objects?")
     if not yes:
         sys.stderr.write("nothing was deleted\n")
         raise typer.Exit(REFUSED)
     return asked.model_copy(update={"expect": asked.expect or seen.digest})
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
 
 
 def _deleted(asked: DeleteOptions) -> DeleteResult:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from contextlib import redirect_stdout
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -33,7 +31,7 @@ def finish(result: DeleteResult, asked: DeleteOptions, output: Format) -> NoRetu
         more = {"objects": result.objects, "seconds": round(result.seconds, 3)}
         print_document(result.model_dump(mode="json") | more, output)
     elif result.dry_run:
-        _shown(result)
+        shown(result)
         line(f"\nnothing was deleted: a dry run; --expect {result.digest} deletes this very group")
     else:
         counts(result.counts, "deleted")
@@ -42,13 +40,8 @@ def finish(result: DeleteResult, asked: DeleteOptions, output: Format) -> NoRetu
     raise typer.Exit(EXIT_CODES[result.phase])
 
 
-def preview(result: DeleteResult) -> None:
-    """Print on stderr what would go: it is not the result yet."""
-    with redirect_stdout(sys.stderr):
-        _shown(result)
-
-
-def _shown(result: DeleteResult) -> None:
+def shown(result: DeleteResult) -> None:
+    """Print what would go."""
     asked = [each for each in result.members if not each.follows]
     section("Goes, in this order", ["STEP", "TYPE", "OBJECTS", "NAMES"], list(_steps(asked)))
     follows = Counter(each.object.partition(" ")[0] for each in result.members if each.follows)

@@ -79,7 +79,8 @@ class Facts:
             self._links[ref] = links
         if self.selector and selects(self.selector, labels_of(obj)):
             self.selected.add(ref)
-        why = left_out(obj, around, KEEP)
+        # What is being deleted already is deleted with the rest: that may have been begun by a run before.
+        why = left_out(_alive(obj), around, KEEP)
         if (ref.group, ref.kind, ref.name) == DEFAULT_ACCOUNT:
             self.stays[ref] = "every namespace has one"
         elif why and not finished(why):
@@ -124,3 +125,8 @@ class Facts:
         """Return the live controller that would make an object again, or None."""
         links = self._links.get(ref)
         return left_to(ref, links, self.objects, self.rules.makers) if links else None
+
+
+def _alive(obj: Object) -> Object:
+    meta = {key: value for key, value in obj["metadata"].items() if key != "deletionTimestamp"}
+    return obj | {"metadata": meta}

@@ -305,7 +305,6 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
             ALONE,
             "labelled kubeferry.io/exclude=true",
         ),
-        (obj("Secret", "s", labels=APP, meta={"deletionTimestamp": AFTER}), ALONE, "being deleted"),
         (
             obj("Endpoints", "web", labels=APP),
             Surroundings(selecting_services=frozenset({"web"})),
@@ -348,6 +347,14 @@ def test_what_holds_state_is_deleted_though_something_owns_it():
 )
 def test_what_has_finished_goes_with_the_rest(live):
     assert told(of_selection(facts(live, selector="app=web")))[0] == {1: ["done"]}
+
+
+def test_what_is_being_deleted_goes_with_the_rest_but_not_what_would_stay():
+    """So the same command goes on where a finalizer held up the one before."""
+    going = obj("Secret", "s", labels=APP, meta={"deletionTimestamp": AFTER})
+    kept = obj("Secret", "k", labels=APP | {"kubeferry.io/exclude": "true"}, meta={"deletionTimestamp": AFTER})
+    found = of_selection(facts(going, kept, selector="app=web"))
+    assert told(found) == ({1: ["s"]}, [], {"k": "labelled kubeferry.io/exclude=true"}, {})
 
 
 def test_what_is_cluster_wide_is_not_chosen_by_labels():
