@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from tasks.core.approval import Asking, code, page, rows
+from tasks.core.approval import Asking, page, rows
 from tasks.core.errors import NotApprovedError
 from tasks.core.forecast import changes
 from tasks.core.plan_command import plan_command
 from tasks.core.plan_document import document
-from tasks.core.printable import one_line
+from tasks.core.printable import code, one_line
 from tasks.forecast import forecast
 from tasks.planned import Planned
 from tasks.ports import clock

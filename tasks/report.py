@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
+from tasks.core.printable import words
 from tasks.core.report import aftermath, rows, summary
 from tasks.step import tell
 
@@ -34,6 +35,6 @@ async def report_failure(result: RestoreResult) -> None:
     done = ", ".join(f"{count} {action}" for action, count in sorted(result.actions.items())) or "nothing was written"
     lines = [f"until then: {done}", *aftermath(result)]
     tell(f"restore {result.name} failed; " + "; ".join(lines))
-    page = "\n".join([f"# {result.name}: Failed", "", *(f"- {line}" for line in [result.error, *lines]), ""])
+    page = "\n".join([f"# {result.name}: Failed", "", *(f"- {words(line)}" for line in [result.error, *lines]), ""])
     key = f"restore-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_markdown_artifact(page, key=key, description=f"restore {result.name}: what was done until it failed")

@@ -6,14 +6,13 @@ and values come from an archive that anybody may have written: they are shown as
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.core.forecast import ABSENT
 from tasks.core.objects import Ref
-from tasks.core.printable import one_line
+from tasks.core.printable import code, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,9 +27,6 @@ MOST = 50
 
 ROWS = 2000
 """Objects in the table: Prefect's UI draws all rows at once."""
-
-LONGEST = 200
-"""Characters of a value that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +74,6 @@ def rows(plan: PlanDocument, forecast: Forecast) -> list[dict[str, str | int]]:
             }
         )
     return found
-
-
-def code(text: str, longest: int = LONGEST) -> str:
-    """Return text as Markdown's code: in backticks, more of them than it holds itself (CommonMark 6.1)."""
-    shown = one_line(text if len(text) <= longest else f"{text[:longest]}…")
-    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
-    return f"{fence}{shown}{fence}" if len(fence) == 1 else f"{fence} {shown} {fence}"
 
 
 def _head(asking: Asking, plan: PlanDocument, forecast: Forecast) -> Iterator[str]:

@@ -12,6 +12,9 @@ import re
 from functools import cache
 from typing import Any
 
+LONGEST = 200
+"""Characters of a name or value on a page of Markdown; what is longer is cut."""
+
 _NEAR_NUMBERS = re.compile(r"[-+.]?[0-9.]")
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "=", "~", "<<"])
 """What some reader of YAML 1.1 or 1.2 (or of neither quite) takes for another type, in lower case."""
@@ -25,6 +28,18 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     r"""Return the same as one line: `\n` too is shown as an escape."""
     return plain(text).replace("\n", "\\n")
+
+
+def words(text: str) -> str:
+    r"""Return the same for a page of Markdown, where it is nothing but text (CommonMark 2.4): no link, no image."""
+    return re.sub(r"[\\`*_{}\[\]<>#|!&~]|(?<=:)//", r"\\\g<0>", one_line(text))
+
+
+def code(text: str, longest: int = LONGEST) -> str:
+    """Return it as Markdown's code: in backticks, more of them than it holds itself (CommonMark 6.1)."""
+    shown = one_line(text if len(text) <= longest else f"{text[:longest]}…")
+    fence = "`" * (1 + max(map(len, re.findall("`+", shown)), default=0))
+    return f"{fence}{shown}{fence}" if len(fence) == 1 else f"{fence} {shown} {fence}"
 
 
 def as_json(value: Any) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tasks.core.printable import code, one_line, words
 from tasks.core.results import BackupResult, DeleteResult, RestoreResult, UndoResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tasks.core.manifest import Problem
 
 MOST = 50
 """Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""
@@ -27,7 +30,8 @@ def rows(result: AnyResult) -> list[dict[str, str | int]]:
     ]
     gaps = Counter((gap.type, gap.why) for gap in result.left_out)
     return table + [
-        {"type": kind, done: "", "left out": count, "why": why} for (kind, why), count in sorted(gaps.items())
+        {"type": one_line(kind), done: "", "left out": count, "why": one_line(why)}
+        for (kind, why), count in sorted(gaps.items())
     ]
 
 
@@ -39,19 +43,20 @@ def summary(result: AnyResult) -> str:
     page += _undo(result) if isinstance(result, UndoResult) else []
     page += _delete(result) if isinstance(result, DeleteResult) else []
     page += [f"- {result.objects} objects in {result.seconds:.1f} s"]
-    page += [f"- store: `{result.store}`"] if result.store else []
+    page += [f"- store: {code(result.store, len(result.store))}"] if result.store else []
     page += [""]
-    page += _section("Problems", (f"**{each.what}**: {each.why}" for each in result.problems))
-    page += _section("Warnings", (f"**{each.what}**: {each.why}" for each in result.warnings))
+    page += _problems("Problems", result.problems)
+    page += _problems("Warnings", result.warnings)
     if isinstance(result, RestoreResult):
         page += _restored(result)
     if isinstance(result, DeleteResult):
         page += _deleted(result)
     if isinstance(result, BackupResult):
         page += _section(
-            "Pulled in", (f"{each.type} {each.namespace}/{each.name}: {each.why}" for each in result.pulled_in)
+            "Pulled in", (words(f"{each.type} {each.namespace}/{each.name}: {each.why}") for each in result.pulled_in)
         )
-    page += _section("Left out", (f"{gap.type} {gap.namespace}/{gap.name}: {gap.why}" for gap in result.left_out))
+    gaps = (words(f"{gap.type} {gap.namespace}/{gap.name}: {gap.why}") for gap in result.left_out)
+    page += _section("Left out", gaps)
     return "\n".join(page)
 
 
@@ -68,29 +73,31 @@ def aftermath(result: RestoreResult) -> list[str]:
 
 
 def _backup(result: BackupResult) -> list[str]:
-    lines = [f"- namespaces: {', '.join(result.namespaces)}", f"- cluster: {result.cluster}"]
+    lines = [f"- namespaces: {', '.join(result.namespaces)}", f"- cluster: {words(result.cluster)}"]
     lines += [f"- one point in time: revision {result.revision}"]
-    lines += [f"- selected: {result.selection}"] if result.selection else []
-    lines += [f"- encrypted, Velero cannot read it; to: `{each}`" for each in result.encrypted_to]
-    return lines + [f"- not at that revision: {kind} ({why})" for kind, why in result.not_at_revision.items()]
+    lines += [f"- selected: {words(result.selection)}"] if result.selection else []
+    lines += [f"- encrypted, Velero cannot read it; to: {code(each, len(each))}" for each in result.encrypted_to]
+    others = (words(f"{kind} ({why})") for kind, why in result.not_at_revision.items())
+    return lines + [f"- not at that revision: {each}" for each in others]
 
 
 def _restore(result: RestoreResult) -> list[str]:
     moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in result.namespaces.items())
     did = ", ".join(f"{count} {action}" for action, count in result.actions.items())
-    return [f"- from backup: {result.backup}", f"- namespaces: {moved}", f"- cluster: {result.cluster}", f"- {did}"]
+    told = {"from backup": result.backup, "namespaces": moved, "cluster": result.cluster}
+    return [*(f"- {what}: {words(value)}" for what, value in told.items()), f"- {did}"]
 
 
 def _undo(result: UndoResult) -> list[str]:
     back = result.taken_back
     lines = [f"- from backup: {result.backup}", f"- cluster: {result.cluster}"]
     lines += [f"- {back.deleted} deleted, {back.restored} restored", ""]
-    lines += _section("Not taken back", (f"**{each.what}**: {each.why}" for each in back.left))
-    return lines + _section("Not exactly as before", (f"**{each.what}**: {each.why}" for each in back.notes))
+    lines += _problems("Not taken back", back.left)
+    return lines + _problems("Not exactly as before", back.notes)
 
 
 def _delete(result: DeleteResult) -> list[str]:
-    what = f"bundle {result.bundle}" if result.bundle else f"all with labels `{result.selector}`"
+    what = f"bundle {result.bundle}" if result.bundle else f"all with labels {code(result.selector)}"
     lines = [f"- {what} in {', '.join(result.namespaces)}", f"- cluster: {result.cluster}"]
     return lines + (["- a dry run: nothing was deleted"] if result.dry_run else [])
 
@@ -102,9 +109,14 @@ def _deleted(result: DeleteResult) -> list[str]:
         "Finalizers taken off": result.forced,
         "Untied": result.untied,
     }
-    page = [_section(title, (f"**{each.what}**: {each.why}" for each in found)) for title, found in sections.items()]
-    page += [_section("Needed by others", (f"{each.object}: by {each.by}, {each.why}" for each in result.needed))]
+    page = [_problems(title, found) for title, found in sections.items()]
+    needed = (words(f"{each.object}: by {each.by}, {each.why}") for each in result.needed)
+    page += [_section("Needed by others", needed)]
     return [line for section in page for line in section]
+
+
+def _problems(title: str, found: Iterable[Problem]) -> list[str]:
+    return _section(title, (f"**{words(each.what)}**: {words(each.why)}" for each in found))
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:
@@ -116,7 +128,10 @@ def _section(title: str, lines: Iterable[str]) -> list[str]:
 
 
 def _restored(result: RestoreResult) -> list[str]:
-    page = _section("Not ready", (f"**{each.what}**: {each.why}" for each in result.not_ready))
-    others = (f"{each.type} {each.namespace}/{each.name}: {each.action} {each.why}" for each in result.notable)
-    rewrites = (f"{each.object} `{each.path}`: `{each.old}` → `{each.new}` ({each.why})" for each in result.rewrites)
+    page = _problems("Not ready", result.not_ready)
+    others = (words(f"{each.type} {each.namespace}/{each.name}: {each.action} {each.why}") for each in result.notable)
+    rewrites = (
+        f"{words(each.object)} {code(each.path)}: {code(each.old)} → {code(each.new)} ({words(each.why)})"
+        for each in result.rewrites
+    )
     return [*page, *_section("Not simply created", others), *_section("Rewritten", rewrites)]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.core import approval
-from tasks.core.approval import Asking, code, page, rows
+from tasks.core.approval import Asking, page, rows
 from tasks.core.existing import Decision
 from tasks.core.forecast import Forecast, changes, met
 from tasks.core.links import Owner
@@ -115,21 +115,6 @@ def test_a_large_restore_is_cut_and_says_so(monkeypatch):
     assert told.count("- … and 1 more") == 1  # rewrites
     assert told.count("- … and 2 more") == 1  # warnings
     assert len(rows(parts(), seen())) == 2
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("web", "`web`"),
-        ("a`b", "`` a`b ``"),
-        ("a``b`", "``` a``b` ```"),
-        ("<img src=x>\n# title", "`<img src=x>\\n# title`"),
-        ("\x1b[31m", "`\\x1b[31m`"),
-        ("x" * 300, "`" + "x" * 200 + "…`"),
-    ],
-)
-def test_what_strangers_wrote_is_shown_as_code_that_nothing_in_it_ends(text, shown):
-    assert code(text) == shown
 
 
 # --- what is different later

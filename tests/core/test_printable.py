@@ -1,13 +1,14 @@
 """What is printed shows every character and does nothing; a document holds the same values afterwards."""
 
 import json
+import re
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.printable import as_json, as_yaml, one_line, plain
+from tasks.core.printable import as_json, as_yaml, code, one_line, plain, words
 
 TERMINAL = [
     "\x1b[31m",
@@ -121,3 +122,43 @@ def test_names_without_a_second_meaning_are_not(name):
 def test_a_value_that_comes_twice_is_written_twice():
     same = {"a": ["b"]}
     assert "&" not in as_yaml([same, same])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("web", "`web`"),
+        ("a`b", "`` a`b ``"),
+        ("a``b`", "``` a``b` ```"),
+        ("<img src=x>\n# title", "`<img src=x>\\n# title`"),
+        ("\x1b[31m", "`\\x1b[31m`"),
+        ("x" * 300, "`" + "x" * 200 + "…`"),
+    ],
+)
+def test_what_strangers_wrote_is_shown_as_code_that_nothing_in_it_ends(text, shown):
+    assert code(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[click](http://evil.example)",
+        "![seen](http://evil.example/x.png)",
+        "<img src=x onerror=alert(1)>",
+        "http://evil.example",
+        "**bold** _it_ `code` ~~gone~~",
+        "a\n# Title\n- item",
+        "&lt;b&gt;",
+        "| a | b |",
+        "\x1b[31m",
+        "\\",
+    ],
+)
+def test_on_a_page_of_markdown_words_are_words(text):
+    """Every mark has an odd number of backslashes before it, and is then itself (CommonMark 2.4)."""
+    shown = words(text)
+    assert shown.isprintable()
+    bare = re.sub(r"\\[!-/:-@\[-`{-~]", "", shown)
+    assert not set("`*_{}[]<>#|!&~\\") & set(bare)
+    assert "://" not in shown
+    assert re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", shown) == one_line(text)
