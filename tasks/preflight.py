@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tasks.bundle import CRDS
-from tasks.core.bundle import BUNDLES
+from tasks.core.bundle import BUNDLES, STATUS
 from tasks.core.definitions import defined, served
 from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
 from tasks.core.existing_modes import kind_faults, mode_of, verbs
@@ -166,7 +166,7 @@ def _claim(volume: Object) -> str:
     return f"{claim.get('namespace')}/{claim.get('name')}" if claim else ""
 
 
-BUNDLE_VERBS = ("create", "get", "patch")
+BUNDLE_RIGHTS = (("create", BUNDLES), ("get", BUNDLES), ("patch", STATUS))
 
 
 def _rights(restoring: Restoring) -> Iterator[str]:
@@ -179,7 +179,7 @@ def _rights(restoring: Restoring) -> Iterator[str]:
             asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, restoring.options))}
         if ref.namespace:
             asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
-            asked |= {(verb, BUNDLES, ref.namespace) for verb in BUNDLE_VERBS if restoring.options.bundle}
+            asked |= {(verb, kind, ref.namespace) for verb, kind in BUNDLE_RIGHTS if restoring.options.bundle}
     if restoring.options.bundle and restoring.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
         asked.add(("create", CRDS, ""))
     questions = sorted(asked, key=lambda each: (each[0], each[1].group_resource, each[2]))
@@ -187,8 +187,9 @@ def _rights(restoring: Restoring) -> Iterator[str]:
     for (verb, kind, namespace), may in zip(questions, allowed, strict=True):
         if not may:
             where = f" in namespace {namespace}" if namespace else ""
-            hint = "; --no-bundle does without" if kind in (BUNDLES, CRDS) else ""
-            yield f"not allowed to {verb} {kind.group_resource}{where}{hint}"
+            hint = "; --no-bundle does without" if kind in (BUNDLES, STATUS, CRDS) else ""
+            what = f"{BUNDLES.group_resource}/status" if kind == STATUS else kind.group_resource
+            yield f"not allowed to {verb} {what}{where}{hint}"
 
 
 def _quota(restoring: Restoring) -> Iterator[str]:

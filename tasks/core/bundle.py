@@ -11,7 +11,7 @@ the API server gives and nobody can choose. (claims.py)
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.edit import get
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 GROUP, VERSION, KIND = "kubeferry.io", "v1alpha1", "Bundle"
 API_VERSION = f"{GROUP}/{VERSION}"
 BUNDLES = ResourceType(GROUP, VERSION, KIND, "bundles", namespaced=True)
+STATUS = replace(BUNDLES, resource="bundles/status")
+"""Only for questions about rights: who may write the one may not always write the other."""
 DEFINITION = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", f"bundles.{GROUP}")
 
 PART = f"{GROUP}/bundle"

@@ -230,8 +230,13 @@ class Cluster(Transport):
         )
 
     def allowed(self, verb: str, kind: ResourceType, namespace: str) -> bool:
-        """Return whether these credentials may `verb` objects of a type (SelfSubjectAccessReview)."""
-        asked = {"verb": verb, "group": kind.group, "resource": kind.resource, "namespace": namespace}
+        """Return whether these credentials may `verb` objects of a type (SelfSubjectAccessReview).
+
+        A type whose resource is `bundles/status` stands for that subresource.
+        """
+        resource, _, subresource = kind.resource.partition("/")
+        asked = {"verb": verb, "group": kind.group, "resource": resource, "namespace": namespace}
+        asked |= {"subresource": subresource} if subresource else {}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         answer = self.request(
             "POST",

@@ -1,9 +1,10 @@
 """A restore is a transaction: its journal, what is taken back when it fails, and what is gone on with."""
 
 import pytest
+import yaml
 
 from flows.undo import undo
-from tasks.core.errors import KubeferryError
+from tasks.core.errors import ForbiddenError, InvalidError, KubeferryError
 from tasks.core.objects import Ref
 from tasks.core.options import UndoOptions
 from tasks.ports.restores import open_restore
@@ -113,9 +114,6 @@ spec:
 
 def denied(bench, ns):
     """Return whether the policy is in force; the API server takes a moment to compile it."""
-    from tasks.core.errors import InvalidError, ForbiddenError
-    import yaml
-
     deployment = next(each for each in yaml.safe_load_all(SOME) if each["kind"] == "Deployment")
     deployment["metadata"]["namespace"] = ns
     try:

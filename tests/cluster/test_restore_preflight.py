@@ -231,11 +231,18 @@ def test_every_missing_right_is_told_and_with_all_of_them_it_works(bench):
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     viewer = {"context": f"{B}-viewer", "existing": "update"}
     assert refused(bench, saved, **viewer) == [
+        f"not allowed to create bundles.kubeferry.io in namespace {ns}; --no-bundle does without",
+        f"not allowed to create leases.coordination.k8s.io in namespace {ns}",
         f"not allowed to create widgets.{group} in namespace {ns}",
+        f"not allowed to delete leases.coordination.k8s.io in namespace {ns}",
+        f"not allowed to get bundles.kubeferry.io in namespace {ns}; --no-bundle does without",
+        f"not allowed to get leases.coordination.k8s.io in namespace {ns}",
         f"not allowed to get widgets.{group} in namespace {ns}",
         f"not allowed to list services in namespace {ns}",
         f"not allowed to list widgets.{group} in namespace {ns}",
+        f"not allowed to patch bundles.kubeferry.io/status in namespace {ns}; --no-bundle does without",
         f"not allowed to patch configmaps in namespace {ns}",
+        f"not allowed to patch leases.coordination.k8s.io in namespace {ns}",
         f"not allowed to patch serviceaccounts in namespace {ns}",
         f"not allowed to patch services in namespace {ns}",
         f"not allowed to patch widgets.{group} in namespace {ns}",
@@ -244,6 +251,9 @@ def test_every_missing_right_is_told_and_with_all_of_them_it_works(bench):
     assert bench.find("ConfigMap", ns, "one", context=B) is None
     lacking = [
         {"apiGroups": [group], "resources": ["widgets"], "verbs": ["create", "get", "list", "watch", "patch"]},
+        {"apiGroups": ["kubeferry.io"], "resources": ["bundles"], "verbs": ["create", "get"]},
+        {"apiGroups": ["kubeferry.io"], "resources": ["bundles/status"], "verbs": ["patch"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create", "get", "patch", "delete"]},
         {"apiGroups": [""], "resources": ["services"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["services", "configmaps", "serviceaccounts"], "verbs": ["patch"]},
     ]

@@ -42,6 +42,7 @@ def reasons(original, twin, move=MOVE):
 
 
 OWNED = obj(meta={"ownerReferences": [{"apiVersion": "v1", "kind": "Catalog", "name": "c", "uid": OLD}]})
+BUNDLE = {"apiVersion": "kubeferry.io/v1alpha1", "kind": "Bundle", "name": "r", "uid": NEW}
 OWNER_UID = ("metadata", "ownerReferences", 0, "uid")
 SERVICE = obj(
     "Service", spec={"clusterIP": "10.0.0.7", "clusterIPs": ["10.0.0.7"], "ports": [{"port": 80, "nodePort": 30080}]}
@@ -294,6 +295,7 @@ EXPLAINED = [
     (GENERAL, ("metadata", "generateName"), ..., "dropped, as the name is kept and not generated again"),
     (GENERAL, ("metadata", "finalizers"), ..., "dropped, as what would clear it may not be there"),
     (OWNED, OWNER_UID, NEW, "re-linked to the new owner"),
+    (GENERAL, ("metadata", "ownerReferences"), [BUNDLE], "owned by the bundle of the restore"),
     (SERVICE, ("spec", "clusterIP"), "10.8.0.1", "allocated by the target cluster"),
     (SERVICE, ("spec", "clusterIPs", 0), "10.8.0.1", "allocated by the target cluster"),
     (SERVICE, ("spec", "ports", 0, "nodePort"), 31000, "allocated by the target cluster"),
@@ -381,6 +383,8 @@ UNEXPLAINED = [
     (OWNED, ("metadata", "ownerReferences", 0, "name"), "d"),
     (OWNED, ("metadata", "ownerReferences", 0), {"kind": "Catalog", "name": "c", "uid": NEW}),
     (OWNED, ("metadata", "ownerReferences"), ...),
+    (GENERAL, ("metadata", "ownerReferences"), [BUNDLE | {"apiVersion": "v1"}]),
+    (GENERAL, ("metadata", "ownerReferences"), [BUNDLE, BUNDLE]),
     # a namespace that nobody asked for
     (GENERAL, ("metadata", "namespace"), "elsewhere"),
     (TOKEN, ("data", "namespace"), b64("elsewhere")),

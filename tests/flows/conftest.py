@@ -50,8 +50,11 @@ class Shelf:
     def path(self, key):
         return self.root / "store" / key
 
-    def add(self, name="first", objects=(CONFIG,), **changes):
-        """Store a backup of `objects`, by default one ConfigMap; `changes` go into its manifest."""
+    def add(self, name="first", objects=(CONFIG,), told=None, **changes):
+        """Store a backup of `objects`, by default one ConfigMap; `changes` go into its manifest.
+
+        The manifest tells the digests `told`, by default those of the objects.
+        """
         keys = BackupKeys(name)
         tarball, digests = self.tarball(objects)
         manifest = Manifest(
@@ -63,7 +66,7 @@ class Shelf:
             namespaces=["shop"],
             phase=Phase.COMPLETED,
             counts={"ConfigMap": 1},
-            objects=digests,
+            objects=told or digests,
             files={keys.tarball: digest_of(tarball)},
             left_out=[LeftOut(type="Pod", namespace="shop", name=f"web-{n}", why="left to web") for n in range(3)],
         ).model_copy(update=changes)

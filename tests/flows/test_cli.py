@@ -311,7 +311,7 @@ def test_a_manifest_of_another_digest_is_named(cli, shelf, command):
 @pytest.mark.parametrize("deep", [[], ["--deep"]])
 def test_an_object_that_is_not_what_the_manifest_says_is_found(cli, shelf, deep):
     path = "resources/configmaps/namespaces/shop/web.json"
-    shelf.add("first", objects={path: "0" * 64})
+    shelf.add("first", told={path: "0" * 64})
     code, _, err = cli("verify", "first", "--store", shelf.url, *deep)
     assert f"backup first: {path} is not what the manifest says" in one_line(err)
     assert code == 1
