@@ -65,14 +65,14 @@ class Removal:
     after: Callable[[int, list[Member]], None] = lambda _level, _gone: None
     """Called after each level with what is gone of it."""
     check: Callable[[], None] = lambda: None
-    """Raises when the work has to stop: called before each deletion."""
+    """Raises when the work has to stop: called before each deletion, and while it is waited."""
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """uid → uids of what needs that object: it stays as long as one of them is still there."""
     removed: Removed = field(default_factory=Removed)
 
     def __post_init__(self) -> None:
         """Begin: nothing is kept yet."""
-        self._vanishing = Vanishing(self.cluster, self.discovery, self._patience)
+        self._vanishing = Vanishing(self.cluster, self.discovery, self._patience, self.check)
         self._kept: dict[str, Ref] = {}
         """What is still there, by uid."""
 

@@ -35,11 +35,12 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Vanishing:
-    """What is waited for; `patience` tells for how many seconds, by (group, kind)."""
+    """What is waited for; `patience` tells for how many seconds, by (group, kind), `check` raises to end it."""
 
     cluster: Cluster
     discovery: Discovery
     patience: Callable[[tuple[str, str]], float]
+    check: Callable[[], None] = lambda: None
 
     def until_gone(self, members: Iterable[Member]) -> dict[Member, Object]:
         """Return those that are still there when time is up, as they are."""
@@ -54,6 +55,7 @@ class Vanishing:
         kind, noted = self.discovery.by_kind(*place[:2]), False
         limit = began + self.patience(place[:2])
         while kind:
+            self.check()
             left, revision = self._seen(kind, place[2], {each.uid: each for each in members})
             if not left or time.monotonic() >= limit:
                 return left

@@ -86,6 +86,10 @@ class Charter:
         return owned or self.uid in fact.made_for
 
     def is_older(self, fact: Fact) -> bool:
-        """Return whether an object was there before the bundle of its namespace: nothing may take it along."""
-        here = fact.ref.namespace in ("", self.namespace)
-        return here and fact.created < self.created and self.uid not in fact.made_for
+        """Return whether an object was there before the bundle of its namespace: nothing may take it along.
+
+        Times are told to the second. Of what came in the same one, what a controller made is taken for newer.
+        """
+        if fact.ref.namespace not in ("", self.namespace) or self.uid in fact.made_for:
+            return False
+        return fact.created < self.created or (fact.created == self.created and not fact.controlled)

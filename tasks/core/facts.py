@@ -18,7 +18,7 @@ from tasks.core.implied import Implied
 from tasks.core.keep import Keep
 from tasks.core.links import Links, links_of
 from tasks.core.needs import needs_of
-from tasks.core.objects import Object, Ref, labels_of, owners_of
+from tasks.core.objects import Object, Ref, controller_of, labels_of, owners_of
 from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import left_to
 from tasks.core.references import references
@@ -45,6 +45,8 @@ class Fact:
     """creationTimestamp: RFC 3339 in UTC, to the second, so that texts compare as times do."""
     owners: frozenset[str] = frozenset()
     """uids of its owners."""
+    controlled: bool = False
+    """Whether one of them is its controller."""
     made_for: frozenset[str] = frozenset()
     """uids of the bundles that it was created for (bundle.py)."""
     finalizers: tuple[str, ...] = ()
@@ -72,9 +74,15 @@ class Facts:
     def look(self, obj: Object, around: Surroundings) -> None:
         """Take one live object into account."""
         meta, ref, links = obj["metadata"], Ref.of(obj), links_of(obj)
-        owners = frozenset(str(each["uid"]) for each in owners_of(obj))
-        finalizers = tuple(map(str, meta.get("finalizers") or ()))
-        self.objects[ref] = Fact(ref, meta["uid"], meta["creationTimestamp"], owners, made_for(obj), finalizers)
+        self.objects[ref] = Fact(
+            ref,
+            uid=meta["uid"],
+            created=meta["creationTimestamp"],
+            owners=frozenset(str(each["uid"]) for each in owners_of(obj)),
+            controlled=controller_of(obj) is not None,
+            made_for=made_for(obj),
+            finalizers=tuple(map(str, meta.get("finalizers") or ())),
+        )
         if links.owners:
             self._links[ref] = links
         if self.selector and selects(self.selector, labels_of(obj)):

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import threading
 import uuid
@@ -124,3 +125,19 @@ def test_what_does_not_go_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sand
     assert code == 0, err
     assert "its finalizers were taken off: example.com/hold" in out
     assert there(kubectl, sandbox_env, ns) == []
+
+
+def test_ctrl_c_while_it_waits_ends_it_and_lets_the_namespace_go(kubectl, sandbox_env, ns):
+    hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
+    kubectl(sandbox_env, "patch", "configmap", "web", "-n", ns, "--type=merge", "-p", hold)
+    with at_a_terminal("delete", "-l", "app=web", "-n", ns, "--yes", "--wait-seconds", "86400") as (running, _):
+        for told in running.stderr:
+            if f"waiting for ConfigMap {ns}/web to go: example.com/hold keeps it" in told:
+                break
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate()
+    assert (running.returncode, out, err.splitlines()[-1]) == (130, "", "interrupted")
+    assert kubectl(sandbox_env, "get", "leases", "-n", ns, "-o", "name") == ""
+    kubectl(
+        sandbox_env, "patch", "configmap", "web", "-n", ns, "--type=merge", "-p", '{"metadata":{"finalizers":null}}'
+    )

@@ -215,6 +215,23 @@ def test_what_was_there_before_is_untied_and_stays():
     }
 
 
+@pytest.mark.parametrize(
+    ("created", "controller", "stays"),
+    [
+        (BEFORE, True, True),
+        (BEFORE, False, True),
+        (BUNDLED, True, False),
+        (BUNDLED, False, True),
+        (AFTER, False, False),
+    ],
+)
+def test_of_what_came_in_the_second_of_the_bundle_only_what_a_controller_made_is_newer(created, controller, stays):
+    boss = obj("Widget", "boss", api="example.com/v1", meta=MINE)
+    child = obj("Secret", "child", created=created, meta=tied(boss, "Widget", "example.com/v1", controller=controller))
+    found = of_bundles([charter(listed(boss))], facts(boss, child))
+    assert (told(found)[1], told(found)[2]) == (([], {"child": OLDER}) if stays else (["child"], {}))
+
+
 def test_what_was_there_before_and_has_another_owner_is_left_alone():
     boss, other = obj("Widget", "boss", api="example.com/v1", meta=MINE), obj("ConfigMap", "other", created=BEFORE)
     ties = [
