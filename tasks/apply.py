@@ -21,6 +21,7 @@ from tasks.core.errors import (
 from tasks.core.journal import made_by
 from tasks.core.objects import group_of
 from tasks.core.order import Phase, phase_of
+from tasks.core.owners import IN_A_NAMESPACE
 from tasks.core.readiness import verdict
 from tasks.core.rebuild import owner_ref, relinked
 from tasks.meet import anew, linkable, meet
@@ -145,16 +146,22 @@ def _unpause(restoring: Restoring) -> None:
 
 def _own(restoring: Restoring, item: Item, obj: Object) -> str:
     """Give `obj` its owners' new uids; return what to tell about an owner that is not there."""
-    if not item.links.owners:
-        return ""
     references, missing = relinked(item.links.owners, lambda owner: _uid_of(restoring, item, owner))
     later = [owner for owner in missing if _planned(restoring, item, owner)]
     if later:
         restoring.pending.append(item.ref)
     if references:
         obj["metadata"]["ownerReferences"] = references
-    lost = [f"{owner.kind} {owner.name}" for owner in missing if owner not in later]
-    return f"not owned by {', '.join(lost)}, which is not on the target" if lost else ""
+    lost = [
+        f"{each.kind} {each.name}, which {_why_not(restoring, item, each)}" for each in missing if each not in later
+    ]
+    return "; ".join(f"not owned by {each}" for each in (*item.unowned, *lost))
+
+
+def _why_not(restoring: Restoring, item: Item, owner: Owner) -> str:
+    kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
+    wide = kind is not None and kind.namespaced and not item.ref.namespace
+    return IN_A_NAMESPACE if wide else "is not on the target"
 
 
 def _uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
@@ -166,7 +173,7 @@ def _uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
     if _planned(restoring, item, owner):
         return None
     kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
-    if kind is None:
+    if kind is None or (kind.namespaced and not item.ref.namespace):
         return None
     found = restoring.target().find(kind, item.ref.namespace if kind.namespaced else "", owner.name)
     return str(found["metadata"]["uid"]) if found else None

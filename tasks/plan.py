@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import orjson
@@ -14,9 +14,10 @@ from tasks.core.edit import change
 from tasks.core.errors import DamagedError, UsageError
 from tasks.core.links import links_of
 from tasks.core.manifest import LeftOut
-from tasks.core.needs import needs_of
+from tasks.core.needs import needs_of, owner_edges
 from tasks.core.objects import Object, Ref
 from tasks.core.order import Edge, order
+from tasks.core.owners import Owners
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD
 from tasks.core.rename import Known, Skip, rename
@@ -77,11 +78,13 @@ def _fill(restoring: Restoring) -> None:
 def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
     """Plan each object of the archive that may be restored; return what they need."""
     links = stored_links(restoring)
+    owners = Owners()
     edges: list[Edge] = []
     for done, each in enumerate(restoring.archived, start=1):
         obj = archived_object(restoring, each)
         ref = Ref.of(obj)
         tied, not_ready = links.get(ref) or (links_of(obj), "")
+        owners.add(ref, tied)
         why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
         if why:
             target = ref.renamed(moving.names)
@@ -98,7 +101,23 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
         chosen.look(obj, each.member, item.ref)
         if done % 500 == 0:
             progress.step(f"plan {restoring.name}", done, len(restoring.archived))
-    return edges
+    for ref, (tied, _) in links.items():  # what is not saved, too
+        owners.add(ref, tied)
+    lost = {edge for item in restoring.plan.items.values() for edge in _disown(item, owners)}
+    return [edge for edge in edges if edge not in lost] if lost else edges
+
+
+def _disown(item: Item, owners: Owners) -> list[Edge]:
+    """Take the owners from an object that it cannot have on any cluster; return the edges to them."""
+    refused = {owner: why for owner in item.links.owners if (why := owners.refusal(item.source, owner))}
+    if not refused:
+        return []
+    item.unowned = tuple(f"{owner.kind} {owner.name}, which {why}" for owner, why in refused.items())
+    left = tuple(owner for owner in item.links.owners if owner not in refused)
+    lost = owner_edges(item.ref, item.links)
+    item.links = replace(item.links, owners=left)
+    kept = owner_edges(item.ref, item.links)
+    return [edge for edge in lost if edge not in kept]
 
 
 def _check_names(names: dict[str, str], chosen: Choice) -> None:

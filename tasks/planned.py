@@ -109,6 +109,7 @@ def _part(item: Item) -> Part:
         api_version=item.api_version,
         why=item.why,
         owners=item.links.owners,
+        unowned=item.unowned,
         not_ready=item.not_ready,
         bindings=item.bindings,
         late=item.late,

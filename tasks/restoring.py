@@ -64,6 +64,8 @@ class Item:
     links: Links
     not_ready: str = ""
     """Why it was not ready when it was backed up; such an object is not waited for."""
+    unowned: tuple[str, ...] = ()
+    """Owners of the source that it cannot have anywhere, each with the reason."""
     why: str = ""
     """Why it is restored: selected, or needed by what is."""
     hints: Hints = NOTHING

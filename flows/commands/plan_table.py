@@ -71,6 +71,8 @@ def _object(each: PlannedObject, short: _Short, plan: PlanDocument) -> Iterator[
     yield from _wrapped(f"in: {each.why}", "      ") if plan.selection else ()
     for target, whys in short.needs(each.needs).items():
         yield from _wrapped(f"after {target}: {', '.join(whys)}", "      ")
+    for owner in each.unowned:
+        yield from _wrapped(f"not owned by {owner}", "      ")
     for binding in (one for one in each.bindings if not one.path.startswith(COPY)):
         yield from _wrapped(f"looks up {binding.path} ← {binding.chain}", "      ")
     for rewrite in each.rewrites:

@@ -118,6 +118,8 @@ class _Writer:
             freed, _ = give_up(made, dict.fromkeys(wanted(obj), part.ref))
             yield f"otherwise {_json(freed)}"
         yield from tokens.commands()
+        for each in part.unowned:
+            yield f"note {shlex.quote(one_line(f'{part.ref} is not owned by {each}'))}\n"
         yield from (self._owner(part, each) for each in owners)
         if owners:
             yield f'put \'"{OWNERS}"\' "[$owners]"\n'

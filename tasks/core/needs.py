@@ -32,13 +32,18 @@ def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: RuleB
         PluginError: a plug-in failed.
     """
     ref = Ref.of(obj)
-    owners = [owner_ref(owner, space) for space in dict.fromkeys((ref.namespace, "")) for owner in links.owners]
     return [
-        *(Edge(ref, owner, Strength.OWNER, "metadata.ownerReferences") for owner in owners),
+        *owner_edges(ref, links),
         *(Edge(ref, each.target, _strength(obj, each), each.path) for each in named),
         *explicit_edges(obj),
         *rules.edges(obj),
     ]
+
+
+def owner_edges(ref: Ref, links: Links) -> list[Edge]:
+    """Return the edges from an object to its owners, each in its namespace and cluster-wide."""
+    owners = (owner_ref(owner, space) for space in dict.fromkeys((ref.namespace, "")) for owner in links.owners)
+    return [Edge(ref, owner, Strength.OWNER, "metadata.ownerReferences") for owner in owners]
 
 
 def controller_edges(ref: Ref, links: Links) -> list[Edge]:

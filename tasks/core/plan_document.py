@@ -107,6 +107,7 @@ class _Objects:
             needs=list(self._needs(ref)),
             ready="" if part.not_ready else ready_when(ref),
             not_ready=part.not_ready,
+            unowned=list(part.unowned),
             bindings=[_binding(part, each, self.parts.absent) for each in part.bindings],
             rewrites=[_rewrite(ref, each) for each in self._rewritten(part)],
         )

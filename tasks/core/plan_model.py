@@ -78,6 +78,8 @@ class PlannedObject(Named):
     """What is waited for after it was created; empty: nothing, since it was not ready when it was backed up."""
     not_ready: str = ""
     """Why it was not ready when it was backed up."""
+    unowned: list[str] = []
+    """Owners of the source that it cannot have anywhere, each with the reason: they are left out."""
     bindings: list[Binding] = []
     rewrites: list[Rewrite] = []
 

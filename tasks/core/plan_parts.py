@@ -33,6 +33,8 @@ class Part:
     why: str
     """Why it is restored."""
     owners: tuple[Owner, ...] = ()
+    unowned: tuple[str, ...] = ()
+    """Owners of the source that it cannot have anywhere, each with the reason."""
     not_ready: str = ""
     """Why it was not ready when it was backed up; such an object is not waited for."""
     bindings: tuple[Binding, ...] = ()

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -108,6 +109,15 @@ def test_an_owner_that_is_not_there_is_left_out_and_told(run):
     ended, created = run(*parts_of([body], owners={Ref.of(body): owners}))
     assert [each["name"] for each in created[1]["metadata"]["ownerReferences"]] == ["there"]
     assert "ConfigMap shop/child is not owned by ConfigMap absent-'1': not on the target" in ended.stdout
+
+
+def test_an_owner_that_is_refused_is_told(run):
+    body = config("child", {})
+    parts, bodies = parts_of([body])
+    parts.items[Ref.of(body)] = replace(parts.items[Ref.of(body)], unowned=("Pod $(touch pwned), which is elsewhere",))
+    ended, created = run(parts, bodies)
+    assert created[1] == body
+    assert "note      ConfigMap shop/child is not owned by Pod $(touch pwned), which is elsewhere" in ended.stdout
 
 
 def test_an_owner_that_comes_later_is_linked_at_the_end(run, tmp_path):

@@ -53,6 +53,23 @@ def test_a_velero_archive_is_planned_too(cli, shelf):
     assert "ConfigMap web" in cli("plan", "theirs", "--store", shelf.url)[1]
 
 
+def test_an_owner_in_another_namespace_is_refused_with_the_reason(cli, shelf):
+    """Its twin in the object's own namespace is another one, and no owner."""
+    tie = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": "u-1"}
+    child = config("shop", "child", ownerReferences=[tie])
+    shelf.add_velero("theirs", [child, config("bank", "boss", uid="u-1"), config("shop", "boss", uid="u-2")])
+    code, out, err = cli("plan", "theirs", "--store", shelf.url)
+    assert (code, err) == (0, "")
+    assert "not owned by ConfigMap boss, which is in another namespace, bank" in out
+    plan = PlanDocument.model_validate(json.loads(cli("plan", "theirs", "--store", shelf.url, "-o", "json")[1]))
+    (planned,) = [one for level in plan.levels for one in level.objects if one.name == "child"]
+    assert (planned.unowned, planned.needs) == (["ConfigMap boss, which is in another namespace, bank"], [])
+
+
+def config(namespace, name, **meta):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": namespace, **meta}}
+
+
 def test_a_file_is_its_owners_only_and_whole_or_not_at_all(cli, shelf, tmp_path):
     shelf.add("first")
     path = tmp_path / "restore.sh"

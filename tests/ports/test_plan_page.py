@@ -44,7 +44,10 @@ def hostile_plan(texts):
     edges = [Edge(refs[0], ref, Strength.REFERENCE, texts[0]) for ref in refs[1:]]
     use = Use(f"/{texts[0]}", (texts[0],), texts[0], Source(refs[0], "/x"))
     bindings = (Binding(refs[0], use, Chain((Start(refs[0]), Read("path", path=(texts[0],)))), "user"),)
-    items = {ref: Part(ref, ref, texts[0], texts[0], bindings=bindings, not_ready=texts[0]) for ref in refs}
+    items = {
+        ref: Part(ref, ref, texts[0], texts[0], bindings=bindings, not_ready=texts[0], unowned=(texts[0],))
+        for ref in refs
+    }
     rewrites = [
         Rewrite(object=str(ref), path=text, old=text, new=text, why=text) for ref, text in zip(refs, texts, strict=True)
     ]

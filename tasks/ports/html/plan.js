@@ -228,6 +228,7 @@ function show() {
   add(panel, "p", one.ready ? "Ready when " + one.ready + "." : "Not waited for: when it was backed up it was not ready (" + one.not_ready + ").");
   section("Waits for", grouped(chosen.needs, "target"), linked);
   section("Is waited for by", grouped(chosen.dependents, "source"), linked);
+  section("Owners that it cannot have", one.unowned, (item, each) => add(item, "p", each));
   section("Looked up on the target", one.bindings.filter((each) => !each.path.startsWith(COPY)), (item, each) => {
     add(item, "code", each.path);
     add(item, "p", each.chain);
