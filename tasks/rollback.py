@@ -138,6 +138,7 @@ class _Back:
                 title, len(self.done.deleted) + len(self.done.restored), len(members) + len(self.state.formers)
             )
         self.done.left += removal.removed.left
+        self.done.notes += removal.removed.forced
         return self.done
 
     def _doubtful(self) -> list[Member]:

@@ -13,6 +13,7 @@ from tasks.core.options import DeleteOptions
 from tasks.delete import found
 from tasks.deleting import Deleting
 from tasks.ports import clock
+from tasks.ports.cluster import connect
 from tasks.ports.leases import LEASES, Hold
 from tests.cluster.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
 from tests.cluster.restores import B, touch
@@ -174,6 +175,25 @@ def test_a_bundle_in_parts_goes_whole(bench, saved, monkeypatch):
         deleted(bench, bundle=f"{name}-part-2", namespaces=[ns])
     result = deleted(bench, bundle=name, namespaces=[ns])
     assert (result.phase, names(bench, ns), bundles(bench, ns)) == ("Completed", ALWAYS, [])
+
+
+def test_the_bundles_of_a_restore_of_two_namespaces_go_in_one_order(bench, saved):
+    first, _ = saved
+    second = bench.namespace()
+    bench.make(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: late, annotations: {kubeferry.io/level: '7'}}}", second
+    )
+    targets = {first: bench.name("d"), second: bench.name("d")}
+    name = bench.restore(bench.backup(first, second), map=targets).name
+    seen = looked(bench, bundle=name, namespaces=list(targets.values()))
+    assert [each.object for each in seen.members if not each.follows][:2] == [
+        f"ConfigMap {targets[second]}/late",
+        f"Deployment.apps {targets[first]}/web",
+    ]
+    result = deleted(bench, bundle=name, namespaces=list(targets.values()))
+    assert (result.phase, result.namespaces) == ("Completed", sorted(targets.values()))
+    assert [names(bench, ns) for ns in targets.values()] == [ALWAYS, ALWAYS]
+    assert [bundles(bench, ns) for ns in targets.values()] == [[], []]
 
 
 def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_goes_whole(bench, restored):
@@ -464,3 +484,35 @@ def test_one_who_works_in_the_namespace_is_named_and_nothing_is_deleted(bench, s
             bench.restore(backup, map={old: ns})
     finally:
         hold.release()
+
+
+VIEWER = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: viewer}}
+rules:
+- {{apiGroups: [""], resources: [configmaps], verbs: [get, list, watch, delete]}}
+- {{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, patch, delete]}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: viewer}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: viewer}}
+subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
+"""
+
+
+def test_who_may_not_see_all_is_told_so_and_deletes_what_he_may(bench):
+    ns = bench.namespace("d", B)
+    bench.make(VIEWER.format() + "---" + SOME, ns, B)
+    bench.until(lambda: allowed(bench, ns))
+    result = deleted(bench, selector="app=web", namespaces=[ns], context=f"{B}-viewer")
+    assert (result.phase, result.counts, result.left) == ("Partial", {"ConfigMap": 1}, [])
+    assert "forbidden" in told(result.warnings)["Secret"]
+    assert "Secret token" in names(bench, ns)
+    assert "ConfigMap settings" not in names(bench, ns)
+
+
+def allowed(bench, ns):
+    viewer = connect(f"{B}-viewer", bench.where["kubeconfig"])
+    return viewer.allowed("delete", bench.kind("ConfigMap", context=B), ns)
