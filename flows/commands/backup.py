@@ -6,24 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands.common import (
-    WHAT,
-    AnnotationSelector,
-    Context,
-    Debug,
-    Exclude,
-    ExcludeName,
-    ExcludeNamespace,
-    Format,
-    Include,
-    IncludeName,
-    Kubeconfig,
-    NamespaceSelector,
-    Only,
-    Output,
-    Selector,
-    StoreUrl,
-)
+from flows.commands import choosing
+from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -64,23 +48,23 @@ EncryptTo = Annotated[
     ),
 ]
 KeepCompletedJobs = Annotated[
-    bool, typer.Option("--keep-completed-jobs", rich_help_panel=WHAT, help="Carry Jobs that are completed.")
+    bool, typer.Option("--keep-completed-jobs", rich_help_panel=choosing.WHAT, help="Carry Jobs that are completed.")
 ]
 
 
 def backup(  # noqa: PLR0913 - a parameter is an option
     namespaces: Namespaces = None,
     *,
-    namespace_selector: NamespaceSelector = "",
-    exclude_namespace: ExcludeNamespace = None,
+    namespace_selector: choosing.NamespaceSelector = "",
+    exclude_namespace: choosing.ExcludeNamespace = None,
     name: Name = "",
-    selector: Selector = "",
-    annotation_selector: AnnotationSelector = "",
-    include: Include = None,
-    exclude: Exclude = None,
-    include_name: IncludeName = None,
-    exclude_name: ExcludeName = None,
-    only: Only = False,
+    selector: choosing.Selector = "",
+    annotation_selector: choosing.AnnotationSelector = "",
+    include: choosing.Include = None,
+    exclude: choosing.Exclude = None,
+    include_name: choosing.IncludeName = None,
+    exclude_name: choosing.ExcludeName = None,
+    only: choosing.Only = False,
     keep_completed_jobs: KeepCompletedJobs = False,
     encrypt_to: EncryptTo = None,
     context: Context = "",

@@ -6,26 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import look, restore
-from flows.commands.common import (
-    AnnotationSelector,
-    Context,
-    Debug,
-    Exclude,
-    ExcludeName,
-    ExcludeNamespace,
-    Format,
-    Identity,
-    Include,
-    IncludeName,
-    Kubeconfig,
-    NamespaceSelector,
-    OneNamespace,
-    Only,
-    Output,
-    Selector,
-    StoreUrl,
-)
+from flows.commands import choosing, look, restore
+from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -80,16 +62,16 @@ def diff(  # noqa: PLR0913 - a parameter is an option
     against: Against = "",
     unified: Unified = True,
     no_rewrite: NoRewrite = None,
-    namespace: OneNamespace = None,
-    namespace_selector: NamespaceSelector = "",
-    exclude_namespace: ExcludeNamespace = None,
-    selector: Selector = "",
-    annotation_selector: AnnotationSelector = "",
-    include: Include = None,
-    exclude: Exclude = None,
-    include_name: IncludeName = None,
-    exclude_name: ExcludeName = None,
-    only: Only = False,
+    namespace: choosing.OneNamespace = None,
+    namespace_selector: choosing.NamespaceSelector = "",
+    exclude_namespace: choosing.ExcludeNamespace = None,
+    selector: choosing.Selector = "",
+    annotation_selector: choosing.AnnotationSelector = "",
+    include: choosing.Include = None,
+    exclude: choosing.Exclude = None,
+    include_name: choosing.IncludeName = None,
+    exclude_name: choosing.ExcludeName = None,
+    only: choosing.Only = False,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",

@@ -8,23 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import restore
-from flows.commands.common import (
-    PANEL,
-    AnnotationSelector,
-    Debug,
-    Exclude,
-    ExcludeName,
-    ExcludeNamespace,
-    Identity,
-    Include,
-    IncludeName,
-    NamespaceSelector,
-    OneNamespace,
-    Only,
-    Selector,
-    StoreUrl,
-)
+from flows.commands import choosing, restore
+from flows.commands.common import PANEL, Debug, Identity, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,16 +81,16 @@ def plan(  # noqa: PLR0913 - a parameter is an option
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     kubectl: Kubectl = False,
-    namespace: OneNamespace = None,
-    namespace_selector: NamespaceSelector = "",
-    exclude_namespace: ExcludeNamespace = None,
-    selector: Selector = "",
-    annotation_selector: AnnotationSelector = "",
-    include: Include = None,
-    exclude: Exclude = None,
-    include_name: IncludeName = None,
-    exclude_name: ExcludeName = None,
-    only: Only = False,
+    namespace: choosing.OneNamespace = None,
+    namespace_selector: choosing.NamespaceSelector = "",
+    exclude_namespace: choosing.ExcludeNamespace = None,
+    selector: choosing.Selector = "",
+    annotation_selector: choosing.AnnotationSelector = "",
+    include: choosing.Include = None,
+    exclude: choosing.Exclude = None,
+    include_name: choosing.IncludeName = None,
+    exclude_name: choosing.ExcludeName = None,
+    only: choosing.Only = False,
     store: StoreUrl = "",
     identity: Identity = None,
     output: How = Form.TABLE,
@@ -155,6 +140,7 @@ def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: b
 def _text(made: Planned, output: Form) -> Iterable[str]:
     from flows.commands import plan_table
     from tasks.core.plan_document import document
+    from tasks.core.printable import as_json, as_yaml
 
     found = document(made.parts)
     if output is Form.TABLE:
@@ -164,10 +150,8 @@ def _text(made: Planned, output: Form) -> Iterable[str]:
 
         return [page(found)]
     if output is Form.YAML:
-        import yaml
-
-        return [yaml.safe_dump(found.model_dump(mode="json"), sort_keys=False, allow_unicode=True)]
-    return [found.model_dump_json(indent=2), "\n"]
+        return [as_yaml(found.model_dump(mode="json"))]
+    return [as_json(found.model_dump(mode="json"))]
 
 
 def _write(text: Iterable[str], file: Path | None) -> None:

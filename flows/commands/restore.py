@@ -6,25 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.commands.common import (
-    AnnotationSelector,
-    Context,
-    Debug,
-    Exclude,
-    ExcludeName,
-    ExcludeNamespace,
-    Format,
-    Identity,
-    Include,
-    IncludeName,
-    Kubeconfig,
-    NamespaceSelector,
-    OneNamespace,
-    Only,
-    Output,
-    Selector,
-    StoreUrl,
-)
+from flows.commands import choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -144,16 +127,16 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     bundle: Bundle = True,
     wait: Wait = True,
     wait_seconds: WaitSeconds = 300,
-    namespace: OneNamespace = None,
-    namespace_selector: NamespaceSelector = "",
-    exclude_namespace: ExcludeNamespace = None,
-    selector: Selector = "",
-    annotation_selector: AnnotationSelector = "",
-    include: Include = None,
-    exclude: Exclude = None,
-    include_name: IncludeName = None,
-    exclude_name: ExcludeName = None,
-    only: Only = False,
+    namespace: choosing.OneNamespace = None,
+    namespace_selector: choosing.NamespaceSelector = "",
+    exclude_namespace: choosing.ExcludeNamespace = None,
+    selector: choosing.Selector = "",
+    annotation_selector: choosing.AnnotationSelector = "",
+    include: choosing.Include = None,
+    exclude: choosing.Exclude = None,
+    include_name: choosing.IncludeName = None,
+    exclude_name: choosing.ExcludeName = None,
+    only: choosing.Only = False,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
