@@ -30,8 +30,6 @@ kubeferry restore before-upgrade --existing update --existing secrets=skip --exi
 
 kubeferry restore before-upgrade --namespace shop --include-name deployments/web --map shop=shop2
 
-kubeferry restore before-upgrade --namespace-selector team=shop --exclude-name 'secrets/tmp-*'
-
 kubeferry restore before-upgrade --no-wait -o json
 
 kubeferry restore --resume before-upgrade-restore-20260102-030405
