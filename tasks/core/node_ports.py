@@ -44,7 +44,7 @@ def give_up(service: Object, taken: Mapping[int, Ref]) -> tuple[Object, list[Rew
         )
         for path in PORTS
         for at, port in found(service, path)
-        if port in taken
+        if isinstance(port, int) and port in taken
     ]
     applied = parsed(annotations_of(service).get(LAST_APPLIED))
     if applied is not None and wanted(applied) & taken.keys():
@@ -55,7 +55,7 @@ def give_up(service: Object, taken: Mapping[int, Ref]) -> tuple[Object, list[Rew
 
 def _without(service: Object, taken: Mapping[int, Ref]) -> Object:
     def edit(port: Any) -> Any:
-        return GONE if port in taken else port
+        return GONE if isinstance(port, int) and port in taken else port
 
     for path in PORTS:
         service = change(service, path, edit)

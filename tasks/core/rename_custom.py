@@ -56,7 +56,7 @@ KEYS = frozenset(
 `*Namespace` in general is not here: `xmlNamespace`, `metricsNamespace` and `vaultNamespace` are no namespaces of ours.
 """
 
-IN_CLUSTER = frozenset({None, "", "in-cluster", "https://kubernetes.default.svc", "*"})
+IN_CLUSTER = frozenset({"", "in-cluster", "https://kubernetes.default.svc", "*"})
 """How an Argo CD destination calls the cluster that it runs in."""
 
 
@@ -95,6 +95,10 @@ def _in_map(value: dict[str, Any], at: Place, case: Case) -> Iterator[Hit]:
             yield hit
 
 
+def _destination(value: dict[str, Any]) -> tuple[Any, Any]:
+    return value.get("server"), value.get("name")
+
+
 def _is_reference(value: dict[str, Any], key: str, item: Any, at: Place, case: Case) -> bool:
     """Return whether `item`, under `key` of `value`, names a namespace because of what stands beside it."""
     if key == "name":
@@ -105,6 +109,6 @@ def _is_reference(value: dict[str, Any], key: str, item: Any, at: Place, case: C
         return False
     owner = next((step for step in reversed(at) if isinstance(step, str)), "")
     if owner in ("destination", "destinations") and ("server" in value or value.get("name") == "in-cluster"):
-        return value.get("server") in IN_CLUSTER and value.get("name") in IN_CLUSTER
+        return all(each is None or (isinstance(each, str) and each in IN_CLUSTER) for each in _destination(value))
     beside = [each for name, each in value.items() if name == "name" or name.endswith("Name")]
     return owner == "metadata" or any(case.known.has(item, each) for each in beside)

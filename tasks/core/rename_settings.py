@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.annotations import with_namespaces
+from tasks.core.edit import get
 from tasks.core.objects import Object, annotations_of
 from tasks.core.rename_case import Case, Hit
 from tasks.core.rename_words import ANNOTATIONS, FLAGS, VARIABLES
@@ -71,8 +72,8 @@ def _args(words: list[Any], at: tuple[str | int, ...], case: Case) -> Iterator[H
 
 def _env(entries: list[Any], at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
     for index, entry in enumerate(entries):
-        if isinstance(entry, dict) and entry.get("name") in VARIABLES and isinstance(entry.get("value"), str):
-            value = entry["value"]
+        name, value = get(entry, "name"), get(entry, "value")
+        if isinstance(name, str) and isinstance(value, str) and name in VARIABLES:
             yield from _changed((*at, index, "value"), value, _items(value, "name", case))
 
 

@@ -85,7 +85,7 @@ def drop_token_volume(obj: Object, case: Case) -> Object:
     } - _mounted_elsewhere(obj)
     if not names:
         return obj
-    others = only(lambda item: get(item, "name") not in names)
+    others = only(lambda item: not (isinstance(get(item, "name"), str) and item["name"] in names))
     obj = change(obj, ("spec", "volumes"), others)
     for containers in ("containers", "initContainers"):
         obj = change(obj, ("spec", containers, EACH, "volumeMounts"), others)

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import hashlib
+import shutil
 import tarfile
 from datetime import UTC, datetime
 
@@ -85,6 +86,11 @@ class Forge:
     def __init__(self, root):
         self.root = root
 
+    def _anew(self, name):
+        keys = BackupKeys(name)
+        shutil.rmtree(self.root / keys.folder, ignore_errors=True)
+        return keys
+
     def put(self, key, data):
         path = self.root / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +98,7 @@ class Forge:
 
     def velero(self, name, entries=(), *, tarball=None, change=None):
         """Store what Velero would; `tarball` are its bytes instead of `entries`, `change` is made to the Backup."""
-        keys = BackupKeys(name)
+        keys = self._anew(name)
         self.put(keys.tarball, gzip.compress(tar(entries), 1) if tarball is None else tarball)
         self.put(keys.metadata, self.backup(name, {}, change))
         return name
@@ -103,7 +109,7 @@ class Forge:
         `links` and `bindings` are JSON lines, or the bytes of the whole file; `change` is made to the manifest (or
         gives its bytes), `signed` to the Backup object.
         """
-        keys = BackupKeys(name)
+        keys = self._anew(name)
         packed = gzip.compress(tar(entries), 1) if tarball is None else tarball
         content = {keys.tarball: packed}
         for key, given in ((keys.links, links), (keys.bindings, bindings)):
