@@ -1,0 +1,60 @@
+"""Tests in this folder run on the sandbox, through proxies that break things."""
+
+from pathlib import Path
+
+import botocore.retries.standard
+import pytest
+
+import tasks.ports.cluster
+import tasks.ports.transport
+import tasks.step
+from tests.cluster.conftest import bench, run_flow  # noqa: F401 - fixtures
+
+pytest.register_assert_rewrite("tests.faults.rig")
+
+from tests.faults.rig import Rig, shop_in  # noqa: E402 - its asserts are rewritten
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents and "sandbox_env" in item.fixturenames:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="module")
+def rigged(bench, sandbox_env, tmp_path_factory):  # noqa: F811 - the fixture
+    """The module's bench, reached through proxies."""
+    with Rig(bench, sandbox_env, tmp_path_factory.mktemp("rig")) as made:
+        yield made
+
+
+@pytest.fixture
+def rig(rigged, quick):  # noqa: ARG001 - no waiting
+    """The same with no rules."""
+    rigged.quiet()
+    yield rigged
+    rigged.quiet()
+
+
+@pytest.fixture(scope="module")
+def shop(bench):  # noqa: F811 - the fixture
+    """A namespace with all that has an order, an owner or an address, and what it should be like elsewhere."""
+    return shop_in(bench)
+
+
+@pytest.fixture(scope="module")
+def kiosk(bench):  # noqa: F811 - the fixture
+    """A Shop without pods and volumes, which come and go at once."""
+    return shop_in(bench, pods=False)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Pauses between two tries are none, and lists have many pages."""
+    retry = tasks.ports.transport.RETRY.new(backoff_factor=0, backoff_jitter=0, retry_after_max=0)
+    monkeypatch.setattr(tasks.ports.transport, "RETRY", retry)
+    monkeypatch.setattr(tasks.step, "BACKOFF", 0.0)
+    monkeypatch.setattr(tasks.ports.cluster, "PAGE", 3)
+    monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0)

@@ -1,0 +1,273 @@
+"""Backups and restores through proxies, and the proof of what is there afterwards."""
+
+import contextlib
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from deployments.sample.live import read
+from flows.backup import backup
+from flows.demo import left_out
+from flows.restore import restore
+from tasks.core.errors import KubeferryError
+from tasks.core.manifest import Phase
+from tasks.core.options import BackupOptions, RestoreOptions
+from tasks.core.twins import WHOLE, findings
+from tasks.ports import progress
+from tasks.ports.backups import backups, open_backup
+from tasks.ports.store import open_store
+from tests.cluster.restores import SECONDS, A, B, name, touch
+from tests.faults.proxy import proxying
+
+OBJECTS = """
+{{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}, data: {{text: "{text}"}}}}
+---
+{{apiVersion: v1, kind: ConfigMap, metadata: {{name: b}}, data: {{web: "http://web.{ns}.svc:80"}}}}
+---
+{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c}}}}
+---
+{{apiVersion: v1, kind: ConfigMap, metadata: {{name: d}}}}
+---
+{{apiVersion: v1, kind: Secret, metadata: {{name: db}}, stringData: {{password: marked-secret-value}}}}
+---
+{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: runner}}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: reader}}
+rules: [{{apiGroups: [""], resources: [configmaps], verbs: [get]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: reader}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}}
+subjects: [{{kind: ServiceAccount, name: runner, namespace: {ns}}}]
+---
+{{apiVersion: v1, kind: Service, metadata: {{name: web}}, spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}}}
+---
+{{apiVersion: {group}/v1, kind: Widget, metadata: {{name: boss}}, spec: {{size: 1}}}}
+"""
+
+BOUND = """
+apiVersion: v1
+kind: Secret
+metadata:
+  name: owned
+  ownerReferences: [{{apiVersion: {group}/v1, kind: Widget, name: boss, uid: {boss}, controller: true}}]
+---
+{{apiVersion: v1, kind: ConfigMap, metadata: {{name: bound}}, data: {{web: "{ip}:80"}}}}
+"""
+"""What names a uid and an address of the first."""
+
+PODS = """
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: disk}
+spec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 1Gi}}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: behind}, spec: {ports: [{port: 80}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      serviceAccountName: runner
+      containers: [{name: web, image: web, envFrom: [{configMapRef: {name: a}}]}]
+"""
+
+BEHIND = """
+apiVersion: v1
+kind: Endpoints
+metadata: {{name: behind}}
+subsets: [{{addresses: [{{ip: {pod}}}], ports: [{{port: 80}}]}}]
+"""
+"""What names a pod's address, which is known only when the Deployment is ready."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A namespace on A, and a clean backup of it."""
+
+    ns: str
+    group: str
+    saved: object
+
+
+def shop_in(bench, *, pods=True):
+    """Make a Shop."""
+    ns = bench.namespace("shop" if pods else "kiosk")
+    group = bench.crd(ns)
+    bench.forget("CustomResourceDefinition", f"widgets.{group}")
+    bench.make(OBJECTS.format(ns=ns, group=group, text="text" * 500), ns)
+    boss = bench.get(f"Widget.{group}", ns, "boss")["metadata"]["uid"]
+    bench.make(BOUND.format(group=group, boss=boss, ip=bench.get("Service", ns, "web")["spec"]["clusterIP"]), ns)
+    # Its own uid: patched in after it is created.
+    bench.patch("ConfigMap", ns, "c", {"data": {"me": bench.get("ConfigMap", ns, "c")["metadata"]["uid"]}})
+    if pods:
+        bench.make(PODS, ns)
+        bench.ready("Deployment", ns, "web")
+        bench.ready("PersistentVolumeClaim", ns, "disk")
+        (pod,) = bench.list("Pod", ns)
+        bench.make(BEHIND.format(pod=pod["status"]["podIP"]), ns)
+    return Shop(ns, group, bench.backup(ns))
+
+
+class Heard:
+    """What a flow told while it ran."""
+
+    def __init__(self):
+        self.notes = []
+
+    def step(self, *_):
+        """Ignore it."""
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+class Rig:
+    """A bench (tests/cluster/restores.py) whose API servers, and the S3 server, are reached through proxies."""
+
+    def __init__(self, bench, sandbox, folder):
+        self.bench, self.sandbox, self.kubeconfig = bench, sandbox, folder / "kubeconfig"
+        self.stack, self.heard = contextlib.ExitStack(), Heard()
+        self.result = None
+
+    def __enter__(self):
+        config = yaml.safe_load(self.sandbox.kubeconfig.read_text())
+        self.proxies = {}
+        for entry in config["clusters"]:
+            authority = self.sandbox.home / entry["name"] / "pki" / "ca.crt"
+            proxy = self.stack.enter_context(proxying(entry["cluster"]["server"], authority))
+            self.proxies[entry["name"]], entry["cluster"] = proxy, {"server": proxy.url}
+        self.kubeconfig.write_text(yaml.safe_dump(config))
+        bucket = urlsplit(self.sandbox.s3.store)
+        endpoint = parse_qs(bucket.query)["endpoint"][0]
+        self.s3 = self.stack.enter_context(proxying(endpoint))
+        self.bucket = bucket._replace(path=f"/{name()}").geturl()
+        self.bucket_through = self.bucket.replace(endpoint, self.s3.url)
+        return self
+
+    def __exit__(self, *_):
+        for cluster in (A, B):
+            # Its pool keeps connections to the proxy, which would wait for them.
+            self.proxies[cluster].rules = []
+        self.stack.close()
+
+    @property
+    def a(self):
+        """The proxy before the source."""
+        return self.proxies[A]
+
+    @property
+    def b(self):
+        """The proxy before the target."""
+        return self.proxies[B]
+
+    def quiet(self):
+        """Break nothing, and forget what was broken."""
+        for proxy in (*self.proxies.values(), self.s3):
+            proxy.rules = []
+            proxy.injected.clear()
+            proxy.seen.clear()
+        self.heard = Heard()
+
+    # --- flows
+
+    @property
+    def where(self):
+        """The store, and the kubeconfig of the proxies."""
+        return {**self.bench.where, "kubeconfig": str(self.kubeconfig)}
+
+    def run(self, flow):
+        async def listened():
+            with progress.listening(self.heard):
+                return await flow
+
+        return self.bench.run_flow(listened())
+
+    def backup(self, *namespaces, **options):
+        """Back up through the proxy before A."""
+        asked = {"context": A, "name": name(), **self.where, **options}
+        return self.run(backup(BackupOptions(namespaces=namespaces, **asked)))
+
+    def restore(self, saved, **options):
+        """Restore through the proxy before B."""
+        asked = {"backup": saved.name, "context": B, "wait_seconds": SECONDS, **self.where, **options}
+        return self.run(restore(RestoreOptions(**asked)))
+
+    # --- proofs
+
+    def stored(self, result):
+        """Return the manifest of a backup."""
+        return open_backup(open_store(result.store), result.name).manifest
+
+    def same_backup(self, clean, result):
+        """Prove that a backup holds, byte for byte, what one without faults does."""
+        wanted, found = self.stored(clean), self.stored(result)
+        assert (found.phase, found.problems, found.not_at_revision) == (Phase.COMPLETED, [], {})
+        assert found.objects == wanted.objects
+        assert (found.bindings, found.counts) == (wanted.bindings, wanted.counts)
+        assert {each.type for each in found.left_out} == {each.type for each in wanted.left_out}
+
+    def same_namespace(self, shop, result, context=B):
+        """Prove that a restored namespace is the original, but for what has a reason to be different."""
+        (copy,) = result.namespaces.values()
+        assert (result.phase, result.problems, result.not_ready) == (Phase.COMPLETED, [], [])
+        before, after = read(self.bench.clusters[A], shop.ns), read(self.bench.clusters[context], copy)
+        found = findings(before.objects, after.objects, {shop.ns: copy}, left_out(shop.saved, result), result.rewrites)
+        assert [f"{each.ref}: {each.told}" for each in found if each.why is None] == []
+        lost = {each.ref.kind for each in found if each.field == WHOLE}
+        assert lost <= {"Pod", "ReplicaSet", "EndpointSlice", "PersistentVolume"}
+        assert sum(ref.namespace == copy for ref in after.objects) >= shop.saved.objects - 1
+
+    @contextlib.contextmanager
+    def refused(self, told, kind=KubeferryError):
+        """The block ends with an error of our tree, in one clear line that matches `told`."""
+        with pytest.raises(kind) as caught:
+            yield caught
+        line = str(caught.value)
+        assert re.search(told, line), line
+        assert "\n" not in line
+        assert "marked-secret-value" not in line
+
+    @contextlib.contextmanager
+    def in_vain(self, told, kind=KubeferryError, copy=None):
+        """Give a namespace of B into which the block restores, in vain: it is as before then, or the error tells."""
+        copy = copy or self.bench.namespace(context=B)
+        before = self.there(copy)
+        with self.refused(told, kind) as caught:
+            yield copy
+        self.as_before_or_told(caught.value, copy, before)
+
+    def once_more(self, shop, copy):
+        """Restore again with nothing broken: it is all there."""
+        self.quiet()
+        self.same_namespace(shop, self.restore(shop.saved, map={shop.ns: copy}))
+
+    def there(self, ns):
+        """Return what is in a namespace of B, with uids."""
+        return {ref: uid for ref, (uid, _) in touch(self.bench, B, ns).items()}
+
+    def as_before_or_told(self, error, ns, before):
+        """Prove that a namespace of B is as before, or that the restore which failed has named what stays."""
+        taken_back = getattr(error, "result", None) and error.result.taken_back
+        if taken_back and taken_back.left:
+            (note,) = [note for note in self.heard.notes if " failed; until then: " in note]
+            assert all(each.what in note for each in taken_back.left), note
+        elif before:
+            self.bench.until(lambda: self.there(ns) == before)
+        else:
+            self.bench.until(lambda: self.bench.find("Namespace", "", ns, B) is None)
+
+    def no_backup(self, named, store=None):
+        """Prove that nothing in the store looks like this backup."""
+        found = open_store(store or self.bench.where["store"])
+        assert named not in [each.name for each in backups(found)]
