@@ -101,6 +101,9 @@ class Exchange(BaseHTTPRequestHandler):
             (action or Exchange.relay)(self)
         except (ConnectionError, http.client.HTTPException):  # the server behind has gone: so does its proxy
             self.hang_up()
+        except Exception as error:  # noqa: BLE001 - a test that breaks things by mistake must not look like a fault
+            self.server.mistakes.append(error)
+            self.hang_up()
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any  # noqa: N815 - http.server looks for these
 
@@ -177,6 +180,8 @@ class Proxy(ThreadingHTTPServer):
         """How often each fault was done."""
         self.seen = Counter()
         """How often each method and path was asked for."""
+        self.mistakes = []
+        """What went wrong in the tests themselves."""
 
     @property
     def url(self):

@@ -174,6 +174,7 @@ class Rig:
     def quiet(self):
         """Break nothing, and forget what was broken."""
         for proxy in (*self.proxies.values(), self.s3):
+            assert proxy.mistakes == []
             proxy.rules = []
             proxy.injected.clear()
             proxy.seen.clear()
