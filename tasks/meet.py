@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from tasks.core.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
 from tasks.core.existing_modes import advice, mode_of
+from tasks.core.journal import made_by
 from tasks.core.objects import Ref, owners_of
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
             decision = _update(restoring, kind, obj, decision)
         case "recreated":
             restoring.keep(ref, "recreate", live)
-            cluster.delete(kind, ref.namespace, ref.name, uid=uid)
+            with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
+                cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(restoring, obj, decision)
             uid = anew(restoring, kind, obj)
         case "unchanged" if owners_lost(obj, live):
@@ -124,6 +127,9 @@ def anew(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "
         try:
             created, _ = cluster.create(kind, ref.namespace, obj, manager=manager or restoring.manager)
         except (AlreadyExistsError, ConflictError):
+            found = cluster.find(kind, ref.namespace, ref.name)
+            if found and made_by(found, restoring.manager) and not found["metadata"].get("deletionTimestamp"):
+                return str(found["metadata"]["uid"])  # by our own first try, whose answer was lost
             time.sleep(0.2)  # its finalizers are at work
             continue
         return str(created["metadata"]["uid"])

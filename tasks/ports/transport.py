@@ -215,5 +215,7 @@ def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
 
 def _why(error: urllib3.exceptions.HTTPError) -> str:
     """Return the innermost cause in one line: what a person can act on."""
-    cause = getattr(error, "reason", None) or error
+    cause: object = getattr(error, "reason", None) or error
+    while isinstance(cause, urllib3.exceptions.ProtocolError) and isinstance(cause.args[-1], Exception):
+        cause = cause.args[-1]  # ("Connection aborted.", what happened)
     return str(cause).rpartition(": ")[2] or type(cause).__name__
