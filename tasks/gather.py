@@ -161,8 +161,14 @@ def _read(deleting: Deleting, place: _Place) -> Facts:
         return begun_again(partial(_pages, deleting, place))
     except (ForbiddenError, NotFoundError, InvalidError, UnavailableError) as error:
         facts = Facts(deleting.facts.rules)
-        facts.unread[place.kind.group, place.kind.kind] = str(error)
+        if not (isinstance(error, NotFoundError) and _gone(deleting, place.kind)):
+            facts.unread[place.kind.group, place.kind.kind] = str(error)
         return facts
+
+
+def _gone(deleting: Deleting, kind: ResourceType) -> bool:
+    """Return whether a type is not served any more: with its CRD, all of its objects went."""
+    return deleting.target().discover().by_kind(kind.group, kind.kind) is None
 
 
 def _pages(deleting: Deleting, place: _Place) -> Facts:

@@ -5,11 +5,13 @@ import contextlib
 import pytest
 
 from flows.delete import delete
+from tasks import gather
 from tasks.core import bundle as rules
 from tasks.core.bundle import maker
 from tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
 from tasks.core.objects import Ref
 from tasks.core.options import DeleteOptions
+from tasks.core.resources import ResourceType
 from tasks.delete import found
 from tasks.deleting import Deleting
 from tasks.ports import clock
@@ -484,6 +486,19 @@ def test_one_who_works_in_the_namespace_is_named_and_nothing_is_deleted(bench, s
             bench.restore(backup, map={old: ns})
     finally:
         hold.release()
+
+
+@pytest.mark.parametrize(
+    ("kind", "unread"),
+    [
+        (ResourceType("gone.example.com", "v1", "Widget", "widgets", namespaced=True), set()),
+        (ResourceType("", "v9", "ConfigMap", "configmaps", namespaced=True), {("", "ConfigMap")}),
+    ],
+)
+def test_a_kind_that_went_while_it_was_looked_at_holds_nothing(bench, kind, unread):
+    """With its CRD, all of its objects went; what is served and answers 404 all the same is not known."""
+    deleting = Deleting(asked(bench, selector="app=web", namespaces=["default"]))
+    assert gather._read(deleting, gather._Place(kind, "default")).unread.keys() == unread
 
 
 VIEWER = """

@@ -90,7 +90,7 @@ def test_what_velero_saved_is_restored(bench):
     assert result.actions == {"created": result.objects - 1, "unchanged": 1}
     left = {each.type for each in result.left_out}
     assert {"Pod", "ReplicaSet.apps", "EndpointSlice.discovery.k8s.io", "ConfigMap"} <= left
-    new = bench.get("Widget", copy, "boss", B)["metadata"]["uid"]
+    new = bench.get(f"Widget.{group}", copy, "boss", B)["metadata"]["uid"]
     assert bench.get("Secret", copy, "owned", B)["metadata"]["ownerReferences"] == [tie | {"uid": new}]
     assert bench.ready("Deployment", copy, "web", B)["metadata"]["uid"] not in str(entries)
     assert len(bench.list("Pod", copy, B)) == 2
