@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.apply import apply, relink, unpause
+from tasks.apply import apply
 from tasks.approve import approve
 from tasks.begin import begin, hold, take_up
 from tasks.bound import late_turns
@@ -29,6 +29,7 @@ from tasks.ports.workdir import workdir
 from tasks.preflight import preflight
 from tasks.readiness import wait
 from tasks.recheck import follow_again
+from tasks.relink import relink, unpause
 from tasks.report import report, report_failure
 from tasks.resolve import resolve, resolve_late
 from tasks.rollback import rollback
@@ -57,7 +58,7 @@ async def restore(options: RestoreOptions) -> RestoreResult:
         try:
             await _restore(restoring)
             problems = await follow_again(restoring) if restoring.values else []
-            problems += await verify_restored(restoring)
+            problems += [*restoring.problems, *await verify_restored(restoring)]
             result = restored(restoring, problems, started)
             if restoring.bundles:
                 await tell_bundle(restoring, result.phase.value)
@@ -106,7 +107,7 @@ async def _restore(restoring: Restoring) -> None:
         await _late(restoring, number, stands.get(number, []))
     if restoring.pending:
         await relink(restoring)
-    if restoring.paused:
+    if restoring.paused or restoring.plan.scheduled:
         await unpause(restoring)
 
 

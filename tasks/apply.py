@@ -24,7 +24,8 @@ from tasks.core.order import Phase, phase_of
 from tasks.core.owners import IN_A_NAMESPACE
 from tasks.core.readiness import verdict
 from tasks.core.rebuild import owner_ref, relinked
-from tasks.meet import anew, linkable, meet
+from tasks.keep_owned import paused
+from tasks.meet import anew, meet
 from tasks.ports import clock, progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
@@ -125,28 +126,16 @@ def _rooted(restoring: Restoring, ref: Ref, obj: Object) -> Object:
 
 def _paused(restoring: Restoring, ref: Ref, obj: Object) -> Object:
     """Return an object as it is created while its reconciler must leave it alone."""
-    paused = restoring.rules.paused(obj)
-    if paused is None or not paused.back:
+    pause = paused(restoring, ref, obj)
+    if pause is None or not pause.back:
         return obj
-    restoring.paused[ref] = paused
-    return paused.obj
-
-
-@step("unpause")
-async def unpause(restoring: Restoring) -> None:
-    """Let reconcilers have what was created paused, now that all that belongs to it is there."""
-    await in_thread(_unpause, restoring)
-
-
-def _unpause(restoring: Restoring) -> None:
-    for ref in sorted(restoring.paused, key=lambda ref: (restoring.paused[ref].turn, ref)):
-        kind = type_of_item(restoring, restoring.plan.items[ref])
-        restoring.target().patch(kind, ref.namespace, ref.name, restoring.paused[ref].back)
+    restoring.paused[ref] = pause
+    return pause.obj
 
 
 def _own(restoring: Restoring, item: Item, obj: Object) -> str:
     """Give `obj` its owners' new uids; return what to tell about an owner that is not there."""
-    references, missing = relinked(item.links.owners, lambda owner: _uid_of(restoring, item, owner))
+    references, missing = relinked(item.links.owners, lambda owner: uid_of(restoring, item, owner))
     later = [owner for owner in missing if _planned(restoring, item, owner)]
     if later:
         restoring.pending.append(item.ref)
@@ -164,7 +153,7 @@ def _why_not(restoring: Restoring, item: Item, owner: Owner) -> str:
     return IN_A_NAMESPACE if wide else "is not on the target"
 
 
-def _uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
+def uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
     """Return the owner's uid on the target: one that this restore wrote, or one that was there before."""
     for namespace in (item.ref.namespace, ""):
         ref = owner_ref(owner, namespace)
@@ -181,31 +170,6 @@ def _uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
 
 def _planned(restoring: Restoring, item: Item, owner: Owner) -> bool:
     return any(owner_ref(owner, namespace) in restoring.plan.items for namespace in (item.ref.namespace, ""))
-
-
-@step("relink")
-async def relink(restoring: Restoring) -> None:
-    """Give objects whose owner came after them (a cycle) their ownerReferences."""
-    await in_thread(_relink, restoring)
-
-
-def _relink(restoring: Restoring) -> None:
-    for ref in sorted(set(restoring.pending)):
-        item = restoring.plan.items[ref]
-        references, _ = relinked(item.links.owners, lambda owner, item=item: _uid_of(restoring, item, owner))  # type: ignore[misc] # mypy cannot type the default
-        references = linkable(restoring, ref, references)
-        if references:
-            _keep(restoring, ref)
-            patch = {"metadata": {"ownerReferences": references}}
-            restoring.target().patch(type_of_item(restoring, item), ref.namespace, ref.name, patch)
-
-
-def _keep(restoring: Restoring, ref: Ref) -> None:
-    """Keep what an object of others was before its owners are linked."""
-    if ref in restoring.made:
-        return
-    live = restoring.target().get(type_of(restoring, ref), ref.namespace, ref.name)
-    restoring.keep(ref, "patch", live)
 
 
 def type_of(restoring: Restoring, ref: Ref) -> ResourceType:

@@ -11,6 +11,7 @@ from tasks.core.layout import RestoreKeys
 from tasks.core.objects import Ref, owners_of
 from tasks.core.rebuild import owner_ref
 from tasks.discover import NAMESPACES
+from tasks.keep_owned import paused
 from tasks.namespace import there
 from tasks.ports import clock, progress
 from tasks.ports.journal import Journal
@@ -165,6 +166,6 @@ def _recall(restoring: Restoring, ref: Ref, live: Object, action: str) -> None:
     planned = restoring.plan.items.keys()
     if any(owner_ref(each, space) in planned for each in owners for space in (ref.namespace, "")):
         restoring.pending.append(ref)
-    paused = restoring.rules.paused(restoring.planned.read(item.slot))
-    if paused and paused.back:
-        restoring.paused[ref] = paused
+    pause = paused(restoring, ref, restoring.planned.read(item.slot))
+    if pause and pause.back:
+        restoring.paused[ref] = pause

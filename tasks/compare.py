@@ -35,8 +35,10 @@ async def verify_restored(restoring: Restoring) -> list[Problem]:
 
 def _verify(restoring: Restoring) -> list[Problem]:
     wanted: dict[Place, set[Ref]] = defaultdict(set)
+    gone = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action == "left"}
     for ref, item in restoring.plan.items.items():
-        wanted[item.api_version, ref.kind, ref.namespace].add(ref)
+        if (ref.type, ref.namespace, ref.name) not in gone:
+            wanted[item.api_version, ref.kind, ref.namespace].add(ref)
     touched = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in UNTOUCHED}
     problems: list[Problem] = []
     places = sorted(wanted)

@@ -63,7 +63,8 @@ def _met(
     mode = mode_of(kind, restoring.options)
     for live in _live(restoring.target(), kind, namespace, set(refs)):
         wanted = as_bound(restoring, restoring.plan.items[Ref.of(live)], values)
-        decision = decide(wanted, restoring.rules.without_dynamic(live), mode)
+        adopter = restoring.plan.adopters.get(Ref.of(live))
+        decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)
         yield met(Ref.of(live), str(live["metadata"]["uid"]), decision)
 
 

@@ -29,8 +29,9 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
         ConflictError: it has other content, and the restore was asked to fail on that.
         InvalidError: it cannot be changed into what the backup holds.
     """
-    decision = decide(obj, restoring.rules.without_dynamic(live), mode_of(kind, restoring.options))
     cluster, ref = restoring.target(), Ref.of(obj)
+    bare, adopter = restoring.rules.without_dynamic(live), restoring.plan.adopters.get(ref)
+    decision = decide(obj, bare, mode_of(kind, restoring.options), adopter)
     uid = str(live["metadata"]["uid"])
     match decision.action:
         case "conflict":

@@ -78,7 +78,8 @@ def _conflicting(
         item = restoring.plan.items.get(Ref.of(live))
         if item is None or live["metadata"].get("deletionTimestamp"):  # what is going is waited for
             continue
-        decision = decide(as_bound(restoring, item, values), restoring.rules.without_dynamic(live), mode)
+        wanted, adopter = as_bound(restoring, item, values), restoring.plan.adopters.get(item.ref)
+        decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)
         if decision.action == "conflict":
             yield f"{item.ref} {decision.why}; --existing says what to do about it"
         # A value that is not known yet may be the live one: meet() looks again when it is.

@@ -25,6 +25,7 @@ from tasks.core.results import Rewrite
 from tasks.core.selector import NAMESPACE
 from tasks.core.strip import strip
 from tasks.drop import drop_unchosen
+from tasks.keep_owned import keep_owned
 from tasks.ports import progress
 from tasks.restoring import Item, Restoring
 from tasks.step import in_thread, step
@@ -64,6 +65,7 @@ def _fill(restoring: Restoring) -> None:
     plan.rewrites = [each for each in plan.rewrites if each.object in restored]
     # What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more.
     plan.wants = {target: users for target, some in plan.wants.items() if (users := some & plan.items.keys())}
+    edges = keep_owned(restoring, edges)
     plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
     plan.definitions = sorted(ref for ref in plan.items if (ref.group, ref.kind) == CRD)
     later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]

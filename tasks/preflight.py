@@ -213,8 +213,9 @@ def _demand(restoring: Restoring, namespace: str) -> Demand:
     for item in inside(restoring, namespace):
         kind = restoring.discovery.by_kind(item.ref.group, item.ref.kind)
         if kind and not _get(restoring, kind, item.ref):
+            adopted = item.ref in restoring.plan.adopters  # its pods are those of its controller
             for name, amount in demand(restoring.planned.read(item.slot), kind.group_resource).items():
-                total[name] += amount
+                total[name] += amount if name.startswith("count/") or not adopted else 0
     return total
 
 

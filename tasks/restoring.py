@@ -88,6 +88,10 @@ class Plan:
     order: Order = field(default_factory=lambda: Order([]))
     left_out: list[LeftOut] = field(default_factory=list)
     rewrites: list[Rewrite] = field(default_factory=list)
+    adopters: dict[Ref, Ref] = field(default_factory=dict)
+    """Objects that come before their controller, which adopts them (--owned keep)."""
+    scheduled: dict[Ref, list[Ref]] = field(default_factory=dict)
+    """CronJobs whose Jobs are restored, too (--owned keep)."""
     wants: dict[Ref, set[Ref]] = field(default_factory=dict)
     """Cluster-scoped objects that fields of items name, each with the items that do."""
     impossible: list[str] = field(default_factory=list)
@@ -196,6 +200,11 @@ class Restoring:
     def level(self, ref: Ref) -> int:
         """Return the level that an object is written in; namespaces and CRDs come before level 1."""
         return self.level_of[ref]
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """What could not be done, though everything is there."""
+        return []
 
     @cached_property
     def held(self) -> dict[Chain, str]:

@@ -13,7 +13,7 @@ from tasks.core.compare import differences, steps_of
 from tasks.core.edit import get
 from tasks.core.immutable import freezes
 from tasks.core.keep import Keep, Surroundings
-from tasks.core.objects import Object, Ref, annotations_of, labels_of, owners_of
+from tasks.core.objects import Object, Ref, annotations_of, controller_of, labels_of, owners_of
 from tasks.core.options import Existing
 from tasks.core.strip import strip
 
@@ -32,8 +32,11 @@ class Decision:
     why: str = ""
 
 
-def decide(wanted: Object, live: Object, existing: Existing) -> Decision:
-    """Return what to do about `live`, which stands where `wanted` is to be restored."""
+def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None = None) -> Decision:
+    """Return what to do about `live`, which stands where `wanted` is to be restored.
+
+    `adopter` is the controller that is to adopt `wanted`: where it has made `live` itself, that is as good.
+    """
     changed = differing(wanted, live)
     if not changed:
         return Decision("unchanged")
@@ -43,6 +46,9 @@ def decide(wanted: Object, live: Object, existing: Existing) -> Decision:
         return Decision("kept", f"cluster-wide and there with other content: {where}")
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return Decision("merged", f"labels, annotations and secrets added: {where}")
+    controller = controller_of(live)
+    if adopter and controller and (controller["kind"], controller["name"]) == (adopter.kind, adopter.name):
+        return Decision("kept", f"its controller, {adopter.kind} {adopter.name}, has one of that name: {where}")
     frozen = [path for path in changed if freezes(live, steps_of(path))] if existing is Existing.UPDATE else []
     if frozen:
         return Decision("immutable", f"has other content in what cannot be changed once it is there: {named(frozen)}")

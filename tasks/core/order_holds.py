@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from tasks.core.adoption import WHY
 from tasks.core.rebuild import owner_ref
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _needs(parts: Parts, level: dict[Ref, int]) -> Iterator[str]:
 def _owners(parts: Parts, level: dict[Ref, int]) -> Iterator[str]:
     """Yield owners that come too late without being told: an object's own account of what it needs."""
     given_up = {(edge.source, edge.target) for edge in parts.order.broken}
+    given_up |= {(edge.target, edge.source) for some in parts.order.needs.values() for edge in some if edge.why == WHY}
     for ref, part in sorted(parts.items.items()):
         for owner in part.owners:
             both = {owner_ref(owner, ref.namespace), owner_ref(owner, "")} - {ref}

@@ -113,17 +113,21 @@ SELECTORS: Mapping[Kind, tuple[Path, ...]] = {
 """Kind → its selectors of namespaces, `{matchLabels, matchExpressions}`."""
 
 
+_TEMPLATE_AT = {**POD_SPEC_AT, ("apps", "ControllerRevision"): "data.spec.template.spec"}
+"""Where kinds keep a pod's spec; a StatefulSet's and a DaemonSet's former ones change as the present one does."""
+
+
 def affinity_terms(kind: Kind) -> Iterator[Path]:
     """Yield the paths of a pod's affinity terms, each of which has `namespaces` and a `namespaceSelector`."""
-    if kind in POD_SPEC_AT:
+    if kind in _TEMPLATE_AT:
         for way in ("podAffinity", "podAntiAffinity"):
-            at = f"{POD_SPEC_AT[kind]}.affinity.{way}"
+            at = f"{_TEMPLATE_AT[kind]}.affinity.{way}"
             yield _path(f"{at}.requiredDuringSchedulingIgnoredDuringExecution[]")
             yield _path(f"{at}.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm")
 
 
 def _all(rule: str) -> dict[Kind, tuple[Path, ...]]:
-    affinity = {kind: tuple(affinity_terms(kind)) for kind in POD_SPEC_AT}
+    affinity = {kind: tuple(affinity_terms(kind)) for kind in _TEMPLATE_AT}
     if rule == "selector":
         terms = {kind: tuple((*term, "namespaceSelector") for term in affinity[kind]) for kind in affinity}
         return {**SELECTORS, **terms}

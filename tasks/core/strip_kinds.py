@@ -38,13 +38,18 @@ if TYPE_CHECKING:
     from tasks.core.objects import Object
     from tasks.core.strip_case import Case, Step
 
-DEPLOYMENT_ANNOTATIONS: Mapping[str, str] = {
-    "deployment.kubernetes.io/revision": "the rollouts of the old cluster, counted",
-    "deployment.kubernetes.io/revision-history": "the rollouts of the old cluster, counted",
+REPLICA_SET_ANNOTATIONS: Mapping[str, str] = {
     "deployment.kubernetes.io/desired-replicas": "copied from the Deployment by its controller",
     "deployment.kubernetes.io/max-replicas": "copied from the Deployment by its controller",
 }
-"""Annotation of a Deployment or ReplicaSet → why it goes."""
+"""Annotation of a ReplicaSet → why it goes; its revision stays, by which a Deployment is rolled back (--owned keep)."""
+
+DEPLOYMENT_ANNOTATIONS: Mapping[str, str] = {
+    "deployment.kubernetes.io/revision": "the rollouts of the old cluster, counted",
+    "deployment.kubernetes.io/revision-history": "the rollouts of the old cluster, counted",
+    **REPLICA_SET_ANNOTATIONS,
+}
+"""Annotation of a Deployment → why it goes: its controller takes them from its ReplicaSets."""
 
 DAEMON_SET_ANNOTATIONS: Mapping[str, str] = {
     "deprecated.daemonset.template.generation": "changes of the template, counted by the API server",
@@ -66,7 +71,6 @@ def _claim_templates(obj: Object, _case: Case) -> Object:
 
 _template = pod_template("spec", "template")
 _webhooks = (drop_injected_authority(("webhooks", EACH, "clientConfig")),)
-_rollout = (drop_annotations(DEPLOYMENT_ANNOTATIONS), _template)
 
 BY_KIND: Mapping[tuple[str, str], tuple[Step, ...]] = {
     ("", "Service"): (free_cluster_ips, free_node_ports, free_health_check_port),
@@ -75,8 +79,8 @@ BY_KIND: Mapping[tuple[str, str], tuple[Step, ...]] = {
     ("", "Pod"): (drop_token_volume, drop_added_tolerations, drop_pod_annotations, drop_pod_fields, pod_claims),
     ("", "PodTemplate"): (pod_template("template"),),
     ("", "ReplicationController"): (_template,),
-    ("apps", "Deployment"): _rollout,
-    ("apps", "ReplicaSet"): _rollout,
+    ("apps", "Deployment"): (drop_annotations(DEPLOYMENT_ANNOTATIONS), _template),
+    ("apps", "ReplicaSet"): (drop_annotations(REPLICA_SET_ANNOTATIONS), _template),
     ("apps", "StatefulSet"): (_template, clean_templates(CLAIM_TEMPLATE), _claim_templates),
     ("apps", "DaemonSet"): (drop_annotations(DAEMON_SET_ANNOTATIONS), _template),
     ("batch", "Job"): (drop_generated_selector, _template),

@@ -15,6 +15,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
 from tasks.core.errors import CredentialsError, NotFoundError
+from tasks.core.go_json import encoded
 from tasks.core.resources import Discovery, ResourceType, parse_discovery
 from tasks.ports.pages import Page, begun_again
 from tasks.ports.transport import CONNECTIONS, Transport
@@ -157,7 +158,7 @@ class Cluster(Transport):
             "POST",
             kind.path(namespace),
             query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
-            body=orjson.dumps(obj),
+            body=encoded(obj),
             subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
         )
         return answer.json(), answer.retried

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tasks.core.adoption import turned
 from tasks.core.links import Owner
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Order, Strength, order
@@ -52,6 +53,23 @@ def test_a_plan_as_it_is_made_holds():
 def test_levels_that_somebody_changed_are_found(levels, fault):
     faults = order_faults(parts_of(Order(levels, SOUND.needs)))
     assert any(fault in each for each in faults), faults
+
+
+def test_an_owner_that_adopts_comes_after_what_it_adopts():
+    owned, owner = (
+        Ref("apps", "ReplicaSet", "shop", "web-1"),
+        Owner("apps/v1", "Deployment", "web", "u", controller=True),
+    )
+    edges = [Edge(owned, WEB, Strength.OWNER, "metadata.ownerReferences")]
+    items = {ref: Part(ref, ref, "v1", "") for ref in (SPACE, WEB)} | {owned: Part(owned, owned, "v1", "", (owner,))}
+
+    def faults(edges):
+        made = order([WEB, owned], edges)
+        return order_faults(Parts("b", "file:///s", {"shop": "shop"}, items, [SPACE], [], made))
+
+    assert faults(turned(edges, {owned: WEB})) == []
+    (fault,) = faults([Edge(WEB, owned, Strength.EXPLICIT, "somebody said so")])
+    assert fault == f"{owned} in level 1 is owned by {WEB}, which stands in level 2"
 
 
 def test_a_need_under_another_name_is_found():

@@ -264,7 +264,7 @@ def test_each_kind_of_the_table_is_one_that_kubernetes_has():
         " ValidatingWebhookConfiguration",
         "apiextensions.k8s.io": "CustomResourceDefinition",
         "apiregistration.k8s.io": "APIService",
-        "apps": "DaemonSet Deployment ReplicaSet StatefulSet",
+        "apps": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
         "batch": "CronJob Job",
         "discovery.k8s.io": "EndpointSlice",
         "flowcontrol.apiserver.k8s.io": "FlowSchema",

@@ -1,0 +1,75 @@
+"""What controllers adopt comes before them, in the bytes that they compare."""
+
+import json
+
+import orjson
+import pytest
+
+from tasks.core.adoption import WHY, dormant, turned
+from tasks.core.existing import decide
+from tasks.core.go_json import encoded
+from tasks.core.objects import Ref
+from tasks.core.options import Existing
+from tasks.core.order import Edge, Strength, order
+
+WEB, SET = Ref("apps", "Deployment", "shop", "web"), Ref("apps", "ReplicaSet", "shop", "web-1")
+CONFIG = Ref("", "ConfigMap", "shop", "c")
+
+
+def test_only_the_edge_to_the_adopter_is_turned_round():
+    owned = Edge(SET, WEB, Strength.OWNER, "metadata.ownerReferences")
+    others = [
+        Edge(SET, CONFIG, Strength.START, "spec"),
+        Edge(CONFIG, WEB, Strength.OWNER, "metadata.ownerReferences"),
+        Edge(SET, WEB, Strength.BINDING, "/spec"),
+    ]
+    assert list(turned([owned, *others], {SET: WEB})) == [Edge(WEB, SET, Strength.EXPLICIT, WHY), *others]
+    assert list(turned([owned], {})) == [owned]
+    assert order([WEB, SET], turned([owned], {SET: WEB})).levels == [[SET], [WEB]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "told"),
+    [
+        ("ReplicaSet", {"replicas": 0}, True),
+        ("ReplicaSet", {"replicas": 1}, False),
+        ("ReplicaSet", {}, False),
+        ("ControllerRevision", {}, True),
+    ],
+)
+def test_a_former_revision_makes_nothing(kind, spec, told):
+    assert dormant({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}) is told
+
+
+def test_a_revision_is_written_as_go_writes_it():
+    """What encoding/json gives for the same map: sorted keys, and escapes where HTML or JavaScript would read more."""
+    data = {"b": '<a href="x">&\u2028\u2029</a>', "a": {"z": 1, "\u00e9": "\u00e9\U0001f6d2\x7f", "B": None}}
+    obj = {"kind": "ControllerRevision", "apiVersion": "apps/v1", "data": data}
+    assert encoded(obj).decode() == (
+        '{"apiVersion":"apps/v1","data":{"a":{"B":null,"z":1,"\u00e9":"\u00e9\U0001f6d2\x7f"},'
+        '"b":"\\u003ca href=\\"x\\"\\u003e\\u0026\\u2028\\u2029\\u003c/a\\u003e"},"kind":"ControllerRevision"}'
+    )
+    assert json.loads(encoded(obj)) == obj
+    other = {"kind": "ConfigMap", "apiVersion": "v1", "data": data}
+    assert encoded(other) == orjson.dumps(other)
+
+
+@pytest.mark.parametrize("existing", Existing)
+@pytest.mark.parametrize(
+    ("controller", "kept"),
+    [
+        ({"kind": "Deployment", "name": "web", "controller": True}, True),
+        ({"kind": "Deployment", "name": "other", "controller": True}, False),
+        ({"kind": "Deployment", "name": "web"}, False),
+        (None, False),
+    ],
+)
+def test_what_its_controller_has_made_is_as_good(existing, controller, kept):
+    wanted = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "namespace": "shop"}}
+    owners = {"ownerReferences": [controller | {"apiVersion": "apps/v1", "uid": "u"}]} if controller else {}
+    live = wanted | {"metadata": wanted["metadata"] | {"uid": "v"} | owners, "spec": {"replicas": 3}}
+    wanted |= {"spec": {"replicas": 2}}
+    assert (decide(wanted, live, existing, WEB).action == "kept") is kept
+    assert decide(wanted, live, existing).action != "kept"
+    same = live | {"spec": {"replicas": 2}}
+    assert decide(wanted, same, existing, WEB).action == "unchanged"
