@@ -135,7 +135,7 @@ HOSTILE = {
         "holds another object",
     ),
     "no JSON": ([(AT, b"{")], "is not JSON"),
-    "no object": ([(AT, [])], "holds another object"),
+    "no object": ([(AT, [])], "holds no Kubernetes object"),
     "no kind": ([(AT, {"metadata": {"name": "web", "namespace": "NS"}})], "holds no Kubernetes object"),
     "twice": ([(AT, CONFIG), (AT, CONFIG)], "twice"),
     "out of the archive": ([("resources/configmaps/namespaces/NS/../../x.json", CONFIG)], "no archive may hold"),
