@@ -154,7 +154,7 @@ def test_an_owner_that_is_not_there_is_left_out_and_told(bench, family):
     result = bench.restore(saved, context=A, map={ns: copy}, exclude=["widgets"])
     told = "created not owned by Widget boss, which is not on the target"
     assert {did(result, kind, name) for kind, name in (("Secret", "secret"), ("ConfigMap", "config"))} == {told}
-    assert owners(bench.get("Secret", copy, "secret")) is None
+    assert [each["kind"] for each in owners(bench.get("Secret", copy, "secret"))] == ["Bundle"]
     bench.collected()
     assert bench.get("Secret", copy, "secret")["data"] == bench.get("Secret", ns, "secret")["data"]
 
@@ -201,7 +201,8 @@ def test_what_a_controller_makes_is_left_to_it_and_told(bench):
     assert result.counts["ReplicaSet.apps"] == 1
     assert {"Pod", "EndpointSlice.discovery.k8s.io", "Job.batch"} & result.counts.keys() == set()
     assert bench.find("Job", ns, "tonight", context=B) is None
-    assert bench.ready("ReplicaSet", ns, "lone", context=B)["metadata"].get("ownerReferences") is None
+    lone = bench.ready("ReplicaSet", ns, "lone", context=B)
+    assert [each["kind"] for each in owners(lone)] == ["Bundle"]
     sets = bench.list("ReplicaSet", ns, context=B)
     (made_anew,) = [each for each in sets if each["metadata"]["name"] != "lone"]
     assert owners(made_anew)[0]["uid"] == bench.get("Deployment", ns, "web", context=B)["metadata"]["uid"]
