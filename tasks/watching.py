@@ -27,6 +27,9 @@ WATCH_SECONDS = 5
 CROWDED_SECONDS = 1
 """The same where more is waited for than can be watched at once: each has its turn."""
 
+PAUSE = 0.5
+"""Seconds after a watch that broke: one that always breaks at once must not become a storm of lists."""
+
 NO_RULES = RuleBook(())
 MISSING = Verdict("waiting", "is not there")
 
@@ -69,15 +72,23 @@ class Wait:
         if self.stop.is_set():
             return True
         if self._revision:
-            try:
-                self._watch(max(1, min(seconds, int(self.limit - time.monotonic()))))
-            except (ExpiredError, UnreachableError):
-                self._revision = ""  # list again and go on from there
+            self._follow(max(1, min(seconds, int(self.limit - time.monotonic()))))
         else:
             self._list()
         for name in self.names:  # some verdicts change by time alone
             self._judge(name)
         return self._settled()
+
+    def _follow(self, seconds: int) -> None:
+        """Watch; where that breaks, or ends early and has said nothing, list again and go on from there."""
+        revision, began, broke = self._revision, time.monotonic(), False
+        try:
+            self._watch(seconds)
+        except (ExpiredError, UnreachableError):
+            broke = True
+        if broke or (self._revision == revision and time.monotonic() - began < seconds / 2 and not self.stop.is_set()):
+            self._revision = ""
+            time.sleep(PAUSE)
 
     def _list(self) -> None:
         seen: dict[str, Object] = {}

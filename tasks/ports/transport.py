@@ -162,8 +162,6 @@ class Transport:
         limit, stop = urllib3.Timeout(connect=5, read=seconds + 5), stop or Stop()
         answer = self._send("GET", path, query, None, "", "application/json", limit, preload=False)
         try:
-            if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
-                raise api_error(answer.status, answer.data, subject)
             with stop.ends(answer.shutdown):
                 yield from self._events(answer, subject, stop)
         finally:
@@ -172,19 +170,28 @@ class Transport:
     def _events(self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Stop) -> Iterator[tuple[str, Object]]:
         rest = b""
         try:
+            if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
+                raise api_error(answer.status, answer.data, subject)
             for chunk in answer.stream(2**16):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in filter(None, lines):
-                    event = orjson.loads(line)
-                    if event["type"] == "ERROR":
-                        raise api_error(event["object"].get("code", 500), orjson.dumps(event["object"]), subject)
-                    yield event["type"], event["object"]
+                    yield self._event(line, subject)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if stop.is_set():
                 return  # a socket that is shut down while TLS reads it fails in any of these ways
             if not isinstance(error, urllib3.exceptions.HTTPError):
                 raise
             raise UnreachableError(f"{subject}: cluster {self.name} closed the watch: {_why(error)}") from error
+
+    def _event(self, line: bytes, subject: str) -> tuple[str, Object]:
+        try:
+            event = orjson.loads(line)
+            kind, obj = event["type"], event["object"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:  # what is between us and the server said this
+            raise UnreachableError(f"{subject}: cluster {self.name} answers with something else than events") from error
+        if kind == "ERROR":
+            raise api_error(obj.get("code", 500), orjson.dumps(obj), subject)
+        return kind, obj
 
     def close(self) -> None:
         """Close the connections."""
