@@ -1,7 +1,8 @@
 """Look for everything that the target lacks before anything is written: all of it at once, not only the first.
 
-Checked: API versions, cluster-wide objects that are named (StorageClass, PriorityClass, IngressClass, RuntimeClass,
-PersistentVolume, ClusterRole), permissions, quota, volumes bound elsewhere, and objects that are there already.
+Checked: API versions, types of fields, cluster-wide objects that are named (StorageClass, PriorityClass, IngressClass,
+RuntimeClass, PersistentVolume, ClusterRole), permissions, quota, volumes bound elsewhere, and objects that are there
+already.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from tasks.core.existing_modes import kind_faults, mode_of, verbs
 from tasks.core.readiness_cluster import STORAGE_CLASS, context_of
 from tasks.core.shortage import Demand, demand, shortage
 from tasks.core.values_write import Absent
+from tasks.fits import misfits, misplaced
 from tasks.namespace import existing
 from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
@@ -54,7 +56,7 @@ def _look(restoring: Restoring) -> list[str]:
     restoring.discovery = restoring.target().discover()
     restoring.context = _context(restoring)
     give_up_node_ports(restoring)
-    checks = (_modes, _types, _rights, _spaces, held, _named, _volumes, _bound, _quota, conflicts)
+    checks = (_modes, _types, misplaced, misfits, _rights, _spaces, held, _named, _volumes, _bound, _quota, conflicts)
     problems: list[str] = [*restoring.plan.impossible]
     for number, check in enumerate(checks, start=1):
         try:

@@ -61,6 +61,15 @@ class Cluster(Transport):
         """Return the server's version, as `v1.36.1`."""
         return str(self.request("GET", "/version").json()["gitVersion"])
 
+    def schemas(self, api_version: str) -> Any:
+        """Return the OpenAPI v3 document of a group and version, as `apps/v1` (KEP-2896).
+
+        Raises:
+            NotFoundError: the server does not serve it, or does not describe it.
+        """
+        path = f"/openapi/v3/{'apis' if '/' in api_version else 'api'}/{api_version}"
+        return self.request("GET", path, subject=f"schemas of {api_version}").json()
+
     def revision(self, path: str = "/api/v1/namespaces") -> str:
         """Return the store's current revision, which any LIST tells: all lists of one backup are read at it."""
         found = self.request("GET", path, query={"limit": "1"}, subject=f"list {path.rpartition('/')[2]}").json()

@@ -1,0 +1,104 @@
+"""Types are judged by the schemas of API servers, and only where those are plain about them."""
+
+import pytest
+
+from tasks.core.schema import Misfit, Schemas
+
+REF = "#/components/schemas/"
+DOCUMENT = {
+    "components": {
+        "schemas": {
+            "Thing": {
+                "type": "object",
+                "properties": {
+                    "metadata": {"allOf": [{"$ref": f"{REF}Meta"}]},
+                    "spec": {"default": {}, "allOf": [{"$ref": f"{REF}Spec"}]},
+                },
+                "x-kubernetes-group-version-kind": [{"group": "example.com", "version": "v1", "kind": "Thing"}],
+            },
+            "Meta": {"type": "object", "properties": {"labels": {"type": "integer"}}},
+            "Spec": {
+                "type": "object",
+                "properties": {
+                    "text": {"type": "string"},
+                    "count": {"type": "integer", "format": "int32"},
+                    "share": {"type": "number"},
+                    "on": {"type": "boolean"},
+                    "list": {"type": "array", "items": {"type": "string"}},
+                    "map": {"type": "object", "additionalProperties": {"type": "string", "format": "byte"}},
+                    "port": {
+                        "oneOf": [{"type": "integer"}, {"type": "string"}],
+                        "format": "int-or-string",
+                        "type": "string",
+                    },
+                    "either": {"x-kubernetes-int-or-string": True},
+                    "any": {},
+                    "inner": {"$ref": f"{REF}Spec"},
+                    "$ref": {"type": "string"},
+                    "lost": {"$ref": f"{REF}None"},
+                    "loop": {"$ref": f"{REF}Loop"},
+                },
+            },
+            "Loop": {"$ref": f"{REF}Loop"},
+        }
+    }
+}
+SCHEMAS = Schemas(DOCUMENT)
+
+
+def thing(spec, **more):
+    return {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"labels": {"a": "b"}}, "spec": spec} | more
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        None,
+        {"text": "x", "count": 3, "share": 0.5, "on": False, "list": ["a", None], "map": {"a": "b"}},
+        {"text": None, "count": None, "list": None, "inner": None},
+        {"port": 80, "either": "http", "any": [1, {"a": "b"}], "more": {"not": ["known"]}},
+        {"inner": {"inner": {"text": "x"}}, "$ref": "x", "lost": {"a": 1}, "loop": 7},
+        {"count": 3.0, "share": 1},
+    ],
+)
+def test_what_fits_is_not_told(spec):
+    assert list(SCHEMAS.misfits(thing(spec, more=[1]))) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "at", "wanted", "has"),
+    [
+        ([], "/spec", "object", "array"),
+        ({"text": 7}, "/spec/text", "string", "number"),
+        ({"text": {}}, "/spec/text", "string", "object"),
+        ({"count": "3"}, "/spec/count", "integer", "string"),
+        ({"count": True}, "/spec/count", "integer", "boolean"),
+        ({"on": "true"}, "/spec/on", "boolean", "string"),
+        ({"on": 1}, "/spec/on", "boolean", "number"),
+        ({"list": {"a": "b"}}, "/spec/list", "array", "object"),
+        ({"list": ["a", 7]}, "/spec/list/1", "string", "number"),
+        ({"map": {"a/b~c": []}}, "/spec/map/a~1b~0c", "string", "array"),
+        ({"inner": {"inner": {"text": []}}}, "/spec/inner/inner/text", "string", "array"),
+        ({"$ref": 7}, "/spec/$ref", "string", "number"),
+    ],
+)
+def test_what_does_not_is_told_with_its_place(spec, at, wanted, has):
+    assert list(SCHEMAS.misfits(thing(spec))) == [Misfit(at, wanted, has)]
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"components": []}, {"components": {"schemas": None}}])
+def test_a_document_of_another_shape_judges_nothing(document):
+    assert list(Schemas(document).misfits(thing([]))) == []
+
+
+def test_another_kind_or_version_is_not_judged():
+    for change in ({"kind": "Other"}, {"apiVersion": "example.com/v2"}):
+        assert list(SCHEMAS.misfits(thing([]) | change)) == []
+
+
+def test_depth_costs_no_recursion():
+    spec = {}
+    for _ in range(5000):
+        spec = {"inner": spec}
+    assert list(SCHEMAS.misfits(thing(spec))) == []
