@@ -65,10 +65,14 @@ class Cluster(Transport):
         """Return the OpenAPI v3 document of a group and version, as `apps/v1` (KEP-2896).
 
         Raises:
-            NotFoundError: the server does not serve it, or does not describe it.
+            NotFoundError: the server does not serve it, or does not describe it. It says so by an empty answer while
+                a group comes or goes (kube-openapi, `HandleGroupVersion`).
         """
         path = f"/openapi/v3/{'apis' if '/' in api_version else 'api'}/{api_version}"
-        return self.request("GET", path, subject=f"schemas of {api_version}").json()
+        answer = self.request("GET", path, subject=f"schemas of {api_version}")
+        if not answer.body:
+            raise NotFoundError(f"schemas of {api_version}: the API server describes no such version")
+        return answer.json()
 
     def revision(self, path: str = "/api/v1/namespaces") -> str:
         """Return the store's current revision, which any LIST tells: all lists of one backup are read at it."""

@@ -544,6 +544,14 @@ def test_a_page_that_is_no_api_server_is_one_line(between):
         broken.discover()
 
 
+def test_a_group_that_the_server_no_longer_describes_has_no_schemas(between):
+    """An API server answers 200 with nothing while a group goes that it has just listed."""
+    broken, server = between
+    server.plan = [(200, {}, b"")]
+    with pytest.raises(NotFoundError, match=r"schemas of gone\.example\.com/v1"):
+        broken.schemas("gone.example.com/v1")
+
+
 def test_a_redirect_is_not_followed(between, quick):  # noqa: ARG001 - no waiting
     """It could lead a token elsewhere."""
     broken, server = between
