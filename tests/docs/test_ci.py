@@ -1,0 +1,55 @@
+"""What CI installs before it runs the README's test command: Debian packages, only those that are missing."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+NAMES = [line for line in (ROOT / ".ci" / "packages").read_text().splitlines() if line and not line.startswith("#")]
+
+QUERY = """#!/bin/bash
+[[ " $INSTALLED " == *" ${!#} "* ]] && echo installed
+"""
+GET = """#!/bin/bash
+echo "$@" >> "$CALLS"
+[[ "$1" == update ]] && touch "$CALLS.updated"
+[[ "$1" == update || -z "$OLD_LISTS" || -e "$CALLS.updated" ]]
+"""
+
+
+@pytest.fixture
+def install(tmp_path):
+    """Run `.ci/install` where the given packages are there; returns what apt-get was called with."""
+    for name, text in (("dpkg-query", QUERY), ("apt-get", GET), ("id", "#!/bin/sh\necho 0\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    calls = tmp_path / "calls"
+    calls.touch()
+
+    def run(installed, old_lists=""):
+        env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "INSTALLED": " ".join(installed)}
+        env |= {"CALLS": str(calls), "OLD_LISTS": old_lists}
+        subprocess.run([ROOT / ".ci" / "install"], env=env, check=True, capture_output=True, timeout=30)
+        return calls.read_text().splitlines()
+
+    return run
+
+
+def test_nothing_is_asked_where_all_is_there(install):
+    assert install(NAMES) == []
+
+
+def test_only_what_is_missing_is_installed(install):
+    assert install(NAMES[1:]) == [f"install -y --no-install-recommends {NAMES[0]}"]
+
+
+def test_old_lists_are_brought_up_to_date(install):
+    wanted = f"install -y --no-install-recommends {' '.join(NAMES)}"
+    assert install([], old_lists="1") == [wanted, "update", wanted]
+
+
+def test_ci_installs_first_and_says_that_it_is_ci():
+    text = (ROOT / ".ci" / "run").read_text()
+    assert 0 < text.index("\n.ci/install\n") < text.index("\nexport CI=true\n") < text.index("bash -euo pipefail -c")
