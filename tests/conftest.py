@@ -5,6 +5,7 @@ is used as it is and left running.
 """
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -12,6 +13,15 @@ from pathlib import Path
 import pytest
 
 from deployments.sandbox.sandbox import Sandbox
+
+
+def pytest_configure():
+    """One seed for all that is random in a session and in all its processes: `KUBEFERRY_SEED` repeats a run."""
+    os.environ.setdefault("KUBEFERRY_SEED", str(random.SystemRandom().randrange(10**6)))
+
+
+def pytest_report_header():
+    return f"KUBEFERRY_SEED={os.environ['KUBEFERRY_SEED']}"
 
 
 @pytest.fixture(scope="session")

@@ -60,5 +60,5 @@ def test_every_command_named_exists(command):
 def test_ci_runs_the_commands_of_the_readme():
     marked = re.search(r"^<!-- test command -->\n```sh\n(.*)\n```$", README, re.MULTILINE)
     assert marked
-    assert marked[1].endswith(".venv/bin/pytest")
+    assert ".venv/bin/pytest" in marked[1]
     assert "<!-- test command -->" in (ROOT / ".ci" / "run").read_text()

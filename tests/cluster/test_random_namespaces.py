@@ -7,7 +7,6 @@ smaller while something is being looked for.
 
 import collections
 import os
-import random
 import time
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from tests.cluster.random_namespaces import drafted
 from tests.cluster.random_scan import found_in, old_values
 from tests.cluster.restores import A, B
 
-SEED = os.environ.get("KUBEFERRY_SEED") or f"{random.SystemRandom().getrandbits(32):08x}"
+SEED = os.environ["KUBEFERRY_SEED"]
 NAMESPACES = int(os.environ.get("KUBEFERRY_NAMESPACES", "200"))
 BACKUPS = max(1, NAMESPACES // 50)
 SECONDS = 180
@@ -51,7 +50,7 @@ class Moved:
             yield space, old, Values(self.after, self.names[space.name], self.names[space.peer], old)
 
 
-@pytest.fixture(scope="module", params=[SEED], ids=lambda seed: f"seed-{seed}")
+@pytest.fixture(scope="module", params=[SEED], ids=lambda _: "seed")
 def moved(request, bench):
     seed = request.param
     told = timer(f"seed {seed}")

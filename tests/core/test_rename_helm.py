@@ -62,7 +62,7 @@ RELEASE = {
 
 def packed(release, *, zipped=True):
     data = json.dumps(release).encode()
-    return base64.b64encode(gzip.compress(data) if zipped else data).decode()
+    return base64.b64encode(gzip.compress(data, mtime=0) if zipped else data).decode()
 
 
 def unpacked(text):
@@ -149,7 +149,7 @@ def nested(depth):
         packed("x"),
         packed(RELEASE)[:400] + "====",
         base64.b64encode(b"\x1f\x8bx").decode(),
-        base64.b64encode(gzip.compress(b"{}")[:-3]).decode(),
+        base64.b64encode(gzip.compress(b"{}", mtime=0)[:-3]).decode(),
         packed({"namespace": "bank"}),
         packed({"namespace": ["shop"]}),
         packed(RELEASE | {"config": nested(600)}),

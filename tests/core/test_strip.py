@@ -45,7 +45,9 @@ def test_every_file_holds_a_case_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    ("kind", "step"), [(kind, step) for kind, steps in BY_KIND.items() for step in steps], ids=lambda x: str(x)[:60]
+    ("kind", "step"),
+    [(kind, step) for kind, steps in BY_KIND.items() for step in steps],
+    ids=lambda each: getattr(each, "__qualname__", str(each)),
 )
 def test_every_step_of_every_kind_has_a_case_that_it_changes(kind, step):
     """A row of the table that no file exercises would be believed without having been seen to work."""

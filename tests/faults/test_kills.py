@@ -25,7 +25,7 @@ from tasks.ports.store import open_store
 from tests.cluster.restores import B, name
 
 KILLS = int(os.environ.get("KUBEFERRY_KILLS", "50"))
-SEED = int(os.environ.get("KUBEFERRY_SEED", "0")) or random.SystemRandom().randrange(10**6)
+SEED = int(os.environ["KUBEFERRY_SEED"])
 
 OLD = """
 apiVersion: v1
