@@ -6,7 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from deployments.sample.addresses import filled, named
+from deployments.sample.install import edges
 from deployments.sample.objects import linked, objects, owner_ref
+from tasks.core.errors import PermanentError
 from tasks.core.objects import Ref, owners_of
 
 KINDS = {
@@ -204,3 +207,29 @@ def storage(shop):
     db = of(shop, "StatefulSet.apps")["db"]["spec"]
     each = [(db["replicas"], template["spec"]) for template in db["volumeClaimTemplates"]]
     return sum(number * amount(spec["resources"]["requests"]["storage"]) for number, spec in alone + each)
+
+
+def test_an_address_stands_for_what_the_cluster_hands_out_and_asks_for_it_first(shop):
+    """Services and a Pod, in settings and in an EndpointSlice made by hand."""
+    marked = {Ref.of(obj): set(named(obj)) for obj in shop if list(named(obj))}
+    assert {ref.name: {f"{each.kind}/{each.name}" for each in refs} for ref, refs in marked.items()} == {
+        "addresses": {"Service/api", "Service/web", "Service/web-preview", "Pod/toolbox"},
+        "shell-by-hand": {"Pod/toolbox"},
+    }
+    asked = {edge.target for edge in edges({Ref.of(obj): obj for obj in shop}) if edge.source in marked}
+    assert set.union(*marked.values()) <= asked
+
+
+def test_addresses_are_filled_in_and_one_that_is_not_there_is_told(shop):
+    live = {"Service": {"spec": {"clusterIP": "10.0.0.7"}}, "Pod": {"status": {"podIP": "10.1.0.9"}}}
+    found = of([filled(obj, lambda ref: {"kind": ref.kind, **live[ref.kind]}) for obj in shop], "ConfigMap")
+    assert found["addresses"]["data"]["api"] == "http://10.0.0.7:8080/v1"
+    assert found["addresses"]["data"]["trusted"] == "10.1.0.9/32,192.0.2.0/24"
+    assert found["web.settings.v1"] == of(shop, "ConfigMap")["web.settings.v1"]
+    slices = of(shop, "EndpointSlice.discovery.k8s.io")
+    with pytest.raises(PermanentError, match="Pod shop/toolbox has no address"):
+        filled(slices["shell-by-hand"], pod_of)
+
+
+def pod_of(ref):
+    return {"apiVersion": "v1", "kind": ref.kind, "metadata": {"name": ref.name, "namespace": ref.namespace}}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from deployments.sample.addresses import filled, named
 from deployments.sample.live import context_of
 from deployments.sample.objects import HOME, linked, objects, owner_ref
 from deployments.sample.remove import wait_until_gone
@@ -71,17 +72,17 @@ def install(cluster: Cluster, namespace: str = HOME) -> Installed:
     for level in levels:
         if any(discovery.by_kind(ref.group, ref.kind) is None for ref in level):
             discovery = _served(cluster, level)
-        for ref, (obj, created) in zip(
+        for ref, (wanted, obj, created) in zip(
             level, in_threads(partial(_put, cluster, discovery, shop, done.uids), level, THREADS), strict=True
         ):
-            _note(done, ref, shop[ref], obj, created=created)
+            _note(done, ref, wanted, obj, created=created)
         _wait(cluster, discovery, context, _with_account(level))
         progress.step(f"install {namespace}", len(done.uids), len(shop))
     return done
 
 
 def edges(shop: Mapping[Ref, Object]) -> Iterator[Edge]:
-    """Yield what each object needs: what its fields name, its owners, its namespace, its kind's definition."""
+    """Yield what each object needs: what its fields name, whose address it holds, owners, namespace, CRD."""
     definitions = {
         (obj["spec"]["group"], obj["spec"]["names"]["kind"]): ref
         for ref, obj in shop.items()
@@ -90,6 +91,7 @@ def edges(shop: Mapping[Ref, Object]) -> Iterator[Edge]:
     for ref, obj in shop.items():
         yield from (Edge(ref, each.target, Strength.REFERENCE, each.path) for each in references(obj))
         needed = {"metadata.ownerReferences": [owner_ref(obj, owner) for owner in owners_of(obj)]}
+        needed["an address"] = list(named(obj))
         needed["metadata.namespace"] = [Ref("", "Namespace", "", ref.namespace)] if ref.namespace else []
         needed["kind"] = [definitions[kind] for kind in [(ref.group, ref.kind)] if kind in definitions]
         for why, targets in needed.items():
@@ -110,17 +112,19 @@ def uncovered(wanted: Any, live: Any, path: str = "") -> Iterator[str]:
 
 def _put(
     cluster: Cluster, discovery: Discovery, shop: Mapping[Ref, Object], uids: Mapping[Ref, str], ref: Ref
-) -> tuple[Object, bool]:
-    """Create an object; return it as the cluster has it, and whether it is new."""
+) -> tuple[Object, Object, bool]:
+    """Create an object; return it as it should be and as the cluster has it, and whether it is new."""
     kind = _type(discovery, ref)
+    wanted = linked(shop[ref], uids.__getitem__)
+    wanted = filled(wanted, lambda each: cluster.get(_type(discovery, each), each.namespace, each.name))
     # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
     there = cluster.find(kind, ref.namespace, ref.name)
     if there:
-        return there, False
+        return wanted, there, False
     try:
-        return cluster.create(kind, ref.namespace, linked(shop[ref], uids.__getitem__))[0], True
+        return wanted, cluster.create(kind, ref.namespace, wanted)[0], True
     except AlreadyExistsError:  # our own first attempt, whose answer was lost
-        return cluster.get(kind, ref.namespace, ref.name), True
+        return wanted, cluster.get(kind, ref.namespace, ref.name), True
 
 
 def _note(done: Installed, ref: Ref, wanted: Object, live: Object, *, created: bool) -> None:

@@ -1,0 +1,51 @@
+"""Addresses that only a cluster hands out: `${Service/api}` in the sample stands for one. Asks no cluster."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tasks.core.edit import get
+from tasks.core.errors import PermanentError
+from tasks.core.objects import Ref
+from tasks.core.strings import put, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tasks.core.objects import Object
+
+MARK = re.compile(r"\$\{(Service|Pod)/([-a-z0-9.]+)\}")
+"""What stands in the YAML: a kind, and the name of an object in the same namespace."""
+
+FIELDS = {"Service": ("spec", "clusterIP"), "Pod": ("status", "podIP")}
+"""Kind → where its address stands."""
+
+
+def named(obj: Object) -> Iterator[Ref]:
+    """Yield each object whose address `obj` holds."""
+    namespace = obj["metadata"].get("namespace", "")
+    for leaf in walk(obj):
+        yield from (Ref("", kind, namespace, name) for kind, name in MARK.findall(leaf.text))
+
+
+def filled(obj: Object, live: Callable[[Ref], Object]) -> Object:
+    """Return `obj` with the addresses in the place of their marks; `live` returns an object as the cluster has it.
+
+    Raises:
+        PermanentError: an object has no address yet.
+    """
+    known = {ref: _address(live(ref)) for ref in set(named(obj))}
+    namespace = obj["metadata"].get("namespace", "")
+
+    def address(mark: re.Match[str]) -> str:
+        return known[Ref("", mark[1], namespace, mark[2])]
+
+    return put(obj, {leaf.at: MARK.sub(address, leaf.text) for leaf in walk(obj) if MARK.search(leaf.text)})
+
+
+def _address(live: Object) -> str:
+    found = get(live, *FIELDS[live["kind"]])
+    if not isinstance(found, str) or not found:
+        raise PermanentError(f"{Ref.of(live)} has no address")
+    return found
