@@ -15,7 +15,7 @@ import typer
 # Typer (pinned) carries Click inside and gives these no public name.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
-from flows.commands import approve, backup, delete, demo, diff, look, plan, restore, sandbox, server, undo
+from flows.commands import approve, backup, delete, demo, diff, doctor, look, plan, restore, sandbox, server, undo
 from flows.commands.common import Debug, debugging, set_debugging
 from tasks.core.errors import KubeferryError
 from tasks.core.printable import plain
@@ -52,6 +52,7 @@ app.command("diff", rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
 app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
 app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
 app.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
+app.command("doctor", rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
 app.command("demo", rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
 app.add_typer(server.app, name="server", rich_help_panel=HERE)

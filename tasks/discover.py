@@ -8,6 +8,7 @@ from tasks.core.carry import type_left_out
 from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
 from tasks.core.layout import BackupKeys, backup_name
 from tasks.core.manifest import Problem, Source
+from tasks.core.read_types import INDEXED, INDEXED_EVERYWHERE, RELATED
 from tasks.core.resources import Discovery, ResourceType
 from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
@@ -22,34 +23,6 @@ from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from tasks.core.options import BackupOptions
-
-RELATED = frozenset(
-    {
-        ("", "persistentvolumes"),
-        ("apiextensions.k8s.io", "customresourcedefinitions"),
-        ("networking.k8s.io", "ingressclasses"),
-        ("node.k8s.io", "runtimeclasses"),
-        ("rbac.authorization.k8s.io", "clusterrolebindings"),
-        ("rbac.authorization.k8s.io", "clusterroles"),
-        ("scheduling.k8s.io", "priorityclasses"),
-        ("storage.k8s.io", "storageclasses"),
-    }
-)
-"""Cluster-scoped types of which a backup carries what its namespaces need (design.md 4)."""
-
-INDEXED = frozenset(
-    {
-        ("", "pods"),
-        ("", "services"),
-        ("apps", "replicasets"),
-        ("networking.k8s.io", "ingresses"),
-        ("gateway.networking.k8s.io", "gateways"),
-    }
-)
-"""Namespaced types that are read whatever is chosen: addresses and owners of addresses that saved objects may name."""
-
-INDEXED_EVERYWHERE = frozenset({("", "nodes"), ("", "services")})
-"""Types that are read in all of the cluster: what a namespace names may stand outside it."""
 
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
 _API_SERVICES = ("apiregistration.k8s.io", "APIService")

@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tasks.bundle import CRDS
-from tasks.core.bundle import BUNDLES, STATUS
+from tasks.core.bundle import BUNDLES, RIGHTS, STATUS
 from tasks.core.definitions import defined, served
 from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
 from tasks.core.existing_modes import kind_faults, mode_of, verbs
+from tasks.core.lease import LEASE_VERBS, LEASES
 from tasks.core.readiness_cluster import STORAGE_CLASS, context_of
 from tasks.core.shortage import Demand, demand, shortage
 from tasks.core.values_write import Absent
@@ -23,7 +24,6 @@ from tasks.fits import misfits, misplaced
 from tasks.namespace import existing
 from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
-from tasks.ports.leases import LEASE_VERBS, LEASES
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
@@ -168,9 +168,6 @@ def _claim(volume: Object) -> str:
     return f"{claim.get('namespace')}/{claim.get('name')}" if claim else ""
 
 
-BUNDLE_RIGHTS = (("create", BUNDLES), ("get", BUNDLES), ("patch", STATUS))
-
-
 def _rights(restoring: Restoring) -> Iterator[str]:
     """Tell what these credentials may not write, or not follow while it gets ready."""
     coming = {kind: defined(body) for kind, body in _coming(restoring).items()}
@@ -181,7 +178,7 @@ def _rights(restoring: Restoring) -> Iterator[str]:
             asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, restoring.options))}
         if ref.namespace:
             asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
-            asked |= {(verb, kind, ref.namespace) for verb, kind in BUNDLE_RIGHTS if restoring.options.bundle}
+            asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if restoring.options.bundle}
     if restoring.options.bundle and restoring.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
         asked.add(("create", CRDS, ""))
     questions = sorted(asked, key=lambda each: (each[0], each[1].group_resource, each[2]))

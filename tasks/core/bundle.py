@@ -27,6 +27,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 BUNDLES = ResourceType(GROUP, VERSION, KIND, "bundles", namespaced=True)
 STATUS = replace(BUNDLES, resource="bundles/status")
 """Only for questions about rights: who may write the one may not always write the other."""
+RIGHTS = (("create", BUNDLES), ("get", BUNDLES), ("patch", STATUS))
+"""What a restore must be allowed to do with them in each namespace."""
 DEFINITION = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", f"bundles.{GROUP}")
 
 PART = f"{GROUP}/bundle"

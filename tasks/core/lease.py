@@ -11,12 +11,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks.core.edit import get
+from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:
     from tasks.core.objects import Object
 
 NAME = "kubeferry-restore"
 """The Lease's name in every namespace. It is never backed up (carry.py)."""
+
+LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
+
+LEASE_VERBS = ("create", "delete", "get", "patch")
+"""What credentials must allow with them in a namespace to work in it."""
 
 KIND = ("coordination.k8s.io", "Lease")
 

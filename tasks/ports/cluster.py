@@ -40,6 +40,10 @@ FIELD_MANAGER = "kubeferry"
 DEFAULT_KUBECONFIG = "~/.kube/config"
 
 
+Objects = list[dict[str, Any]]
+"""`list` is also a method below, which hides the type from the methods' annotations."""
+
+
 class Cluster(Transport):
     """An API server and what can be asked of it. Safe to use from `THREADS` threads at once.
 
@@ -259,6 +263,20 @@ class Cluster(Transport):
             subject="ask what these credentials may do",
         )
         return bool(answer.json()["status"]["allowed"])
+
+    def rules(self, namespace: str) -> tuple[Objects, bool]:
+        """Return what these credentials may do in a namespace, and whether that is all (SelfSubjectRulesReview).
+
+        It is not where one of the server's authorizers cannot tell, as a webhook: then ask `allowed`.
+        """
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
+        status = self.request(
+            "POST",
+            "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
+            body=orjson.dumps(review | {"spec": {"namespace": namespace}}),
+            subject="ask what these credentials may do",
+        ).json()["status"]
+        return status.get("resourceRules") or [], not status.get("incomplete")
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluster:

@@ -7,8 +7,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
-from tasks.core.lease import NAME, RENEW, Holder, expired, holder_of, lease, renewed, taken
-from tasks.core.resources import ResourceType
+from tasks.core.lease import LEASES, NAME, RENEW, Holder, expired, holder_of, lease, renewed, taken
 from tasks.ports import clock
 from tasks.ports.processes import Process, alive, myself
 
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 
     from tasks.core.objects import Object
     from tasks.ports.cluster import Cluster
-
-LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
-
-LEASE_VERBS = ("create", "delete", "get", "patch")
-"""What credentials must allow with them in a namespace to work in it."""
 
 TRIES = 5
 """How often a free lease is asked for when others take and leave it meanwhile."""

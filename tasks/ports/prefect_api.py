@@ -6,17 +6,29 @@ No message shows credentials, whether they stand in the URL or in PREFECT_API_KE
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
-from tasks.core.errors import CredentialsError, PermanentError, UnavailableError, UnreachableError, UsageError
+from tasks.core.errors import (
+    CredentialsError,
+    NotFoundError,
+    PermanentError,
+    UnavailableError,
+    UnreachableError,
+    UsageError,
+)
 
 ANSWER = 5.0
 """Seconds in which a health check has to be answered."""
+QUERY = 20.0
+"""Seconds in which anything else has to be: its database may be large."""
+NOT_FOUND = 404
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -29,13 +41,36 @@ def check(url: str) -> None:
         CredentialsError: it wants other credentials than there are.
         UsageError: that is no URL, or no Prefect API.
     """
-    where = shown(url)
-    request = Request(f"{where.rstrip('/')}/health", headers=_credentials(url))  # noqa: S310 - `shown` refuses other schemes
+    _send(url, "/health", None, ANSWER)
+
+
+def ask(url: str, path: str, body: Any = None) -> Any:
+    """Return what the API answers to a GET of `path`, or to a POST of `body`; None where it knows no such thing.
+
+    Raises:
+        KubeferryError: as `check`; a UsageError also for what is no JSON.
+    """
     try:
-        with build_opener(*_handlers(url)).open(request, timeout=ANSWER):
-            return
+        return json.loads(_send(url, path, body, QUERY))
+    except ValueError as error:
+        raise UsageError(f"{shown(url)} is no Prefect API: {path} is not answered by JSON") from error
+    except NotFoundError:
+        return None
+
+
+def _send(url: str, path: str, body: Any, seconds: float) -> bytes:
+    where = shown(url)
+    data = None if body is None else json.dumps(body).encode()
+    headers = _credentials(url) | {"Content-Type": "application/json"}
+    request = Request(f"{where.rstrip('/')}{path}", data, headers)  # noqa: S310 - `shown` refuses other schemes
+    try:
+        with build_opener(*_handlers(url)).open(request, timeout=seconds) as answer:
+            return bytes(answer.read())
     except HTTPError as error:
+        answered = error.read() if error.code == NOT_FOUND else b""
         error.close()
+        if path != "/health" and b"detail" in answered:
+            raise NotFoundError(f"the Prefect API at {where} knows no {path}") from error
         raise _refused(where, error.code) from error
     except (URLError, HTTPException, OSError) as error:
         cause = getattr(error, "reason", None) or error

@@ -77,6 +77,16 @@ class Client:
                 raise StoreError(f"store {self.url}: {prefix}: the server's listing does not come to an end")
             token = following
 
+    def date(self) -> str:
+        """Return the Date header of an answer, even of a refusal: it may be the clocks for which it refuses."""
+        try:
+            answer: Answer = self._client.list_objects_v2(Bucket=self.name, MaxKeys=1)
+        except ClientError as error:
+            answer = error.response
+        except BotoCoreError as error:
+            raise self.ours(error, "") from error
+        return str(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", ""))
+
     def ours(self, error: Exception, key: str) -> KubeferryError:
         """Return our error for the library's `error` about `key`."""
         return translate(error, f"store {self.url}: {key}".removesuffix(": "), self._chain)

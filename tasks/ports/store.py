@@ -111,6 +111,10 @@ class Store(ABC):
     def exists(self, key: str) -> bool:
         """Tell whether something is under `key`."""
 
+    def date(self) -> str:
+        """Return the time of the store's server, as the Date header of an answer tells it; "" for a folder."""
+        return ""
+
     def check_writable(self) -> None:
         """Write, read back and remove a small probe, so that a backup fails before its work and not after.
 

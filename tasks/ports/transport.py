@@ -60,6 +60,8 @@ class Answer:
 
     body: bytes
     retried: bool
+    date: str = ""
+    """The server's time as its Date header tells it."""
 
     def json(self) -> Any:
         """Return the body as JSON values.
@@ -112,7 +114,8 @@ class Transport:
         if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
             raise api_error(answer.status, answer.data, subject or f"{method} {path}", secret="/secrets" in path)
         retries = answer.retries
-        return Answer(answer.data, retried=again or bool(retries and retries.history))
+        again = again or bool(retries and retries.history)
+        return Answer(answer.data, again, answer.headers.get("Date", ""))
 
     def _whole(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[urllib3.BaseHTTPResponse, bool]:
         """Return an answer that is not cut short, and whether that took more than one try; urllib3 sees to the rest."""

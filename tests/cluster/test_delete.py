@@ -9,6 +9,7 @@ from tasks import gather
 from tasks.core import bundle as rules
 from tasks.core.bundle import maker
 from tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
+from tasks.core.lease import LEASES
 from tasks.core.objects import Ref
 from tasks.core.options import DeleteOptions
 from tasks.core.resources import ResourceType
@@ -16,7 +17,7 @@ from tasks.delete import found
 from tasks.deleting import Deleting
 from tasks.ports import clock
 from tasks.ports.cluster import connect
-from tasks.ports.leases import LEASES, Hold
+from tasks.ports.leases import Hold
 from tests.cluster.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
 from tests.cluster.restores import B, touch
 

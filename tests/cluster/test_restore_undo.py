@@ -13,11 +13,11 @@ from flows.restore import restore
 from flows.undo import undo
 from tasks.core.errors import BackupNotFoundError, KubeferryError, PermanentError, PreflightError, UsageError
 from tasks.core.former import content
-from tasks.core.lease import NAME, Holder, lease
+from tasks.core.lease import LEASES, NAME, Holder, lease
 from tasks.core.options import RestoreOptions, UndoOptions
 from tasks.core.resources import ResourceType
 from tasks.ports import clock
-from tasks.ports.leases import LEASES, me
+from tasks.ports.leases import me
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
 from tests.cluster.conftest import COMMAND

@@ -1,0 +1,338 @@
+"""The doctor's verdicts: each is right on what is well and on what is not, and says what to do."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tasks.core import health_clock, health_prefect, health_rights, health_versions
+from tasks.core.health import Finding, Level, exit_code, related, worst
+from tasks.core.health_rights import NAMESPACES, Right, gives
+from tasks.core.health_schedule import BACKUP, Scheduled, due, newest_backup, schedule
+from tasks.core.resources import ResourceType
+
+NOW = datetime(2026, 11, 28, 3, 34, 18, tzinfo=UTC)
+ALL = frozenset({"list", "create"})
+SECRETS = ResourceType("", "v1", "Secret", "secrets", namespaced=True, verbs=ALL)
+DEPLOYMENTS = ResourceType("apps", "v1", "Deployment", "deployments", namespaced=True, verbs=ALL)
+VOLUMES = ResourceType("", "v1", "PersistentVolume", "persistentvolumes", namespaced=False, verbs=ALL)
+EVENTS = ResourceType("", "v1", "Event", "events", namespaced=True, verbs=ALL)
+TYPES = [SECRETS, DEPLOYMENTS, VOLUMES, EVENTS]
+
+
+def named(check, finding):
+    return replace(finding, check=check)
+
+
+OK, WARNING, FAILED, SKIPPED = (
+    Finding.ok("a"), Finding.warning("b", "c"), Finding.failed("d", "e"), Finding.skipped("f"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("findings", "level", "code"),
+    [
+        ([], Level.OK, 0),
+        ([OK, SKIPPED], Level.OK, 0),
+        ([OK, WARNING], Level.WARNING, 3),
+        ([WARNING, FAILED, OK], Level.FAILED, 1),
+    ],
+)
+def test_the_worst_decides(findings, level, code):
+    assert (worst(findings), exit_code(findings)) == (level, code)
+
+
+def test_what_fails_with_what_it_needs_is_told_once():
+    blind = Finding.blind("d", "e")
+    found = [named("cluster", FAILED), named("rights", blind), named("clock", FAILED), named("store", blind)]
+    rows = related(found, {"rights": "cluster", "clock": "cluster"})
+    assert [each.level for each in rows] == [Level.FAILED, Level.SKIPPED, Level.FAILED, Level.FAILED]
+    assert rows[1].found == "see cluster"
+    assert related([named("cluster", OK), named("rights", blind)], {"rights": "cluster"})[1].level is Level.FAILED
+
+
+# --- clocks
+
+
+def date(off):
+    return (NOW + timedelta(seconds=off)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+@pytest.mark.parametrize(
+    ("off", "level", "told"),
+    [
+        (0, Level.OK, "agrees"),
+        (10, Level.OK, "10 s off"),
+        (40, Level.WARNING, "40 s ahead of"),
+        (-41, Level.WARNING, "40 s behind"),
+        (1000, Level.FAILED, "1000 s ahead of"),
+        (-1001, Level.FAILED, "1000 s behind"),
+    ],
+)
+def test_a_clock(off, level, told):
+    found = health_clock.clock(date(off), NOW, NOW)
+    assert found.level is level
+    assert told in found.found
+    assert ("NTP" in found.todo) is (level is not Level.OK)
+
+
+def test_a_slow_answer_is_no_wrong_clock():
+    assert health_clock.clock(date(25), NOW, NOW + timedelta(seconds=50)).found.startswith("agrees")
+
+
+@pytest.mark.parametrize("text", ["", "yesterday"])
+def test_a_server_without_a_clock(text):
+    assert health_clock.clock(text, NOW, NOW).level is Level.SKIPPED
+
+
+# --- versions
+
+WANTED = ["prefect==3.8.8", "fastapi<0.153", "kubernetes==37.0.1", 'ruff==0.1; extra == "dev"']
+GOOD = {"prefect": "3.8.8", "fastapi": "0.152.1", "kubernetes": "37.0.1"}
+
+
+def test_versions_as_they_should_be():
+    found = health_versions.versions((3, 11, 7), WANTED, GOOD)
+    assert (found.level, found.found) == (Level.OK, "Python 3.11.7, prefect 3.8.8, kubernetes 37.0.1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"prefect": "3.9.1"}, "prefect 3.9.1 instead of ==3.8.8"),
+        ({"fastapi": "0.155.0"}, "fastapi 0.155.0 instead of <0.153"),
+        ({"fastapi": ""}, "fastapi missing instead of <0.153"),
+    ],
+)
+def test_other_versions_are_named(changes, told):
+    found = health_versions.versions((3, 12, 0), WANTED, GOOD | changes)
+    assert found.level is Level.FAILED
+    assert told in found.found
+    assert "constraints.txt" in found.todo
+
+
+def test_an_old_python():
+    assert health_versions.versions((3, 10, 2), WANTED, GOOD).level is Level.FAILED
+
+
+@pytest.mark.parametrize(
+    ("version", "problems", "level"),
+    [
+        ("v1.27.0", {}, Level.OK),
+        ("v1.36.1", {}, Level.OK),
+        ("v1.30.4-gke.100", {}, Level.OK),
+        ("v1.26.15", {}, Level.FAILED),
+        ("v1.36.1", {"metrics.k8s.io/v1": "Stale"}, Level.WARNING),
+    ],
+)
+def test_an_api_servers_version(version, problems, level):
+    found = health_versions.kubernetes("here", version, problems)
+    assert found.level is level
+    assert version in found.found
+    assert all(each in found.found for each in problems)
+
+
+# --- rights
+
+
+def test_what_a_backup_asks_for():
+    asked = {str(each) for each in health_rights.for_backup(TYPES, ["shop"])}
+    assert asked == {
+        "get namespaces", "list persistentvolumes", "list secrets in shop", "list deployments.apps in shop",
+    }  # fmt: skip
+    assert "list secrets" in {str(each) for each in health_rights.for_backup(TYPES, [])}
+
+
+def test_what_a_restore_asks_for():
+    asked = {str(each) for each in health_rights.for_restore(TYPES, ["shop"])}
+    assert {
+        "create namespaces", "create secrets in shop", "watch deployments.apps in shop", "create persistentvolumes",
+        "patch leases.coordination.k8s.io in shop", "create bundles.kubeferry.io in shop",
+    } <= asked  # fmt: skip
+    assert not [each for each in asked if "events" in each]
+
+
+@pytest.mark.parametrize(
+    ("rule", "given"),
+    [
+        ({"verbs": ["list"], "apiGroups": [""], "resources": ["secrets"]}, True),
+        ({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}, True),
+        ({"verbs": ["list"], "apiGroups": [""], "resources": ["secrets"], "resourceNames": ["one"]}, False),
+        ({"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"]}, False),
+        ({"verbs": ["list"], "apiGroups": ["apps"], "resources": ["secrets"]}, False),
+        ({"verbs": ["list"], "apiGroups": [""], "resources": ["secrets/status", "*/status"]}, False),
+    ],
+)
+def test_what_a_rule_gives(rule, given):
+    assert gives([rule], Right("list", SECRETS, "shop")) is given
+
+
+def test_a_rule_for_subresources():
+    status = Right("patch", replace(DEPLOYMENTS, resource="deployments/status"), "shop")
+    assert gives([{"verbs": ["patch"], "apiGroups": ["apps"], "resources": ["*/status"]}], status)
+    assert not gives([{"verbs": ["patch"], "apiGroups": ["apps"], "resources": ["deployments"]}], status)
+
+
+def test_rights_of_a_backup():
+    asked = health_rights.for_backup(TYPES, ["shop"])
+    assert health_rights.to_back_up(asked, [], []).level is Level.OK
+    one = health_rights.to_back_up(asked, [Right("list", SECRETS, "shop")], [])
+    assert (one.level, one.found) == (Level.WARNING, "may not list secrets in shop")
+    assert health_rights.to_back_up(asked, asked, []).level is Level.FAILED
+    assert health_rights.to_back_up(asked, [Right("get", NAMESPACES)], []).level is Level.FAILED
+    absent = health_rights.to_back_up(asked, [], ["shop"])
+    assert absent.level is Level.WARNING
+    assert "namespace shop is not there" in absent.found
+
+
+def test_rights_of_a_restore_are_a_warning_that_does_not_grow_for_ever():
+    asked = health_rights.for_restore(TYPES, ["shop", "billing"])
+    assert health_rights.to_restore(asked, []).level is Level.OK
+    found = health_rights.to_restore(asked, asked)
+    assert found.level is Level.WARNING
+    assert found.found.endswith(f"and {len(asked) - 8} more")
+    assert "--no-bundle" in found.todo
+
+
+# --- Prefect
+
+
+def server(told, client="3.8.8", settings=None, *, local=False):
+    return health_prefect.server("http://here/api", told, client, settings or {}, local=local)
+
+
+@pytest.mark.parametrize(
+    ("told", "level"),
+    [
+        ("3.8.8", Level.OK),
+        ("3.9.0", Level.OK),
+        ("3.8.8+dev.1", Level.OK),
+        ("3.7.0", Level.WARNING),
+        ("2.20.1", Level.FAILED),
+        ("4.0.0", Level.FAILED),
+    ],
+)
+def test_a_servers_version(told, level):
+    found = server(told)
+    assert found.level is level
+    assert bool(found.todo) is (level is not Level.OK)
+
+
+def test_which_server_and_which_database():
+    database = {"driver": "postgresql+asyncpg", "host": "db.example"}
+    assert "PostgreSQL at db.example" in server("3.8.8", settings={"server": {"database": database}}).found
+    assert "does not tell" in server("3.8.8", settings={"server": {"database": {"connection_url": "***"}}}).found
+    assert "the local one, http://here/api, Prefect 3.8.8, database: SQLite" in server("3.8.8", local=True).found
+
+
+def test_a_server_that_is_not_up():
+    assert health_prefect.stopped(started=False).todo == "kubeferry server start"
+    assert "starting" in health_prefect.stopped(started=True).found
+
+
+def beat(seconds, **more):
+    return {
+        "last_heartbeat_time": (NOW - timedelta(seconds=seconds)).isoformat(),
+        "heartbeat_interval_seconds": 30,
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("pools", "workers", "level", "told", "todo"),
+    [
+        ({}, {}, Level.WARNING, "no work pool", "kubeferry deploy"),
+        ({"kubeferry": {}}, {}, Level.WARNING, "no worker yet", "prefect worker start --pool kubeferry"),
+        ({"kubeferry": {}}, {"kubeferry": [beat(5)]}, Level.OK, "kubeferry: 1 worker at work", ""),
+        ({"kubeferry": {}}, {"kubeferry": [beat(5), beat(9)]}, Level.OK, "2 workers", ""),
+        ({"kubeferry": {}}, {"kubeferry": [beat(7200)]}, Level.WARNING, "heard of 2 h ago", "prefect worker start"),
+        ({"kubeferry": {}}, {"kubeferry": [beat(5, status="OFFLINE")]}, Level.WARNING, "heard of 5 s ago", "prefect"),
+        ({"kubeferry": {"is_paused": True}}, {"kubeferry": [beat(5)]}, Level.WARNING, "paused", "pool resume"),
+        (
+            {"kubeferry": {}, "kubeferry-kubernetes": {}}, {"kubeferry": [beat(5)]},
+            Level.WARNING, "kubeferry-kubernetes: no worker yet", "--pool kubeferry-kubernetes",
+        ),
+    ],
+)  # fmt: skip
+def test_workers(pools, workers, level, told, todo):
+    found = health_prefect.worker(pools, workers, NOW)
+    assert found.level is level
+    assert told in found.found
+    assert todo in found.todo
+
+
+# --- schedules
+
+
+def deployment(cron="0 1 * * *", created="2026-11-01T00:00:00Z", *, active=True, paused=False):
+    one = {"active": active, "schedule": {"cron": cron, "timezone": "UTC"}, "created": created}
+    return {"created": created, "paused": paused, "schedules": [one]}
+
+
+def verdict(made, completed=None, last=None):
+    begun = datetime.fromisoformat(completed) if completed else None
+    return schedule(BACKUP, Scheduled(made, begun, last), NOW, ZoneInfo)
+
+
+def test_no_schedule():
+    assert schedule(BACKUP, None, NOW, ZoneInfo).todo == "kubeferry deploy"
+    assert schedule("prune/nightly", None, NOW, ZoneInfo).level is Level.SKIPPED
+
+
+def test_a_schedule_that_was_met():
+    found = verdict(deployment(), "2026-11-28T01:00:05+00:00")
+    assert (found.level, found.found) == (Level.OK, "0 1 * * *: completed 2 h ago")
+
+
+def test_a_schedule_that_was_missed():
+    late = {"start_time": "2026-11-28T01:00:05+00:00", "state_name": "Crashed", "state_type": "CRASHED"}
+    found = verdict(deployment(), "2026-11-27T01:00:05+00:00", late)
+    assert found.level is Level.FAILED
+    assert "due (0 1 * * *) 2 h ago; the last one is Crashed, begun 2 h ago" in found.found
+    assert "none has begun" in verdict(deployment()).found
+
+
+def test_a_run_has_an_hour():
+    assert verdict(deployment("0 3 * * *"), "2026-11-27T03:00:05+00:00").level is Level.OK
+    assert verdict(deployment("30 2 * * *"), "2026-11-27T02:30:05+00:00").level is Level.FAILED
+
+
+def test_a_weekend_is_no_gap():
+    assert verdict(deployment("0 1 * * mon"), "2026-11-23T01:00:05+00:00").level is Level.OK
+
+
+def test_what_is_new_is_not_late():
+    found = verdict(deployment(created="2026-11-28T02:00:00Z"))
+    assert (found.level, found.found) == (Level.OK, "0 1 * * *: no run was due yet")
+
+
+def test_a_first_run_that_failed_is_told_before_the_next_is_due():
+    made = deployment(created="2026-11-28T02:00:00Z")
+    found = verdict(made, None, {"state_type": "FAILED", "state_name": "Failed", "start_time": None})
+    assert found.level is Level.WARNING
+    assert "Failed" in found.found
+
+
+def test_a_schedule_that_does_not_run():
+    assert "paused" in verdict(deployment(paused=True)).found
+    assert "no active schedule" in verdict(deployment(active=False)).found
+    assert verdict(deployment(active=False)).level is Level.WARNING
+
+
+def test_a_rule_is_judged_by_its_runs_only():
+    made = deployment()
+    made["schedules"][0]["schedule"] = {"rrule": "FREQ=DAILY"}
+    assert due(Scheduled(made, None, None), NOW, ZoneInfo) is None
+    assert verdict(made).level is Level.OK
+
+
+def test_the_newest_backup():
+    wanted = NOW - timedelta(hours=5)
+    assert newest_backup(None, None, NOW).level is Level.SKIPPED
+    assert newest_backup(None, wanted, NOW).level is Level.FAILED
+    assert newest_backup(("a", "2026-11-28T01:00:00Z"), wanted, NOW).found == "a, 2 h old"
+    old = newest_backup(("a", "2026-11-27T01:00:00Z"), wanted, NOW)
+    assert old.level is Level.FAILED
+    assert "a is 26 h old, though backup/nightly was due 5 h ago" in old.found
+    assert newest_backup(("a", "2026-11-27T01:00:00Z"), None, NOW).level is Level.OK
