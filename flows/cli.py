@@ -15,7 +15,21 @@ import typer
 # Typer (pinned) carries Click inside and gives these no public name.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
-from flows.commands import approve, backup, delete, demo, diff, doctor, look, plan, restore, sandbox, server, undo
+from flows.commands import (
+    approve,
+    backup,
+    delete,
+    demo,
+    diff,
+    doctor,
+    look,
+    migrate,
+    plan,
+    restore,
+    sandbox,
+    server,
+    undo,
+)
 from flows.commands.common import Debug, debugging, set_debugging
 from tasks.core.errors import KubeferryError
 from tasks.core.printable import plain
@@ -44,6 +58,7 @@ app = typer.Typer(
 MOVE, LOOK, HERE = "Move", "Look", "This machine"
 app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
 app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
+app.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
 app.command("approve", rich_help_panel=MOVE, epilog=approve.EPILOG)(approve.approve)
 app.command("undo", rich_help_panel=MOVE, epilog=undo.EPILOG)(undo.undo)
 app.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)

@@ -5,7 +5,7 @@ It is a transaction: what fails is taken back, what is killed can be resumed or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -36,8 +36,20 @@ from tasks.rollback import rollback
 from tasks.step import side_by_side, tell
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
     from tasks.core.objects import Ref
     from tasks.restoring import Restoring
+
+R = TypeVar("R")
+
+
+class Group(Protocol):
+    """Runs some steps, under a name that they have together."""
+
+    async def __call__(self, name: str, work: Callable[[], Awaitable[R]], /) -> R:
+        """Return what the work returns."""
 
 
 def _run_name() -> str:
@@ -54,23 +66,40 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     """
     started = clock.now()
     with workdir() as work:
-        restoring = await download(options, work)
-        try:
-            await _restore(restoring)
-            problems = await follow_again(restoring) if restoring.values else []
-            problems += [*restoring.problems, *await verify_restored(restoring)]
-            result = restored(restoring, problems, started)
-            if restoring.bundles:
-                await tell_bundle(restoring, result.phase.value)
-            await end(restoring, result)
-        except KubeferryError as error:
-            error.result = failed(restoring, error, await rollback(restoring), started)
-            await report_failure(error.result)
-            raise
-        finally:
-            restoring.close()
-    tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
+        result = await carry_out(await download(options, work), started)
     await report(result)
+    return result
+
+
+async def apart(_name: str, work: Callable[[], Awaitable[R]]) -> R:
+    """Do steps as task runs of their own."""
+    return await work()
+
+
+async def carry_out(restoring: Restoring, started: datetime, group: Group = apart) -> RestoreResult:
+    """Do a restore that was downloaded, as a transaction; `group` makes one task run of the steps of each part."""
+    name = restoring.name
+    try:
+        await group(f"plan and look {name}", lambda: _begin(restoring))
+        await group(f"restore {name}", lambda: _restore(restoring))
+        result = await group(f"verify {name}", lambda: _finish(restoring, started))
+    except KubeferryError as error:
+        error.result = failed(restoring, error, await rollback(restoring), started)
+        await report_failure(error.result)
+        raise
+    finally:
+        restoring.close()
+    tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
+    return result
+
+
+async def _finish(restoring: Restoring, started: datetime) -> RestoreResult:
+    problems = await follow_again(restoring) if restoring.values else []
+    problems += [*restoring.problems, *await verify_restored(restoring)]
+    result = restored(restoring, problems, started)
+    if restoring.bundles:
+        await tell_bundle(restoring, result.phase.value)
+    await end(restoring, result)
     return result
 
 
@@ -87,7 +116,6 @@ async def _begin(restoring: Restoring) -> None:
 
 
 async def _restore(restoring: Restoring) -> None:
-    await _begin(restoring)
     await side_by_side(lambda name: create_namespace(restoring, name), restoring.plan.namespaces)
     await hold(restoring)
     if restoring.plan.definitions:

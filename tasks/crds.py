@@ -41,7 +41,7 @@ def _wait(restoring: Restoring) -> None:
     wanted = {(kind.group, kind.kind) for kind in map(defined, bodies)}
     limit = time.monotonic() + SERVED_SECONDS
     while True:
-        restoring.discovery = restoring.target().discover()
+        restoring.discovery = restoring.asked.anew()
         missing = sorted(kind for kind in wanted if not _served(restoring.discovery, kind))
         if not missing:
             return

@@ -12,7 +12,7 @@ from tasks.core.read_types import INDEXED, INDEXED_EVERYWHERE, RELATED
 from tasks.core.resources import Discovery, ResourceType
 from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
-from tasks.core.spaces import without
+from tasks.core.spaces import is_system, without
 from tasks.core.type_choice import asks_by_kind, choose_types
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
@@ -81,6 +81,10 @@ def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
     if options.namespace_selector:
         found = cluster.list(NAMESPACES, query={"labelSelector": options.namespace_selector})
         names |= {each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")}
+    if options.all_namespaces:
+        found = cluster.list(NAMESPACES)
+        there = {each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")}
+        names |= {name for name in there if not is_system(name)}
     if not names:
         told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
         raise UsageError(told if options.namespace_selector else "name a namespace to back up")

@@ -101,6 +101,8 @@ def _followed(edges: list[Edge], makers: Mapping[Ref, Ref], choice: Choice) -> I
 
 def _selected(restoring: Restoring, choice: Choice, needs: list[Edge]) -> Mapping[Ref, str]:
     """Return what is selected; of what is cluster-wide, only what the namespaces that are asked for need."""
+    if restoring.company and restoring.company.whole:
+        return dict.fromkeys(restoring.plan.items, "what is migrated needs it")
     if not choice.narrowed:
         return choice.selected
     items, spaces = restoring.plan.items, frozenset(restoring.options.map.get(each, each) for each in choice.spaces)

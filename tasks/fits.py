@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ForbiddenError, NotFoundError
-from tasks.core.schema import Schemas
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
 
     from tasks.restoring import Item, Restoring
 
-NONE = Schemas({})
-
 
 def misfits(restoring: Restoring) -> Iterator[str]:
     """Tell objects of which a field has a type that its kind does not have; the first such field of each."""
@@ -24,7 +20,7 @@ def misfits(restoring: Restoring) -> Iterator[str]:
     for item in restoring.plan.items.values():
         items[item.api_version].append(item)
     versions = sorted(items)
-    for version, schemas in zip(versions, in_threads(lambda v: _schemas(restoring, v), versions, THREADS), strict=True):
+    for version, schemas in zip(versions, in_threads(restoring.asked.schemas, versions, THREADS), strict=True):
         for item in items[version]:
             for odd in schemas.misfits(restoring.planned.read(item.whole or item.slot)):
                 yield f"{item.ref} {odd.pointer}: {item.ref.kind} has {_a(odd.wanted)} there, not {_a(odd.has)}"
@@ -37,14 +33,6 @@ def misplaced(restoring: Restoring) -> Iterator[str]:
         kind = restoring.discovery.by_kind(ref.group, ref.kind)
         if kind and kind.namespaced != bool(ref.namespace):
             yield f"{ref}: the cluster has this kind {'in namespaces' if kind.namespaced else 'cluster-wide'} only"
-
-
-def _schemas(restoring: Restoring, api_version: str) -> Schemas:
-    """Return the schemas of a group and version; none of one that the target does not serve, or does not describe."""
-    try:
-        return Schemas(restoring.target().schemas(api_version))
-    except (NotFoundError, ForbiddenError):
-        return NONE
 
 
 def _a(kind: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import orjson
 
@@ -31,6 +31,11 @@ from tasks.restoring import Item, Restoring
 from tasks.step import in_thread, step
 from tasks.unpacked import archived_object, of_backup, stored_links
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.restoring import Archived
+
 RENAMED = "namespace renamed"
 ELSEWHERE = "its namespace is left out"
 
@@ -55,7 +60,8 @@ def _plan(restoring: Restoring) -> None:
 def _fill(restoring: Restoring) -> None:
     names = dict(restoring.options.map)
     chosen = Choice(restoring)
-    _check_names(names, chosen)
+    if restoring.company is None:
+        _check_names(names, chosen)
     edges = _read(restoring, chosen, _Moving.of(restoring, names))
     chosen.check()
     edges += attach(restoring, stored_bindings(restoring), names)
@@ -141,11 +147,16 @@ class _Moving:
 
     @classmethod
     def of(cls, restoring: Restoring, names: dict[str, str]) -> Self:
-        members = (each.member for each in restoring.archived)
-        known = Known.of((member.group_resource, member.namespace, member.name) for member in members)
+        known = restoring.company.known if restoring.company else known_of(restoring.archived)
         asked = restoring.options.no_rewrite
         classes = frozenset(each for each in asked if each.isalpha())
         return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
+
+
+def known_of(archived: Iterable[Archived]) -> Known:
+    """Return what renaming has to know of the objects of a backup."""
+    members = (each.member for each in archived)
+    return Known.of((member.group_resource, member.namespace, member.name) for member in members)
 
 
 def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen: Choice) -> list[Edge]:

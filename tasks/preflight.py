@@ -17,13 +17,13 @@ from tasks.core.definitions import defined, served
 from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
 from tasks.core.existing_modes import kind_faults, mode_of, verbs
 from tasks.core.lease import LEASE_VERBS, LEASES
-from tasks.core.readiness_cluster import STORAGE_CLASS, context_of
 from tasks.core.shortage import Demand, demand, shortage
 from tasks.core.values_write import Absent
 from tasks.fits import misfits, misplaced
 from tasks.namespace import existing
 from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
+from tasks.ports.asked import Asked
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tasks.core.objects import Object, Ref
-    from tasks.core.readiness import Context
     from tasks.core.resources import ResourceType
     from tasks.restoring import Restoring
 
@@ -53,8 +52,10 @@ async def preflight(restoring: Restoring) -> None:
 
 
 def _look(restoring: Restoring) -> list[str]:
-    restoring.discovery = restoring.target().discover()
-    restoring.context = _context(restoring)
+    if restoring.company is None:
+        restoring.asked = Asked(restoring.target)  # after an approval the target may answer otherwise than before it
+    restoring.discovery = restoring.asked.discovery()
+    restoring.context = restoring.asked.context()
     give_up_node_ports(restoring)
     checks = (_modes, _types, misplaced, misfits, _rights, _spaces, held, _named, _volumes, _bound, _quota, conflicts)
     problems: list[str] = [*restoring.plan.impossible]
@@ -68,23 +69,18 @@ def _look(restoring: Restoring) -> list[str]:
     return sorted(set(problems))
 
 
-def _context(restoring: Restoring) -> Context:
-    """Return what readiness needs to know of the target's storage classes."""
-    kind = restoring.discovery.by_kind(*STORAGE_CLASS)
-    try:
-        classes = restoring.target().list(kind) if kind else []
-    except ForbiddenError:
-        classes = []  # claims of an unknown class are then waited for like any other
-    return context_of(classes)
-
-
 def _bound(restoring: Restoring) -> Iterator[str]:
-    """Tell values that nothing on the target will give: what gave them is neither there nor restored."""
+    """Tell values that nothing on the target will give: what gave them is neither there nor restored.
+
+    What another restore of the same migration brings is waited for when its turn comes.
+    """
+    others = {*restoring.company.names.values()} if restoring.company else set[str]()
     asked = [
         (item.ref, each, each.chain.start)
         for item in restoring.plan.items.values()
         for each in item.bindings
         if each.chain.start not in restoring.plan.items
+        and not (each.chain.start and each.chain.start.namespace in others)
         and restoring.options.absent.get(each.kind, Absent.FAIL) is Absent.FAIL
     ]
     starts = sorted({start for _, _, start in asked if start})
@@ -182,7 +178,7 @@ def _rights(restoring: Restoring) -> Iterator[str]:
     if restoring.options.bundle and restoring.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
         asked.add(("create", CRDS, ""))
     questions = sorted(asked, key=lambda each: (each[0], each[1].group_resource, each[2]))
-    allowed = in_threads(lambda each: restoring.target().allowed(*each), questions, THREADS)
+    allowed = in_threads(lambda each: restoring.asked.allowed(*each), questions, THREADS)
     for (verb, kind, namespace), may in zip(questions, allowed, strict=True):
         if not may:
             where = f" in namespace {namespace}" if namespace else ""

@@ -20,6 +20,7 @@ from tasks.core.order import Order
 from tasks.core.readiness import Context
 from tasks.core.results import Action, Rewrite
 from tasks.ports import progress
+from tasks.ports.asked import Asked
 from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool
 from tasks.ports.stop import Stop
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from tasks.core.manifest import LeftOut, Problem
     from tasks.core.objects import Object, Ref
     from tasks.core.options import RestoreOptions
+    from tasks.core.rename import Known
     from tasks.core.resources import Discovery
     from tasks.core.rule_book import Paused
     from tasks.ports.backups import StoredBackup
@@ -78,6 +80,18 @@ class Item:
     """The object with the strings that come late; None where nothing does."""
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a restore has to know of those that are made at the same time, of other namespaces of the same backup."""
+
+    names: dict[str, str]
+    """Old name to new name of all namespaces that are restored."""
+    known: Known
+    """What the whole backup holds: its own archive is only a part of it."""
+    whole: bool = False
+    """Whether all of its archive is restored, needed by anything in it or not."""
+
+
 @dataclass
 class Plan:
     """What a restore will do: items by target identity, CRDs apart (they come first), levels, and what stays out."""
@@ -107,14 +121,20 @@ class Plan:
 class Restoring:
     """One restore under way; safe to report to from many threads."""
 
-    def __init__(self, options: RestoreOptions, name: str, work: Path, backup: StoredBackup) -> None:
-        """Begin; nothing is planned yet."""
+    def __init__(  # noqa: PLR0915 - a line for each thing to begin with
+        self, options: RestoreOptions, name: str, work: Path, backup: StoredBackup, archive: Spool | None = None
+    ) -> None:
+        """Begin; nothing is planned yet. An `archive` that is given is shared with others, who close it."""
         self.options = options
         self.name = name
         self.work = work
         self.backup = backup
         self.archived: list[Archived] = []
-        self.archive = Spool(work / "archive.spool")
+        self.archive = archive or Spool(work / "archive.spool")
+        self._shares = archive is not None
+        self.company: Company | None = None
+        """Other restores of the same migration."""
+        self.asked = Asked(self.target)
         self.planned = Spool(work / "planned.spool")
         self.plan = Plan()
         self.discovery: Discovery
@@ -176,7 +196,8 @@ class Restoring:
         if self.begun and self.journal.close():
             ways = f"kubeferry restore --resume {self.name}, or kubeferry undo {self.name}"
             progress.note(f"restore {self.name} was stopped; what it did stays: {ways}")
-        self.archive.close()
+        if not self._shares:
+            self.archive.close()
         self.planned.close()
 
     def check(self) -> None:

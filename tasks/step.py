@@ -9,6 +9,7 @@ Prefect costs a second and is imported when a step first runs: who plans offline
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -24,6 +25,10 @@ T = TypeVar("T")
 
 BACKOFF = 2.0
 """Seconds before a failed step is tried again; twice as many before each further try."""
+
+RETRIES = 3
+
+_joined: ContextVar[bool] = ContextVar("joined", default=False)
 
 
 async def transient(_task: Any, _run: Any, state: Any) -> bool:
@@ -44,12 +49,46 @@ def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awa
 
         @wraps(function)
         async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            if _joined.get():
+                return await _again(function, *args, **kwargs)
             answer: R = await as_task(BACKOFF)(*args, **kwargs)
             return answer
 
         return run
 
     return wrap
+
+
+async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Do a step inside another one: tried again as often as a step of its own."""
+    for turn in range(RETRIES):
+        try:
+            return await function(*args, **kwargs)
+        except ExpiredError:
+            raise
+        except TransientError as error:
+            progress.note(f"{error}: trying again")
+            await asyncio.sleep(BACKOFF * 2**turn)
+    return await function(*args, **kwargs)
+
+
+async def as_one(name: str, work: Callable[[], Awaitable[R]]) -> R:
+    """Do the steps in `work` as one task run: of a small namespace, each alone would cost more than what it does."""
+    from prefect import task
+    from prefect.cache_policies import NO_CACHE
+
+    async def together() -> R:
+        token = _joined.set(True)
+        try:
+            return await work()
+        finally:
+            _joined.reset(token)
+
+    decorate: Any = task(
+        name="steps", task_run_name=name.replace("{", "{{"), cache_policy=NO_CACHE, persist_result=False
+    )
+    answer: R = await decorate(together)()
+    return answer
 
 
 def _task(function: Callable[..., Awaitable[Any]], run_name: str, backoff: float) -> Any:
@@ -59,7 +98,7 @@ def _task(function: Callable[..., Awaitable[Any]], run_name: str, backoff: float
 
     decorate: Any = task(
         task_run_name=run_name,
-        retries=3,
+        retries=RETRIES,
         retry_delay_seconds=exponential_backoff(backoff_factor=backoff),
         retry_condition_fn=transient,
         cache_policy=NO_CACHE,
@@ -97,5 +136,6 @@ def tell(text: str) -> None:
     """Tell one line to the person who waits at the terminal and to the run's log in the UI."""
     from prefect import get_run_logger
 
-    progress.note(text)
+    if not _joined.get():  # one of many side by side: each line would be lost among the others
+        progress.note(text)
     get_run_logger().info(text)

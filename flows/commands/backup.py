@@ -23,6 +23,8 @@ kubeferry backup shop billing --name before-upgrade
 
 kubeferry backup --namespace-selector team=shop --exclude secrets
 
+kubeferry backup --all-namespaces --exclude-namespace 'test-*' --name nightly
+
 kubeferry backup shop --encrypt-to age1… --encrypt-to ~/.ssh/id_ed25519.pub
 
 kubeferry backup shop --selector 'app in (web,api),!canary' -o json
@@ -55,6 +57,7 @@ KeepCompletedJobs = Annotated[
 def backup(  # noqa: PLR0913 - a parameter is an option
     namespaces: Namespaces = None,
     *,
+    all_namespaces: choosing.AllNamespaces = False,
     namespace_selector: choosing.NamespaceSelector = "",
     exclude_namespace: choosing.ExcludeNamespace = None,
     name: Name = "",
@@ -85,11 +88,12 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     from tasks.core.options import BackupOptions
     from tasks.core.recipients import rejoined
 
-    if not (namespaces or namespace_selector):
-        raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector")
+    if not (namespaces or namespace_selector or all_namespaces):
+        raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector or --all-namespaces")
     asked = options(
         BackupOptions,
         namespaces=namespaces or [],
+        all_namespaces=all_namespaces,
         namespace_selector=namespace_selector,
         exclude_namespace=exclude_namespace or [],
         name=name,

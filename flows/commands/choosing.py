@@ -85,6 +85,17 @@ OneNamespace = Annotated[
     ),
 ]
 
+AllNamespaces = Annotated[
+    bool,
+    typer.Option(
+        "-A",
+        "--all-namespaces",
+        rich_help_panel=WHAT,
+        show_default=False,
+        help="All namespaces, but for kube-*, which have to be named.",
+    ),
+]
+
 NamespaceSelector = Annotated[
     str,
     typer.Option(

@@ -61,7 +61,7 @@ class Place(Where):
     """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
 
 
-class Selection(Place):
+class Choosing(_Options):
     """Which of the objects: all that is given has to be met, and what is excluded stays out."""
 
     namespaces: list[NamespaceName] = []
@@ -96,8 +96,15 @@ class Selection(Place):
     """Only what is selected, without what it needs."""
 
 
+class Selection(Choosing, Place):
+    """Which of the objects, and where."""
+
+
 class BackupOptions(Selection):
     """What to back up: namespaces, all of them into one backup, at one point in time."""
+
+    all_namespaces: bool = False
+    """All namespaces, but for those of Kubernetes itself (`kube-*`), which have to be named."""
 
     name: OptionalName = ""
     """Name of the backup; empty: made from the namespace and the time."""
@@ -125,17 +132,8 @@ class Owned(StrEnum):
     KEEP = "keep"
 
 
-class RestoreOptions(Selection):
-    """What to restore, and where to; without namespaces all that the backup holds."""
-
-    backup: OptionalName = ""
-    """Name of the backup; empty only with `resume`, which knows it."""
-
-    name: OptionalName = ""
-    """Name of this restore; empty: made from the backup's name and the time."""
-
-    resume: OptionalName = ""
-    """Name of a restore that was cut off: go on with what is missing. It keeps its own options, but for the place."""
+class Manner(_Options):
+    """How to restore: what a restore, and what makes many of them, can be asked for."""
 
     rollback: bool = True
     """When the restore fails, take back what it did."""
@@ -167,17 +165,30 @@ class RestoreOptions(Selection):
     """What to do where the target has no new value for an address or uid of the old cluster, by its class; without
     a word the restore fails and names the place and the look-ups."""
 
-    approve: bool = False
-    """Before anything is written, pause with the plan as an artifact, and go on only when a person approves it."""
-
-    approve_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
-    """Longest time to wait for approval, in seconds; then the restore fails."""
-
     wait: bool = True
     """Wait after each level until its objects are ready."""
 
     wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
     """Longest time to wait for one level to become ready, in seconds."""
+
+
+class RestoreOptions(Manner, Selection):
+    """What to restore, and where to; without namespaces all that the backup holds."""
+
+    backup: OptionalName = ""
+    """Name of the backup; empty only with `resume`, which knows it."""
+
+    name: OptionalName = ""
+    """Name of this restore; empty: made from the backup's name and the time."""
+
+    resume: OptionalName = ""
+    """Name of a restore that was cut off: go on with what is missing. It keeps its own options, but for the place."""
+
+    approve: bool = False
+    """Before anything is written, pause with the plan as an artifact, and go on only when a person approves it."""
+
+    approve_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
+    """Longest time to wait for approval, in seconds; then the restore fails."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:

@@ -41,6 +41,11 @@ def choose_spaces(there: Mapping[str, Mapping[str, str]], asked: Selection, wher
     return frozenset(without(chosen, asked.exclude_namespace, where))
 
 
+def is_system(name: str) -> bool:
+    """Return whether a namespace is one of Kubernetes itself: the prefix `kube-` is reserved (kubernetes.io)."""
+    return name.startswith("kube-")
+
+
 def without(names: Iterable[str], excluded: Iterable[str], where: str) -> set[str]:
     """Return the names that no pattern in `excluded` means.
 

@@ -34,6 +34,11 @@ class _Nobody:
 _listener: ContextVar[Listener] = ContextVar("listener", default=_Nobody())  # noqa: B039 - it has no state
 
 
+def listener() -> Listener:
+    """Return who listens now, for one that stands in between."""
+    return _listener.get()
+
+
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Send all progress reported inside the `with` block (its tasks and threads too) to `listener`."""

@@ -1,0 +1,89 @@
+"""Migrate namespaces: choose, back up all at one point in time, then restore each as a transaction, side by side.
+
+What is cluster-wide comes first, once. A namespace that fails never stops the others; what is missing can be resumed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.backup import backup
+from flows.migrate_namespace import migrate_namespace
+from tasks.core.migration import SHARED, MigrateResult
+from tasks.core.options_migrate import FanOut, MigrateNamespaceOptions, MigrateOptions
+from tasks.dispatch import Dispatch
+from tasks.migrated import lost, migrated, tell_table
+from tasks.migrating import Migrating, sharing
+from tasks.muster import Muster, backup_to_make, muster, note_source
+from tasks.ports import clock
+from tasks.ports.workdir import workdir
+from tasks.step import in_thread, side_by_side
+from tasks.tally_board import Board
+from tasks.unpack import unpack
+
+if TYPE_CHECKING:
+    from tasks.core.migration import End, Source
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    spaces = asked.get("namespaces") or []
+    chosen = f"{len(spaces)} namespaces" if len(spaces) > 3 else " ".join(spaces)  # noqa: PLR2004 - what fits a line
+    return f"migrate {asked.get('resume') or asked.get('name') or chosen or 'namespaces'}"
+
+
+@flow(name="migrate", flow_run_name=_run_name, persist_result=False)
+async def migrate(options: MigrateOptions) -> MigrateResult:
+    """Migrate namespaces from one cluster to another, under the same names or others."""
+    started = clock.now()
+    made = await muster(options, started)
+    source = made.stored.source or await _back_up(made)
+    with workdir() as work:
+        migrating = await in_thread(Migrating, made.name, made.options, source, work)
+        try:
+            await unpack(migrating)
+            ends = await _namespaces(migrating, made)
+        finally:
+            migrating.close()
+    result = migrated(migrating, ends, started)
+    await tell_table(result)
+    return result
+
+
+async def _back_up(made: Muster) -> Source:
+    if not made.names:
+        return await note_source(made, None)
+    asked = made.options.backup(await in_thread(backup_to_make, made), sorted(made.names))
+    return await note_source(made, await backup(asked))
+
+
+async def _namespaces(migrating: Migrating, made: Muster) -> list[End]:
+    """Return how it went with each part, those that an earlier run has finished too."""
+    ends = {space: end for space, end in made.stored.ends.items() if end.done}
+    todo = sorted(migrating.source.namespaces.keys() - ends.keys())
+    shared = bool(migrating.parts.get(SHARED)) and SHARED not in ends
+    async with Board(migrating.name, len(todo) + shared) as board:
+        with sharing(migrating):
+            if shared:
+                ends[SHARED] = await board.ended(SHARED, _here(migrating, SHARED))
+            if migrating.options.fan_out is FanOut.HERE:
+                found = await side_by_side(
+                    lambda space: board.ended(space, _here(migrating, space)), todo, migrating.options.side_by_side
+                )
+            else:
+                found = await Dispatch(migrating, board).run(todo)
+    return [*ends.values(), *found]
+
+
+async def _here(migrating: Migrating, space: str) -> End:
+    """Return how it went with a part in this process; that it failed is an end like any other."""
+    asked = MigrateNamespaceOptions(migration=migrating.name, namespace=space, store=migrating.options.store)
+    started = clock.now()
+    try:
+        return await migrate_namespace(asked)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
+        return lost(migrating, space, error, started)

@@ -1,0 +1,84 @@
+"""One namespace of a migration: its restore, as a transaction, and the word in the store on how it ended."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.restore import apart, carry_out
+from tasks.core.errors import KubeferryError
+from tasks.core.migration import SHARED, End
+from tasks.core.options_migrate import MigrateNamespaceOptions
+from tasks.core.results import RestoreResult
+from tasks.migrating import Migrating, here
+from tasks.part_of_migration import begun, end_of, failed_end, note_end, opened
+from tasks.ports import clock
+from tasks.ports.workdir import workdir
+from tasks.report import report
+from tasks.step import as_one, in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SMALL = 500
+"""Objects up to which the steps of a namespace are three task runs; of a larger one, each is one of its own."""
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    what = "what is cluster-wide" if asked["namespace"] == SHARED else asked["namespace"]
+    return f"migrate {what}"
+
+
+@flow(name="migrate-namespace", flow_run_name=_run_name, persist_result=False)
+async def migrate_namespace(options: MigrateNamespaceOptions) -> End:
+    """Restore one namespace of a migration whose backup is whole; one that was cut off is taken up.
+
+    Raises:
+        KubeferryError: it failed, and what it did was taken back; `result` is its end.
+    """
+    started = clock.now()
+    with _migrating(options) as migrating:
+        try:
+            end = await _migrate(migrating, options.namespace)
+        except KubeferryError as error:
+            known = error.result
+            if isinstance(known, RestoreResult):
+                error.result = failed = end_of(migrating, options.namespace, known)
+            else:
+                error.result = failed = failed_end(migrating, options.namespace, error, started)
+            await in_thread(note_end, migrating, failed)
+            raise
+        await in_thread(note_end, migrating, end)
+    return end
+
+
+async def _migrate(migrating: Migrating, space: str) -> End:
+    restoring = await in_thread(begun, migrating, space)
+    if isinstance(restoring, End):
+        return restoring
+    small = len(restoring.archived) <= SMALL
+    result = await carry_out(restoring, clock.now(), as_one if small else apart)
+    end = end_of(migrating, space, result)
+    if end.problems:
+        await report(result)
+    return end
+
+
+@contextmanager
+def _migrating(options: MigrateNamespaceOptions) -> Iterator[Migrating]:
+    """Yield the migration: the one that runs in this process, or, on a worker, one that is opened now."""
+    shared = here()
+    if shared is not None:
+        yield shared
+        return
+    with workdir() as work:
+        alone = opened(options, work)
+        try:
+            yield alone
+        finally:
+            alone.close()
