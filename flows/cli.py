@@ -20,6 +20,7 @@ from flows.commands import (
     backup,
     delete,
     demo,
+    deploy,
     diff,
     doctor,
     look,
@@ -29,6 +30,7 @@ from flows.commands import (
     sandbox,
     server,
     undo,
+    worker,
 )
 from flows.commands.common import Debug, debugging, set_debugging
 from tasks.core.errors import KubeferryError
@@ -55,7 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-MOVE, LOOK, HERE = "Move", "Look", "This machine"
+MOVE, LOOK, SCHEDULE, HERE = "Move", "Look", "On schedule", "This machine"
 app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
 app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
 app.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
@@ -68,6 +70,8 @@ app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
 app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
 app.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
 app.command("doctor", rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
+app.command("deploy", rich_help_panel=SCHEDULE, epilog=deploy.EPILOG)(deploy.deploy)
+app.command("worker", rich_help_panel=SCHEDULE, epilog=worker.EPILOG)(worker.worker)
 app.command("demo", rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
 app.add_typer(server.app, name="server", rich_help_panel=HERE)

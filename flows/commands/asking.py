@@ -43,7 +43,8 @@ def _line(error: ErrorDetails) -> str:
     option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
     if error["type"] == UNQUOTED:
         return f"{option}: {error['msg']}"
-    return f"{option} {str(error['input'])[:80]!r}: {MESSAGES.get(error['type'], error['msg'])}"
+    message = MESSAGES.get(error["type"], error["msg"]).removeprefix("Value error, ")
+    return f"{option} {str(error['input'])[:80]!r}: {message}"
 
 
 def modes(given: Iterable[str]) -> dict[str, Any]:

@@ -1,0 +1,115 @@
+"""`kubeferry deploy`: register deployments, schedules and work pool with a Prefect server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.commands import choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from tasks.core.options_deploy import PoolType
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from tasks.core.options_deploy import DeployOptions
+
+EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry deploy shop billing --store 's3://backups/prod?region=eu-central-1'
+
+kubeferry deploy --namespace-selector tier=prod --cron '30 1 * * *' --timezone Europe/Berlin
+
+kubeferry deploy --notify slack-webhook/operators
+
+kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-1'
+"""
+
+FORM = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
+
+Namespaces = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAMESPACE", help="Namespaces of the nightly backup.", show_default=False),
+]
+Type = Annotated[PoolType, typer.Option("--type", help="How the worker runs flows: as processes, or as Jobs.")]
+Pool = Annotated[
+    str,
+    typer.Option(metavar="NAME", show_default=False, help="Name of the work pool; else kubeferry, or kubeferry-TYPE."),
+]
+Cron = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[FLOW=]CRON",
+        show_default=False,
+        help="When the nightly backup runs (else at 2), or another nightly flow; may be repeated.",
+    ),
+]
+Timezone = Annotated[
+    str, typer.Option(metavar="ZONE", show_default=False, help="Time zone of the schedules, else UTC.")
+]
+
+
+def deploy(  # noqa: PLR0913 - a parameter is an option
+    namespaces: Namespaces = None,
+    *,
+    namespace_selector: choosing.NamespaceSelector = "",
+    exclude_namespace: choosing.ExcludeNamespace = None,
+    cron: Cron = None,
+    timezone: Timezone = "",
+    type_: Type = PoolType.PROCESS,
+    pool: Pool = "",
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    store: StoreUrl = "",
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Register deployments with the Prefect server: nightly schedules, and runs from its UI.
+
+    Without namespaces the nightly backup takes those with the label kubeferry.io/backup=nightly. It may be repeated:
+    what is as asked for is left alone, and a schedule that was paused stays paused.
+    """
+    from flows.commands.asking import options
+    from flows.commands.output import line, print_rows
+    from flows.commands.run import run
+    from tasks.core.options_deploy import DeployOptions
+
+    asked: DeployOptions = options(
+        DeployOptions,
+        namespaces=namespaces or [],
+        namespace_selector=namespace_selector,
+        exclude_namespace=exclude_namespace or [],
+        cron=_crons(cron or []),
+        timezone=timezone,
+        type=type_,
+        pool=pool,
+        context=context,
+        kubeconfig=_absolute(kubeconfig),
+        store=store,
+    )
+
+    def start() -> Coroutine[Any, Any, list[dict[str, str]]]:
+        from flows.commands.deploying import registered
+
+        return registered(asked)
+
+    rows = run(start, asked, reach=False)
+    print_rows(rows, output, columns=("what", "name", "change", "schedule"))
+    if output is Format.TABLE:
+        line(f"\nnow have a worker run them: kubeferry worker --pool {asked.work_pool}")
+
+
+def _crons(given: list[str]) -> dict[str, str]:
+    """Return flow → cron expression; one without a flow is the backup's."""
+    from flows.commands.asking import pairs
+
+    return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", FORM)
+
+
+def _absolute(path: str) -> str:
+    """Return a path that means the same to a worker, which runs elsewhere."""
+    from pathlib import Path
+
+    return str(Path(path).expanduser().absolute()) if path else ""

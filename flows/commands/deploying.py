@@ -1,0 +1,41 @@
+"""Read the declarations that come with Kubeferry, fit them to what was asked, and have each registered."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from prefect.client.orchestration import get_client
+
+from tasks.core.declared import check_crons, fitted, title
+from tasks.ports.prefect_deploy import ensure_deployment, ensure_pool, takes
+
+if TYPE_CHECKING:
+    from tasks.core.declared import Declaration
+    from tasks.core.options_deploy import DeployOptions
+
+
+async def registered(asked: DeployOptions) -> list[dict[str, str]]:
+    """Register work pool and deployments; return a row for each, with what was done."""
+    declared = _read("prefect.yaml")["deployments"]
+    check_crons(declared, asked)
+    wanted = [fitted(each, asked, takes(each["entrypoint"])) for each in declared]
+    async with get_client() as client:
+        template = _read(f"pools/{asked.type}.yaml")
+        rows = [_row("work pool", asked.work_pool, await ensure_pool(client, asked.work_pool, asked.type, template))]
+        rows += [_row("deployment", title(e), await ensure_deployment(client, e), _when(e)) for e in wanted]
+    return rows
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((files("deployments") / name).read_text())
+    return found
+
+
+def _row(what: str, name: str, change: str, schedule: str = "") -> dict[str, str]:
+    return {"what": what, "name": name, "change": change, "schedule": schedule}
+
+
+def _when(declaration: Declaration) -> str:
+    return "; ".join(f"{each['cron']} {each['timezone']}" for each in declaration["schedules"])

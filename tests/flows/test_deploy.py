@@ -1,0 +1,95 @@
+"""`kubeferry deploy` against a real Prefect server: what is registered, and that a second time changes nothing."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+import uuid
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("kubeferry")
+
+
+class Api:
+    """Prefect's REST API, asked without Prefect."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def ask(self, path, body=None, method=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310 - our own server
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def deployment(self, name):
+        return self.ask(f"/deployments/name/{name}")
+
+
+@pytest.fixture(scope="module")
+def api(prefect_server):
+    return Api(prefect_server)
+
+
+@pytest.fixture(scope="module")
+def deploy(prefect_server):
+    """Run `kubeferry deploy`: its exit code, rows or output, and stderr."""
+
+    def run(*args):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("KUBEFERRY_", "PREFECT_"))}
+        env |= {"PREFECT_API_URL": prefect_server, "KUBEFERRY_HOME": os.environ["KUBEFERRY_HOME"]}
+        argv = [COMMAND, "deploy", *args, "-o", "json"]
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
+        return done.returncode, json.loads(done.stdout or "null"), done.stderr
+
+    return run
+
+
+def changes(rows):
+    return {row["change"] for row in rows}
+
+
+def test_all_is_registered_once_and_the_second_time_nothing_changes(deploy, api):
+    pool = f"p-{uuid.uuid4().hex[:6]}"
+    asked = ("shop", "--pool", pool, "--store", "file:///srv/backups", "--context", "prod")
+    code, rows, err = deploy(*asked, "--cron", "30 1 * * *", "--timezone", "Europe/Berlin")
+    assert code == 0, err
+    nightly = api.deployment("backup/nightly")
+    options = {"namespaces": ["shop"], "store": "file:///srv/backups", "context": "prod"}
+    assert nightly["parameters"] == {"options": options}
+    (schedule,) = nightly["schedules"]
+    assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 1 * * *", "Europe/Berlin")
+    assert nightly["work_pool_name"] == pool
+    assert nightly["global_concurrency_limit"]["limit"] == 1
+    assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+    assert api.deployment("restore/on-demand")["parameters"] == {
+        "options": {"store": "file:///srv/backups", "context": "prod"}
+    }
+    api.ask(f"/deployments/{nightly['id']}/schedules/{schedule['id']}", {"active": False}, "PATCH")
+    code, rows, _ = deploy(*asked, "--cron", "30 1 * * *", "--timezone", "Europe/Berlin")
+    assert (code, changes(rows)) == (0, {"unchanged"})
+    assert [each["id"] for each in api.deployment("backup/nightly")["schedules"]] == [schedule["id"]]
+
+    code, rows, _ = deploy(*asked, "--cron", "45 1 * * *", "--timezone", "Europe/Berlin")
+    assert [row["name"] for row in rows if row["change"] == "updated"] == ["backup/nightly"]
+    (moved,) = api.deployment("backup/nightly")["schedules"]
+    assert (moved["schedule"]["cron"], moved["active"]) == ("45 1 * * *", False)
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--cron", "0 3 * * x"], "error: --cron '0 3 * * x': Invalid cron string"),
+        (["--cron", "restore=0 3 * * *"], "error: --cron: restore has no schedule; these have: backup"),
+        (["--timezone", "Europe/Atlantis"], "error: --timezone 'Europe/Atlantis': no such time zone"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(deploy, args, told):
+    code, rows, err = deploy(*args)
+    assert (code, rows) == (2, None)
+    assert err.splitlines()[-1].startswith(told)
