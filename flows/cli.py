@@ -26,6 +26,7 @@ from flows.commands import (
     look,
     migrate,
     plan,
+    prune,
     restore,
     sandbox,
     server,
@@ -64,6 +65,7 @@ app.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migr
 app.command("approve", rich_help_panel=MOVE, epilog=approve.EPILOG)(approve.approve)
 app.command("undo", rich_help_panel=MOVE, epilog=undo.EPILOG)(undo.undo)
 app.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
+app.command("prune", rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
 app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
 app.command("diff", rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
 app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tasks.core.contents import divided, joined
+from tasks.core.duration import Span
 from tasks.core.errors import UsageError
 from tasks.core.layout import SEALED, BackupKeys
 from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from tasks.core.contents import Contents
     from tasks.core.manifest import Selected
+    from tasks.core.objects import Object
     from tasks.scope import Fetched, Scope, Stripped
 
 THREADS = 4
@@ -75,7 +77,7 @@ def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
         if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
             store.delete([keys.reservation])  # its run died long ago
     if not store.put_new(keys.reservation, held) and store.get(keys.reservation) != held:
-        raise UsageError(f"backup {keys.name} is being written to {store.url} by another run")
+        raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
 
 
 def _upload(
@@ -111,7 +113,8 @@ def _upload(
     described = gzip.compress(told.model_dump_json().encode())
     store.put(keys.manifest, described)
     manifest = joined(told, hidden) if hidden else told
-    _finish(store, keys, manifest, digest(described), started)
+    backup = backup_object(manifest, digest(described).sha256, started, clock.now(), _expires(scope, started))
+    _finish(store, keys, backup)
     progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
     return manifest
 
@@ -138,10 +141,13 @@ def _digest(content: Path | bytes) -> Digest:
     return digest_of(content) if isinstance(content, Path) else digest(content)
 
 
-def _finish(store: Store, keys: BackupKeys, manifest: Manifest, described: Digest, started: datetime) -> None:
-    backup = backup_object(manifest, described.sha256, started, clock.now())
+def _expires(scope: Scope, started: datetime) -> datetime | None:
+    return Span.parse(scope.options.ttl).after(started) if scope.options.ttl else None
+
+
+def _finish(store: Store, keys: BackupKeys, backup: Object) -> None:
     if not store.put_new(keys.metadata, orjson.dumps(backup)):
-        raise UsageError(f"backup {manifest.name} exists already in {store.url}: another run finished it meanwhile")
+        raise UsageError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
 
 
 def _put(store: Store, key: str, content: Path | bytes) -> None:

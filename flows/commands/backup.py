@@ -49,6 +49,14 @@ EncryptTo = Annotated[
         help="Encrypt it: age1…, an SSH public key, or a file of such; may be repeated. Velero cannot read it then.",
     ),
 ]
+Ttl = Annotated[
+    str,
+    typer.Option(
+        metavar="SPAN",
+        show_default=False,
+        help="Keep it for so long (30d, 12h, 6mo); then kubeferry prune removes it, and Velero where it is at work.",
+    ),
+]
 KeepCompletedJobs = Annotated[
     bool, typer.Option("--keep-completed-jobs", rich_help_panel=choosing.WHAT, help="Carry Jobs that are completed.")
 ]
@@ -70,6 +78,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     only: choosing.Only = False,
     keep_completed_jobs: KeepCompletedJobs = False,
     encrypt_to: EncryptTo = None,
+    ttl: Ttl = "",
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
@@ -106,6 +115,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
         only=only,
         keep_completed_jobs=keep_completed_jobs,
         encrypt_to=rejoined(encrypt_to or []),
+        ttl=ttl,
         context=context,
         kubeconfig=kubeconfig,
         store=store,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from tasks.core.manifest import Manifest
 
+HIDDEN = "hidden, since it is encrypted"
+"""What the readable part of a manifest tells of a selection."""
+
 
 class Contents(Model):
     """The content of `kubeferry-contents.json.gz.age`; the fields are those of a manifest that is not encrypted."""
@@ -35,7 +38,9 @@ def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Co
         name=manifest.name, objects=manifest.objects, left_out=manifest.left_out, selection=manifest.selection
     )
     encryption = Encryption(recipients=list(recipients))
-    told = manifest.model_copy(update={"objects": {}, "left_out": [], "selection": None, "encryption": encryption})
+    # That it is a selection is told, and not which: prune must not take it for a backup of everything.
+    selection = Selected(asked=HIDDEN) if manifest.selection else None
+    told = manifest.model_copy(update={"objects": {}, "left_out": [], "selection": selection, "encryption": encryption})
     return told, hidden
 
 

@@ -109,7 +109,7 @@ class Manifest(Model):
     `bindings` counts the uses of the cluster's values, by class,
     `not_indexed` names the types that could not be looked at for addresses that saved objects may name.
     `selection` is there for a backup of some of what its namespaces hold.
-    `encryption` is there for an encrypted backup: then `objects`, `left_out` and `selection` are empty here, see
+    `encryption` is there for an encrypted backup: then `objects`, `left_out` and what was selected are not here, see
     contents.py.
     """
 

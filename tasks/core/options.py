@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from tasks.core.bindings import Kind as BindingKind
+from tasks.core.duration import OPTIONAL as SPAN
 from tasks.core.recipients import SECRET_KEY, is_secret
 from tasks.core.values_write import Absent
 
@@ -114,6 +115,9 @@ class BackupOptions(Selection):
 
     encrypt_to: list[NoSecret] = []
     """Encrypt it: age recipients (`age1...`), SSH public keys, or paths of files of them. Velero cannot read it."""
+
+    ttl: Annotated[str, StringConstraints(pattern=SPAN)] = ""
+    """How long it is kept, for example `30d`, `12h` or `720h0m0s`: after that prune removes it, and so does Velero."""
 
 
 class Existing(StrEnum):

@@ -17,7 +17,7 @@ from tasks.core.manifest import Phase
 from tasks.core.recipients import AGE
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from tasks.core.manifest import Manifest
     from tasks.core.objects import Object
@@ -35,8 +35,13 @@ _SEALED_TO_VELERO = _TO_VELERO | {Phase.COMPLETED: "Finalizing", Phase.PARTIAL: 
 _SEALED_FROM_VELERO: dict[str, Phase] = {told: phase for phase, told in _SEALED_TO_VELERO.items()}
 
 
-def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, completed: datetime) -> Object:
-    """Return the Backup object of one of our backups, of its whole manifest; Velero passes over an encrypted one."""
+def backup_object(
+    manifest: Manifest, manifest_sha256: str, started: datetime, completed: datetime, expires: datetime | None = None
+) -> Object:
+    """Return the Backup object of one of our backups, of its whole manifest; Velero passes over an encrypted one.
+
+    With `expires`, Velero's garbage collection takes it away after that, and so does `prune`.
+    """
     total = len(manifest.objects)
     annotations = {MANIFEST_DIGEST: manifest_sha256, BACKED_UP_BY: manifest.kubeferry}
     phases = _SEALED_TO_VELERO if manifest.encryption else _TO_VELERO
@@ -54,6 +59,7 @@ def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, c
             "includedNamespaces": manifest.namespaces,
             "snapshotVolumes": False,
             "storageLocation": "default",
+            **({"ttl": _ttl(expires - started)} if expires else {}),
             "hooks": {},
             "metadata": {},
         },
@@ -65,6 +71,7 @@ def backup_object(manifest: Manifest, manifest_sha256: str, started: datetime, c
             "completionTimestamp": _time(completed),
             "progress": {"totalItems": total, "itemsBackedUp": total},
             "errors": len(manifest.problems),
+            **({"expiration": _time(expires)} if expires else {}),
         },
     }
 
@@ -179,6 +186,12 @@ def _checked(backup: Any, name: str) -> _Backup:
     if version.partition(".")[0] != VELERO_FORMAT or status.version not in (None, 0, int(VELERO_FORMAT)):
         raise DamagedError(f"{where} is of format {version[:40]!r}, this Kubeferry reads {VELERO_FORMAT}")
     return found
+
+
+def _ttl(span: timedelta) -> str:
+    """Return a duration as Go writes it: `720h0m0s`."""
+    minutes, seconds = divmod(int(span.total_seconds()), 60)
+    return f"{minutes // 60}h{minutes % 60}m{seconds}s"
 
 
 def _time(moment: datetime) -> str:

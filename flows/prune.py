@@ -1,0 +1,27 @@
+"""Prune a store: look at what there is, judge it by the rules, remove what goes."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from tasks.core.options_prune import PruneOptions
+from tasks.core.results_prune import PruneResult
+from tasks.prune import judge, remove
+from tasks.report_prune import report_prune
+from tasks.step import tell
+
+
+@flow(name="prune", flow_run_name="prune", persist_result=False)
+async def prune(options: PruneOptions) -> PruneResult:
+    """Remove the backups of a store that no rule keeps and that have expired; never the last good one of a series.
+
+    What another run writes or deletes at the same time is left to it; what a killed run half deleted is finished.
+    """
+    result = await judge(options)
+    if not options.dry_run:
+        result = await remove(options, result)
+    kept = len(result.judged) - len(result.going)
+    would = f"would remove {len(result.going)}" if options.dry_run else f"removed {len(result.removed)}"
+    tell(f"prune {result.store}: {result.phase}, {would}, kept {kept}")
+    await report_prune(result)
+    return result

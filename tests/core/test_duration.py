@@ -1,0 +1,39 @@
+"""Spans of time: what is written is what is meant, and what could mean two things is refused."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tasks.core.duration import Span
+from tasks.core.errors import UsageError
+
+NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("12h", "2026-03-31T00:00"),
+        ("30d", "2026-03-01T12:00"),
+        ("2w", "2026-03-17T12:00"),
+        ("1mo", "2026-02-28T12:00"),
+        ("1y", "2025-03-31T12:00"),
+        ("1y1mo1d", "2025-02-27T12:00"),
+        ("720h0m0s", "2026-03-01T12:00"),
+        ("1h30m", "2026-03-31T10:30"),
+        ("999y", "1027-03-31T12:00"),
+    ],
+)
+def test_it_reaches_back(text, before):
+    assert Span.parse(text).before(NOW).isoformat(timespec="minutes").removesuffix("+00:00") == before
+
+
+@pytest.mark.parametrize("text", ["", "3m", "30", "d", "-1d", "1.5d", "1d1y", "30 d", "٣d", "10000000000h"])
+def test_what_is_none_is_refused(text):
+    with pytest.raises(UsageError, match="is no span of time"):
+        Span.parse(text)
+
+
+def test_the_longest_one_stays_within_dates():
+    longest = Span.parse("999y9999mo9999w99999d999999h")
+    assert longest.before(NOW) < NOW < longest.after(NOW)
