@@ -5,6 +5,7 @@ Nothing is changed, and nothing stays in the store. A check that fails, or does 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
 from threading import Thread
@@ -16,6 +17,7 @@ from tasks.core.errors import KubeferryError
 from tasks.core.health import Finding, related
 from tasks.core.health_schedule import NIGHTLY
 from tasks.ports import progress
+from tasks.ports.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,8 @@ CHECKS: dict[str, tuple[str, Callable[[DoctorOptions], Finding], str]] = {
 
 def examine(asked: DoctorOptions) -> list[Finding]:
     """Return what each check found, in the order of CHECKS."""
+    with suppress(KubeferryError):
+        open_store(asked.store)  # imports what it needs, which may take seconds: no check is to wait for that
     deadline = monotonic() + asked.seconds
     running = {name: _Running(name, look, todo, asked) for name, (_, look, todo) in CHECKS.items()}
     found = []

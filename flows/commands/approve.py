@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.commands import completing
 from flows.commands.common import Debug, Format, Output
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ PREFECT_API_URL=https://prefect.example.com/api kubeferry approve nightly-restor
 Restore = Annotated[
     str,
     typer.Argument(
-        metavar="RESTORE", help="Name of the restore that waits, or the id of its flow run.", show_default=False
+        metavar="RESTORE",
+        help="Name of the restore that waits, or the id of its flow run.",
+        show_default=False,
+        autocompletion=completing.restores,
     ),
 ]
 Refuse = Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import choosing
+from flows.commands import choosing, completing
 from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ kubeferry backup shop --include-name deployments/web --exclude-name 'secrets/tmp
 
 
 Namespaces = Annotated[
-    list[str] | None, typer.Argument(metavar="NAMESPACE", help="Namespaces to back up.", show_default=False)
+    list[str] | None,
+    typer.Argument(
+        metavar="NAMESPACE", help="Namespaces to back up.", show_default=False, autocompletion=completing.namespaces
+    ),
 ]
 Name = Annotated[
     str, typer.Option(metavar="NAME", show_default=False, help="Name of the backup; else from namespace and time.")

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from flows.commands import completing
+
 PANEL = "Where and how"
 """The group of these options in every command's help."""
 
@@ -66,6 +68,7 @@ Context = Annotated[
     str,
     typer.Option(
         envvar="KUBEFERRY_CONTEXT",
+        autocompletion=completing.contexts,
         metavar="NAME",
         show_default=False,
         rich_help_panel=PANEL,

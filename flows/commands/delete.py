@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.commands import completing
 from flows.commands.common import Context, Debug, ForceFinalizers, Format, Kubeconfig, Output
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ Namespaces = Annotated[
     typer.Option(
         "-n",
         "--namespace",
+        autocompletion=completing.namespaces,
         metavar="NAMESPACE",
         show_default=False,
         help="Namespace of the bundle (else it is looked for), or in which to look for labels; may be repeated.",

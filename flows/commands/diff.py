@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import choosing, look, restore
+from flows.commands import choosing, completing, look, restore
 from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ Rename = Annotated[
 Against = Annotated[
     str,
     typer.Option(
-        metavar="BACKUP", show_default=False, help="Compare with this backup of the same store, not with a cluster."
+        metavar="BACKUP",
+        autocompletion=completing.backups,
+        show_default=False,
+        help="Compare with this backup of the same store, not with a cluster.",
     ),
 ]
 Unified = Annotated[bool, typer.Option(help="Show also a unified diff of each object, as YAML.")]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from flows.commands import completing
 from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 EPILOG = """\
@@ -22,6 +23,7 @@ Namespaces = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAMESPACE",
+        autocompletion=completing.namespaces,
         show_default=False,
         help="Namespaces whose backup or restore is meant; else the rights for all of them are asked for.",
     ),

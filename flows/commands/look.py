@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.commands import completing
 from flows.commands.common import Debug, Format, Identity, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -49,9 +50,18 @@ kubeferry verify before-upgrade
 kubeferry verify before-upgrade --deep -o json
 """
 
-Backup = Annotated[str, typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False)]
+Backup = Annotated[
+    str,
+    typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False, autocompletion=completing.backups),
+]
 Either = Annotated[
-    str, typer.Argument(metavar="BACKUP|RESTORE", help="Name of the backup or of the restore.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="BACKUP|RESTORE",
+        help="Name of the backup or of the restore.",
+        show_default=False,
+        autocompletion=completing.both,
+    ),
 ]
 
 

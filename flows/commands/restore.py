@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.commands import choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from flows.commands import choosing, completing
 from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -39,11 +39,18 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 
 
 Backup = Annotated[
-    str, typer.Argument(metavar="BACKUP", help="Name of the backup; none with --resume.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="BACKUP",
+        help="Name of the backup; none with --resume.",
+        show_default=False,
+        autocompletion=completing.backups,
+    ),
 ]
 Resume = Annotated[
     str,
     typer.Option(
+        autocompletion=completing.restores,
         metavar="RESTORE",
         show_default=False,
         help="Go on with a restore that was cut off: only what is missing, with the options that it began with.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.commands import completing
 from flows.commands.common import (
     Context,
     Debug,
@@ -32,7 +33,12 @@ kubeferry undo before-upgrade-restore-20260102-030405
 kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
 """
 
-Restore = Annotated[str, typer.Argument(metavar="RESTORE", help="Name of the restore.", show_default=False)]
+Restore = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESTORE", help="Name of the restore.", show_default=False, autocompletion=completing.restores
+    ),
+]
 
 WaitSeconds = Annotated[
     int,

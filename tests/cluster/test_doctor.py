@@ -162,14 +162,14 @@ def test_a_server_that_never_answers_stops_no_other_check(closed, bucket, kubefe
         address = f"https://127.0.0.1:{deaf.getsockname()[1]}"
         began = time.monotonic()
         code, out, err = kubeferry(
-            "doctor", "--wait-seconds", "5", "--kubeconfig", closed(address), "--store", bucket, "-o", "json"
+            "doctor", "--wait-seconds", "10", "--kubeconfig", closed(address), "--store", bucket, "-o", "json"
         )
         took = time.monotonic() - began
     checks = {each["check"]: each for each in json.loads(out)["checks"]}
     assert (code, err) == (1, "")
-    assert checks["cluster"]["found"] == "no answer within 5 s"
+    assert checks["cluster"]["found"] == "no answer within 10 s"
     assert checks["store"]["level"] == "ok"
-    assert took < 30
+    assert took < 60
 
 
 def test_no_such_context_and_expired_credentials(sandbox_env, tmp_path):
