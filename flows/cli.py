@@ -26,6 +26,7 @@ from flows.commands import (
     look,
     migrate,
     plan,
+    populate,
     prune,
     restore,
     sandbox,
@@ -63,6 +64,7 @@ app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
 app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
 app.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
 app.command("approve", rich_help_panel=MOVE, epilog=approve.EPILOG)(approve.approve)
+app.command("populate", rich_help_panel=MOVE, epilog=populate.EPILOG)(populate.populate)
 app.command("undo", rich_help_panel=MOVE, epilog=undo.EPILOG)(undo.undo)
 app.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
 app.command("prune", rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)

@@ -40,11 +40,18 @@ def attach(restoring: Restoring, stored: dict[Ref, list[Binding]], names: dict[s
     """Give each item its bindings under the target's identities; yield what they need."""
     where = _mapping(restoring, names)
     for item in restoring.plan.items.values():
-        item.bindings = tuple(moved(each, where) for each in stored.get(item.source, ()))
+        given = stored.get(item.source, ())
+        kept = [each for each in given if not _overridden(each.use.pointer, item.modified)]
+        item.bindings = tuple(moved(each, where) for each in kept)
         body = restoring.planned.read(item.slot) if item.bindings else {}
         for each in item.bindings:
             strength = strength_of(body, each.use.pointer)
             yield from (Edge(item.ref, need, strength, each.use.pointer) for need in each.needs)
+
+
+def _overridden(pointer: str, modified: Iterable[str]) -> bool:
+    """Return whether a place was modified as asked: what the user wrote there is not written over."""
+    return any(pointer == each or pointer.startswith(f"{each}/") or each.startswith(f"{pointer}/") for each in modified)
 
 
 def _mapping(restoring: Restoring, names: dict[str, str]) -> Callable[[Ref], Ref]:

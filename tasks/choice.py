@@ -88,7 +88,7 @@ class Choice:
 
     def look(self, obj: Object, member: Member, target: Ref) -> None:
         """Note whether an object of the archive is selected, under its identity on the target."""
-        words = self._words_of(Ref.of(obj), member)
+        words = self.words(Ref.of(obj), member)
         self.tally.look(obj, words)
         if why_not := self.selector.why_not(Ref.of(obj), words):
             self.bar(target, why_not)
@@ -97,7 +97,7 @@ class Choice:
 
     def look_at_never(self, obj: Object, member: Member, target: Ref, links: Links, why: str) -> None:
         """Note whether an object that is never carried is selected: that means the controller that makes it."""
-        words = self._words_of(Ref.of(obj), member)
+        words = self.words(Ref.of(obj), member)
         self.tally.look(obj, words)
         if self.selector.narrow and (selected := self.selector.why(obj, words)):
             self.tally.never[str(Ref.of(obj))] = why
@@ -111,7 +111,8 @@ class Choice:
             return ""  # it is in where something of its kind is
         return self.selector.why(obj, words)
 
-    def _words_of(self, ref: Ref, member: Member) -> Words:
+    def words(self, ref: Ref, member: Member) -> Words:
+        """Return all that a user may call the kind of an object."""
         plural = member.group_resource.partition(".")[0]
         key = (ref.group, ref.kind, plural)
         if key not in self._words:

@@ -17,12 +17,14 @@ from tasks.ports.backups import open_backup
 from tasks.ports.encryption import ASK, opener
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
-from tasks.restoring import Archived, Restoring
+from tasks.restoring import Restoring
 from tasks.step import in_thread, step, tell
+from tasks.template import here, unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tasks.ports.backups import StoredBackup
     from tasks.ports.restores import StoredRestore
     from tasks.ports.store import Store
 
@@ -55,22 +57,26 @@ def _download(options: RestoreOptions, work: Path) -> Restoring:
     resumed = open_restore(open_store(options.store), options.resume) if options.resume else None
     if resumed:
         options = _taken_up(resumed, options)
-    backup = open_backup(open_store(options.store), options.backup, opener(options.identities))
+    shared = here(options)
+    backup = (
+        shared.backup if shared else open_backup(open_store(options.store), options.backup, opener(options.identities))
+    )
     if backup.closed:
         raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
     named = resumed.header.name if resumed else _name(options, backup.store)
-    restoring = Restoring(options, named, work, backup)
+    restoring = Restoring(options, named, work, backup, shared.spool if shared else None)
     restoring.resumed = resumed
-    tarball = work / "backup.tar.gz"
-    backup.fetch_plain(backup.keys.tarball, tarball)
-    if backup.manifest and backup.keys.links in backup.manifest.files:
-        backup.fetch_plain(backup.keys.links, work / "links.jsonl.gz")
-    if backup.manifest and backup.keys.bindings in backup.manifest.files:
-        backup.fetch_plain(backup.keys.bindings, work / "bindings.jsonl.gz")
-    for member, data in backup.objects(tarball):
-        restoring.archived.append(Archived(member, restoring.archive.append(data)))
+    if shared:
+        shared.lend(work)
+        restoring.archived = shared.archived
+    else:
+        restoring.archived = unpacked(backup, work, restoring.archive)
     progress.step(f"download {options.backup}", len(restoring.archived), len(restoring.archived))
     return restoring
+
+
+def _open(options: RestoreOptions) -> StoredBackup:
+    return open_backup(open_store(options.store), options.backup, opener(options.identities))
 
 
 def _name(options: RestoreOptions, store: Store) -> str:

@@ -14,6 +14,7 @@ from tasks.core.edit import change
 from tasks.core.errors import DamagedError, UsageError
 from tasks.core.links import links_of
 from tasks.core.manifest import LeftOut
+from tasks.core.modify import modified
 from tasks.core.needs import needs_of, owner_edges
 from tasks.core.objects import Object, Ref
 from tasks.core.order import Edge, order
@@ -34,6 +35,7 @@ from tasks.unpacked import archived_object, of_backup, stored_links
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks.core.selector import Words
     from tasks.restoring import Archived
 
 RENAMED = "namespace renamed"
@@ -105,6 +107,8 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
         # Stripped again: idempotent for what we wrote, needed for what others wrote.
         portable = restoring.rules.without_dynamic(strip(obj, chosen.around, chosen.keep))
         item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
+        if restoring.options.modify.given:
+            portable = _modify(restoring, portable, obj, each, chosen.words(ref, each.member), item)
         edges += _add(restoring, portable, item, moving, chosen)
         chosen.look(obj, each.member, item.ref)
         if done % 500 == 0:
@@ -113,6 +117,14 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
         owners.add(ref, tied)
     lost = {edge for item in restoring.plan.items.values() for edge in _disown(item, owners)}
     return [edge for edge in edges if edge not in lost] if lost else edges
+
+
+def _modify(restoring: Restoring, portable: Object, obj: Object, each: Archived, words: Words, item: Item) -> Object:
+    """Return an object as the options modify it: what is planned, looked at and verified is that."""
+    made = modified(portable, obj, each.member.group_resource, words, restoring.options.modify)
+    restoring.plan.rewrites += made.rewrites
+    item.modified = made.pointers
+    return made.obj
 
 
 def _disown(item: Item, owners: Owners) -> list[Edge]:

@@ -76,6 +76,8 @@ class Item:
     """Uses of values that the old cluster handed out, under the target's identities."""
     late: tuple[Binding, ...] = ()
     """Those of them whose value is known only after the object is created."""
+    modified: tuple[str, ...] = ()
+    """JSON pointers of what the options modified of it."""
     whole: Slot | None = None
     """The object with the strings that come late; None where nothing does."""
 

@@ -36,9 +36,9 @@ class _Quiet:
 class Board:
     """Counts namespaces as they end; used as `async with`."""
 
-    def __init__(self, name: str, total: int) -> None:
-        """Begin with nothing done, of `total`."""
-        self.name, self.total, self.done = name, total, 0
+    def __init__(self, name: str, total: int, what: str = "migrate") -> None:
+        """Begin with nothing done, of `total`; `what` is done with the namespaces."""
+        self.name, self.total, self.done, self.what = name, total, 0, what
         self._artifact: UUID | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -46,8 +46,9 @@ class Board:
         """Make the artifact, and keep it up to date."""
         from prefect.artifacts import acreate_progress_artifact
 
-        key = f"migrate-{re.sub('[^a-z0-9]+', '-', self.name)}-progress"
-        self._artifact = await acreate_progress_artifact(0.0, key=key, description=f"migration {self.name}: namespaces")
+        key = f"{self.what}-{re.sub('[^a-z0-9]+', '-', self.name)}-progress"
+        told = f"{self.what} {self.name}: namespaces"
+        self._artifact = await acreate_progress_artifact(0.0, key=key, description=told)
         self._task = asyncio.create_task(self._keep())
         return self
 
@@ -71,7 +72,7 @@ class Board:
         self.done += 1
         why = f": {end.why}" if end.why else f", {end.objects} objects"
         progress.note(f"{end.title}: {end.phase.value}{why} ({self.done} of {self.total}, {end.seconds:.1f} s)")
-        progress.step(f"migrate {self.name}", self.done, self.total)
+        progress.step(f"{self.what} {self.name}", self.done, self.total)
 
     async def _keep(self) -> None:
         while True:

@@ -64,6 +64,17 @@ Identity = Annotated[
     ),
 ]
 
+Modify = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--modify",
+        metavar="FILE",
+        show_default=False,
+        help="YAML of what to modify on the way: labels, replicas, hosts, rules with patches; or Velero's resource "
+        "modifiers, as they are. May be repeated.",
+    ),
+]
+
 Context = Annotated[
     str,
     typer.Option(

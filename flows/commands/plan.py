@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.commands import choosing, restore
-from flows.commands.common import PANEL, Debug, Identity, StoreUrl
+from flows.commands.common import PANEL, Debug, Identity, Modify, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,6 +78,7 @@ def plan(  # noqa: PLR0913 - a parameter is an option
     *,
     rename: Rename = None,
     owned: IfOwned = "rebuild",
+    modify: Modify = None,
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     kubectl: Kubectl = False,
@@ -99,6 +100,7 @@ def plan(  # noqa: PLR0913 - a parameter is an option
 ) -> None:
     """Show what a restore would do, offline: levels, what waits for what and why, and what is rewritten."""
     from flows.commands.asking import options, pairs
+    from flows.commands.modifying import modifications
     from tasks.core.options import RestoreOptions
 
     asked = options(
@@ -106,6 +108,7 @@ def plan(  # noqa: PLR0913 - a parameter is an option
         backup=backup,
         map=pairs(rename or []),
         owned=owned,
+        modify=modifications(modify or []),
         no_rewrite=no_rewrite or [],
         absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
         namespaces=namespace or [],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from flows.commands import choosing, completing
-from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
+from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -31,6 +31,8 @@ kubeferry restore before-upgrade --existing update --existing secrets=skip --exi
 kubeferry restore before-upgrade --namespace shop --include-name deployments/web --map shop=shop2
 
 kubeferry restore before-upgrade --no-wait -o json
+
+kubeferry restore before-upgrade --map shop=test --modify smaller.yaml
 
 kubeferry restore --resume before-upgrade-restore-20260102-030405
 
@@ -122,6 +124,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     rename: Rename = None,
     existing: IfExisting = None,
     owned: IfOwned = "rebuild",
+    modify: Modify = None,
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     name: Name = "",
@@ -154,6 +157,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     What the target lacks is told before anything is written.
     """
     from flows.commands.asking import modes, options, pairs
+    from flows.commands.modifying import modifications
     from flows.commands.results import failed, finish
     from flows.commands.run import run
     from tasks.core.errors import KubeferryError
@@ -166,6 +170,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
         map=pairs(rename or []),
         **modes(existing or []),
         owned=owned,
+        modify=modifications(modify or []),
         no_rewrite=no_rewrite or [],
         absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
         name=name,

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.core.bindings import Kind as BindingKind
 from tasks.core.duration import OPTIONAL as SPAN
+from tasks.core.modifications import Modifications
 from tasks.core.recipients import SECRET_KEY, is_secret
 from tasks.core.values_write import Absent
 
@@ -187,6 +188,9 @@ class RestoreOptions(Manner, Selection):
 
     resume: OptionalName = ""
     """Name of a restore that was cut off: go on with what is missing. It keeps its own options, but for the place."""
+
+    modify: Modifications = Modifications()
+    """What to modify on the way: labels, replicas, hosts, and patches with conditions."""
 
     approve: bool = False
     """Before anything is written, pause with the plan as an artifact, and go on only when a person approves it."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FLAGS = {
     "map": "--map",
     "owned": "--owned",
+    "modify": "--modify",
     "no_rewrite": "--no-rewrite",
     "absent": "--absent",
     "namespaces": "--namespace",
@@ -40,6 +41,8 @@ def plan_command(options: RestoreOptions, store: str) -> str:
 def _words(flag: str, value: Any) -> Iterator[str]:
     if value is True:
         yield flag
+    elif flag == FLAGS["modify"]:
+        yield from (flag, "FILE")  # a person has it in a file
     elif isinstance(value, dict):
         yield from (word for old, new in value.items() for word in (flag, f"{old}={new}"))
     elif isinstance(value, list):

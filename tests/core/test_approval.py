@@ -163,10 +163,11 @@ def test_the_command_that_shows_the_plan_is_of_the_same_options():
         absent={"uid": "drop"},
         existing=Existing.UPDATE,  # nothing to a plan
         identities=["/keys/mine"],
+        modify={"replicas": {"*": 1}},
     )
     assert plan_command(asked, "file:///s") == (
-        "kubeferry plan b --map shop=shop2 --absent uid=drop --selector 'app in (a, b)' --include secrets --only "
-        "--identity /keys/mine --store file:///s"
+        "kubeferry plan b --map shop=shop2 --modify FILE --absent uid=drop --selector 'app in (a, b)' "
+        "--include secrets --only --identity /keys/mine --store file:///s"
     )
 
 

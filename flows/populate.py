@@ -1,0 +1,87 @@
+"""Populate: one backup as the template of many namespaces, each made by a restore of its own, side by side.
+
+The backup is unpacked once. A namespace that fails is taken back and never stops the others; the same again does only
+what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.restore import restore
+from tasks.core.migration import End
+from tasks.core.options import RestoreOptions
+from tasks.core.options_populate import PopulateOptions
+from tasks.core.populated import PopulateResult
+from tasks.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
+from tasks.ports import clock
+from tasks.ports.workdir import workdir
+from tasks.step import in_thread, side_by_side
+from tasks.tally_board import Board
+from tasks.template import Template, sharing, unpack_template
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.core.options_populate import Into
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    return f"populate {len(asked['into'])} namespaces from {asked['backup']}"
+
+
+@flow(name="populate", flow_run_name=_run_name, persist_result=False)
+async def populate(options: PopulateOptions) -> PopulateResult:
+    """Make namespaces of one backup, each under its own name and with its own labels, replicas, hosts and patches."""
+    started = clock.now()
+    with workdir() as work:
+        template = await in_thread(Template, options, work)
+        try:
+            await unpack_template(template)
+            populating = _Populating(options, template, template_of(options, template))
+            with sharing(template):
+                ends = await populating.run()
+        finally:
+            template.close()
+    result = populated(options, template, populating.space, ends, populating.earlier, started)
+    await tell_namespaces(result)
+    return result
+
+
+class _Populating:
+    """One run under way."""
+
+    def __init__(self, options: PopulateOptions, template: Template, space: str) -> None:
+        self.options, self.template, self.space = options, template, space
+        self.earlier: list[str] = []
+
+    async def run(self) -> list[End]:
+        """Return how it went with each namespace."""
+        todo, ends = list(self.options.into), list[End]()
+        async with Board(self.options.called, len(todo), "populate") as board:
+            # What is cluster-wide is made by the first one that succeeds: the others find it, and none takes it back.
+            while self.template.is_shared and todo and not any(end.done for end in ends):
+                ends += await self._make(board, [todo.pop(0)])
+            ends += await self._make(board, todo)
+        return ends
+
+    async def _make(self, board: Board, some: Sequence[Into]) -> list[End]:
+        return await side_by_side(lambda into: board.ended(into.name, self._one(into)), some, self.options.side_by_side)
+
+    async def _one(self, into: Into) -> End:
+        """Return how it went with one namespace; that it failed is an end like any other."""
+        started = clock.now()
+        try:
+            asked = await in_thread(begun, self.options, self.template, self.space, into)
+            if not isinstance(asked, RestoreOptions):
+                self.earlier.append(into.name)
+                return ended(self.space, into.name, asked)
+            result = await restore.with_options(flow_run_name=f"populate {into.name}")(asked)
+            return end_of(self.space, into.name, result)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
+            return failed_end(self.space, into.name, error, started)

@@ -1,0 +1,162 @@
+"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values; the input survives.
+
+A patch is applied whole or not at all. No message quotes a value of the object, which may be a secret.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MISSING = object()
+
+
+class PatchError(ValueError):
+    """A patch that does not fit the object: a path that is not there, an index that is none."""
+
+
+class TestFailedError(PatchError):
+    """A `test` operation found another value."""
+
+    __test__ = False
+    """It is no test of pytest's."""
+
+
+def apply_patch(value: Any, operations: Iterable[Mapping[str, Any]]) -> Any:
+    """Return a value with all operations done: `{"op", "path", "from", "value"}`.
+
+    Raises:
+        TestFailedError: a `test` failed.
+        PatchError: an operation cannot be done.
+    """
+    for each in operations:
+        value = _one(value, each["op"], each)
+    return value
+
+
+def _one(value: Any, op: str, operation: Mapping[str, Any]) -> Any:
+    path = operation["path"]
+    if op == "test":
+        if not same(at(value, path), operation.get("value")):
+            raise TestFailedError(f"{path} has another value")
+        return value
+    if op in ("move", "copy"):
+        source = operation["from"]
+        found = deepcopy(at(value, source))
+        if op == "move":
+            if path.startswith(f"{source}/"):
+                raise PatchError(f"{source} cannot be moved into itself")
+            value = _changed(value, steps(source), MISSING, replace=True, path=source)
+        return _changed(value, steps(path), found, replace=False, path=path)
+    new = MISSING if op == "remove" else deepcopy(operation.get("value"))
+    return _changed(value, steps(path), new, replace=op != "add", path=path)
+
+
+def steps(path: str) -> list[str]:
+    """Return the steps of a JSON pointer (RFC 6901).
+
+    Raises:
+        PatchError: it is none.
+    """
+    if path and not path.startswith("/"):
+        raise PatchError(f"{path!r} is no JSON pointer: it begins with /")
+    return [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
+
+
+def at(value: Any, path: str) -> Any:
+    """Return what stands at a pointer.
+
+    Raises:
+        PatchError: nothing does.
+    """
+    for step in steps(path):
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list):
+            value = value[_index(step, len(value) - 1, path)]
+        else:
+            raise PatchError(f"there is no {path}")
+    return value
+
+
+def _index(step: str, most: int, path: str) -> int:
+    if not step.isascii() or not step.isdecimal() or (len(step) > 1 and step[0] == "0") or int(step) > most:
+        raise PatchError(f"there is no {path}")
+    return int(step)
+
+
+def _changed(value: Any, way: list[str], new: Any, *, replace: bool, path: str) -> Any:
+    """Return a value with `new` (MISSING: nothing) in its place; `replace`: something has to be there."""
+    if not way:
+        if new is MISSING:
+            raise PatchError("the whole object cannot be removed")
+        return new
+    step, rest = way[0], way[1:]
+    if isinstance(value, dict):
+        return _in_map(value, step, rest, new, replace=replace, path=path)
+    if isinstance(value, list):
+        return _in_list(value, step, rest, new, replace=replace, path=path)
+    raise PatchError(f"there is no {path}")
+
+
+def _in_map(value: dict[str, Any], step: str, rest: list[str], new: Any, *, replace: bool, path: str) -> Any:
+    if step not in value and (rest or replace):
+        raise PatchError(f"there is no {path}")
+    if not rest and new is MISSING:
+        return {key: kept for key, kept in value.items() if key != step}
+    return {**value, step: _changed(value[step], rest, new, replace=replace, path=path) if rest else new}
+
+
+def _in_list(value: list[Any], step: str, rest: list[str], new: Any, *, replace: bool, path: str) -> Any:
+    inserts = not rest and not replace
+    if inserts and step == "-":
+        return [*value, new]
+    index = _index(step, len(value) if inserts else len(value) - 1, path)
+    if inserts:
+        return [*value[:index], new, *value[index:]]
+    if not rest:
+        put = [] if new is MISSING else [new]
+    else:
+        put = [_changed(value[index], rest, new, replace=replace, path=path)]
+    return [*value[:index], *put, *value[index + 1 :]]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal: in Python, True equals 1."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return bool(one == other)
+
+
+def merge_patch(value: Any, patch: Any) -> Any:
+    """Return a value merged with a patch: null removes, maps are merged, all else takes the place of what is there."""
+    if not isinstance(patch, dict):
+        return deepcopy(patch)
+    merged = dict(value) if isinstance(value, dict) else {}
+    for key, new in patch.items():
+        if new is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = merge_patch(merged.get(key), new)
+    return merged
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any]]:
+    """Return pointer, old and new value (MISSING where there is none) of the smallest parts that differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        pairs = [
+            (key, before.get(key, MISSING), after.get(key, MISSING)) for key in sorted(before.keys() | after.keys())
+        ]
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = [(str(index), a, b) for index, (a, b) in enumerate(zip(before, after, strict=True))]
+    else:
+        return [] if before is not MISSING and after is not MISSING and same(before, after) else [(path, before, after)]
+    escaped = ((key.replace("~", "~0").replace("/", "~1"), a, b) for key, a, b in pairs)
+    return [each for key, a, b in escaped for each in differences(a, b, f"{path}/{key}")]

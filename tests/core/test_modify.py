@@ -1,0 +1,325 @@
+"""Modifications: each condition and each kind of patch; parameters; and what is refused, with rule and object named."""
+
+from copy import deepcopy
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.core.errors import UsageError
+from tasks.core.json_patch import PatchError
+from tasks.core.modifications import Modifications
+from tasks.core.modify import modified, new_host
+from tasks.core.modify_file import read_into, read_modifications
+from tasks.core.selector import words_of
+from tasks.core.strategic_patch import strategic_merge
+
+WEB = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "shop", "labels": {"app": "web"}},
+    "spec": {
+        "replicas": 2,
+        "template": {
+            "spec": {
+                "containers": [
+                    {"name": "web", "image": "web:1", "env": [{"name": "A", "value": "1"}]},
+                    {"name": "side", "image": "side:1"},
+                ]
+            }
+        },
+    },
+}
+SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+ROLE = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}, "rules": []}
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {"a": "eA=="}}
+INGRESS = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "Ingress",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {"rules": [{"host": "a.x.org"}, {"host": "b.x.org"}, {}], "tls": [{"hosts": ["a.x.org"]}]},
+}
+RESOURCES = {"Deployment": "deployments.apps", "Namespace": "namespaces", "Secret": "secrets"}
+
+
+def modify(obj, **asked):
+    before = deepcopy(obj)
+    group = obj["apiVersion"].rpartition("/")[0]
+    resource = RESOURCES.get(obj["kind"], f"{obj['kind'].lower()}s.{group}".rstrip("."))
+    words = words_of(group, obj["kind"], [resource.partition(".")[0], "deploy" if obj is WEB else ""])
+    found = modified(obj, obj, resource, words, Modifications(**asked))
+    assert obj == before
+    return found
+
+
+def image(**conditions):
+    """Whether a rule with these conditions is applied to WEB."""
+    patch = [{"op": "replace", "path": "/spec/replicas", "value": 9}]
+    return modify(WEB, rules=[{"patches": patch, **conditions}]).obj["spec"]["replicas"] == 9
+
+
+@pytest.mark.parametrize(
+    ("conditions", "meets"),
+    [
+        ({}, True),
+        ({"kind": "deployments.apps"}, True),
+        ({"kind": "Deployment"}, True),
+        ({"kind": "deploy"}, True),
+        ({"kind": "*.apps"}, True),
+        ({"kind": "statefulsets"}, False),
+        ({"group_resource": "deployments.apps"}, True),
+        ({"group_resource": "deployments"}, False),
+        ({"group_resource": "*"}, False),  # in Velero `*` does not go over a dot
+        ({"group_resource": "*.apps"}, True),
+        ({"group_resource": "**"}, True),
+        ({"group_resource": "{deployments,jobs}.*"}, True),
+        ({"name": "w?b"}, True),
+        ({"name": "we"}, False),
+        ({"name_regex": "e"}, True),  # found anywhere, as in Go's MatchString
+        ({"name_regex": "^e"}, False),
+        ({"namespaces": ["shop", "bank"]}, True),
+        ({"namespaces": ["bank"]}, False),
+        ({"namespaces": ["*"]}, True),
+        ({"selector": "app in (web,api)"}, True),
+        ({"selector": "app!=web"}, False),
+        ({"matches": [{"path": "/spec/replicas", "value": 2}]}, True),
+        ({"matches": [{"path": "/spec/replicas", "value": "2"}]}, False),
+        ({"matches": [{"path": "/spec/none", "value": 1}]}, False),
+        ({"kind": "deploy", "name": "api"}, False),  # all of them have to be met
+    ],
+)
+def test_conditions(conditions, meets):
+    assert image(**conditions) == meets
+
+
+def test_conditions_look_at_the_object_as_it_was():
+    first = {"patches": [{"op": "replace", "path": "/metadata/labels/app", "value": "other"}]}
+    second = {"selector": "app=web", "merge_patches": [{"spec": {"replicas": 5}}]}
+    assert modify(WEB, rules=[first, second]).obj["spec"]["replicas"] == 5
+
+
+def test_a_failed_test_leaves_the_whole_rule_out():
+    rule = [
+        {"op": "replace", "path": "/spec/replicas", "value": 9},
+        {"op": "test", "path": "/spec/replicas", "value": 2},
+    ]
+    assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
+
+
+def test_what_is_modified_is_told_with_its_place():
+    found = modify(WEB, labels={"tenant": "one"}, replicas={"web": 7})
+    assert [(each.object, each.path, each.old, each.new) for each in found.rewrites] == [
+        ("Deployment.apps shop/web", "/metadata/labels/tenant", "(none)", "one"),
+        ("Deployment.apps shop/web", "/spec/replicas", "2", "7"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        (
+            [{"op": "remove", "path": "/spec/none"}],
+            "rule 1 does not fit Deployment.apps shop/web: there is no /spec/none",
+        ),
+        ([{"op": "replace", "path": "/metadata/name", "value": "x"}], "would become another object"),
+        ([{"op": "replace", "path": "/kind", "value": "Job"}], "would become another object"),
+        ([{"op": "replace", "path": "", "value": 1}], "would become another object"),
+    ],
+)
+def test_what_does_not_fit_names_rule_and_object(patch, said):
+    with pytest.raises(UsageError, match=said):
+        modify(WEB, rules=[{"patches": patch}])
+
+
+def test_the_content_of_a_secret_is_never_in_a_rule():
+    with pytest.raises(ValidationError, match="the content of a Secret"):
+        Modifications(rules=[{"kind": "secrets", "merge_patches": [{"data": {"a": "eQ=="}}]}])
+    with pytest.raises(UsageError, match="the content of Secret shop/s cannot be modified"):
+        modify(SECRET, rules=[{"merge_patches": [{"data": {"a": "eQ=="}}]}])
+    assert modify(SECRET, labels={"a": "b"}).obj["data"] == SECRET["data"]
+
+
+def test_labels_are_for_the_namespace_and_what_is_in_it():
+    asked = {"labels": {"tenant": "one"}, "annotations": {"owner": "me"}}
+    assert modify(SPACE, **asked).obj["metadata"] == {"name": "shop", **asked}
+    assert modify(WEB, **asked).obj["metadata"]["labels"] == {"app": "web", "tenant": "one"}
+    assert "annotations" not in modify(WEB, **asked).obj["metadata"]
+    assert modify(ROLE, **asked).obj is ROLE
+
+
+@pytest.mark.parametrize(
+    ("replicas", "count"), [({"web": 5, "*": 1}, 5), ({"*": 1}, 1), ({"w*": 0}, 0), ({"api": 1}, 2), (3, 3)]
+)
+def test_replicas_by_name(replicas, count):
+    assert modify(WEB, replicas=replicas).obj["spec"]["replicas"] == count
+
+
+def test_hosts_wherever_they_are_served():
+    found = modify(INGRESS, hosts={"a.x.org": "t.y.org"}).obj["spec"]
+    assert found == {"rules": [{"host": "t.y.org"}, {"host": "b.x.org"}, {}], "tls": [{"hosts": ["t.y.org"]}]}
+
+
+@pytest.mark.parametrize(
+    ("host", "new"), [("a.x.org", "1"), ("b.x.org", "b.z"), ("c.b.x.org", "c.q"), ("other", "all"), (None, None)]
+)
+def test_the_nearest_host_counts(host, new):
+    assert new_host(host, {"a.x.org": "1", ".x.org": ".z", ".b.x.org": ".q", "*": "all"}) == new
+
+
+# --- strategic merge
+
+
+def containers(patch):
+    merged = strategic_merge(WEB, {"spec": {"template": {"spec": {"containers": patch}}}}, "Deployment")
+    return merged["spec"]["template"]["spec"]["containers"]
+
+
+def test_items_are_merged_by_their_key():
+    found = containers([{"name": "side", "image": "side:2"}, {"name": "new", "image": "new:1"}])
+    assert [(each["name"], each["image"]) for each in found] == [("web", "web:1"), ("side", "side:2"), ("new", "new:1")]
+    assert containers([{"name": "web", "env": [{"name": "B", "value": "2"}]}])[0]["env"] == [
+        {"name": "A", "value": "1"},
+        {"name": "B", "value": "2"},
+    ]
+
+
+def test_directives():
+    assert [each["name"] for each in containers([{"name": "side", "$patch": "delete"}])] == ["web"]
+    assert containers([{"$patch": "replace"}, {"name": "only"}]) == [{"name": "only"}]
+    assert strategic_merge(WEB, {"metadata": {"labels": {"$patch": "replace", "a": "b"}}}, "Deployment")["metadata"][
+        "labels"
+    ] == {"a": "b"}
+
+
+@pytest.mark.parametrize("patch", [[{"image": "x"}], [{"name": "web", "$retainKeys": ["name"]}]])
+def test_what_is_not_plain_is_refused(patch):
+    with pytest.raises(PatchError):
+        containers(patch)
+
+
+def test_kinds_of_others_are_not_merged_strategically():
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w", "namespace": "shop"}}
+    with pytest.raises(UsageError, match="use merge_patches"):
+        modify(widget, rules=[{"strategic_patches": [{"spec": {}}]}])
+
+
+# --- files
+
+RULES = """
+version: {}
+resourceModifierRules: [{{conditions: {{{}}}, patches: [{{operation: add, path: /a}}]}}]
+"""
+VELERO = """
+version: v1
+resourceModifierRules:
+- conditions:
+    groupResource: deployments.apps
+    resourceNameRegex: "^we.*$"
+    namespaces: [shop, bank]
+    labelSelector:
+      matchLabels: {app: web}
+      matchExpressions: [{key: canary, operator: DoesNotExist}, {key: app, operator: In, values: [web, api]}]
+    matches: [{path: /spec/replicas, value: "2"}]
+  patches:
+  - {operation: replace, path: /spec/replicas, value: "3"}
+  - {operation: add, path: /metadata/annotations, value: '{"a": "b"}'}
+  - {operation: add, path: /metadata/annotations/number, value: '"3"'}
+  - {operation: add, path: /metadata/annotations/text, value: some text}
+  - {operation: copy, from: /spec/template/spec/containers/0, path: /spec/template/spec/containers/-}
+- conditions: {groupResource: deployments.apps}
+  mergePatches: [{patchData: '{"metadata": {"labels": {"app": null}}}'}]
+- conditions: {groupResource: deployments.apps}
+  strategicPatches:
+  - patchData: |
+      spec: {template: {spec: {containers: [{name: side, image: "side:9"}]}}}
+"""
+
+
+def velero(text=VELERO):
+    return modify(WEB, rules=read_modifications(text, "f").rules).obj
+
+
+def test_velero_s_file_is_read_as_it_is():
+    found = velero()
+    assert found["spec"]["replicas"] == 3
+    assert found["metadata"] == {
+        "name": "web", "namespace": "shop", "labels": {}, "annotations": {"a": "b", "number": "3", "text": "some text"}
+    }  # fmt: skip
+    images = [each["image"] for each in found["spec"]["template"]["spec"]["containers"]]
+    assert images == ["web:1", "side:9", "web:1"]
+
+
+def test_its_config_map_is_read_too():
+    indented = VELERO.replace("\n", "\n    ")
+    text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m, namespace: velero}}\ndata:\n  f.yaml: |{indented}\n"
+    assert velero(text) == velero()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RULES.format("v2", "groupResource: pods"), "only v1"),
+        ("version: v1\nresourceModifierRules: []", "resourceModifierRules"),
+        (RULES.format("v1", ""), "groupResource"),
+        ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}}]", "one of patches"),
+        ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}, patchs: []}]", "patchs"),
+        ("kind: ConfigMap\ndata: {a: x, b: y}", "exactly one file"),
+        ("[]", "no modifications"),
+        ("{", "is no YAML"),
+        ("labels: {a b: c}", "labels"),
+        ("rules: [{patches: [{op: grow, path: /a}]}]", "rules/0/patches/0/op"),
+        ("rules: [{name_regex: '(', patches: [{op: remove, path: /a}]}]", "is no regular expression"),
+        ("rules: [{selector: 'a=b=c', patches: [{op: remove, path: /a}]}]", "is not a selector"),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_meant_is_refused_by_name(text, said):
+    with pytest.raises(UsageError, match=f"^--modify f.*{said}"):
+        read_modifications(text, "--modify f")
+
+
+CSV = """\ufeffname;replicas;replicas.web;host;hosts.a.x.org;labels.team;annotations.owner;rules
+one;1;3;*.one.org;a.one.org;red;me;"[{""patches"": [{""op"": ""remove"", ""path"": ""/spec/replicas""}]}]"
+
+two;;;;;;;
+"""
+
+
+def test_a_table_of_namespaces():
+    one, two = read_into(CSV, "t.csv")
+    assert (one.name, one.replicas, one.hosts) == (
+        "one",
+        {"*": 1, "web": 3},
+        {"*": "*.one.org", "a.x.org": "a.one.org"},
+    )
+    assert (one.labels, one.annotations, one.rules[0].patches[0].op) == ({"team": "red"}, {"owner": "me"}, "remove")
+    assert (two.name, two.given) == ("two", False)
+
+
+def test_the_same_as_yaml():
+    text = "namespaces:\n- plain\n- {name: one, replicas: 2, hosts: {a.x.org: b.x.org}, labels: {team: red}}\n"
+    plain, one = read_into(text, "t.yaml")
+    assert (plain.name, plain.given, one.replicas, one.hosts) == ("plain", False, {"*": 2}, {"a.x.org": "b.x.org"})
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "said"),
+    [
+        ("name,colour\na,red\n", "t.csv", "line 2: there is no parameter 'colour'"),
+        ("name,replicas\na,many\n", "t.csv", "namespace 1: replicas"),
+        ("name\nBad_Name\n", "t.csv", "namespace 1: name"),
+        ("name\na,b\n", "t.csv", "line 2 has more cells"),
+        ("name,rules\na,{\n", "t.csv", "rules are not JSON"),
+        ("", "t.csv", "lists no namespaces"),
+        ("a: b", "t.yaml", "lists no namespaces"),
+        ("- {name: a, colour: red}", "t.yaml", "colour"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused_by_place(text, file, said):
+    with pytest.raises(UsageError, match=said):
+        read_into(text, file)
+
+
+def test_what_comes_later_counts_for_one_name():
+    both = Modifications(replicas={"*": 1, "web": 2}, labels={"a": "1"}).also(
+        Modifications(replicas={"*": 3}, labels={"a": "2"})
+    )
+    assert (both.replicas, both.labels) == ({"*": 3, "web": 2}, {"a": "2"})
