@@ -30,7 +30,7 @@ from tasks.preflight import preflight
 from tasks.readiness import wait
 from tasks.recheck import follow_again
 from tasks.relink import relink, unpause
-from tasks.report import report, report_failure
+from tasks.report import report, report_failure, report_stopped
 from tasks.resolve import resolve, resolve_late
 from tasks.rollback import rollback
 from tasks.step import side_by_side, tell
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+MOVES = 80
+"""Characters that a run's name may spend on what is renamed; longer lists are among its parameters."""
+
 
 class Group(Protocol):
     """Runs some steps, under a name that they have together."""
@@ -55,7 +58,10 @@ class Group(Protocol):
 def _run_name() -> str:
     options = flow_run.parameters["options"]
     asked = options if isinstance(options, dict) else options.model_dump()
-    return f"restore {asked.get('backup') or asked.get('resume')}"
+    if asked.get("resume"):
+        return f"resume restore {asked['resume']}"
+    moved = ", ".join(f"{old} → {new}" for old, new in asked.get("map", {}).items())
+    return f"restore {asked.get('backup')}" + (f" ({moved})" if moved and len(moved) <= MOVES else "")
 
 
 @flow(name="restore", flow_run_name=_run_name, persist_result=False)
@@ -88,7 +94,8 @@ async def carry_out(restoring: Restoring, started: datetime, group: Group = apar
         await report_failure(error.result)
         raise
     finally:
-        restoring.close()
+        if restoring.close():
+            await report_stopped(restoring)
     tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
     return result
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tasks.restoring import Restoring
 
 
-@step("begin {restoring.name}")
+@step("open the journal")
 async def begin(restoring: Restoring) -> None:
     """Write the header of the journal: from now on a restore can be resumed and undone.
 
@@ -67,7 +67,7 @@ def _seal(restoring: Restoring) -> Callable[[bytes], bytes] | None:
     return sealer.seal if sealer else None
 
 
-@step("take up {restoring.name}")
+@step("take up the journal")
 async def take_up(restoring: Restoring) -> None:
     """Go on with a restore that was cut off: find what it made, alone in its namespaces.
 
@@ -94,7 +94,7 @@ def _take_up(restoring: Restoring) -> None:
     recall(restoring, stored)
 
 
-@step("hold namespaces of {restoring.name}")
+@step("lease the namespaces")
 async def hold(restoring: Restoring) -> None:
     """Take the leases of the namespaces: nobody else restores into them, undoes or deletes there meanwhile.
 

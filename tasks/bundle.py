@@ -23,7 +23,7 @@ SERVED_SECONDS = 60
 """How long the API server may take to serve bundles for the first time; on a quiet one it is a fraction of a second."""
 
 
-@step("bundle {restoring.name}")
+@step("make the bundle")
 async def make_bundle(restoring: Restoring) -> None:
     """Create the bundle that will own what is created, in each namespace, and the definition of bundles if need be.
 
@@ -82,7 +82,7 @@ def _created(restoring: Restoring, kind: ResourceType, obj: Object) -> Object:
         ) from None
 
 
-@step("list members {phase}")
+@step("list what the bundle owns")
 async def tell_bundle(restoring: Restoring, phase: str) -> None:
     """List in each bundle what was created so far, and delete those of nothing; `phase` is how far the restore is."""
     await in_thread(_tell, restoring, phase)

@@ -27,7 +27,7 @@ UNTOUCHED = {"unchanged", "kept", "skipped", "merged"}
 """Actions after which the object on the target is not meant to be what the backup holds."""
 
 
-@step("verify {restoring.name}")
+@step("verify")
 async def verify_restored(restoring: Restoring) -> list[Problem]:
     """Return what is missing on the target; what the cluster made of an object since is noted, not a problem."""
     return await in_thread(_verify, restoring)

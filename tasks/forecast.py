@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasks.restoring import Restoring
 
 
-@step("forecast {restoring.name}")
+@step("forecast")
 async def forecast(restoring: Restoring) -> Forecast:
     """Return what is on the target where the restore would write, of a plan that has passed preflight.
 

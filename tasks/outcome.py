@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.restoring import Restoring
 
 
-@step("end {restoring.name}")
+@step("close the journal")
 async def end(restoring: Restoring, result: RestoreResult) -> None:
     """Write into the journal how the restore ended: from now on there is nothing to resume."""
     told = f"{len(result.problems)} problems" if result.problems else ""

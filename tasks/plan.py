@@ -42,7 +42,7 @@ RENAMED = "namespace renamed"
 ELSEWHERE = "its namespace is left out"
 
 
-@step("plan {restoring.name}")
+@step("plan")
 async def plan(restoring: Restoring) -> None:
     """Fill in the plan of a restore.
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tasks.restoring import Restoring
 
 
-@step("preflight {restoring.name}")
+@step("preflight")
 async def preflight(restoring: Restoring) -> None:
     """Look the target over.
 

@@ -6,15 +6,19 @@ import asyncio
 import re
 from typing import TYPE_CHECKING
 
+from httpx import HTTPError
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.exceptions import PrefectException
 
 from tasks.core.printable import words
-from tasks.core.report import aftermath, rows, summary
+from tasks.core.report import aftermath, rows, stopped, summary
+from tasks.ports import progress
 from tasks.step import tell
 
 if TYPE_CHECKING:
     from tasks.core.report import AnyResult
     from tasks.core.results import RestoreResult
+    from tasks.restoring import Restoring
 
 
 async def report(result: AnyResult) -> None:
@@ -22,8 +26,9 @@ async def report(result: AnyResult) -> None:
     kind = type(result).__name__.removesuffix("Result").lower()
     key = f"{kind}-{re.sub('[^a-z0-9]+', '-', result.name)}"
     told = f"{kind} {result.name}"
+    page = f"{summary(result)}\n[All of it by type](../key/{key}-objects)\n"
     await asyncio.gather(
-        acreate_markdown_artifact(summary(result), key=key, description=f"{told}: what was done"),
+        acreate_markdown_artifact(page, key=key, description=f"{told}: what was done"),
         acreate_table_artifact(
             rows(result), key=f"{key}-objects", description=f"{told}: objects, and what was left out and why"
         ),
@@ -35,6 +40,26 @@ async def report_failure(result: RestoreResult) -> None:
     done = ", ".join(f"{count} {action}" for action, count in sorted(result.actions.items())) or "nothing was written"
     lines = [f"until then: {done}", *aftermath(result)]
     tell(f"restore {result.name} failed; " + "; ".join(lines))
-    page = "\n".join([f"# {result.name}: Failed", "", *(f"- {words(line)}" for line in [result.error, *lines]), ""])
+    page = "\n".join(
+        [f"# Restore {result.name}: Failed", "", *(f"- {words(line)}" for line in [result.error, *lines]), ""]
+    )
     key = f"restore-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_markdown_artifact(page, key=key, description=f"restore {result.name}: what was done until it failed")
+
+
+async def report_stopped(restoring: Restoring) -> None:
+    """Tell what a restore had done that was cancelled or interrupted, and what a person can do now.
+
+    It has been stopped in order by then, and ends as what it was stopped by: what Prefect does not take is a note.
+    """
+    name = restoring.name
+    ways = f"kubeferry restore --resume {name}, or kubeferry undo {name}"
+    tell(f"restore {name} was stopped; what it did stays: {ways}")
+    page = stopped(name, restoring.options.backup, restoring.names(), dict(restoring.actions))
+    key = f"restore-{re.sub('[^a-z0-9]+', '-', name)}"
+    try:
+        await acreate_markdown_artifact(
+            page, key=key, description=f"restore {name}: what was done until it was stopped"
+        )
+    except (HTTPError, PrefectException) as error:
+        progress.note(f"Prefect has no page on that: {type(error).__name__}")

@@ -19,7 +19,6 @@ from tasks.core.journal import DEFINITIONS, MADE, NAMESPACES
 from tasks.core.order import Order
 from tasks.core.readiness import Context
 from tasks.core.results import Action, Rewrite
-from tasks.ports import progress
 from tasks.ports.asked import Asked
 from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool
@@ -190,17 +189,20 @@ class Restoring:
 
         return connect(self.options.context or None, self.options.kubeconfig or None)
 
-    def close(self) -> None:
-        """Close the journal and the spools, let the leases go; the folder is deleted by who made it."""
+    def close(self) -> bool:
+        """Close the journal and the spools, let the leases go; the folder is deleted by who made it.
+
+        Returns:
+            Whether it was stopped midway, and what it did stays.
+        """
         self.stopping.set()
         if self.hold:
             self.hold.release()
-        if self.begun and self.journal.close():
-            ways = f"kubeferry restore --resume {self.name}, or kubeferry undo {self.name}"
-            progress.note(f"restore {self.name} was stopped; what it did stays: {ways}")
+        stopped = self.begun and self.journal.close()
         if not self._shares:
             self.archive.close()
         self.planned.close()
+        return stopped
 
     def check(self) -> None:
         """Return unless the run was stopped.

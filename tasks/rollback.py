@@ -48,7 +48,7 @@ class _Done:
         return TakenBack(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
 
 
-@step("rollback {restoring.name}")
+@step("roll back")
 async def rollback(restoring: Restoring) -> TakenBack | None:
     """Take back what a failed restore did, unless it was asked not to; None where there is nothing to take back.
 

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from tasks.core.bindings import Kind as BindingKind
 from tasks.core.duration import OPTIONAL as SPAN
+from tasks.core.forms import either, in_order, title
 from tasks.core.modifications import Modifications
 from tasks.core.recipients import SECRET_KEY, is_secret
 from tasks.core.values_write import Absent
@@ -43,7 +44,14 @@ NoSecret = Annotated[
 
 
 class _Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        field_title_generator=title,
+        json_schema_extra=in_order,
+    )
 
 
 class Where(_Options):
@@ -147,17 +155,18 @@ class Manner(_Options):
     """Make a bundle in each namespace that owns what is created: who deletes it deletes that."""
 
     map: dict[NamespaceName, NamespaceName] = {}
-    """Namespaces to rename: old name to new name."""
+    """Namespaces to rename, old name to new name, for example `{"shop": "shop-copy"}`."""
 
     existing: Existing = Existing.FAIL
-    """What to do with an object that the target has already, with other content."""
+    """An object that the target has already, with other content: fail before anything is written, skip it, update it
+    to the backup's content, or recreate it."""
 
     existing_kinds: dict[str, Existing] = {}
-    """What to do with existing objects of these kinds instead, for example `secrets` to `skip`; a kind goes by any of
-    its names."""
+    """What to do with existing objects of these kinds instead, for example `{"secrets": "skip"}`; a kind goes by any
+    of its names."""
 
     owned: Owned = Owned.REBUILD
-    """What to do with objects that their controller would make again."""
+    """An object that its controller would make again: rebuild leaves it to that controller, keep restores it too."""
 
     no_rewrite: list[str] = []
     """What not to rewrite when namespaces are renamed: classes (`dns`, `setting`...), or globs of places such as
@@ -167,8 +176,8 @@ class Manner(_Options):
     """Paths of files of secret keys that open an encrypted backup: of age, or SSH."""
 
     absent: dict[BindingKind, Absent] = {}
-    """What to do where the target has no new value for an address or uid of the old cluster, by its class; without
-    a word the restore fails and names the place and the look-ups."""
+    """What to do where the target has no new value for an address or uid of the old cluster, by its class, for example
+    `{"pod-ip": "drop"}`; without a word the restore fails and names the place and the look-ups."""
 
     wait: bool = True
     """Wait after each level until its objects are ready."""
@@ -179,6 +188,8 @@ class Manner(_Options):
 
 class RestoreOptions(Manner, Selection):
     """What to restore, and where to; without namespaces all that the backup holds."""
+
+    model_config = ConfigDict(json_schema_extra=either("backup", "resume"))
 
     backup: OptionalName = ""
     """Name of the backup; empty only with `resume`, which knows it."""

@@ -37,7 +37,8 @@ def rows(result: AnyResult) -> list[dict[str, str | int]]:
 
 def summary(result: AnyResult) -> str:
     """Return a page of Markdown: what, where, how long, problems, what was left out."""
-    page = [f"# {result.name}: {result.phase}", ""]
+    kind = type(result).__name__.removesuffix("Result")
+    page = [f"# {kind} {result.name}: {result.phase}", ""]
     page += _backup(result) if isinstance(result, BackupResult) else []
     page += _restore(result) if isinstance(result, RestoreResult) else []
     page += _undo(result) if isinstance(result, UndoResult) else []
@@ -70,6 +71,19 @@ def aftermath(result: RestoreResult) -> list[str]:
     lines += [f"not taken back: {each.what}: {each.why}" for each in back.left]
     lines += [f"{each.what} {each.why}" for each in back.notes]
     return lines + ([f"try again with: kubeferry undo {result.name}"] if back.left else [])
+
+
+def stopped(name: str, backup: str, names: dict[str, str], actions: dict[str, int]) -> str:
+    """Return a page of Markdown on a restore that was stopped midway: what it did, and the ways on."""
+    did = ", ".join(f"{count} {action}" for action, count in sorted(actions.items())) or "nothing was written"
+    moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in names.items())
+    lines = [f"from backup: {words(backup)}", f"namespaces: {words(moved)}", f"until then: {did}; that stays"]
+    resume, undo = f"kubeferry restore --resume {name}", f"kubeferry undo {name}"
+    lines.append(
+        f"to go on: {code(resume, len(resume))}, or a run of *restore* whose Resume is {code(name, len(name))}"
+    )
+    lines.append(f"to take it back: {code(undo, len(undo))}")
+    return "\n".join([f"# Restore {name}: Stopped", "", *(f"- {line}" for line in lines), ""])
 
 
 def _backup(result: BackupResult) -> list[str]:

@@ -73,7 +73,7 @@ def test_a_row_a_type_and_a_row_a_reason():
 @pytest.mark.parametrize(
     "line",
     [
-        "# shop-1: Partial",
+        "# Backup shop-1: Partial",
         "- namespaces: shop",
         "- cluster: a",
         "- one point in time: revision 7",
@@ -106,7 +106,7 @@ def test_a_restores_page(line):
 @pytest.mark.parametrize(
     "line",
     [
-        "# shop-1: Partial",
+        "# Delete shop-1: Partial",
         "- all with labels `app=web` in shop, bank",
         "- cluster: b",
         "- Secret shop/s: by Deployment.apps shop/web, spec",
