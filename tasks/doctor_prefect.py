@@ -43,7 +43,7 @@ def worker(_asked: DoctorOptions) -> Finding:
     url = _url()
     if not url:
         return Finding.skipped(DOWN)
-    known = {name: prefect_api.ask(url, f"/work_pools/{name}") for name in health_prefect.POOLS}
+    known = {name: prefect_api.ask(url, f"/work_pools/{name}") for name in health_prefect.START}
     pools = {name: pool for name, pool in known.items() if pool}
     workers = {name: prefect_api.ask(url, f"/work_pools/{name}/workers/filter", {}) for name in pools}
     return health_prefect.worker(pools, workers, clock.now())

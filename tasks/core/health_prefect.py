@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.health import Finding
 from tasks.core.health_versions import numbers
+from tasks.core.options_deploy import POOLS, PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-POOLS = ("kubeferry", "kubeferry-kubernetes")
-"""The work pools that `kubeferry deploy` makes."""
+START = {
+    POOLS[PoolType.PROCESS]: "kubeferry worker",
+    POOLS[PoolType.KUBERNETES]: "start the worker of deployments/kubernetes in its cluster",
+}
+"""How a worker of each of the work pools that `kubeferry deploy` makes is started."""
 
 BEATS = 3
 """Heartbeats that may be missing, as in Prefect's own foreman service (inactivity_heartbeat_multiple)."""
@@ -63,8 +67,8 @@ def database(settings: Mapping[str, Any], *, local: bool) -> str:
 def worker(pools: Mapping[str, Mapping[str, Any]], workers: Mapping[str, Sequence[Any]], now: datetime) -> Finding:
     """Return the verdict on the work pools that are there, and on the workers of each."""
     if not pools:
-        told = f"no work pool {' or '.join(POOLS)}: runs can only be started by commands"
-        return Finding.warning(told, "kubeferry deploy")
+        told = f"no work pool {' or '.join(START)}: runs can only be started by commands"
+        return Finding.warning(told, "kubeferry deploy NAMESPACE")
     paused = sorted(name for name, pool in pools.items() if pool.get("is_paused"))
     if paused:
         named = ", ".join(paused)
@@ -73,7 +77,7 @@ def worker(pools: Mapping[str, Mapping[str, Any]], workers: Mapping[str, Sequenc
     idle = sorted(name for name, found in alive.items() if not found)
     told = "; ".join(f"{name}: {_workers(alive[name], workers.get(name, ()), now)}" for name in sorted(pools))
     if idle:
-        return Finding.warning(told, f"prefect worker start --pool {idle[0]}")
+        return Finding.warning(told, START[idle[0]])
     return Finding.ok(told)
 
 

@@ -21,7 +21,7 @@ NIGHTLY = (BACKUP, "prune/nightly", "verify/nightly")
 GRACE = timedelta(hours=1)
 """What a run may take, and be late, before it counts as missed."""
 
-DEPLOY = "kubeferry deploy"
+DEPLOY = "kubeferry deploy NAMESPACE"
 
 
 @dataclass(frozen=True)

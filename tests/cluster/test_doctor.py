@@ -348,16 +348,16 @@ def test_nothing_is_registered(server, tmp_path):
     found = look(store=tmp_path.as_uri())
     assert found["Prefect server"].level == "ok"
     assert f"the local one, {server}, Prefect 3.8.8, database: SQLite" in found["Prefect server"].found
-    assert (found["worker"].level, found["worker"].todo) == ("warning", "kubeferry deploy")
+    assert (found["worker"].level, found["worker"].todo) == ("warning", "kubeferry deploy NAMESPACE")
     nightly = found["schedule backup/nightly"]
-    assert (nightly.level, nightly.todo) == ("warning", "kubeferry deploy")
+    assert (nightly.level, nightly.todo) == ("warning", "kubeferry deploy NAMESPACE")
     assert "no schedule" in nightly.found
     assert levels(found, "schedule prune/nightly", "schedule verify/nightly") == ["skipped", "skipped"]
 
 
 def test_what_is_registered_has_no_worker_and_then_one(server, deployed, tmp_path):  # noqa: ARG001 - it registers
     found = look(store=tmp_path.as_uri())
-    assert found["worker"].todo == "prefect worker start --pool kubeferry"
+    assert found["worker"].todo == "kubeferry worker"
     assert found["schedule backup/nightly"].found == "0 1 * * *: no run was due yet"
     beat = {"name": "one", "heartbeat_interval_seconds": 30}
     ask(server, "/work_pools/kubeferry/workers/heartbeat", beat)

@@ -210,6 +210,48 @@ def test_backup_and_restore_of_a_few_namespaces(postgres, server, spaces, kubefe
     wait(lambda: int(postgres.psql("select count(*) from task_run where state_type = 'COMPLETED'")) > 10, 60)
 
 
+@pytest.fixture(scope="module")
+def many(sandbox_env, kubectl):
+    """Twenty namespaces with an object each, known by a label."""
+    label = f"pg-{uuid.uuid4().hex[:6]}"
+    names = [f"{label}-{n:02}" for n in range(20)]
+    objects = [
+        obj
+        for name in names
+        for obj in (
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {"test": label}}},
+            {
+                "apiVersion": "v1",
+                "kind": "ConfigMap",
+                "metadata": {"name": "web", "namespace": name},
+                "data": {"is": name},
+            },
+        )
+    ]
+    kubectl(sandbox_env, "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    yield label, names
+    for context in ("kubeferry-a", "kubeferry-b"):
+        kubectl(sandbox_env, "delete", "namespace", *names, "--ignore-not-found", "--wait=false", context=context)
+
+
+def test_the_bulk_migration(postgres, server, many, kubeferry, kubectl, sandbox_env, tmp_path):
+    """One flow run a namespace, side by side, all kept by PostgreSQL."""
+    label, names = many
+    code, out, err = kubeferry(
+        "migrate", "--namespace-selector", f"test={label}", "--from-context", "kubeferry-a",
+        "--to-context", "kubeferry-b", "--store", tmp_path.as_uri(), "-o", "json", PREFECT_API_URL=server,
+    )  # fmt: skip
+    assert code == 0, err
+    assert json.loads(out)["phase"] == "Completed"
+    for name in names:
+        found = kubectl(sandbox_env, "-n", name, "get", "configmap", "web", "-o", "json", context="kubeferry-b")
+        assert json.loads(found)["data"] == {"is": name}
+    kept = "select count(*) from flow_run where state_type = 'COMPLETED' and parent_task_run_id is {}"
+    assert int(postgres.psql(kept.format("not null"))) >= len(names)
+    ended = "select count(*) from flow_run where state_type not in ('COMPLETED')"
+    assert postgres.psql(ended) == "0"
+
+
 def test_doctor_names_the_database(server, kubeferry, tmp_path):
     _, out, _ = kubeferry("doctor", "--store", tmp_path.as_uri(), "-o", "json", PREFECT_API_URL=server)
     found = {each["check"]: each for each in json.loads(out)["checks"]}["Prefect server"]

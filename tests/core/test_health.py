@@ -243,15 +243,15 @@ def beat(seconds, **more):
     ("pools", "workers", "level", "told", "todo"),
     [
         ({}, {}, Level.WARNING, "no work pool", "kubeferry deploy"),
-        ({"kubeferry": {}}, {}, Level.WARNING, "no worker yet", "prefect worker start --pool kubeferry"),
+        ({"kubeferry": {}}, {}, Level.WARNING, "no worker yet", "kubeferry worker"),
         ({"kubeferry": {}}, {"kubeferry": [beat(5)]}, Level.OK, "kubeferry: 1 worker at work", ""),
         ({"kubeferry": {}}, {"kubeferry": [beat(5), beat(9)]}, Level.OK, "2 workers", ""),
-        ({"kubeferry": {}}, {"kubeferry": [beat(7200)]}, Level.WARNING, "heard of 2 h ago", "prefect worker start"),
-        ({"kubeferry": {}}, {"kubeferry": [beat(5, status="OFFLINE")]}, Level.WARNING, "heard of 5 s ago", "prefect"),
+        ({"kubeferry": {}}, {"kubeferry": [beat(7200)]}, Level.WARNING, "heard of 2 h ago", "kubeferry worker"),
+        ({"kubeferry": {}}, {"kubeferry": [beat(5, status="OFFLINE")]}, Level.WARNING, "heard of 5 s ago", "worker"),
         ({"kubeferry": {"is_paused": True}}, {"kubeferry": [beat(5)]}, Level.WARNING, "paused", "pool resume"),
         (
             {"kubeferry": {}, "kubeferry-kubernetes": {}}, {"kubeferry": [beat(5)]},
-            Level.WARNING, "kubeferry-kubernetes: no worker yet", "--pool kubeferry-kubernetes",
+            Level.WARNING, "kubeferry-kubernetes: no worker yet", "deployments/kubernetes",
         ),
     ],
 )  # fmt: skip
@@ -276,7 +276,7 @@ def verdict(made, completed=None, last=None):
 
 
 def test_no_schedule():
-    assert schedule(BACKUP, None, NOW, ZoneInfo).todo == "kubeferry deploy"
+    assert schedule(BACKUP, None, NOW, ZoneInfo).todo == "kubeferry deploy NAMESPACE"
     assert schedule("prune/nightly", None, NOW, ZoneInfo).level is Level.SKIPPED
 
 

@@ -1,0 +1,186 @@
+"""The README does what it says: every block of shell runs, in its order, on a sandbox of its own, as a newcomer would.
+
+A block that cannot be run as it stands says why in the comment before it: `<!-- not run: … -->`.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.main import get_command
+
+from flows.cli import app
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+LIMIT = 600
+"""Seconds for one block, on a busy machine; alone, each takes a few."""
+
+BESIDE = """
+kubectl --context kubeferry-a create namespace billing
+kubectl --context kubeferry-a -n billing create configmap settings --from-literal=currency=eur
+"""
+"""What the README takes for granted: a second namespace."""
+
+
+MORE = r"""
+kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
+kubeferry prune --velero --keep-last 1 --dry-run -o json > pruning.json
+kubeferry prune --velero --keep-last 1 --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
+export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
+kubeferry migrate --all-namespaces --exclude-namespace 'shop*' --exclude-namespace billing --name rest $BETWEEN
+kubeferry migrate --resume rest $BETWEEN
+kubeferry deploy shop --type process
+"""
+"""Options that the table of commands names, and that no other test gives to the command line."""
+
+NOT_YET = {("migrate", "--fan-out")}
+"""What needs a deployment and workers, which its own tests start."""
+
+
+class Block(NamedTuple):
+    line: int
+    text: str
+    reason: str
+    """Why it is not run here; "" for one that is."""
+
+
+def blocks():
+    found, before = [], ""
+    lines = README.splitlines()
+    for at, line in enumerate(lines):
+        if line == "```sh":
+            end = lines.index("```", at)
+            comment = re.fullmatch(r"<!-- (?:not run: (.+)|(test command)) -->", before)
+            found.append(Block(at + 1, "\n".join(lines[at + 1 : end]), (comment[1] or comment[2]) if comment else ""))
+        before = line
+    return found
+
+
+BLOCKS = blocks()
+RUN = [block for block in BLOCKS if not block.reason]
+
+
+def test_every_block_is_run_or_says_why_not():
+    assert len(RUN) >= 4
+    assert all(len(block.reason) > 10 for block in BLOCKS if block.reason)
+    # Shell in any other clothes would be passed over.
+    assert set(re.findall(r"^```(\w+)", README, re.MULTILINE)) <= {"sh", "text", "mermaid", "yaml", "json", "csv"}
+    assert not re.findall(r"^(?:```$\n|[ ]{4,}|\$ )(?:kubeferry|kubectl|prefect) ", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason], ids=lambda block: f"line {block.line}")
+def test_a_reason_names_only_what_is_there(block):
+    for path in re.findall(r"(?:tests|deployments)/[\w/.-]+", block.reason):
+        assert (ROOT / path).exists(), path
+
+
+class Reader:
+    """A person with a shell, who goes through the README; what one block exports, the next one has."""
+
+    def __init__(self, folder):
+        kept = ("LANG", "TERM", "TMPDIR", "SSL_CERT_FILE", "KUBEFERRY_CACHE", "XDG_CACHE_HOME")
+        self.folder = folder
+        self.env = {name: os.environ[name] for name in kept if name in os.environ}
+        self.env |= {"HOME": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}", "KUBEFERRY_HOME": str(folder / "k")}
+        # What is built stays where it is: building takes minutes, and is tested elsewhere.
+        self.env.setdefault("KUBEFERRY_CACHE", str(_cache()))
+
+    def does(self, text):
+        dump = self.folder / "environment"
+        script = f"set -euo pipefail\n{text}\nenv -0 > {dump}\n"
+        done = subprocess.run(
+            ["bash", "-c", script],  # noqa: S607 - a reader's own
+            cwd=self.folder, env=self.env, capture_output=True, text=True, check=False, timeout=LIMIT,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        self.env = dict(each.split("=", 1) for each in dump.read_text().split("\0") if "=" in each)
+        return done.stdout
+
+
+def _cache():
+    from tasks.ports import places
+
+    return places.cache()
+
+
+@pytest.fixture(scope="module")
+def reader():
+    with tempfile.TemporaryDirectory(prefix="kf-r-", ignore_cleanup_errors=True) as folder:
+        person = Reader(Path(folder))
+        try:
+            yield person
+        finally:
+            person.does("kubeferry server stop; kubeferry sandbox down --purge")
+
+
+@pytest.mark.cluster
+def test_every_block_runs(reader):
+    """In one test, since each goes on from what those before it made."""
+    beside = BESIDE
+    for block in RUN:
+        reader.does(block.text)
+        if beside and "KUBECONFIG" in reader.env:
+            reader.does(beside)
+            beside = ""
+    for line in MORE.strip().splitlines():
+        reader.does(line)
+    assert "shop-copy" in reader.does("kubectl --context kubeferry-b get namespaces")
+
+
+# --- the table of commands
+
+ROWS = re.findall(r"^\| (`kubeferry [^|]*(?:\\\|[^|]*)*) \| (.*) \|$", README, re.MULTILINE)
+SOURCES = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
+
+
+def commands_of(cell):
+    """The command of a row's first cell, as words; of `a` / `b`: the first, and the others of its group."""
+    first, *others = re.findall(r"`([^`]+)`", cell)
+    words = [word for word in first.split()[1:] if re.fullmatch(r"[a-z]+", word)]
+    yield words[:2]
+    for other in others:
+        if re.fullmatch(r"[a-z]+", other):
+            yield [words[0], other]
+
+
+def options_of(words):
+    command = get_command(app)
+    for word in words:
+        command = command.commands[word]
+    return {option for each in command.params for option in (*each.opts, *each.secondary_opts)}
+
+
+CLAIMS = sorted(
+    {
+        (" ".join(words), option)
+        for cell, text in ROWS
+        for words in commands_of(cell)
+        for option in ("", *re.findall(r"(?<![\w-])--[a-z][a-z-]+", cell + text))
+    }
+)
+
+
+def test_the_table_is_read():
+    assert len(ROWS) > 10
+    assert ("restore", "--map") in CLAIMS
+    assert ("sandbox down", "") in CLAIMS
+
+
+@pytest.mark.parametrize(("command", "option"), CLAIMS)
+def test_what_the_table_names_is_there_and_is_run_by_a_test(command, option):
+    words = command.split()
+    assert not option or option in options_of(words), f"kubeferry {command} has no {option}"
+    quoted = [f'"{word}"' for word in words]
+    named = [text for text in SOURCES if all(word in text for word in quoted)]
+    here = [
+        line for text in (MORE, *(b.text for b in RUN)) for line in text.splitlines() if f"kubeferry {command}" in line
+    ]
+    run = any(option in text for text in [*named, *here])
+    assert run or (command, option) in NOT_YET, f"no test runs kubeferry {command} {option}"
