@@ -32,7 +32,7 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
 kubeferry prune --velero --keep-last 1 --dry-run -o json > pruning.json
-kubeferry prune --velero --keep-last 1 --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
+kubeferry prune --velero --keep-last 1 --yes --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
 export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
 kubeferry migrate --all-namespaces --exclude-namespace 'shop*' --exclude-namespace billing --name rest $BETWEEN
 kubeferry migrate --resume rest $BETWEEN
