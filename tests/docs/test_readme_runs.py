@@ -31,6 +31,11 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
+echo 'replicas: {web: 2}' > modify.yaml
+kubeferry restore first --map shop=shop4 --modify modify.yaml
+kubeferry populate first --template shop --into tenant-1,tenant-2 --modify modify.yaml
+printf 'name,replicas.web\ntenant-3,1\n' > tenants.csv
+kubeferry populate first --into-file tenants.csv --name more
 kubeferry prune --velero --keep-last 1 --dry-run -o json > pruning.json
 kubeferry prune --velero --keep-last 1 --yes --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
 export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
