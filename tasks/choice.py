@@ -17,6 +17,7 @@ from tasks.core.objects import Object, Ref, annotations_of, labels_of
 from tasks.core.related import CRD
 from tasks.core.selector import NAMESPACE, Selector, Words, words_of
 from tasks.core.spaces import choose_spaces, unmatched
+from tasks.core.strip import strip
 from tasks.core.tally import Tally
 from tasks.core.type_choice import check_namespaces
 from tasks.unpacked import archived_object
@@ -85,6 +86,10 @@ class Choice:
     def why_never(self, obj: Object) -> str:
         """Return why no restore carries an object, or ""."""
         return left_out(obj, self.around, self.keep) or self.rules.left_out(obj) or ""
+
+    def portable(self, obj: Object) -> Object:
+        """Return an object without what only its old cluster meant: again for what we wrote, needed for others'."""
+        return self.rules.without_dynamic(strip(obj, self.around, self.keep))
 
     def look(self, obj: Object, member: Member, target: Ref) -> None:
         """Note whether an object of the archive is selected, under its identity on the target."""

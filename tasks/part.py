@@ -21,7 +21,7 @@ from tasks.core.links import links_of
 from tasks.core.links import to_json as links_to_json
 from tasks.core.manifest import LeftOut, Problem
 from tasks.core.objects import Object, Ref, annotations_of
-from tasks.core.readiness import verdict
+from tasks.core.readiness import why_not_ready
 from tasks.core.received import written
 from tasks.core.strip import strip as portable
 from tasks.ports import clock
@@ -112,10 +112,8 @@ class Sieve:
     def _link(self, obj: Object) -> None:
         ref = Ref.of(obj)
         line = {"ref": [ref.group, ref.kind, ref.namespace, ref.name], **links_to_json(links_of(obj))}
-        if "status" in obj:  # what has none has nothing to wait for
-            state = verdict(obj, self.now)
-            line |= {} if state.state == "ready" else {"notReady": state.why}
-        _line(self._links, line)
+        why = why_not_ready(obj, self.now)
+        _line(self._links, line | ({"notReady": why} if why else {}))
 
 
 def _surroundings(scope: Scope, namespace: str) -> Surroundings:

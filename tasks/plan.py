@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import orjson
 
-from tasks.bound import attach, hold_back, stored_bindings
+from tasks.bound import attach, hold_back
 from tasks.choice import FIRST, Choice
 from tasks.core.annotations import hints_of, with_namespaces
 from tasks.core.edit import change
@@ -19,15 +19,16 @@ from tasks.core.needs import needs_of, owner_edges
 from tasks.core.objects import Object, Ref
 from tasks.core.order import Edge, order
 from tasks.core.owners import Owners
+from tasks.core.readiness import why_not_ready
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD
 from tasks.core.rename import Known, Skip, rename
 from tasks.core.results import Rewrite
 from tasks.core.selector import NAMESPACE
-from tasks.core.strip import strip
 from tasks.drop import drop_unchosen
 from tasks.keep_owned import keep_owned
-from tasks.ports import progress
+from tasks.live_bindings import bindings_known
+from tasks.ports import clock, progress
 from tasks.restoring import Item, Restoring
 from tasks.step import in_thread, step
 from tasks.unpacked import archived_object, of_backup, stored_links
@@ -66,7 +67,7 @@ def _fill(restoring: Restoring) -> None:
         _check_names(names, chosen)
     edges = _read(restoring, chosen, _Moving.of(restoring, names))
     chosen.check()
-    edges += attach(restoring, stored_bindings(restoring), names)
+    edges += attach(restoring, bindings_known(restoring, chosen), names)
     drop_unchosen(restoring, chosen, edges)
     plan = restoring.plan
     restored = {str(item.source) for item in plan.items.values()}
@@ -93,7 +94,7 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
     for done, each in enumerate(restoring.archived, start=1):
         obj = archived_object(restoring, each)
         ref = Ref.of(obj)
-        tied, not_ready = links.get(ref) or (links_of(obj), "")
+        tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
         owners.add(ref, tied)
         why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
         if why:
@@ -104,8 +105,7 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
                 chosen.look_at_never(obj, each.member, target, tied, why)
             _leave(restoring, ref, why)
             continue
-        # Stripped again: idempotent for what we wrote, needed for what others wrote.
-        portable = restoring.rules.without_dynamic(strip(obj, chosen.around, chosen.keep))
+        portable = chosen.portable(obj)
         item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
         if restoring.options.modify.given:
             portable = _modify(restoring, portable, obj, each, chosen.words(ref, each.member), item)

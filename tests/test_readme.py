@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GIT = shutil.which("git") or "git"
 README = (ROOT / "README.md").read_text()
-FOLDERS = ["flows", "flows/commands", "tasks", "tasks/core", "tasks/ports", "deployments/sandbox", "deployments/sample"]
+FOLDERS = [
+    *("flows", "flows/commands", "tasks", "tasks/core", "tasks/ports"),
+    *("deployments/sandbox", "deployments/sample", "deployments/velero"),
+]
 
 
 def modules():

@@ -11,6 +11,7 @@ import platform
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deployments.sandbox import toolchain
@@ -30,9 +31,11 @@ RENAMED = {"server": "etcd"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to build: a folder with go.mod and go.sum, and the names that must come out of it."""
+    """What to build: a folder with go.mod and go.sum, the linker's flags, and the names that must come out of it."""
 
     module: Path = MODULE
+    ldflags: str = LDFLAGS
+    what: str = "sandbox"
     binaries: tuple[str, ...] = (
         "etcd",
         "kube-apiserver",
@@ -46,7 +49,7 @@ class Recipe:
     def digest(self) -> str:
         """Return a name for the outcome: of go.mod, go.sum, the flags and this kind of machine."""
         parts = [(self.module / name).read_bytes() for name in ("go.mod", "go.sum")]
-        told = [LDFLAGS, *self.binaries, platform.system(), platform.machine()]
+        told = [self.ldflags, *self.binaries, platform.system(), platform.machine()]
         return hashlib.sha256(b"\0".join([*parts, *(part.encode() for part in told)])).hexdigest()[:16]
 
     def place(self) -> Path:
@@ -66,7 +69,7 @@ def binaries(recipe: Recipe | None = None) -> Path:
     recipe = recipe or Recipe()
     done = recipe.place()
     if not done.is_dir():
-        with locked(recipe.cache() / "build.lock", "building the sandbox"):
+        with locked(recipe.cache() / "build.lock", f"building the {recipe.what}"):
             if not done.is_dir():
                 build(recipe)
     return done
@@ -78,15 +81,16 @@ def build(recipe: Recipe) -> None:
     for left in cache.glob(".build-*"):  # of a build that was killed: nobody else holds the lock
         shutil.rmtree(left)
     go = toolchain.find(recipe.module)
-    progress.note(f"building the sandbox's binaries with {go.path}: some minutes, once")
+    progress.note(f"building the {recipe.what}'s binaries with {go.path}: some minutes, once")
     with tempfile.TemporaryDirectory(prefix=".build-", dir=cache, ignore_cleanup_errors=True) as draft:
         place = Path(draft, "out", "bin")
         place.mkdir(parents=True)
         # A copy of the module, so that Go writes nothing into an installed package.
         module = shutil.copytree(recipe.module, Path(draft, "module"))
-        total = run_step(go, "download and list the modules", ["list", "-deps", "tool"], module)
-        install = ["install", "-v", f"-ldflags={LDFLAGS}", "tool"]
-        run_step(go, "compile", install, module, env={"GOBIN": str(place)}, total=total)
+        run = partial(run_step, go, recipe.what)
+        total = run("download and list the modules", ["list", "-deps", "tool"], module)
+        install = ["install", "-v", f"-ldflags={recipe.ldflags}", "tool"]
+        run("compile", install, module, env={"GOBIN": str(place)}, total=total)
         check(recipe, place)
         place.parent.rename(recipe.place().parent)
 
@@ -98,4 +102,4 @@ def check(recipe: Recipe, place: Path) -> None:
             (place / old).rename(place / new)
     missing = [name for name in recipe.binaries if not (place / name).exists()]
     if missing:
-        raise SandboxError(f"the sandbox's build made no {', '.join(missing)}: is a tool missing in go.mod?")
+        raise SandboxError(f"the {recipe.what}'s build made no {', '.join(missing)}: is a tool missing in go.mod?")

@@ -24,6 +24,7 @@ SAY_EVERY = 20.0
 
 def run_step(
     go: Go,
+    what: str,
     name: str,
     args: Sequence[str],
     module: Path,
@@ -31,7 +32,7 @@ def run_step(
     env: Mapping[str, str] | None = None,
     total: int | None = None,
 ) -> int:
-    """Run `go ARGS` in the folder `module`, telling progress as `sandbox: NAME`; return how many lines it printed.
+    """Run `go ARGS` in the folder `module`, telling progress as `WHAT: NAME`; return how many lines it printed.
 
     `total` is how many lines it may tell on stderr. Raises SandboxError with the step's name, and the
     compiler's last lines as notes, when it fails.
@@ -50,14 +51,14 @@ def run_step(
         )
         with process:
             try:
-                count, last = follow(name, process.stderr, total)
+                count, last = follow(f"{what}: {name}", process.stderr, total)
             except BaseException:  # Ctrl-C among them: no compiler is left behind
                 process.terminate()
                 raise
         if process.returncode != 0:
-            failed = SandboxError(f"the sandbox's build failed at `{name}` (go {' '.join(args)})")
+            failed = SandboxError(f"the {what}'s build failed at `{name}` (go {' '.join(args)})")
             raise with_notes(failed, (f"  {line}" for line in last))
-        progress.step(f"sandbox: {name}", total or count, total or count)
+        progress.step(f"{what}: {name}", total or count, total or count)
         printed.seek(0)
         return sum(1 for _ in printed)
 
@@ -70,7 +71,7 @@ def follow(name: str, lines: IO[str] | None, total: int | None) -> tuple[int, de
     for line in lines or ():
         last.append(line.rstrip())
         count += 1
-        progress.step(f"sandbox: {name}", min(count, total) if total else count, total)
+        progress.step(name, min(count, total) if total else count, total)
         if time.monotonic() - said > SAY_EVERY:
             said = time.monotonic()
             progress.note(f"{name}: {last[-1]} ({count} of {total or '?'}, {said - begun:.0f} s)")

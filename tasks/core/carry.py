@@ -127,6 +127,12 @@ def _is_kubernetes(obj: Object, service: str | None) -> bool:
     return obj["metadata"].get("namespace") == "default" and service == "kubernetes"
 
 
+def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    # Velero saves them; a claim of a backup names only volumes that somebody made by hand (strip_storage.py).
+    made = "pv.kubernetes.io/provisioned-by" in annotations_of(obj)
+    return "provisioned on demand: its claim gets a new one" if made else None
+
+
 def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
     if obj["metadata"]["name"] == lease.NAME:
         return "a restore was at work"
@@ -154,6 +160,7 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("", "Pod"): _pod,
     ("", "Service"): _service,
     ("", "Endpoints"): _endpoints,
+    ("", "PersistentVolume"): _volume,
     ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
     ("batch", "Job"): _job,
     ("coordination.k8s.io", "Lease"): _lease,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from tasks.core.objects import Object
 
-__all__ = ["Context", "Verdict", "verdict"]
+__all__ = ["Context", "Verdict", "verdict", "why_not_ready"]
 
 RULES: dict[tuple[str, str], Rule] = WORKLOADS | PODS | CLUSTER
 """(group, kind) → rule. A rule is asked only when its controller has seen the object's latest spec."""
@@ -49,6 +49,12 @@ def verdict(obj: Object, now: datetime, context: Context = NOTHING_SPECIAL) -> V
         return early
     rule = RULES.get((group_of(obj["apiVersion"]), obj["kind"]))
     return rule(obj, now, context) if rule else _by_condition(obj)
+
+
+def why_not_ready(obj: Object, now: datetime) -> str:
+    """Return why an object is not ready, "" where it is or has no status, and so nothing to wait for."""
+    state = verdict(obj, now) if "status" in obj else None
+    return state.why if state and state.state != "ready" else ""
 
 
 def _general(obj: Object) -> Verdict | None:

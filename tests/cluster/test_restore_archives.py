@@ -80,6 +80,8 @@ def test_what_velero_saved_is_restored(bench):
     bench.make(OBJECTS, ns)
     for kind, named in (("Deployment", "web"), ("Pod", "bare"), ("PersistentVolumeClaim", "data")):
         bench.ready(kind, ns, named)
+    address = bench.get("Service", ns, "web")["spec"]["clusterIP"]
+    bench.make(f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: uses}}, data: {{at: '{address}:80'}}}}", ns)
     entries = dict(live(bench, ns))
     assert any("/pods/" in path for path in entries)
     assert b"managedFields" in entries[f"resources/deployments.apps/namespaces/{ns}/web.json"]
@@ -96,9 +98,35 @@ def test_what_velero_saved_is_restored(bench):
     assert len(bench.list("Pod", copy, B)) == 2
     source, target = bench.get("Service", ns, "web"), bench.get("Service", copy, "web", B)
     assert source["spec"]["clusterIP"] != target["spec"]["clusterIP"]
+    assert bench.get("ConfigMap", copy, "uses", B)["data"] == {"at": f"{target['spec']['clusterIP']}:80"}
     claims = [bench.ready("PersistentVolumeClaim", *each) for each in ((ns, "data", A), (copy, "data", B))]
     assert claims[0]["spec"]["volumeName"] != claims[1]["spec"]["volumeName"]
     assert bench.get("Pod", copy, "bare", B)["spec"]["nodeName"].startswith(B)
+
+
+STUCK = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: stuck}
+spec:
+  selector: {matchLabels: {app: stuck}}
+  template:
+    metadata: {labels: {app: stuck}}
+    spec: {nodeSelector: {nowhere: "true"}, containers: [{name: web, image: web}]}
+"""
+
+
+def test_what_was_not_ready_when_velero_saved_it_is_not_waited_for(bench):
+    """Velero saves the status too: it tells."""
+    ns = bench.namespace()
+    bench.make(STUCK, ns)
+    bench.until(lambda: bench.get("Deployment", ns, "stuck")["status"]["unavailableReplicas"])
+    copy = bench.name()
+    result = bench.restore(store(bench, live(bench, ns)), map={ns: copy})
+    assert result.phase == "Completed"
+    ((what, why),) = [(each.what, each.why) for each in result.not_ready]
+    assert what == f"Deployment.apps {copy}/stuck"
+    assert why.startswith("was not ready when it was backed up: ")
 
 
 @pytest.fixture(scope="module")

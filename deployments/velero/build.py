@@ -1,0 +1,21 @@
+"""Build the real Velero: server and command line are one binary, the plugin for S3 another.
+
+Each has a Go module of its own (go.mod with a tool, go.sum, no Go code), since one module gives a package one version
+and theirs differ. Both are built and cached as the sandbox's binaries are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deployments.sandbox.build import Recipe
+
+HERE = Path(__file__).parent
+VERSION = "v1.18.3"
+NO_PORT = "sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=0"
+"""The server's controllers would else serve figures on port 8080 of every interface, and no option of it says no."""
+
+LDFLAGS = f"-s -w -X github.com/vmware-tanzu/velero/pkg/buildinfo.Version={VERSION} -X {NO_PORT}"
+
+VELERO = Recipe(HERE / "server", LDFLAGS, "Velero", ("velero",))
+PLUGIN = Recipe(HERE / "aws", "-s -w", "Velero plugin", ("velero-plugin-for-aws",))

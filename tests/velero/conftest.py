@@ -1,0 +1,40 @@
+"""Tests in this folder run the real Velero, on a sandbox of their own: its CRDs and its namespace are cluster-wide.
+
+One story is told once, and the tests look at it: the sample shop is saved by both tools into one bucket, and each tool
+restores what the other saved.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from deployments.sandbox.sandbox import Sandbox
+from tests.cluster.conftest import run_flow  # noqa: F401 - a fixture
+
+pytest.register_assert_rewrite("tests.velero.story")
+
+from tests.velero.story import Story, pointed_at  # noqa: E402 - its asserts are rewritten
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.velero)
+    # First: they take longer than any other file, and none of the processes that share the tests should end with them.
+    items.sort(key=lambda item: HERE not in item.path.parents)
+
+
+@pytest.fixture(scope="module")
+def story(home, run_flow, tmp_path_factory):  # noqa: F811 - the fixture
+    """All that both tools did, told from the beginning; the environment points at its sandbox until the last test."""
+    sandbox = Sandbox(home / "velero" / "sandbox")
+    try:
+        sandbox.up()
+        with pointed_at(sandbox):
+            told = Story(sandbox, run_flow, tmp_path_factory.mktemp("keys"))
+            told.tell()
+            yield told
+    finally:
+        sandbox.down(purge=True)
