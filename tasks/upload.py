@@ -15,7 +15,7 @@ import orjson
 
 from tasks.core.contents import divided, joined
 from tasks.core.duration import Span
-from tasks.core.errors import UsageError
+from tasks.core.errors import KubeferryError, UsageError
 from tasks.core.layout import SEALED, BackupKeys
 from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
 from tasks.core.velero import backup_object, log_of, optional_files
@@ -68,7 +68,15 @@ def _reserved(
     try:
         return _upload(scope, fetched, stripped, started, selected)
     finally:
+        _release(store, keys)
+
+
+def _release(store: Store, keys: BackupKeys) -> None:
+    """Let the name go. A mark that stays spoils no backup and hides no error: another run takes it away later."""
+    try:
         store.delete([keys.reservation])
+    except KubeferryError as error:
+        progress.note(f"the mark of backup {keys.name} stays for now: {error}")
 
 
 def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
@@ -76,8 +84,17 @@ def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
     for entry in store.list(keys.folder):
         if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
             store.delete([keys.reservation])  # its run died long ago
-    if not store.put_new(keys.reservation, held) and store.get(keys.reservation) != held:
+    if not store.put_new(keys.reservation, held) and not _held_by(store.get(keys.reservation), holder):
         raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
+
+
+def _held_by(mark: bytes, holder: str) -> bool:
+    """Return whether a mark is of this run: of an earlier try, then, whose end the store did not hear of."""
+    try:
+        found = orjson.loads(mark)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and found.get("holder") == holder
 
 
 def _upload(

@@ -66,25 +66,30 @@ class Bucket(Client):
         """
         for left in reversed(range(TRIES)):
             answer = self.ask("get_object", key, ChecksumMode="ENABLED")
-            if most is not None and answer["ContentLength"] > most:
+            if most is not None and answer.get("ContentLength", 0) > most:
                 answer["Body"].close()
-                raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+                raise self._too_large(key, most)
             file.seek(0)
             file.truncate()
             try:
-                return self._receive(key, answer, file)
+                return self._receive(key, answer, file, most)
             except (StoreUnavailableError, DamagedError):
                 if not left:
                     raise
         return None
 
-    def _receive(self, key: str, answer: Answer, file: BinaryIO) -> None:
+    def _too_large(self, key: str, most: int) -> DamagedError:
+        return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+
+    def _receive(self, key: str, answer: Answer, file: BinaryIO, most: int | None) -> None:
         digest = hashlib.sha256()
         try:
             with closing(answer["Body"]) as body:
                 for chunk in body.iter_chunks(files.CHUNK):
                     digest.update(chunk)
                     file.write(chunk)
+                    if most is not None and file.tell() > most:  # an answer need not tell its length
+                        raise self._too_large(key, most)
         except FlexibleChecksumError as error:
             raise DamagedError(f"store {self.url}: {key} does not match the checksum that the server keeps") from error
         except BotoCoreError as error:

@@ -10,8 +10,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
-from tasks.core.errors import KubeferryError, StoreError
+from tasks.core.errors import KubeferryError, StoreError, StoreUnavailableError
 from tasks.ports.s3_errors import translate
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ SETTINGS: Answer = {
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
 }
+
+
+WHOLE = 3
+"""How often something is asked for whose answer is no XML: cut short, or by what stands in between."""
+
+NO_SERVER = "the answer is not one of an S3 server: it is cut short, or comes from a proxy or a login page in between"
 
 
 class Client:
@@ -58,11 +65,17 @@ class Client:
         """
         if not operation.startswith("list_"):
             arguments["Key"] = key
-        try:
-            answer: Answer = getattr(self._client, operation)(Bucket=self.name, **arguments)
-        except (ClientError, BotoCoreError) as error:
-            raise self.ours(error, key) from error
-        return answer
+        for left in reversed(range(WHOLE)):
+            try:
+                answer: Answer = getattr(self._client, operation)(Bucket=self.name, **arguments)
+            except ResponseParserError as error:  # the library does not take it for a fault that may pass
+                if not left:
+                    raise StoreUnavailableError(f"store {self.url}: {key}: {NO_SERVER}") from error
+            except (ClientError, BotoCoreError) as error:
+                raise self.ours(error, key) from error
+            else:
+                return answer
+        raise AssertionError("unreachable: the last turn returns or raises")
 
     def pages(self, prefix: str, **arguments: Any) -> Iterator[Answer]:
         """Yield the pages of the listing of `prefix`, 1,000 keys each."""

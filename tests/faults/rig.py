@@ -156,9 +156,9 @@ class Rig:
         return self
 
     def __exit__(self, *_):
-        for cluster in (A, B):
+        for proxy in self.proxies.values():
             # Its pool keeps connections to the proxy, which would wait for them.
-            self.proxies[cluster].rules = []
+            proxy.rules = []
         self.stack.close()
 
     @property
@@ -206,13 +206,13 @@ class Rig:
 
     # --- proofs
 
-    def stored(self, result):
+    def stored(self, result, store=None):
         """Return the manifest of a backup."""
-        return open_backup(open_store(result.store), result.name).manifest
+        return open_backup(open_store(store or result.store), result.name).manifest
 
-    def same_backup(self, clean, result):
+    def same_backup(self, clean, result, store=None):
         """Prove that a backup holds, byte for byte, what one without faults does."""
-        wanted, found = self.stored(clean), self.stored(result)
+        wanted, found = self.stored(clean), self.stored(result, store)
         assert (found.phase, found.problems, found.not_at_revision) == (Phase.COMPLETED, [], {})
         assert found.objects == wanted.objects
         assert (found.bindings, found.counts) == (wanted.bindings, wanted.counts)
