@@ -19,7 +19,9 @@ from tasks.ports.cluster import connect
 
 A, B = "kubeferry-a", "kubeferry-b"
 SECONDS = 30
-"""How long anything may take that a controller of the sandbox does."""
+"""How long a restore waits for anything that a controller of the sandbox does."""
+PATIENCE = 120
+"""How long a test waits for it: namespaces go by steps of 8 s, and longer on a busy machine."""
 
 
 class Bench:
@@ -117,7 +119,7 @@ class Bench:
         self.clusters[context].delete(self.kind(kind, context=context, namespace=namespace), namespace, name, uid=uid)
         self.until(lambda: self.find(kind, namespace, name, context) is None)
 
-    def until(self, true, seconds=SECONDS):
+    def until(self, true, seconds=PATIENCE):
         """Wait for something that a controller does; return what `true` returns.
 
         A field that `true` reads and that is not there yet counts as not yet, as an empty status does.

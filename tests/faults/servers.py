@@ -91,8 +91,11 @@ def review(*, allowed, message=""):
     return respond
 
 
-def webhook(name, server, namespace, resource):
-    """Return a ValidatingWebhookConfiguration, as YAML, that asks `server` about objects made in one namespace."""
+def webhook(name, server, namespace, resource, seconds=10):
+    """Return a ValidatingWebhookConfiguration, as YAML, that asks `server` about objects made in one namespace.
+
+    It has to answer in so many seconds: on a busy machine one may not do, even where it answers at once.
+    """
     client = {"url": f"https://127.0.0.1:{server.port}/", "caBundle": server.ca}
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [resource]}
     hook = {
@@ -102,7 +105,7 @@ def webhook(name, server, namespace, resource):
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "sideEffects": "None",
         "admissionReviewVersions": ["v1"],
-        "timeoutSeconds": 1,
+        "timeoutSeconds": seconds,
         "failurePolicy": "Fail",
     }
     kind = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}

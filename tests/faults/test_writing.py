@@ -7,7 +7,7 @@ import yaml
 
 from flows.undo import undo
 from tasks import crds, namespace
-from tasks.core.errors import ForbiddenError, PermanentError, UnavailableError, UnreachableError
+from tasks.core.errors import PermanentError, UnavailableError, UnreachableError
 from tasks.core.options import UndoOptions
 from tasks.ports import transport
 from tests.cluster.restores import A, B, definition
@@ -109,8 +109,9 @@ def hook(rig, tmp_path):
     copy = rig.bench.namespace(context=B)
     named = {"kind": "ValidatingWebhookConfiguration", "namespace": "", "name": copy, "context": B}
     with serving(tmp_path) as server:
-        rig.bench.make(webhook(copy, server, copy, "configmaps"), context=B)
+        server.hook = lambda **more: rig.bench.make(webhook(copy, server, copy, "configmaps", **more), context=B)
         server.unhook = lambda: rig.bench.delete(**named)
+        server.hook()
         yield copy, server
         if rig.bench.find(**named):
             server.unhook()
@@ -135,10 +136,14 @@ def test_a_webhook_that_times_out_is_named(rig, kiosk, hook, monkeypatch):
         return allow(path, body)
 
     server.respond = late
+    server.unhook()
+    server.hook(seconds=1)
     monkeypatch.setattr(transport, "RETRY", transport.RETRY.new(total=1))
     with rig.in_vain(f'failed calling webhook "{copy}.example.com"', UnavailableError, copy):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     server.respond = allow
+    server.unhook()
+    server.hook()
     rig.once_more(kiosk, copy)
 
 
@@ -263,10 +268,11 @@ def test_a_namespace_that_goes_at_last_is_waited_for(rig, kiosk):
 
 
 def test_a_namespace_that_goes_while_it_is_restored(rig, kiosk):
+    """It is told of one object or of many: as many as had not been created when it began to go."""
     copy = rig.bench.name()
     deleted = doing(lambda: going(rig.bench, copy, B), name="namespace deleted")
     rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", deleted)]
-    with rig.refused(f"{copy}.* because it is being terminated", ForbiddenError):
+    with rig.refused(f"{copy}.* because it is being terminated", PermanentError):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done == 1
     let_go(rig.bench, copy, B)
