@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from tasks.core.errors import ExpiredError, TransientError
 from tasks.ports import progress
+from tasks.ports.workdir import disk_told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -108,8 +109,13 @@ def _task(function: Callable[..., Awaitable[Any]], run_name: str, backoff: float
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run blocking work in a thread, so that steps of other namespaces go on meanwhile."""
-    return await asyncio.to_thread(work, *args, **kwargs)
+    """Run blocking work in a thread, so that steps of other namespaces go on meanwhile.
+
+    Raises:
+        DiskError: the disk of the spool is full, read-only or broken: a failure like others, which is taken back.
+    """
+    with disk_told():
+        return await asyncio.to_thread(work, *args, **kwargs)
 
 
 async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = 4) -> list[R]:

@@ -102,6 +102,10 @@ class InvalidError(PermanentError):
 # --- a store's answers
 
 
+class DiskError(PermanentError):
+    """A disk of this machine is full, read-only or broken, where Kubeferry keeps its own files."""
+
+
 class StoreError(PermanentError):
     """The store refused: not writable, no such bucket, access denied, disk full."""
 

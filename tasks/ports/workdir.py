@@ -6,6 +6,7 @@ behind is deleted by the next one: a folder whose lock is free belongs to nobody
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from tasks.core.errors import DiskError
 from tasks.ports import places
 
 if TYPE_CHECKING:
@@ -21,11 +23,40 @@ if TYPE_CHECKING:
 
 _LOCK = "in-use.lock"
 
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""What only a disk says: full, over its quota, over the limit of a file's size, read-only, broken."""
+
 
 @contextmanager
 def workdir() -> Iterator[Path]:
-    """Yield a new private folder, deleted when the `with` block ends, however it ends."""
-    root = places.state() / "work"
+    """Yield a new private folder, deleted when the `with` block ends, however it ends.
+
+    Raises:
+        DiskError: the disk is full, read-only or broken.
+    """
+    with disk_told():
+        yield from _workdir()
+
+
+@contextmanager
+def disk_told() -> Iterator[None]:
+    """Turn what a disk says that cannot hold the spool into one line; network and stores tell of themselves."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = error.filename or _root()
+        ways = "KUBEFERRY_HOME moves what is spooled while a flow runs"
+        raise DiskError(f"{where}: {error.strerror}: {ways}") from error
+
+
+def _root() -> Path:
+    return places.state() / "work"
+
+
+def _workdir() -> Iterator[Path]:
+    root = _root()
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = None
     guard = root / "clean-up.lock"
