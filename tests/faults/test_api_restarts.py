@@ -1,0 +1,117 @@
+"""An API server that is restarted in the middle: of clusters that are this module's own."""
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+import tasks.step
+from deployments.sandbox import build, processes, supervise
+from deployments.sandbox.cluster import Cluster
+from deployments.sandbox.components import components
+from deployments.sandbox.sandbox import Sandbox
+from flows.undo import undo
+from tasks.core.errors import UnavailableError, UnreachableError
+from tasks.core.options import UndoOptions
+from tasks.ports import transport
+from tests.cluster.restores import B
+from tests.faults.actions import doing
+from tests.faults.proxy import Rule
+
+
+@pytest.fixture(scope="module")
+def sandbox_env(home):
+    """Clusters that may be broken, in place of those that all tests share."""
+    folder = Path(tempfile.mkdtemp(prefix="kf-"))
+    own = Sandbox(folder / "state" / "sandbox")
+    try:
+        own.up()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (own.env() | {"KUBEFERRY_HOME": str(home)}).items():
+                patch.setenv(name, value)
+            yield own
+    finally:
+        own.down(purge=True)
+        shutil.rmtree(folder)
+
+
+class ApiServer:
+    """The API server of a cluster of the sandbox: A or B."""
+
+    def __init__(self, sandbox, index):
+        parts = components(Cluster(sandbox.home, index), build.Recipe().place())
+        self.part = next(each for each in parts if each.program.name == "kube-apiserver")
+
+    def end(self, number=signal.SIGKILL):
+        """Send it a signal; return when it has ended (SIGTERM is followed by SIGKILL where it takes long)."""
+        pid = processes.running(self.part.program.record)
+        if number == signal.SIGTERM:
+            supervise.end(pid)
+            return
+        born, limit = processes.born(pid), time.monotonic() + supervise.KILLED
+        os.kill(pid, number)
+        while processes.born(pid) == born:
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+
+    def begin(self):
+        """Start it, unless it runs; return when it is healthy."""
+        supervise.ensure(self.part.program, self.part.port, self.part.healthy)
+
+    def restart(self, number):
+        self.end(number)
+        self.begin()
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Steps are tried again over the time that a server may need to come up on a busy machine."""
+    monkeypatch.setattr(tasks.step, "BACKOFF", 12.0)
+
+
+SIGNALS = [signal.SIGTERM, signal.SIGKILL]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_restore_goes_on_when_the_api_server_is_restarted(rigged, kiosk, patient, number):  # noqa: ARG001 - waits
+    rigged.quiet()
+    server, copy = ApiServer(rigged.sandbox, 1), rigged.bench.name()
+    restarted = doing(lambda: server.restart(number), name="API server restarted")
+    rigged.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", restarted)]
+    result = rigged.restore(kiosk.saved, map={kiosk.ns: copy})
+    assert rule.done == 1
+    rigged.same_namespace(kiosk, result)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_backup_goes_on_when_the_api_server_is_restarted(rigged, kiosk, patient, number):  # noqa: ARG001 - waits
+    rigged.quiet()
+    server = ApiServer(rigged.sandbox, 0)
+    restarted = doing(lambda: server.restart(number), name="API server restarted")
+    rigged.a.rules = [rule := Rule("GET", f"/{kiosk.ns}/configmaps", restarted)]
+    result = rigged.backup(kiosk.ns)
+    assert rule.done == 1
+    rigged.same_backup(kiosk.saved, result)
+
+
+def test_a_restore_whose_api_server_stays_away_tells_and_is_undone_later(rig, kiosk, monkeypatch):
+    """Nothing can be taken back either: that is told, and done when the server is there again."""
+    monkeypatch.setattr(transport, "RETRY", transport.RETRY.new(total=1))
+    server, copy = ApiServer(rig.sandbox, 1), rig.bench.namespace(context=B)
+    before = rig.there(copy)
+    rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", doing(server.end, name="API server killed"))]
+    try:
+        with rig.refused("is out of reach: ", (UnavailableError, UnreachableError)) as caught:
+            rig.restore(kiosk.saved, map={kiosk.ns: copy})
+    finally:
+        server.begin()
+    assert rule.done == 1
+    assert caught.value.result.taken_back.left
+    options = UndoOptions(restore=caught.value.result.name, context=B, **rig.where)
+    assert rig.run(undo(options)).taken_back.left == []
+    rig.bench.until(lambda: rig.there(copy) == before)
+    rig.once_more(kiosk, copy)
