@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.commands.common import debugging
 from flows.commands.terminal import told
+from tasks.core.errors import UnreachableError
+from tasks.ports import prefect_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from tasks.core.options import Where
 
 R = TypeVar("R")
+
+WAYS = "what was done by then is in the store: see kubeferry list and kubeferry show; restores can be resumed or undone"
 
 
 def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: bool = True) -> R:
@@ -36,8 +40,20 @@ def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: boo
 
 
 async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    """Start within the loop, which turns Ctrl-C into an orderly end; it could hit Prefect's import anywhere."""
-    return await start()
+    """Start within the loop, which turns Ctrl-C into an orderly end; it could hit Prefect's import anywhere.
+
+    Raises:
+        UnreachableError: the Prefect API went away meanwhile, for longer than its client tries (a minute). Nothing
+            else here speaks through httpx.
+    """
+    from httpx import HTTPError
+
+    try:
+        return await start()
+    except HTTPError as error:
+        url = prefect_api.shown(os.environ["PREFECT_API_URL"])
+        cause = str(error).partition("\n")[0]
+        raise UnreachableError(f"the Prefect API at {url} answers no more: {cause}; {WAYS}") from error
 
 
 def _reach(asked: Where, *, cluster: bool) -> None:

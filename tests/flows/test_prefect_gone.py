@@ -1,0 +1,28 @@
+"""A Prefect API that goes away while a flow runs is told in one line, with the ways on."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from flows.commands.run import _inside
+from tasks.core.errors import UnreachableError
+
+LOST = httpx.ConnectError("All connection attempts failed")
+REQUEST = httpx.Request("POST", "http://127.0.0.1:1/api/flow_runs/")
+BROKEN = httpx.HTTPStatusError("Server error '500'\nFor more", request=REQUEST, response=httpx.Response(500))
+
+
+@pytest.mark.parametrize(("error", "cause"), [(LOST, "All connection attempts failed"), (BROKEN, "Server error '500'")])
+def test_a_prefect_api_that_goes_away_is_told_with_the_ways_on(monkeypatch, error, cause):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+
+    async def flow():
+        raise error
+
+    with pytest.raises(UnreachableError) as caught:
+        asyncio.run(_inside(flow))
+    line = str(caught.value)
+    assert line.startswith(f"the Prefect API at http://127.0.0.1:1/api answers no more: {cause}; ")
+    assert "restores can be resumed or undone" in line
+    assert "\n" not in line
