@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
+from tasks.catch_up import catch_up
 from tasks.core.errors import ExpiredError
 from tasks.core.manifest import Selected
 from tasks.core.options import BackupOptions
@@ -51,6 +52,7 @@ async def backup(options: BackupOptions) -> BackupResult:
     Complete, or the result says what is missing: a type that could not be read makes the backup Partial.
     """
     started = clock.now()
+    await catch_up()
     with workdir() as work:
         scope, fetched = await _read(options, str(work))
         known = await index(scope)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from tasks.catch_up import catch_up
 from tasks.core.options_prune import PruneOptions
 from tasks.core.results_prune import PruneResult
 from tasks.prune import judge, remove
@@ -17,6 +18,7 @@ async def prune(options: PruneOptions) -> PruneResult:
 
     What another run writes or deletes at the same time is left to it; what a killed run half deleted is finished.
     """
+    await catch_up()
     result = await judge(options)
     if not options.dry_run:
         result = await remove(options, result)

@@ -34,6 +34,7 @@ from tasks.report import report, report_failure, report_stopped
 from tasks.resolve import resolve, resolve_late
 from tasks.rollback import rollback
 from tasks.step import side_by_side, tell
+from tasks.take_turn import take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,7 +73,9 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     """
     started = clock.now()
     with workdir() as work:
-        result = await carry_out(await download(options, work), started)
+        restoring = await download(options, work)
+        async with take_turn(restoring):
+            result = await carry_out(restoring, started)
     await report(result)
     return result
 

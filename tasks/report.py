@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING
 
 from httpx import HTTPError
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.events import emit_event
 from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
+from tasks.core.manifest import Phase
 from tasks.core.printable import words
 from tasks.core.report import aftermath, rows, stopped, summary
+from tasks.core.verified import page as verified_page
+from tasks.core.verified import verdict
 from tasks.ports import progress
 from tasks.step import tell
 
 if TYPE_CHECKING:
     from tasks.core.report import AnyResult
     from tasks.core.results import RestoreResult
+    from tasks.core.verified import VerifyResult
     from tasks.restoring import Restoring
+
+PARTIAL = "kubeferry.run.partial"
+"""The event of a run whose result is partial; deployments/automations.yaml waits for it."""
 
 
 async def report(result: AnyResult) -> None:
@@ -33,6 +42,7 @@ async def report(result: AnyResult) -> None:
             rows(result), key=f"{key}-objects", description=f"{told}: objects, and what was left out and why"
         ),
     )
+    _announce(result.phase)
 
 
 async def report_failure(result: RestoreResult) -> None:
@@ -63,3 +73,21 @@ async def report_stopped(restoring: Restoring) -> None:
         )
     except (HTTPError, PrefectException) as error:
         progress.note(f"Prefect has no page on that: {type(error).__name__}")
+
+
+async def report_verified(result: VerifyResult) -> None:
+    """Create the artifacts of a verification: the same keys each time, so that Prefect shows its history."""
+    table = [{"backup": each.name, "bytes": each.bytes, "verdict": verdict(each)} for each in result.backups]
+    told = f"verification of {result.store}"
+    await asyncio.gather(
+        acreate_markdown_artifact(verified_page(result), key="verify", description=told),
+        acreate_table_artifact(table, key="verify-backups", description=told),
+    )
+    _announce(result.phase)
+
+
+def _announce(phase: Phase) -> None:
+    """Emit an event of this flow run when its result is partial: its state is Completed, and only that is an event."""
+    if phase is Phase.PARTIAL:
+        named = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name or ""}
+        emit_event(PARTIAL, named)

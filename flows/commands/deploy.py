@@ -22,7 +22,7 @@ kubeferry deploy shop billing --store 's3://backups/prod?region=eu-central-1'
 
 kubeferry deploy --namespace-selector tier=prod --cron '30 1 * * *' --timezone Europe/Berlin
 
-kubeferry deploy --notify slack-webhook/operators
+kubeferry deploy --all-namespaces --keep daily=7 --keep weekly=5 --notify slack-webhook/operators
 
 kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-1'
 """
@@ -38,6 +38,9 @@ Pool = Annotated[
     str,
     typer.Option(metavar="NAME", show_default=False, help="Name of the work pool; else kubeferry, or kubeferry-TYPE."),
 ]
+Image = Annotated[
+    str, typer.Option(metavar="IMAGE", show_default=False, help="Image of Kubeferry, for Jobs of --type kubernetes.")
+]
 Cron = Annotated[
     list[str] | None,
     typer.Option(
@@ -50,16 +53,37 @@ Timezone = Annotated[
     str, typer.Option(metavar="ZONE", show_default=False, help="Time zone of the schedules, else UTC.")
 ]
 
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RULE=NUMBER",
+        show_default=False,
+        help="Prune every night, and keep by this rule of kubeferry prune, such as daily=7; may be repeated.",
+    ),
+]
+Notify = Annotated[
+    str,
+    typer.Option(
+        metavar="TYPE/NAME",
+        show_default=False,
+        help="Prefect block that is told of runs that failed, are partial or late, such as slack-webhook/operators.",
+    ),
+]
+
 
 def deploy(  # noqa: PLR0913 - a parameter is an option
     namespaces: Namespaces = None,
     *,
+    all_namespaces: choosing.AllNamespaces = False,
     namespace_selector: choosing.NamespaceSelector = "",
     exclude_namespace: choosing.ExcludeNamespace = None,
     cron: Cron = None,
     timezone: Timezone = "",
+    keep: Keep = None,
+    notify: Notify = "",
     type_: Type = PoolType.PROCESS,
     pool: Pool = "",
+    image: Image = "",
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
@@ -71,20 +95,24 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     Without namespaces the nightly backup takes those with the label kubeferry.io/backup=nightly. It may be repeated:
     what is as asked for is left alone, and a schedule that was paused stays paused.
     """
-    from flows.commands.asking import options
+    from flows.commands.asking import options, pairs
     from flows.commands.output import line, print_rows
     from flows.commands.run import run
     from tasks.core.options_deploy import DeployOptions
 
     asked: DeployOptions = options(
         DeployOptions,
+        all_namespaces=all_namespaces,
         namespaces=namespaces or [],
         namespace_selector=namespace_selector,
         exclude_namespace=exclude_namespace or [],
         cron=_crons(cron or []),
         timezone=timezone,
+        keep=pairs(keep or [], "--keep", "RULE=NUMBER, as daily=7, or within=AGE, as within=30d"),
+        notify=notify,
         type=type_,
         pool=pool,
+        image=image,
         context=context,
         kubeconfig=_absolute(kubeconfig),
         store=store,
@@ -98,7 +126,8 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     rows = run(start, asked, reach=False)
     print_rows(rows, output, columns=("what", "name", "change", "schedule"))
     if output is Format.TABLE:
-        line(f"\nnow have a worker run them: kubeferry worker --pool {asked.work_pool}")
+        kind = "" if asked.type is PoolType.PROCESS else f" --type {asked.type}"
+        line(f"\nnow have a worker run them: kubeferry worker{kind} --pool {asked.work_pool}")
 
 
 def _crons(given: list[str]) -> dict[str, str]:

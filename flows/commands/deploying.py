@@ -9,9 +9,12 @@ import yaml
 from prefect.client.orchestration import get_client
 
 from tasks.core.declared import check_crons, fitted, title
+from tasks.ports.prefect_automations import ensure_automation, notifier
 from tasks.ports.prefect_deploy import ensure_deployment, ensure_pool, takes
 
 if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
     from tasks.core.declared import Declaration
     from tasks.core.options_deploy import DeployOptions
 
@@ -24,8 +27,19 @@ async def registered(asked: DeployOptions) -> list[dict[str, str]]:
     async with get_client() as client:
         template = _read(f"pools/{asked.type}.yaml")
         rows = [_row("work pool", asked.work_pool, await ensure_pool(client, asked.work_pool, asked.type, template))]
+        rows += await _automations(client, asked.notify)
         rows += [_row("deployment", title(e), await ensure_deployment(client, e), _when(e)) for e in wanted]
     return rows
+
+
+async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str]]:
+    """Register the automations; those that notify only when there is a block for it, and after it was found."""
+    declared = _read("automations.yaml")["automations"]
+    action = [await notifier(client, notify)] if notify else []
+    wanted = [
+        each | ({"actions": action} if each["notify"] else {}) for each in declared if notify or not each["notify"]
+    ]
+    return [_row("automation", each["name"], await ensure_automation(client, each)) for each in wanted]
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -38,4 +52,5 @@ def _row(what: str, name: str, change: str, schedule: str = "") -> dict[str, str
 
 
 def _when(declaration: Declaration) -> str:
-    return "; ".join(f"{each['cron']} {each['timezone']}" for each in declaration["schedules"])
+    off = {True: "", False: " (off: say --keep)"}
+    return "; ".join(f"{each['cron']} {each['timezone']}{off[each['active']]}" for each in declaration["schedules"])

@@ -158,11 +158,12 @@ def verify(
     from flows.commands.output import line, print_document
     from flows.commands.terminal import told
     from tasks.ports.proof import prove
+    from tasks.verify import order_of
 
     identities = list(map(str, identity or []))
     with told():
         proof = prove(store, backup, deep=deep, identities=identities)
-        levels, broken = (None, None) if proof.closed else _order(store, backup, identities)
+        levels, broken = (None, None) if proof.closed else order_of(store, backup, identities)
     if output is not Format.TABLE:
         print_document({**asdict(proof), "levels": levels, "broken": broken}, output)
     else:
@@ -174,26 +175,6 @@ def verify(
         line(f"order of a restore: {holds}")
     if not proof.proved:
         raise typer.Exit(PARTIAL)
-
-
-def _order(store: str, backup: str, identities: list[str]) -> tuple[int, int]:
-    """Return how many levels a restore has, and how many edges were given up, from the archive alone.
-
-    Raises:
-        DamagedError: what needs another would come before it.
-    """
-    from flows.commands.asking import options
-    from tasks.core.errors import DamagedError
-    from tasks.core.options import RestoreOptions
-    from tasks.core.order_holds import order_faults
-    from tasks.planned import planned
-
-    with planned(options(RestoreOptions, backup=backup, store=store, identities=identities)) as made:
-        faults = order_faults(made.parts)
-        if faults:
-            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
-            raise DamagedError(f"backup {backup}: the order of a restore does not hold: {faults[0]}{more}")
-        return len(made.parts.order.levels), len(made.parts.order.broken)
 
 
 def _row(found: Summary | DamagedError) -> dict[str, Any]:

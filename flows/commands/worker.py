@@ -17,14 +17,24 @@ kubeferry worker
 kubeferry worker --pool kubeferry --limit 4
 """
 
-Pool = Annotated[str, typer.Option(metavar="NAME", help="Name of the work pool, as of kubeferry deploy.")]
+Type = Annotated[
+    PoolType, typer.Option("--type", help="How to run flows: as processes, or as Jobs (with the extra kubernetes).")
+]
+Pool = Annotated[
+    str, typer.Option(metavar="NAME", show_default=False, help="Name of the work pool; else as of kubeferry deploy.")
+]
 Limit = Annotated[int, typer.Option(min=1, help="How many flow runs may be under way at once.")]
 
 
-def worker(pool: Pool = POOLS[PoolType.PROCESS], limit: Limit = 4, debug: Debug = False) -> None:  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-    """Run what is scheduled, and what is started from Prefect's UI, as processes of this machine, until Ctrl-C.
+def worker(
+    type_: Type = PoolType.PROCESS,
+    pool: Pool = "",
+    limit: Limit = 4,
+    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
+) -> None:
+    """Run what is scheduled, and what is started from Prefect's UI, until Ctrl-C.
 
-    It is `prefect worker start --type process` with the Prefect server that Kubeferry uses. Flow runs have this
+    It is `prefect worker start` with the Prefect server that Kubeferry uses. Flow runs have this
     command's environment: credentials of the store, kubeconfig.
     """
     import os
@@ -36,6 +46,6 @@ def worker(pool: Pool = POOLS[PoolType.PROCESS], limit: Limit = 4, debug: Debug 
     with told():
         prepare()
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # a worker is watched by its log
-    argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", pool]
+    argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", type_, "--pool", pool or POOLS[type_]]
     sys.stdout.flush()
     os.execv(sys.executable, [*argv, "--limit", str(limit)])  # noqa: S606 - no shell; this very program's Python

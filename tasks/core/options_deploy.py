@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from tasks.core.options import NamespaceName, Place
 
@@ -17,6 +17,9 @@ class PoolType(StrEnum):
     PROCESS = "process"
     KUBERNETES = "kubernetes"
 
+
+Rule = Literal["within", "last", "hourly", "daily", "weekly", "monthly", "yearly"]
+"""What a backup is kept by: the options `--keep-…` of prune."""
 
 POOLS = {PoolType.PROCESS: "kubeferry", PoolType.KUBERNETES: "kubeferry-kubernetes"}
 """Names of the work pools, where none is given."""
@@ -37,6 +40,12 @@ class DeployOptions(Place):
     pool: str = ""
     """Name of the work pool; empty: by the type."""
 
+    image: str = ""
+    """Image of Kubeferry for Jobs of the type kubernetes; empty: that of the base job template."""
+
+    all_namespaces: bool = False
+    """The nightly backup takes all namespaces, but for those of Kubernetes itself."""
+
     namespaces: list[NamespaceName] = Field(default_factory=list)
     """Namespaces of the nightly backup, by name."""
 
@@ -52,8 +61,19 @@ class DeployOptions(Place):
     timezone: Annotated[str, AfterValidator(_zone)] = ""
     """Time zone of the schedules, for example Europe/Berlin."""
 
+    keep: dict[Rule, str] = Field(default_factory=dict)
+    """What the nightly prune keeps, for example `daily` to `7`; without a word it is registered and does not run."""
+
     notify: Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
     """The block of Prefect that sends notifications, TYPE/NAME, for example slack-webhook/operators."""
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        if wrong := [
+            f"{rule}={value}" for rule, value in self.keep.items() if rule != "within" and not value.isdigit()
+        ]:
+            raise ValueError(f"--keep {wrong[0]!r}: write RULE=NUMBER, or within=AGE")
+        return self
 
     @property
     def work_pool(self) -> str:

@@ -115,8 +115,10 @@ def _comparable(values: dict[str, Any], schedules: Any) -> tuple[Any, ...]:
 
 def _schedules(declaration: Declaration, found: Any) -> list[DeploymentScheduleCreate]:
     """Return ours, each paused where somebody paused it, and after them those that others added."""
-    ours = [_schedule(each) for each in declaration.get("schedules", [])]
-    active = {each.slug: each.active for each in found}
+    declared = declaration.get("schedules", [])
+    ours = [_schedule(each) for each in declared]
+    asked = {each["slug"] for each in declared if each.get("asked")}
+    active = {each.slug: each.active for each in found if each.slug not in asked}
     kept = [each.model_copy(update={"active": active.get(each.slug, each.active)}) for each in ours]
     slugs = {each.slug for each in ours}
     copied = {"schedule", "active", "max_scheduled_runs", "parameters", "slug"}

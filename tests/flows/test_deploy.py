@@ -4,31 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 import uuid
 from pathlib import Path
 
 import pytest
 
+from tests.prefect_api import Api
+
 COMMAND = Path(sys.executable).with_name("kubeferry")
-
-
-class Api:
-    """Prefect's REST API, asked without Prefect."""
-
-    def __init__(self, url):
-        self.url = url
-
-    def ask(self, path, body=None, method=None):
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def deployment(self, name):
-        return self.ask(f"/deployments/name/{name}")
 
 
 @pytest.fixture(scope="module")

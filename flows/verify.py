@@ -1,0 +1,44 @@
+"""Verify: choose backups → verify each → report. It needs a store only, and fails when a backup is damaged."""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from tasks.catch_up import catch_up
+from tasks.choose_backups import choose_backups
+from tasks.core.errors import DamagedError
+from tasks.core.options_verify import VerifyOptions
+from tasks.core.verified import VerifyResult, phase_of, verdict
+from tasks.ports import clock
+from tasks.ports.store import open_store
+from tasks.report import report_verified
+from tasks.step import side_by_side, tell
+from tasks.verify import prove_backup
+
+
+def _run_name() -> str:
+    options = flow_run.parameters["options"]
+    asked = options if isinstance(options, dict) else options.model_dump()
+    return f"verify {asked.get('backup') or 'the newest'}"
+
+
+@flow(name="verify", flow_run_name=_run_name, persist_result=False)
+async def verify(options: VerifyOptions) -> VerifyResult:
+    """Read backups back from the store, compare them with their manifests, and see that a restore's order holds.
+
+    Raises:
+        DamagedError: one of them is damaged, told when all have been looked at.
+    """
+    started = clock.now()
+    await catch_up()
+    names = await choose_backups(options)
+    found = await side_by_side(lambda name: prove_backup(options, name), names, limit=2)
+    store = open_store(options.store).url
+    result = VerifyResult(phase=phase_of(found), store=store, started=started, completed=clock.now(), backups=found)
+    for each in found:
+        tell(f"backup {each.name}: {verdict(each)}")
+    await report_verified(result)
+    if damaged := result.damaged:
+        raise DamagedError("; ".join(each.error for each in damaged))
+    return result
