@@ -17,6 +17,7 @@ from tasks.core.options import BackupOptions
 from tasks.core.results import BackupResult
 from tasks.discover import discover
 from tasks.fetch import fetch
+from tasks.fetch_at_once import fetch_at_once
 from tasks.index import index
 from tasks.ports import clock
 from tasks.ports.store import open_store
@@ -24,7 +25,7 @@ from tasks.ports.workdir import workdir
 from tasks.report import report
 from tasks.scope import CLUSTER, Fetched, Scope
 from tasks.select import select, write
-from tasks.step import side_by_side, tell
+from tasks.step import as_one, side_by_side, tell
 from tasks.strip import strip, strip_related
 from tasks.survey import survey, survey_related
 from tasks.upload import upload
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tasks.core.manifest import Manifest
+    from tasks.index import Known
+    from tasks.scope import Stripped
 
 REVISIONS = 3
 """How many revisions a backup tries: one is compacted away after 5 minutes by default, so a second is rare."""
@@ -63,7 +66,7 @@ async def backup(options: BackupOptions) -> BackupResult:
             stripped = await side_by_side(lambda each: write(each, chosen), surveys)
             manifest = await upload(scope, fetched, stripped, started, chosen.told)
         else:
-            stripped = await side_by_side(lambda name: strip(scope, name, known), scope.namespaces)
+            stripped = await _stripped(scope, known)
             stripped.append(await strip_related(scope, stripped, known))
             manifest = await upload(scope, fetched, stripped, started)
         proof = await verify(options.store, scope.name)
@@ -73,10 +76,20 @@ async def backup(options: BackupOptions) -> BackupResult:
     return result
 
 
+async def _stripped(scope: Scope, known: Known) -> list[Stripped]:
+    async def each() -> list[Stripped]:
+        return await side_by_side(lambda name: strip(scope, name, known), scope.namespaces)
+
+    # A task run for each of hundreds of namespaces would cost more than what it does.
+    return await (as_one(f"strip {len(scope.namespaces)} namespaces", each) if scope.at_once else each())
+
+
 async def _read(options: BackupOptions, work: str) -> tuple[Scope, list[Fetched]]:
     for attempt in range(1, REVISIONS + 1):
         scope = await discover(options, work)
         try:
+            if scope.at_once:
+                return scope, [await fetch_at_once(scope), await fetch(scope, CLUSTER)]
             return scope, await side_by_side(lambda name: fetch(scope, name), [*scope.namespaces, CLUSTER])  # noqa: B023 - awaited before the next turn
         except ExpiredError:
             if attempt == REVISIONS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.core.breadth import FEW, at_once
 from tasks.core.carry import type_left_out
 from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
 from tasks.core.layout import BackupKeys, backup_name
@@ -71,6 +72,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         excluded=chosen.excluded,
         unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),
         recipients=encrypt_to,
+        at_once=at_once(len(namespaces), _number(cluster, namespaces)),
     )
 
 
@@ -89,6 +91,14 @@ def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
         told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
         raise UsageError(told if options.namespace_selector else "name a namespace to back up")
     return tuple(sorted(without(names, options.exclude_namespace, "what is asked for")))
+
+
+def _number(cluster: Cluster, asked: tuple[str, ...]) -> int | None:
+    """Return how many namespaces the cluster has, None for who may not know; not asked where it does not matter."""
+    try:
+        return len(cluster.list(NAMESPACES)) if len(asked) > FEW else None
+    except ForbiddenError:
+        return None
 
 
 def _check_namespace(cluster: Cluster, name: str) -> None:

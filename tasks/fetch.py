@@ -7,7 +7,8 @@ the step with ExpiredError: all of the backup has to take a new revision, or it 
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from tasks.core.manifest import Problem
@@ -20,7 +21,14 @@ from tasks.scope import CLUSTER, Fetched, Scope, Unread
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+
     from tasks.core.resources import ResourceType
+
+T = TypeVar("T")
+
+PROBLEMS = (ForbiddenError, NotFoundError, InvalidError, UnavailableError)
+"""Why a type cannot be read, while the others can."""
 
 OWN_STORE = "its API server has a store of its own"
 
@@ -36,45 +44,79 @@ async def fetch(scope: Scope, namespace: str) -> Fetched:
 
 
 def _fetch(scope: Scope, namespace: str) -> Fetched:
-    folder = scope.folder(namespace)
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt before this one
-    (folder / "pages").mkdir(parents=True, mode=0o700)
+    make_folder(scope, namespace)
     saved = [*scope.types, NAMESPACES] if namespace != CLUSTER else list(scope.related)
     types = saved + list(scope.indexed if namespace != CLUSTER else scope.everywhere)
+    return gathered(
+        scope,
+        saved,
+        told(f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)),
+    )
+
+
+def make_folder(scope: Scope, namespace: str) -> None:
+    """Make the folder of a namespace, empty: without what an attempt before this one left."""
+    folder = scope.folder(namespace)
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "pages").mkdir(parents=True, mode=0o700)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of one type: how many pages, a problem that kept it from being read, why it is not at the revision.
+
+    `namespace` is "" where it was read in all of the cluster.
+    """
+
+    kind: ResourceType
+    namespace: str
+    pages: int
+    problem: Problem | None = None
+    why: str = ""
+
+
+def told(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
+    """Yield what is read, and tell how far that has come."""
+    for done, each in enumerate(reads, start=1):
+        yield each
+        progress.step(title, done, total)
+
+
+def gathered(scope: Scope, saved: Collection[ResourceType], reads: Iterable[Read]) -> Fetched:
+    """Return what reading met; `saved` are the types that were to be saved."""
     pages, problems, gaps, apart = 0, list[Problem](), dict[str, str](), dict[str, str]()
     unread: list[Unread] = []
-    for done, (kind, (count, problem, why)) in enumerate(
-        in_threads(lambda kind: (kind, _type(scope, namespace, kind)), types, THREADS), start=1
-    ):
-        pages += count
+    for each in reads:
+        kind, problem = each.kind, each.problem
+        pages += each.pages
         if problem and kind in scope.followed:
-            inside = namespace if kind.namespaced else ""
-            unread.append(Unread(kind.group, kind.kind, inside, problem.what, problem.why))
+            unread.append(Unread(kind.group, kind.kind, each.namespace, problem.what, problem.why))
         elif problem and kind in saved:
             problems.append(problem)
         elif problem:
             gaps[problem.what] = problem.why
-        apart |= {kind.group_resource: why} if why and count else {}
-        progress.step(f"fetch {namespace}", done, len(types))
+        apart |= {kind.group_resource: each.why} if each.why and each.pages else {}
     return Fetched(pages, tuple(problems), tuple(sorted(gaps.items())), tuple(sorted(apart.items())), tuple(unread))
 
 
-def _type(scope: Scope, namespace: str, kind: ResourceType) -> tuple[int, Problem | None, str]:
-    """Spool one type: how many pages, a problem that kept it from being read, why it is not at the revision."""
+def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:
+    """Spool one type of a namespace."""
+    inside = namespace if kind.namespaced and namespace != CLUSTER else ""
     try:
-        if kind.group in scope.own_revisions:
-            return _latest(scope, namespace, kind), None, OWN_STORE
-        try:
-            return _write(scope, namespace, kind, scope.revision), None, ""
-        except (InvalidError, UnavailableError) as error:  # a server that does not know this cluster's revisions
-            return _latest(scope, namespace, kind), None, str(error)
-    except (ForbiddenError, NotFoundError, InvalidError, UnavailableError) as error:
-        return 0, Problem(what=_what(kind, namespace), why=str(error)), ""
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision))
+        return Read(kind, inside, pages, why=why)
+    except PROBLEMS as error:
+        return Read(kind, inside, 0, Problem(what=_what(kind, namespace), why=str(error)))
 
 
-def _latest(scope: Scope, namespace: str, kind: ResourceType) -> int:
-    """Spool a type as it is now; a list that expires midway starts again."""
-    return begun_again(lambda: _write(scope, namespace, kind, ""))
+def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], int]) -> tuple[int, str]:
+    """Return how many pages `write` spools at the backup's revision; else as things are now, and why."""
+    if kind.group in scope.own_revisions:
+        return begun_again(lambda: write("")), OWN_STORE
+    try:
+        return write(scope.revision), ""
+    except (InvalidError, UnavailableError) as error:  # a server that does not know this cluster's revisions
+        return begun_again(lambda: write("")), str(error)
 
 
 def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str) -> int:

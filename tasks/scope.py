@@ -34,6 +34,7 @@ class Scope:
     (group, kind) that are not read whoever needs them.
     `own_revisions` names groups behind aggregated API servers: their revisions are not the cluster's.
     `recipients` are the public keys to encrypt to; with none the backup is not encrypted.
+    `at_once` says that the namespaces are read by lists of all of the cluster.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Scope:
     excluded: frozenset[tuple[str, str]] = frozenset()
     unread: tuple[Unread, ...] = ()
     recipients: tuple[str, ...] = ()
+    at_once: bool = False
 
     @property
     def selector(self) -> Selector:

@@ -25,6 +25,14 @@ SETTINGS = PRIVATE | {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * DAY),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
+    # A transaction for each change of a task run, the default, makes hundreds of namespaces wait for SQLite's one lock.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "100",
+    # Who waits for that lock is not turned away after 10 s, on a machine that is busy.
+    "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
     "PREFECT_CLI_PROMPT": "false",
 }
 """The server's environment (prefect/settings/models/server); home, port and UI are added by `settings`."""

@@ -8,7 +8,6 @@ a conflict.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -17,6 +16,8 @@ import urllib3
 
 from tasks.core.api_errors import api_error
 from tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+from tasks.core.pace import MOST, REFUSALS
+from tasks.ports.gate import Gate
 from tasks.ports.pages import NO_SERVER
 from tasks.ports.stop import Stop
 
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from tasks.core.objects import Object
 
 THREADS = 16
-"""Requests under way at once to one API server, however many namespaces are worked on; watches come on top."""
+"""Threads of one step. How many requests are under way at once to one API server, of all steps, its pace tells."""
 
-CONNECTIONS = 2 * THREADS
-"""Connections that are kept: one for each request under way, and for each watch."""
+CONNECTIONS = MOST + THREADS
+"""Connections that are kept: one for each request under way, and for each watch of a step."""
 
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
 """Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own limit of a request."""
@@ -86,7 +87,7 @@ class Transport:
         self.name = name
         self.host = host
         self._pool = pool
-        self._room = BoundedSemaphore(THREADS)
+        self.gate = Gate()
         self._token = token
 
     def request(  # noqa: PLR0913 - the parts of an HTTP request
@@ -107,10 +108,12 @@ class Transport:
             UnreachableError: no answer after the retries.
             KubeferryError: any status >= 400, by `api_error`; `subject` names the object in it.
         """
-        with self._room:
+        with self.gate.through(f"{method} {'list' if query and 'limit' in query else ''}") as refuse:
             answer, again = self._whole(
                 lambda: self._send(method, path, query, body, content_type, accept, timeout or TIMEOUT, preload=True)
             )
+            if _refused(answer):
+                refuse()
         if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
             raise api_error(answer.status, answer.data, subject or f"{method} {path}", secret="/secrets" in path)
         retries = answer.retries
@@ -199,6 +202,12 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
+
+
+def _refused(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether the server said that it is too much, now or in one of the tries before."""
+    before = answer.retries.history if answer.retries else ()
+    return answer.status in REFUSALS or any(each.status in REFUSALS for each in before)
 
 
 def _cut_short(answer: urllib3.BaseHTTPResponse) -> bool:

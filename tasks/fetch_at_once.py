@@ -1,0 +1,89 @@
+"""Read many namespaces by lists of all of the cluster, and divide each page among them.
+
+For hundreds of namespaces this is a request for each type instead of one for each type and namespace. Who may not list
+all of the cluster reads that type in each namespace: nothing is lost by it, but time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.errors import ForbiddenError
+from tasks.core.manifest import Problem
+from tasks.discover import NAMESPACES
+from tasks.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
+from tasks.ports.threads import in_threads
+from tasks.ports.transport import THREADS
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.objects import Object
+    from tasks.core.resources import ResourceType
+    from tasks.ports.pages import Page
+    from tasks.scope import Fetched, Scope
+
+
+@step("fetch all namespaces at once")
+async def fetch_at_once(scope: Scope) -> Fetched:
+    """Spool all that the namespaces hold.
+
+    Raises:
+        ExpiredError: the revision is gone; start again with a new one.
+    """
+    return await in_thread(_fetch, scope)
+
+
+def _fetch(scope: Scope) -> Fetched:
+    for namespace in scope.namespaces:
+        make_folder(scope, namespace)
+    saved = [*scope.types, NAMESPACES]
+    types = [*saved, *scope.indexed]
+    everything = in_threads(lambda kind: _everywhere(scope, kind), types, THREADS)
+    return gathered(scope, saved, told("fetch all namespaces", len(types), _one_by_one(scope, everything)))
+
+
+def _everywhere(scope: Scope, kind: ResourceType) -> Read | ResourceType:
+    """Spool one type of all namespaces; return the type itself where that is not allowed."""
+    try:
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, kind, revision))
+        return Read(kind, "", pages, why=why)
+    except ForbiddenError:
+        return kind
+    except PROBLEMS as error:
+        return Read(kind, "", 0, Problem(what=kind.group_resource, why=str(error)))
+
+
+def _one_by_one(scope: Scope, found: Iterator[Read | ResourceType]) -> Iterator[Read]:
+    for each in found:
+        if isinstance(each, Read):
+            yield each
+        else:
+            yield from in_threads(lambda name, kind=each: read(scope, name, kind), scope.namespaces, THREADS)  # type: ignore[misc] # mypy cannot type the default
+
+
+def _write(scope: Scope, kind: ResourceType, revision: str) -> int:
+    wanted, count = frozenset(scope.namespaces), 0
+    for namespace in scope.namespaces:
+        for old in scope.pages(namespace, kind):
+            old.unlink()  # of a list that was begun and given up
+    for number, page in enumerate(scope.cluster().pages(kind, revision=revision)):
+        for namespace, items in _divided(page, wanted).items():
+            file = scope.folder(namespace) / "pages" / f"{kind.group_resource}@{number:06}.json"
+            file.write_bytes(orjson.dumps({"items": items}))
+            count += 1
+    return count
+
+
+def _divided(page: Page, wanted: frozenset[str]) -> dict[str, list[Object]]:
+    """Return the objects of a page by the namespace that they stand in, or are."""
+    found: dict[str, list[Object]] = {}
+    for item in () if page.empty else page.items:
+        meta = item["metadata"]
+        name = meta.get("namespace") or meta["name"]
+        if name in wanted:
+            found.setdefault(name, []).append(item)
+    return found

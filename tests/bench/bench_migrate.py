@@ -1,0 +1,247 @@
+"""Time a migration of many small namespaces from one cluster to the other: `python tests/bench/bench_migrate.py`.
+
+Makes the namespaces on the sandbox's first cluster, migrates them to the second one by the flow `migrate`, Prefect
+included, and prints seconds per namespace, where the time went (a sampler of this process, by step) and how many
+requests went to each cluster, the store and Prefect. It asserts nothing: figures go into notes, not tests.
+`KUBEFERRY_TEST_SANDBOX=HOME` uses a sandbox that runs already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread, get_ident
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from deployments.sandbox.sandbox import Sandbox
+from tasks.ports import prefect_server
+from tasks.ports.cluster import connect
+from tasks.ports.threads import in_threads
+
+ROOT = str(Path(__file__).parents[2])
+A, B = "kubeferry-a", "kubeferry-b"
+EVERY = 0.01
+"""Seconds between two samples."""
+
+IDLE = {"wait", "_wait_for_tstate_lock", "select", "accept", "_worker", "poll", "get", "result", "sleep"}
+"""What the innermost function of a thread is called that has nothing to do."""
+REMOTE = {"read", "recv_into", "recv", "readinto", "send", "sendall", "do_handshake", "readline", "_read_status"}
+"""The same of a thread that waits for an answer."""
+
+
+def main() -> None:
+    """Make, migrate, print, delete."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--namespaces", type=int, default=300)
+    parser.add_argument("--side-by-side", type=int, default=0)
+    parser.add_argument("--replicas", type=int, default=1, help="of each namespace's one Deployment")
+    parser.add_argument("--rename", action="store_true", help="give each namespace a new name")
+    args = parser.parse_args()
+    with _sandbox(), _server():
+        names = [f"bm{os.getpid()}-{number:03}" for number in range(args.namespaces)]
+        began = time.perf_counter()
+        kinds = connect(A).discover()
+        for _ in in_threads(lambda name: _make(kinds, name, args.replicas), names, 16):
+            pass
+        print(f"made {len(names)} namespaces in {time.perf_counter() - began:.1f} s; load {os.getloadavg()[0]:.1f}")
+        try:
+            _run(names, args)
+        finally:
+            _delete([*names, *(f"{name}-n" for name in names)])
+
+
+@contextmanager
+def _sandbox():
+    running = os.environ.get("KUBEFERRY_TEST_SANDBOX")
+    with tempfile.TemporaryDirectory(prefix="kf-") as home:
+        os.environ["KUBEFERRY_HOME"] = home
+        own = Sandbox(Path(running or home) / "state" / "sandbox")
+        if not running:
+            own.up(clusters=2)
+        os.environ |= own.env() | {"KUBEFERRY_HOME": home}
+        os.environ.pop("KUBEFERRY_STORE")
+        try:
+            yield
+        finally:
+            if not running:
+                own.down(purge=True)
+
+
+@contextmanager
+def _server():
+    os.environ |= prefect_server.environment(prefect_server.ensure())
+    try:
+        yield
+    finally:
+        prefect_server.stop()
+
+
+def _run(names, args):
+    from flows.migrate import migrate
+    from tasks.core.options_migrate import MigrateOptions
+
+    more = {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
+    more |= {"side_by_side": args.side_by_side} if args.side_by_side else {}
+    options = MigrateOptions(namespaces=names, from_context=A, to_context=B, **more)
+    began = _server_cpu()
+    print(f"the Prefect server took {began:.1f} s of CPU to start")
+    with counting() as requests, sampling() as samples:
+        began, cpu = time.perf_counter(), time.process_time()
+        result = asyncio.run(migrate(options))
+        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(f"{result.phase}: {result.phases}, {result.objects} objects in {seconds:.1f} s")
+    print(f"{seconds / len(names):.3f} s per namespace; {cpu / len(names):.3f} s of it are CPU of this process")
+    print(f"{_server_cpu() / len(names):.3f} s are CPU of the Prefect server since its start")
+    print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB; load {os.getloadavg()[0]:.1f}")
+    for end in [each for each in result.namespaces if not each.done][:5]:
+        print(f"  {end.title}: {end.why}")
+    print("\nrequests per namespace")
+    for what, count in sorted(requests.items(), key=lambda pair: -pair[1])[:40]:
+        print(f"{count / len(names):8.2f}  {what}")
+    print("\nseconds per namespace in threads at work (they share two cores and one GIL), and waiting for an answer")
+    steps = sorted({step for step, _ in samples}, key=lambda step: -samples[step, "at work"])
+    for step in steps[:25]:
+        work, remote = samples[step, "at work"] * EVERY, samples[step, "remote"] * EVERY
+        print(f"{work / len(names):8.3f}{remote / len(names):8.3f}  {step}")
+
+
+def _server_cpu():
+    """Return the CPU seconds of the Prefect server (proc(5): utime and stime)."""
+    words = Path(f"/proc/{prefect_server.status().pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def counting():
+    """Count requests by where to and what for."""
+    import httpx
+
+    from tasks.ports.local_store import LocalStore
+    from tasks.ports.transport import Transport
+
+    counts: Counter[str] = Counter()
+    kept = Transport._send, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get
+
+    def send(self, method, path, *args, **options):
+        parts = path.split("/")
+        what = parts[-1] if method == "POST" else _kind(parts)
+        counts[f"{self.name} {method} {what}"] += 1
+        return kept[0](self, method, path, *args, **options)
+
+    async def api(self, request, *args, **options):
+        path = [each for each in request.url.path.split("/") if len(each) < 36]
+        counts[f"prefect {request.method} {'/'.join(path)}"] += 1
+        return await kept[1](self, request, *args, **options)
+
+    def stored(at, name):
+        def wrapped(self, *args, **options):
+            counts[f"store {name}"] += 1
+            return kept[at](self, *args, **options)
+
+        return wrapped
+
+    Transport._send, httpx.AsyncClient.send = send, api
+    LocalStore.put, LocalStore.put_new, LocalStore.get = stored(2, "put"), stored(3, "put_new"), stored(4, "get")
+    try:
+        yield counts
+    finally:
+        Transport._send, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get = kept
+
+
+def _kind(parts):
+    at = parts.index("namespaces") if "namespaces" in parts else -1
+    rest = parts[at + 2 :] if at >= 0 and len(parts) > at + 2 else parts[-1:]
+    return "/".join(rest[:1] + (["NAME"] if len(rest) > 1 else []))
+
+
+@contextmanager
+def sampling():
+    """Sample what the threads of this process do."""
+    samples: Counter[tuple[str, str]] = Counter()
+    over, own = Event(), get_ident()
+
+    def watch():
+        while not over.wait(EVERY):
+            for ident, frame in sys._current_frames().items():
+                if ident != get_ident() and (found := _where(frame, main=ident == own)):
+                    samples[found] += 1
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
+
+
+def _where(frame, *, main):
+    inner = frame.f_code.co_name
+    if inner in IDLE:
+        return None
+    step, prefect = "", ""
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith(ROOT + "/tasks/") and not step.startswith("tasks/"):
+            step = name.removeprefix(ROOT + "/").removesuffix(".py") + f" {frame.f_code.co_name}"
+        if "/site-packages/" in name and not prefect:
+            prefect = name.rpartition("/site-packages/")[2].split("/")[0]
+        frame = frame.f_back
+    return step or f"{'loop: ' if main else ''}{prefect or 'python'}", "remote" if inner in REMOTE else "at work"
+
+
+def _make(kinds, name, replicas):
+    cluster = connect(A)
+    cluster.create(
+        kinds.by_kind("", "Namespace"), "", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    )
+    for kind, api_version, body in _objects(name, replicas):
+        group = api_version.rpartition("/")[0]
+        obj = {"apiVersion": api_version, "kind": kind} | body
+        cluster.create(kinds.by_kind(group, kind), name, obj)
+
+
+def _objects(name, replicas):
+    """Yield 20 objects."""
+    meta = lambda word: {"metadata": {"name": word, "labels": {"app": "web"}}}  # noqa: E731 - short and local
+    for number in range(9):
+        data = {"data": {"peer": f"http://web.{name}.svc:80/", "number": str(number), "text": "x" * 300}}
+        yield "ConfigMap", "v1", meta(f"settings-{number}") | data
+    for number in range(4):
+        yield "Secret", "v1", meta(f"secret-{number}") | {"stringData": {"word": f"{name}-{number}"}}
+    for number in range(3):
+        yield "Service", "v1", meta(f"web-{number}") | {"spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}
+    yield "ServiceAccount", "v1", meta("web")
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    yield "Role", "rbac.authorization.k8s.io/v1", meta("reads") | {"rules": rules}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reads"}
+    subject = {"kind": "ServiceAccount", "name": "web", "namespace": name}
+    yield "RoleBinding", "rbac.authorization.k8s.io/v1", meta("reads") | {"roleRef": role, "subjects": [subject]}
+    labels = {"app": "web"}
+    spec = {"serviceAccountName": "web", "containers": [{"name": "web", "image": "nginx"}]}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    body = {"spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}}
+    yield "Deployment", "apps/v1", meta("web") | body
+
+
+def _delete(names):
+    for context in (A, B):
+        cluster = connect(context)
+        kind = cluster.discover().by_kind("", "Namespace")
+        uids = {each["metadata"]["name"]: each["metadata"]["uid"] for each in cluster.list(kind)}
+        there = [name for name in names if name in uids]
+        for _ in in_threads(lambda n, c=cluster, k=kind, u=uids: c.delete(k, "", n, uid=u[n]), there, 8):
+            pass
+
+
+if __name__ == "__main__":
+    main()
