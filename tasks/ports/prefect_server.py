@@ -139,7 +139,17 @@ def _spawn(port: int | None) -> tuple[processes.Process, int]:
     progress.note("starting the local Prefect server, which then stays up (its first start takes some 15 seconds)…")
     if _log().exists() and _log().stat().st_size > LARGEST_LOG:
         _log().replace(_log().with_suffix(".log.1"))
-    argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    argv = [
+        sys.executable,
+        "-m",
+        "tasks.ports.prefect_main",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     process = processes.spawn(argv, _log(), settings(port), home())
     with files.written(home() / "server.json") as file:
         file.write(json.dumps(asdict(process) | {"port": port}).encode())
