@@ -99,7 +99,8 @@ class Exchange(BaseHTTPRequestHandler):
         action = self.server.take(self.command, self.path, self.body)
         try:
             (action or Exchange.relay)(self)
-        except (ConnectionError, http.client.HTTPException):  # the server behind has gone: so does its proxy
+        # The server behind has gone, perhaps in the middle of a handshake: so does its proxy.
+        except (ConnectionError, ssl.SSLEOFError, http.client.HTTPException):
             self.hang_up()
         except Exception as error:  # noqa: BLE001 - a test that breaks things by mistake must not look like a fault
             self.server.mistakes.append(error)

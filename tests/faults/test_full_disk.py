@@ -140,7 +140,7 @@ def test_a_restore_whose_journal_finds_no_room_takes_all_back_or_tells(rig, kios
         rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", doing(disk.fill))]
     else:
         disk.fill()
-    with rig.refused(rf"^store {disk.store}: restores/\S+: {FULL}$", StoreError) as caught:
+    with rig.refused(rf"^store {disk.store}: \S+: {FULL}$", StoreError) as caught:
         rig.restore(saved, map={kiosk.ns: copy}, store=disk.store)
     if level:
         assert rule.done == 1
