@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core.manifest import LeftOut, Phase, Problem
-from tasks.core.report import MOST, rows, summary
+from tasks.core.report import MOST, rows, stopped, summary
 from tasks.core.results import EXIT_CODES, Action, BackupResult, DeleteResult, Needed, RestoreResult, Rewrite
 
 STARTED = datetime(2026, 11, 23, 15, tzinfo=UTC)
@@ -159,3 +159,19 @@ def test_a_result_is_read_back_from_what_is_printed():
 
 def test_exit_codes_are_the_designs():
     assert {str(phase): code for phase, code in EXIT_CODES.items()} == {"Completed": 0, "Partial": 3, "Failed": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# Restore first-r: Stopped",
+        "- from backup: first",
+        "- namespaces: shop → copy",
+        "- until then: 3 created, 1 updated; that stays",
+        "- to go on: `kubeferry restore --resume first-r`, or a run of *restore* whose Resume is `first-r`",
+        "- to take it back: `kubeferry undo first-r`",
+    ],
+)
+def test_a_page_of_a_restore_that_was_stopped(line):
+    page = stopped("first-r", "first", {"shop": "copy"}, {"updated": 1, "created": 3})
+    assert line in page.splitlines()
