@@ -34,8 +34,6 @@ class Recipe:
     """What to build: a folder with go.mod and go.sum, the linker's flags, and the names that must come out of it."""
 
     module: Path = MODULE
-    ldflags: str = LDFLAGS
-    what: str = "sandbox"
     binaries: tuple[str, ...] = (
         "etcd",
         "kube-apiserver",
@@ -45,6 +43,8 @@ class Recipe:
         "kwok",
         "versitygw",
     )
+    ldflags: str = LDFLAGS
+    what: str = "sandbox"
 
     def digest(self) -> str:
         """Return a name for the outcome: of go.mod, go.sum, the flags and this kind of machine."""

@@ -17,5 +17,5 @@ NO_PORT = "sigs.k8s.io/controller-runtime/pkg/metrics/server.DefaultBindAddress=
 
 LDFLAGS = f"-s -w -X github.com/vmware-tanzu/velero/pkg/buildinfo.Version={VERSION} -X {NO_PORT}"
 
-VELERO = Recipe(HERE / "server", LDFLAGS, "Velero", ("velero",))
-PLUGIN = Recipe(HERE / "aws", "-s -w", "Velero plugin", ("velero-plugin-for-aws",))
+VELERO = Recipe(HERE / "server", ("velero",), LDFLAGS, "Velero")
+PLUGIN = Recipe(HERE / "aws", ("velero-plugin-for-aws",), "-s -w", "Velero plugin")
