@@ -56,7 +56,8 @@ class Disk:
         return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
 
     def close(self):
-        subprocess.run(["umount", str(self.folder)], check=True)  # noqa: S607 - of the system
+        # Lazily: a flow that failed may hold a deleted file of its spool open until its process ends.
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)  # noqa: S607 - of the system
 
 
 @pytest.fixture
