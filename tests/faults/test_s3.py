@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tasks.core.errors import DamagedError, StoreError, StoreUnavailableError
+from tasks.core.errors import StoreError, StoreUnavailableError
 from tasks.ports.backups import backups
 from tasks.ports.proof import prove
 from tasks.ports.store import open_store
@@ -131,47 +131,3 @@ def test_a_mark_that_cannot_be_taken_away_does_not_spoil_a_backup(rig, kiosk):
     assert rule.done > 3
     assert any("stays" in note for note in rig.heard.notes)
     rig.same_backup(kiosk.saved, result, rig.bucket)
-
-
-def test_a_step_that_is_tried_again_keeps_the_name_that_it_holds(rig, kiosk):
-    """Neither the file nor the taking away of the mark gets through, four times each: as in a short outage."""
-    rig.s3.rules = [
-        rule := Rule("PUT", "tar.gz", BUSY["503"], range(1, 5)),
-        mark := Rule("DELETE", "/backups/", BUSY["503"], range(1, 5)),
-    ]
-    result = rig.backup(kiosk.ns, store=rig.bucket_through)
-    assert (rule.done, mark.done) == (4, 4)
-    rig.same_backup(kiosk.saved, result, rig.bucket)
-
-
-LISTS = {
-    "a web page": answer(200, body=b"<html>log in", headers={"Content-Type": "text/html"}),
-    "half": truncate_silently,
-}
-
-
-@pytest.mark.parametrize("fault", LISTS)
-def test_a_list_that_is_none_is_told(rig, kiosk, fault):
-    rig.s3.rules = [rule := Rule("GET", "list-type=2", LISTS[fault], EVERY)]
-    refused_backup(rig, kiosk, r"^store s3://\S+: ", (StoreError, StoreUnavailableError))
-    assert rule.done > 0
-
-
-READS = {"503": xml(503, "SlowDown"), "cut before": cut, "truncated": truncate, "silently": truncate_silently}
-
-
-@pytest.mark.parametrize(
-    ("key", "fault"),
-    [
-        ("tar.gz", "silently"),
-        ("tar.gz", "503"),
-        ("velero-backup.json", "truncated"),
-        ("kubeferry-links", "cut before"),
-    ],
-)
-def test_a_backup_that_cannot_be_read_is_not_restored(rig, kiosk, in_bucket, key, fault):
-    rig.s3.rules, copy = [rule := Rule("GET", key, READS[fault], EVERY)], rig.bench.name()
-    with rig.refused(key, (StoreUnavailableError, DamagedError)):
-        rig.restore(in_bucket, map={kiosk.ns: copy}, store=rig.bucket_through)
-    assert rule.done > 2
-    assert not rig.b.seen, "the target was not even asked"
