@@ -30,7 +30,7 @@ def patient() -> None:
     ) -> AbstractAsyncContextManager[AsyncSessionTransaction]:
         return begin(self, session, with_for_update=True)
 
-    AioSqliteConfiguration.begin_transaction = begin_transaction  # type: ignore[method-assign]
+    AioSqliteConfiguration.begin_transaction = begin_transaction  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":
