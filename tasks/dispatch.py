@@ -74,13 +74,15 @@ class Dispatch:
     async def _look(self, runs: dict[UUID, str]) -> list[FlowRun]:
         from prefect import get_client
         from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+        from prefect.client.schemas.sorting import FlowRunSort
 
         ids = sorted(runs)
         found: list[FlowRun] = []
         async with get_client() as client:
             for at in range(0, len(ids), AT_ONCE):
                 some = FlowRunFilter(id=FlowRunFilterId(any_=ids[at : at + AT_ONCE]))
-                found += await client.read_flow_runs(flow_run_filter=some)
+                # Left out, as they may be by their types, both are sent as null, which the server refuses (3.8.8).
+                found += await client.read_flow_runs(flow_run_filter=some, limit=AT_ONCE, sort=FlowRunSort.ID_DESC)
         return found
 
     async def _end(self, space: str, run: FlowRun) -> End:
