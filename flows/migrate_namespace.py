@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.restore import apart, carry_out
+from flows.restore import carry_out
 from tasks.core.errors import KubeferryError
 from tasks.core.migration import SHARED, End
 from tasks.core.options_migrate import MigrateNamespaceOptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL = 500
-"""Objects up to which the steps of a namespace are three task runs; of a larger one, each is one of its own."""
+"""Objects up to which the steps of a namespace are one task run; of a larger one, each is one of its own."""
 
 
 def _run_name() -> str:
@@ -61,8 +61,10 @@ async def _migrate(migrating: Migrating, space: str) -> End:
     restoring = await in_thread(begun, migrating, space)
     if isinstance(restoring, End):
         return restoring
-    small = len(restoring.archived) <= SMALL
-    result = await carry_out(restoring, clock.now(), as_one if small else apart)
+    if len(restoring.archived) > SMALL:
+        result = await carry_out(restoring, clock.now())
+    else:
+        result = await as_one(f"plan, look, restore, verify {space}", lambda: carry_out(restoring, clock.now()))
     end = end_of(migrating, space, result)
     if end.problems:
         await report(result)

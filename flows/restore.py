@@ -5,7 +5,7 @@ It is a transaction: what fails is taken back, what is killed can be resumed or 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -37,23 +37,14 @@ from tasks.step import side_by_side, tell
 from tasks.take_turn import take_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from tasks.core.objects import Ref
     from tasks.restoring import Restoring
 
-R = TypeVar("R")
 
 MOVES = 80
 """Characters that a run's name may spend on what is renamed; longer lists are among its parameters."""
-
-
-class Group(Protocol):
-    """Runs some steps, under a name that they have together."""
-
-    async def __call__(self, name: str, work: Callable[[], Awaitable[R]], /) -> R:
-        """Return what the work returns."""
 
 
 def _run_name() -> str:
@@ -80,18 +71,12 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     return result
 
 
-async def apart(_name: str, work: Callable[[], Awaitable[R]]) -> R:
-    """Do steps as task runs of their own."""
-    return await work()
-
-
-async def carry_out(restoring: Restoring, started: datetime, group: Group = apart) -> RestoreResult:
-    """Do a restore that was downloaded, as a transaction; `group` makes one task run of the steps of each part."""
-    name = restoring.name
+async def carry_out(restoring: Restoring, started: datetime) -> RestoreResult:
+    """Do a restore that was downloaded, as a transaction."""
     try:
-        await group(f"plan and look {name}", lambda: _begin(restoring))
-        await group(f"restore {name}", lambda: _restore(restoring))
-        result = await group(f"verify {name}", lambda: _finish(restoring, started))
+        await _begin(restoring)
+        await _restore(restoring)
+        result = await _finish(restoring, started)
     except KubeferryError as error:
         error.result = failed(restoring, error, await rollback(restoring), started)
         await report_failure(error.result)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ForbiddenError, NotFoundError, UsageError
+from tasks.core.errors import UsageError
 from tasks.core.journal import Header, Target, made_by
 from tasks.core.layout import RestoreKeys
 from tasks.core.objects import Ref, owners_of
 from tasks.core.rebuild import owner_ref
-from tasks.discover import NAMESPACES
 from tasks.keep_owned import paused
 from tasks.namespace import there
 from tasks.ports import clock, progress
+from tasks.ports.asked import cluster_uid
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
 from tasks.ports.threads import in_threads
@@ -47,7 +47,7 @@ def _begin(restoring: Restoring) -> None:
         name=restoring.name,
         token=token,
         backup=restoring.options.backup,
-        target=Target(context=target.name, host=target.host, uid=cluster_uid(target)),
+        target=Target(context=target.name, host=target.host, uid=restoring.asked.uid()),
         namespaces=restoring.names(),
         started=clock.now(),
         options=restoring.options.model_dump(mode="json", exclude_defaults=True),
@@ -118,14 +118,6 @@ def same_cluster(stored: StoredRestore, target: Cluster) -> None:
             f"restore {stored.header.name} was made on cluster {wanted.context} ({wanted.host}), and this is "
             f"{target.name} ({target.host}); name the right one with --context"
         )
-
-
-def cluster_uid(cluster: Cluster) -> str:
-    """Return the cluster's identity, "" for who may not see it."""
-    try:
-        return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
-    except (ForbiddenError, NotFoundError):
-        return ""
 
 
 def recall(restoring: Restoring, stored: StoredRestore) -> None:

@@ -57,13 +57,13 @@ def _of(restoring: Restoring, space: str) -> Object:
 
 
 def _define(restoring: Restoring) -> None:
-    cluster = restoring.target()
-    if restoring.discovery.by_kind(GROUP, KIND) is None:
-        # It is in no journal, and stays when a restore is taken back: another one may be about to use it.
-        with suppress(AlreadyExistsError):
-            cluster.create(CRDS, "", definition())
+    if restoring.asked.discovery().by_kind(GROUP, KIND):
+        return
+    # It is in no journal, and stays when a restore is taken back: another one may be about to use it.
+    with suppress(AlreadyExistsError):
+        restoring.target().create(CRDS, "", definition())
     limit = time.monotonic() + SERVED_SECONDS
-    while cluster.discover().by_kind(GROUP, KIND) is None:
+    while restoring.asked.anew().by_kind(GROUP, KIND) is None:
         if time.monotonic() > limit:
             raise PermanentError(f"{DEFINITION} is not served after {SERVED_SECONDS} s")
         time.sleep(0.1)

@@ -21,6 +21,7 @@ from tasks.ports.asked import Asked
 from tasks.ports.backups import StoredBackup, open_backup
 from tasks.ports.cluster import connect
 from tasks.ports.encryption import ASK, opener
+from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool
 from tasks.ports.store import open_store
 from tasks.restoring import Archived, Company, Restoring
@@ -44,6 +45,7 @@ class Migrating:
         self.name, self.options, self.source, self.work = name, options, source, work
         self.backup: StoredBackup = open_backup(open_store(options.store), source.backup, opener(options.identities))
         self.asked = Asked(self.target)
+        self.rules = installed()
         self.parts: dict[str, list[Archived]] = defaultdict(list)
         """Namespace (SHARED for none) → its objects."""
         self.spool = Spool(work / "archive.spool")
@@ -102,7 +104,7 @@ class Migrating:
         """Return the restore of one part, with its objects."""
         work = self.folder(space)
         work.mkdir(exist_ok=True, mode=0o700)
-        made = Restoring(options, options.name or options.resume, work, self.backup, self.spool)
+        made = Restoring(options, options.name or options.resume, work, self.backup, self.spool, self.rules)
         made.archived = self.parts.get(space, [])
         whole = Company(self.company.names, self.company.known, whole=space == SHARED)
         made.company, made.asked = whole, self.asked

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tasks.core.options import RestoreOptions
     from tasks.core.rename import Known
     from tasks.core.resources import Discovery
-    from tasks.core.rule_book import Paused
+    from tasks.core.rule_book import Paused, RuleBook
     from tasks.ports.backups import StoredBackup
     from tasks.ports.cluster import Cluster
     from tasks.ports.journal import Journal
@@ -123,7 +123,13 @@ class Restoring:
     """One restore under way; safe to report to from many threads."""
 
     def __init__(  # noqa: PLR0915 - a line for each thing to begin with
-        self, options: RestoreOptions, name: str, work: Path, backup: StoredBackup, archive: Spool | None = None
+        self,
+        options: RestoreOptions,
+        name: str,
+        work: Path,
+        backup: StoredBackup,
+        archive: Spool | None = None,
+        rules: RuleBook | None = None,
     ) -> None:
         """Begin; nothing is planned yet. An `archive` that is given is shared with others, who close it."""
         self.options = options
@@ -140,7 +146,7 @@ class Restoring:
         self.plan = Plan()
         self.discovery: Discovery
         self.context = Context()
-        self.rules = installed()
+        self.rules = rules or installed()
         self.paused: dict[Ref, Paused] = {}
         """Objects that were created paused, until everything is there."""
         self.uids: dict[Ref, str] = {}

@@ -72,6 +72,11 @@ class Scope:
         """Return the spooled LIST pages of one type, in order."""
         return sorted((self.folder(namespace) / "pages").glob(f"{kind.group_resource}@*.json"))
 
+    def there(self, namespace: str, types: Iterable[ResourceType]) -> list[ResourceType]:
+        """Return those of some types of which anything is spooled, by one look at the folder."""
+        spooled = {path.name.rpartition("@")[0] for path in (self.folder(namespace) / "pages").iterdir()}
+        return [each for each in types if each.group_resource in spooled]
+
     def objects(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[Object]:
         """Yield the spooled objects of some types, as the server listed them."""
         for kind in types:

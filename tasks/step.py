@@ -73,23 +73,27 @@ async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P
     return await function(*args, **kwargs)
 
 
-async def as_one(name: str, work: Callable[[], Awaitable[R]]) -> R:
+async def as_one(what: str, work: Callable[[], Awaitable[R]]) -> R:
     """Do the steps in `work` as one task run: of a small namespace, each alone would cost more than what it does."""
+    answer: R = await _steps()(what, work)
+    return answer
+
+
+@cache
+def _steps() -> Any:
+    """Return the task of `as_one`: made once, since Prefect reads the source of each task that is made."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
-    async def together() -> R:
+    async def steps(what: str, work: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ARG001 - the run's name has it
         token = _joined.set(True)
         try:
             return await work()
         finally:
             _joined.reset(token)
 
-    decorate: Any = task(
-        name="steps", task_run_name=name.replace("{", "{{"), cache_policy=NO_CACHE, persist_result=False
-    )
-    answer: R = await decorate(together)()
-    return answer
+    decorate: Any = task(task_run_name="{what}", cache_policy=NO_CACHE, persist_result=False)
+    return decorate(steps)
 
 
 def _task(function: Callable[..., Awaitable[Any]], run_name: str, backoff: float) -> Any:

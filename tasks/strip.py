@@ -38,7 +38,7 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
     wants: set[Ref] = set()
     with Sieve(scope, namespace) as sieve, Part(scope.folder(namespace)) as part:
-        for kind in sorted([*scope.types, NAMESPACES]):
+        for kind in sorted(scope.there(namespace, [*scope.types, NAMESPACES])):
             for obj in scope.objects(namespace, [kind]):
                 wants.update(_carry(kind, obj, sieve, part, known))
             progress.step(f"strip {namespace}", sieve.seen)

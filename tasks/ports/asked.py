@@ -10,6 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.core.errors import ForbiddenError, NotFoundError
+from tasks.core.health_rights import NAMESPACES
 from tasks.core.readiness_cluster import STORAGE_CLASS, context_of
 from tasks.core.schema import Schemas
 
@@ -45,6 +46,10 @@ class Asked:
         with self._lock:
             self._answers["discovery"] = found
         return found
+
+    def uid(self) -> str:
+        """Return the cluster's identity, "" for who may not see it."""
+        return self._once("uid", lambda: cluster_uid(self._target()))
 
     def schemas(self, api_version: str) -> Schemas:
         """Return the schemas of a group and version; none of one that is not served, or not described."""
@@ -86,3 +91,11 @@ class Asked:
                 self._answers[key] = ask()
             answer: T = self._answers[key]
             return answer
+
+
+def cluster_uid(cluster: Cluster) -> str:
+    """Return a cluster's identity, the uid of its namespace kube-system; "" for who may not see it."""
+    try:
+        return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
+    except (ForbiddenError, NotFoundError):
+        return ""
