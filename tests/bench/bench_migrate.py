@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread, get_ident
 
@@ -172,8 +172,9 @@ def sampling():
     def watch():
         while not over.wait(EVERY):
             for ident, frame in sys._current_frames().items():
-                if ident != get_ident() and (found := _where(frame, main=ident == own)):
-                    samples[found] += 1
+                with suppress(AttributeError):  # a frame that ended meanwhile
+                    if ident != get_ident() and (found := _where(frame, main=ident == own)):
+                        samples[found] += 1
 
     thread = Thread(target=watch, daemon=True)
     thread.start()

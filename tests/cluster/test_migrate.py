@@ -1,5 +1,7 @@
 """Many namespaces from one cluster to the other in one migration, on the sandbox."""
 
+import json
+
 import pytest
 
 from flows.migrate import migrate
@@ -7,6 +9,7 @@ from tasks.core.errors import UsageError
 from tasks.core.migration import SHARED
 from tasks.core.options_migrate import MigrateOptions
 from tests.cluster.restores import A, B
+from tests.prefect_api import Api
 
 WEB = """
 apiVersion: v1
@@ -40,15 +43,27 @@ def move(bench, *namespaces, **options):
     return bench.run_flow(migrate(MigrateOptions(namespaces=list(namespaces), **where | options)))
 
 
+def artifacts(url, name):
+    """Return the table of a migration and its progress bar, as Prefect shows them last."""
+    asked = {"sort": "CREATED_DESC", "limit": 1}
+    keys = (f"migrate-{name}", f"migrate-{name}-progress")
+    return [Api(url).ask("/artifacts/filter", asked | {"artifacts": {"key": {"any_": [key]}}})[0] for key in keys]
+
+
 def statuses(result):
     return {end.namespace: end.phase.value for end in result.namespaces}
 
 
-def test_renames_many_to_many_follow_into_every_other_namespace(bench, spaces):
+def test_renames_many_to_many_follow_into_every_other_namespace(bench, spaces, prefect_server):
     one, two, three, *rest = spaces
     new = bench.name("n")
     # Two swap their names, one gets a new one, the others stay.
     result = move(bench, *spaces, map={one: two, two: one, three: new})
+    table, bar = artifacts(prefect_server, result.name)
+    assert [(row["namespace"], row["status"]) for row in json.loads(table["data"])] == [
+        (end.title, "Completed") for end in result.namespaces
+    ]
+    assert bar["data"] == 100
     assert result.phase.value == "Completed"
     assert statuses(result) == dict.fromkeys(spaces, "Completed")
     peers = {name: bench.get("ConfigMap", name, "settings", B)["data"]["peer"] for name in (one, two, new, *rest)}

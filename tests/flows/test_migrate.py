@@ -1,0 +1,67 @@
+"""What the command line says of a migration, without a cluster."""
+
+import json
+from datetime import UTC, datetime
+from typing import get_args
+
+import pytest
+import typer
+
+from flows.commands import migrate
+from flows.commands.common import Format
+from flows.commands.migrate_table import finish
+from tasks.core.manifest import Phase
+from tasks.core.migration import SHARED, End, MigrateResult
+from tasks.core.options_migrate import FanOut
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def result(*ends, phase):
+    where = {"backup": "m", "from_cluster": "a", "to_cluster": "b", "store": "file:///s"}
+    return MigrateResult(
+        name="m", phase=phase, started=NOW, completed=NOW, counts={"Secret": 2}, namespaces=list(ends), **where
+    )
+
+
+MIXED = result(
+    End(namespace=SHARED, into="", phase=Phase.COMPLETED, objects=1, restore="m.cluster.wide"),
+    End(namespace="shop", into="shop2", phase=Phase.COMPLETED, objects=2, restore="m.shop"),
+    End(namespace="web", into="web", phase=Phase.FAILED, error="Secret web/token exists with other content"),
+    phase=Phase.PARTIAL,
+)
+
+
+def shown(capsys, found, output):
+    with pytest.raises(typer.Exit) as done:
+        finish(found, output)
+    return done.value.exit_code, capsys.readouterr().out
+
+
+def test_the_command_and_the_flow_know_the_same_ways():
+    assert set(get_args(migrate.FanOut)) == {each.value for each in FanOut}
+
+
+def test_a_table_begins_with_what_needs_a_person(capsys):
+    code, out = shown(capsys, MIXED, Format.TABLE)
+    head, *rows = [line for line in out.splitlines() if line]
+    assert code == 3
+    assert head.split() == ["NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY"]
+    assert rows[0].startswith("web")
+    assert "Secret web/token exists with other content" in rows[0]
+    assert "shop → shop2" in out
+    assert "1 Completed, 1 Failed" in out
+    assert "kubeferry migrate --resume m" in out
+
+
+def test_json_is_one_document_with_a_status_for_each_namespace(capsys):
+    code, out = shown(capsys, MIXED, Format.JSON)
+    told = json.loads(out)
+    assert code == 3
+    assert told["phases"] == {"Completed": 1, "Failed": 1}
+    assert [each["phase"] for each in told["namespaces"]] == ["Completed", "Completed", "Failed"]
+
+
+@pytest.mark.parametrize(("phase", "code"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 3), (Phase.FAILED, 1)])
+def test_exit_codes(capsys, phase, code):
+    assert shown(capsys, result(End(namespace="web", into="web", phase=phase), phase=phase), Format.JSON)[0] == code
