@@ -58,9 +58,7 @@ def _download(options: RestoreOptions, work: Path) -> Restoring:
     if resumed:
         options = _taken_up(resumed, options)
     shared = here(options)
-    backup = (
-        shared.backup if shared else open_backup(open_store(options.store), options.backup, opener(options.identities))
-    )
+    backup = shared.backup if shared else _open(options)
     if backup.closed:
         raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
     named = resumed.header.name if resumed else _name(options, backup.store)
@@ -70,7 +68,11 @@ def _download(options: RestoreOptions, work: Path) -> Restoring:
         shared.lend(work)
         restoring.archived = shared.archived
     else:
-        restoring.archived = unpacked(backup, work, restoring.archive)
+        try:
+            restoring.archived = unpacked(backup, work, restoring.archive)
+        except BaseException:
+            restoring.close()  # nobody else has it yet, and an open file keeps its disk full
+            raise
     progress.step(f"download {options.backup}", len(restoring.archived), len(restoring.archived))
     return restoring
 

@@ -1,0 +1,23 @@
+"""What a download leaves behind when it fails."""
+
+from pathlib import Path
+
+import pytest
+
+from tasks.core.errors import DamagedError
+from tasks.core.manifest import digest
+from tasks.core.options import RestoreOptions
+from tasks.download import _download
+from tests.flows.conftest import CONFIG, place
+
+
+def test_a_backup_that_cannot_be_unpacked_leaves_no_file_open(shelf, tmp_path):
+    """A worker lives long, and an open file keeps its disk full."""
+    shelf.add("first", told={place(CONFIG): digest(b"something else").sha256})
+    work = tmp_path / "work"
+    work.mkdir()
+    with pytest.raises(DamagedError) as kept:  # its traceback keeps what was open from being collected
+        _download(RestoreOptions(backup="first", store=shelf.url), work)
+    links = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert [each for each in links if work in each.parents] == []
+    assert kept.value
