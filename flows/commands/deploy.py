@@ -8,7 +8,7 @@ import typer
 
 from flows.commands import choosing  # noqa: TC001 - Typer reads the annotations when the program runs
 from flows.commands.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
-from tasks.core.options_deploy import PoolType
+from tasks.core.pools import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

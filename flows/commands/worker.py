@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from flows.commands.common import Debug  # noqa: TC001 - Typer reads the annotations when the program runs
-from tasks.core.options_deploy import POOLS, PoolType
+from tasks.core.pools import POOLS, PoolType
 
 EPILOG = """\
 [bold]Examples[/bold]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import UsageError
-from tasks.core.options_deploy import PoolType
+from tasks.core.pools import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Collection

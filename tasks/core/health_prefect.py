@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.health import Finding
 from tasks.core.health_versions import numbers
-from tasks.core.options_deploy import POOLS, PoolType
+from tasks.core.pools import POOLS, PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from tasks.core.options import NamespaceName, Place
-
-
-class PoolType(StrEnum):
-    """How the worker of a work pool runs flows."""
-
-    PROCESS = "process"
-    KUBERNETES = "kubernetes"
-
+from tasks.core.pools import POOLS, PoolType
 
 Rule = Literal["within", "last", "hourly", "daily", "weekly", "monthly", "yearly"]
 """What a backup is kept by: the options `--keep-…` of prune."""
-
-POOLS = {PoolType.PROCESS: "kubeferry", PoolType.KUBERNETES: "kubeferry-kubernetes"}
-"""Names of the work pools, where none is given."""
 
 
 def _zone(name: str) -> str:

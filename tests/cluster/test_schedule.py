@@ -95,6 +95,9 @@ def desk(bench, prefect_server, sandbox_env, home):
     }
     made = Desk(Api(prefect_server), env, f"pool-{named}", f"{bucket.rstrip('/')}/{named}{question}{query}")
     yield made
+    left = made.api.deployment("backup/nightly")
+    for each in left["schedules"]:
+        made.api.ask(f"/deployments/{left['id']}/schedules/{each['id']}", method="DELETE")
     for each in made.workers:
         made.stop(each, signal.SIGKILL)
 
