@@ -21,9 +21,10 @@ SUBJECT = "Kubeferry: {{ flow_run.name }}: {{ flow_run.state.name }}"
 BODY = """\
 {{ flow_run.name }} ({{ event.event }}): {{ flow_run.state.name }}{% if flow_run.state.message %}: \
 {{ flow_run.state.message }}{% endif %}
-{{ flow_run|ui_url }}"""
+{{ flow_run|ui_url or "" }}"""
 PAYLOAD = (
-    '{"text": {{ (flow_run.name ~ ": " ~ flow_run.state.name ~ " (" ~ event.event ~ ") " ~ flow_run|ui_url)|tojson }}}'
+    "{% set where = (flow_run|ui_url) or '' %}"
+    '{"text": {{ (flow_run.name ~ ": " ~ flow_run.state.name ~ " (" ~ event.event ~ ") " ~ where)|tojson }}}'
 )
 """What a plain webhook gets: JSON that chat programs take as a message."""
 
