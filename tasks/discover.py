@@ -9,8 +9,7 @@ from tasks.core.carry import type_left_out
 from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
 from tasks.core.layout import BackupKeys, backup_name
 from tasks.core.manifest import Problem, Source
-from tasks.core.read_types import INDEXED, INDEXED_EVERYWHERE, RELATED
-from tasks.core.resources import Discovery, ResourceType
+from tasks.core.read_types import INDEXED, INDEXED_EVERYWHERE, NAMESPACES, RELATED
 from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
 from tasks.core.spaces import is_system, without
@@ -24,8 +23,8 @@ from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from tasks.core.options import BackupOptions
+    from tasks.core.resources import Discovery, ResourceType
 
-NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
 _API_SERVICES = ("apiregistration.k8s.io", "APIService")
 
 

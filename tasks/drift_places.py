@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from tasks.core.carry import type_left_out
 from tasks.core.manifest import Problem
-from tasks.core.read_types import RELATED
+from tasks.core.read_types import NAMESPACES, RELATED
 from tasks.core.selector import NAMESPACE
 from tasks.core.type_choice import words_for
-from tasks.discover import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from tasks.core.chain_make import Around
 from tasks.core.chain_pick import is_ready
 from tasks.core.links import links_of
 from tasks.core.objects import Object, Ref, labels_of
+from tasks.core.read_types import NAMESPACES
 from tasks.core.values_index import CLUSTER as CLUSTER_IDENTITY
 from tasks.core.values_index import UID, Index, Source
-from tasks.discover import NAMESPACES
 from tasks.ports import progress
 from tasks.scope import CLUSTER
 from tasks.step import in_thread, step

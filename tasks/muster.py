@@ -10,9 +10,9 @@ from tasks.core.errors import DamagedError, UsageError
 from tasks.core.layout import BackupKeys
 from tasks.core.migration import Header, Source, migration_name, unread_of
 from tasks.core.options_migrate import MigrateOptions
+from tasks.core.read_types import NAMESPACES
 from tasks.core.selection import parse_selector
 from tasks.core.spaces import is_system, without
-from tasks.discover import NAMESPACES
 from tasks.namespace import existing
 from tasks.ports import clock
 from tasks.ports.cluster import connect

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tasks.apply import type_of, write
 from tasks.core.errors import NotFoundError, PermanentError
 from tasks.core.objects import Object, Ref
+from tasks.core.read_types import NAMESPACES
 from tasks.core.readiness import Context
-from tasks.discover import NAMESPACES
 from tasks.ports import progress
 from tasks.step import in_thread, step
 from tasks.watching import Wait

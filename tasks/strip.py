@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.objects import Ref
+from tasks.core.read_types import NAMESPACES
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import Needs, related
-from tasks.discover import NAMESPACES
 from tasks.part import Part, Sieve, carried
 from tasks.ports import progress
 from tasks.scope import CLUSTER, Scope, Stripped

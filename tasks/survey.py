@@ -16,11 +16,11 @@ from tasks.core.links import links_of
 from tasks.core.needs import controller_edges, needs_of
 from tasks.core.objects import Object, Ref
 from tasks.core.order import Edge, Strength
+from tasks.core.read_types import NAMESPACES
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import Needs, related
 from tasks.core.tally import Tally
 from tasks.core.type_choice import words_for
-from tasks.discover import NAMESPACES
 from tasks.part import LEFT_OUT, Carried, Part, Sieve, carried, leave
 from tasks.ports import progress
 from tasks.ports.plugins import installed

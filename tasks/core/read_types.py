@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from tasks.core.resources import ResourceType
+
+NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
+"""The type of namespaces themselves."""
+
 RELATED = frozenset(
     {
         ("", "persistentvolumes"),

@@ -69,8 +69,11 @@ class Maker:
             now, waiting = until(
                 lambda waiting=waiting: self._possible(waiting, live), "an object names what is not live"
             )
-            for obj in in_threads(lambda each: self.create(*each), now, THREADS):
-                live.add(obj)
+            # A Pod is refused while its account is not there, and not only because it names it.
+            accounts = [each for each in now if each[1]["kind"] == "ServiceAccount"]
+            for some in (accounts, [each for each in now if each not in accounts]):
+                for obj in in_threads(lambda each: self.create(*each), some, THREADS):
+                    live.add(obj)
 
     def _possible(self, waiting, live):
         """Return what can be made now and what cannot; None where that is nothing, after a look at the pods."""

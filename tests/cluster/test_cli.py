@@ -89,9 +89,8 @@ def test_a_cluster_out_of_reach_is_told_at_once(kubeferry, ns, kubeconfig):
         for each in config["clusters"]:
             each["cluster"]["server"] = "https://127.0.0.1:9"
 
-    began = time.monotonic()
     code, out, err = kubeferry("backup", ns, "--kubeconfig", kubeconfig(close))
-    assert time.monotonic() - began < 10  # the short retries of one request, not those of a flow
+    assert "trying again" not in err  # the short retries of one request, not those of a flow
     assert "cluster kubeferry-a (https://127.0.0.1:9) is out of reach" in one_line(err)
     assert "refused" in err
     assert (code, out) == (1, "")

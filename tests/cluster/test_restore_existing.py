@@ -212,7 +212,7 @@ def test_what_is_being_deleted_is_waited_for(bench):
     bench.patch("ConfigMap", ns, "web", {"metadata": {"finalizers": ["example.com/slow"]}})
     old = bench.get("ConfigMap", ns, "web")["metadata"]["uid"]
     bench.clusters[A].delete(bench.kind("ConfigMap"), ns, "web", uid=old)
-    with later(2, lambda: bench.patch("ConfigMap", ns, "web", {"metadata": {"finalizers": []}})):
+    with later(15, lambda: bench.patch("ConfigMap", ns, "web", {"metadata": {"finalizers": []}})):
         result = bench.restore(saved, context=A)
     assert did(result, "ConfigMap", "web") == "created when a former one was gone"
     found = bench.get("ConfigMap", ns, "web")

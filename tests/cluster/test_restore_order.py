@@ -295,7 +295,7 @@ def test_a_restore_that_fails_tells_what_it_had_done(bench, homesick, prefect_se
     with pytest.raises(PermanentError):
         bench.restore(homesick, name=named, map={homesick.namespaces[0]: named}, wait_seconds=1)
     text = artifact(prefect_server, f"restore-{named}")["data"]
-    assert text.startswith(f"# {named}: Failed")
+    assert text.startswith(f"# Restore {named}: Failed")
     assert "created" in text
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from tasks.core.contents import HIDDEN
 from tasks.core.errors import UsageError
 from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
-from tasks.core.manifest import Phase
+from tasks.core.manifest import Phase, Selected
 from tasks.core.options import RestoreOptions
 from tasks.planned import planned
 from tasks.ports.backups import open_backup
@@ -472,7 +473,7 @@ def test_without_its_key_an_encrypted_backup_does_not_tell_what_was_selected(ben
     result = bench.backup(shop, include_name=["secrets/db"], encrypt_to=[str(key.to_public())])
     store = open_store(bench.where["store"])
     closed = open_backup(store, result.name)
-    assert closed.manifest.selection is None
+    assert closed.manifest.selection == Selected(asked=HIDDEN)
     opened = open_backup(store, result.name, opener([str(tmp_path / "key")]))
     assert opened.manifest.selection.asked == "name secrets/db"
     assert [each.type for each in opened.manifest.selection.pulled_in] == ["Namespace"]

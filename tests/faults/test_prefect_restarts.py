@@ -67,4 +67,4 @@ def test_a_restore_goes_on_when_the_prefect_server_is_restarted(rig, kiosk, pers
     assert rule.done == 1
     assert (code, json.loads(out)["phase"]) == (0, "Completed"), err
     assert rig.bench.get("ConfigMap", copy, "d", B)
-    assert person.history()[f"restore {kiosk.saved.name}"] == "COMPLETED"
+    assert person.history()[f"restore {kiosk.saved.name} ({kiosk.ns} → {copy})"] == "COMPLETED"
