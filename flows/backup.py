@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tasks.core.manifest import Manifest
-    from tasks.index import Known
+    from tasks.known import Known
     from tasks.scope import Stripped
 
 REVISIONS = 3

@@ -8,38 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.chain_make import Around
-from tasks.core.chain_pick import is_ready
-from tasks.core.links import links_of
-from tasks.core.objects import Object, Ref, labels_of
 from tasks.core.read_types import NAMESPACES
 from tasks.core.values_index import CLUSTER as CLUSTER_IDENTITY
-from tasks.core.values_index import UID, Index, Source
+from tasks.core.values_index import UID, Source
+from tasks.known import Known
 from tasks.ports import progress
 from tasks.scope import CLUSTER
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from tasks.scope import Scope
-
-POD = ("", "Pod")
-
-
-class Known:
-    """What is known of the source cluster. A plain class: Prefect would walk through a dataclass' every value."""
-
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self.index = Index()
-        self.around = Around()
-
-    def add(self, obj: Object) -> None:
-        """Take the values of one live object."""
-        ref, links = Ref.of(obj), links_of(obj)
-        ready = (ref.group, ref.kind) != POD or is_ready(obj)
-        self.index.add(ref, links, ready=ready)
-        if links.owners or links.addresses or ref.kind == "Node":  # the others begin chains of their own
-            self.around.add(ref, links, ready=ready, labels=labels_of(obj))
 
 
 @step("index")

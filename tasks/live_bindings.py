@@ -13,7 +13,7 @@ from tasks.core.bindings import Binding, bindings_of
 from tasks.core.errors import PermanentError
 from tasks.core.manifest import Problem
 from tasks.core.objects import Object, Ref
-from tasks.index import Known
+from tasks.known import Known
 from tasks.unpacked import archived_object
 
 if TYPE_CHECKING:

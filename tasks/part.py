@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.core.resources import ResourceType
-    from tasks.index import Known
+    from tasks.known import Known
 
 LEFT_OUT = "left-out.jsonl"
 

@@ -20,7 +20,7 @@ from tasks.step import in_thread, step
 if TYPE_CHECKING:
     from tasks.core.objects import Object
     from tasks.core.resources import ResourceType
-    from tasks.index import Known
+    from tasks.known import Known
 
 
 @step("strip {namespace}")

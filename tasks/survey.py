@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from tasks.core.resources import ResourceType
     from tasks.core.selector import Words
-    from tasks.index import Known
+    from tasks.known import Known
     from tasks.scope import Stripped
 
 NEVER = "never-carried.jsonl"

@@ -25,6 +25,33 @@ def pytest_configure():
     os.environ.setdefault("KUBEFERRY_SEED", str(random.SystemRandom().randrange(10**6)))
 
 
+LONG = (
+    "docs/test_readme_runs.py",
+    "faults/test_kills.py",
+    "velero/test_velero.py",
+    "cluster/test_random_namespaces.py",
+    "cluster/test_secrets_stay.py",
+    "cluster/test_kubectl_script.py",
+    "cluster/test_hostile_restores.py",
+    "cluster/test_postgres.py",
+)
+"""Files that take minutes each, the longest first: no process that shares the tests should begin one at the end."""
+
+QUICK = ("core", "ports", "flows")
+"""Folders whose files take seconds: they even out the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: _turn(item.path.relative_to(Path(__file__).parent)))
+
+
+def _turn(path):
+    if path.as_posix() in LONG:
+        return LONG.index(path.as_posix())
+    return len(LONG) + (path.parts[0] in QUICK)
+
+
 def pytest_report_header():
     return f"KUBEFERRY_SEED={os.environ['KUBEFERRY_SEED']}"
 

@@ -22,8 +22,6 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.velero)
-    # First: they take longer than any other file, and none of the processes that share the tests should end with them.
-    items.sort(key=lambda item: HERE not in item.path.parents)
 
 
 @pytest.fixture(scope="module")
