@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import UsageError
@@ -16,6 +15,7 @@ from tasks.ports import clock, progress
 from tasks.ports.asked import cluster_uid
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
+from tasks.ports.restores import open_restore
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
@@ -41,11 +41,10 @@ async def begin(restoring: Restoring) -> None:
 
 
 def _begin(restoring: Restoring) -> None:
-    keys, token = RestoreKeys(restoring.name), secrets.token_hex(6)
-    target = restoring.target()
+    keys, target, written = RestoreKeys(restoring.name), restoring.target(), 0
     header = Header(
         name=restoring.name,
-        token=token,
+        token=restoring.token,
         backup=restoring.options.backup,
         target=Target(context=target.name, host=target.host, uid=restoring.asked.uid()),
         namespaces=restoring.names(),
@@ -54,10 +53,13 @@ def _begin(restoring: Restoring) -> None:
     )
     store = restoring.backup.store
     if not store.put_new(keys.header, header.model_dump_json().encode()):
-        raise UsageError(f"restore {restoring.name} exists already in {store.url}: choose another --name")
+        taken = open_restore(store, restoring.name)
+        if taken.header.token != restoring.token:
+            raise UsageError(f"restore {restoring.name} exists already in {store.url}: choose another --name")
+        written = taken.segments  # by an earlier try of this step
     restoring.manager = header.manager
     restoring.hold = Hold(target, restoring.name)
-    restoring.journal = Journal(store, keys, 0, _seal(restoring))
+    restoring.journal = Journal(store, keys, written, _seal(restoring))
     restoring.journal.begin(str(me(restoring.name)))
 
 

@@ -6,6 +6,7 @@ through every object of every level. It holds identities and places in the spool
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -222,6 +223,11 @@ class Restoring:
     def names(self) -> dict[str, str]:
         """Return old → new name of every namespace in the plan."""
         return {ref.source.name: ref.ref.name for ref in (self.plan.items[each] for each in self.plan.namespaces)}
+
+    @cached_property
+    def token(self) -> str:
+        """What tells this restore from any other of its name, however often its beginning is tried."""
+        return secrets.token_hex(6)
 
     @property
     def begun(self) -> bool:

@@ -6,7 +6,6 @@ A run that dies before leaves files that no reader takes for a backup; a later b
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,14 @@ import orjson
 
 from tasks.core.contents import divided, joined
 from tasks.core.duration import Span
-from tasks.core.errors import KubeferryError, UsageError
+from tasks.core.errors import UsageError
 from tasks.core.layout import SEALED, BackupKeys
 from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
 from tasks.core.velero import backup_object, log_of, optional_files
 from tasks.ports import archive, clock, gzip, progress
 from tasks.ports.backups import digest_of
 from tasks.ports.encryption import Sealer
+from tasks.ports.marks import reserved
 from tasks.ports.store import Store, open_store
 from tasks.ports.threads import in_threads
 from tasks.scope import CLUSTER
@@ -29,6 +29,7 @@ from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from tasks.core.contents import Contents
     from tasks.core.manifest import Selected
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 
 THREADS = 4
 """Files that are put at once; one of them, the tarball, is nearly all of the bytes."""
-
-ABANDONED = timedelta(hours=1)
-"""After this long the files of an upload, which takes seconds, are those of a run that died."""
 
 
 @step("upload {scope.name}")
@@ -64,37 +62,29 @@ def _reserved(
 ) -> Manifest:
     """Hold the backup's name while its files are written."""
     store, keys = open_store(scope.options.store), BackupKeys(scope.name)
-    _reserve(store, keys, scope.work)
-    try:
-        return _upload(scope, fetched, stripped, started, selected)
-    finally:
-        _release(store, keys)
+    with reserved(store, keys, scope.work):
+        return _finished(scope, store, keys) or _upload(scope, fetched, stripped, started, selected)
 
 
-def _release(store: Store, keys: BackupKeys) -> None:
-    """Let the name go. A mark that stays spoils no backup and hides no error: another run takes it away later."""
-    try:
-        store.delete([keys.reservation])
-    except KubeferryError as error:
-        progress.note(f"the mark of backup {keys.name} stays for now: {error}")
+def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
+    """Return the manifest of the backup if it is there: by an earlier try, whose end the store did not tell.
+
+    Its files must not be written again then: they would not be those that its last one names.
+
+    Raises:
+        UsageError: it is another run's.
+    """
+    if not store.exists(keys.metadata):
+        return None
+    last, manifest = _kept(scope)
+    if not last.exists() or store.get(keys.metadata) != last.read_bytes():
+        raise _taken(store, keys)
+    return Manifest.model_validate_json(manifest.read_bytes())
 
 
-def _reserve(store: Store, keys: BackupKeys, holder: str) -> None:
-    held = orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
-    for entry in store.list(keys.folder):
-        if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
-            store.delete([keys.reservation])  # its run died long ago
-    if not store.put_new(keys.reservation, held) and not _held_by(store.get(keys.reservation), holder):
-        raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
-
-
-def _held_by(mark: bytes, holder: str) -> bool:
-    """Return whether a mark is of this run: of an earlier try, then, whose end the store did not hear of."""
-    try:
-        found = orjson.loads(mark)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(found, dict) and found.get("holder") == holder
+def _kept(scope: Scope) -> tuple[Path, Path]:
+    """Return where this run keeps what it was about to finish with: the metadata file and the whole manifest."""
+    return Path(scope.work, "velero-backup.json"), Path(scope.work, "manifest.json")
 
 
 def _upload(
@@ -131,7 +121,7 @@ def _upload(
     store.put(keys.manifest, described)
     manifest = joined(told, hidden) if hidden else told
     backup = backup_object(manifest, digest(described).sha256, started, clock.now(), _expires(scope, started))
-    _finish(store, keys, backup)
+    _finish(scope, store, keys, backup, manifest)
     progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
     return manifest
 
@@ -162,9 +152,16 @@ def _expires(scope: Scope, started: datetime) -> datetime | None:
     return Span.parse(scope.options.ttl).after(started) if scope.options.ttl else None
 
 
-def _finish(store: Store, keys: BackupKeys, backup: Object) -> None:
-    if not store.put_new(keys.metadata, orjson.dumps(backup)):
-        raise UsageError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
+def _finish(scope: Scope, store: Store, keys: BackupKeys, backup: Object, manifest: Manifest) -> None:
+    data, (last, whole) = orjson.dumps(backup), _kept(scope)
+    last.write_bytes(data)
+    whole.write_text(manifest.model_dump_json())
+    if not store.put_new(keys.metadata, data):
+        raise _taken(store, keys)
+
+
+def _taken(store: Store, keys: BackupKeys) -> UsageError:
+    return UsageError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
 
 
 def _put(store: Store, key: str, content: Path | bytes) -> None:

@@ -1,4 +1,4 @@
-"""Hold the name of a backup while it is taken away, by the same mark that holds it while it is written (upload.py).
+"""Hold the name of a backup while it is written, and, by the same mark, while it is taken away.
 
 So a deletion and an upload under one name exclude each other, and so do two deletions. A mark outlives a process that
 died: one that deletes is free once its process is gone (on another machine: after an hour), one that writes after a
@@ -7,19 +7,21 @@ day.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.errors import KeyMissingError
+from tasks.core.errors import KeyMissingError, KubeferryError, UsageError
 from tasks.core.lease import Holder
-from tasks.ports import clock
+from tasks.ports import clock, progress
 from tasks.ports.leases import me
 from tasks.ports.processes import Process, alive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from tasks.core.layout import BackupKeys
@@ -30,6 +32,9 @@ DELETING = timedelta(hours=1)
 
 WRITING = timedelta(days=1)
 """After this long without a new file an upload is that of a run that died."""
+
+ABANDONED = timedelta(hours=1)
+"""After this long the mark of an upload, which takes seconds, is that of a run that died."""
 
 TRIES = 3
 """How often a free name is asked for when others take and leave it meanwhile."""
@@ -66,6 +71,47 @@ def read_mark(store: Store, keys: BackupKeys) -> Mark | None:
         return Mark(deletes=False, holder="")
     found = found if isinstance(found, dict) else {}
     return Mark(deletes=found.get("deletes") is True, holder=str(found.get("holder", "")))
+
+
+@contextmanager
+def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[None]:
+    """Hold the name of a backup while its files are written; `holder` tells this run from others, over all its tries.
+
+    Raises:
+        UsageError: another run writes a backup of that name, or deletes it.
+    """
+    reserve(store, keys, holder)
+    try:
+        yield
+    finally:
+        _release(store, keys)
+
+
+def reserve(store: Store, keys: BackupKeys, holder: str) -> None:
+    """Put the mark of a writer; see `reserved`."""
+    held = orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
+    for entry in store.list(keys.folder):
+        if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
+            store.delete([keys.reservation])  # its run died long ago
+    if not store.put_new(keys.reservation, held) and not _held_by(store.get(keys.reservation), holder):
+        raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
+
+
+def _held_by(mark: bytes, holder: str) -> bool:
+    """Return whether a mark is of this run: of an earlier try, then, whose end the store did not hear of."""
+    try:
+        found = orjson.loads(mark)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict) and found.get("holder") == holder
+
+
+def _release(store: Store, keys: BackupKeys) -> None:
+    """Let the name go. A mark that stays spoils no backup and hides no error: another run takes it away later."""
+    try:
+        store.delete([keys.reservation])
+    except KubeferryError as error:
+        progress.note(f"the mark of backup {keys.name} stays for now: {error}")
 
 
 class Deletion:

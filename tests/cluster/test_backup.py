@@ -20,7 +20,7 @@ from tasks.core.layout import BackupKeys
 from tasks.core.manifest import Phase
 from tasks.core.objects import Ref
 from tasks.core.options import BackupOptions
-from tasks.ports import clock, progress
+from tasks.ports import clock, marks, progress
 from tasks.ports.backups import backups, open_backup
 from tasks.ports.store import open_store
 from tasks.scope import CLUSTER
@@ -242,11 +242,11 @@ def prepared(bench, work, ns, asked):
 
 def test_a_name_that_another_run_is_writing_is_refused_until_that_run_is_long_dead(tmp_path, monkeypatch):
     store, keys = open_store((tmp_path / "store").as_uri()), BackupKeys("shop-1")
-    upload._reserve(store, keys, "one")
+    marks.reserve(store, keys, "one")
     with pytest.raises(UsageError, match="backup shop-1 is being written"):
-        upload._reserve(store, keys, "two")
-    monkeypatch.setattr(upload, "ABANDONED", timedelta(0))
-    upload._reserve(store, keys, "two")
+        marks.reserve(store, keys, "two")
+    monkeypatch.setattr(marks, "ABANDONED", timedelta(0))
+    marks.reserve(store, keys, "two")
     assert list(backups(store)) == []
 
 

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from tasks.core.errors import StoreError, StoreUnavailableError
+from tasks.core.errors import DamagedError, StoreError, StoreUnavailableError, UsageError
 from tasks.ports.backups import backups
 from tasks.ports.proof import prove
 from tasks.ports.store import open_store
-from tests.cluster.restores import name
-from tests.faults.actions import answer, cut, delay, lose, send_half, send_slowly, truncate, truncate_silently
+from tests.cluster.restores import B, name
+from tests.faults.actions import answer, cut, delay, doing, lose, send_half, send_slowly, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 
 
@@ -107,21 +107,53 @@ def test_a_store_that_says_no_is_asked_once(rig, kiosk, key, fault):
     assert rule.done <= 2
 
 
-@pytest.mark.parametrize("fault", ["503"])
-def test_a_last_file_that_is_never_answered_leaves_a_whole_backup_or_none(rig, kiosk, fault):
-    """It may have arrived: then everything that it names is there as it says."""
-    asked = name()
-    rig.s3.rules = [rule := Rule("PUT", "velero-backup.json", BUSY[fault], EVERY)]
-    with rig.refused("velero-backup.json", StoreUnavailableError):
+METADATA = "velero-backup.json"
+UNSURE = {"503, it never arrived": BUSY["503"], "cut after, it arrived": lose}
+
+
+@pytest.mark.parametrize("fault", UNSURE)
+def test_a_last_file_of_which_nothing_is_heard_leaves_a_whole_backup_or_none(rig, kiosk, fault):
+    """Neither its writing is answered nor, after the two looks before it, whether it is there."""
+    asked, arrived = name(), UNSURE[fault] is lose
+    rig.s3.rules = [
+        rule := Rule("PUT", METADATA, UNSURE[fault], EVERY),
+        look := Rule("GET", METADATA, BUSY["503"], range(3 if arrived else 10**6, 10**9)),
+    ]
+    with rig.refused(METADATA, StoreUnavailableError):
         rig.backup(kiosk.ns, store=rig.bucket_through, name=asked)
     assert rule.done > 3
+    assert bool(look.done) == arrived
     rig.quiet()
-    there = asked in [each.name for each in backups(open_store(rig.bucket))]
-    assert there == (fault == "cut after")
-    if there:
+    assert (asked in [each.name for each in backups(open_store(rig.bucket))]) == arrived
+    if arrived:
         assert prove(rig.bucket, asked, deep=True).proved
     else:
         rig.same_backup(kiosk.saved, rig.backup(kiosk.ns, store=rig.bucket_through, name=asked), rig.bucket)
+
+
+def test_a_last_file_whose_arrival_is_not_answered_is_found_there(rig, kiosk):
+    """The next try finds it, and writes nothing of the backup again."""
+    rig.s3.rules = [rule := Rule("PUT", METADATA, lose, EVERY)]
+    result = rig.backup(kiosk.ns, store=rig.bucket_through)
+    assert rule.done == 4, "those of one try"
+    rig.same_backup(kiosk.saved, result, rig.bucket)
+    assert prove(rig.bucket, result.name, deep=True).proved
+
+
+def test_a_backup_that_another_run_finished_meanwhile_is_not_written_over(rig, kiosk):
+    """It ended, and let the name go, after this one had seen that the name is free."""
+    aside, there, asked = open_store(f"{rig.bucket.replace('?', '-aside?')}"), open_store(rig.bucket), name()
+    rig.bench.backup(kiosk.ns, store=aside.url, name=asked)
+
+    def finish():
+        for entry in aside.list():
+            there.put(entry.key, aside.get(entry.key))
+
+    rig.s3.rules = [rule := Rule("PUT", "kubeferry-writing.json", doing(finish))]
+    with rig.refused(f"^backup {asked} exists already in s3://.*: another run finished it meanwhile$", UsageError):
+        rig.backup(kiosk.ns, store=rig.bucket_through, name=asked)
+    assert rule.done == 1
+    assert prove(rig.bucket, asked, deep=True).proved
 
 
 def test_a_mark_that_cannot_be_taken_away_does_not_spoil_a_backup(rig, kiosk):
@@ -131,3 +163,71 @@ def test_a_mark_that_cannot_be_taken_away_does_not_spoil_a_backup(rig, kiosk):
     assert rule.done > 3
     assert any("stays" in note for note in rig.heard.notes)
     rig.same_backup(kiosk.saved, result, rig.bucket)
+
+
+def test_a_step_that_is_tried_again_keeps_the_name_that_it_holds(rig, kiosk):
+    """Neither the file nor the taking away of the mark gets through, four times each: as in a short outage."""
+    rig.s3.rules = [
+        rule := Rule("PUT", "tar.gz", BUSY["503"], range(1, 5)),
+        mark := Rule("DELETE", "/backups/", BUSY["503"], range(1, 5)),
+    ]
+    result = rig.backup(kiosk.ns, store=rig.bucket_through)
+    assert (rule.done, mark.done) == (4, 4)
+    rig.same_backup(kiosk.saved, result, rig.bucket)
+
+
+LISTS = {
+    "a web page": answer(200, body=b"<html>log in", headers={"Content-Type": "text/html"}),
+    "half": truncate_silently,
+}
+
+
+@pytest.mark.parametrize("fault", LISTS)
+def test_a_list_that_is_none_is_told(rig, kiosk, fault):
+    rig.s3.rules = [rule := Rule("GET", "list-type=2", LISTS[fault], EVERY)]
+    refused_backup(rig, kiosk, r"^store s3://\S+: ", (StoreError, StoreUnavailableError))
+    assert rule.done > 0
+
+
+READS = {"503": xml(503, "SlowDown"), "cut before": cut, "truncated": truncate, "silently": truncate_silently}
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("tar.gz", "silently"),
+        ("tar.gz", "503"),
+        ("velero-backup.json", "truncated"),
+        ("kubeferry-links", "cut before"),
+    ],
+)
+def test_a_backup_that_cannot_be_read_is_not_restored(rig, kiosk, in_bucket, key, fault):
+    rig.s3.rules, copy = [rule := Rule("GET", key, READS[fault], EVERY)], rig.bench.name()
+    with rig.refused(key, (StoreUnavailableError, DamagedError)):
+        rig.restore(in_bucket, map={kiosk.ns: copy}, store=rig.bucket_through)
+    assert rule.done > 2
+    assert not rig.b.seen, "the target was not even asked"
+
+
+@pytest.mark.parametrize("fault", ["503", "cut after"])
+def test_a_restore_whose_journal_begins_at_the_second_try_is_right(rig, kiosk, in_bucket, fault):
+    """The name that it took at the first try is its own."""
+    rig.s3.rules = [rule := Rule("PUT", r"/restores/.*journal", BUSY[fault], range(1, 5))]
+    rig.same_namespace(kiosk, rig.restore(in_bucket, map={kiosk.ns: rig.bench.name()}, store=rig.bucket_through))
+    assert rule.done == 4
+
+
+@pytest.mark.parametrize(
+    ("fault", "first"),
+    [("503", 1), ("507, disk full", 1), ("403", 3), ("cut after", 3), ("partial upload", 3)],
+)
+def test_a_restore_that_cannot_be_journalled_stops(rig, kiosk, in_bucket, fault, first):
+    """`first`: the first segment, before anything is written; or one in the middle."""
+    rig.s3.rules = [rule := Rule("PUT", r"/restores/.*journal", (BUSY | REFUSED)[fault], range(first, 10**6))]
+    copy = rig.bench.namespace(context=B)
+    before = rig.there(copy)
+    with rig.refused("journal", (StoreError, StoreUnavailableError)) as caught:
+        rig.restore(in_bucket, map={kiosk.ns: copy}, store=rig.bucket_through)
+    rig.as_before_or_told(caught.value, copy, before)
+    assert rule.done
+    rig.once_more(kiosk, copy)

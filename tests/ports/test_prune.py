@@ -21,10 +21,9 @@ from tasks.core.velero import backup_object
 from tasks.ports import clock, gzip
 from tasks.ports.backups import open_backup
 from tasks.ports.journal import Journal
-from tasks.ports.marks import Deletion
+from tasks.ports.marks import Deletion, reserve
 from tasks.ports.store import open_store
 from tasks.prune import judged, removed
-from tasks.upload import _reserve
 
 NOW = clock.now()
 DAY = timedelta(days=1)
@@ -191,7 +190,7 @@ def test_what_is_being_written_is_not_touched(store):
     """Before its metadata file is there, and after: the mark is taken off last."""
     begun, ended = BackupKeys("begun"), add(store, "ended", 3)
     for keys in (begun, ended):
-        _reserve(store, keys, "/work/of-a-run")
+        reserve(store, keys, "/work/of-a-run")
     store.put(begun.tarball, ARCHIVE)
     add(store, "newer", 1)
     result = prune(store, keep_last=1)
@@ -202,7 +201,7 @@ def test_what_is_being_written_is_not_touched(store):
 
 def test_an_upload_that_died_a_day_ago_is_cleared_away(local, tmp_path):
     for name, hours in (("dead", 25), ("alive", 23)):
-        _reserve(local, BackupKeys(name), "/work/of-a-run")
+        reserve(local, BackupKeys(name), "/work/of-a-run")
         local.put(BackupKeys(name).tarball, ARCHIVE)
         when = time.time() - hours * 3600
         for path in (tmp_path / "store" / "backups" / name).iterdir():
@@ -250,7 +249,7 @@ def test_no_backup_of_the_name_is_written_while_it_is_deleted(local):
     keys = add(local, "a", 2)
     assert Deletion(local, keys, "x").take()
     with pytest.raises(Exception, match="being written to or deleted from"):
-        _reserve(local, keys, "/work/of-a-run")
+        reserve(local, keys, "/work/of-a-run")
 
 
 class Refusing:
@@ -299,7 +298,7 @@ def test_two_prunes_and_backups_at_once_do_no_harm(store):
 
     def write(number):
         name = f"new-{number}"
-        _reserve(store, BackupKeys(name), f"/work/{number}")
+        reserve(store, BackupKeys(name), f"/work/{number}")
         add(store, name)
         store.delete([BackupKeys(name).reservation])
 
