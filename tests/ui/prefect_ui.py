@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 import urllib.request
 from pathlib import Path
 
@@ -129,13 +130,37 @@ class Ui:
     def tab(self, name):
         self.main.get_by_role("tab", name=name, exact=True).click()
 
-    def task_names(self):
-        """Return the names of the task runs that the page lists, as they began."""
-        self.tab("Task Runs")
-        return self.listed()
+    def task_names(self, last):
+        """Return the names of the task runs that the page lists, as they began, once this one of them is there.
 
-    def listed(self):
-        """Return what the open list of task runs names."""
+        The server hears of them by events, a little later than of the end of the run.
+        """
+        return self._anew_until(self._task_names, last)
+
+    def logs(self, text):
+        """Wait until the log of the run that the page shows has this text: its last lines come after the run's end."""
+        self._anew_until(self._logs, text)
+
+    def _anew_until(self, read, wanted):
+        """Return what is read of the page, which is loaded anew until the wanted is in it."""
+        limit = time.monotonic() + SECONDS
+        while wanted not in (there := read()):
+            assert time.monotonic() < limit, f"{wanted} is not in {there}"
+            self.page.reload(wait_until="commit")
+        return there
+
+    def _logs(self):
+        self.tab("Logs")
+        log = self.main.get_by_role("log")
+        expect(log.get_by_role("listitem").first).to_be_visible()
+        return log.inner_text()
+
+    def _task_names(self):
+        self.tab("Task Runs")
+        order = self.main.get_by_role("combobox", name="Task run sort order")
+        order.click()
+        self.page.get_by_role("option", name="Oldest to newest").click()
+        expect(order).to_have_text("Oldest to newest")
         links = self.main.locator("a[href*='/runs/task-run/']")
         expect(links.first).to_be_visible()
         return links.all_inner_texts()
@@ -146,7 +171,11 @@ class Ui:
         self.main.get_by_role("link", name=key).filter(
             has=self.page.get_by_role("heading", name=key, exact=True)
         ).click()
-        self.main.get_by_role("link").filter(has_text=re.compile("^[0-9a-f]{8}-[0-9a-f-]{27}$")).first.click()
+        return self.newest()
+
+    def newest(self):
+        """Open the newest version of the artifact whose history is shown; return its page."""
+        self.main.locator("a[href*='/artifacts/artifact/']").first.click()
         page = self.main.get_by_role("tabpanel", name="Artifact")
         expect(page).to_be_visible()
         return page
@@ -174,8 +203,7 @@ class Ui:
     def cancel(self):
         """Press Cancel, and confirm it."""
         self.menu("Cancel")
-        form = self.page.get_by_role("dialog").or_(self.page.get_by_role("alertdialog"))
-        form.get_by_role("button", name=re.compile("^Cancel Run$|^Confirm$|^Yes")).click()
+        self.page.get_by_role("alertdialog").get_by_role("button", name="Cancel Flow Run", exact=True).click()
 
     # --- what pages do not tell
 

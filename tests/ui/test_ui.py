@@ -1,8 +1,62 @@
-"""What people do in Prefect's UI, in a real browser: fill in the form of a run."""
+"""What people do in Prefect's UI, in a real browser: fill in forms, start runs, read pages, approve."""
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.cluster.restores import B
+from tests.cluster.restores import A, B, name
+
+SHOP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {host: web.SPACE.svc, note: "<b>bold</b> [x](http://nowhere.invalid)"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: token}
+stringData: {password: hunter2-ui}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers: [{name: web, image: nginx, envFrom: [{configMapRef: {name: settings}}, {secretRef: {name: token}}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(bench):
+    """A namespace on the first cluster, with a Deployment that is ready."""
+    ns = bench.namespace("shop")
+    bench.make(SHOP.replace("SPACE", ns), ns)
+    bench.ready("Deployment", ns, "web")
+    return ns
+
+
+@pytest.fixture(scope="module")
+def saved(ui, shop):
+    """A backup of it, made from the form."""
+    named = name()
+    ui.form("backup/on-demand")
+    ui.add("Namespaces", shop)
+    ui.fill("Context", A)
+    ui.fill("Name", named)
+    ui.submit()
+    ui.shows("Completed")
+    return named
+
+
+# --- the form
+
 
 FIELDS = {
     "Backup": "Name of the backup; empty only with `resume`, which knows it.",
@@ -48,3 +102,118 @@ def test_the_form_refuses_what_is_wrong_before_there_is_a_run(ui):
     ui.fill("Wait seconds", 86401)
     assert bounded.evaluate("each => each.validity.rangeOverflow")
     assert ui.runs() == before
+
+
+# --- runs
+
+
+def test_a_backup_is_started_there_and_its_tasks_tell_the_story(ui, bench, shop, saved):
+    assert (bench.folder / "backups" / saved / "velero-backup.json").exists()
+    assert ui.title() == f"backup {saved}"
+    tasks = ui.task_names(last=f"verify {saved}")
+    assert tasks[0::3] == ["discover", "index", f"upload {saved}"]
+    assert tasks[7:] == [f"verify {saved}"]
+    assert set(tasks[1:3]) == {f"fetch {shop}", "fetch (cluster)"}  # side by side
+    assert set(tasks[4:6]) == {f"strip {shop}", "strip (cluster)"}
+    page = ui.artifact(f"backup-{saved}")
+    expect(page.get_by_role("heading", name=f"Backup {saved}: Completed")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text=f"namespaces: {shop}")).to_be_visible()
+
+
+def test_a_restore_with_a_rename_and_its_pages(ui, bench, shop, saved):
+    new = bench.name("copy")
+    named = name()
+    ui.form("restore/on-demand")
+    ui.fill("Backup", saved)
+    ui.fill("Map", {shop: new})
+    ui.fill("Name", named)
+    ui.submit()
+    ui.shows("Completed")
+    assert ui.title() == f"restore {saved} ({shop} → {new})"
+    assert bench.get("ConfigMap", new, "settings", B)["data"]["host"] == f"web.{new}.svc"
+    assert bench.ready("Deployment", new, "web", B)
+    ui.keep("run-of-restore")
+    first = [f"download {saved}", "plan", "preflight", "open the journal", f"create namespace {new}"]
+    begun = [*first, "lease the namespaces", "make the bundle"]
+    levels = ["apply level 1", "wait level 1", "apply level 2", "wait level 2"]
+    ended = ["verify", "list what the bundle owns", "close the journal"]
+    assert ui.task_names(last="close the journal") == [*begun, *levels, *ended]
+    page = ui.artifact(f"restore-{named}")
+    expect(page.get_by_role("heading", name=f"Restore {named}: Completed")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text=f"namespaces: {shop} → {new}")).to_be_visible()
+    expect(page.get_by_role("code").filter(has_text=f"web.{new}.svc")).to_be_visible()
+    ui.keep("result-of-restore")
+    ui.well_written(page)
+    page.get_by_role("link", name="All of it by type").click()
+    table = ui.newest().get_by_role("table")
+    expect(table.get_by_role("row").filter(has_text="Deployment.apps")).to_contain_text("1")
+    expect(table.get_by_role("row").filter(has_text="ReplicaSet.apps")).to_contain_text("left to its controller")
+    assert "hunter2-ui" not in ui.page.content()
+
+
+def test_a_migration_with_its_table_and_progress(ui, bench, shop):
+    new, named = bench.name("moved"), name()
+    ui.form("migrate/on-demand")
+    ui.add("Namespaces", shop)
+    ui.fill("From context", A)
+    ui.fill("To context", B)
+    ui.fill("Map", {shop: new})
+    ui.fill("Name", named)
+    ui.submit()
+    ui.shows("Completed")
+    assert ui.title() == f"migrate {named}"
+    assert bench.ready("Deployment", new, "web", B)
+    run = ui.page.url
+    table = ui.artifact(f"migrate-{named}").get_by_role("table")
+    expect(table.get_by_role("row").filter(has_text=shop)).to_contain_text("Completed")
+    ui.page.goto(run, wait_until="commit")
+    expect(ui.artifact(f"migrate-{named}-progress")).to_contain_text("100")
+
+
+# --- approval
+
+
+@pytest.fixture
+def asked(ui, bench, shop, saved):
+    """A restore that waits for approval, its page open: its name and namespace."""
+    new, named = bench.name("asked"), name()
+    ui.form("restore/on-demand")
+    ui.fill("Backup", saved)
+    ui.fill("Map", {shop: new})
+    ui.fill("Name", named)
+    ui.switch("Approve")
+    ui.submit()
+    ui.shows("Paused")
+    assert bench.find("Namespace", "", new, B) is None
+    return named, new
+
+
+def test_a_paused_restore_shows_its_plan_and_goes_on_when_it_is_approved(ui, bench, asked):
+    named, new = asked
+    run = ui.page.url
+    page = ui.artifact(f"restore-{named}-plan")
+    expect(page.get_by_role("heading", name=f"Restore {named} waits for approval")).to_be_visible()
+    expect(page.get_by_role("table").get_by_role("row").filter(has_text="Deployment.apps")).to_be_visible()
+    expect(page.get_by_role("code").filter(has_text=f"web.{new}.svc")).to_be_visible()
+    ui.keep("plan-to-approve")
+    ui.well_written(page)
+    ui.page.goto(run, wait_until="commit")
+    form = ui.resume()
+    ui.choose("Decision", "approve", form)
+    ui.fill("By", "alice", form)
+    ui.keep("approval")
+    form.get_by_role("button", name="Resume").click()
+    ui.shows("Completed")
+    assert bench.get("Secret", new, "token", B)
+
+
+def test_a_paused_restore_that_is_refused_writes_nothing(ui, bench, asked):
+    named, new = asked
+    form = ui.resume()
+    ui.choose("Decision", "refuse", form)
+    ui.fill("Reason", "wrong cluster", form)
+    form.get_by_role("button", name="Resume").click()
+    ui.shows("Failed")
+    ui.logs(f"restore {named} was not approved: wrong cluster")
+    assert bench.find("Namespace", "", new, B) is None
+    assert not (bench.folder / "restores" / named).exists()
