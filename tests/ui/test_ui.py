@@ -1,8 +1,11 @@
-"""What people do in Prefect's UI, in a real browser: fill in forms, start runs, read pages, approve."""
+"""What people do in Prefect's UI, in a real browser: fill in forms, start runs, read pages, approve, cancel."""
 
 import pytest
 from playwright.sync_api import expect
 
+from tasks.core.errors import ForbiddenError, InvalidError
+from tasks.ports.restores import open_restore
+from tasks.ports.store import open_store
 from tests.cluster.restores import A, B, name
 
 SHOP = """
@@ -31,6 +34,7 @@ kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
 """
+KINDS = ("ConfigMap", "Secret", "Deployment.apps", "ReplicaSet.apps", "Service", "Lease.coordination.k8s.io")
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,19 @@ def saved(ui, shop):
     ui.submit()
     ui.shows("Completed")
     return named
+
+
+def content(bench, ns, context=B):
+    """Return all objects of a namespace: what each is, its uid, and the version of what it holds."""
+    return {
+        (kind, each["metadata"]["name"]): (
+            each["metadata"]["uid"],
+            each["metadata"].get("generation"),
+            each.get("data"),
+        )
+        for kind in KINDS
+        for each in bench.list(kind, ns, context)
+    }
 
 
 # --- the form
@@ -217,3 +234,95 @@ def test_a_paused_restore_that_is_refused_writes_nothing(ui, bench, asked):
     ui.logs(f"restore {named} was not approved: wrong cluster")
     assert bench.find("Namespace", "", new, B) is None
     assert not (bench.folder / "restores" / named).exists()
+
+
+# --- cancellation
+
+
+@pytest.fixture
+def cancelled(ui, bench, shop, saved):
+    """A restore cancelled while it waits, as no Pod may start: its name, its namespace, and what that held before."""
+    new, named = bench.namespace("halt", B), name()
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}, data: {a: b}}", new, B)
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {host: old}}", new, B)
+    bench.make(NO_PODS.replace("SPACE", new), context=B)
+    bench.until(lambda: no_pods(bench, new))
+    before = content(bench, new)
+    ui.form("restore/on-demand")
+    ui.fill("Backup", saved)
+    ui.fill("Map", {shop: new})
+    ui.fill("Name", named)
+    ui.choose("Existing", "update")
+    ui.submit()
+    bench.until(lambda: bench.find("Deployment", new, "web", B), seconds=120)
+    assert content(bench, new) != before
+    ui.cancel()
+    ui.shows("Cancelled")
+    return named, new, before
+
+
+NO_PODS = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: SPACE}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  validations: [{expression: "false", message: no more}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: SPACE}
+spec:
+  policyName: SPACE
+  validationActions: [Deny]
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: SPACE}}}
+"""
+
+
+def no_pods(bench, ns):
+    """Return whether the policy is in force; the API server takes a moment to compile it."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": ns}}
+    pod["spec"] = {"containers": [{"name": "c", "image": "nginx"}]}
+    try:
+        bench.clusters[B].create(bench.kind("Pod", context=B), ns, pod, dry_run=True)
+    except (InvalidError, ForbiddenError):
+        return True
+    return False
+
+
+def stopped_in_order(ui, bench, named, new):
+    """The process ended by itself within its grace: it said so, let its lease go, and left its journal whole."""
+    ways = f"what it did stays: kubeferry restore --resume {named}, or kubeferry undo {named}"
+    ui.logs(f"restore {named} was stopped; {ways}")
+    assert bench.list("Lease.coordination.k8s.io", new, B) == []
+    state = open_restore(open_store(bench.where["store"]), named).state
+    assert (state.end, state.doubtful) == ("Stopped", {})
+    page = ui.artifact(f"restore-{named}")
+    expect(page.get_by_role("heading", name=f"Restore {named}: Stopped")).to_be_visible()
+    expect(page.get_by_role("code").filter(has_text=f"kubeferry undo {named}")).to_be_visible()
+
+
+def test_a_cancelled_restore_can_be_undone(ui, bench, kubeferry, cancelled):
+    named, new, before = cancelled
+    stopped_in_order(ui, bench, named, new)
+    code, _, told = kubeferry("undo", named, "--context", B, "--store", bench.where["store"])
+    assert code == 0, told
+    bench.until(lambda: content(bench, new) == before)
+
+
+def test_a_cancelled_restore_is_resumed_from_the_form(ui, bench, shop, cancelled):
+    named, new, _ = cancelled
+    stopped_in_order(ui, bench, named, new)
+    for kind in ("ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"):
+        bench.delete(kind, "", new, B)
+    ui.form("restore/on-demand")
+    ui.fill("Resume", named)
+    ui.submit()
+    ui.shows("Completed")
+    assert ui.title() == f"resume restore {named}"
+    assert bench.ready("Deployment", new, "web", B)
+    assert bench.get("ConfigMap", new, "settings", B)["data"]["host"] == f"web.{new}.svc"
+    assert bench.get("ConfigMap", new, "mine", B)["data"] == {"a": "b"}
+    there = {each for each in content(bench, new) if each[0] != "ReplicaSet.apps"}
+    assert there == {each for each in content(bench, shop, A) if each[0] != "ReplicaSet.apps"} | {("ConfigMap", "mine")}
