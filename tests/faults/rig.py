@@ -226,7 +226,7 @@ class Rig:
         found = findings(before.objects, after.objects, {shop.ns: copy}, left_out(shop.saved, result), result.rewrites)
         assert [f"{each.ref}: {each.told}" for each in found if each.why is None] == []
         lost = {each.ref.kind for each in found if each.field == WHOLE}
-        assert lost <= {"Pod", "ReplicaSet", "EndpointSlice", "PersistentVolume"}
+        assert lost <= {"Pod", "ReplicaSet", "Endpoints", "EndpointSlice", "PersistentVolume"}, "controllers make them"
         assert sum(ref.namespace == copy for ref in after.objects) >= shop.saved.objects - 1
 
     @contextlib.contextmanager
