@@ -1,9 +1,9 @@
 """A migration whose namespaces are restored by two workers, each flow run in a process of its own."""
 
 import asyncio
+import json
 import os
 import subprocess
-import sys
 import time
 import uuid
 
@@ -13,6 +13,7 @@ from flows.migrate import migrate
 from flows.migrate_namespace import migrate_namespace
 from tasks.core.errors import NotFoundError
 from tasks.core.options_migrate import FanOut, MigrateOptions
+from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import A, B
 
 CONTENT = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: web}}, data: {{own: web.{ns}.svc}}}}"
@@ -47,15 +48,14 @@ def deployment(run_flow):
 def workers(deployment, prefect_server, run_flow, tmp_path):
     """Two workers on that pool, one flow run each at a time, both at work; the files of their logs."""
     env = os.environ | {"PREFECT_API_URL": prefect_server, "PREFECT_HOME": os.environ["KUBEFERRY_HOME"]}
-    env |= {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_LOGGING_LEVEL": "INFO"}
-    argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process", "--pool", deployment[1]]
+    env |= {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    argv = [COMMAND, "worker", "--type", "process", "--pool", deployment[1], "--limit", "1"]
     logs = [tmp_path / f"worker-{number}.log" for number in (1, 2)]
     made = []
     try:
         for log in logs:
             with log.open("wb") as file:
-                more = ["--name", log.stem, "--limit", "1"]
-                made.append(subprocess.Popen([*argv, *more], env=env, stdout=file, stderr=file))
+                made.append(subprocess.Popen(argv, env=env, stdout=file, stderr=file))
         run_flow(_online(deployment[1], len(logs)))
         yield logs
     finally:
@@ -75,17 +75,20 @@ async def _online(pool, count):
             await asyncio.sleep(0.5)
 
 
-def test_two_workers_restore_the_namespaces(bench, deployment, workers, run_flow):
+def test_two_workers_restore_the_namespaces(bench, deployment, workers, prefect_server, kubeferry):
     names = [bench.namespace("fan") for _ in range(4)]
     for ns in names:
         bench.make(CONTENT.format(ns=ns), ns)
     bench.namespace_named(names[1], B)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {own: other}}", names[1], B)
     new = bench.name("new")
-    result = run_flow(migrate(options(bench, names, deployment=deployment[0], map={names[0]: new})))
-    found = {end.namespace: end.phase.value for end in result.namespaces}
-    assert found == dict.fromkeys(names, "Completed") | {names[1]: "Failed"}
-    assert "exists with other content" in next(end.why for end in result.namespaces if end.namespace == names[1])
+    where = ["--from-context", A, "--to-context", B, "--store", bench.where["store"], "-o", "json"]
+    how = ["--fan-out", "deployment", "--deployment", deployment[0], "--map", f"{names[0]}={new}"]
+    code, out, told = kubeferry("migrate", *names, *where, *how, PREFECT_API_URL=prefect_server)
+    assert code == 3, told
+    ends = {each["namespace"]: each for each in json.loads(out)["namespaces"]}
+    assert {ns: end["phase"] for ns, end in ends.items()} == dict.fromkeys(names, "Completed") | {names[1]: "Failed"}
+    assert "exists with other content" in ends[names[1]]["error"]
     assert bench.get("ConfigMap", new, "web", B)["data"]["own"] == f"web.{new}.svc"
     assert bench.get("ConfigMap", names[2], "web", B)
     for log in workers:

@@ -81,3 +81,33 @@ def test_what_makes_no_sense_is_refused(deploy, args, told):
     code, rows, err = deploy(*args)
     assert (code, rows) == (2, None)
     assert err.splitlines()[-1].startswith(told)
+
+
+def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_for(deploy, api):
+    pool, image = f"p-{uuid.uuid4().hex[:6]}", "registry.example.com/kubeferry:1"
+    rules = ("--keep", "daily=7", "--keep", "within=30d")
+    asked = ("shop", "--type", "kubernetes", "--pool", pool, "--store", "s3://backups/prod", *rules)
+    code, rows, err = deploy(*asked, "--image", image)
+    assert code == 0, err
+    assert not [row for row in rows if row["what"] == "automation" and "failed" in row["name"]], "nobody to be told"
+    prune = api.deployment("prune/nightly")
+    assert (prune["parameters"]["options"]["keep_daily"], prune["parameters"]["options"]["keep_within"]) == (7, "30d")
+    assert [each["active"] for each in ours(prune)] == [True]
+    assert api.ask(f"/work_pools/{pool}")["type"] == "kubernetes"
+    assert api.deployment("backup/nightly")["job_variables"]["image"] == image
+
+    kind = api.ask("/block_types/slug/custom-webhook")["id"]
+    (schema,) = api.ask("/block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
+    data = {"name": "none", "url": "http://127.0.0.1:9/"}
+    document = {"name": pool, "data": data, "block_schema_id": schema["id"], "block_type_id": kind}
+    block = api.ask("/block_documents/", document)["id"]
+    code, rows, err = deploy(*asked, "--notify", f"custom-webhook/{pool}")
+    assert code == 0, err
+    told = [row["name"] for row in rows if row["what"] == "automation" and row["change"] == "created"]
+    assert told == ["Kubeferry: a run failed, or is not whole", "Kubeferry: a run is late"]
+    sent = {each["name"]: each["actions"] for each in api.ask("/automations/filter", {})}
+    assert all([action["block_document_id"] for action in sent[name]] == [block] for name in told)
+
+    code, _, err = deploy(*asked, "--notify", "custom-webhook/nobody")
+    assert (code, err.splitlines()[-1].partition(":")[0]) == (2, "error"), err
+    assert "there is no such block" in err
