@@ -5,6 +5,7 @@ import json
 import pytest
 
 from flows.populate import populate
+from tasks.core.errors import PermanentError
 from tasks.core.manifest import Phase
 from tasks.core.modify_file import read_into, read_modifications
 from tasks.core.options_populate import PopulateOptions
@@ -182,3 +183,69 @@ def test_the_archive_is_fetched_once_for_all(bench, make, monkeypatch):
     monkeypatch.setattr(LocalStore, "get_file", counted)
     assert make([{"name": bench.name("ten")} for _ in range(2)]).phase is Phase.COMPLETED
     assert len([key for key in fetched if key.endswith(".tar.gz")]) == 1
+
+
+SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}"
+
+SHARED = """
+apiVersion: scheduling.k8s.io/v1
+kind: PriorityClass
+metadata: {{name: {shared}}}
+value: 10
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  replicas: 0
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec: {{priorityClassName: {shared}, containers: [{{name: web, image: web}}]}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: settings}}
+data: {{followed: "tcp://{ip}:1", fixed: "tcp://{ip}:2"}}
+"""
+
+
+def test_what_is_cluster_wide_comes_with_the_first_that_succeeds(bench):
+    """And what a user writes over an address of the old cluster stays, while the others follow."""
+    space = bench.namespace("tpl")
+    (service,) = bench.make(SERVICE, space)
+    bench.make(SHARED.format(shared=space, ip=service["spec"]["clusterIP"]), space)
+    bench.forget("PriorityClass", space)
+    bad, one, two = (bench.name("ten") for _ in range(3))
+    bench.namespace_named(bad, B)
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {mode: other}}", bad, B)
+    asked = {"context": B, "wait_seconds": 60, **bench.where, "backup": bench.backup(space).name, "name": name()}
+    rule = {"kind": "cm", "name": "settings", "merge_patches": [{"data": {"fixed": "tcp://mine:2"}}]}
+    options = PopulateOptions(into=[{"name": each} for each in (bad, one, two)], modify={"rules": [rule]}, **asked)
+    result = bench.run_flow(populate(options))
+    phases = {end.into: end.phase for end in result.namespaces}
+    assert phases == {bad: Phase.FAILED, one: Phase.COMPLETED, two: Phase.COMPLETED}
+    made = {end.into: end.counts.get("PriorityClass.scheduling.k8s.io", 0) for end in result.namespaces}
+    actions = {end.into: end.actions.get("created", 0) for end in result.namespaces}
+    assert (made[one], made[two], actions[one] - actions[two]) == (1, 1, 1)  # the second finds it unchanged
+    for each in (one, two):
+        ip = bench.get("Service", each, "web", B)["spec"]["clusterIP"]
+        data = bench.get("ConfigMap", each, "settings", B)["data"]
+        assert data == {"followed": f"tcp://{ip}:1", "fixed": "tcp://mine:2"}
+
+
+def test_a_namespace_that_was_cut_off_is_gone_on_with(bench, make, monkeypatch):
+    space, run = bench.name("ten"), name()
+
+    async def cut_off(*_):
+        raise PermanentError("cut off here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.restore.wait", cut_off)
+        first = make([{"name": space, "replicas": 1}], name=run, rollback=False)
+    assert (first.phase, first.namespaces[0].error) == (Phase.FAILED, "cut off here")
+    (uid,) = (each["metadata"]["uid"] for each in bench.list("Namespace", "", B) if each["metadata"]["name"] == space)
+    again = make([{"name": space, "replicas": 1}], name=run)
+    assert (again.phase, again.namespaces[0].restore) == (Phase.COMPLETED, f"{run}.{space}")
+    assert bench.get("Namespace", "", space, B)["metadata"]["uid"] == uid
+    assert bench.get("Deployment", space, "web", B)["spec"]["replicas"] == 1
