@@ -76,7 +76,8 @@ def _conflicting(
         return
     for live in restoring.target().list(kind, namespace):
         item = restoring.plan.items.get(Ref.of(live))
-        if item is None or live["metadata"].get("deletionTimestamp"):  # what is going is waited for
+        # What is going is waited for; what this restore made before it was resumed may lack what comes late.
+        if item is None or item.ref in restoring.made or live["metadata"].get("deletionTimestamp"):
             continue
         wanted, adopter = as_bound(restoring, item, values), restoring.plan.adopters.get(item.ref)
         decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)

@@ -7,12 +7,14 @@ is why only the commands that run a flow do.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flows.commands.common import debugging
 from flows.commands.terminal import told
-from tasks.core.errors import UnreachableError
+from tasks.core.errors import KubeferryError, UnreachableError
 from tasks.ports import prefect_api
 
 if TYPE_CHECKING:
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-WAYS = "what was done by then is in the store: see kubeferry list and kubeferry show; restores can be resumed or undone"
+WAYS = (
+    "what was done by then is in the store: see kubeferry list and kubeferry show NAME; "
+    "kubeferry restore --resume NAME goes on with a restore, kubeferry undo NAME takes it back"
+)
 
 
 def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: bool = True) -> R:
@@ -48,12 +53,31 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
     """
     from httpx import HTTPError
 
+    from tasks.ports import prefect_events
+
+    url = os.environ["PREFECT_API_URL"]
+    prefect_events.use()
     try:
         return await start()
     except HTTPError as error:
-        url = prefect_api.shown(os.environ["PREFECT_API_URL"])
         cause = str(error).partition("\n")[0]
-        raise UnreachableError(f"the Prefect API at {url} answers no more: {cause}; {WAYS}") from error
+        raise UnreachableError(
+            f"the Prefect API at {prefect_api.shown(url)} answers no more: {cause}; {WAYS}"
+        ) from error
+    finally:
+        if sys.exception() and _away(url):
+            prefect_events.give_up()
+
+
+def _away(url: str) -> bool:
+    """Return whether Prefect's API does not answer; one that does, even that it cannot serve now, is there."""
+    try:
+        prefect_api.check(url)
+    except UnreachableError:
+        return True
+    except KubeferryError:
+        return False
+    return False
 
 
 def _reach(asked: Where, *, cluster: bool) -> None:
@@ -72,5 +96,7 @@ def prepare() -> None:
     """Have a Prefect API, the local one if need be, and set the environment that its client is imported with."""
     from tasks.ports import prefect_server
 
+    # Prefect's log handler writes what it cannot send, each time, in the middle of other lines.
+    logging.raiseExceptions = debugging()
     url = prefect_server.ensure()
     os.environ.update(prefect_server.environment(url, debug=debugging()))

@@ -65,6 +65,8 @@ def environment(url: str, *, debug: bool = False) -> dict[str, str]:
         # A server in this very process would lose its history at exit.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "DEBUG" if debug else "CRITICAL",
+        # It names every event that a server which went away does not take.
+        "PREFECT_INTERNAL_LOGGING_LEVEL": "ERROR" if debug else "CRITICAL",
     }
     if not prefect_api.loopback(url):
         return values

@@ -13,7 +13,9 @@ from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
 from tasks.core.errors import KubeferryError
+from tasks.core.former import content
 from tasks.core.manifest import Phase
+from tasks.core.objects import Ref, controller_of
 from tasks.core.options import BackupOptions, RestoreOptions
 from tasks.core.twins import WHOLE, findings
 from tasks.ports import progress
@@ -117,6 +119,26 @@ def shop_in(bench, *, pods=True):
         (pod,) = bench.list("Pod", ns)
         bench.make(BEHIND.format(pod=pod["status"]["podIP"]), ns)
     return Shop(ns, group, bench.backup(ns))
+
+
+def seen(bench, *namespaces):
+    """Return what namespaces of the target hold, without what controllers make and count."""
+    cluster, found = bench.clusters[B], {}
+    for kind in cluster.discover().types:
+        if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Endpoints"):
+            for ns in namespaces:
+                for obj in cluster.list(kind, ns):
+                    if not controller_of(obj):
+                        found[Ref.of(obj)] = told(obj)
+    return found
+
+
+def told(obj):
+    said = content(obj)
+    marks = said["metadata"].get("annotations") or {}
+    marks = {key: value for key, value in marks.items() if key != "deployment.kubernetes.io/revision"}
+    said["metadata"] = {**said["metadata"], "annotations": marks}
+    return said
 
 
 class Heard:

@@ -130,8 +130,8 @@ def test_a_store_that_is_full_before_a_backup_is_told_before_anything_is_read(ri
     assert prove(disk.store, rig.backup(kiosk.ns, store=disk.store).name, deep=True).proved
 
 
-@pytest.mark.parametrize("level", [0, 1])
-def test_a_restore_whose_journal_finds_no_room_takes_all_back_or_tells(rig, kiosk, disk, level):
+@pytest.mark.parametrize(("level", "file"), [(0, r"restore\.json"), (1, r"\w+/\d{8}\.jsonl(\.gz)?")])
+def test_a_restore_whose_journal_finds_no_room_takes_all_back_or_tells(rig, kiosk, disk, level, file):
     """`level` 0: full before it writes anything; 1: in the middle, when it has created what it must take back."""
     disk.grow()
     saved = rig.bench.backup(kiosk.ns, store=disk.store)
@@ -141,7 +141,9 @@ def test_a_restore_whose_journal_finds_no_room_takes_all_back_or_tells(rig, kios
         rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", doing(disk.fill))]
     else:
         disk.fill()
-    with rig.refused(rf"^store {disk.store}: \S+: {FULL}$", StoreError) as caught:
+    with rig.refused(
+        rf"^store {disk.store}: restores/{saved.name}-restore-[^/ ]+/kubeferry-{file}: {FULL}$", StoreError
+    ) as caught:
         rig.restore(saved, map={kiosk.ns: copy}, store=disk.store)
     if level:
         assert rule.done == 1

@@ -16,13 +16,13 @@ from flows.restore import restore
 from flows.undo import undo
 from tasks.core.bundle import members_of
 from tasks.core.errors import BackupNotFoundError
-from tasks.core.former import content
-from tasks.core.objects import Ref, controller_of, owners_of
+from tasks.core.objects import owners_of
 from tasks.core.options import RestoreOptions, UndoOptions
 from tasks.ports import prefect_server as server
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
 from tests.cluster.restores import B, name
+from tests.faults.rig import seen
 
 KILLS = int(os.environ.get("KUBEFERRY_KILLS", "50"))
 SEED = int(os.environ["KUBEFERRY_SEED"])
@@ -141,26 +141,6 @@ def drifted(bench, ns):
     bench.patch("Secret", ns, "token", {"data": {"password": "c2Vjb25k"}}, B)
     bench.patch("ServiceAccount", ns, "default", {"metadata": {"annotations": {"team": "b"}}}, B)
     bench.ready("Deployment", ns, "web", B)
-
-
-def seen(bench, *namespaces):
-    """Return what namespaces of the target hold, without what controllers make and count."""
-    cluster, found = bench.clusters[B], {}
-    for kind in cluster.discover().types:
-        if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Endpoints"):
-            for ns in namespaces:
-                for obj in cluster.list(kind, ns):
-                    if not controller_of(obj):
-                        found[Ref.of(obj)] = told(obj)
-    return found
-
-
-def told(obj):
-    said = content(obj)
-    marks = said["metadata"].get("annotations") or {}
-    marks = {key: value for key, value in marks.items() if key != "deployment.kubernetes.io/revision"}
-    said["metadata"] = {**said["metadata"], "annotations": marks}
-    return said
 
 
 class Try:

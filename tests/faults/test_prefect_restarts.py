@@ -1,19 +1,25 @@
-"""The Prefect server restarted in the middle of a restore: the run goes on, and stands in the history."""
+"""The Prefect server restarted in the middle of a restore, or gone for good: nothing is lost, and the command ends."""
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from tasks.ports import prefect_api
+from tasks.ports.restores import open_restore
+from tasks.ports.store import open_store
 from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
+from tests.faults.rig import seen
 
 
 class Person:
@@ -26,8 +32,10 @@ class Person:
 
     def kubeferry(self, *args):
         """Run a command; return its exit code, stdout and stderr."""
-        done = subprocess.run([COMMAND, *args], env=self.env, capture_output=True, text=True, check=False, timeout=500)
-        return done.returncode, done.stdout, done.stderr
+        with subprocess.Popen([COMMAND, *args], env=self.env, stdout=PIPE, stderr=PIPE, text=True) as done:
+            self.running = done
+            out, err = done.communicate(timeout=500)
+        return done.returncode, out, err
 
     def at(self):
         """Return the options that tell where to."""
@@ -43,9 +51,13 @@ class Person:
         assert self.kubeferry("server", "stop")[0] == 0
         assert self.kubeferry("server", "start")[0] == 0
 
+    def server(self):
+        """Return what is known of the server."""
+        return json.loads(self.kubeferry("server", "status", "-o", "json")[1])
+
     def history(self):
         """Return name → state of every flow run that the server knows."""
-        url = json.loads(self.kubeferry("server", "status", "-o", "json")[1])["url"]
+        url = self.server()["url"]
         return {each["name"]: each["state_type"] for each in prefect_api.ask(url, "/flow_runs/filter", {})}
 
 
@@ -68,3 +80,66 @@ def test_a_restore_goes_on_when_the_prefect_server_is_restarted(rig, kiosk, pers
     assert (code, json.loads(out)["phase"]) == (0, "Completed"), err
     assert rig.bench.get("ConfigMap", copy, "d", B)
     assert person.history()[f"restore {kiosk.saved.name} ({kiosk.ns} → {copy})"] == "COMPLETED"
+
+
+# --- gone for good
+
+BOUND = 120
+"""Seconds in which a command has to end, on a busy machine: waiting for each event took it 5 minutes."""
+
+
+@pytest.fixture
+def lone(person):
+    """Somebody whose commands give up a Prefect server after two tries, not six; all else is the same."""
+    person.env["PREFECT_CLIENT_MAX_RETRIES"] = "1"
+    return person
+
+
+def test_a_restore_whose_prefect_server_is_gone_comes_to_its_end_and_can_be_undone(rig, kiosk, lone):
+    """It needs no server for what it does; the command fails, as its run is not in the history, and tells the ways."""
+    copy, asked, pid = rig.bench.namespace(context=B), name(), lone.server()["pid"]
+    before, began = seen(rig.bench, copy), time.monotonic()
+    gone = doing(lambda: os.kill(pid, signal.SIGKILL), name="Prefect server killed")
+    rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", gone)]
+    code, _, err = lone.restore(kiosk, copy, asked)
+    assert (rule.done, code) == (1, 1), err
+    assert time.monotonic() - began < BOUND
+    assert lone.server()["state"] == "stopped"
+    (line,) = [each for each in err.splitlines() if each.startswith("error: ")]
+    assert "the Prefect API at http://127.0.0.1:" in line
+    assert "answers no more: " in line
+    assert "kubeferry restore --resume NAME" in line
+    assert "kubeferry undo NAME" in line
+    assert f"restore {asked}: Completed" in err
+    assert state(rig, asked).end == "Completed"
+    assert rig.bench.get("ConfigMap", copy, "d", B)
+    code, _, err = lone.kubeferry("undo", asked, *lone.at())
+    assert code == 0, err
+    assert seen(rig.bench, copy) == before
+
+
+def test_a_restore_that_is_interrupted_after_its_prefect_server_went_is_resumed(rig, kiosk, lone):
+    """As by a person who sees that the server is away; the command has no run to take leave of."""
+    copy, asked, pid = rig.bench.namespace(context=B), name(), lone.server()["pid"]
+
+    def leave():
+        os.kill(pid, signal.SIGKILL)
+        lone.running.send_signal(signal.SIGINT)
+
+    rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", doing(leave, name="server and person gone"))]
+    began = time.monotonic()
+    code, _, err = lone.restore(kiosk, copy, asked)
+    assert rule.done == 1
+    assert code in (1, 130), err
+    assert time.monotonic() - began < BOUND
+    assert f"kubeferry restore --resume {asked}, or kubeferry undo {asked}" in err
+    assert state(rig, asked).end == "Stopped"
+    code, out, err = lone.kubeferry("restore", "--resume", asked, *lone.at(), "-o", "json")
+    assert (code, json.loads(out)["phase"]) == (0, "Completed"), err
+    again = rig.restore(kiosk.saved, map={kiosk.ns: copy}, bundle=False)
+    assert {each.action for each in again.notable if each.name != "default"} == {"unchanged"}
+
+
+def state(rig, asked):
+    """Return what the journal of a restore tells."""
+    return open_restore(open_store(rig.where["store"]), asked).state
