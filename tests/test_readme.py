@@ -11,6 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GIT = shutil.which("git") or "git"
 README = (ROOT / "README.md").read_text()
+PICTURE = 200_000
+"""Bytes that a picture of the README may have at most."""
 FOLDERS = [
     *("flows", "flows/commands", "tasks", "tasks/core", "tasks/ports"),
     *("deployments/sandbox", "deployments/sample", "deployments/velero"),
@@ -47,6 +49,17 @@ def test_top_level_is_what_the_design_fixes():
         "tasks",
         "tests",
     }
+
+
+def test_pictures_are_there_and_small_and_are_made_by_a_test():
+    shown = set(re.findall(r"!\[[^]]+\]\(([^)]+)\)", README))
+    assert shown == {str(path.relative_to(ROOT)) for path in (ROOT / "deployments/screenshots").iterdir()}
+    tests = (ROOT / "tests/ui/test_ui.py").read_text()
+    assert {Path(each).stem for each in shown} == set(re.findall(r'\.keep\("([^"]+)"\)', tests))
+    for each in shown:
+        data = (ROOT / each).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < PICTURE, each
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"kubeferry ((?:sandbox |server )?[a-z]+)", README))))

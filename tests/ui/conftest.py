@@ -19,6 +19,9 @@ HERE = Path(__file__).parent
 LEAVES = 60
 """Seconds that the worker has to end."""
 
+SOON = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
+"""How often the worker asks for runs, in seconds; of itself it does every 10."""
+
 
 def pytest_collection_modifyitems(items):
     for item in items:
@@ -62,7 +65,7 @@ def api(bench, kubeferry, tmp_path_factory):  # noqa: F811 - the fixture
     assert code == 0, told
     log = tmp_path_factory.mktemp("worker") / "log"
     with log.open("w") as file:
-        worker = subprocess.Popen([COMMAND, "worker"], stdout=file, stderr=subprocess.STDOUT)
+        worker = subprocess.Popen([COMMAND, "worker"], stdout=file, stderr=subprocess.STDOUT, env=os.environ | SOON)
     try:
         yield served()
     finally:
@@ -82,7 +85,7 @@ def ui(browser, api):
     """The one page of the browser."""
     from tests.ui.prefect_ui import Ui
 
-    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    page = browser.new_page(viewport={"width": 1120, "height": 780})
     # Nothing outside of this machine is asked.
     page.route(lambda url: not url.startswith(api.removesuffix("/api")), lambda route: route.abort())
     return Ui(page, api)
