@@ -159,19 +159,23 @@ class Ui:
 
     def _logs(self):
         self.tab("Logs")
+        self._sort("log sort order", "Newest to oldest")  # only lines near those in view are on the page at all
         log = self.main.get_by_role("log")
         expect(log.get_by_role("listitem").first).to_be_visible()
         return log.inner_text()
 
     def _task_names(self):
         self.tab("Task Runs")
-        order = self.main.get_by_role("combobox", name="Task run sort order")
-        order.click()
-        self.page.get_by_role("option", name="Oldest to newest").click()
-        expect(order).to_have_text("Oldest to newest")
+        self._sort("Task run sort order", "Oldest to newest")
         links = self.main.locator("a[href*='/runs/task-run/']")
         expect(links.first).to_be_visible()
         return links.all_inner_texts()
+
+    def _sort(self, by, order):
+        box = self.main.get_by_role("combobox", name=by)
+        box.click()
+        self.page.get_by_role("option", name=order).click()
+        expect(box).to_have_text(order)
 
     def artifact(self, key):
         """Open an artifact of this run; return its page."""
