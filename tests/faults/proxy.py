@@ -25,6 +25,9 @@ SECONDS = 60
 HOPS = {"connection", "content-length", "date", "expect", "keep-alive", "server", "transfer-encoding"}
 """Headers that are about one connection only (RFC 9110, 7.6.1), and what http.server writes itself."""
 
+GONE = (ConnectionError, http.client.HTTPException, ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError)
+"""How a server shows that it was killed, perhaps in the middle of a handshake."""
+
 EVERY = range(1, 10**9)
 """Each time that a rule matches."""
 
@@ -99,8 +102,8 @@ class Exchange(BaseHTTPRequestHandler):
         action = self.server.take(self.command, self.path, self.body)
         try:
             (action or Exchange.relay)(self)
-        # The server behind has gone, perhaps in the middle of a handshake: so does its proxy.
-        except (ConnectionError, ssl.SSLEOFError, http.client.HTTPException):
+        # The server behind has gone: so does its proxy.
+        except GONE:
             self.hang_up()
         except Exception as error:  # noqa: BLE001 - a test that breaks things by mistake must not look like a fault
             self.server.mistakes.append(error)

@@ -117,7 +117,7 @@ def hasty(monkeypatch):
 def test_a_restore_whose_api_server_stays_away_tells_and_is_undone_later(rigged, kiosk, hasty, patient):  # noqa: ARG001 - waits
     """Nothing can be taken back either: that is told, and done when the server is there again.
 
-    One that has just come up answers some requests by 429 until its caches are filled: longer on a busy machine.
+    Only the restore is hasty: the undo waits, as any command, while the start of the server keeps the machine busy.
     """
     rigged.quiet()
     server, copy = ApiServer(rigged.sandbox, 1), rigged.bench.namespace(context=B)
