@@ -1,4 +1,4 @@
-"""A schedule that really fires: a real Prefect server, a real worker, real backups in S3.
+"""A schedule that really fires, and whoever is to know is told: a real Prefect server and worker, backups in S3.
 
 The schedule is every few seconds, which Prefect allows by interval, so that nobody waits for minutes.
 """
@@ -10,7 +10,9 @@ import sys
 import time
 import uuid
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.error import HTTPError
 
 import pytest
@@ -39,12 +41,13 @@ def until(true, seconds=LIMIT):
 class Desk:
     """Deployments of this module's own namespace and store, and workers for them."""
 
-    def __init__(self, api, env, pool, store):
-        self.api, self.env, self.pool, self.store = api, env, pool, store
+    def __init__(self, api, env, pool, store, told):
+        self.api, self.env, self.pool, self.store, self.told = api, env, pool, store, told
         self.workers = []
 
     def deploy(self, *args):
-        argv = [COMMAND, "deploy", *args, "--pool", self.pool, "--store", self.store, "--context", A, "-o", "json"]
+        place = ["--pool", self.pool, "--store", self.store, "--context", A, "--notify", f"custom-webhook/{self.pool}"]
+        argv = [COMMAND, "deploy", *args, *place, "-o", "json"]
         done = subprocess.run(argv, env=self.env, capture_output=True, text=True, check=False, timeout=LIMIT)
         assert done.returncode == 0, done.stderr
 
@@ -68,6 +71,11 @@ class Desk:
         self.workers.append(started)
         return started
 
+    def rest(self):
+        """Have no worker."""
+        for each in self.workers:
+            self.stop(each)
+
     def stop(self, worker, number=signal.SIGTERM):
         if worker.poll() is None:
             os.killpg(worker.pid, number)
@@ -81,7 +89,36 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(bench, prefect_server, sandbox_env, home):
+def told():
+    """What arrives at somebody's webhook, and its address."""
+    arrived = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self):
+            arrived.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as server:
+        Thread(target=server.serve_forever, name="webhook", daemon=True).start()
+        yield arrived, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def make_hook(api, name, url):
+    """Make the block that sends notifications there, as a person does in the UI."""
+    kind = api.ask("/block_types/slug/custom-webhook")["id"]
+    (schema,) = api.ask("/block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
+    data = {"name": "webhook", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
+    made = {"name": name, "data": data, "block_schema_id": schema["id"], "block_type_id": kind}
+    api.ask("/block_documents/", made)
+
+
+@pytest.fixture(scope="module")
+def desk(bench, prefect_server, sandbox_env, home, told):
     store = sandbox_env.env()["KUBEFERRY_STORE"]
     bucket, question, query = store.partition("?")
     named = uuid.uuid4().hex[:6]
@@ -93,7 +130,10 @@ def desk(bench, prefect_server, sandbox_env, home):
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_WORKER_PREFETCH_SECONDS": "1",
     }
-    made = Desk(Api(prefect_server), env, f"pool-{named}", f"{bucket.rstrip('/')}/{named}{question}{query}")
+    arrived, url = told
+    store = f"{bucket.rstrip('/')}/{named}{question}{query}"
+    made = Desk(Api(prefect_server), env, f"pool-{named}", store, arrived)
+    make_hook(made.api, made.pool, url)
     yield made
     left = made.api.deployment("backup/nightly")
     for each in left["schedules"]:
@@ -142,15 +182,45 @@ def three_late(api, deployment):
     return late if len(late) >= 3 else None
 
 
+def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
+    ns = bench.namespace("told")
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
+    saved = bench.backup(ns, store=desk.store)
+    desk.deploy(ns)
+    desk.rest()
+    absent = bench.name("absent")
+    failed = desk.api.start(desk.api.deployment("backup/on-demand")["id"], namespaces=[absent])["id"]
+    # Prefect tells at once only of a run that has an event of being scheduled, or was scheduled long before.
+    until(lambda: any("Late" in each for each in desk.told))
+    worker = desk.worker()
+    until(lambda: desk.states([failed])[0]["type"] == "FAILED")
+    text = until(lambda: [each for each in desk.told if absent in each])[0]
+    assert "Failed" in text
+
+    # A restore that waits for approval, so that it is surely there to be killed; no process is left to say so.
+    (dead,) = desk.api.ask("/automations/filter", {"automations": {"name": {"any_": ["Kubeferry: a run is dead"]}}})
+    sooner = {key: dead[key] for key in ("name", "description", "enabled", "actions", "tags")}
+    desk.api.ask(f"/automations/{dead['id']}", sooner | {"trigger": dead["trigger"] | {"within": 20}}, "PUT")
+    restoring = desk.api.deployment("restore/on-demand")["id"]
+    killed = desk.api.start(restoring, backup=saved.name, context=B, map={ns: bench.name("told")}, approve=True)["id"]
+    until(lambda: desk.states([killed])[0]["type"] == "PAUSED")
+    desk.stop(worker, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # where it is in the worker's group of processes, it is gone
+        os.kill(int(desk.api.run(killed)["infrastructure_pid"]), signal.SIGKILL)
+    until(lambda: desk.states([killed])[0]["type"] == "CRASHED")
+    assert desk.states([killed])[0]["message"].startswith("No heartbeat for ")
+    until(lambda: any("Crashed" in each for each in desk.told))
+    desk.api.ask(f"/automations/{dead['id']}", sooner | {"trigger": dead["trigger"]}, "PUT")
+
+
 def test_restores_into_one_cluster_come_one_after_the_other(bench, desk):
     """Both are started from the UI at the same moment; each takes a turn by a strict limit of Prefect."""
     ns = bench.namespace("turn")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     saved = bench.backup(ns, store=desk.store)
     desk.deploy(ns)
-    for each in desk.workers:
-        desk.stop(each)
-    desk.worker()  # of the test above there may be one that starts one run at a time
+    desk.rest()
+    desk.worker()
     restoring = desk.api.deployment("restore/on-demand")
     host = bench.clusters[B].host.partition("//")[2]
     limit = {"name": f"kubeferry restore into {host}", "limit": 1, "active": True}
