@@ -38,6 +38,7 @@ def worker(
     command's environment: credentials of the store, kubeconfig.
     """
     import os
+    import signal
     import sys
 
     from flows.commands.run import prepare
@@ -48,4 +49,6 @@ def worker(
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # a worker is watched by its log
     argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", type_, "--pool", pool or POOLS[type_]]
     sys.stdout.flush()
+    # Prefect ends at SIGTERM by sending itself SIGINT, which shells have ignored for what they start with `&`.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(sys.executable, [*argv, "--limit", str(limit)])  # noqa: S606 - no shell; this very program's Python

@@ -64,7 +64,8 @@ class Desk:
         self.api.ask(path, {"active": False}, "PATCH")
 
     def worker(self, *args):
-        argv = [COMMAND, "worker", "--pool", self.pool, *args]
+        # As a script starts it with `&`: with SIGINT ignored. It must end at SIGTERM nevertheless.
+        argv = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", COMMAND, "worker", "--pool", self.pool, *args]
         path = Path(self.env["KUBEFERRY_HOME"], f"worker-{len(self.workers)}.log")
         with path.open("wb") as log:
             started = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
