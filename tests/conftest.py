@@ -7,6 +7,7 @@ is used as it is and left running.
 import os
 import random
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -23,6 +24,9 @@ settings.load_profile("shared")
 def pytest_configure():
     """One seed for all that is random in a session and in all its processes: `KUBEFERRY_SEED` repeats a run."""
     os.environ.setdefault("KUBEFERRY_SEED", str(random.SystemRandom().randrange(10**6)))
+    # Scripts have SIGINT ignored in what they start with `&`, and so would be all that tests start, and interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LONG = (

@@ -1,37 +1,35 @@
 """The events by which a flow tells Prefect's server of its task runs, given up when the server is away for good.
 
 Prefect 3.8.8 sends what is left of them when its process ends. With no server that costs 7 s for each event, three to
-a task run (prefect/events/clients.py): the end of a long restore would not come for hours.
+a task run (prefect/events/clients.py): the end of a long restore would not come for hours. A client of our own in the
+place of Prefect's is no way: Prefect emits nothing by a class that it does not know (prefect/events/utilities.py).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from threading import Event as Flag
+from typing import TYPE_CHECKING
 
-from prefect.events.clients import PrefectEventsClient
-from prefect.events.worker import EventsWorker, emit_events_to_cloud
+from prefect.events.worker import EventsWorker
 
 if TYPE_CHECKING:
     from prefect.events import Event
 
+_unheard = Flag()
+_prefects_own = EventsWorker._handle  # noqa: SLF001 - what is lent below
 
-class Events(PrefectEventsClient):
-    """Prefect's own client, until nobody listens any more."""
 
-    unheard: ClassVar[bool] = False
-
-    async def _emit(self, event: Event) -> None:
-        if not self.unheard:
-            await super()._emit(event)
+async def _handle(self: EventsWorker, event: Event) -> None:
+    if not _unheard.is_set():
+        await _prefects_own(self, event)
 
 
 def use() -> None:
-    """Have this process send its events so; Prefect Cloud, which has another client, keeps that."""
-    Events.unheard = False
-    if not emit_events_to_cloud():
-        EventsWorker.set_client_override(Events)
+    """Have this process send its events until they are given up."""
+    _unheard.clear()
+    EventsWorker._handle = _handle  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def give_up() -> None:
     """Send no event more, also of those that wait: one that is just being tried is the last."""
-    Events.unheard = True
+    _unheard.set()
