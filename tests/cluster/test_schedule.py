@@ -249,6 +249,12 @@ def waits(api, run):
 
 def written(api, run):
     """Return when the first and the last of the steps that write took place."""
-    tasks = api.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
-    steps = [each for each in tasks if not each["name"].startswith("download")]
+    steps = [each for each in until(lambda: ended(api, run)) if not each["name"].startswith("download")]
     return min(each["start_time"] for each in steps), max(each["end_time"] for each in steps)
+
+
+def ended(api, run):
+    """Return the task runs of a restore, once their ends have come in: by events, later than that of the flow run."""
+    tasks = api.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})
+    last = any(each["name"] == "close the journal" for each in tasks)
+    return tasks if last and all(each["end_time"] for each in tasks) else None
