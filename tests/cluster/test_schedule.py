@@ -231,7 +231,9 @@ def test_restores_into_one_cluster_come_one_after_the_other(bench, desk):
         "/v2/concurrency_limits/increment", {"names": [limit["name"]], "slots": 1, "mode": "concurrency"}
     )
     targets = [bench.name("turn") for _ in range(2)]
-    runs = [desk.api.start(restoring["id"], backup=saved.name, context=B, map={ns: target})["id"] for target in targets]
+    # Names of their own: those that are made up end in the second, and these two begin in the same one.
+    asked = [{"backup": saved.name, "context": B, "map": {ns: target}, "name": target} for target in targets]
+    runs = [desk.api.start(restoring["id"], **each)["id"] for each in asked]
     until(lambda: all(waits(desk.api, run) for run in runs))
     assert not any(bench.find("Namespace", "", target, B) for target in targets)
     assert taken
