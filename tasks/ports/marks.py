@@ -64,11 +64,16 @@ class Mark:
 def read_mark(store: Store, keys: BackupKeys) -> Mark | None:
     """Return who holds the name of a backup, None for nobody; a mark that cannot be read is that of a writer."""
     try:
-        found: Any = orjson.loads(store.get(keys.reservation))
+        return _parsed(store.get(keys.reservation))
     except KeyMissingError:
         return None
+
+
+def _parsed(data: bytes) -> Mark:
+    try:
+        found: Any = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return Mark(deletes=False, holder="")
+        found = {}
     found = found if isinstance(found, dict) else {}
     return Mark(deletes=found.get("deletes") is True, holder=str(found.get("holder", "")))
 
@@ -93,17 +98,9 @@ def reserve(store: Store, keys: BackupKeys, holder: str) -> None:
     for entry in store.list(keys.folder):
         if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
             store.delete([keys.reservation])  # its run died long ago
-    if not store.put_new(keys.reservation, held) and not _held_by(store.get(keys.reservation), holder):
+    # What is its own is of an earlier try, whose end the store did not hear of.
+    if not store.put_new(keys.reservation, held) and _parsed(store.get(keys.reservation)).holder != holder:
         raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
-
-
-def _held_by(mark: bytes, holder: str) -> bool:
-    """Return whether a mark is of this run: of an earlier try, then, whose end the store did not hear of."""
-    try:
-        found = orjson.loads(mark)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(found, dict) and found.get("holder") == holder
 
 
 def _release(store: Store, keys: BackupKeys) -> None:

@@ -244,7 +244,7 @@ def test_a_namespace_that_was_cut_off_is_gone_on_with(bench, make, monkeypatch):
         patch.setattr("flows.restore.wait", cut_off)
         first = make([{"name": space, "replicas": 1}], name=run, rollback=False)
     assert (first.phase, first.namespaces[0].error) == (Phase.FAILED, "cut off here")
-    (uid,) = (each["metadata"]["uid"] for each in bench.list("Namespace", "", B) if each["metadata"]["name"] == space)
+    uid = bench.get("Namespace", "", space, B)["metadata"]["uid"]
     again = make([{"name": space, "replicas": 1}], name=run)
     assert (again.phase, again.namespaces[0].restore) == (Phase.COMPLETED, f"{run}.{space}")
     assert bench.get("Namespace", "", space, B)["metadata"]["uid"] == uid

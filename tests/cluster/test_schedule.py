@@ -109,15 +109,6 @@ def told():
         server.shutdown()
 
 
-def make_hook(api, name, url):
-    """Make the block that sends notifications there, as a person does in the UI."""
-    kind = api.ask("/block_types/slug/custom-webhook")["id"]
-    (schema,) = api.ask("/block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
-    data = {"name": "webhook", "url": url, "json_data": {"text": "{{subject}} {{body}}"}}
-    made = {"name": name, "data": data, "block_schema_id": schema["id"], "block_type_id": kind}
-    api.ask("/block_documents/", made)
-
-
 @pytest.fixture(scope="module")
 def desk(bench, prefect_server, sandbox_env, home, told):
     store = sandbox_env.env()["KUBEFERRY_STORE"]
@@ -134,7 +125,7 @@ def desk(bench, prefect_server, sandbox_env, home, told):
     arrived, url = told
     store = f"{bucket.rstrip('/')}/{named}{question}{query}"
     made = Desk(Api(prefect_server), env, f"pool-{named}", store, arrived)
-    make_hook(made.api, made.pool, url)
+    made.api.make_webhook(made.pool, url)
     yield made
     left = made.api.deployment("backup/nightly")
     for each in left["schedules"]:

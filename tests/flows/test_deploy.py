@@ -96,11 +96,7 @@ def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_f
     assert api.ask(f"/work_pools/{pool}")["type"] == "kubernetes"
     assert api.deployment("backup/nightly")["job_variables"]["image"] == image
 
-    kind = api.ask("/block_types/slug/custom-webhook")["id"]
-    (schema,) = api.ask("/block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind]}}})
-    data = {"name": "none", "url": "http://127.0.0.1:9/"}
-    document = {"name": pool, "data": data, "block_schema_id": schema["id"], "block_type_id": kind}
-    block = api.ask("/block_documents/", document)["id"]
+    block = api.make_webhook(pool, "http://127.0.0.1:9/")
     code, rows, err = deploy(*asked, "--notify", f"custom-webhook/{pool}")
     assert code == 0, err
     told = [row["name"] for row in rows if row["what"] == "automation" and row["change"] == "created"]
