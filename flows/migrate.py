@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.backup import backup
-from flows.migrate_namespace import migrate_namespace
+from flows.migrate_namespace import migrate_here, run_name
 from tasks.core.migration import SHARED, MigrateResult
 from tasks.core.options_migrate import FanOut, MigrateNamespaceOptions, MigrateOptions
 from tasks.dispatch import Dispatch
@@ -19,6 +19,7 @@ from tasks.migrated import lost, migrated, tell_table
 from tasks.migrating import Migrating, sharing
 from tasks.muster import Muster, backup_to_make, muster, note_source
 from tasks.ports import clock
+from tasks.ports.prefect_lean import lean
 from tasks.ports.workdir import workdir
 from tasks.step import in_thread, side_by_side
 from tasks.tally_board import Board
@@ -71,9 +72,10 @@ async def _namespaces(migrating: Migrating, made: Muster) -> list[End]:
             if shared:
                 ends[SHARED] = await board.ended(SHARED, _here(migrating, SHARED))
             if migrating.options.fan_out is FanOut.HERE:
-                found = await side_by_side(
-                    lambda space: board.ended(space, _here(migrating, space)), todo, migrating.options.side_by_side
-                )
+                async with lean(lambda _, parameters: run_name(parameters)):
+                    found = await side_by_side(
+                        lambda space: board.ended(space, _here(migrating, space)), todo, migrating.options.side_by_side
+                    )
             else:
                 found = await Dispatch(migrating, board).run(todo)
     return [*ends.values(), *found]
@@ -84,6 +86,6 @@ async def _here(migrating: Migrating, space: str) -> End:
     asked = MigrateNamespaceOptions(migration=migrating.name, namespace=space, store=migrating.options.store)
     started = clock.now()
     try:
-        return await migrate_namespace(asked)
+        return await migrate_here(asked)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
         return lost(migrating, space, error, started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -27,11 +27,15 @@ SMALL = 500
 """Objects up to which the steps of a namespace are one task run; of a larger one, each is one of its own."""
 
 
+def run_name(parameters: dict[str, Any]) -> str:
+    """Return the name of the run that has these parameters."""
+    options = parameters["options"]
+    space = options["namespace"] if isinstance(options, dict) else options.namespace
+    return f"migrate {'what is cluster-wide' if space == SHARED else space}"
+
+
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
-    what = "what is cluster-wide" if asked["namespace"] == SHARED else asked["namespace"]
-    return f"migrate {what}"
+    return run_name(flow_run.parameters)
 
 
 @flow(name="migrate-namespace", flow_run_name=_run_name, persist_result=False)
@@ -55,6 +59,10 @@ async def migrate_namespace(options: MigrateNamespaceOptions) -> End:
             raise
         await in_thread(note_end, migrating, end)
     return end
+
+
+migrate_here = migrate_namespace.with_options(validate_parameters=False)
+"""The same for a caller in this process, whose options are validated: Prefect makes a pydantic model for each run."""
 
 
 async def _migrate(migrating: Migrating, space: str) -> End:
