@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--namespaces", type=int, default=300)
     parser.add_argument("--side-by-side", type=int, default=0)
     parser.add_argument("--replicas", type=int, default=1, help="of each namespace's one Deployment")
+    parser.add_argument("--where", action="store_true", help="sample the steps of this process, which slows it")
     parser.add_argument("--rename", action="store_true", help="give each namespace a new name")
     args = parser.parse_args()
     with _sandbox(), _server():
@@ -86,21 +87,30 @@ def _server():
 
 
 def _run(names, args):
-    from flows.migrate import migrate
+    import flows.migrate as module
     from tasks.core.options_migrate import MigrateOptions
 
     more = {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
     more |= {"side_by_side": args.side_by_side} if args.side_by_side else {}
     options = MigrateOptions(namespaces=names, from_context=A, to_context=B, **more)
-    began = _server_cpu()
-    print(f"the Prefect server took {began:.1f} s of CPU to start")
-    with counting() as requests, sampling() as samples:
-        began, cpu = time.perf_counter(), time.process_time()
-        result = asyncio.run(migrate(options))
-        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    parts, begins = module._namespaces, [0.0]
+
+    async def _namespaces(*args):
+        begins.append(time.perf_counter())
+        return await parts(*args)
+
+    module._namespaces = _namespaces
+    before = _cpu()
+    with counting() as requests, sampling(args.where) as samples:
+        began = time.perf_counter()
+        result = asyncio.run(module.migrate(options))
+        seconds = time.perf_counter() - began
+    cpu = {name: value - before.get(name, 0) for name, value in _cpu().items()}
     print(f"{result.phase}: {result.phases}, {result.objects} objects in {seconds:.1f} s")
-    print(f"{seconds / len(names):.3f} s per namespace; {cpu / len(names):.3f} s of it are CPU of this process")
-    print(f"{_server_cpu() / len(names):.3f} s are CPU of the Prefect server since its start")
+    print(f"backup, and bringing it to the target: {begins[-1] - began:.1f} s")
+    print(f"{seconds / len(names):.3f} s per namespace; CPU of all processes {sum(cpu.values()) / len(names):.3f} s:")
+    for name, value in sorted(cpu.items(), key=lambda pair: -pair[1])[:12]:
+        print(f"{value / len(names):8.3f}  {name}")
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB; load {os.getloadavg()[0]:.1f}")
     for end in [each for each in result.namespaces if not each.done][:5]:
         print(f"  {end.title}: {end.why}")
@@ -114,10 +124,22 @@ def _run(names, args):
         print(f"{work / len(names):8.3f}{remote / len(names):8.3f}  {step}")
 
 
-def _server_cpu():
-    """Return the CPU seconds of the Prefect server (proc(5): utime and stime)."""
-    words = Path(f"/proc/{prefect_server.status().pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu():
+    """Return the CPU seconds of all processes by what they are (proc(5): utime and stime)."""
+    found: Counter[str] = Counter()
+    server = prefect_server.status().pid
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+            argv = (folder / "cmdline").read_text().split("\0")
+            words = (folder / "stat").read_text().rpartition(")")[2].split()
+            found[_what(int(folder.name), argv, server)] += (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def _what(pid, argv, server):
+    if pid in (os.getpid(), server):
+        return "this process" if pid == os.getpid() else "the Prefect server"
+    return f"{Path(argv[0]).name} {next((name for name in (A, B) if name in ' '.join(argv)), '')}".strip() or "kernel"
 
 
 @contextmanager
@@ -164,9 +186,12 @@ def _kind(parts):
 
 
 @contextmanager
-def sampling():
+def sampling(wanted):
     """Sample what the threads of this process do."""
     samples: Counter[tuple[str, str]] = Counter()
+    if not wanted:
+        yield samples
+        return
     over, own = Event(), get_ident()
 
     def watch():
