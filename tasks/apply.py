@@ -24,6 +24,7 @@ from tasks.core.order import Phase, phase_of
 from tasks.core.owners import IN_A_NAMESPACE
 from tasks.core.readiness import verdict
 from tasks.core.rebuild import owner_ref, relinked
+from tasks.in_use import IN_EVERY_NAMESPACE
 from tasks.keep_owned import paused
 from tasks.meet import anew, meet
 from tasks.ports import clock, progress
@@ -90,7 +91,8 @@ def _write(restoring: Restoring, item: Item) -> None:
     obj = restoring.planned.read(item.slot)
     why = _own(restoring, item, obj)
     # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
-    live = cluster.find(kind, ref.namespace, ref.name) if ref.namespace in restoring.old_namespaces else None
+    old = ref.namespace in restoring.old_namespaces or (ref.group, ref.kind, ref.name) in IN_EVERY_NAMESPACE
+    live = cluster.find(kind, ref.namespace, ref.name) if old else None
     if live is None:
         try:
             body = _paused(restoring, ref, _rooted(restoring, ref, obj))
@@ -105,14 +107,18 @@ def _write(restoring: Restoring, item: Item) -> None:
         restoring.done(ref, uid, "created", "when a former one was gone")
     elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
         _created(restoring, ref, live, why)
-    else:
-        meet(restoring, kind, obj, live)
+    elif meet(restoring, kind, obj, live) == "unchanged":
+        _settle(restoring, ref, live)
 
 
 def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
     restoring.done(ref, created["metadata"]["uid"], "created", why)
+    _settle(restoring, ref, created)
+
+
+def _settle(restoring: Restoring, ref: Ref, live: Object) -> None:
     known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
-    if known and verdict(created, clock.now(), restoring.context).state == "ready":
+    if known and verdict(live, clock.now(), restoring.context).state == "ready":
         restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
 
 

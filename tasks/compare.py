@@ -17,11 +17,16 @@ from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Ref
+    from collections.abc import Iterator
+
+    from tasks.core.objects import Object, Ref
     from tasks.restoring import Restoring
 
 Place = tuple[str, str, str]
 """apiVersion, kind and namespace: what one LIST answers for."""
+
+FEW = 4
+"""Cluster-scoped objects up to which each is asked for: a target has hundreds of others, as of its namespaces."""
 
 UNTOUCHED = {"unchanged", "kept", "skipped", "merged"}
 """Actions after which the object on the target is not meant to be what the backup holds."""
@@ -50,20 +55,29 @@ def _verify(restoring: Restoring) -> list[Problem]:
     return problems
 
 
+def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
+    """Yield what the target has of the type and in the place of `wanted`."""
+    some = next(iter(wanted))
+    cluster, kind = restoring.target(), type_of_item(restoring, restoring.plan.items[some])
+    if not some.namespace and len(wanted) <= FEW:
+        yield from filter(None, (cluster.find(kind, "", ref.name) for ref in sorted(wanted)))
+        return
+    for page in cluster.pages(kind, some.namespace):
+        yield from page.items
+
+
 def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
     """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
-    some = next(iter(wanted))
     left, drifted = set(wanted), list[Action]()
-    for page in restoring.target().pages(type_of_item(restoring, restoring.plan.items[some]), some.namespace):
-        for live in page.items:
-            ref = replace(some, name=live["metadata"]["name"])
-            if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
-                continue
-            left.discard(ref)
-            saved = restoring.planned.read(restoring.plan.items[ref].slot)
-            changed = differing(saved, restoring.rules.without_dynamic(live))
-            if changed and (ref.type, ref.namespace, ref.name) not in touched:
-                why = f"since changed on the target: {', '.join(changed[:3])}"
-                drifted.append(Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why))
+    for live in _live(restoring, wanted):
+        ref = replace(next(iter(wanted)), name=live["metadata"]["name"])
+        if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
+            continue
+        left.discard(ref)
+        saved = restoring.planned.read(restoring.plan.items[ref].slot)
+        changed = differing(saved, restoring.rules.without_dynamic(live))
+        if changed and (ref.type, ref.namespace, ref.name) not in touched:
+            why = f"since changed on the target: {', '.join(changed[:3])}"
+            drifted.append(Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why))
     restoring.notable += drifted  # once, however often the list had to begin again
     return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]

@@ -22,8 +22,8 @@ GONE_SECONDS = 60
 """How long a deleted object may take to go before it is made anew."""
 
 
-def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> None:
-    """Do what is right about an object that is there already.
+def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> str:
+    """Do what is right about an object that is there already; return what that was.
 
     Raises:
         ConflictError: it has other content, and the restore was asked to fail on that.
@@ -57,6 +57,7 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
         case _:
             pass
     restoring.done(ref, uid, decision.action, decision.why)
+    return decision.action
 
 
 def _free(restoring: Restoring, obj: Object, decision: Decision) -> tuple[Object, Decision]:

@@ -39,8 +39,7 @@ async def create_namespace(restoring: Restoring, namespace: Ref) -> None:
 
 def _create(restoring: Restoring, namespace: Ref) -> None:
     cluster = restoring.target()
-    _wait_until_gone(cluster, namespace.name)
-    if existing(cluster, namespace.name):
+    if _once_gone(cluster, namespace.name):
         restoring.old_namespaces.add(namespace.name)
     write(restoring, [namespace], f"create namespace {namespace.name}")
     kind = type_of(restoring, Ref("", "ServiceAccount", namespace.name, "default"))
@@ -49,19 +48,15 @@ def _create(restoring: Restoring, namespace: Ref) -> None:
         raise PermanentError(f"namespace {namespace.name}: no account `default` within {ACCOUNT_SECONDS} s")
 
 
-def _wait_until_gone(cluster: Cluster, name: str) -> None:
+def _once_gone(cluster: Cluster, name: str) -> Object | None:
+    """Return a namespace, or None where there is none; one that is being deleted is waited for to go."""
     limit = time.monotonic() + GONE_SECONDS
-    while terminating(cluster, name):
+    while (live := existing(cluster, name)) and live["metadata"].get("deletionTimestamp"):
         progress.note(f"namespace {name} is being deleted: waiting until it is gone")
         if time.monotonic() > limit:
             raise PermanentError(f"namespace {name} is still being deleted after {GONE_SECONDS} s: see its finalizers")
         time.sleep(1)
-
-
-def terminating(cluster: Cluster, name: str) -> bool:
-    """Return whether a namespace is there and being deleted."""
-    found = existing(cluster, name)
-    return bool(found and found["metadata"].get("deletionTimestamp"))
+    return live
 
 
 def existing(cluster: Cluster, name: str) -> Object | None:
@@ -70,6 +65,13 @@ def existing(cluster: Cluster, name: str) -> Object | None:
         return cluster.get(NAMESPACES, "", name)
     except NotFoundError:
         return None
+
+
+def seen(restoring: Restoring, name: str) -> Object | None:
+    """Return a namespace of the target as the look that is under way found it: it is asked for once."""
+    if name not in restoring.spaces:
+        restoring.spaces[name] = existing(restoring.target(), name)
+    return restoring.spaces[name]
 
 
 def there(cluster: Cluster, namespaces: Iterable[str]) -> list[str]:

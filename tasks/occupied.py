@@ -16,7 +16,7 @@ from tasks.core.immutable import can_freeze
 from tasks.core.objects import Ref
 from tasks.core.options import Existing
 from tasks.look_up import follow
-from tasks.namespace import existing, there
+from tasks.namespace import seen
 from tasks.ports.leases import busy
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def conflicts(restoring: Restoring) -> Iterator[str]:
     What an update cannot change is known for Kubernetes' own kinds; of others the API server tells it at the update.
     """
     for namespace in restoring.plan.namespaces:
-        if not existing(restoring.target(), namespace.name):
+        if not seen(restoring, namespace.name):
             continue
         items = list(inside(restoring, namespace.name))
         values = follow(restoring, {each.chain for item in items for each in item.bindings}, 0)
@@ -106,7 +106,10 @@ def serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
 
 def held(restoring: Restoring) -> Iterator[str]:
     """Tell namespaces that another restore, an undo or a deletion is at work in."""
-    for name in there(restoring.target(), {ref.namespace for ref in restoring.plan.items if ref.namespace}):
+    for name in sorted({ref.namespace for ref in restoring.plan.items if ref.namespace}):
+        live = seen(restoring, name)
+        if live is None or live["metadata"].get("deletionTimestamp"):
+            continue
         holder = busy(restoring.target(), name, restoring.name)
         if holder:
             yield f"Namespace {name} is being worked on by {holder}: wait for its end"

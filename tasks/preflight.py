@@ -20,7 +20,7 @@ from tasks.core.lease import LEASE_VERBS, LEASES
 from tasks.core.shortage import Demand, demand, shortage
 from tasks.core.values_write import Absent
 from tasks.fits import misfits, misplaced
-from tasks.namespace import existing
+from tasks.namespace import seen
 from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
 from tasks.ports.asked import Asked
@@ -54,6 +54,7 @@ async def preflight(restoring: Restoring) -> None:
 def _look(restoring: Restoring) -> list[str]:
     if restoring.company is None:
         restoring.asked = Asked(restoring.target)  # after an approval the target may answer otherwise than before it
+    restoring.spaces.clear()
     restoring.discovery = restoring.asked.discovery()
     restoring.context = restoring.asked.context()
     give_up_node_ports(restoring)
@@ -124,7 +125,7 @@ def _spaces(restoring: Restoring) -> Iterator[str]:
     """Tell namespaces that are neither in the backup nor on the target."""
     inside = {ref.namespace for ref in restoring.plan.items} - {"", *(ref.name for ref in restoring.plan.namespaces)}
     for name in sorted(inside):
-        if not existing(restoring.target(), name):
+        if not seen(restoring, name):
             yield f"Namespace {name} is not there, and the backup does not hold it"
 
 
@@ -191,7 +192,7 @@ def _quota(restoring: Restoring) -> Iterator[str]:
     """Tell quotas of namespaces that exist and have too little left."""
     kind = restoring.discovery.by_kind("", "ResourceQuota")
     for ref in restoring.plan.namespaces if kind else ():
-        if not (kind and existing(restoring.target(), ref.name)):
+        if not (kind and seen(restoring, ref.name)):
             continue
         try:
             quotas = restoring.target().list(kind, ref.name)

@@ -162,6 +162,8 @@ class Restoring:
         self.counts: Counter[str] = Counter()
         self.notable: list[Action] = []
         self.not_ready: list[Problem] = []
+        self.spaces: dict[str, Object | None] = {}
+        """Namespaces of the target as the last look before the first write found them; None for one that is not."""
         self.old_namespaces: set[str] = set()
         """Namespaces that the target had before: objects may be there already."""
         self.pending: list[Ref] = []

@@ -231,15 +231,23 @@ class Cluster(Transport):
         return patched
 
     def delete(
-        self, kind: ResourceType, namespace: str, name: str, *, uid: str, propagation: str = "Background"
+        self,
+        kind: ResourceType,
+        namespace: str,
+        name: str,
+        *,
+        uid: str,
+        revision: str = "",
+        propagation: str = "Background",
     ) -> None:
-        """Delete an object, only if it still has `uid`.
+        """Delete an object, only if it still has `uid`, and is as it was at `revision` where that is given.
 
         Raises:
-            ConflictError: another object has that name now.
+            ConflictError: another object has that name now, or it has changed since.
             NotFoundError: it is gone already.
         """
-        options = {"preconditions": {"uid": uid}, "propagationPolicy": propagation}
+        same = {"uid": uid} | ({"resourceVersion": revision} if revision else {})
+        options = {"preconditions": same, "propagationPolicy": propagation}
         self.request(
             "DELETE",
             kind.path(namespace, name),
@@ -320,8 +328,8 @@ def _location(kubeconfig: str | None) -> str:
 
 
 def _bearer(configuration: Configuration) -> str | None:
-    setting = configuration.auth_settings().get("BearerToken")
-    return str(setting["value"]) if setting and setting["value"] else None
+    value = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+    return str(value) if value else None
 
 
 def _subject(verb: str, kind: ResourceType, namespace: str, name: str) -> str:

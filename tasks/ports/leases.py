@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ class Hold:
     def __init__(self, cluster: Cluster, restore: str) -> None:
         """Hold nothing yet, in the name of a restore."""
         self._cluster, self._own = cluster, me(restore)
-        self._held: set[str] = set()
+        self._held: dict[str, Object] = {}
+        """Namespace → its lease, as it was last written here."""
         self._lost = ""
         self._end = Event()
         self._thread: Thread | None = None
@@ -60,9 +62,8 @@ class Hold:
         Raises:
             PermanentError: another one works in one of them; names it.
         """
-        for namespace in sorted(set(namespaces) - self._held):
-            self._take(namespace)
-            self._held.add(namespace)
+        for namespace in sorted(set(namespaces) - self._held.keys()):
+            self._held[namespace] = self._take(namespace)
         if self._held and self._thread is None:
             self._thread = Thread(target=self._renew, name=f"leases of {self._own.restore}", daemon=True)
             self._thread.start()
@@ -83,30 +84,44 @@ class Hold:
         if self._thread:
             self._thread.join()
         for namespace in sorted(self._held):
-            try:
-                live = self._cluster.find(LEASES, namespace, NAME)
-                if live and holder_of(live) == self._own.text():
-                    self._cluster.delete(LEASES, namespace, NAME, uid=live["metadata"]["uid"])
-            except KubeferryError:
-                continue
+            with suppress(KubeferryError):
+                self._let_go(namespace)
         self._held.clear()
 
-    def _take(self, namespace: str) -> None:
+    def _let_go(self, namespace: str) -> None:
+        try:
+            self._delete(self._held[namespace])
+        except ConflictError:  # written since: by somebody else, or by us with an answer that was lost
+            live = self._cluster.find(LEASES, namespace, NAME)
+            if live and holder_of(live) == self._own.text():
+                self._delete(live)
+
+    def _delete(self, seen: Object) -> None:
+        meta = seen["metadata"]
+        self._cluster.delete(LEASES, meta["namespace"], NAME, uid=meta["uid"], revision=meta["resourceVersion"])
+
+    def _take(self, namespace: str) -> Object:
         for _ in range(TRIES):
             try:
-                live = self._cluster.find(LEASES, namespace, NAME)
-                if live is None:
-                    self._cluster.create(LEASES, namespace, lease(namespace, self._own, clock.now()))
-                elif holder_of(live) == self._own.text():
-                    return  # by a first attempt, whose answer was lost
-                elif other := _busy(live, self._own):
-                    raise PermanentError(f"namespace {namespace} is being worked on by {other}")
-                else:
-                    self._write(live, taken(self._own, clock.now()))
-            except (AlreadyExistsError, ConflictError, NotFoundError):
+                return self._made(namespace) or self._taken(namespace)
+            except (ConflictError, NotFoundError):
                 continue  # somebody was faster: look who
-            return
         raise PermanentError(f"namespace {namespace}: its lease {NAME} changes hands all the time")
+
+    def _made(self, namespace: str) -> Object | None:
+        """Return a new lease, None where there is one; most namespaces have none."""
+        try:
+            return self._cluster.create(LEASES, namespace, lease(namespace, self._own, clock.now()))[0]
+        except AlreadyExistsError:
+            return None
+
+    def _taken(self, namespace: str) -> Object:
+        live = self._cluster.get(LEASES, namespace, NAME)
+        if holder_of(live) == self._own.text():
+            return live  # by a first attempt, whose answer was lost
+        if other := _busy(live, self._own):
+            raise PermanentError(f"namespace {namespace} is being worked on by {other}")
+        return self._write(live, taken(self._own, clock.now()))
 
     def _renew(self) -> None:
         while not self._end.wait(RENEW):
@@ -123,9 +138,9 @@ class Hold:
         if holder_of(live) != self._own.text():
             self._lost = f"namespace {namespace} was taken over by {Holder.parse(holder_of(live)) or holder_of(live)}"
             return
-        self._write(live, renewed(clock.now()))
+        self._held[namespace] = self._write(live, renewed(clock.now()))
 
-    def _write(self, live: Object, spec: dict[str, Any]) -> None:
+    def _write(self, live: Object, spec: dict[str, Any]) -> Object:
         """Change a lease as it was seen; refused (409) when somebody changed it since."""
         seen = {"resourceVersion": live["metadata"]["resourceVersion"]}
-        self._cluster.patch(LEASES, live["metadata"]["namespace"], NAME, {"metadata": seen, "spec": spec})
+        return self._cluster.patch(LEASES, live["metadata"]["namespace"], NAME, {"metadata": seen, "spec": spec})
