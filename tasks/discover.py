@@ -14,6 +14,7 @@ from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
 from tasks.core.spaces import is_system, without
 from tasks.core.type_choice import asks_by_kind, choose_types
+from tasks.namespace import live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
 from tasks.ports.encryption import recipients
@@ -22,6 +23,7 @@ from tasks.scope import Scope, Unread
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from tasks.core.objects import Object
     from tasks.core.options import BackupOptions
     from tasks.core.resources import Discovery, ResourceType
 
@@ -77,14 +79,14 @@ def _discover(options: BackupOptions, work: str) -> Scope:
 
 def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
     names = set(options.namespaces)
-    for name in sorted(names):
-        _check_namespace(cluster, name)
+    for name, live in live_namespaces(cluster, names).items():
+        _check_namespace(cluster, name, live)
     if options.namespace_selector:
-        found = cluster.list(NAMESPACES, query={"labelSelector": options.namespace_selector})
-        names |= {each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")}
+        listed = cluster.list(NAMESPACES, query={"labelSelector": options.namespace_selector})
+        names |= {each["metadata"]["name"] for each in listed if not each["metadata"].get("deletionTimestamp")}
     if options.all_namespaces:
-        found = cluster.list(NAMESPACES)
-        there = {each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")}
+        listed = cluster.list(NAMESPACES)
+        there = {each["metadata"]["name"] for each in listed if not each["metadata"].get("deletionTimestamp")}
         names |= {name for name in there if not is_system(name)}
     if not names:
         told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
@@ -100,12 +102,10 @@ def _number(cluster: Cluster, asked: tuple[str, ...]) -> int | None:
         return None
 
 
-def _check_namespace(cluster: Cluster, name: str) -> None:
-    try:
-        found = cluster.get(NAMESPACES, "", name)
-    except NotFoundError:
-        raise NotFoundError(f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})") from None
-    if found["metadata"].get("deletionTimestamp"):
+def _check_namespace(cluster: Cluster, name: str, live: Object | None) -> None:
+    if live is None:
+        raise NotFoundError(f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})")
+    if live["metadata"].get("deletionTimestamp"):
         raise PermanentError(f"namespace {name} on cluster {cluster.name} is being deleted")
 
 

@@ -13,7 +13,7 @@ from tasks.core.options_migrate import MigrateOptions
 from tasks.core.read_types import NAMESPACES
 from tasks.core.selection import parse_selector
 from tasks.core.spaces import is_system, without
-from tasks.namespace import existing
+from tasks.namespace import live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import connect
 from tasks.ports.migrations import StoredMigration, begin, open_migration, write_source
@@ -102,8 +102,7 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
     """Return the namespaces that are asked for and there, and those that are not, with the reason."""
     parse_selector(options.namespace_selector)
     names, absent = set[str](), dict[str, str]()
-    for name in sorted(set(options.namespaces)):
-        live = existing(cluster, name)
+    for name, live in live_namespaces(cluster, options.namespaces).items():
         if live is None:
             absent[name] = f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})"
         elif live["metadata"].get("deletionTimestamp"):
@@ -120,8 +119,8 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
 
 
 def _listed(cluster: Cluster, query: dict[str, str]) -> list[str]:
-    found = cluster.list(NAMESPACES, query=query)
-    return [each["metadata"]["name"] for each in found if not each["metadata"].get("deletionTimestamp")]
+    listed = cluster.list(NAMESPACES, query=query)
+    return [each["metadata"]["name"] for each in listed if not each["metadata"].get("deletionTimestamp")]
 
 
 def _resume(asked: MigrateOptions, _started: datetime) -> Muster:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tasks.apply import type_of, write
-from tasks.core.errors import NotFoundError, PermanentError
+from tasks.core.breadth import FEW
+from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError
 from tasks.core.objects import Object, Ref
 from tasks.core.read_types import NAMESPACES
 from tasks.core.readiness import Context
@@ -65,6 +67,20 @@ def existing(cluster: Cluster, name: str) -> Object | None:
         return cluster.get(NAMESPACES, "", name)
     except NotFoundError:
         return None
+
+
+def live_namespaces(cluster: Cluster, names: Iterable[str]) -> dict[str, Object | None]:
+    """Return namespaces by name, None for one that there is not: a few are asked for by name, many by one LIST.
+
+    Raises:
+        ForbiddenError: these credentials may see neither all namespaces nor one of these.
+    """
+    wanted = sorted(set(names))
+    if len(wanted) > FEW:
+        with suppress(ForbiddenError):  # who may not see all may see these
+            live = {each["metadata"]["name"]: each for each in cluster.list(NAMESPACES)}
+            return {name: live.get(name) for name in wanted}
+    return {name: existing(cluster, name) for name in wanted}
 
 
 def seen(restoring: Restoring, name: str) -> Object | None:
