@@ -225,7 +225,7 @@ def test_an_answer_that_gets_lost_makes_no_conflict(bench, shop, tmp_path):
     name = bench.name()
     with forgetful(bench, tmp_path) as (kubeconfig, lost):
         result = bench.restore(shop, context=A, map={shop.namespaces[0]: name}, kubeconfig=kubeconfig)
-    assert len([path for path in lost if f"/namespaces/{name}/" in path]) == 11  # with the lease and the bundle
+    assert len([path for path in lost if f"/namespaces/{name}/" in path]) == 10  # with the lease and the bundle
     assert (result.phase, result.objects) == ("Completed", shop.objects - 1)
     assert set(result.actions) <= {"created", "unchanged"}
     assert {did(result, *each) for each in (("Deployment.apps", "web"), ("Secret", "db"))} == {"created"}

@@ -201,10 +201,11 @@ def seen(bench, shop, name):
 
 
 def served(obj):
-    """Return content without what the cluster gives each Service, claim and Deployment anew."""
+    """Return content without what the cluster gives each Service, claim, Pod and Deployment anew."""
     text = yaml.safe_dump(obj, sort_keys=True).splitlines()
     given = (
         "clusterIP",
+        "nodeName",
         "volumeName",
         "pv.kubernetes.io",
         "volume.kubernetes",
