@@ -18,6 +18,7 @@ from tasks.core.options_populate import PopulateOptions
 from tasks.core.populated import PopulateResult
 from tasks.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
 from tasks.ports import clock
+from tasks.ports.prefect_lean import lean
 from tasks.ports.workdir import workdir
 from tasks.step import in_thread, side_by_side
 from tasks.tally_board import Board
@@ -71,7 +72,10 @@ class _Populating:
         return ends
 
     async def _make(self, board: Board, some: Sequence[Into]) -> list[End]:
-        return await side_by_side(lambda into: board.ended(into.name, self._one(into)), some, self.options.side_by_side)
+        async with lean(lambda child, _: str(child.flow_run_name)):
+            return await side_by_side(
+                lambda into: board.ended(into.name, self._one(into)), some, self.options.side_by_side
+            )
 
     async def _one(self, into: Into) -> End:
         """Return how it went with one namespace; that it failed is an end like any other."""
@@ -81,7 +85,8 @@ class _Populating:
             if not isinstance(asked, RestoreOptions):
                 self.earlier.append(into.name)
                 return ended(self.space, into.name, asked)
-            result = await restore.with_options(flow_run_name=f"populate {into.name}")(asked)
+            named = restore.with_options(flow_run_name=f"populate {into.name}", validate_parameters=False)
+            result = await named(asked)
             return end_of(self.space, into.name, result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
             return failed_end(self.space, into.name, error, started)
