@@ -68,9 +68,9 @@ def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
 
 def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
     """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
-    left, drifted = set(wanted), list[Action]()
+    some, left, drifted = next(iter(wanted)), set(wanted), list[Action]()
     for live in _live(restoring, wanted):
-        ref = replace(next(iter(wanted)), name=live["metadata"]["name"])
+        ref = replace(some, name=live["metadata"]["name"])
         if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
             continue
         left.discard(ref)

@@ -14,7 +14,7 @@ from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
 from tasks.core.spaces import is_system, without
 from tasks.core.type_choice import asks_by_kind, choose_types
-from tasks.namespace import live_namespaces
+from tasks.namespace import listed, live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
 from tasks.ports.encryption import recipients
@@ -82,12 +82,9 @@ def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
     for name, live in live_namespaces(cluster, names).items():
         _check_namespace(cluster, name, live)
     if options.namespace_selector:
-        listed = cluster.list(NAMESPACES, query={"labelSelector": options.namespace_selector})
-        names |= {each["metadata"]["name"] for each in listed if not each["metadata"].get("deletionTimestamp")}
+        names |= listed(cluster, options.namespace_selector)
     if options.all_namespaces:
-        listed = cluster.list(NAMESPACES)
-        there = {each["metadata"]["name"] for each in listed if not each["metadata"].get("deletionTimestamp")}
-        names |= {name for name in there if not is_system(name)}
+        names |= {name for name in listed(cluster) if not is_system(name)}
     if not names:
         told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
         raise UsageError(told if options.namespace_selector else "name a namespace to back up")

@@ -10,10 +10,9 @@ from tasks.core.errors import DamagedError, UsageError
 from tasks.core.layout import BackupKeys
 from tasks.core.migration import Header, Source, migration_name, unread_of
 from tasks.core.options_migrate import MigrateOptions
-from tasks.core.read_types import NAMESPACES
 from tasks.core.selection import parse_selector
 from tasks.core.spaces import is_system, without
-from tasks.namespace import live_namespaces
+from tasks.namespace import listed, live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import connect
 from tasks.ports.migrations import StoredMigration, begin, open_migration, write_source
@@ -110,17 +109,12 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
         else:
             names.add(name)
     if options.namespace_selector:
-        names |= set(_listed(cluster, {"labelSelector": options.namespace_selector}))
+        names |= listed(cluster, options.namespace_selector)
     if options.all_namespaces:
-        names |= {name for name in _listed(cluster, {}) if not is_system(name)}
+        names |= {name for name in listed(cluster) if not is_system(name)}
     if not names | absent.keys():
         raise UsageError(f"no namespace of cluster {cluster.name} is what is asked for")
     return sorted(without(names, options.exclude_namespace, "what is asked for")), absent
-
-
-def _listed(cluster: Cluster, query: dict[str, str]) -> list[str]:
-    listed = cluster.list(NAMESPACES, query=query)
-    return [each["metadata"]["name"] for each in listed if not each["metadata"].get("deletionTimestamp")]
 
 
 def _resume(asked: MigrateOptions, _started: datetime) -> Muster:

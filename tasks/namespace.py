@@ -92,5 +92,15 @@ def seen(restoring: Restoring, name: str) -> Object | None:
 
 def there(cluster: Cluster, namespaces: Iterable[str]) -> list[str]:
     """Return those namespaces, sorted, that a cluster has and does not delete."""
-    found = ((name, existing(cluster, name)) for name in sorted(namespaces))
-    return [name for name, live in found if live and not live["metadata"].get("deletionTimestamp")]
+    return [name for name in sorted(namespaces) if stays(existing(cluster, name))]
+
+
+def stays(live: Object | None) -> bool:
+    """Return whether a namespace is there, and not being deleted."""
+    return live is not None and not live["metadata"].get("deletionTimestamp")
+
+
+def listed(cluster: Cluster, selector: str = "") -> set[str]:
+    """Return the names of all namespaces that stay, or of those whose labels a selector chooses."""
+    query = {"labelSelector": selector} if selector else {}
+    return {each["metadata"]["name"] for each in cluster.list(NAMESPACES, query=query) if stays(each)}

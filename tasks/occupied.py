@@ -16,7 +16,7 @@ from tasks.core.immutable import can_freeze
 from tasks.core.objects import Ref
 from tasks.core.options import Existing
 from tasks.look_up import follow
-from tasks.namespace import seen
+from tasks.namespace import seen, stays
 from tasks.ports.leases import busy
 
 if TYPE_CHECKING:
@@ -107,10 +107,7 @@ def serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
 def held(restoring: Restoring) -> Iterator[str]:
     """Tell namespaces that another restore, an undo or a deletion is at work in."""
     for name in sorted({ref.namespace for ref in restoring.plan.items if ref.namespace}):
-        live = seen(restoring, name)
-        if live is None or live["metadata"].get("deletionTimestamp"):
-            continue
-        holder = busy(restoring.target(), name, restoring.name)
+        holder = busy(restoring.target(), name, restoring.name) if stays(seen(restoring, name)) else ""
         if holder:
             yield f"Namespace {name} is being worked on by {holder}: wait for its end"
 
