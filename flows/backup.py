@@ -20,6 +20,7 @@ from tasks.fetch import fetch
 from tasks.fetch_at_once import fetch_at_once
 from tasks.index import index
 from tasks.ports import clock
+from tasks.ports.memory import settle
 from tasks.ports.store import open_store
 from tasks.ports.workdir import workdir
 from tasks.report import report
@@ -55,6 +56,7 @@ async def backup(options: BackupOptions) -> BackupResult:
     Complete, or the result says what is missing: a type that could not be read makes the backup Partial.
     """
     started = clock.now()
+    settle()
     await catch_up()
     with workdir() as work:
         scope, fetched = await _read(options, str(work))

@@ -19,6 +19,7 @@ from tasks.migrated import lost, migrated, tell_table
 from tasks.migrating import Migrating, sharing
 from tasks.muster import Muster, backup_to_make, muster, note_source
 from tasks.ports import clock
+from tasks.ports.memory import settle
 from tasks.ports.prefect_lean import lean
 from tasks.ports.workdir import workdir
 from tasks.step import in_thread, side_by_side
@@ -41,6 +42,7 @@ def _run_name() -> str:
 async def migrate(options: MigrateOptions) -> MigrateResult:
     """Migrate namespaces from one cluster to another, under the same names or others."""
     started = clock.now()
+    settle()
     made = await muster(options, started)
     source = made.stored.source or await _back_up(made)
     with workdir() as work:

@@ -18,6 +18,7 @@ from tasks.core.options_populate import PopulateOptions
 from tasks.core.populated import PopulateResult
 from tasks.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
 from tasks.ports import clock
+from tasks.ports.memory import settle
 from tasks.ports.prefect_lean import lean
 from tasks.ports.workdir import workdir
 from tasks.step import in_thread, side_by_side
@@ -40,6 +41,7 @@ def _run_name() -> str:
 async def populate(options: PopulateOptions) -> PopulateResult:
     """Make namespaces of one backup, each under its own name and with its own labels, replicas, hosts and patches."""
     started = clock.now()
+    settle()
     with workdir() as work:
         template = await in_thread(Template, options, work)
         try:

@@ -62,7 +62,6 @@ def write(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
         errors += [error] if error else []
         if done % 100 == 0 or done == len(todo):
             progress.step(title, done, len(todo))
-    restoring.journal.flush()
     if errors:
         raise _together(errors)
 

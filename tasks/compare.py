@@ -62,7 +62,7 @@ def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
     if not some.namespace and len(wanted) <= FEW:
         yield from filter(None, (cluster.find(kind, "", ref.name) for ref in sorted(wanted)))
         return
-    for page in cluster.pages(kind, some.namespace):
+    for page in cluster.pages(kind, some.namespace, at_least=cluster.written(kind)):
         yield from page.items
 
 

@@ -22,6 +22,7 @@ from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
 
     from tasks.core.resources import ResourceType
 
@@ -103,7 +104,8 @@ def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:
     """Spool one type of a namespace."""
     inside = namespace if kind.namespaced and namespace != CLUSTER else ""
     try:
-        pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision))
+        spooled: list[Path] = []
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision, spooled))
         return Read(kind, inside, pages, why=why)
     except PROBLEMS as error:
         return Read(kind, inside, 0, Problem(what=_what(kind, namespace), why=str(error)))
@@ -119,17 +121,23 @@ def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], int]) -
         return begun_again(lambda: write("")), str(error)
 
 
-def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str) -> int:
-    for old in scope.pages(namespace, kind):
-        old.unlink()  # of a list that was begun and given up
-    folder, count = scope.folder(namespace) / "pages", 0
+def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str, spooled: list[Path]) -> int:
+    """Spool a list; `spooled` are the pages of one that was begun and given up, and then those of this one."""
+    drop(spooled)
     query = {"fieldSelector": f"metadata.name={namespace}"} if kind is NAMESPACES else {}
     inside = namespace if kind.namespaced and namespace != CLUSTER else ""
     for number, page in enumerate(scope.cluster().pages(kind, inside, revision=revision, query=query)):
         if not page.empty:
-            (folder / f"{kind.group_resource}@{number:06}.json").write_bytes(page.body)
-            count += 1
-    return count
+            spooled.append(scope.page(namespace, kind, number))
+            spooled[-1].write_bytes(page.body)
+    return len(spooled)
+
+
+def drop(spooled: list[Path]) -> None:
+    """Delete the pages of a list that was given up."""
+    for page in spooled:
+        page.unlink()
+    spooled.clear()
 
 
 def _what(kind: ResourceType, namespace: str) -> str:

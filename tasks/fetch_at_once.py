@@ -13,13 +13,14 @@ import orjson
 from tasks.core.errors import ForbiddenError
 from tasks.core.manifest import Problem
 from tasks.core.read_types import NAMESPACES
-from tasks.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
+from tasks.fetch import PROBLEMS, Read, at_revision, drop, gathered, make_folder, read, told
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tasks.core.objects import Object
     from tasks.core.resources import ResourceType
@@ -49,7 +50,8 @@ def _fetch(scope: Scope) -> Fetched:
 def _everywhere(scope: Scope, kind: ResourceType) -> Read | ResourceType:
     """Spool one type of all namespaces; return the type itself where that is not allowed."""
     try:
-        pages, why = at_revision(scope, kind, lambda revision: _write(scope, kind, revision))
+        spooled: list[Path] = []
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, kind, revision, spooled))
         return Read(kind, "", pages, why=why)
     except ForbiddenError:
         return kind
@@ -65,17 +67,15 @@ def _one_by_one(scope: Scope, found: Iterator[Read | ResourceType]) -> Iterator[
             yield from in_threads(lambda name, kind=each: read(scope, name, kind), scope.namespaces, THREADS)  # type: ignore[misc] # mypy cannot type the default
 
 
-def _write(scope: Scope, kind: ResourceType, revision: str) -> int:
-    wanted, count = frozenset(scope.namespaces), 0
-    for namespace in scope.namespaces:
-        for old in scope.pages(namespace, kind):
-            old.unlink()  # of a list that was begun and given up
+def _write(scope: Scope, kind: ResourceType, revision: str, spooled: list[Path]) -> int:
+    """Spool a list; `spooled` are the pages of one that was begun and given up, and then those of this one."""
+    drop(spooled)
+    wanted = frozenset(scope.namespaces)
     for number, page in enumerate(scope.cluster().pages(kind, revision=revision)):
         for namespace, items in _divided(page, wanted).items():
-            file = scope.folder(namespace) / "pages" / f"{kind.group_resource}@{number:06}.json"
-            file.write_bytes(orjson.dumps({"items": items}))
-            count += 1
-    return count
+            spooled.append(scope.page(namespace, kind, number))
+            spooled[-1].write_bytes(orjson.dumps({"items": items}))
+    return len(spooled)
 
 
 def _divided(page: Page, wanted: frozenset[str]) -> dict[str, list[Object]]:

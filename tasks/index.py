@@ -34,7 +34,7 @@ def _index(scope: Scope) -> Known:
         types = (
             [*scope.related, *scope.everywhere] if namespace == CLUSTER else [*scope.types, *scope.indexed, NAMESPACES]
         )
-        for obj in scope.objects(namespace, scope.there(namespace, types)):
+        for obj in scope.objects(namespace, types):
             known.add(obj)
         progress.step("index", done, len(scope.namespaces) + 1)
     return known

@@ -41,9 +41,12 @@ async def create_namespace(restoring: Restoring, namespace: Ref) -> None:
 
 def _create(restoring: Restoring, namespace: Ref) -> None:
     cluster = restoring.target()
-    if _once_gone(cluster, namespace.name):
+    # One that was not there a moment ago is made; if it is there by now, that is told then.
+    if seen(restoring, namespace.name) and _once_gone(cluster, namespace.name):
         restoring.old_namespaces.add(namespace.name)
     write(restoring, [namespace], f"create namespace {namespace.name}")
+    if namespace not in restoring.made:  # somebody was faster
+        restoring.old_namespaces.add(namespace.name)
     kind = type_of(restoring, Ref("", "ServiceAccount", namespace.name, "default"))
     limit = time.monotonic() + ACCOUNT_SECONDS
     if Wait(cluster, kind, namespace.name, frozenset({"default"}), Context(), limit).until_ready():

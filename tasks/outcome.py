@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 @step("close the journal")
 async def end(restoring: Restoring, result: RestoreResult) -> None:
-    """Write into the journal how the restore ended: from now on there is nothing to resume."""
+    """Write into the journal how the restore ended, and let its leases go: from now on there is nothing to resume."""
+    await in_thread(_end, restoring, result)
+
+
+def _end(restoring: Restoring, result: RestoreResult) -> None:
     told = f"{len(result.problems)} problems" if result.problems else ""
-    phase = "Partial" if result.phase is Phase.PARTIAL else "Completed"
-    await in_thread(restoring.journal.end, phase, told)  # type: ignore[arg-type] # the words of `End`
+    restoring.journal.end("Partial" if result.phase is Phase.PARTIAL else "Completed", told)
+    if restoring.hold:
+        restoring.hold.release()
 
 
 def restored(restoring: Restoring, problems: Sequence[Problem], started: datetime) -> RestoreResult:

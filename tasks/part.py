@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left-out.jsonl"
 
+TOLD = 500
+"""Objects after which it is told how far a namespace has come."""
+
 
 class Carried(NamedTuple):
     """One object as it is written: path in the archive, JSON, `apps/v1/Deployment`, its bindings' lines and classes."""

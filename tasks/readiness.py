@@ -99,16 +99,18 @@ def _waits(restoring: Restoring, refs: Iterable[Ref], seconds: int) -> list[Wait
     names: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for ref in (ref for ref in refs if ref not in restoring.settled):
         names[ref.group, ref.kind, ref.namespace].add(ref.name)
-    limit = time.monotonic() + seconds
+    limit, cluster = time.monotonic() + seconds, restoring.target()
+    kinds = {key: type_of(restoring, Ref(*key, "")) for key in names}
     return [
         Wait(
-            restoring.target(),
-            type_of(restoring, Ref(*key, "")),
+            cluster,
+            kinds[key],
             key[2],
             frozenset(some),
             restoring.context,
             limit,
             restoring.rules,
+            at_least=cluster.written(kinds[key]),
         )
         for key, some in sorted(names.items())
     ]

@@ -68,22 +68,30 @@ class Scope:
         """Return the folder where a namespace is spooled."""
         return Path(self.work) / namespace
 
-    def pages(self, namespace: str, kind: ResourceType) -> list[Path]:
-        """Return the spooled LIST pages of one type, in order."""
-        return sorted((self.folder(namespace) / "pages").glob(f"{kind.group_resource}@*.json"))
-
-    def there(self, namespace: str, types: Iterable[ResourceType]) -> list[ResourceType]:
-        """Return those of some types of which anything is spooled, by one look at the folder."""
-        spooled = {path.name.rpartition("@")[0] for path in (self.folder(namespace) / "pages").iterdir()}
-        return [each for each in types if each.group_resource in spooled]
+    def page(self, namespace: str, kind: ResourceType, number: int) -> Path:
+        """Return where a LIST page of one type is spooled."""
+        return self.folder(namespace) / "pages" / f"{kind.group_resource}@{number:06}.json"
 
     def objects(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[Object]:
         """Yield the spooled objects of some types, as the server listed them."""
+        for _, obj in self.typed(namespace, types):
+            yield obj
+
+    def typed(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[tuple[ResourceType, Object]]:
+        """Yield the same, each with its type; the folder is looked at once, as there are thousands of them."""
+        spooled = self._spooled(namespace)
         for kind in types:
-            for page in self.pages(namespace, kind):
+            what = {"apiVersion": kind.api_version, "kind": kind.kind}  # a LIST leaves out what its items are
+            for page in spooled.get(kind.group_resource, ()):
                 for item in orjson.loads(page.read_bytes()).get("items") or []:
-                    # A LIST leaves out what its items are.
-                    yield {"apiVersion": kind.api_version, "kind": kind.kind} | item
+                    yield kind, what | item
+
+    def _spooled(self, namespace: str) -> dict[str, list[Path]]:
+        """Return the spooled LIST pages by type, in order."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted((self.folder(namespace) / "pages").iterdir()):
+            found.setdefault(path.name.rpartition("@")[0], []).append(path)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tasks.core.objects import Ref
 from tasks.core.read_types import NAMESPACES
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import Needs, related
-from tasks.part import Part, Sieve, carried
+from tasks.part import TOLD, Part, Sieve, carried
 from tasks.ports import progress
 from tasks.scope import CLUSTER, Scope, Stripped
 from tasks.step import in_thread, step
@@ -38,10 +38,10 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
     wants: set[Ref] = set()
     with Sieve(scope, namespace) as sieve, Part(scope.folder(namespace)) as part:
-        for kind in sorted(scope.there(namespace, [*scope.types, NAMESPACES])):
-            for obj in scope.objects(namespace, [kind]):
-                wants.update(_carry(kind, obj, sieve, part, known))
-            progress.step(f"strip {namespace}", sieve.seen)
+        for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
+            wants.update(_carry(kind, obj, sieve, part, known))
+            if sieve.seen % TOLD == 0:
+                progress.step(f"strip {namespace}", sieve.seen)
     progress.step(f"strip {namespace}", sieve.seen, sieve.seen)
     return part.result(namespace, wants)
 
@@ -54,10 +54,9 @@ def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Strippe
     )
     wanted = related(scope.objects(CLUSTER, scope.related), needs)
     with Sieve(scope, CLUSTER) as sieve, Part(scope.folder(CLUSTER)) as part:
-        for kind in sorted(scope.related):
-            for obj in scope.objects(CLUSTER, [kind]):
-                if Ref.of(obj) in wanted:
-                    _carry(kind, obj, sieve, part, known)
+        for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
+            if Ref.of(obj) in wanted:
+                _carry(kind, obj, sieve, part, known)
     return part.result(CLUSTER)
 
 

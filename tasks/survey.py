@@ -21,14 +21,14 @@ from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import Needs, related
 from tasks.core.tally import Tally
 from tasks.core.type_choice import words_for
-from tasks.part import LEFT_OUT, Carried, Part, Sieve, carried, leave
+from tasks.part import LEFT_OUT, TOLD, Carried, Part, Sieve, carried, leave
 from tasks.ports import progress
 from tasks.ports.plugins import installed
 from tasks.scope import CLUSTER, Scope
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from tasks.core.resources import ResourceType
@@ -99,16 +99,16 @@ class Survey:
         needed = (edge.target for edge in (*self.edges, *self.guesses))
         return {target for target in needed if (target.group, target.kind) in CLUSTER_SCOPED}
 
-    def read(self, types: Iterable[ResourceType], wanted: frozenset[Ref] | None = None) -> Self:
+    def read(self, types: Collection[ResourceType], wanted: frozenset[Ref] | None = None) -> Self:
         """Look over the spooled objects of some types; of these only `wanted`, where that is given."""
         bodies, lines = (self.folder / BODIES).open("wb"), (self.folder / BINDINGS).open("wb")
         with Sieve(self.scope, self.namespace, NEVER) as sieve, bodies, lines:
-            for kind in types:
-                words = words_for(kind)
-                for obj in self.scope.objects(self.namespace, [kind]):
-                    if wanted is None or Ref.of(obj) in wanted:
-                        self._look(kind, words, obj, sieve, (bodies, lines))
-                progress.step(f"survey {self.namespace}", sieve.seen)
+            words = {kind: words_for(kind) for kind in types}
+            for kind, obj in self.scope.typed(self.namespace, types):
+                if wanted is None or Ref.of(obj) in wanted:
+                    self._look(kind, words[kind], obj, sieve, (bodies, lines))
+                    if sieve.seen % TOLD == 0:
+                        progress.step(f"survey {self.namespace}", sieve.seen)
         progress.step(f"survey {self.namespace}", sieve.seen, sieve.seen)
         return self
 

@@ -47,6 +47,8 @@ class Wait:
     """When to give up, by time.monotonic()."""
 
     rules: RuleBook = NO_RULES
+    at_least: str = ""
+    """The revision that the first list must have: of what was written. "" asks for what the store has by now."""
     stop: Stop = field(default_factory=Stop)
     """Set as soon as an object failed; who shares it stops waiting too."""
     left: dict[Ref, Verdict] = field(init=False)
@@ -93,7 +95,7 @@ class Wait:
     def _list(self) -> None:
         seen: dict[str, Object] = {}
         try:
-            for page in self.cluster.pages(self.kind, self.namespace):
+            for page in self.cluster.pages(self.kind, self.namespace, at_least=self.at_least):
                 revision = page.revision
                 named = ((item["metadata"]["name"], item) for item in page.items)
                 seen |= {name: item for name, item in named if name in self.names}

@@ -29,6 +29,11 @@ class Api:
     def run(self, run_id):
         return self.ask(f"/flow_runs/{run_id}")
 
+    def logs(self, run):
+        """Return the lines of a flow run's log."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run["id"]]}}, "sort": "TIMESTAMP_ASC"}
+        return [each["message"] for each in self.ask("/logs/filter", wanted)]
+
     def start(self, deployment_id, **options):
         """Create a run of a deployment, as the UI does; options of the deployment that are not given stay."""
         parameters = self.ask(f"/deployments/{deployment_id}")["parameters"]

@@ -17,6 +17,11 @@ from flows.commands.terminal import told
 from tasks.core.errors import KubeferryError, UnreachableError
 from tasks.ports import prefect_api
 
+try:
+    import uvloop
+except ImportError:
+    uvloop = None  # type: ignore[assignment] # of which a module is no type
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -41,7 +46,14 @@ def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: boo
     with told():
         _reach(asked, cluster=reach)
         prepare()
-        return asyncio.run(_inside(start))
+        return in_loop(_inside(start))
+
+
+def in_loop(work: Coroutine[Any, Any, R]) -> R:
+    """Return what `work` returns, as asyncio.run does; in the faster loop where there is one (not on Windows)."""
+    factory = uvloop.new_event_loop if uvloop else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
 
 
 async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:

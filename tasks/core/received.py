@@ -20,7 +20,7 @@ from tasks.core.limits import MAX_DEPTH, MAX_OBJECT
 from tasks.core.members import parse_member
 from tasks.core.names import is_segment, is_subdomain
 from tasks.core.objects import Object, group_of
-from tasks.core.strict_json import parse
+from tasks.core.strict_json import check_depth, parse
 
 if TYPE_CHECKING:
     from tasks.core.layout import Member
@@ -113,19 +113,23 @@ def received(data: bytes, place: Member) -> Object:
             alone, as "holds another object than its name says".
     """
     value = parse(data)
-    if not isinstance(value, dict) or not isinstance(value.get("metadata"), dict):
+    if not isinstance(value, dict):
         raise DamagedError("holds no Kubernetes object")
-    _typed(_Object, value)
-    obj: Object = value
+    _look(value, place)
+    return value
+
+
+def _look(obj: Object, place: Member) -> None:
+    """Return if `obj` is an object of Kubernetes, and the one of its place."""
+    if not isinstance(obj.get("metadata"), dict):
+        raise DamagedError("holds no Kubernetes object")
+    _typed(_model(obj), obj)
     group, kind, meta = group_of(obj["apiVersion"]), obj["kind"], obj["metadata"]
-    if is_built_in(group):
-        _typed(_MODELS.get((group, kind), _BuiltIn), value)
     named = (meta.get("namespace") or "", meta["name"])
     if named != (place.namespace, place.name) or not _is_of(group, kind, place):
         raise DamagedError("holds another object than its name says")
     if not _is_name(group, kind, place.name):
         raise DamagedError("has a name that no object of its kind can have")
-    return obj
 
 
 def written(obj: Object, place: Member) -> bytes:
@@ -140,8 +144,17 @@ def written(obj: Object, place: Member) -> bytes:
         raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels") from error
     if parse_member(place.path) != place or len(data) > MAX_OBJECT:
         raise DamagedError("is larger, or called otherwise, than anything that an archive may hold")
-    received(data, place)
+    check_depth(data, obj)  # what orjson wrote it reads: of all that `parse` refuses, only this can be
+    _look(obj, place)
     return data
+
+
+def _model(obj: Object) -> type[_Object]:
+    """Return what an object has to look like."""
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    if not (isinstance(version, str) and isinstance(kind, str) and is_built_in(group_of(version))):
+        return _Object
+    return _MODELS.get((group_of(version), kind), _BuiltIn)
 
 
 def _typed(model: type[_Object], value: dict[str, Any]) -> None:

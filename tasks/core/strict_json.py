@@ -27,13 +27,22 @@ def parse(data: bytes) -> Any:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DamagedError(f"is not JSON (line {error.lineno}, column {error.colno})") from error
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deep(value):
-        raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels")
+    check_depth(data, value)
     # What reads back as the same bytes says nothing twice. So it is with all that Kubeferry wrote; orjson is much
     # faster than the other parser.
     if orjson.dumps(value) != data.removesuffix(b"\n"):
         json.loads(data, object_pairs_hook=_once, parse_int=_integer)
     return value
+
+
+def check_depth(data: bytes, value: Any) -> None:
+    """Return unless `value`, which `data` holds, is nested deeper than rules walk.
+
+    Raises:
+        DamagedError: it is.
+    """
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deep(value):
+        raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels")
 
 
 def is_deep(value: Any) -> bool:

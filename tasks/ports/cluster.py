@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -14,11 +15,11 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
-from tasks.core.errors import CredentialsError, NotFoundError
+from tasks.core.errors import CredentialsError, NotFoundError, UnavailableError
 from tasks.core.go_json import encoded
 from tasks.core.resources import Discovery, ResourceType, parse_discovery
 from tasks.ports.pages import Page, begun_again
-from tasks.ports.transport import CONNECTIONS, Transport
+from tasks.ports.transport import CONNECTIONS, Answer, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,6 +55,9 @@ class Cluster(Transport):
         configuration.connection_pool_maxsize = CONNECTIONS
         pool = ApiClient(configuration).rest_client.pool_manager
         super().__init__(name, str(configuration.host), pool, lambda: _bearer(configuration))
+        self._newest: dict[str, int] = {}
+        """Type → the newest revision of what was written of it from here."""
+        self._turn = Lock()
 
     # --- reading
 
@@ -84,9 +88,18 @@ class Cluster(Transport):
         return str(found["metadata"]["resourceVersion"])
 
     def pages(
-        self, kind: ResourceType, namespace: str = "", *, revision: str = "", query: Mapping[str, str] | None = None
+        self,
+        kind: ResourceType,
+        namespace: str = "",
+        *,
+        revision: str = "",
+        at_least: str = "",
+        query: Mapping[str, str] | None = None,
     ) -> Iterator[Page]:
         """Yield a LIST page by page; with `revision`, exactly as things were at that revision.
+
+        With `at_least` (see `written`), the server answers from its cache as soon as that has the revision, which is at
+        half of the price: any other list makes it ask its store for the newest one.
 
         Raises:
             ExpiredError: the revision or the continue token was compacted away; the pages so far are void.
@@ -95,8 +108,18 @@ class Cluster(Transport):
         asked = {"limit": str(PAGE), **(query or {})}
         if revision:
             asked |= {"resourceVersion": revision, "resourceVersionMatch": "Exact"}
+        elif at_least:
+            asked |= {"resourceVersion": at_least, "resourceVersionMatch": "NotOlderThan"}
         while True:
-            page = Page(self.request("GET", kind.path(namespace), query=asked, subject=subject).body, kind)
+            try:
+                page = Page(self.request("GET", kind.path(namespace), query=asked, subject=subject).body, kind)
+            except UnavailableError:
+                if asked.get("resourceVersionMatch") != "NotOlderThan":
+                    raise
+                # It never comes where a cluster was put back to an older state since: what was written is gone, too.
+                self._newest.pop(kind.group_resource, None)
+                asked = {"limit": str(PAGE), **(query or {})}
+                continue
             yield page
             if not page.next:
                 return
@@ -155,6 +178,20 @@ class Cluster(Transport):
 
     # --- writing
 
+    def written(self, kind: ResourceType) -> str:
+        """Return the newest revision of what this process wrote of a type, "" where it wrote nothing of it."""
+        return str(self._newest.get(kind.group_resource, ""))
+
+    def _noted(self, kind: ResourceType, answer: Answer) -> Object:
+        """Return the object as the server stored it; its revision is a number that grows (KEP-5504)."""
+        stored: Object = answer.json()
+        revision = str((stored.get("metadata") or {}).get("resourceVersion", ""))
+        if revision.isdecimal():
+            with self._turn:
+                newest = self._newest.get(kind.group_resource, 0)
+                self._newest[kind.group_resource] = max(newest, int(revision))
+        return stored
+
     def create(
         self,
         kind: ResourceType,
@@ -178,20 +215,20 @@ class Cluster(Transport):
             body=encoded(obj),
             subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
         )
-        return answer.json(), answer.retried
+        return self._noted(kind, answer), answer.retried
 
     def apply(self, kind: ResourceType, namespace: str, obj: Object, *, force: bool = True) -> Object:
         """Server-side apply an object under the field manager `kubeferry`; return it as stored (KEP-555)."""
         name = obj["metadata"]["name"]
-        applied: Object = self.request(
+        answer = self.request(
             "PATCH",
             kind.path(namespace, name),
             query={"fieldManager": FIELD_MANAGER, "force": str(force).lower()},
             body=orjson.dumps(obj),
             content_type=APPLY_PATCH,
             subject=_subject("apply", kind, namespace, name),
-        ).json()
-        return applied
+        )
+        return self._noted(kind, answer)
 
     def replace(self, kind: ResourceType, namespace: str, obj: Object) -> Object:
         """Put an object in the place of the one of its name (and resourceVersion, if it has one); return it as stored.
@@ -200,14 +237,14 @@ class Cluster(Transport):
             ConflictError: somebody changed it since.
         """
         name = obj["metadata"]["name"]
-        replaced: Object = self.request(
+        answer = self.request(
             "PUT",
             kind.path(namespace, name),
             query={"fieldManager": FIELD_MANAGER},
             body=orjson.dumps(obj),
             subject=_subject("replace", kind, namespace, name),
-        ).json()
-        return replaced
+        )
+        return self._noted(kind, answer)
 
     def patch(
         self,
@@ -220,15 +257,15 @@ class Cluster(Transport):
         subresource: str = "",
     ) -> Object:
         """Patch an object (a merge patch, unless `content_type` says otherwise); return it as stored."""
-        patched: Object = self.request(
+        answer = self.request(
             "PATCH",
             kind.path(namespace, name, subresource),
             query={"fieldManager": FIELD_MANAGER},
             body=orjson.dumps(patch),
             content_type=content_type,
             subject=_subject("patch", kind, namespace, name),
-        ).json()
-        return patched
+        )
+        return self._noted(kind, answer)
 
     def delete(
         self,

@@ -8,6 +8,7 @@ end. Of a run that this very client makes and begins, five of them tell nothing 
 
 from __future__ import annotations
 
+import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -102,5 +103,20 @@ async def lean(name: Callable[[Any, dict[str, Any]], str]) -> AsyncIterator[None
     context = AsyncClientContext()
     secrets = {"auth_string": PREFECT_API_AUTH_STRING.value(), "api_key": PREFECT_API_KEY.value()}
     context.client = LeanClient(PREFECT_API_URL.value(), name, **secrets)
-    async with context:
-        yield
+    loggers = [logging.getLogger(name) for name in ("prefect.engine", "prefect.flow_runs", "prefect.task_runs")]
+    for logger in loggers:
+        logger.addFilter(_news)
+    try:
+        async with context:
+            yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(_news)
+
+
+def _news(record: logging.LogRecord) -> bool:
+    """Return whether a line says more than states do: Prefect's engine logs, too, that each run began and ended well.
+
+    Each line costs 2 ms of CPU here and at the server.
+    """
+    return record.levelno > logging.INFO or record.module not in {"flow_engine", "task_engine"}

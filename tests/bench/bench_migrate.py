@@ -9,7 +9,6 @@ requests went to each cluster, the store and Prefect. It asserts nothing: figure
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import resource
 import sys
@@ -88,6 +87,7 @@ def _server():
 
 def _run(names, args):
     import flows.migrate as module
+    from flows.commands.run import in_loop
     from tasks.core.options_migrate import MigrateOptions
 
     more = {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
@@ -103,7 +103,7 @@ def _run(names, args):
     before = _cpu()
     with counting() as requests, sampling(args.where) as samples:
         began = time.perf_counter()
-        result = asyncio.run(module.migrate(options))
+        result = in_loop(module.migrate(options))
         seconds = time.perf_counter() - began
     cpu = {name: value - before.get(name, 0) for name, value in _cpu().items()}
     print(f"{result.phase}: {result.phases}, {result.objects} objects in {seconds:.1f} s")

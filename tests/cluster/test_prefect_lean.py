@@ -1,11 +1,12 @@
 """Runs that are started by a lean client are told to Prefect like any others, by fewer requests."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
 from httpx import AsyncClient
-from prefect import flow
+from prefect import flow, get_run_logger
 
 from tasks.ports.prefect_lean import lean
 from tasks.step import as_one, side_by_side
@@ -19,6 +20,7 @@ async def child(number):
     if number == 1:
         raise ValueError("of this number")
     await as_one(f"count {number}", lambda: asyncio.sleep(0, number))
+    get_run_logger().info(f"counted {number}")
     return number
 
 
@@ -56,6 +58,15 @@ def _children(api, run):
     return api.ask("/flow_runs/filter", wanted)
 
 
+def _logs(api, runs):
+    """Return the lines of each run's log, once all have some: Prefect sends them every 2 s."""
+    limit = time.monotonic() + 30
+    while not all(found := [api.logs(each) for each in runs]):
+        assert time.monotonic() < limit
+        time.sleep(0.2)
+    return found
+
+
 def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, prefect_server):
     names = run_flow(parent())
     api = Api(prefect_server)
@@ -69,6 +80,9 @@ def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, pre
     assert names == ["Completed", "Failed", "Completed"]
     history = api.ask(f"/flow_run_states/?flow_run_id={children[0]['id']}")
     assert {"RUNNING", "COMPLETED"} == {each["type"] for each in history}
+    logs = _logs(api, children)
+    assert (logs[0], logs[2]) == (["counted 0"], ["counted 2"]), "what its states say is not said again"
+    assert any("Finished in state Failed" in line for line in logs[1])
 
 
 def test_three_requests_tell_of_a_child(run_flow, asked):

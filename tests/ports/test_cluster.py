@@ -31,6 +31,7 @@ from tasks.core.errors import (
     UntrustedError,
 )
 from tasks.core.resources import ResourceType
+from tasks.ports import transport
 from tasks.ports.cluster import PAGE, connect
 from tasks.ports.stop import Stop
 from tasks.ports.threads import in_threads
@@ -135,6 +136,26 @@ def test_all_kinds_are_read_at_one_revision_whatever_is_written_later(cluster, n
     assert names(cluster.pages(things, namespace, revision=revision)) == ["t1"]
     assert {page.revision for page in (*configs, *cluster.pages(things, namespace, revision=revision))} == {revision}
     assert names(cluster.pages(things, namespace)) == ["t1", "t2"]
+
+
+def test_a_list_at_least_as_new_as_what_was_written_shows_it_at_once(cluster, namespace):
+    """Each time: a server's cache lags behind what it stored."""
+    for number in range(30):
+        cluster.create(CONFIGS, namespace, config(f"c{number}"))
+        assert f"c{number}" in names(cluster.pages(CONFIGS, namespace, at_least=cluster.written(CONFIGS)))
+    cluster.patch(CONFIGS, namespace, "c0", {"data": {"a": "2"}})
+    shown = list(cluster.pages(CONFIGS, namespace, at_least=cluster.written(CONFIGS)))
+    assert next(item["data"] for item in shown[0].items if item["metadata"]["name"] == "c0") == {"a": "2"}
+    assert int(shown[0].revision) >= int(cluster.written(CONFIGS)) > 0
+
+
+def test_what_was_written_to_a_cluster_that_was_put_back_is_forgotten(cluster, namespace, monkeypatch):
+    """Its server waits for a revision that never comes, and says so."""
+    monkeypatch.setattr(transport, "RETRY", RETRY.new(total=0))
+    cluster.create(CONFIGS, namespace, config("c1"))
+    cluster._newest["configmaps"] = 10**15
+    assert "c1" in names(cluster.pages(CONFIGS, namespace, at_least=cluster.written(CONFIGS)))
+    assert cluster.written(CONFIGS) == ""
 
 
 def test_items_say_what_they_are(cluster, namespace):
