@@ -1,6 +1,7 @@
 """Prefect's REST API, asked by tests without Prefect's own client."""
 
 import json
+import time
 import urllib.request
 
 
@@ -28,6 +29,14 @@ class Api:
 
     def run(self, run_id):
         return self.ask(f"/flow_runs/{run_id}")
+
+    def until(self, look, seconds=30):
+        """Return what `look` returns, once it is something: what flows tell comes to the server some time later."""
+        limit = time.monotonic() + seconds
+        while not (found := look()):
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+        return found
 
     def logs(self, run):
         """Return the lines of a flow run's log."""

@@ -1,7 +1,6 @@
 """Runs that are started by a lean client are told to Prefect like any others, by fewer requests."""
 
 import asyncio
-import time
 from collections import Counter
 
 import pytest
@@ -58,13 +57,10 @@ def _children(api, run):
     return api.ask("/flow_runs/filter", wanted)
 
 
-def _logs(api, runs):
-    """Return the lines of each run's log, once all have some: Prefect sends them every 2 s."""
-    limit = time.monotonic() + 30
-    while not all(found := [api.logs(each) for each in runs]):
-        assert time.monotonic() < limit
-        time.sleep(0.2)
-    return found
+def _all_that_say_something(api, runs):
+    """Return the lines of each run's log: Prefect sends them every 2 s."""
+    found = [api.logs(each) for each in runs]
+    return found if all(found) else None
 
 
 def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, prefect_server):
@@ -80,7 +76,7 @@ def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, pre
     assert names == ["Completed", "Failed", "Completed"]
     history = api.ask(f"/flow_run_states/?flow_run_id={children[0]['id']}")
     assert {"RUNNING", "COMPLETED"} == {each["type"] for each in history}
-    logs = _logs(api, children)
+    logs = api.until(lambda: _all_that_say_something(api, children))
     assert (logs[0], logs[2]) == (["counted 0"], ["counted 2"]), "what its states say is not said again"
     assert any("Finished in state Failed" in line for line in logs[1])
 
