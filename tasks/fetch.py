@@ -104,40 +104,42 @@ def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:
     """Spool one type of a namespace."""
     inside = namespace if kind.namespaced and namespace != CLUSTER else ""
     try:
-        spooled: list[Path] = []
-        pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision, spooled))
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision))
         return Read(kind, inside, pages, why=why)
     except PROBLEMS as error:
         return Read(kind, inside, 0, Problem(what=_what(kind, namespace), why=str(error)))
 
 
-def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], int]) -> tuple[int, str]:
-    """Return how many pages `write` spools at the backup's revision; else as things are now, and why."""
+def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], Iterable[Path]]) -> tuple[int, str]:
+    """Return how many pages `write` spools at the backup's revision; else as things are now, and why.
+
+    Pages of a list that was begun and given up are deleted before the next one begins.
+    """
+    spooled: list[Path] = []
+
+    def spool(revision: str) -> int:
+        while spooled:
+            spooled.pop().unlink()
+        for page in write(revision):
+            spooled.append(page)  # noqa: PERF402 - those before an error must be known, too
+        return len(spooled)
+
     if kind.group in scope.own_revisions:
-        return begun_again(lambda: write("")), OWN_STORE
+        return begun_again(lambda: spool("")), OWN_STORE
     try:
-        return write(scope.revision), ""
+        return spool(scope.revision), ""
     except (InvalidError, UnavailableError) as error:  # a server that does not know this cluster's revisions
-        return begun_again(lambda: write("")), str(error)
+        return begun_again(lambda: spool("")), str(error)
 
 
-def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str, spooled: list[Path]) -> int:
-    """Spool a list; `spooled` are the pages of one that was begun and given up, and then those of this one."""
-    drop(spooled)
+def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str) -> Iterator[Path]:
     query = {"fieldSelector": f"metadata.name={namespace}"} if kind is NAMESPACES else {}
     inside = namespace if kind.namespaced and namespace != CLUSTER else ""
     for number, page in enumerate(scope.cluster().pages(kind, inside, revision=revision, query=query)):
         if not page.empty:
-            spooled.append(scope.page(namespace, kind, number))
-            spooled[-1].write_bytes(page.body)
-    return len(spooled)
-
-
-def drop(spooled: list[Path]) -> None:
-    """Delete the pages of a list that was given up."""
-    for page in spooled:
-        page.unlink()
-    spooled.clear()
+            file = scope.page(namespace, kind, number)
+            file.write_bytes(page.body)
+            yield file
 
 
 def _what(kind: ResourceType, namespace: str) -> str:

@@ -13,7 +13,7 @@ import orjson
 from tasks.core.errors import ForbiddenError
 from tasks.core.manifest import Problem
 from tasks.core.read_types import NAMESPACES
-from tasks.fetch import PROBLEMS, Read, at_revision, drop, gathered, make_folder, read, told
+from tasks.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
@@ -50,8 +50,7 @@ def _fetch(scope: Scope) -> Fetched:
 def _everywhere(scope: Scope, kind: ResourceType) -> Read | ResourceType:
     """Spool one type of all namespaces; return the type itself where that is not allowed."""
     try:
-        spooled: list[Path] = []
-        pages, why = at_revision(scope, kind, lambda revision: _write(scope, kind, revision, spooled))
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, kind, revision))
         return Read(kind, "", pages, why=why)
     except ForbiddenError:
         return kind
@@ -67,15 +66,13 @@ def _one_by_one(scope: Scope, found: Iterator[Read | ResourceType]) -> Iterator[
             yield from in_threads(lambda name, kind=each: read(scope, name, kind), scope.namespaces, THREADS)  # type: ignore[misc] # mypy cannot type the default
 
 
-def _write(scope: Scope, kind: ResourceType, revision: str, spooled: list[Path]) -> int:
-    """Spool a list; `spooled` are the pages of one that was begun and given up, and then those of this one."""
-    drop(spooled)
+def _write(scope: Scope, kind: ResourceType, revision: str) -> Iterator[Path]:
     wanted = frozenset(scope.namespaces)
     for number, page in enumerate(scope.cluster().pages(kind, revision=revision)):
         for namespace, items in _divided(page, wanted).items():
-            spooled.append(scope.page(namespace, kind, number))
-            spooled[-1].write_bytes(orjson.dumps({"items": items}))
-    return len(spooled)
+            file = scope.page(namespace, kind, number)
+            file.write_bytes(orjson.dumps({"items": items}))
+            yield file
 
 
 def _divided(page: Page, wanted: frozenset[str]) -> dict[str, list[Object]]:

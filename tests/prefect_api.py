@@ -4,6 +4,18 @@ import json
 import time
 import urllib.request
 
+LIMIT = 400
+"""Seconds for anything that takes seconds on a machine with nothing else to do."""
+
+
+def until(true, seconds=LIMIT):
+    """Return what `true` returns, once it is something: what flows tell comes to the server some time later."""
+    limit = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < limit, "waited in vain"
+        time.sleep(0.5)
+    return found
+
 
 class Api:
     """Prefect's REST API, asked without Prefect."""
@@ -29,14 +41,6 @@ class Api:
 
     def run(self, run_id):
         return self.ask(f"/flow_runs/{run_id}")
-
-    def until(self, look, seconds=30):
-        """Return what `look` returns, once it is something: what flows tell comes to the server some time later."""
-        limit = time.monotonic() + seconds
-        while not (found := look()):
-            assert time.monotonic() < limit
-            time.sleep(0.2)
-        return found
 
     def logs(self, run):
         """Return the lines of a flow run's log."""

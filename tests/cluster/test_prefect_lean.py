@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger
 
 from tasks.ports.prefect_lean import lean
 from tasks.step import as_one, side_by_side
-from tests.prefect_api import Api
+from tests.prefect_api import Api, until
 
 FILTER = "POST /flow_runs/filter"
 
@@ -76,7 +76,7 @@ def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, pre
     assert names == ["Completed", "Failed", "Completed"]
     history = api.ask(f"/flow_run_states/?flow_run_id={children[0]['id']}")
     assert {"RUNNING", "COMPLETED"} == {each["type"] for each in history}
-    logs = api.until(lambda: _all_that_say_something(api, children))
+    logs = until(lambda: _all_that_say_something(api, children))
     assert (logs[0], logs[2]) == (["counted 0"], ["counted 2"]), "what its states say is not said again"
     assert any("Finished in state Failed" in line for line in logs[1])
 

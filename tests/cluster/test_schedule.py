@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,22 +19,12 @@ import pytest
 from tasks.ports.backups import backups
 from tasks.ports.store import open_store
 from tests.cluster.restores import A, B
-from tests.prefect_api import Api
+from tests.prefect_api import LIMIT, Api, until
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 EVERY = 8
 """Seconds between two runs of the schedule."""
-LIMIT = 400
-"""Seconds for anything that takes seconds on a machine with nothing else to do."""
 DONE = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-def until(true, seconds=LIMIT):
-    limit = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.5)
-    return found
 
 
 class Desk:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from prefect import flow
 
 from tasks.step import step
-from tests.prefect_api import Api
+from tests.prefect_api import Api, until
 
 
 class Many(list):
@@ -50,7 +50,7 @@ def test_prefect_looks_at_what_a_step_is_given_but_not_into_it(run_flow, prefect
     assert run_flow(steps()) == ("a", ["b", "c"], Held)
     assert Many.looked == 0
     api = Api(prefect_server)
-    runs = {each["name"]: each for each in api.until(lambda: _all(api))}
+    runs = {each["name"]: each for each in until(lambda: _all(api))}
     inputs = {each["id"] for of in runs["use a"]["task_inputs"].values() for each in of}
     assert inputs == {runs[f"make {name}"]["id"] for name in "abc"}, "the picture of the run has its lines"
 
