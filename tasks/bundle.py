@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tasks.core.bundle import BUNDLES, DEFINITION, GROUP, KIND, Member, bundle, definition, owner, parts
+from tasks.core.bundle import BUNDLES, DEFINITION, GROUP, KIND, RESTORING, Member, bundle, definition, owner, parts
 from tasks.core.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError, PermanentError
 from tasks.core.journal import DEFINITIONS, made_by
 from tasks.core.objects import Ref
@@ -49,7 +49,8 @@ def _make(restoring: Restoring) -> None:
         restoring.journal.did(DEFINITIONS, "created", ref, uid)
     if len(spaces) == 1:
         restoring.bundle_of_all = restoring.bundles[spaces[0]]
-    list_members(restoring, "Restoring")
+    if restoring.resumed:  # the first time, the definition says this of what is new
+        list_members(restoring, RESTORING)
 
 
 def _of(restoring: Restoring, space: str) -> Object:

@@ -31,6 +31,9 @@ RIGHTS = (("create", BUNDLES), ("get", BUNDLES), ("patch", STATUS))
 """What a restore must be allowed to do with them in each namespace."""
 DEFINITION = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", f"bundles.{GROUP}")
 
+RESTORING = "Restoring"
+"""The phase of a bundle before its restore has ended."""
+
 PART = f"{GROUP}/bundle"
 """The label of every bundle, with the name of the first of its parts."""
 
@@ -142,12 +145,14 @@ def definition() -> Object:
     levels = {"type": "array", "items": {"type": "object", "required": ["level", "objects"], "properties": level}}
     spec = {"restore": text, "backup": text, "store": text, "started": text}
     status = {"phase": text, "members": number, "levels": levels}
+    # A status given with the object is dropped by the API server, so what is new has its status by default.
+    begun = {"type": "object", "properties": status, "default": parts("", RESTORING, ())[0][1]}
     schema = {
         "type": "object",
         "description": "What one restore of Kubeferry created in this namespace. Deleting it deletes that.",
         "properties": {
             "spec": {"type": "object", "properties": spec},
-            "status": {"type": "object", "properties": status},
+            "status": begun,
         },
     }
     columns = [("Backup", "string", ".spec.backup"), ("Phase", "string", ".status.phase")]

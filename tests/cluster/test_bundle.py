@@ -39,6 +39,20 @@ def test_a_complete_restore_lists_all_that_it_created_level_by_level(bench, save
         assert made_for(bench.get(ref.kind, ns, ref.name, B)) == {found["metadata"]["uid"]}
 
 
+def test_the_phase_is_told_while_a_restore_is_under_way_and_when_it_is_gone_on_with(bench, saved):
+    old, backup = saved
+    bench.restore(backup)  # bundles are served from here on
+    ns = bench.namespace("t", B)
+    deny_deployments(bench, ns)
+    before = bench.get("Namespace", "", ns, B)["metadata"]["resourceVersion"]
+    for again in ({"map": {old: ns}, "name": f"{ns}-r"}, {"resume": f"{ns}-r"}):
+        with pytest.raises(KubeferryError, match="no more"):
+            bench.restore("" if "resume" in again else backup, rollback=False, **again)
+    events = bench.clusters[B].watch(rules.BUNDLES, ns, revision=before, seconds=1)
+    told = [(event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live]
+    assert told == [("ADDED", "Restoring", 0), *(("MODIFIED", phase, 3) for phase in ("Failed", "Restoring", "Failed"))]
+
+
 def test_a_failed_restore_that_is_not_taken_back_lists_what_it_leaves(bench, saved):
     old, backup = saved
     ns = bench.namespace("t", B)
