@@ -37,6 +37,7 @@ from flows.commands import (
 from flows.commands.common import Debug, debugging, set_debugging
 from tasks.core.errors import KubeferryError
 from tasks.core.printable import plain
+from tasks.ports import memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,10 @@ def top(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; `arguments` are those of this process unless others are given."""
-    sys.exit(_code(arguments))
+    code = _code(arguments)
+    if arguments is None:
+        memory.leave()
+    sys.exit(code)
 
 
 def _code(arguments: Sequence[str] | None) -> int:

@@ -16,6 +16,7 @@ from flows.commands.common import debugging
 from flows.commands.terminal import told
 from tasks.core.errors import KubeferryError, UnreachableError
 from tasks.ports import prefect_api
+from tasks.ports.memory import loading
 
 try:
     import uvloop
@@ -63,14 +64,16 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
         UnreachableError: the Prefect API went away meanwhile, for longer than its client tries (a minute). Nothing
             else here speaks through httpx.
     """
-    from httpx import HTTPError
+    with loading():
+        from httpx import HTTPError
 
-    from tasks.ports import prefect_events
+        from tasks.ports import prefect_events
 
+        work = start()
     url = os.environ["PREFECT_API_URL"]
     prefect_events.use()
     try:
-        return await start()
+        return await work
     except HTTPError as error:
         cause = str(error).partition("\n")[0]
         raise UnreachableError(
