@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.errors import UsageError
 from tasks.core.journal import Header, Target, made_by
-from tasks.core.layout import RestoreKeys
+from tasks.core.layout import RestoreKeys, alike
 from tasks.core.objects import Ref, owners_of
 from tasks.core.rebuild import owner_ref
 from tasks.keep_owned import paused
@@ -34,33 +34,46 @@ async def begin(restoring: Restoring) -> None:
     """Write the header of the journal: from now on a restore can be resumed and undone.
 
     Raises:
-        UsageError: there is a restore of this name already.
+        UsageError: there is a restore of the name that was asked for already.
         StoreError: the store cannot be written.
     """
     await in_thread(_begin, restoring)
 
 
 def _begin(restoring: Restoring) -> None:
-    keys, target, written = RestoreKeys(restoring.name), restoring.target(), 0
-    header = Header(
-        name=restoring.name,
-        token=restoring.token,
-        backup=restoring.options.backup,
-        target=Target(context=target.name, host=target.host, uid=restoring.asked.uid()),
-        namespaces=restoring.names(),
-        started=clock.now(),
-        options=restoring.options.model_dump(mode="json", exclude_defaults=True),
-    )
-    store = restoring.backup.store
-    if not store.put_new(keys.header, header.model_dump_json().encode()):
-        taken = open_restore(store, restoring.name)
-        if taken.header.token != restoring.token:
-            raise UsageError(f"restore {restoring.name} exists already in {store.url}: choose another --name")
-        written = taken.segments  # by an earlier try of this step
+    header, written = _header(restoring)
+    store, target = restoring.backup.store, restoring.target()
     restoring.manager = header.manager
     restoring.hold = Hold(target, restoring.name)
-    restoring.journal = Journal(store, keys, written, _seal(restoring))
+    restoring.journal = Journal(store, RestoreKeys(restoring.name), written, _seal(restoring))
     restoring.journal.begin(str(me(restoring.name)))
+
+
+def _header(restoring: Restoring) -> tuple[Header, int]:
+    """Write the header, and give the restore another name where one that we made up was taken meanwhile.
+
+    Returns:
+        It, and how many segments of the journal there are, by an earlier try of this step.
+    """
+    store, target = restoring.backup.store, restoring.target()
+    asked = restoring.options.name
+    for name in [asked] if asked else alike(restoring.name):
+        restoring.name = name
+        header = Header(
+            name=restoring.name,
+            token=restoring.token,
+            backup=restoring.options.backup,
+            target=Target(context=target.name, host=target.host, uid=restoring.asked.uid()),
+            namespaces=restoring.names(),
+            started=clock.now(),
+            options=restoring.options.model_dump(mode="json", exclude_defaults=True),
+        )
+        if store.put_new(RestoreKeys(header.name).header, header.model_dump_json().encode()):
+            return header, 0
+        taken = open_restore(store, header.name)
+        if taken.header.token == header.token:
+            return header, taken.segments
+    raise UsageError(f"restore {asked} exists already in {store.url}: choose another --name")
 
 
 def _seal(restoring: Restoring) -> Callable[[bytes], bytes] | None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from tasks.core.errors import DamagedError, UsageError
 from tasks.core.journal import TAKEN_BACK
-from tasks.core.layout import RestoreKeys, backup_name
+from tasks.core.layout import RestoreKeys, alike, backup_name
 from tasks.core.options import RestoreOptions
 from tasks.ports import clock, progress
 from tasks.ports.backups import open_backup
@@ -32,8 +30,6 @@ HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
 """Options that a resumed restore may be given anew: another machine may call the same cluster otherwise."""
 
 FINISHED = ("Completed",)
-NAMES = 1000
-"""How many restores of one backup may begin in one second."""
 
 
 @step("download {options.backup}")
@@ -84,15 +80,13 @@ def _open(options: RestoreOptions) -> StoredBackup:
 def _name(options: RestoreOptions, store: Store) -> str:
     """Return the name of a new restore; one that was asked for must be free, one of ours gets free by a number."""
     name = backup_name(options.name, [f"{options.backup}-restore"], clock.now())
-    taken = partial(_is_taken, store)
+
+    def taken(name: str) -> bool:
+        return store.exists(RestoreKeys(name).header)
+
     if options.name and taken(name):
         raise UsageError(f"restore {name} exists already in {store.url}: choose another --name, or --resume it")
-    numbered = (f"{name}-{number}" for number in count(2))
-    return next(each for each in (name, *islice(numbered, NAMES)) if options.name or not taken(each))
-
-
-def _is_taken(store: Store, name: str) -> bool:
-    return store.exists(RestoreKeys(name).header)
+    return name if options.name else next(each for each in alike(name) if not taken(each))
 
 
 def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 FORMAT = "kubeferry.io/v1"
@@ -153,6 +155,12 @@ def backup_name(asked: str, namespaces: list[str], now: datetime) -> str:
         return check_name(asked)
     what = namespaces[0] if len(namespaces) == 1 else f"{len(namespaces)}-namespaces"
     return f"{what}-{now:%Y%m%d-%H%M%S}"
+
+
+def alike(name: str) -> Iterator[str]:
+    """Yield a made-up name and further ones, for what begins in the same second."""
+    yield name
+    yield from (f"{name}-{number}" for number in count(2))
 
 
 def check_name(name: str) -> str:

@@ -18,6 +18,7 @@ from tasks.core.options import RestoreOptions, UndoOptions
 from tasks.core.resources import ResourceType
 from tasks.ports import clock
 from tasks.ports.leases import me
+from tasks.ports.local_store import LocalStore
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
 from tests.cluster.conftest import COMMAND
@@ -228,6 +229,18 @@ def test_a_name_is_given_once(bench, saved):
     bench.run_flow(restore(options(bench, saved, map={saved[0]: ns}, name=named)))
     with pytest.raises(UsageError, match=f"restore {named} exists already in file:"):
         bench.run_flow(restore(options(bench, saved, map={saved[0]: ns}, name=named)))
+
+
+def test_restores_that_begin_in_the_same_second_get_names_of_their_own(bench, saved, monkeypatch):
+    backup, now = bench.backup(saved[0]).name, clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    monkeypatch.setattr(LocalStore, "exists", lambda *_: False)  # each has looked before the others began
+    targets = [bench.name("t") for _ in range(3)]
+    made = [bench.restore(backup, map={saved[0]: ns}).name for ns in targets]
+    assert made == [made[0], f"{made[0]}-2", f"{made[0]}-3"]
+    for each, ns in zip(made, targets, strict=True):
+        assert list(open_restore(open_store(bench.where["store"]), each).header.namespaces.values()) == [ns]
+        assert bench.get("Bundle.kubeferry.io", ns, each, B)["status"]["phase"] == "Completed"
 
 
 def test_no_restore_of_that_name(bench):
