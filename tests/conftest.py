@@ -1,93 +1,152 @@
-"""What all tests share: the sandbox, brought up once for a session and always taken down again.
+"""What all tests share: tiers, one seed, one sandbox for all processes of a run, and the command line.
 
-`KUBEFERRY_TEST_SANDBOX=HOME` names the KUBEFERRY_HOME of one that runs already, for quick turns during development: it
-is used as it is and left running.
+`KUBEFERRY_TEST_SANDBOX=HOME` names the KUBEFERRY_HOME of a sandbox that runs already, for quick turns during
+development: it is used as it is and left running.
 """
 
+import asyncio
+import gc
 import os
 import random
 import shutil
 import signal
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from deployments.sandbox.sandbox import Sandbox
+from tests.support import tiers
 
-# Three processes and their control planes share the machine: how long an example takes says nothing about the code.
+# Several processes and their control planes share the machine: how long an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
+HOME = "KUBEFERRY_TEST_HOME"
+"""The variable that tells the processes of one run where their sandboxes are."""
 
-def pytest_configure():
-    """One seed for all that is random in a session and in all its processes: `KUBEFERRY_SEED` repeats a run."""
+
+# --- the run
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("kubeferry")
+    group.addoption("--slice", type=float, metavar="MINUTES", help="run a slice of the tier soak, of so many minutes")
+    group.addoption("--slice-from", type=int, metavar="N", help="where it begins; else the commit decides")
+
+
+def pytest_configure(config):
+    """One seed for all that is random in a run and in all its processes: `KUBEFERRY_SEED` repeats it."""
     os.environ.setdefault("KUBEFERRY_SEED", str(random.SystemRandom().randrange(10**6)))
     # Scripts have SIGINT ignored in what they start with `&`, and so would be all that tests start, and interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-LONG = (
-    "docs/test_readme_runs.py",
-    "faults/test_kills.py",
-    "velero/test_velero.py",
-    "ui/test_ui.py",
-    "cluster/test_random_namespaces.py",
-    "cluster/test_schedule.py",
-    "cluster/test_secrets_stay.py",
-    "cluster/test_kubectl_script.py",
-    "cluster/test_hostile_restores.py",
-    "cluster/test_postgres.py",
-)
-"""Files that take minutes each, the longest first: no process that shares the tests should begin one at the end."""
-
-QUICK = ("core", "ports", "flows")
-"""Folders whose files take seconds: they even out the end."""
+    if config.getoption("slice"):
+        begin = config.getoption("slice_from")
+        config.option.slice_from = tiers.of_this_commit() if begin is None else begin
+        config.option.markexpr = "soak"
+    elif not config.option.markexpr and not any("soak" in each for each in config.args):
+        config.option.markexpr = tiers.FAST
+    config.slice = tiers.Slice(config.getoption("slice") or 0, config.getoption("slice_from") or 0)
+    if not hasattr(config, "workerinput"):
+        # Its path is short, since some programs limit the paths of their files.
+        os.environ[HOME] = tempfile.mkdtemp(prefix="kf-")
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: _turn(item.path.relative_to(Path(__file__).parent)))
+def pytest_unconfigure(config):
+    """End the servers of this run, after the last of its processes."""
+    if hasattr(config, "workerinput") or HOME not in os.environ:
+        return
+    home = Path(os.environ.pop(HOME))
+    try:
+        if (home / "all" / "state" / "prefect").exists():
+            from tasks.ports import prefect_server
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("KUBEFERRY_HOME", str(home / "all"))
+                prefect_server.stop()
+        for each in home.glob("*/state/sandbox"):
+            Sandbox(each).down(purge=True)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
-def _turn(path):
-    if path.as_posix() in LONG:
-        return LONG.index(path.as_posix())
-    return len(LONG) + (path.parts[0] in QUICK)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False
+    return tiers.ByFile(config, log)
 
 
-def pytest_report_header():
-    return f"KUBEFERRY_SEED={os.environ['KUBEFERRY_SEED']}"
+def pytest_report_header(config):
+    lines = [f"KUBEFERRY_SEED={os.environ['KUBEFERRY_SEED']}"]
+    if config.getoption("slice"):
+        lines.append(f"soak: {config.getoption('slice'):g} minutes from {config.option.slice_from}")
+    return lines
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        tier = tiers.tier_of(item)
+        if not item.get_closest_marker(tier):
+            item.add_marker(tier)
+    items.sort(key=tiers.turn_of)
+    if config.getoption("slice"):
+        items[:] = config.slice.rotated([item for item in items if item.get_closest_marker("soak")])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    if item.config.getoption("slice"):
+        item.config.slice.check(item)
+
+
+# --- the sandbox
+
+
+def shared():
+    """Return the KUBEFERRY_HOME of what all processes of this run share."""
+    path = Path(os.environ[HOME]) / "all"
+    path.mkdir(exist_ok=True)
+    return path
 
 
 @pytest.fixture(scope="session")
 def home():
-    """A KUBEFERRY_HOME of this session; its path is short, since some programs limit the paths of their files."""
-    path = Path(tempfile.mkdtemp(prefix="kf-"))
+    """A KUBEFERRY_HOME of this process."""
+    path = Path(tempfile.mkdtemp(prefix="h-", dir=os.environ[HOME]))
     yield path
     shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
-def sandbox(home):
-    """Two clusters and an S3 server, for all tests that leave them healthy."""
+def sandboxes():
+    """Bring up one of the sandboxes of this run, where no other process has done so; they stay up until its end."""
+
+    def up(name):
+        found = Sandbox(Path(os.environ[HOME]) / name / "state" / "sandbox")
+        found.home.parent.mkdir(parents=True, exist_ok=True)
+        found.up()
+        return found
+
+    return up
+
+
+@pytest.fixture(scope="module")
+def sandbox(request, sandboxes):
+    """Two clusters and an S3 server. Files marked `exclusive` change a cluster for all, and have a sandbox for them."""
     running = os.environ.get("KUBEFERRY_TEST_SANDBOX")
     if running:
-        yield Sandbox(Path(running) / "state" / "sandbox")
-        return
-    own = Sandbox(home / "state" / "sandbox")
-    try:
-        own.up()
-        yield own
-    finally:
-        own.down(purge=True)
+        return Sandbox(Path(running) / "state" / "sandbox")
+    return sandboxes("own" if request.node.get_closest_marker("exclusive") else "all")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sandbox_env(sandbox, home):
-    """The session's environment points at the sandbox, as after `eval "$(kubeferry sandbox env)"`."""
+    """The environment points at the sandbox, as after `eval "$(kubeferry sandbox env)"`."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in sandbox.env().items():
             patch.setenv(name, value)
@@ -98,12 +157,24 @@ def sandbox_env(sandbox, home):
 
 
 @pytest.fixture(scope="session")
+def kubectl():
+    """Run kubectl on a sandbox: `kubectl(sandbox, "get", "pods", context="kubeferry-b")` returns what it printed."""
+    from tests.support.kubectl import run
+
+    return run
+
+
+# --- Prefect, flows and commands
+
+
+@pytest.fixture(scope="session")
 def prefect_server(home):
-    """The URL of a Prefect server of this session, at which the flows that tests run in this process leave their runs.
+    """The URL of this run's Prefect server, at which all its processes leave their flow runs.
 
     Prefect is imported already when a fixture runs, so its settings are given to it, not to the environment.
     """
     from prefect.settings import (
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
         PREFECT_API_URL,
         PREFECT_HOME,
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
@@ -113,16 +184,82 @@ def prefect_server(home):
     from tasks.ports import prefect_server as server
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KUBEFERRY_HOME", str(home))
+        patch.setenv("KUBEFERRY_HOME", str(shared()))
         url = server.start()
-        try:
-            wanted = {
-                PREFECT_API_URL: url,
-                PREFECT_HOME: home / "prefect-client",
-                PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
-            }
-            with temporary_settings(updates=wanted):
-                yield url
-        finally:
-            patch.setenv("KUBEFERRY_HOME", str(home))
-            server.stop()
+    wanted = {
+        PREFECT_API_URL: url,
+        PREFECT_HOME: home / "prefect-client",
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
+        # It speaks plain HTTP on loopback. Without this, each client reads all certificates of the machine: 20 ms.
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY: True,
+    }
+    # What is imported by now stays: a collection after each flow need not look at it.
+    gc.collect()
+    gc.freeze()
+    with temporary_settings(updates=wanted):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def served(prefect_server):
+    """Processes that tests start find this run's Prefect server, and start none of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_URL", prefect_server)
+        yield prefect_server
+
+
+@pytest.fixture(scope="session")
+def run_flow(prefect_server):
+    """Return what a flow answers: `run_flow(backup(options))`; what it raises is raised."""
+    from tests.support.cli import one_leak_allowed
+
+    port = urlsplit(prefect_server).port
+
+    def run(awaitable):
+        async def wait():
+            return await awaitable
+
+        with one_leak_allowed(port):
+            return runner.run(wait())
+
+    with asyncio.Runner() as runner:
+        yield run
+
+
+@pytest.fixture(scope="module")
+def unset(sandbox_env, served):  # noqa: ARG001 - they set the environment
+    """The environment is that of somebody who has set nothing for Kubeferry but the sandbox's store."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CONTEXT", "KUBECONFIG", "OUTPUT", "DEBUG"):
+            patch.delenv(f"KUBEFERRY_{name}", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def kubeferry(unset, prefect_server):  # noqa: ARG001 - it sets the environment
+    """Run a command on the sandbox: `kubeferry("list", "-o", "json")` returns its exit code, stdout and stderr.
+
+    It runs in this process.
+    """
+    from tests.support.cli import in_process
+
+    return in_process(urlsplit(prefect_server).port)
+
+
+@pytest.fixture(scope="module")
+def kubeferry_process(kubeferry):  # noqa: ARG001 - it sets the environment
+    """Run a command in a process of its own, where the process is what is tested."""
+    from tests.support.cli import in_another
+
+    return in_another
+
+
+@pytest.fixture(scope="module")
+def bench(request, sandbox_env, served, run_flow, tmp_path_factory):  # noqa: ARG001 - it sets the environment
+    """What the tests of a restore work at: both clusters, and a store of the module's own."""
+    from tests.cluster.restores import Bench
+
+    alone = request.node.get_closest_marker("exclusive") is not None
+    made = Bench(run_flow, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"), alone=alone)
+    yield made
+    made.clear()

@@ -16,8 +16,8 @@ from tasks.core.errors import NotApprovedError
 from tasks.core.options import RestoreOptions
 from tasks.namespace import there
 from tasks.ports import answers, approvals
-from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import B, name
+from tests.support.cli import COMMAND
 
 SOME = """
 apiVersion: v1

@@ -27,6 +27,8 @@ from tasks.scope import CLUSTER
 from tasks.verify import prove
 from tests.cluster.restores import A, B, name
 
+pytestmark = pytest.mark.exclusive
+
 MARK = "marked-secret-value"
 SHOP = """
 {apiVersion: v1, kind: ConfigMap, metadata: {name: settings, labels: {app: web}}, data: {a: "1"}}

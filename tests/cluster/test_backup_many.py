@@ -11,6 +11,8 @@ from tasks.ports.cluster import connect
 from tasks.ports.store import open_store
 from tests.cluster.restores import A
 
+pytestmark = pytest.mark.exclusive
+
 CONTENT = """
 apiVersion: v1
 kind: ConfigMap

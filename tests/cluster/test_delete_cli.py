@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cluster.conftest import COMMAND
+from tests.support.cli import COMMAND
 
 pytestmark = pytest.mark.usefixtures("kubeferry")  # it sets the environment of commands
 

@@ -21,6 +21,7 @@ from tasks.ports import clock, prefect_server, processes
 from tasks.ports.cluster import connect
 from tasks.ports.store import open_store
 from tests.ports.faults import faulty
+from tests.support.cli import in_another
 
 NAMES = list(CHECKS)
 PREFECT = ["worker", "schedule backup/nightly", "schedule prune/nightly", "schedule verify/nightly"]
@@ -56,6 +57,12 @@ def fresh_home(sandbox_env, tmp_path_factory):  # noqa: ARG001 - it sets the env
         for name in ("PREFECT_API_URL", "KUBEFERRY_CONTEXT", "KUBEFERRY_KUBECONFIG", "KUBEFERRY_OUTPUT"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="module")
+def kubeferry(fresh_home):  # noqa: ARG001 - it sets the environment
+    """Run a command in a process of its own, which finds Prefect's server by that home."""
+    return in_another
 
 
 @pytest.fixture(scope="module")

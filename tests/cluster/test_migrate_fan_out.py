@@ -13,8 +13,10 @@ from flows.migrate import migrate
 from flows.migrate_namespace import migrate_namespace
 from tasks.core.errors import NotFoundError
 from tasks.core.options_migrate import FanOut, MigrateOptions
-from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import A, B
+from tests.support.cli import COMMAND
+
+pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
 CONTENT = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: web}}, data: {{own: web.{ns}.svc}}}}"
 LIMIT = 150

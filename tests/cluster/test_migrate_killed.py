@@ -7,8 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import A, B
+from tests.support.cli import COMMAND
 
 CONTENT = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: b}}"
 STUCK = "{apiVersion: v1, kind: ConfigMap, metadata: {name: stuck, finalizers: [example.com/wait]}}"

@@ -188,15 +188,17 @@ def ask(url, path, body=None):
         return json.loads(answer.read())
 
 
-def test_backup_and_restore_of_a_few_namespaces(postgres, server, spaces, kubeferry, kubectl, sandbox_env, tmp_path):
+def test_backup_and_restore_of_a_few_namespaces(
+    postgres, server, spaces, kubeferry_process, kubectl, sandbox_env, tmp_path
+):
     """Its history is in PostgreSQL: the runs of both flows, with their tasks."""
     store = tmp_path.as_uri()
-    code, out, err = kubeferry(
+    code, out, err = kubeferry_process(
         "backup", *spaces, "--name", "many", "--store", store, "-o", "json", PREFECT_API_URL=server
     )
     assert code == 0, err
     assert json.loads(out)["phase"] == "Completed"
-    code, out, err = kubeferry(
+    code, out, err = kubeferry_process(
         "restore", "many", "--store", store, "--context", "kubeferry-b", "-o", "json", PREFECT_API_URL=server
     )
     assert code == 0, err
@@ -234,10 +236,11 @@ def many(sandbox_env, kubectl):
         kubectl(sandbox_env, "delete", "namespace", *names, "--ignore-not-found", "--wait=false", context=context)
 
 
-def test_the_bulk_migration(postgres, server, many, kubeferry, kubectl, sandbox_env, tmp_path):
+@pytest.mark.soak
+def test_the_bulk_migration(postgres, server, many, kubeferry_process, kubectl, sandbox_env, tmp_path):
     """One flow run a namespace, side by side, all kept by PostgreSQL."""
     label, names = many
-    code, out, err = kubeferry(
+    code, out, err = kubeferry_process(
         "migrate", "--namespace-selector", f"test={label}", "--from-context", "kubeferry-a",
         "--to-context", "kubeferry-b", "--store", tmp_path.as_uri(), "-o", "json", PREFECT_API_URL=server,
     )  # fmt: skip
@@ -252,14 +255,16 @@ def test_the_bulk_migration(postgres, server, many, kubeferry, kubectl, sandbox_
     assert postgres.psql(ended) == "0"
 
 
-def test_doctor_names_the_database(server, kubeferry, tmp_path):
-    _, out, _ = kubeferry("doctor", "--store", tmp_path.as_uri(), "-o", "json", PREFECT_API_URL=server)
+@pytest.mark.soak
+def test_doctor_names_the_database(server, kubeferry_process, tmp_path):
+    _, out, _ = kubeferry_process("doctor", "--store", tmp_path.as_uri(), "-o", "json", PREFECT_API_URL=server)
     found = {each["check"]: each for each in json.loads(out)["checks"]}["Prefect server"]
     assert found["level"] == "ok"
     assert "the one of PREFECT_API_URL" in found["found"]
     assert "database: PostgreSQL at 127.0.0.1" in found["found"]
 
 
+@pytest.mark.soak(minutes=2)
 def test_the_vacuum_that_the_readme_names_removes_old_runs_and_keeps_young_ones(postgres, server):
     """The README's setting is accepted, and what it promises happens: without `flow_runs` in it nothing would go."""
     assert settings_of_the_readme()["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"] == "events,flow_runs"

@@ -1,8 +1,8 @@
-"""200 random namespaces go to another cluster under other names: every use of an address, uid or name is right there.
+"""Random namespaces go to another cluster under other names: every use of an address, uid or name is right there.
 
 Nothing of the proof is Kubeferry's own reasoning about values: what a string must be on the target follows from the
-template that the original was made of (random_markers.py). KUBEFERRY_SEED repeats a run, KUBEFERRY_NAMESPACES makes it
-smaller while something is being looked for.
+template that the original was made of (random_markers.py). A few of them are in the tier `cluster`, 200 in `soak`;
+KUBEFERRY_SEED repeats a run, KUBEFERRY_NAMESPACES makes it smaller while something is being looked for.
 """
 
 import collections
@@ -24,9 +24,13 @@ from tests.cluster.random_namespaces import drafted
 from tests.cluster.random_scan import found_in, old_values
 from tests.cluster.restores import A, B
 
+pytestmark = pytest.mark.exclusive
+
 SEED = os.environ["KUBEFERRY_SEED"]
 NAMESPACES = int(os.environ.get("KUBEFERRY_NAMESPACES", "200"))
-BACKUPS = max(1, NAMESPACES // 50)
+FEW = 6
+BATCH = 50
+"""Namespaces of one backup."""
 SECONDS = 180
 """How long a level of a restore may take: it is one of dozens of namespaces at once."""
 
@@ -43,6 +47,10 @@ class Moved:
     results: dict
     """Namespace → the backup and the restore that it was in."""
 
+    @property
+    def batches(self):
+        return len({id(saved) for saved, _ in self.results.values()})
+
     def pairs(self):
         """Yield each namespace with what its markers are worth on both clusters."""
         for space in self.spaces:
@@ -50,18 +58,17 @@ class Moved:
             yield space, old, Values(self.after, self.names[space.name], self.names[space.peer], old)
 
 
-@pytest.fixture(scope="module", params=[SEED], ids=lambda _: "seed")
+@pytest.fixture(scope="module", params=[FEW, pytest.param(NAMESPACES, marks=pytest.mark.soak(minutes=8))])
 def moved(request, bench):
-    seed = request.param
+    seed, number_of = SEED, request.param
     told = timer(f"seed {seed}")
     group = bench.crd(bench.name("random"))
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     stem = bench.name("rnd")
-    old = [f"{stem}-{number}" for number in range(NAMESPACES)]
+    old = [f"{stem}-{number}" for number in range(number_of)]
     names = {name: name.replace("rnd-", "new-") for name in old}
     bench.namespaces |= {*names, *names.values()}
-    size = -(-NAMESPACES // BACKUPS)
-    batches = [old[start : start + size] for start in range(0, NAMESPACES, size)]
+    batches = [old[start : start + BATCH] for start in range(0, number_of, BATCH)]
     spaces = [
         Space(name, batch[index - 1], drafted(seed, old.index(name), group))
         for batch in batches
@@ -138,7 +145,7 @@ def test_the_search_finds_a_value_wherever_it_is_a_word():
 
 def test_no_string_holds_a_value_of_the_old_cluster(moved):
     old, wrong, seen = old_values(moved.before), [], 0
-    assert len(old) > 20 * NAMESPACES
+    assert len(old) > 20 * len(moved.spaces)
     assert not old & old_values(moved.after)
     for name in moved.names.values():
         for ref, obj in refs(moved.after, name).items():
@@ -169,7 +176,7 @@ def test_every_use_is_the_new_objects_value(moved):
                 if found != wanted:
                     wrong.append((space.name, *key, path_of(place), text, "is", found, "and not", wanted))
     print(", ".join(f"{count} {what}" for what, count in sorted(seen.items())))
-    assert min(seen.values()) > NAMESPACES // 10
+    assert min(seen.values()) > len(moved.spaces) // 10
     fail(moved, wrong)
 
 
@@ -226,4 +233,4 @@ def test_a_diff_finds_no_drift_on_either_cluster(moved, bench):
     for saved, context, mapped in [(pairs[0][0], A, {}), *pairs]:
         found = drift(RestoreOptions(backup=saved.name, map=mapped, context=context, **bench.where), with_diff=False)
         fail(moved, [*found.problems, *found.objects])
-        assert found.counts["same"] > len(moved.names) // BACKUPS
+        assert found.counts["same"] > len(moved.names) // moved.batches

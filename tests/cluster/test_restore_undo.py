@@ -21,8 +21,8 @@ from tasks.ports.leases import me
 from tasks.ports.local_store import LocalStore
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
-from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import A, B, name
+from tests.support.cli import COMMAND
 
 SOME = """
 apiVersion: v1

@@ -21,6 +21,8 @@ from tasks.ports.store import open_store
 from tests.cluster.restores import A, B
 from tests.prefect_api import LIMIT, Api, until
 
+pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
+
 COMMAND = Path(sys.executable).with_name("kubeferry")
 EVERY = 8
 """Seconds between two runs of the schedule."""
@@ -123,6 +125,7 @@ def desk(bench, prefect_server, sandbox_env, home, told):
         made.stop(each, signal.SIGKILL)
 
 
+@pytest.mark.soak(minutes=4)
 def test_a_schedule_fires_refuses_what_overlaps_and_catches_up_once(bench, desk):
     ns = bench.namespace("night")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
@@ -163,6 +166,7 @@ def three_late(api, deployment):
     return late if len(late) >= 3 else None
 
 
+@pytest.mark.soak(minutes=4)
 def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
     ns = bench.namespace("told")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)

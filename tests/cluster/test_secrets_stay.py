@@ -22,9 +22,10 @@ from pyrage import x25519
 from tasks.core.layout import BackupKeys, Member
 from tasks.ports import archive
 from tasks.ports.store import open_store
-from tests.cluster.conftest import COMMAND, KubectlError
 from tests.cluster.marks import Marks, files, rows
 from tests.cluster.restores import A, B
+from tests.support.cli import COMMAND
+from tests.support.kubectl import KubectlError
 
 SAVED = ("data", "text", "annotation", "applied", "url", "docker", "setting", "immutable")
 """What is in the archive in the clear; the Helm record is in it too, packed once more."""
@@ -140,6 +141,7 @@ class Scene:
     def run(self, *words, code=0, **env):
         """Run a command as a person would, its home and temporary folder our own; return what it printed on stdout."""
         env = os.environ | {"KUBEFERRY_HOME": str(self.kube), "TMPDIR": str(self.temporary)} | env
+        env.pop("PREFECT_API_URL", None)  # its server is one of its own
         done = subprocess.run([COMMAND, *words], env=env, capture_output=True, text=True, check=False, timeout=180)
         self.told[f"{len(self.told)} {' '.join(words)}"] = f"{done.stdout}\n{done.stderr}"
         assert done.returncode == code, f"{words}: {done.stderr}"

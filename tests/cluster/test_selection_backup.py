@@ -17,6 +17,8 @@ from tasks.ports.encryption import opener
 from tasks.ports.store import open_store
 from tests.cluster.restores import A, B, name
 
+pytestmark = pytest.mark.exclusive
+
 RBAC = "rbac.authorization.k8s.io"
 WIDE = """
 {{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}-high}}, value: 7}}

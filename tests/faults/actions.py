@@ -1,5 +1,7 @@
 """What can go wrong with one request: functions of an Exchange, each with the name under which it is counted."""
 
+import itertools
+import threading
 import time
 
 from tests.faults.proxy import Exchange, Reply
@@ -38,6 +40,19 @@ def delay(seconds, name="slow"):
         x.relay()
 
     return delayed
+
+
+def in_turn(actions):
+    """Do each action, one a request, and begin again after the last."""
+    around, lock = itertools.cycle([*actions]), threading.Lock()
+
+    @named("in turn")
+    def taken(x):
+        with lock:
+            action = next(around)
+        action(x)
+
+    return taken
 
 
 @named("cut before")

@@ -1,30 +1,19 @@
 """Tests in this folder run on the sandbox, through proxies that break things."""
 
-from pathlib import Path
-
 import botocore.retries.standard
 import pytest
 
 import tasks.ports.cluster
 import tasks.ports.transport
 import tasks.step
-from tests.cluster.conftest import bench, run_flow  # noqa: F401 - fixtures
 
 pytest.register_assert_rewrite("tests.faults.rig")
 
 from tests.faults.rig import Rig, shop_in  # noqa: E402 - its asserts are rewritten
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents and "sandbox_env" in item.fixturenames:
-            item.add_marker(pytest.mark.cluster)
-
 
 @pytest.fixture(scope="module")
-def rigged(bench, sandbox_env, tmp_path_factory):  # noqa: F811 - the fixture
+def rigged(bench, sandbox_env, tmp_path_factory):
     """The module's bench, reached through proxies."""
     with Rig(bench, sandbox_env, tmp_path_factory.mktemp("rig")) as made:
         yield made
@@ -39,13 +28,13 @@ def rig(rigged, quick):  # noqa: ARG001 - no waiting
 
 
 @pytest.fixture(scope="module")
-def shop(bench):  # noqa: F811 - the fixture
+def shop(bench):
     """A namespace with all that has an order, an owner or an address, and what it should be like elsewhere."""
     return shop_in(bench)
 
 
 @pytest.fixture(scope="module")
-def kiosk(bench):  # noqa: F811 - the fixture
+def kiosk(bench):
     """A Shop without pods and volumes, which come and go at once."""
     return shop_in(bench, pods=False)
 

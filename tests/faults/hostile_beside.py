@@ -2,7 +2,7 @@
 
 import orjson
 
-from tests.faults.hostile_tables import BOMB, ours, packed
+from tests.faults.hostile_tables import bomb, ours, packed
 
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
 LINK_LINE = {"uid": "u", "owners": [OWNER]}
@@ -41,7 +41,7 @@ links("900 levels", "nested deeper", lambda _: b"[" * 900 + b"]" * 900)
 ours("links: the same twice", "its links file, line 2", links=lambda ns, _: [{"ref": ["", "ConfigMap", ns, "web"]}] * 2)
 ours("links: no gzip", "its links file: is no sound gzip", links=lambda *_: b"x" * 99)
 ours("links: cut", "its links file: is no sound gzip", links=lambda *_: packed(b"{}\n" * 99)[:-9])
-ours("links: a gigabyte", "its links file", links=lambda *_: BOMB)
+ours("links: a gigabyte", "its links file", links=lambda *_: bomb())
 
 SERVICE = ["", "Service", "NS", "web"]
 BINDING = {
@@ -125,5 +125,5 @@ bindings("a layer that is none", "layers must be", lambda line: line | {"layers"
 bindings("a pointer that is none", "pointer must be", lambda line: line | {"pointer": "data/a"})
 bindings("a pointer of 200,000 characters", "pointer must be", lambda line: line | {"pointer": "/a" * 100_001})
 ours("bindings: no gzip", "its bindings file: is no sound gzip", bindings=lambda *_: b"x" * 99)
-ours("bindings: a gigabyte", "its bindings file", bindings=lambda *_: BOMB)
+ours("bindings: a gigabyte", "its bindings file", bindings=lambda *_: bomb())
 ours("bindings: a line of 17 MiB", "a line of more than", bindings=lambda *_: packed(b'"' + b"x" * (17 << 20) + b'"\n'))

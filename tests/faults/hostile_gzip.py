@@ -1,7 +1,7 @@
 """Tarballs whose gzip is damaged, too large, or not all of them."""
 
 from tests.faults.hostile import CLOSING, config, entry, header, tar
-from tests.faults.hostile_tables import BOMB, at, both, packed, sound
+from tests.faults.hostile_tables import at, bomb, both, packed, sound
 
 GARBAGE = bytes(range(256)) * 8
 
@@ -17,15 +17,15 @@ both("another tar in a second member", "goes on after its end", tarball=lambda n
 both("more in a second member", "goes on after its end", tarball=lambda ns: sound(ns) + packed(GARBAGE))
 
 
-both("a gigabyte of zeros", "goes on after its end", tarball=lambda _: BOMB)
-both("a gigabyte after the end", "goes on after its end", tarball=lambda ns: sound(ns) + BOMB)
+both("a gigabyte of zeros", "goes on after its end", tarball=lambda _: bomb())
+both("a gigabyte after the end", "goes on after its end", tarball=lambda ns: sound(ns) + bomb())
 both(
     "a gigabyte in one entry",
     "more than any object has",
-    tarball=lambda ns: packed(header(at(ns), 2**30)) + BOMB + packed(CLOSING),
+    tarball=lambda ns: packed(header(at(ns), 2**30)) + bomb() + packed(CLOSING),
 )
 both(
     "a gigabyte in an entry that is passed over",
     "unpacks to more than 512 MiB",
-    tarball=lambda _: packed(header("metadata/more", 2**30)) + BOMB + packed(CLOSING),
+    tarball=lambda _: packed(header("metadata/more", 2**30)) + bomb() + packed(CLOSING),
 )

@@ -7,6 +7,7 @@ reached); what only ours has, or only Velero's, once.
 import gzip
 import zlib
 from dataclasses import dataclass, field
+from functools import cache
 
 import orjson
 
@@ -93,5 +94,7 @@ def zeros(size):
     return b"".join([*(body.compress(bytes(2**20)) for _ in range(size // 2**20)), body.flush()])
 
 
-BOMB = zeros(2**30)
-"""A gigabyte in a megabyte."""
+@cache
+def bomb():
+    """Return a gigabyte in a megabyte. To make it takes seconds, so it is made for the first test that needs it."""
+    return zeros(2**30)

@@ -227,7 +227,13 @@ def lasting(killer, bench, sources):
     return answer["seconds"]
 
 
-@pytest.mark.parametrize("number", range(KILLS))
+FEW = 2
+"""Kills in the tier `cluster`: one that is resumed and undone, and one that is undone."""
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=pytest.mark.soak if number >= FEW else ()) for number in range(KILLS)]
+)
 def test_a_killed_restore_is_resumed_or_undone(killer, bench, sources, lasting, number):
     made = Try(bench, sources[number % EVERY == 0], SEED + number)
     instant = made.random.uniform(0, lasting)

@@ -15,11 +15,11 @@ import pytest
 from tasks.ports import prefect_api
 from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
-from tests.cluster.conftest import COMMAND
 from tests.cluster.restores import B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
 from tests.faults.rig import seen
+from tests.support.cli import COMMAND
 
 
 class Person:
@@ -27,6 +27,7 @@ class Person:
 
     def __init__(self, rig, home):
         self.rig, self.env = rig, os.environ | {"KUBEFERRY_HOME": str(home)}
+        self.env.pop("PREFECT_API_URL", None)
         for each in ("PREFECT_API_URL", "KUBEFERRY_CONTEXT", "KUBEFERRY_OUTPUT", "KUBEFERRY_DEBUG"):
             self.env.pop(each, None)
 

@@ -7,9 +7,12 @@ from tasks.core.errors import ExpiredError, PermanentError, UnavailableError, Un
 from tasks.core.manifest import Phase
 from tasks.ports import transport
 from tests.cluster.restores import B, name
-from tests.faults.actions import answer, cut, delay, lose, truncate, truncate_silently
+from tests.faults.actions import answer, cut, delay, in_turn, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import Extension, aggregated, serving
+from tests.support.tiers import fast
+
+pytestmark = pytest.mark.exclusive
 
 READS = "^(?!.*watch=1)"
 """Every path but those of watches."""
@@ -29,9 +32,11 @@ PASSING = {
     "truncated without length": truncate_silently,
 }
 """What happens once to each request."""
+PASSING["each in turn"] = in_turn(PASSING.values())
+EACH = fast(PASSING, "each in turn")
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", EACH)
 def test_a_backup_whose_every_request_meets_a_fault_once_is_right(rig, shop, fault):
     rule = Rule(".*", READS, PASSING[fault], each=True)
     rig.a.rules = [rule]
@@ -39,7 +44,7 @@ def test_a_backup_whose_every_request_meets_a_fault_once_is_right(rig, shop, fau
     assert rule.done == sum(rig.a.injected.values()) > 50
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", EACH)
 def test_a_restore_whose_every_request_meets_a_fault_once_is_right(rig, shop, fault):
     rule = Rule(".*", READS, PASSING[fault], each=True)
     rig.b.rules = [rule]
@@ -63,7 +68,7 @@ BUSY = {"429": answer(429, after=1), "500": answer(500), "503": answer(503)}
 GONE = {"cut before": cut, "cut after": lose, "truncated": truncate, "truncated without length": truncate_silently}
 
 
-@pytest.mark.parametrize("fault", BUSY)
+@pytest.mark.parametrize("fault", fast(BUSY, "503"))
 def test_a_type_that_cannot_be_listed_is_named_and_the_others_are_there(rig, shop, fault):
     rig.a.rules = [rule := Rule("GET", f"/{shop.ns}/configmaps", BUSY[fault], EVERY)]
     result = rig.backup(shop.ns)
@@ -75,7 +80,7 @@ def test_a_type_that_cannot_be_listed_is_named_and_the_others_are_there(rig, sho
     assert rule.done > 6
 
 
-@pytest.mark.parametrize("fault", GONE)
+@pytest.mark.parametrize("fault", fast(GONE, "cut after", "truncated without length"))
 def test_a_server_that_hangs_up_for_good_leaves_no_backup_and_its_name_free(rig, shop, fault):
     rig.a.rules = [rule := Rule("GET", f"/{shop.ns}/configmaps", GONE[fault], EVERY)]
     asked = name()
@@ -87,7 +92,7 @@ def test_a_server_that_hangs_up_for_good_leaves_no_backup_and_its_name_free(rig,
     rig.same_backup(shop.saved, rig.backup(shop.ns, name=asked))
 
 
-@pytest.mark.parametrize("fault", [*BUSY, *GONE])
+@pytest.mark.parametrize("fault", fast([*BUSY, *GONE], "503", "truncated"))
 def test_without_discovery_there_is_no_backup(rig, shop, fault):
     """A group that is not listed would be a silent gap."""
     rig.a.rules = [rule := Rule("GET", "^/apis$", (BUSY | GONE)[fault], EVERY)]
@@ -98,7 +103,7 @@ def test_without_discovery_there_is_no_backup(rig, shop, fault):
     rig.no_backup(asked)
 
 
-@pytest.mark.parametrize("fault", [*BUSY, *GONE])
+@pytest.mark.parametrize("fault", fast([*BUSY, *GONE], "500", "cut before"))
 def test_without_discovery_nothing_is_restored(rig, kiosk, fault):
     rig.b.rules = [rule := Rule("GET", "^/apis$", (BUSY | GONE)[fault], EVERY)]
     copy = rig.bench.name()

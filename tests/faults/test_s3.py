@@ -9,8 +9,20 @@ from tasks.ports.backups import backups
 from tasks.ports.proof import prove
 from tasks.ports.store import open_store
 from tests.cluster.restores import B, name
-from tests.faults.actions import answer, cut, delay, doing, lose, send_half, send_slowly, truncate, truncate_silently
+from tests.faults.actions import (
+    answer,
+    cut,
+    delay,
+    doing,
+    in_turn,
+    lose,
+    send_half,
+    send_slowly,
+    truncate,
+    truncate_silently,
+)
 from tests.faults.proxy import EVERY, Rule
+from tests.support.tiers import fast
 
 
 def xml(status, code, **more):
@@ -35,6 +47,7 @@ PASSING = {
     "slow": delay(0.02),
 }
 """What happens once to each request."""
+PASSING["each in turn"] = in_turn(PASSING.values())
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +56,7 @@ def in_bucket(rigged, kiosk):
     return rigged.bench.backup(kiosk.ns, store=rigged.bucket)
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", fast(PASSING, "each in turn"))
 def test_a_backup_whose_every_request_meets_a_fault_once_is_right(rig, kiosk, fault):
     rig.s3.rules = [rule := Rule(".*", "", PASSING[fault], each=True)]
     result = rig.backup(kiosk.ns, store=rig.bucket_through)
@@ -52,7 +65,9 @@ def test_a_backup_whose_every_request_meets_a_fault_once_is_right(rig, kiosk, fa
     assert prove(rig.bucket, result.name, deep=True).proved
 
 
-@pytest.mark.parametrize("fault", ["503 SlowDown", "502, a web page", "cut after", "truncated", SILENT])
+@pytest.mark.parametrize(
+    "fault", fast(["503 SlowDown", "502, a web page", "cut after", "truncated", SILENT, "each in turn"], "each in turn")
+)
 def test_a_restore_whose_every_request_meets_a_fault_once_is_right(rig, kiosk, in_bucket, fault):
     """Its journal goes there too."""
     rig.s3.rules = [rule := Rule(".*", "", PASSING[fault], each=True)]
@@ -63,7 +78,10 @@ def test_a_restore_whose_every_request_meets_a_fault_once_is_right(rig, kiosk, i
 BIG = random.Random(1).randbytes(9 * 1024 * 1024)  # noqa: S311 - only bulk, in two parts
 
 
-@pytest.mark.parametrize("fault", ["503 SlowDown", "cut after", "truncated", SILENT, "partial upload", "slow upload"])
+@pytest.mark.parametrize(
+    "fault",
+    fast(["503 SlowDown", "cut after", "truncated", SILENT, "partial upload", "slow upload"], "partial upload", SILENT),
+)
 def test_a_large_file_arrives_whole(rig, fault, tmp_path):
     (tmp_path / "big").write_bytes(BIG)
     rig.s3.rules = [rule := Rule(".*", "", PASSING[fault], each=True)]
@@ -90,7 +108,8 @@ def refused_backup(rig, kiosk, told, kind):
 
 
 @pytest.mark.parametrize(
-    ("key", "fault"), [("tar.gz", "503"), ("tar.gz", "partial upload"), ("kubeferry-manifest", "cut after")]
+    ("key", "fault"),
+    fast([("tar.gz", "503"), ("tar.gz", "partial upload"), ("kubeferry-manifest", "cut after")], ("tar.gz", "503")),
 )
 def test_a_file_that_never_arrives_leaves_no_backup_and_its_name_free(rig, kiosk, key, fault):
     rig.s3.rules = [rule := Rule("PUT", key, BUSY[fault], EVERY)]
@@ -99,7 +118,11 @@ def test_a_file_that_never_arrives_leaves_no_backup_and_its_name_free(rig, kiosk
 
 
 @pytest.mark.parametrize(
-    ("key", "fault"), [("kubeferry-probe", "403"), ("tar.gz", "507, disk full"), ("velero-backup.json", "403")]
+    ("key", "fault"),
+    fast(
+        [("kubeferry-probe", "403"), ("tar.gz", "507, disk full"), ("velero-backup.json", "403")],
+        ("tar.gz", "507, disk full"),
+    ),
 )
 def test_a_store_that_says_no_is_asked_once(rig, kiosk, key, fault):
     rig.s3.rules = [rule := Rule("PUT", key, REFUSED[fault], EVERY)]
@@ -194,12 +217,16 @@ READS = {"503": xml(503, "SlowDown"), "cut before": cut, "truncated": truncate, 
 
 @pytest.mark.parametrize(
     ("key", "fault"),
-    [
+    fast(
+        [
+            ("tar.gz", "silently"),
+            ("tar.gz", "503"),
+            ("velero-backup.json", "truncated"),
+            ("kubeferry-links", "cut before"),
+        ],
         ("tar.gz", "silently"),
-        ("tar.gz", "503"),
         ("velero-backup.json", "truncated"),
-        ("kubeferry-links", "cut before"),
-    ],
+    ),
 )
 def test_a_backup_that_cannot_be_read_is_not_restored(rig, kiosk, in_bucket, key, fault):
     rig.s3.rules, copy = [rule := Rule("GET", key, READS[fault], EVERY)], rig.bench.name()
@@ -209,7 +236,7 @@ def test_a_backup_that_cannot_be_read_is_not_restored(rig, kiosk, in_bucket, key
     assert not rig.b.seen, "the target was not even asked"
 
 
-@pytest.mark.parametrize("fault", ["503", "cut after"])
+@pytest.mark.parametrize("fault", fast(["503", "cut after"], "cut after"))
 def test_a_restore_whose_journal_begins_at_the_second_try_is_right(rig, kiosk, in_bucket, fault):
     """The name that it took at the first try is its own."""
     rig.s3.rules = [rule := Rule("PUT", r"/restores/.*journal", BUSY[fault], range(1, 5))]
@@ -219,7 +246,11 @@ def test_a_restore_whose_journal_begins_at_the_second_try_is_right(rig, kiosk, i
 
 @pytest.mark.parametrize(
     ("fault", "first"),
-    [("503", 1), ("507, disk full", 1), ("403", 3), ("cut after", 3), ("partial upload", 3)],
+    fast(
+        [("503", 1), ("507, disk full", 1), ("403", 3), ("cut after", 3), ("partial upload", 3)],
+        ("507, disk full", 1),
+        ("cut after", 3),
+    ),
 )
 def test_a_restore_that_cannot_be_journalled_stops(rig, kiosk, in_bucket, fault, first):
     """`first`: the first segment, before anything is written; or one in the middle."""

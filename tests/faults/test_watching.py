@@ -9,6 +9,7 @@ from tests.cluster.restores import B
 from tests.faults.actions import answer, cut, cut_stream, delay, doing
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.rig import Shop
+from tests.support.tiers import fast
 
 WATCHES = "/deployments.*watch=1"
 GATED = """
@@ -56,7 +57,9 @@ def let(bench, ns, context=B):
         bench.patch("Pod", ns, pod["metadata"]["name"], {"spec": {"schedulingGates": None}}, context)
 
 
-@pytest.mark.parametrize("fault", [*PASSING, *REFUSED])
+@pytest.mark.parametrize(
+    "fault", fast([*PASSING, *REFUSED], "410 in the stream", "half an event", "cut in the second event", "503")
+)
 def test_watches_that_break_at_first(rig, gated, fault):
     copy = rig.bench.namespace(context=B)
     rig.b.rules = [
@@ -67,7 +70,7 @@ def test_watches_that_break_at_first(rig, gated, fault):
     assert (rule.done, last.done) == (2, 1)
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", fast(PASSING, "410 at once", "no events", "a web page"))
 def test_watches_that_always_break(rig, gated, fault):
     copy = rig.bench.namespace(context=B)
     release = doing(lambda: let(rig.bench, copy), then=PASSING[fault], name="pods let go")
@@ -80,7 +83,7 @@ def test_watches_that_always_break(rig, gated, fault):
     assert last.done == 1
 
 
-@pytest.mark.parametrize("fault", REFUSED)
+@pytest.mark.parametrize("fault", fast(REFUSED, "503"))
 def test_watches_that_are_always_refused(rig, gated, fault):
     rig.b.rules = [rule := Rule("GET", WATCHES, REFUSED[fault], EVERY)]
     with rig.in_vain("the proxy says no|out of reach") as copy:

@@ -14,6 +14,7 @@ from tests.cluster.restores import A, B, definition
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import review, serving, webhook
+from tests.support.tiers import fast
 
 LASTING = {
     "429": answer(429, after=1),
@@ -30,7 +31,7 @@ PASSES_NOT = "the proxy says no|is out of reach: "
 REFUSED = ("429", "500", "503", "cut before")
 
 
-@pytest.mark.parametrize("fault", REFUSED)
+@pytest.mark.parametrize("fault", fast(REFUSED, "503"))
 def test_a_kind_that_cannot_be_created(rig, kiosk, fault):
     rig.b.rules = [rule := Rule("POST", "/configmaps", LASTING[fault], EVERY)]
     with rig.in_vain(PASSES_NOT, (UnavailableError, UnreachableError)) as copy:
@@ -39,7 +40,7 @@ def test_a_kind_that_cannot_be_created(rig, kiosk, fault):
     rig.once_more(kiosk, copy)
 
 
-@pytest.mark.parametrize("fault", [each for each in LASTING if each not in REFUSED])
+@pytest.mark.parametrize("fault", fast([each for each in LASTING if each not in REFUSED], "cut after"))
 def test_a_kind_that_is_created_and_never_answered(rig, kiosk, fault):
     """Whether it is there is found out: by looking in a namespace that was there, else when it is taken back."""
     rig.b.rules = [rule := Rule("POST", "/configmaps", LASTING[fault], EVERY)]
@@ -67,7 +68,7 @@ def test_a_late_value_whose_patch_is_never_answered_is_seen_to_be_there(rig, sho
     assert rule.done > 1
 
 
-@pytest.mark.parametrize("fault", ["503", "cut before", "cut after"])
+@pytest.mark.parametrize("fault", fast(["503", "cut before", "cut after"], "503", "cut after"))
 def test_what_cannot_be_taken_back_is_told_and_can_be_undone_later(rig, kiosk, fault):
     refused = answer(422, body=b'{"kind":"Status","code":422,"reason":"Invalid"}')
     rig.b.rules = [Rule("POST", "/secrets", refused, EVERY), rule := Rule("DELETE", "", LASTING[fault], EVERY)]

@@ -11,6 +11,8 @@ import pytest
 
 from tests.prefect_api import Api
 
+pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
+
 COMMAND = Path(sys.executable).with_name("kubeferry")
 
 
@@ -20,12 +22,12 @@ def api(prefect_server):
 
 
 @pytest.fixture(scope="module")
-def deploy(prefect_server):
+def deploy(prefect_server, home):
     """Run `kubeferry deploy`: its exit code, rows or output, and stderr."""
 
     def run(*args):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("KUBEFERRY_", "PREFECT_"))}
-        env |= {"PREFECT_API_URL": prefect_server, "KUBEFERRY_HOME": os.environ["KUBEFERRY_HOME"]}
+        env |= {"PREFECT_API_URL": prefect_server, "KUBEFERRY_HOME": str(home)}
         argv = [COMMAND, "deploy", *args, "-o", "json"]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
         return done.returncode, json.loads(done.stdout or "null"), done.stderr

@@ -182,14 +182,14 @@ def test_nobody_asked_for_is_no_encryption_and_no_sealer():
         ("ec", None, "unsupported key"),
         ("cut", b"AGE-SECRET-KEY-1GFPYYSJZ\n", "holds no secret key that can be used"),
         ("binary", b"\xff\xfe", "it is no text"),
-        ("phrase", passphrase.encrypt(b"x", "y"), "is itself encrypted"),
+        ("phrase", lambda: passphrase.encrypt(b"x", "y"), "is itself encrypted"),
         ("large", b"#" * (2**20 + 1), "is larger than any file of keys"),
     ],
 )
 def test_identity_files_that_cannot_be_used(keys, name, content, said):
     path = keys / name
     if content is not None:
-        path.write_bytes(content)
+        path.write_bytes(content() if callable(content) else content)
     with pytest.raises(UsageError) as told:
         opener([str(path)])
     assert said in str(told.value)

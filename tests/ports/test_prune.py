@@ -40,7 +40,7 @@ def local(tmp_path):
     return open_store((tmp_path / "store").as_uri())
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.cluster)])
 def store(request):
     if request.param == "local":
         return request.getfixturevalue("local")

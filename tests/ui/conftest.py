@@ -7,26 +7,18 @@ them by module.
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import COMMAND, kubeferry  # noqa: F401 - a fixture
+from tests.support.cli import COMMAND
 
 pytest.register_assert_rewrite("tests.ui.prefect_ui")
 
-HERE = Path(__file__).parent
 LEAVES = 60
 """Seconds that the worker has to end."""
 
 SOON = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
 """How often the worker asks for runs, in seconds; of itself it does every 10."""
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.cluster)
 
 
 @pytest.fixture(scope="module")
@@ -58,26 +50,19 @@ def bench(sandbox_env, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def api(bench, kubeferry, tmp_path_factory):  # noqa: F811 - the fixture
+def api(bench, kubeferry_process, prefect_server, tmp_path_factory):
     """The URL of a Prefect API with Kubeferry's deployments, made by `kubeferry deploy`, and a live worker."""
     place = ["--context", "kubeferry-b", "--kubeconfig", bench.where["kubeconfig"], "--store", bench.where["store"]]
-    code, _, told = kubeferry("deploy", *place)
+    code, _, told = kubeferry_process("deploy", *place)
     assert code == 0, told
     log = tmp_path_factory.mktemp("worker") / "log"
     with log.open("w") as file:
         worker = subprocess.Popen([COMMAND, "worker"], stdout=file, stderr=subprocess.STDOUT, env=os.environ | SOON)
     try:
-        yield served()
+        yield prefect_server
     finally:
         worker.terminate()
         worker.wait(LEAVES)
-
-
-def served():
-    """Return the URL of the local server of this KUBEFERRY_HOME."""
-    from tasks.ports import prefect_server
-
-    return prefect_server.status().url
 
 
 @pytest.fixture(scope="module")

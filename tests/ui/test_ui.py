@@ -8,6 +8,8 @@ from tasks.ports.restores import open_restore
 from tasks.ports.store import open_store
 from tests.cluster.restores import A, B, name
 
+pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
+
 SHOP = """
 apiVersion: v1
 kind: ConfigMap
@@ -97,6 +99,7 @@ def test_the_form_of_a_restore_has_typed_fields_with_descriptions(ui, bench):
     assert titles[:6] == ["Backup", "Namespaces", "Namespace selector", "Exclude namespace", "Context", "Store"]
 
 
+@pytest.mark.soak
 def test_the_form_refuses_what_is_wrong_before_there_is_a_run(ui):
     before = ui.runs()
     ui.form("restore/on-demand")
@@ -170,6 +173,7 @@ def test_a_restore_with_a_rename_and_its_pages(ui, bench, shop, saved):
     ui.keep("run-of-restore")
 
 
+@pytest.mark.soak
 def test_a_migration_with_its_table_and_progress(ui, bench, shop):
     new, named = bench.name("moved"), name()
     ui.form("migrate/on-demand")
@@ -226,6 +230,7 @@ def test_a_paused_restore_shows_its_plan_and_goes_on_when_it_is_approved(ui, ben
     assert bench.get("Secret", new, "token", B)
 
 
+@pytest.mark.soak
 def test_a_paused_restore_that_is_refused_writes_nothing(ui, bench, asked):
     named, new = asked
     form = ui.resume()
@@ -305,14 +310,16 @@ def stopped_in_order(ui, bench, named, new):
     expect(page.get_by_role("code").filter(has_text=f"kubeferry undo {named}")).to_be_visible()
 
 
-def test_a_cancelled_restore_can_be_undone(ui, bench, kubeferry, cancelled):
+@pytest.mark.soak
+def test_a_cancelled_restore_can_be_undone(ui, bench, kubeferry_process, cancelled):
     named, new, before = cancelled
     stopped_in_order(ui, bench, named, new)
-    code, _, told = kubeferry("undo", named, "--context", B, "--store", bench.where["store"])
+    code, _, told = kubeferry_process("undo", named, "--context", B, "--store", bench.where["store"])
     assert code == 0, told
     bench.until(lambda: content(bench, new) == before)
 
 
+@pytest.mark.soak
 def test_a_cancelled_restore_is_resumed_from_the_form(ui, bench, shop, cancelled):
     named, new, _ = cancelled
     stopped_in_order(ui, bench, named, new)

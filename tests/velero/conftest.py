@@ -4,28 +4,17 @@ One story is told once, and the tests look at it: the sample shop is saved by bo
 restores what the other saved.
 """
 
-from pathlib import Path
-
 import pytest
 
 from deployments.sandbox.sandbox import Sandbox
-from tests.cluster.conftest import run_flow  # noqa: F401 - a fixture
 
 pytest.register_assert_rewrite("tests.velero.story")
 
 from tests.velero.story import Story, pointed_at  # noqa: E402 - its asserts are rewritten
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.velero)
-
 
 @pytest.fixture(scope="module")
-def story(home, run_flow, tmp_path_factory):  # noqa: F811 - the fixture
+def story(home, run_flow, tmp_path_factory):
     """All that both tools did, told from the beginning; the environment points at its sandbox until the last test."""
     sandbox = Sandbox(home / "velero" / "sandbox")
     try:

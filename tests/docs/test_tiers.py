@@ -1,0 +1,62 @@
+"""The tiers: a slice of soak is a part that time makes whole, and what CI runs is what tests/README.md says."""
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.tiers import TESTS, TIERS, Slice, exclusive, of_this_commit
+
+ROOT = TESTS.parent
+README = (TESTS / "README.md").read_text()
+ITEMS = [SimpleNamespace(path=Path(f"{file}.py"), name=name) for file in "abc" for name in (1, 2)]
+
+
+def of(slice_):
+    return [(item.path.stem, item.name) for item in slice_.rotated(ITEMS)]
+
+
+def test_a_slice_begins_where_it_is_told_and_goes_on_to_all_the_others():
+    assert of(Slice(20, 0)) == [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("c", 1), ("c", 2)]
+    assert of(Slice(20, 1)) == [("b", 1), ("b", 2), ("c", 1), ("c", 2), ("a", 1), ("a", 2)]
+    assert of(Slice(20, 3)) == of(Slice(20, 0))
+    assert Slice(20, 5).rotated([]) == []
+
+
+def item(**marker):
+    return SimpleNamespace(get_closest_marker=lambda _: SimpleNamespace(kwargs=marker))
+
+
+def test_a_test_that_would_not_end_in_time_is_not_begun():
+    asked = Slice(20, 0)
+    asked.check(item(minutes=19.9))
+    with pytest.raises(pytest.skip.Exception):
+        asked.check(item(minutes=21))
+    asked.began -= 19.5 * 60
+    with pytest.raises(pytest.skip.Exception):
+        asked.check(item())
+    asked.check(item(minutes=0.4))
+
+
+def test_another_commit_begins_elsewhere():
+    assert of_this_commit() >= 0
+    assert of_this_commit() == of_this_commit()
+
+
+def test_files_that_change_a_cluster_for_all_are_known_by_their_text():
+    assert exclusive(TESTS / "faults" / "test_reading.py")
+    assert not exclusive(TESTS / "cluster" / "test_cli.py")
+
+
+def test_the_readme_has_a_row_for_each_tier_with_its_command():
+    rows = re.findall(r"^\| `(\w+)` \| .* \| `\.venv/bin/pytest -n \d -m (\w+)` \|", README, re.MULTILINE)
+    assert rows == [(tier, tier) for tier in TIERS]
+
+
+def test_ci_runs_the_fast_tiers_once_and_a_slice_of_soak_twice_where_it_fails():
+    text = (ROOT / ".ci" / "run").read_text()
+    assert "--slice" in text
+    before, _, after = text.partition("--slice")
+    assert "--last-failed" not in before
+    assert "-m soak" in after[after.index("once more") :]
