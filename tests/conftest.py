@@ -177,6 +177,7 @@ def prefect_server(home):
         PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
         PREFECT_API_URL,
         PREFECT_HOME,
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW,
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
         temporary_settings,
     )
@@ -190,6 +191,8 @@ def prefect_server(home):
         PREFECT_API_URL: url,
         PREFECT_HOME: home / "prefect-client",
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
+        # Steps that are done as one task run have no flow run.
+        PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW: "ignore",
         # It speaks plain HTTP on loopback. Without this, each client reads all certificates of the machine: 20 ms.
         PREFECT_API_TLS_INSECURE_SKIP_VERIFY: True,
     }
