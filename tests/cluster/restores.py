@@ -152,16 +152,18 @@ class Bench:
 
     # --- flows
 
-    def backup(self, *namespaces, context=A, **options):
-        """Back up; return the result."""
+    def backup(self, *namespaces, context=A, whole=False, **options):
+        """Back up; return the result. `whole`: as a flow, as Prefect sees it."""
         asked = {"context": context, "name": name(), **self.where, **options}
-        return self.as_one(backup, BackupOptions(namespaces=namespaces, **asked))
+        asked = BackupOptions(namespaces=namespaces, **asked)
+        return self.run_flow(backup(asked)) if whole else self.as_one(backup, asked)
 
-    def restore(self, saved, context=B, **options):
-        """Restore; return the result."""
+    def restore(self, saved, context=B, *, whole=False, **options):
+        """Restore; return the result. `whole`: as a flow, as Prefect sees it."""
         named = saved if isinstance(saved, str) else saved.name
         asked = {"backup": named, "context": context, "wait_seconds": SECONDS, **self.where, **options}
-        return self.as_one(restore, RestoreOptions(**asked))
+        asked = RestoreOptions(**asked)
+        return self.run_flow(restore(asked)) if whole else self.as_one(restore, asked)
 
     def as_one(self, flow, options):
         """Return what a flow answers, its steps done as one task run, as those of a migration's namespaces are.

@@ -62,7 +62,7 @@ def shop(bench):
 
 @pytest.fixture(scope="module")
 def saved(bench, shop):
-    return bench.backup(shop)
+    return bench.backup(shop, whole=True)
 
 
 def stored(bench, result):
