@@ -138,9 +138,36 @@ def test_a_dependence_is_an_edge_that_names_its_annotation():
     assert explicit_edges(made({LEVEL: "1"})) == []
 
 
-@pytest.mark.parametrize("phase", Phase)
-def test_each_phase_is_a_category(phase):
-    assert hints_of(made({CATEGORY: phase.name.lower()})).phase is phase
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [
+        ("policy", Phase.POLICY),
+        ("config", Phase.CONFIG),
+        ("storage", Phase.STORAGE),
+        ("identity", Phase.IDENTITY),
+        ("workload", Phase.WORKLOAD),
+        ("traffic", Phase.TRAFFIC),
+        ("custom", Phase.CUSTOM),
+        ("admission", Phase.ADMISSION),
+        (" config ", Phase.CONFIG),
+    ],
+)
+def test_each_phase_is_a_category(text, phase):
+    assert hints_of(made({CATEGORY: text})).phase is phase
+
+
+def test_the_annotations_are_called_as_the_readme_and_other_tools_call_them():
+    notes = {
+        "kubeferry.io/depends-on": "Secret/a",
+        "kubeferry.io/level": "2",
+        "kubeferry.io/category": "config",
+    }
+    assert hints_of(made(notes)) == Hints((Ref("", "Secret", "shop", "a"),), Phase.CONFIG, 2)
+    assert hints_of(made({"config.kubernetes.io/depends-on": "/namespaces/b/Secret/a"})).depends_on == (
+        Ref("", "Secret", "b", "a"),
+    )
+    assert hints_of(made({"argocd.argoproj.io/sync-wave": "3"})).wave == 3
+    assert hints_of(made({"helm.sh/hook-weight": "-5"})).wave == -5
 
 
 def test_no_annotations_say_nothing():

@@ -440,5 +440,14 @@ def test_another_group_has_another_digest():
     assert one.digest == again.digest != other.digest
 
 
+def test_an_object_made_anew_under_the_same_name_is_another_group():
+    """Who approved the deletion of one object did not approve that of its successor."""
+    one, anew = (
+        of_selection(facts(obj("Secret", "a", labels=APP, meta={"uid": uid}), selector="app=web")) for uid in "12"
+    )
+    assert [each.ref for each in one.asked] == [each.ref for each in anew.asked]
+    assert one.digest != anew.digest
+
+
 def test_without_plug_ins_too():
     assert of_selection(Facts(RuleBook(()))).asked == []

@@ -165,3 +165,79 @@ def test_parts_add_up():
     one, two = looked(account()), looked(binding({"kind": "ServiceAccount", "name": "app"}))
     one.add(two)
     assert told(one) == {OWN}
+
+
+WIDGETS = obj(
+    "apiextensions.k8s.io",
+    "CustomResourceDefinition",
+    "widgets.e.com",
+    "",
+    spec={
+        "group": "e.com",
+        "scope": "Namespaced",
+        "names": {"kind": "Widget", "plural": "widgets"},
+        "versions": [{"name": "v1", "served": True}],
+    },
+)
+EVERYONE = {"kind": "Group", "name": "system:serviceaccounts:shop"}
+GATHERS = {"clusterRoleSelectors": [{"matchLabels": {"to": "x"}}]}
+EACH_KIND = [
+    account("a"),
+    account("b"),
+    binding(EVERYONE),
+    obj(RBAC, "ClusterRole", "whole", "", aggregationRule=GATHERS),
+    obj(RBAC, "ClusterRole", "part", "", meta={"labels": {"to": "x"}}),
+    WIDGETS,
+    obj("", "Pod", "bare", spec={"containers": []}),
+]
+
+
+@pytest.mark.parametrize("parts", [EACH_KIND, EACH_KIND[::-1]])
+def test_what_parts_have_seen_alone_adds_up_to_what_one_sees_of_all(parts):
+    """A backup is looked at in parts, side by side: a need may join objects of two of them."""
+    whole = looked()
+    for each in parts:
+        whole.add(looked(each))
+    assert told(whole) == {
+        ("ServiceAccount shop/a", ROLE_BINDING, "its rights"),
+        ("ServiceAccount shop/b", ROLE_BINDING, "its rights"),
+        (f"ClusterRole.{RBAC} whole", f"ClusterRole.{RBAC} part", "aggregationRule"),
+    }
+    assert [str(each.target) for each in whole.by_default()] == ["ServiceAccount shop/default"]
+    assert list(whole.always(Ref("e.com", "Widget", "", "w"))) == [(Ref.of(WIDGETS), "its kind")]
+
+
+def test_the_accounts_of_a_binding_are_told_in_their_order():
+    made = looked(*(account(name) for name in "cab"), binding(EVERYONE))
+    assert [each.source.name for each in made.edges()] == ["a", "b", "c"]
+
+
+def test_a_binding_serves_the_namespaces_of_single_accounts_too():
+    subject = {"kind": "ServiceAccount", "name": "app", "namespace": "shop"}
+    made = looked(binding(subject, kind="ClusterRoleBinding", namespace=""))
+    assert [each.name for each in made.serving(frozenset({"shop", "bank"}))] == ["b"]
+    assert list(made.serving(frozenset({"bank"}))) == []
+
+
+@pytest.mark.parametrize(("group", "kind"), [("example.com", "RoleBinding"), (RBAC, "Role")])
+def test_a_kind_that_only_looks_like_a_binding_gives_no_rights(group, kind):
+    assert told(looked(account(), obj(group, kind, "b", subjects=[{"kind": "ServiceAccount", "name": "app"}]))) == set()
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "body"),
+    [
+        ("", "Pod", {"spec": {}}),
+        ("", "PodTemplate", {"template": {"spec": {}}}),
+        ("", "ReplicationController", {"spec": {"template": {"spec": {}}}}),
+        ("apps", "Deployment", {"spec": {"template": {"spec": {}}}}),
+        ("apps", "ReplicaSet", {"spec": {"template": {"spec": {}}}}),
+        ("apps", "StatefulSet", {"spec": {"template": {"spec": {}}}}),
+        ("apps", "DaemonSet", {"spec": {"template": {"spec": {}}}}),
+        ("batch", "Job", {"spec": {"template": {"spec": {}}}}),
+        ("batch", "CronJob", {"spec": {"jobTemplate": {"spec": {"template": {"spec": {}}}}}}),
+    ],
+)
+def test_pods_of_every_kind_run_as_default_when_they_name_no_account(group, kind, body):
+    (edge,) = looked(obj(group, kind, "web", **body)).by_default()
+    assert (edge.source, str(edge.target)) == (Ref(group, kind, "shop", "web"), "ServiceAccount shop/default")

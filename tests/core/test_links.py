@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.core.links import ADDRESSES, Links, Owner, from_json, links_of, to_json
+from tasks.core.links import Links, Owner, from_json, links_of, to_json
 from tasks.core.names import is_segment
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4", "uid": "77ee"}
@@ -67,7 +67,7 @@ def whole(kind, **parts):
     return {"apiVersion": f"{group}/v1" if group else "v1", "kind": name, "metadata": {"name": "a"}} | parts
 
 
-@pytest.mark.parametrize("kind", ADDRESSES)
+@pytest.mark.parametrize("kind", FOUND)
 def test_addresses_that_the_cluster_handed_out_are_found(kind):
     part, addresses = FOUND[kind]
     assert links_of(whole(kind, **part)).addresses == addresses

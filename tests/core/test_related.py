@@ -126,3 +126,47 @@ OPERATOR = {"key": "tier", "operator": "In", "values": ["web", "api"]}
 def role(name, labels=None, **rest):
     meta = {"name": name, "labels": labels or {}}
     return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": meta, **rest}
+
+
+@pytest.mark.parametrize(
+    ("expression", "gathered"),
+    [
+        ({"key": "tier", "operator": "In", "values": ["web"]}, ["labelled"]),
+        ({"key": "tier", "operator": "NotIn", "values": ["web"]}, ["other", "unlabelled"]),
+        ({"key": "tier", "operator": "Exists"}, ["labelled", "other"]),
+        ({"key": "tier", "operator": "DoesNotExist"}, ["unlabelled"]),
+    ],
+)
+def test_each_operator_of_a_label_selector_gathers_its_roles(expression, gathered):
+    whole = role(
+        "whole", {"tier": "web"}, aggregationRule={"clusterRoleSelectors": [{"matchExpressions": [expression]}]}
+    )
+    made = [whole, role("labelled", {"tier": "web"}), role("other", {"tier": "db"}), role("unlabelled")]
+    assert names(related(made, needs(Ref.of(whole)))) == sorted(["whole", *gathered])
+
+
+def test_a_selector_that_is_null_gathers_all():
+    whole = role("whole", aggregationRule={"clusterRoleSelectors": [None]})
+    assert names(related([whole, role("part")], needs(Ref.of(whole)))) == ["part", "whole"]
+
+
+def test_only_rbacs_own_bindings_and_roles_count():
+    """A custom resource may have subjects and an aggregationRule of its own."""
+    subject = {"kind": "ServiceAccount", "name": "web", "namespace": "shop"}
+    foreign = obj("example.com", "ClusterRoleBinding", "b", subjects=[subject])
+    assert related([foreign], needs()) == frozenset()
+    gathers = {"clusterRoleSelectors": [{"matchLabels": {"to": "shop"}}]}
+    foreign = obj("example.com", "ClusterRole", "whole", aggregationRule=gathers)
+    part = role("part", {"to": "shop"})
+    assert names(related([foreign, part], needs(Ref.of(foreign)))) == ["whole"]
+    whole = role("whole", aggregationRule=gathers)
+    labelled = obj("example.com", "ClusterRole", "part", metadata={"name": "part", "labels": {"to": "shop"}})
+    assert names(related([whole, labelled], needs(Ref.of(whole)))) == ["whole"]
+
+
+def test_a_definition_of_the_same_kind_in_another_group_is_not_needed():
+    crd = obj(
+        "apiextensions.k8s.io", "CustomResourceDefinition", "a", spec={"group": "h.io", "names": {"kind": "Thing"}}
+    )
+    assert related([crd], needs(kinds=[("g.io", "Thing")])) == frozenset()
+    assert names(related([crd], needs(kinds=[("h.io", "Thing")]))) == ["a"]

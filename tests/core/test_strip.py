@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.core import strip_extensions, strip_kinds, strip_storage, strip_workloads
+from tasks.core import strip_kinds, strip_storage, strip_workloads
 from tasks.core.strip import CLUSTER_FIELDS, SAFE_FINALIZERS, Keep, Surroundings, strip
 from tasks.core.strip_case import LAST_APPLIED, Case, type_of
 from tasks.core.strip_kinds import BY_KIND
@@ -88,7 +88,18 @@ def test_every_safe_finalizer_stays_in_some_case(finalizer):
     assert any(finalizer in case["after"]["metadata"].get("finalizers", ()) for case in CASES.values())
 
 
-@pytest.mark.parametrize("annotation", strip_extensions.INJECTORS)
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        "cert-manager.io/inject-ca-from",
+        "cert-manager.io/inject-ca-from-secret",
+        "cert-manager.io/inject-apiserver-ca",
+        "certmanager.k8s.io/inject-ca-from",
+        "certmanager.k8s.io/inject-apiserver-ca",
+        "service.beta.openshift.io/inject-cabundle",
+        "service.alpha.openshift.io/inject-cabundle",
+    ],
+)
 def test_every_injector_takes_its_authority_away(annotation):
     """All seven mean the same; a file for each would say no more."""
     obj = {
