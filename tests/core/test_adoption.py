@@ -5,7 +5,7 @@ import json
 import orjson
 import pytest
 
-from tasks.core.adoption import WHY, dormant, turned
+from tasks.core.adoption import ADOPTED, SCHEDULED, WHY, dormant, turned
 from tasks.core.existing import decide
 from tasks.core.go_json import encoded
 from tasks.core.objects import Ref
@@ -26,6 +26,15 @@ def test_only_the_edge_to_the_adopter_is_turned_round():
     assert list(turned([owned, *others], {SET: WEB})) == [Edge(WEB, SET, Strength.EXPLICIT, WHY), *others]
     assert list(turned([owned], {})) == [owned]
     assert order([WEB, SET], turned([owned], {SET: WEB})).levels == [[SET], [WEB]]
+
+
+def test_who_adopts_and_who_is_suspended_until_its_objects_are_there():
+    """As Kubernetes' controllers do (controller_ref_manager.go); a CronJob adopts no Job."""
+    assert dict(ADOPTED) == {
+        ("apps", "ReplicaSet"): {("apps", "Deployment")},
+        ("apps", "ControllerRevision"): {("apps", "StatefulSet"), ("apps", "DaemonSet")},
+    }
+    assert dict(SCHEDULED) == {("batch", "Job"): {("batch", "CronJob")}}
 
 
 @pytest.mark.parametrize(

@@ -386,7 +386,21 @@ def test_endpoints_of_a_service_that_goes_are_not_said_to_stay():
     assert told(of_selection(found)) == ({1: ["web"]}, [], {}, {})
 
 
+def test_endpoints_that_their_author_keeps_stay_though_their_service_goes():
+    service = obj("Service", "web", labels=APP, spec={"selector": APP})
+    ends = obj("Endpoints", "web", labels=APP | {"kubeferry.io/exclude": "true"})
+    found = facts(service, ends, selector="app=web", around=Surroundings(selecting_services=frozenset({"web"})))
+    assert told(of_selection(found))[2] == {"web": "labelled kubeferry.io/exclude=true"}
+
+
 # --- who needs what
+
+
+def test_of_a_bundle_too_is_told_who_in_it_needs_what_in_it():
+    """A deletion of one level waits for what still uses it."""
+    secret, web = obj("Secret", "s", meta=MINE), deployment("web", secret="s", meta=MINE)
+    found = of_bundles([charter(listed(secret, 1), listed(web, 2))], facts(secret, web))
+    assert found.users == {secret["metadata"]["uid"]: {web["metadata"]["uid"]}}
 
 
 def test_who_stays_and_needs_what_goes_is_told_with_the_field():
