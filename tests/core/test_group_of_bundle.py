@@ -68,6 +68,16 @@ def test_what_was_there_before_is_untied_from_what_was_made_for_the_bundle_thoug
     assert group.untie == {Ref.of(old): {boss["metadata"]["uid"]}}
 
 
+def test_what_is_cluster_wide_and_was_there_before_is_untied_too():
+    boss = obj("Fleet", "boss", api="example.com/v1", meta=MADE | {"namespace": ""})
+    old = obj("ClusterRole", "old", api="rbac.authorization.k8s.io/v1", created=BEFORE, meta=owned(boss))
+    old["metadata"]["namespace"] = ""
+    group = found(boss, old, lists=[(1, boss)])
+    assert [each.ref.name for each in group.asked] == ["boss"]
+    assert (group.following, group.stays) == ({}, [(Ref.of(old), OLDER)])
+    assert group.untie == {Ref.of(old): {boss["metadata"]["uid"]}}
+
+
 def test_who_stays_and_needs_what_a_bundle_takes_is_told_and_nobody_else():
     mine, other = obj("Secret", "mine", meta=MINE), obj("Secret", "other")
     users = deployment("user", "mine"), deployment("stranger", "other"), deployment("inside", "mine", MINE)
