@@ -147,3 +147,29 @@ def test_of_what_has_the_same_turn_the_lower_level_is_the_earlier_one():
     first, second = (obj("Secret", name, meta=label | note) for name, note in zip("ab", notes, strict=True))
     group = found(first, second, selector="app=web")
     assert [(each.level, each.ref.name) for each in group.asked] == [(1, "b"), (2, "a")]
+
+
+def test_facts_that_are_collected_object_by_object_are_the_same_facts():
+    """Kinds are read side by side; what each part saw is added up, whatever it is."""
+    label = {"labels": {"app": "web"}}
+    web = deployment("web", "s", label | {"annotations": {"kubeferry.io/category": "traffic"}})
+    replicas = obj("ReplicaSet", "web-1", api="apps/v1", meta=label | owned(web, controller=True))
+    subject = {"kind": "ServiceAccount", "name": "runner"}
+    rights = obj("RoleBinding", "runs", api="rbac.authorization.k8s.io/v1", meta=label, subjects=[subject], roleRef={})
+    odd = obj("ConfigMap", "odd", meta={"annotations": {"kubeferry.io/depends-on": "what?"}})
+    kept = obj("Secret", "kept", meta={"labels": {"app": "web", "kubeferry.io/exclude": "true"}})
+    secret, account = obj("Secret", "s", meta=label), obj("ServiceAccount", "runner")
+    every = [web, replicas, rights, odd, kept, secret, account]
+    together, apart = (Facts(RuleBook(()), parse_selector("app=web")) for _ in range(2))
+    for each in every:
+        together.look(each, ALONE)
+        one = Facts(RuleBook(()), parse_selector("app=web"))
+        one.look(each, ALONE)
+        one.unread[each["kind"], ""] = "forbidden"
+        apart.add(one)
+    for name in ("objects", "hints", "selected", "stays", "unclear"):
+        assert getattr(apart, name) == getattr(together, name) != type(getattr(together, name))(), name
+    assert set(apart.needs()) == set(together.needs())
+    assert apart.unread.keys() == {(each["kind"], "") for each in every}
+    assert apart.controller(Ref.of(replicas)) == Ref.of(web)
+    assert of_selection(apart) == of_selection(together)

@@ -59,6 +59,31 @@ def test_what_was_taken_back_is_gone():
     assert (state.created, state.formers, state.done, state.end) == ({}, {}, {}, "Undone")
 
 
+def test_what_was_in_doubt_and_is_taken_back_is_in_doubt_no_more():
+    state = fold([will("create", WEB, TOKEN), entry("undid", action="deleted", objects={str(WEB): "u1"})])
+    assert state.doubtful == {TOKEN: 1}
+
+
+def test_what_is_made_already_and_announced_again_is_not_in_doubt():
+    """A restore that goes on announces its level once more."""
+    state = fold([will("create", WEB), did("created", WEB), will("create", WEB, TOKEN, level=2)])
+    assert (state.created, state.doubtful) == ({WEB: Made("u1", 1)}, {TOKEN: 2})
+
+
+def test_levels_come_in_order_and_count_each_action_by_its_last_word():
+    lines = [did("unchanged", TOKEN, level=3), did("created", WEB, level=1), did("updated", TOKEN, level=2)]
+    state = fold([*lines, will("create", Ref("", "Secret", "shop", "other"), level=2)])
+    assert list(state.levels().items()) == [(1, {"created": 1}), (2, {"updated": 1, "in doubt": 1})]
+    assert str(state.last) == "2026-01-02 03:04:05+00:00"
+
+
+def test_the_end_is_told_with_its_reason():
+    state = fold([entry("begin", why="me"), entry("end", phase="Failed", why="no room")])
+    assert (state.holder, state.end, state.why) == ("me", "Failed", "no room")
+    again = fold([entry("end", phase="Failed", why="no room"), entry("begin", why="you")])
+    assert (again.holder, again.end, again.why) == ("you", "", "")
+
+
 def test_who_begins_again_takes_the_end_back():
     state = fold([entry("begin", why="one"), entry("end", phase="Stopped"), entry("begin", why="two")])
     assert (state.end, state.holder) == ("", "two")
@@ -89,6 +114,14 @@ def test_its_own_objects_carry_its_manager():
     assert made_by(live, "kubeferry-0123456789ab")
     assert not made_by(live, "kubeferry-ba9876543210")
     assert not made_by({"metadata": {}}, "kubeferry-0123456789ab")
+    for manager, made in (
+        ("kubeferry-0123456789ab@bundle-uid", True),
+        ("kubeferry-0123456789abc", False),
+        ("x@kubeferry-0123456789ab", False),
+        ("kubeferry", False),
+    ):
+        assert made_by({"metadata": {"managedFields": [{"manager": manager}]}}, "kubeferry-0123456789ab") is made
+    assert not made_by({"metadata": {"managedFields": ["x", None, {}]}}, "kubeferry-0123456789ab")
 
 
 @pytest.mark.parametrize(
