@@ -173,3 +173,17 @@ def test_facts_that_are_collected_object_by_object_are_the_same_facts():
     assert apart.unread.keys() == {(each["kind"], "") for each in every}
     assert apart.controller(Ref.of(replicas)) == Ref.of(web)
     assert of_selection(apart) == of_selection(together)
+
+
+def test_what_its_author_keeps_needs_what_goes_all_the_same():
+    secret = obj("Secret", "s", meta={"labels": {"app": "web"}})
+    kept = deployment("kept", "s", {"labels": {"kubeferry.io/exclude": "true"}})
+    group = found(secret, kept, selector="app=web")
+    assert needed(group) == [("s", "kept")]
+
+
+def test_what_has_to_be_done_before_an_object_is_gone_is_known():
+    known = Facts(RuleBook(()), parse_selector(""))
+    known.look(obj("Secret", "s", meta={"finalizers": ["example.com/hold", "foregroundDeletion"]}), ALONE)
+    known.look(obj("Secret", "t"), ALONE)
+    assert [each.finalizers for each in known.objects.values()] == [("example.com/hold", "foregroundDeletion"), ()]

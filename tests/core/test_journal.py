@@ -2,7 +2,7 @@ import orjson
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.journal import FORMAT, Entry, Former, Made, fold, made_by, parse_entries, parse_header
+from tasks.core.journal import FORMAT, TAKEN_BACK, Entry, Former, Made, fold, made_by, parse_entries, parse_header
 from tasks.core.objects import Ref
 
 AT = "2026-01-02T03:04:05Z"
@@ -138,6 +138,19 @@ def test_a_damaged_line_is_named(line, told):
     good = entry("begin").model_dump_json().encode()
     with pytest.raises(DamagedError, match=told):
         parse_entries(good + b"\n" + line + b"\n", "r", "00000001.jsonl")
+
+
+def test_a_damaged_line_names_the_restore_and_the_segment_and_a_good_one_is_read():
+    lines = [entry("begin", why="me"), did("created", WEB)]
+    data = b"".join(each.model_dump_json().encode() + b"\n" for each in lines)
+    assert list(parse_entries(data, "r", "00000007.jsonl")) == lines
+    for bad in (b"{", b'{"at":"2026-01-02T03:04:05Z","event":"did","objects":{"x":"y"}}'):
+        with pytest.raises(DamagedError, match=r"^restore r: 00000007\.jsonl line 3"):
+            parse_entries(data + bad + b"\n", "r", "00000007.jsonl")
+
+
+def test_after_which_ends_nothing_of_a_restore_is_left():
+    assert set(TAKEN_BACK) == {"RolledBack", "Undone"}
 
 
 def header(**more):
