@@ -93,6 +93,28 @@ def test_owners_are_kept_with_every_field():
     }
 
 
+def test_the_bundle_of_a_former_restore_is_no_owner_to_keep():
+    bundle = {"apiVersion": "kubeferry.io/v1alpha1", "kind": "Bundle", "name": "r", "uid": "b"}
+    other = bundle | {"apiVersion": "example.com/v1"}
+    meta = {"name": "a", "ownerReferences": [bundle, OWNER, other]}
+    owners = links_of({"apiVersion": "v1", "kind": "Secret", "metadata": meta}).owners
+    assert [(each.kind, each.api_version) for each in owners] == [
+        ("ReplicaSet", "apps/v1"),
+        ("Bundle", "example.com/v1"),
+    ]
+
+
+def test_what_is_no_text_or_no_address_is_not_one():
+    status = {"podIP": 7, "podIPs": [{"ip": None}, "x"], "hostIP": "", "hostIPs": [{"ip": "None"}, {"ip": "192.0.2.1"}]}
+    assert links_of(whole(("", "Pod"), status=status)).addresses == {"/status/hostIPs/1/ip": "192.0.2.1"}
+
+
+def test_addresses_stand_in_the_json_as_they_were():
+    links = Links("u", (), {"/status/podIP": "10.0.0.7"})
+    assert to_json(links) == {"uid": "u", "addresses": {"/status/podIP": "10.0.0.7"}}
+    assert from_json(to_json(links)) == links
+
+
 def test_no_links_are_an_empty_map():
     assert to_json(Links()) == {}
     assert from_json({}) == Links()
@@ -132,6 +154,9 @@ HOSTILE = [
     ({"owners": [OWNER | {"uid": ["secret"]}]}, "links: uid of owner must be a string"),
     ({"owners": [OWNER | {"controller": "yes"}]}, "links: controller of owner must be true or false"),
     ({"owners": [OWNER | {"blockOwnerDeletion": 1}]}, "links: blockOwnerDeletion of owner must be true or false"),
+    ({"owners": [OWNER | {"name": "../secrets/x"}]}, "links: name of owner must be a name"),
+    ({"owners": [OWNER | {"name": ""}]}, "links: name of owner must be a name"),
+    ({"owners": [OWNER | {"name": "a\nb"}]}, "links: name of owner must be a name"),
     ({"addresses": ["secret"]}, "links: addresses must be a map"),
     ({"addresses": None}, "links: addresses must be a map"),
     ({"addresses": {"/status/podIP": 5}}, "links: addresses must map JSON pointers to strings"),

@@ -104,3 +104,42 @@ def test_hostile_keys_make_neither_long_nor_many_lines():
 def test_another_backups_manifest_is_refused():
     with pytest.raises(DamagedError, match="that of backup 'shop-1'"):
         parse_manifest(decoded(), "shop-2")
+
+
+ENCRYPTED = {"format": "age-encryption.org/v1", "recipients": ["age1public"]}
+FILE = {"sha256": "0" * 64, "size": 1}
+
+
+@pytest.mark.parametrize(
+    ("files", "encryption"),
+    [
+        ([], None),
+        (["backups/shop-1/kubeferry-links.jsonl.gz"], None),
+        (["backups/shop-1/shop-1.tar.gz", "backups/shop-2/shop-2.tar.gz"], None),
+        (["backups/shop-1/shop-1.tar.gz", "elsewhere.gz"], None),
+        (["backups/shop-1/shop-1.tar.gz", "backups/shop-1/"], None),
+        (["backups/shop-1/shop-1.tar.gz", "backups/shop-1/deep/x.gz"], None),
+        (["backups/shop-1/shop-1.tar.gz", "backups/shop-1/.."], None),
+        (["backups/shop-1/shop-1.tar.gz", "backups/shop-1/a\\b"], None),
+        (["backups/shop-1/shop-1.tar.gz"], ENCRYPTED),
+        (["backups/shop-1/shop-1.tar.gz.age"], ENCRYPTED),
+        (["backups/shop-1/kubeferry-contents.json.gz.age"], ENCRYPTED),
+    ],
+)
+def test_a_manifest_that_names_files_of_others_or_not_its_own_is_refused(files, encryption):
+    data = decoded() | {"files": dict.fromkeys(files, FILE), "encryption": encryption}
+    with pytest.raises(DamagedError, match="backup shop-1: its manifest does not name the files of this backup"):
+        parse_manifest(data, "shop-1")
+
+
+@pytest.mark.parametrize(
+    ("files", "encryption"),
+    [
+        (["backups/shop-1/shop-1.tar.gz"], None),
+        (["backups/shop-1/shop-1.tar.gz", "backups/shop-1/kubeferry-links.jsonl.gz", "backups/shop-1/any.gz"], None),
+        (["backups/shop-1/shop-1.tar.gz.age", "backups/shop-1/kubeferry-contents.json.gz.age"], ENCRYPTED),
+    ],
+)
+def test_a_manifest_that_names_all_that_it_has_to_is_read(files, encryption):
+    data = decoded() | {"files": dict.fromkeys(files, FILE), "encryption": encryption}
+    assert set(parse_manifest(data, "shop-1").files) == set(files)
