@@ -218,3 +218,52 @@ def test_what_no_reader_takes_is_not_written(obj, place):
     """Else one such object would make the whole backup unreadable."""
     with pytest.raises(DamagedError):
         written(obj, place)
+
+
+TOPS = {
+    "spec": ("configmaps", "ConfigMap", {}),
+    "status": ("pods", "Pod", {}),
+    "binaryData": ("configmaps", "ConfigMap", {"a": "AA=="}),
+    "stringData": ("secrets", "Secret", {"a": "b"}),
+    "type": ("secrets", "Secret", "Opaque"),
+    "immutable": ("configmaps", "ConfigMap", True),
+    "rules": ("roles.rbac.authorization.k8s.io", "Role", [{}]),
+    "roleRef": ("rolebindings.rbac.authorization.k8s.io", "RoleBinding", {}),
+    "subjects": ("rolebindings.rbac.authorization.k8s.io", "RoleBinding", [{}]),
+    "secrets": ("serviceaccounts", "ServiceAccount", [{}]),
+    "imagePullSecrets": ("serviceaccounts", "ServiceAccount", [{}]),
+    "subsets": ("endpoints", "Endpoints", [{}]),
+    "endpoints": ("endpointslices.discovery.k8s.io", "EndpointSlice", [{}]),
+    "ports": ("endpointslices.discovery.k8s.io", "EndpointSlice", [{}]),
+    "template": ("podtemplates", "PodTemplate", {}),
+}
+
+
+@pytest.mark.parametrize("field", TOPS)
+def test_what_stands_at_the_top_of_a_native_kind_has_its_type(field):
+    resource, kind, fits = TOPS[field]
+    group = resource.partition(".")[2]
+    meta = {"name": "web", "namespace": "shop"}
+    obj = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": meta}
+    place = Member(resource, "shop", "web")
+    assert received(orjson.dumps(obj | {field: fits}), place)[field] == fits
+    for wrong in ("text", 7, [7], {"a": 7}, [MARK], True):
+        if type(wrong) is not type(fits) or wrong in ([7], [MARK]):
+            assert f"'{field}" in refused(obj | {field: wrong}, place), wrong
+
+
+@pytest.mark.parametrize("field", ["webhooks", "aggregationRule"])
+def test_what_stands_at_the_top_of_a_cluster_wide_kind_has_its_type(field):
+    group, kind, plural = {
+        "webhooks": (
+            "admissionregistration.k8s.io",
+            "ValidatingWebhookConfiguration",
+            "validatingwebhookconfigurations",
+        ),
+        "aggregationRule": ("rbac.authorization.k8s.io", "ClusterRole", "clusterroles"),
+    }[field]
+    obj = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "web"}}
+    place = Member(f"{plural}.{group}", "", "web")
+    assert received(orjson.dumps(obj | {field: None}), place)[field] is None
+    assert f"'{field}" in refused(obj | {field: MARK}, place)
+    assert f"'{field}" in refused(obj | {field: [MARK]}, place)
