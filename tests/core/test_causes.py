@@ -107,6 +107,28 @@ def test_the_most_telling_counts_and_of_equals_the_latest(less, more):
     assert cause([less, more], NOW) == cause([more, less], NOW) == cause([more], NOW) != cause([less], NOW)
 
 
+NEAR = [
+    "FailedCreate ReplicaSetCreateError FailedCreatePodSandBox FailedPrepareDynamicResources",
+    (
+        "FailedAttachVolume FailedBinding FailedMapVolume FailedMount FailedScheduling FailedToRetrieveImagePullSecret"
+        " InspectFailed InvalidImageName ProvisioningFailed SyncLoadBalancerFailed"
+    ),
+    "BackoffLimitExceeded DeadlineExceeded Evicted Failed OOMKilling PodFailurePolicy",
+    "Unhealthy ProbeWarning FailedGetScale FailedGetResourceMetric SomethingElse",
+    "BackOff FailedSync FailedPreStopHook FailedPostStartHook",
+]
+"""Reasons of Kubernetes' own events, the nearest to the cause first."""
+
+
+@pytest.mark.parametrize(
+    ("near", "far"),
+    [(near, next(iter(NEAR[at + 1].split()))) for at, row in enumerate(NEAR[:-1]) for near in row.split()]
+    + [(next(iter(NEAR[at].split())), far) for at, row in enumerate(NEAR[1:]) for far in row.split()],
+)
+def test_each_reason_is_as_near_to_the_cause_as_its_row(near, far):
+    assert cause([event(near, "x", age=300), event(far, "y", age=1)], NOW) == f"Pod web-1: {near}: x"
+
+
 def test_what_is_no_warning_or_long_ago_is_no_cause():
     assert cause([], NOW) is None
     assert cause([event("Scheduled") | {"type": "Normal"}], NOW) is None
