@@ -122,18 +122,27 @@ def reader():
             person.does("kubeferry server stop; kubeferry sandbox down --purge")
 
 
-@pytest.mark.cluster
-def test_every_block_runs(reader):
-    """In one test, since each goes on from what those before it made."""
+@pytest.fixture(scope="module")
+def read(reader):
+    """Whoever has run every block: in one go, since each goes on from what those before it made."""
     beside = BESIDE
     for block in RUN:
         reader.does(block.text)
         if beside and "KUBECONFIG" in reader.env:
             reader.does(beside)
             beside = ""
+    return reader
+
+
+@pytest.mark.cluster
+def test_every_block_runs(read):
+    assert "shop-copy" in read.does("kubectl --context kubeferry-b get namespaces")
+
+
+@pytest.mark.soak(minutes=5)
+def test_more_options_of_the_table_run(read):
     for line in MORE.strip().splitlines():
-        reader.does(line)
-    assert "shop-copy" in reader.does("kubectl --context kubeferry-b get namespaces")
+        read.does(line)
 
 
 # --- the table of commands
