@@ -1,0 +1,100 @@
+"""The steps of a backup and a restore one by one, without Prefect: to stop between two of them, and go on as another.
+
+What a step does is called as the step itself calls it; nothing is retried.
+"""
+
+from contextlib import contextmanager
+
+import tasks.begin
+from tasks.apply import write
+from tasks.bound import late_turns
+from tasks.bundle import _make
+from tasks.core.options import BackupOptions, RestoreOptions
+from tasks.discover import _discover
+from tasks.download import _download
+from tasks.fetch import _fetch
+from tasks.index import _index
+from tasks.namespace import _create
+from tasks.plan import _plan
+from tasks.ports import clock
+from tasks.ports.restores import open_restore
+from tasks.ports.store import open_store
+from tasks.preflight import _look
+from tasks.resolve import _resolve, _resolve_late
+from tasks.scope import CLUSTER
+from tasks.strip import _strip, _strip_related
+from tasks.upload import _reserved
+from tests.cluster.restores import A, B, Bench, name
+
+
+class Steps:
+    """A bench (restores.py) and a folder for what is spooled."""
+
+    def __init__(self, sandbox, folder):
+        (folder / "store").mkdir()
+        self.bench, self.folder = Bench(None, sandbox.kubeconfig, folder / "store"), folder
+        self.where = self.bench.where
+
+    def work(self):
+        """Return a new folder."""
+        made = self.folder / name()
+        made.mkdir()
+        return made
+
+    def backup(self, *namespaces, context=A, **options):
+        """Back up; return the backup's name."""
+        asked = {"context": context, "name": name(), **self.where, **options}
+        scope = _discover(BackupOptions(namespaces=namespaces, **asked), str(self.work()))
+        fetched = [_fetch(scope, each) for each in (*scope.namespaces, CLUSTER)]
+        known = _index(scope)
+        stripped = [_strip(scope, each, known) for each in scope.namespaces]
+        stripped.append(_strip_related(scope, stripped, known))
+        _reserved(scope, fetched, stripped, clock.now(), None)
+        return scope.name
+
+    @contextmanager
+    def restore(self, backup, context=B, **options):
+        """Yield a restore that may write now: planned, looked over, its journal open. What it did is left."""
+        with self.planned(backup=backup, context=context, name=name(), **options) as restoring:
+            assert _look(restoring) == []
+            tasks.begin._begin(restoring)
+            yield restoring
+
+    @contextmanager
+    def resume(self, named, context=B, **options):
+        """Yield a restore that was taken up."""
+        with self.planned(resume=named, context=context, **options) as restoring:
+            tasks.begin._take_up(restoring)
+            yield restoring
+
+    @contextmanager
+    def planned(self, **options):
+        """Yield a restore that is planned."""
+        restoring = _download(RestoreOptions(**{**self.where, "wait_seconds": 20, **options}), self.work())
+        try:
+            _plan(restoring)
+            yield restoring
+        finally:
+            restoring.close()
+
+    def stored(self, named):
+        """Return what the store holds of a restore."""
+        return open_restore(open_store(self.where["store"]), named)
+
+
+def spaces(restoring, *, bundle=False):
+    """Make the namespaces of a restore, and its bundles if need be."""
+    for each in restoring.plan.namespaces:
+        _create(restoring, each)
+    if bundle:
+        _make(restoring)
+
+
+def levels(restoring):
+    """Write all levels, with the values that come late; nothing is waited for."""
+    written, stands = late_turns(restoring)
+    for number, level in enumerate(restoring.plan.order.levels, start=1):
+        _resolve(restoring, level, "resolve")
+        write(restoring, level, "apply")
+        for refs in (written.get(number, []), stands.get(number, [])):
+            _resolve_late(restoring, refs, "late")
