@@ -1,0 +1,147 @@
+"""In which order a restore takes its steps, what a resumed one leaves out, and what it does when a step fails."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+import flows.restore
+from tasks.core.errors import PermanentError
+from tasks.core.manifest import Phase
+from tasks.core.objects import Ref
+from tasks.core.results import RestoreResult, TakenBack
+from tasks.ports import clock
+
+NOW = clock.now()
+LEVELS = [[Ref("", "ConfigMap", "shop", "a")], [Ref("", "Secret", "shop", "b")]]
+STEPS = [
+    "plan",
+    "take_up",
+    "preflight",
+    "approve",
+    "begin",
+    "create_namespace",
+    "hold",
+    "apply_crds",
+    "wait_until_served",
+    "make_bundle",
+    "resolve",
+    "apply",
+    "resolve_late",
+    "wait",
+    "relink",
+    "unpause",
+    "follow_again",
+    "verify_restored",
+    "tell_bundle",
+    "end",
+    "rollback",
+    "report_failure",
+    "report_stopped",
+]
+
+
+class Taken(list):
+    """The steps that were taken, in order; `fail` names one that fails."""
+
+    fail = ""
+    answers = {"follow_again": [], "verify_restored": [], "rollback": TakenBack(deleted=1)}  # noqa: RUF012 - read only
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    made = Taken()
+
+    def stand_in(name):
+        async def step(*_):
+            await asyncio.sleep(0)
+            made.append(name)
+            if name == made.fail:
+                raise PermanentError(f"{name} failed")
+            return Taken.answers.get(name)
+
+        monkeypatch.setattr(flows.restore, name, step)
+
+    for name in STEPS:
+        stand_in(name)
+    told = {"name": "r", "store": "s", "backup": "b", "cluster": "b", "namespaces": {}, "actions": {}, "counts": {}}
+
+    def result(phase, **more):
+        return RestoreResult(phase=phase, started=NOW, completed=NOW, **told, **more)
+
+    def failed(_restoring, error, back, _started):
+        return result(Phase.FAILED, error=str(error), taken_back=back)
+
+    monkeypatch.setattr(flows.restore, "restored", lambda *_: result(Phase.COMPLETED))
+    monkeypatch.setattr(flows.restore, "failed", failed)
+    monkeypatch.setattr(flows.restore, "late_turns", lambda _: ({1: LEVELS[0]}, {}))
+    monkeypatch.setattr(flows.restore, "tell", lambda _: None)
+    return made
+
+
+def restoring(**more):
+    items = {ref: SimpleNamespace(bindings=["an address"] if ref.name == "b" else []) for of in LEVELS for ref in of}
+    plan = SimpleNamespace(
+        namespaces=["shop"], definitions=["widgets"], items=items, order=SimpleNamespace(levels=LEVELS), scheduled={}
+    )
+    options = {"approve": False, "bundle": True, "wait": True} | more.pop("options", {})
+    asked = {"resumed": None, "pending": [], "paused": {}, "values": {}, "problems": [], "bundles": {"shop": "u"}}
+    return SimpleNamespace(
+        plan=plan, options=SimpleNamespace(**options), close=lambda: more.get("stopped", False), **(asked | more)
+    )
+
+
+def carried(made):
+    return asyncio.run(flows.restore.carry_out(made, NOW))
+
+
+WRITES = (
+    "create_namespace hold apply_crds wait_until_served make_bundle apply resolve_late wait wait resolve apply wait"
+)
+ENDS = "verify_restored tell_bundle end"
+
+
+def test_nothing_is_written_before_it_was_looked_over_approved_and_journalled(taken):
+    carried(restoring(options={"approve": True}))
+    assert " ".join(taken) == f"plan preflight approve begin {WRITES} {ENDS}"
+
+
+def test_a_resumed_restore_takes_up_its_journal_before_it_looks_and_is_not_approved_again(taken):
+    carried(restoring(resumed=object(), options={"approve": True}))
+    assert " ".join(taken) == f"plan take_up preflight {WRITES} {ENDS}"
+
+
+@pytest.mark.parametrize(
+    ("left", "steps"),
+    [
+        ({"pending": [LEVELS[0][0]]}, "relink"),
+        ({"paused": {LEVELS[0][0]: "a pause"}}, "unpause"),
+        ({"pending": [LEVELS[0][0]], "paused": {LEVELS[0][0]: "a pause"}}, "relink unpause"),
+        ({"values": {"a chain": "a value"}}, "follow_again"),
+    ],
+)
+def test_what_is_left_over_is_done_before_the_end(taken, left, steps):
+    carried(restoring(**left))
+    assert " ".join(taken) == f"plan preflight begin {WRITES} {steps} {ENDS}"
+
+
+def test_cron_jobs_that_run_jobs_of_the_backup_are_told_of_them_though_none_was_paused(taken):
+    made = restoring()
+    made.plan.scheduled = {LEVELS[0][0]: [LEVELS[1][0]]}
+    carried(made)
+    assert taken[-4:] == ["unpause", *ENDS.split()]
+
+
+@pytest.mark.parametrize("fail", ["preflight", "begin", "apply", "wait", "verify_restored", "end"])
+def test_a_step_that_fails_is_taken_back_told_and_raised_with_the_result(taken, fail):
+    taken.fail = fail
+    with pytest.raises(PermanentError, match=f"^{fail} failed$") as caught:
+        carried(restoring())
+    assert taken[-3:] == [fail, "rollback", "report_failure"]
+    result = caught.value.result
+    assert (result.phase, result.error, result.taken_back.deleted) == (Phase.FAILED, f"{fail} failed", 1)
+
+
+def test_one_that_was_stopped_midway_tells_how_to_go_on(taken):
+    carried(restoring(stopped=True))
+    assert taken[-1] == "report_stopped"

@@ -1,0 +1,209 @@
+"""Problems, warnings and what is not ready come out at the end of a flow, and as the exit code of its command."""
+
+import asyncio
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+import typer
+
+import flows.restore
+import tasks.delete
+import tasks.outcome
+import tasks.report
+from flows.commands import delete_table, migrate_table, populate_table, results
+from flows.commands.common import Format
+from tasks.core.bundle import Member
+from tasks.core.closure import Missing
+from tasks.core.facts import Facts
+from tasks.core.group import Group
+from tasks.core.manifest import Phase, Problem
+from tasks.core.migration import MigrateResult
+from tasks.core.objects import Ref
+from tasks.core.options import DeleteOptions, Place
+from tasks.core.populated import PopulateResult
+from tasks.core.results import Action, BackupResult, DeleteResult, RestoreResult, TakenBack, UndoResult
+from tasks.core.rule_book import RuleBook
+from tasks.ports import clock
+from tasks.prune import removed
+from tasks.removal import Removed
+
+NOW = clock.now()
+TOKEN, SETTINGS = Ref("", "Secret", "shop", "token"), Ref("", "ConfigMap", "shop", "settings")
+ONE, TWO, THREE = (Problem(what=what, why="because") for what in ("one", "two", "three"))
+
+
+# --- a restore
+
+
+@pytest.fixture
+def restoring():
+    """A restore that is at its end: everything that its result tells of it."""
+    plan = SimpleNamespace(
+        left_out=[],
+        missing=[Missing(TOKEN, "its kind is excluded", (SETTINGS,), "spec.x")],
+        warnings=[TWO],
+        rewrites=[],
+        order=SimpleNamespace(levels=[[TOKEN]]),
+    )
+    options = SimpleNamespace(backup="b")
+    return SimpleNamespace(
+        name="r",
+        backup=SimpleNamespace(store=SimpleNamespace(url="file:///s")),
+        counts={"Secret": 1},
+        actions={"created": 1},
+        notable=[Action(type="Secret", name=name, action="updated") for name in "ba"],
+        rewrites=[],
+        not_ready=[THREE],
+        plan=plan,
+        options=options,
+        names=lambda: {"shop": "shop"},
+        target=lambda: SimpleNamespace(name="b"),
+        values={"a chain": "10.0.0.1"},
+        problems=[],
+        bundles={},
+    )
+
+
+def test_what_is_needed_and_missing_what_was_asked_for_in_vain_and_what_is_not_ready_is_in_the_result(restoring):
+    found = tasks.outcome.restored(restoring, [], NOW)
+    assert found.phase is Phase.COMPLETED
+    assert [each.what for each in found.warnings] == [str(TOKEN), "two"]
+    assert found.warnings[0].why.startswith("its kind is excluded")
+    assert (found.not_ready, [each.name for each in found.notable]) == ([THREE], ["a", "b"])
+    partial = tasks.outcome.restored(restoring, [ONE], NOW)
+    assert (partial.phase, partial.problems) == (Phase.PARTIAL, [ONE])
+    failed = tasks.outcome.failed(restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
+    assert (failed.phase, failed.error, failed.taken_back.deleted) == (Phase.FAILED, "no more", 1)
+
+
+@pytest.mark.parametrize("where", ["followed again", "a step", "verify"])
+def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_journal(restoring, monkeypatch, where):
+    told, listed = [], []
+
+    def answers(name, found):
+        async def answer(*_):
+            return found
+
+        monkeypatch.setattr(flows.restore, name, answer)
+
+    async def tell_bundle(_, phase):
+        listed.append(phase)
+
+    answers("follow_again", [ONE] if where == "followed again" else [])
+    answers("verify_restored", [ONE] if where == "verify" else [])
+    restoring.problems = [ONE] if where == "a step" else []
+    restoring.journal = SimpleNamespace(end=lambda *words: told.append(words))
+    restoring.hold, restoring.bundles = None, {"shop": "u"}
+    monkeypatch.setattr(flows.restore, "tell_bundle", tell_bundle)
+
+    async def end(*given):
+        tasks.outcome._end(*given)
+
+    monkeypatch.setattr(flows.restore, "end", end)
+    found = asyncio.run(flows.restore._finish(restoring, NOW))
+    assert (found.phase, found.problems) == (Phase.PARTIAL, [ONE])
+    assert (told, listed) == ([("Partial", "1 problems")], ["Partial"])
+
+
+# --- a deletion
+
+
+def deletion(*, unread=False, selector="", refused=(), **more):
+    """Return the result of a deletion of a Secret, which went."""
+    member = Member(1, TOKEN, "u")
+    named = {"selector": selector} if selector else {"bundle": "r"}
+    facts = Facts(RuleBook(()))
+    facts.objects[TOKEN] = SimpleNamespace(finalizers=())
+    if unread:
+        facts.unread["example.com", "Widget"] = "forbidden"
+    group = Group([member], {}, [], refused=list(refused))
+    deleting = SimpleNamespace(
+        options=DeleteOptions(namespaces=["shop"], **named),
+        group=group,
+        removed=Removed(gone=[member], **more),
+        facts=facts,
+        namespaces=["shop"],
+        target=lambda: SimpleNamespace(name="b"),
+    )
+    return tasks.delete.result(deleting, NOW)
+
+
+def test_a_deletion_is_whole_only_when_nothing_is_left_refused_or_unseen():
+    assert deletion().phase is Phase.COMPLETED
+    assert deletion(left=[ONE]).phase is Phase.PARTIAL
+    assert deletion(refused=[("Secret other/x", "is listed")]).phase is Phase.PARTIAL
+    # A bundle lists its own; of labels nobody knows whether something unseen has them.
+    assert deletion(unread=True).phase is Phase.COMPLETED
+    found = deletion(unread=True, selector="app=web")
+    assert (found.phase, [each.what for each in found.warnings]) == (Phase.PARTIAL, ["Widget.example.com"])
+    assert found.warnings[0].why == "not looked at: forbidden"
+
+
+def test_what_lost_its_finalizers_and_what_is_left_is_told():
+    found = deletion(left=[ONE], forced=[TWO])
+    assert (found.left, found.forced, found.counts) == ([ONE], [TWO], {"Secret": 1})
+
+
+# --- exit codes
+
+BASE = {"name": "x", "started": NOW, "completed": NOW + timedelta(seconds=1), "counts": {}, "store": "file:///s"}
+SHAPES = {
+    "backup": lambda phase: BackupResult(**BASE, phase=phase, cluster="a", namespaces=["s"], revision="1", bytes=1),
+    "restore": lambda phase: RestoreResult(**BASE, phase=phase, backup="b", cluster="a", namespaces={}, actions={}),
+    "undo": lambda phase: UndoResult(**BASE, phase=phase, backup="b", cluster="a", taken_back=TakenBack()),
+    "delete": lambda phase: DeleteResult(**BASE, phase=phase, cluster="a", namespaces=["s"], digest="d", levels=0),
+    "migrate": lambda phase: MigrateResult(
+        **BASE, phase=phase, backup="b", from_cluster="a", to_cluster="b", namespaces=[]
+    ),
+    "populate": lambda phase: PopulateResult(
+        **BASE, phase=phase, backup="b", template="s", cluster="a", namespaces=[], earlier=[]
+    ),
+}
+FINISH = {
+    "delete": lambda found, output: delete_table.finish(found, DeleteOptions(bundle="r"), output),
+    "migrate": migrate_table.finish,
+    "populate": populate_table.finish,
+}
+
+
+@pytest.mark.parametrize("output", [Format.JSON, Format.TABLE])
+@pytest.mark.parametrize(("phase", "code"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 3), (Phase.FAILED, 1)])
+@pytest.mark.parametrize("command", SHAPES)
+def test_each_command_exits_by_the_phase_of_its_result(capsys, command, phase, code, output):
+    finish = FINISH.get(command, lambda found, output: results.finish(found, Place(), output))
+    with pytest.raises(typer.Exit) as ended:
+        finish(SHAPES[command](phase), output)
+    assert ended.value.exit_code == code
+    assert phase.value in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("phase", "told"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 1), (Phase.FAILED, 0)])
+def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, phase, told):
+    events = []
+    monkeypatch.setattr(tasks.report, "emit_event", lambda name, _: events.append(name))
+    tasks.report._announce(phase)
+    assert events == ["kubeferry.run.partial"] * told
+
+
+# --- a prune
+
+
+def test_what_a_prune_could_not_read_is_still_a_problem_when_it_has_removed_the_rest(tmp_path):
+    from tasks.core.options_prune import PruneOptions
+    from tasks.core.results_prune import PruneResult
+
+    asked = PruneOptions(store=tmp_path.as_uri())
+    seen = PruneResult(
+        store=asked.store,
+        started=NOW,
+        completed=NOW,
+        phase=Phase.PARTIAL,
+        dry_run=True,
+        digest="d",
+        judged=[],
+        left=[TWO],
+        problems=[ONE],
+    )
+    done = removed(asked, seen)
+    assert (done.phase, done.problems, done.left, done.dry_run) == (Phase.PARTIAL, [ONE], [TWO], False)
