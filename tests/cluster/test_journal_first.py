@@ -57,17 +57,20 @@ def many(steps, bench):
 
 
 def spied(monkeypatch, cluster, look):
-    """Have `look` called with the name of each object right before it is written; return what it said, by name."""
+    """Have `look` called with each object right before it is first written; return what it said, by name."""
     seen = {}
-    for method in ("create", "apply", "patch", "delete"):
 
-        def written(kind, namespace, what, *args, _real=getattr(cluster, method), **options):
+    def spy(real):
+        def written(kind, namespace, what, *args, **options):
             named = what["metadata"]["name"] if isinstance(what, dict) else what
-            if kind.kind in ("ConfigMap", "ServiceAccount"):
-                seen.setdefault(named, look(Ref("", kind.kind, namespace, named)))
-            return _real(kind, namespace, what, *args, **options)
+            if kind.kind in ("ConfigMap", "ServiceAccount") and named not in seen:
+                seen[named] = look(Ref("", kind.kind, namespace, named))
+            return real(kind, namespace, what, *args, **options)
 
-        monkeypatch.setattr(cluster, method, written)
+        return written
+
+    for method in ("create", "apply", "patch", "delete"):
+        monkeypatch.setattr(cluster, method, spy(getattr(cluster, method)))
     return seen
 
 
@@ -125,9 +128,7 @@ def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench,
         assert restoring.bundles == {ns: made["metadata"]["uid"]}
 
 
-def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew(
-    steps, bench, cluster, some, monkeypatch
-):
+def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew(steps, bench, some, monkeypatch):
     """It came in the place of the one that was looked at: the garbage collector took that with its former owner."""
     monkeypatch.setattr(meet, "GONE_SECONDS", 1)
     old, backup = some

@@ -1,5 +1,7 @@
 """What is written first, and what is looked at again: journals, marks and probes in a real folder."""
 
+import os
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -181,3 +183,28 @@ def test_a_migration_that_begins_again_leaves_what_its_first_try_left_of_a_backu
     store.put(BackupKeys("m").tarball, b"half")
     store.put(BackupKeys("m.2").reservation, b"{}")
     assert backup_to_make(made) == "m.3"
+
+
+def test_one_whose_archive_was_cut_short_is_not_the_last_good_one(store, two):
+    """The newest is not whole: what is judged to go is not the one that still can be restored."""
+    _, asked = two
+    store.put(BackupKeys("new").tarball, b"an arch")
+    found = {each.name: each for each in judged(asked).judged}
+    assert "has not the size that the manifest says" in found["new"].why
+    assert found["old"].keep
+
+
+@pytest.mark.usefixtures("two")
+def test_what_is_kept_of_an_old_restore_and_cannot_be_read_stays(store):
+    header(store)
+    journal = Journal(store, KEYS, 0)
+    journal.end("Completed")
+    journal.close()
+    when = time.time() - 40 * 86400
+    for path in (store.root / "restores").rglob("*"):
+        os.utime(path, (when, when))
+    asked = PruneOptions(store=store.url, restores_within="30d")
+    assert {each.name for each in judged(asked).judged if each.what == "restore"} == {"r"}
+    store.put(KEYS.header, b"no json")
+    os.utime(store.root / KEYS.header, (when, when))
+    assert [each.name for each in judged(asked).judged if each.what == "restore"] == []

@@ -86,7 +86,7 @@ def test_steps_side_by_side_all_come_to_their_end_before_the_first_error_is_rais
             raise ValueError(number)
         return number
 
-    with pytest.raises(ValueError, match="^1$"):
+    with pytest.raises(ValueError, match=r"^1$"):
         asyncio.run(steps.side_by_side(work, range(5), limit=3))
     assert (sorted(ended), max(most)) == ([0, 1, 2, 3, 4], 3)
     assert asyncio.run(steps.side_by_side(work, [4, 3, 0])) == [4, 3, 0]
