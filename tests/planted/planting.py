@@ -1,0 +1,71 @@
+"""Plant a fault in a copy of the tree, and run tests on it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.planted.faults import ROOT
+
+LIMIT = 300
+"""Seconds for the tests of one fault: what hangs does not pass, either."""
+
+
+class Copy:
+    """A copy of all that git tracks, or would track; it is gone at the end of the `with` block."""
+
+    def __enter__(self):
+        self.root = Path(tempfile.mkdtemp(prefix="kf-planted-"))
+        git = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+        for name in subprocess.run(git, capture_output=True, text=True, check=True).stdout.splitlines():
+            if (ROOT / name).is_file():
+                (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, self.root / name)
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.root)
+
+    def catches(self, fault, tests):
+        """Return the first of `tests` that fails with the fault planted, "" if none does.
+
+        Raises RuntimeError when the tests cannot be run: then nothing is known of the fault.
+        """
+        path = self.root / fault.file
+        sound = path.read_text()
+        path.write_text(fault.planted(sound))
+        try:
+            done = self._run(tests)
+        except subprocess.TimeoutExpired:
+            return "(they did not end)"
+        finally:
+            path.write_text(sound)
+        if done.returncode == 0:
+            return ""
+        failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
+        if done.returncode != 1 or not failed:
+            raise RuntimeError(f"{fault.name}: the tests did not run\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}")
+        return failed[1]
+
+    def _run(self, tests):
+        argv = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "", *tests]
+        # Commands that tests start take the code of the copy, too.
+        env = os.environ | {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "PYTEST_CURRENT_TEST"):
+            env.pop(name, None)
+        return subprocess.run(argv, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
+
+
+def covering(data_file, fault):
+    """Return the ids of the tests that ran a line which the fault changes, by a file of coverage with contexts."""
+    from coverage import CoverageData
+
+    data = CoverageData(basename=str(data_file))
+    data.read()
+    path = str(ROOT / fault.file)
+    by_line = data.contexts_by_lineno(path)
+    contexts = {context for line in fault.lines(Path(path).read_text()) for context in by_line.get(line, ())}
+    return sorted({context.partition("|")[0] for context in contexts if "::" in context})
