@@ -33,6 +33,7 @@ def on(host, pid=OWN.pid, started=OWN.started):
         (True, on("another-host"), 1.5, True),
         (True, "", 0, True),  # it gave up
     ],
+    ids=["young", "old", "it lives", "its process is gone", "on another host", "on another host, long ago", "gave up"],
 )
 def test_who_is_gone(deletes, holder, hours, gone):
     assert Mark(deletes, holder).gone(NOW - timedelta(hours=hours), NOW) is gone
