@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,6 +20,10 @@ from hypothesis import HealthCheck, settings
 
 from deployments.sandbox.sandbox import Sandbox
 from tests.support import tiers
+
+# Where it is set, each process of ours compiles all of our modules anew, and pytest all tests: a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Several processes and their control planes share the machine: how long an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
