@@ -189,7 +189,7 @@ def play(scene):
     for form in ("table", "json", "yaml", "html"):
         scene.run("plan", "one", *renamed, *to, "-o", form)
     there = (*renamed, "--context", B, *to)
-    scene.run("restore", "one", *there, "-o", "json", "--name", "created", "--debug")
+    scene.run("restore", "one", *there, "-o", "json", "--debug", "--name", "created")
     replaced(scene, copy)
     scene.run("restore", "one", *there, "--name", "conflict", code=1)
     scene.run("restore", "one", *there, "--existing", "update", "--name", "unchangeable", code=1)
@@ -224,7 +224,7 @@ def refusals(scene, there):
 
     scene.bench.until(quoted)
     scene.quoted = [quoted()]
-    scene.run("restore", "one", "--map", f"{scene.ns}={closed}", *there[2:], "--name", "refused", "--debug", code=1)
+    scene.run("restore", "one", "--map", f"{scene.ns}={closed}", *there[2:], "--debug", "--name", "refused", code=1)
     hostile(scene, "theirs")
     invalid = f"{{apiVersion: v1, kind: Secret, metadata: {{name: bad, labels: {{a: {scene.marks['label']}!}}}}}}"
     scene.quoted.append(scene.refused(invalid, closed))
@@ -262,7 +262,7 @@ def sealed(scene):
     there = ("--map", f"{scene.ns}={copy}", "--context", B, *to)
     scene.run("restore", "one", *there, code=2)
     scene.run("restore", "one", *there, "--identity", str(identity), code=2)
-    scene.run("restore", "one", *there, *by, "--name", "created", "--debug")
+    scene.run("restore", "one", *there, *by, "--debug", "--name", "created")
     replaced(scene, copy)
     scene.run("restore", "one", *there, *by, "--existing", "recreate", "--name", "replaced")
     scene.run("undo", "replaced", "--context", B, *to, *by)

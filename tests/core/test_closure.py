@@ -1,8 +1,5 @@
 """What is selected is in, and what it needs, each with its reason; nothing else is."""
 
-import random
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,14 +68,11 @@ def test_it_is_the_smallest_set_that_lacks_nothing(edges, selected, there, shuff
     assert closure(dict.fromkeys(selected, "x"), again, there) == found
 
 
-def test_a_hundred_thousand_objects_take_seconds():
-    chosen = random.Random(7)  # noqa: S311 - the same graph in each run
-    refs = [Ref("g", "Thing", "shop", f"t{n}") for n in range(100_000)]
-    edges = [edge(refs[n - 1], refs[n]) for n in range(1, 100_000)]
-    edges += [edge(refs[n], refs[chosen.randrange(100_000)]) for n in range(100_000)]
-    begun = time.process_time()
-    assert len(closure({refs[0]: "x"}, edges, set(refs))) == 100_000
-    assert time.process_time() - begun < 10
+def test_what_thousands_need_of_each_other_is_all_found():
+    """How long it takes: tests/bench/."""
+    refs = [Ref("g", "Thing", "shop", f"t{n}") for n in range(5_000)]
+    edges = [edge(refs[n - 1], refs[n]) for n in range(1, 5_000)]
+    assert len(closure({refs[0]: "x"}, edges, set(refs))) == 5_000
 
 
 # --- what an object cannot be without, and what is missing

@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -234,34 +233,20 @@ def test_a_strong_ring_with_one_weak_link_loses_that_link():
         assert all(each.strength < Strength.EXPLICIT for each in kept.broken)
 
 
-@pytest.mark.parametrize(("size", "tied"), [(100_000, False), (30_000, True)])
-def test_a_hundred_thousand_objects_are_sorted_in_seconds(size, tied):
-    """And nearly as fast when all are one knot, which is what a hostile archive would try."""
+@pytest.mark.parametrize("tied", [False, True])
+def test_thousands_of_objects_are_each_on_one_level(tied):
+    """Also when all are one knot, which is what a hostile archive would try. How long it takes: tests/bench/."""
     chosen = random.Random(7)  # noqa: S311 - the same graph in each run
+    size = 3_000
     refs = [Ref("g", "Thing", f"ns{n % 200}", f"t{n:06}") for n in range(size)]
     edges = [
         edge(refs[n], refs[chosen.randrange(size if tied else n)], Strength(1 + n % 4), "x" * k)
         for n in range(1, size)
         for k in range(3)
     ]
-    begun = time.process_time()
     found = order(refs, edges)
-    assert time.process_time() - begun < 20
     assert bool(found.broken) == tied
     assert sum(map(len, found.levels)) == size
-
-
-def test_twenty_thousand_objects_are_sorted_in_about_a_second():
-    chosen = random.Random(7)  # noqa: S311 - the same graph in each run
-    refs = [Ref("g", "Thing", f"ns{n % 200}", f"t{n}") for n in range(20_000)]
-    edges = [edge(refs[n], refs[chosen.randrange(n)]) for n in range(1, 20_000) for _ in range(3)]
-    cycles = [edge(refs[n], refs[n + 1]) for n in range(0, 20_000, 400)]
-    cycles += [edge(refs[n + 1], refs[n]) for n in range(0, 20_000, 400)]
-    begun = time.process_time()
-    found = order(refs, [*edges, *cycles])
-    assert time.process_time() - begun < 3
-    assert found.broken
-    assert sum(map(len, found.levels)) == 20_000
 
 
 def test_one_knot_of_a_thousand_objects_is_untied():
