@@ -58,7 +58,7 @@ class Moved:
             yield space, old, Values(self.after, self.names[space.name], self.names[space.peer], old)
 
 
-@pytest.fixture(scope="module", params=[FEW, pytest.param(NAMESPACES, marks=pytest.mark.soak(minutes=8))])
+@pytest.fixture(scope="module", params=[FEW, pytest.param(NAMESPACES, marks=pytest.mark.soak(setup=8))])
 def moved(request, bench):
     seed, number_of = SEED, request.param
     told = timer(f"seed {seed}")

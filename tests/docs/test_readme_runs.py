@@ -139,7 +139,7 @@ def test_every_block_runs(read):
     assert "shop-copy" in read.does("kubectl --context kubeferry-b get namespaces")
 
 
-@pytest.mark.soak(minutes=5)
+@pytest.mark.soak(minutes=3, setup=4)
 def test_more_options_of_the_table_run(read):
     for line in MORE.strip().splitlines():
         read.does(line)

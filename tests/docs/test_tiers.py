@@ -24,8 +24,8 @@ def test_a_slice_begins_where_it_is_told_and_goes_on_to_all_the_others():
     assert Slice(20, 5).rotated([]) == []
 
 
-def item(**marker):
-    return SimpleNamespace(get_closest_marker=lambda _: SimpleNamespace(kwargs=marker))
+def item(path="a.py", **marker):
+    return SimpleNamespace(path=path, get_closest_marker=lambda _: SimpleNamespace(kwargs=marker))
 
 
 def test_a_test_that_would_not_end_in_time_is_not_begun():
@@ -37,6 +37,18 @@ def test_a_test_that_would_not_end_in_time_is_not_begun():
     with pytest.raises(pytest.skip.Exception):
         asked.check(item())
     asked.check(item(minutes=0.4))
+
+
+def test_what_a_file_makes_first_takes_its_time_once():
+    asked = Slice(20, 0)
+    asked.began -= 9 * 60
+    with pytest.raises(pytest.skip.Exception):
+        asked.check(item(setup=11, minutes=1))
+    asked.check(item(setup=9, minutes=1))
+    asked.began -= 9 * 60
+    asked.check(item(setup=9, minutes=1))
+    with pytest.raises(pytest.skip.Exception):
+        asked.check(item("b.py", setup=9, minutes=1))
 
 
 def test_another_commit_begins_elsewhere():

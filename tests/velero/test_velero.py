@@ -19,6 +19,8 @@ from tasks.core.twins import WHOLE
 from tests.cluster.restores import A, B
 from tests.velero.story import EXPIRED, HALF, KIOSK_COPY, OURS, SEALED, SEALED_EXPIRED, SHOP, THEIRS, unready, until
 
+pytestmark = pytest.mark.soak(minutes=0.2, setup=13)
+
 # --- Velero restores what Kubeferry saved: beside the original, and under its own name on another cluster
 
 
