@@ -34,6 +34,7 @@ class Bench:
         self.where = {"kubeconfig": str(kubeconfig), "store": store.as_uri()}
         self.clusters = {context: connect(context, str(kubeconfig)) for context in (A, B)}
         self.made = []
+        self.kinds = {}
         self.namespaces = set()
 
     # --- objects
@@ -83,6 +84,9 @@ class Bench:
 
         Tests define kinds of the same name in groups called after their namespace: that of `namespace` is meant.
         """
+        known = (kind, api_version, context)
+        if known in self.kinds:
+            return self.kinds[known]
         kind, _, named = kind.partition(".")
         group = api_version.rpartition("/")[0] or named
 
@@ -92,7 +96,10 @@ class Bench:
             own = [t for t in types if namespace and namespace.startswith(t.group.partition(".")[0] or "-")]
             return next(iter(own or types), None)
 
-        return self.until(found)
+        answer = self.until(found)
+        if is_builtin(answer.group):  # these never change: a look at all types costs more than most of what is asked
+            self.kinds[known] = answer
+        return answer
 
     def find(self, kind, namespace, name, context=A):
         """Return an object, or None."""
@@ -195,6 +202,10 @@ class Bench:
         cluster = self.clusters[context]
         with suppress(NotFoundError):  # a test may have deleted it
             cluster.delete(kind, "", named, uid=cluster.get(kind, "", named)["metadata"]["uid"])
+
+
+def is_builtin(group):
+    return "." not in group or group.endswith(".k8s.io")
 
 
 def name():
