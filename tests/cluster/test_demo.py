@@ -96,6 +96,7 @@ def test_stdout_is_one_document_and_progress_is_on_stderr(first):
 
 
 @pytest.mark.usefixtures("told")
+@pytest.mark.soak
 def test_a_second_demo_takes_the_first_ones_copies_away_and_shows_the_same(demo):
     again = demo()
     assert again.returncode == 0, again.stderr

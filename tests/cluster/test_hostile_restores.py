@@ -14,6 +14,7 @@ from tasks.core.schema import Schemas
 from tests.cluster.restores import A, B, definition, name
 from tests.faults.hostile import Forge, config, entry, space
 from tests.faults.hostile_cases import CASES
+from tests.support.tiers import fast
 
 SAMPLE = [*CASES][::17]
 """Of so many cases some: all are read by the two steps of a restore that come before it asks the target."""
@@ -53,7 +54,7 @@ def untouched(bench, forge):
     assert {path for path in forge.root.rglob("*") if "backups" not in path.parts} == before
 
 
-@pytest.mark.parametrize("case", SAMPLE)
+@pytest.mark.parametrize("case", fast(SAMPLE, *SAMPLE[::6]))
 def test_a_restore_writes_nothing(bench, forge, untouched, case):
     saved = name()
     CASES[case].forge(forge, saved, untouched)
@@ -66,7 +67,7 @@ def test_a_restore_writes_nothing(bench, forge, untouched, case):
     assert caught.value.exit_code == 1
 
 
-@pytest.mark.parametrize("case", TOLD)
+@pytest.mark.parametrize("case", fast(TOLD, *TOLD[::4]))
 def test_the_command_tells_it_in_one_line(bench, forge, kubeferry, untouched, case):
     saved = name()
     CASES[case].forge(forge, saved, untouched)

@@ -14,6 +14,7 @@ import yaml
 
 from tasks.core.errors import PreflightError
 from tests.cluster.restores import B
+from tests.support.tiers import fast
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 POLICIES = ["keep", "drop", "empty"]
@@ -120,7 +121,7 @@ def contents(bench, ns, group):
     return json.loads(text.replace(bench.get(f"Widget.{group}", ns, "w", B)["metadata"]["uid"], "UID"))
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", fast(POLICIES, "drop"))
 def test_the_script_makes_what_a_restore_makes(bench, saved, policy, tmp_path):
     ns, group, old, backup = saved
     ours, theirs = bench.name(), bench.name()

@@ -15,7 +15,6 @@ from deployments.sample.addresses import filled, named
 from deployments.sample.install import install
 from deployments.sample.live import Live, read
 from deployments.sample.objects import objects
-from deployments.sample.remove import remove
 from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
@@ -27,6 +26,7 @@ from tasks.core.twins import findings
 from tasks.planned import planned
 from tasks.ports import clock
 from tasks.ports.cluster import connect
+from tests.support.sample import remove_later
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 
@@ -81,7 +81,7 @@ def both(sandbox_env, run_flow, tools, tmp_path_factory):
         yield Both(saved, result, read(a, namespace), read(b, ours), read(b, scripts), path, done, rewrites)
     finally:
         for cluster, name in ((b, ours), (b, scripts), (a, namespace)):
-            remove(cluster, name)
+            remove_later(cluster, name)
 
 
 def test_it_ends_well_and_all_is_ready(both):

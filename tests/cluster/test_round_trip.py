@@ -9,7 +9,6 @@ import pytest
 from deployments.sample.install import install
 from deployments.sample.live import Live, read
 from deployments.sample.objects import objects
-from deployments.sample.remove import remove
 from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
@@ -21,7 +20,7 @@ from tasks.core.results import BackupResult, RestoreResult
 from tasks.core.twins import WHOLE, findings
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
-from tasks.ports.threads import in_threads
+from tests.support.sample import remove_later
 
 BESIDE, ACROSS = "beside", "across"
 
@@ -81,7 +80,8 @@ def trip(sandbox_env, run_flow):
         yield Trip(installed, a, namespace, before, read(a, namespace), saved, copies)
     finally:
         made = [(a, copy), (b, namespace), (a, namespace)]
-        list(in_threads(lambda each: remove(*each), made, len(made)))
+        for each in made:
+            remove_later(*each)
 
 
 @pytest.fixture(params=[BESIDE, ACROSS])

@@ -16,6 +16,7 @@ from deployments.sandbox.cluster import Cluster
 from deployments.sandbox.failure import SandboxError
 from deployments.sandbox.sandbox import Sandbox
 from tasks.core.errors import UsageError
+from tests.support.tiers import fast
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,7 @@ def test_up_again_changes_nothing(own):
     assert own.contexts() == ["kubeferry-a"]
 
 
+@pytest.mark.soak
 def test_two_ups_at_once_start_nothing_twice(own):
     own.down()
     program = (
@@ -71,7 +73,7 @@ def test_two_ups_at_once_start_nothing_twice(own):
     assert all_healthy(own)
 
 
-@pytest.mark.parametrize("name", ["etcd", "kube-apiserver", "kube-controller-manager", "kwok"])
+@pytest.mark.parametrize("name", fast(["etcd", "kube-apiserver", "kube-controller-manager", "kwok"], "kube-apiserver"))
 def test_a_killed_process_comes_back_and_nothing_is_lost(own, kubectl, name):
     own.up(clusters=1)
     kubectl(own, "create", "configmap", f"before-{name}", "--from-literal=key=value")
@@ -84,6 +86,7 @@ def test_a_killed_process_comes_back_and_nothing_is_lost(own, kubectl, name):
     assert kubectl(own, "get", "configmap", f"before-{name}", "-o", "jsonpath={.data.key}") == "value"
 
 
+@pytest.mark.soak
 def test_a_hung_process_is_replaced(own, monkeypatch):
     own.up(clusters=1)
     monkeypatch.setattr(supervise, "HUNG", 0.5)
@@ -108,6 +111,7 @@ def test_a_hung_process_is_replaced(own, monkeypatch):
     ],
     ids=["records lost", "record cut", "ports cut", "tokens cut", "key lost", "kubeconfig lost", "credentials cut"],
 )
+@pytest.mark.soak
 def test_half_written_state_is_repaired(own, kubectl, spoil):
     own.up(clusters=1)
     spoil(own.home / "kubeferry-a")
@@ -117,7 +121,9 @@ def test_half_written_state_is_repaired(own, kubectl, spoil):
     assert len(kubectl(own, "get", "nodes", "-o", "name").split()) == 3
 
 
-@pytest.mark.parametrize("dead", [(), ("etcd",), ("kube-apiserver", "kwok")], ids=str)
+@pytest.mark.parametrize(
+    "dead", [(), pytest.param(("etcd",), marks=pytest.mark.soak), ("kube-apiserver", "kwok")], ids=str
+)
 def test_down_leaves_no_process_and_no_port(own, dead):
     own.up(clusters=1)
     rows = own.status()
@@ -131,6 +137,7 @@ def test_down_leaves_no_process_and_no_port(own, dead):
     assert [port for port in used if not ports.free(port)] == []
 
 
+@pytest.mark.soak
 def test_down_finds_processes_whose_records_were_lost(own):
     own.up(clusters=1)
     for record in own.home.glob("*/run/*.json"):
@@ -140,6 +147,7 @@ def test_down_finds_processes_whose_records_were_lost(own):
     assert marked(own) == []
 
 
+@pytest.mark.soak
 def test_a_stolen_port_is_told_by_process_and_number(own, monkeypatch):
     monkeypatch.setattr(supervise, "RELEASE", 0.2)
     own.up(clusters=1)
@@ -152,6 +160,7 @@ def test_a_stolen_port_is_told_by_process_and_number(own, monkeypatch):
     assert all_healthy(own)
 
 
+@pytest.mark.soak
 def test_a_process_that_dies_at_its_start_is_told_with_its_log(own):
     own.up(clusters=1)
     own.down()

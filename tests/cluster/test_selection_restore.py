@@ -83,8 +83,8 @@ def cluster_wide(bench, named):
     "asked",
     [
         lambda _one, two: {"namespaces": [two]},
-        lambda _one, _two: {"namespace_selector": "team=second"},
-        lambda one, _two: {"exclude_namespace": [one]},
+        pytest.param(lambda _one, _two: {"namespace_selector": "team=second"}, marks=pytest.mark.soak),
+        pytest.param(lambda one, _two: {"exclude_namespace": [one]}, marks=pytest.mark.soak),
     ],
 )
 def test_one_namespace_of_many_comes_with_what_is_around_it_and_no_other(bench, spaces, saved, asked):

@@ -22,6 +22,7 @@ from tasks.ports import transport
 from tests.cluster.restores import B
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
+from tests.support.tiers import fast
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def patient(monkeypatch):
 SIGNALS = [signal.SIGTERM, signal.SIGKILL]
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", fast(SIGNALS, signal.SIGKILL))
 def test_a_restore_goes_on_when_the_api_server_is_restarted(rigged, kiosk, patient, number):  # noqa: ARG001 - waits
     rigged.quiet()
     server, copy = ApiServer(rigged.sandbox, 1), rigged.bench.name()
@@ -88,7 +89,7 @@ def test_a_restore_goes_on_when_the_api_server_is_restarted(rigged, kiosk, patie
     rigged.same_namespace(kiosk, result)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", fast(SIGNALS, signal.SIGTERM))
 def test_a_backup_goes_on_when_the_api_server_is_restarted(rigged, kiosk, patient, number):  # noqa: ARG001 - waits
     rigged.quiet()
     server = ApiServer(rigged.sandbox, 0)

@@ -96,6 +96,7 @@ def lone(person):
     return person
 
 
+@pytest.mark.soak(minutes=2)
 def test_a_restore_whose_prefect_server_is_gone_comes_to_its_end_and_can_be_undone(rig, kiosk, lone):
     """It needs no server for what it does; the command fails, as its run is not in the history, and tells the ways."""
     copy, asked, pid = rig.bench.namespace(context=B), name(), lone.server()["pid"]
@@ -119,6 +120,7 @@ def test_a_restore_whose_prefect_server_is_gone_comes_to_its_end_and_can_be_undo
     assert seen(rig.bench, copy) == before
 
 
+@pytest.mark.soak(minutes=2)
 def test_a_restore_that_is_interrupted_after_its_prefect_server_went_is_resumed(rig, kiosk, lone):
     """As by a person who sees that the server is away; the command has no run to take leave of."""
     copy, asked, pid = rig.bench.namespace(context=B), name(), lone.server()["pid"]

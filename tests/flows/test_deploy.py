@@ -2,18 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
+from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.prefect_api import Api
+from tests.support.cli import in_process
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
-
-COMMAND = Path(sys.executable).with_name("kubeferry")
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +23,14 @@ def api(prefect_server):
 def deploy(prefect_server, home):
     """Run `kubeferry deploy`: its exit code, rows or output, and stderr."""
 
+    command = in_process(urlsplit(prefect_server).port)
+
     def run(*args):
         env = {k: v for k, v in os.environ.items() if not k.startswith(("KUBEFERRY_", "PREFECT_"))}
         env |= {"PREFECT_API_URL": prefect_server, "KUBEFERRY_HOME": str(home)}
-        argv = [COMMAND, "deploy", *args, "-o", "json"]
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
-        return done.returncode, json.loads(done.stdout or "null"), done.stderr
+        with mock.patch.dict(os.environ, env, clear=True):
+            code, out, err = command("deploy", *args, "-o", "json")
+        return code, json.loads(out or "null"), err
 
     return run
 
