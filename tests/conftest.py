@@ -1,7 +1,7 @@
 """What all tests share: tiers, one seed, one sandbox for all processes of a run, and the command line.
 
 `KUBEFERRY_TEST_SANDBOX=HOME` names the KUBEFERRY_HOME of a sandbox that runs already, for quick turns during
-development: it is used as it is and left running.
+development: it is used as it is and left running. `KUBEFERRY_TEST_PREFECT=URL` does so for a Prefect API.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from deployments.sandbox.sandbox import Sandbox
+from tasks.ports import processes
 from tests.support import tiers
 
 # Where it is set, each process of ours compiles all of our modules anew, and pytest all tests: a second each.
@@ -63,6 +65,10 @@ def pytest_configure(config):
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config):
     """End the servers of this run, after the last of its processes."""
+    with warnings.catch_warnings():
+        # Whoever started the Prefect server leaves it to the others.
+        warnings.simplefilter("ignore", ResourceWarning)
+        processes._children.clear()
     if hasattr(config, "workerinput") or HOME not in os.environ:
         return
     home = Path(os.environ.pop(HOME))
@@ -191,7 +197,7 @@ def prefect_server(home):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEFERRY_HOME", str(shared()))
-        url = server.start()
+        url = os.environ.get("KUBEFERRY_TEST_PREFECT") or server.start()
     wanted = {
         PREFECT_API_URL: url,
         PREFECT_HOME: home / "prefect-client",

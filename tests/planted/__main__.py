@@ -5,8 +5,8 @@
     python -m tests.planted --coverage .coverage     # each against every test that runs the lines which it changes
 
 The data of coverage comes from `pytest --cov --cov-context=test`. Faults are planted in a copy of the tree. Exits 1
-when one survives. `KUBEFERRY_TEST_SANDBOX` names a sandbox that runs already; otherwise one is brought up for each
-fault that needs it.
+when one survives. `KUBEFERRY_TEST_SANDBOX` and `KUBEFERRY_TEST_PREFECT` name a sandbox and a Prefect API that run
+already; otherwise each fault whose tests need them brings up its own.
 """
 
 import argparse

@@ -9,11 +9,12 @@ FAULTS = load()
 
 
 @pytest.fixture(scope="module")
-def copy(sandbox):
-    """A copy of the tree, whose tests find this run's sandbox."""
+def copy(sandbox, prefect_server):
+    """A copy of the tree, whose tests find this run's sandbox and Prefect server."""
     home = sandbox.home.parents[1]
     with pytest.MonkeyPatch.context() as patch, Copy() as made:
         patch.setenv("KUBEFERRY_TEST_SANDBOX", str(home))
+        patch.setenv("KUBEFERRY_TEST_PREFECT", prefect_server)
         yield made
 
 
