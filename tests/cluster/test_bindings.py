@@ -15,7 +15,7 @@ from tasks.core.objects import Ref, controller_of
 from tasks.core.options import RestoreOptions
 from tasks.core.results import RestoreResult
 from tasks.planned import planned
-from tests.cluster.restores import A, B, touch
+from tests.cluster.restores import A, B, rested, touch
 
 WORKLOAD = Template("""
 apiVersion: apps/v1
@@ -197,7 +197,7 @@ def test_nothing_of_the_old_cluster_is_left(bench, deep, where):
 
 def test_restored_again_all_is_unchanged(bench, deep, where):
     context, ns = deep.places[where]
-    before = touch(bench, context, ns)
+    before = rested(bench, context, ns)
     again = bench.restore(deep.saved, context=context, map={deep.ns: ns})
     assert set(again.actions) <= {"unchanged", "kept"}, again.notable
     assert touch(bench, context, ns) == before

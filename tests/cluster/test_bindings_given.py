@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tasks.core.errors import DamagedError, PermanentError, PreflightError
-from tests.cluster.restores import A, B, touch
+from tests.cluster.restores import A, B, rested, touch
 
 NOTE = "config.kubernetes.io/apply-time-mutation"
 
@@ -115,7 +115,7 @@ def test_an_object_that_is_left_as_it_is_gets_no_value_and_one_that_is_updated_d
         bench.make(f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {name}}}, data: {{more: new}}}}", ns, B)
     with pytest.raises(PreflightError, match=f"ConfigMap {ns}/left exists with other content"):
         bench.restore(saved)
-    before = touch(bench, B, ns)
+    before = rested(bench, B, ns)
     assert bench.restore(saved, existing="skip").actions.keys() == {"unchanged", "skipped"}
     assert touch(bench, B, ns) == before
     bench.restore(saved, existing="update")
@@ -162,7 +162,7 @@ def test_what_a_user_binds_by_annotation_is_looked_up(bench):
         url = f"http://{service['spec']['clusterIP']}:80/${{other}}"
         assert data == {"url": url, "a.b": service["metadata"]["resourceVersion"]}
         assert {each.old for each in result.rewrites} >= {"${ip}", "${port}"}
-        before = touch(bench, context, new)
+        before = rested(bench, context, new)
         bench.restore(saved, context=context, map={ns: new})
         assert touch(bench, context, new) == before
 

@@ -6,7 +6,7 @@ from string import Template
 import pytest
 
 from tasks.core.errors import PreflightError
-from tests.cluster.restores import A, B, touch
+from tests.cluster.restores import A, B, rested, touch
 
 SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: NAME}, spec: {ports: [{port: 80}]}}"
 CONFIG = "{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME}}"
@@ -122,7 +122,7 @@ def test_it_is_verified_as_it_was_to_be(late):
 
 def test_restored_again_all_is_unchanged(bench, late):
     ns, _, _, saved, _, _ = late
-    before = touch(bench, B, ns)
+    before = rested(bench, B, ns)
     again = bench.restore(saved)
     assert set(again.actions) <= {"unchanged", "kept"}, again.notable
     assert touch(bench, B, ns) == before
@@ -131,7 +131,7 @@ def test_restored_again_all_is_unchanged(bench, late):
 def test_it_can_be_restored_beside_the_first_too(bench, late):
     ns, group, old, saved, _, _ = late
     copy = bench.name()
-    before = touch(bench, A, ns)
+    before = rested(bench, A, ns)
     bench.restore(saved, context=A, map={ns: copy})
     new = now(bench, copy, group, A)
     assert set(old.values()).isdisjoint(new.values())

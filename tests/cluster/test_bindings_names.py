@@ -7,7 +7,7 @@ from string import Template
 import orjson
 import pytest
 
-from tests.cluster.restores import A, B, touch
+from tests.cluster.restores import A, B, rested, touch
 
 WEB = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}"
 
@@ -109,7 +109,7 @@ def test_each_rewrite_of_a_name_is_told_with_its_class(pair, across):
 
 def test_restored_again_all_is_unchanged(bench, pair, across):
     assert across.phase == "Completed"
-    before = touch(bench, B, pair.one, pair.two)
+    before = rested(bench, B, pair.one, pair.two)
     again = bench.restore(pair.saved, map=pair.swapped)
     assert set(again.actions) <= {"unchanged", "kept"}, again.notable
     assert touch(bench, B, pair.one, pair.two) == before

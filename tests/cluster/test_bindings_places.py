@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tasks.core.chain_pick import is_ready
-from tests.cluster.restores import A, B, touch
+from tests.cluster.restores import A, B, rested, touch
 
 OWNERS = """
 apiVersion: v1
@@ -267,7 +267,7 @@ def test_no_rewrite_tells_what_a_secret_holds(scene, where):
 
 def test_restored_again_all_is_unchanged(bench, scene, where):
     context, ns = scene.places[where]
-    before = touch(bench, context, ns)
+    before = rested(bench, context, ns)
     again = bench.restore(scene.saved, context=context, map={scene.ns: ns})
     assert set(again.actions) <= {"unchanged", "kept"}, again.notable
     assert touch(bench, context, ns) == before

@@ -19,7 +19,7 @@ from tasks.ports import clock
 from tasks.ports.cluster import connect
 from tasks.ports.leases import Hold
 from tests.cluster.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
-from tests.cluster.restores import B, touch
+from tests.cluster.restores import B, rested, touch
 
 HOLD = {"metadata": {"finalizers": ["example.com/hold"]}}
 FREE = {"metadata": {"finalizers": None}}
@@ -264,7 +264,7 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     lies += [{"object": "nonsense", "uid": "u"}, {"object": "Secret ../../x", "uid": "u"}]
     levels = [*bundle(bench, ns, name)["status"]["levels"], {"level": 9, "objects": lies}]
     bench.patch("Bundle.kubeferry.io", ns, name, {"status": {"levels": levels}}, B, subresource="status")
-    before = touch(bench, B, victim, mine)
+    before = rested(bench, B, victim, mine)
     result = deleted(bench, bundle=name, namespaces=[ns])
     assert result.phase == "Partial"
     assert set(told(result.refused)) == {each["object"] for each in lies}
@@ -288,7 +288,7 @@ def test_a_bundle_that_no_restore_made_deletes_nothing(bench, restored):
     fake = {"apiVersion": "kubeferry.io/v1alpha1", "kind": "Bundle", "metadata": {"name": f"{name}-x", "namespace": ns}}
     made, _ = bench.clusters[B].create(kind, ns, fake, manager=maker(manager, real["metadata"]["uid"]))
     bench.patch("Bundle.kubeferry.io", ns, f"{name}-x", {"status": real["status"]}, B, subresource="status")
-    before = touch(bench, B, ns)
+    before = rested(bench, B, ns)
     result = deleted(bench, bundle=f"{name}-x", namespaces=[ns])
     assert (result.phase, result.counts, len(result.refused)) == ("Partial", {}, 4)
     del before[Ref.of(made)]
@@ -445,7 +445,7 @@ def test_a_group_that_is_another_one_by_now_is_not_deleted(bench):
 
 def test_a_dry_run_as_a_flow_deletes_nothing_and_says_so(bench, restored):
     ns, name = restored
-    before = touch(bench, B, ns)
+    before = rested(bench, B, ns)
     result = deleted(bench, bundle=name, namespaces=[ns], dry_run=True)
     assert (result.phase, result.dry_run, result.counts["Deployment.apps"]) == ("Completed", True, 1)
     assert touch(bench, B, ns) == before
@@ -471,7 +471,7 @@ def test_what_is_asked_wrongly_is_refused(bench, options, error, text):
 def test_one_who_works_in_the_namespace_is_named_and_nothing_is_deleted(bench, saved, restored):
     old, backup = saved
     ns, name = restored
-    before = touch(bench, B, ns)
+    before = rested(bench, B, ns)
     hold = Hold(bench.clusters[B], "another")
     hold.take([ns])
     try:

@@ -8,7 +8,7 @@ import yaml
 
 from tasks.core.options import RestoreOptions
 from tasks.drift import drift
-from tests.cluster.restores import A, B, touch
+from tests.cluster.restores import A, B, rested, touch
 from tests.cluster.test_restore_archives import live, store
 
 PASSWORD = "hunter2-is-secret"
@@ -164,7 +164,7 @@ def told(report):
 
 
 def test_what_nobody_changed_is_the_same_where_it_was_backed_up(bench, shop):
-    before = touch(bench, A, shop.namespaces[0])
+    before = rested(bench, A, shop.namespaces[0])
     found = compared(bench, shop)
     assert (told(found), found.problems, found.exit_code) == ({}, [], 0)
     assert found.counts == {"same": shop.objects - MADE, "added": 0, "removed": 0, "changed": 0}
@@ -177,7 +177,7 @@ def test_a_restored_copy_is_the_same_under_its_new_name(bench, shop, context):
     mapped = {shop.namespaces[0]: name}
     bench.restore(shop, context=context, map=mapped)
     bench.forget("ClusterRoleBinding", binding(bench, name, context), context=context)
-    before = touch(bench, context, name)
+    before = rested(bench, context, name)
     found = compared(bench, shop, context, map=mapped)
     assert (told(found), found.problems, found.namespaces) == ({}, [], mapped)
     assert touch(bench, context, name) == before

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tasks.core.errors import PermanentError, PreflightError
-from tests.cluster.restores import A, B, did, touch
+from tests.cluster.restores import A, B, did, rested, touch
 
 KINDS = """
 apiVersion: v1
@@ -85,7 +85,7 @@ def there(bench, shop):
 
 def test_what_is_identical_is_not_touched(bench, shop, there):
     name, mapped = there
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     result = bench.restore(shop, context=A, map=mapped)
     assert result.actions == {"unchanged": result.objects}
     assert result.objects == shop.objects - 1  # the ReplicaSet is left to its Deployment
@@ -95,7 +95,7 @@ def test_what_is_identical_is_not_touched(bench, shop, there):
 def test_skip_leaves_it(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "web", {"data": {"a": "2"}})
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     result = bench.restore(shop, context=A, map=mapped, existing="skip")
     assert did(result, "ConfigMap", "web") == "skipped exists with other content: data.a"
     assert result.actions == {"unchanged": result.objects - 1, "skipped": 1}
@@ -106,7 +106,7 @@ def test_fail_writes_nothing(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "web", {"data": {"a": "2"}})
     bench.delete("Pod", name, "bare")
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     with pytest.raises(PermanentError, match=f"ConfigMap {name}/web exists with other content: data.a; --existing"):
         bench.restore(shop, context=A, map=mapped)
     assert touch(bench, A, name) == before
@@ -116,7 +116,7 @@ def test_update_applies_as_kubeferry(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "web", {"data": {"a": "2"}})
     bench.patch("Deployment", name, "web", {"spec": {"replicas": 0}})
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     result = bench.restore(shop, context=A, map=mapped, existing="update")
     assert did(result, "ConfigMap", "web") == "updated had other content: data.a"
     assert did(result, "Deployment.apps", "web") == "updated had other content: spec.replicas"

@@ -5,7 +5,7 @@ import yaml
 
 from tasks.core.errors import InvalidError, PreflightError
 from tasks.ports.cluster import JSON_PATCH
-from tests.cluster.restores import A, did, touch
+from tests.cluster.restores import A, did, rested, touch
 
 KINDS = """
 apiVersion: v1
@@ -220,7 +220,7 @@ def served(obj):
 def test_identical_objects_are_not_written_at_all(bench, shop, there, mode):
     """Neither resourceVersion nor a manager of fields is another afterwards."""
     name, mapped = there
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     managers = bench.get("ConfigMap", name, "web")["metadata"]["managedFields"]
     result = bench.restore(shop, context=A, map=mapped, existing=mode)
     assert result.actions == {"unchanged": result.objects}
@@ -252,7 +252,7 @@ def test_fail_tells_every_kind_and_writes_nothing(bench, shop, there):
     name, mapped = there
     for each in CHANGES:
         change(bench, shop, name, *each)
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     with pytest.raises(PreflightError) as told:
         bench.restore(shop, context=A, map=mapped)
     assert len(told.value.problems) == len(CHANGES)
@@ -284,7 +284,7 @@ def test_what_no_update_can_change_is_told_before_anything_is_written(bench, sho
     name, mapped = there
     for (kind, named), (_, _, patch) in FROZEN.items():
         swap(bench, shop, name, kind, named, patch)
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     with pytest.raises(PreflightError) as told:
         bench.restore(shop, context=A, map=mapped, existing="update")
     groups = {"deployments.apps": ".apps", "statefulsets.apps": ".apps", "jobs.batch": ".batch"}
@@ -404,7 +404,7 @@ def test_a_kind_may_be_treated_in_a_way_of_its_own(bench, shop, there):
 
 def test_a_kind_that_nobody_knows_or_that_is_named_twice_is_refused(bench, shop, there):
     name, mapped = there
-    before = touch(bench, A, name)
+    before = rested(bench, A, name)
     modes = {"gadgets": "skip", "deploy": "update", "Deployment": "recreate"}
     with pytest.raises(PreflightError) as told:
         bench.restore(shop, context=A, map=mapped, existing_kinds=modes)

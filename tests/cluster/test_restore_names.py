@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tasks.core.errors import PreflightError, UsageError
-from tests.cluster.restores import A, B, artifact, did, touch
+from tests.cluster.restores import A, B, artifact, did, rested, touch
 
 PAIR = """
 apiVersion: v1
@@ -118,7 +118,7 @@ def test_two_namespaces_change_places(bench, pair):
 def test_a_clone_leaves_every_original_as_it_was(bench, pair):
     one, two, saved = pair
     copies = {one: bench.name(), two: bench.name()}
-    before = touch(bench, A, one, two)
+    before = rested(bench, A, one, two)
     bindings = [bench.get("ClusterRoleBinding", "", f"{ns}-viewer") for ns in (one, two)]
     result = bench.restore(saved, context=A, map=copies)
     for ns, copy in copies.items():
@@ -133,7 +133,7 @@ def test_a_clone_leaves_every_original_as_it_was(bench, pair):
 
 def test_half_a_pair_tells_what_the_other_half_would_become(bench, pair):
     one, two, saved = pair
-    before = touch(bench, A, one, two)
+    before = rested(bench, A, one, two)
     with pytest.raises(PreflightError, match=f"RoleBinding.* {two}/friends exists with other content: subjects"):
         bench.restore(saved, context=A, map={one: bench.name()})
     assert touch(bench, A, one, two) == before

@@ -21,7 +21,7 @@ from tasks.core.twins import WHOLE, findings
 from tasks.ports import progress
 from tasks.ports.backups import backups, open_backup
 from tasks.ports.store import open_store
-from tests.cluster.restores import SECONDS, A, B, name, touch
+from tests.cluster.restores import SECONDS, A, B, foreign, name, touch
 from tests.faults.proxy import proxying
 
 OBJECTS = """
@@ -125,6 +125,8 @@ def seen(bench, *namespaces):
     """Return what namespaces of the target hold, without what controllers make and count."""
     cluster, found = bench.clusters[B], {}
     for kind in cluster.discover().types:
+        if foreign(bench, kind.group):
+            continue
         if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Endpoints"):
             for ns in namespaces:
                 for obj in cluster.list(kind, ns):
