@@ -25,11 +25,6 @@ KUBERNETES = "v1.36.1"
 LDFLAGS = f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}"
 """Without the version, kubectl complains that it differs too much from its server."""
 
-GCFLAGS = "all=-dwarf=false"
-"""No debug information: the linker's `-s -w` drops it anyway, and to make it is a tenth of the compilers' work."""
-PATIENT = "400"
-"""GOGC of the compilers: each lives for a fifth of a second, and with memory to spare has little to collect."""
-
 RENAMED = {"server": "etcd"}
 """Go names a binary after its folder."""
 
@@ -54,7 +49,7 @@ class Recipe:
     def digest(self) -> str:
         """Return a name for the outcome: of go.mod, go.sum, the flags and this kind of machine."""
         parts = [(self.module / name).read_bytes() for name in ("go.mod", "go.sum")]
-        told = [self.ldflags, GCFLAGS, *self.binaries, platform.system(), platform.machine()]
+        told = [self.ldflags, *self.binaries, platform.system(), platform.machine()]
         return hashlib.sha256(b"\0".join([*parts, *(part.encode() for part in told)])).hexdigest()[:16]
 
     def place(self) -> Path:
@@ -94,8 +89,8 @@ def build(recipe: Recipe) -> None:
         module = shutil.copytree(recipe.module, Path(draft, "module"))
         run = partial(run_step, go, recipe.what)
         total = run("download and list the modules", ["list", "-deps", "tool"], module)
-        install = ["install", "-v", f"-ldflags={recipe.ldflags}", f"-gcflags={GCFLAGS}", "tool"]
-        run("compile", install, module, env={"GOBIN": str(place), "GOGC": PATIENT}, total=total)
+        install = ["install", "-v", f"-ldflags={recipe.ldflags}", "tool"]
+        run("compile", install, module, env={"GOBIN": str(place)}, total=total)
         check(recipe, place)
         place.parent.rename(recipe.place().parent)
 
