@@ -212,31 +212,6 @@ def test_a_namespace_that_came_meanwhile_is_looked_into_after_approval(approving
 # --- what is kept of others' objects before they are changed
 
 
-def owner(live):
-    meta = live["metadata"]
-    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "name": meta["name"], "uid": meta["uid"]}
-
-
-def test_what_goes_with_its_former_owner_is_kept_before_it_is_linked_to_the_new_one(steps, bench):
-    old, ns = bench.namespace("owned"), bench.namespace("owned", B)
-    for space, value, context in ((old, "new", "kubeferry-a"), (ns, "old", B)):
-        (boss,) = bench.make(CONFIG.format("boss", value), space, context)
-        # With an owner that stays, the garbage collector leaves it when the other one is made anew.
-        (stays,) = bench.make(CONFIG.format("stays", "same"), space, context)
-        bench.make(CONFIG.format("owned", "same"), space, context)
-        change = {"metadata": {"ownerReferences": [owner(boss), owner(stays)]}}
-        before = bench.patch("ConfigMap", space, "owned", change, context)
-    with steps.restore(steps.backup(old), map={old: ns}, existing="recreate") as restoring:
-        spaces(restoring)
-        levels(restoring)
-    state = steps.stored(restoring.name).state
-    kept = state.formers[Ref("", "ConfigMap", ns, "owned")]
-    assert (kept.action, kept.uid) == ("link", before["metadata"]["uid"])
-    links = bench.get("ConfigMap", ns, "owned", B)["metadata"]["ownerReferences"]
-    owners = {each["name"]: each["uid"] for each in links}
-    assert owners == {name: bench.get("ConfigMap", ns, name, B)["metadata"]["uid"] for name in ("boss", "stays")}
-
-
 def test_what_is_patched_late_is_kept_before(steps, bench):
     """It was found unchanged, and the uid that it holds is another by the time that what has it was made anew."""
     old, ns = bench.namespace("late"), bench.namespace("late", B)
