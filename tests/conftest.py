@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from deployments.sandbox.sandbox import Sandbox
@@ -134,13 +135,20 @@ def home():
 
 
 @pytest.fixture(scope="session")
-def sandboxes():
+def alone():
+    """Hold this while a sandbox comes up: it picks ports on which nothing listens, as another one may do just then."""
+    return FileLock(Path(os.environ[HOME]) / "up.lock")
+
+
+@pytest.fixture(scope="session")
+def sandboxes(alone):
     """Bring up one of the sandboxes of this run, where no other process has done so; they stay up until its end."""
 
     def up(name):
         found = Sandbox(Path(os.environ[HOME]) / name / "state" / "sandbox")
         found.home.parent.mkdir(parents=True, exist_ok=True)
-        found.up()
+        with alone:
+            found.up()
         return found
 
     return up

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,11 +124,12 @@ def reader():
 
 
 @pytest.fixture(scope="module")
-def read(reader):
+def read(reader, alone):
     """Whoever has run every block: in one go, since each goes on from what those before it made."""
     beside = BESIDE
     for block in RUN:
-        reader.does(block.text)
+        with alone if "sandbox up" in block.text else nullcontext():
+            reader.does(block.text)
         if beside and "KUBECONFIG" in reader.env:
             reader.does(beside)
             beside = ""
