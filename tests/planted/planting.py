@@ -18,7 +18,7 @@ class Copy:
     """A copy of all that git tracks, or would track; it is gone at the end of the `with` block."""
 
     def __enter__(self):
-        self.root = Path(tempfile.mkdtemp(prefix="kf-planted-"))
+        self.root, self.sound = Path(tempfile.mkdtemp(prefix="kf-planted-")), set()
         git = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(git, capture_output=True, text=True, check=True).stdout.splitlines():
             if (ROOT / name).is_file():
@@ -32,8 +32,9 @@ class Copy:
     def catches(self, fault, tests):
         """Return the first of `tests` that fails with the fault planted, "" if none does.
 
-        Raises RuntimeError when the tests cannot be run: then nothing is known of the fault.
+        Raises RuntimeError when the tests cannot be run, or fail without the fault: then nothing is known of it.
         """
+        self._sound(fault.name, tests)
         path = self.root / fault.file
         sound = path.read_text()
         path.write_text(fault.planted(sound))
@@ -49,6 +50,14 @@ class Copy:
         if done.returncode != 1 or not failed:
             raise RuntimeError(f"{fault.name}: the tests did not run\n{done.stdout[-3000:]}\n{done.stderr[-1000:]}")
         return failed[1]
+
+    def _sound(self, name, tests):
+        """Prove that the tests pass as long as nothing is planted."""
+        if tuple(tests) not in self.sound:
+            done = self._run(tests)
+            if done.returncode != 0:
+                raise RuntimeError(f"{name}: its tests do not pass without it\n{done.stdout[-3000:]}")
+            self.sound.add(tuple(tests))
 
     def _run(self, tests):
         argv = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "", *tests]
