@@ -26,6 +26,9 @@ from tasks.strip import _strip, _strip_related
 from tasks.upload import _reserved
 from tests.cluster.restores import A, B, Bench, name
 
+CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
+"""A ConfigMap of one value: its name and the value."""
+
 
 class Steps:
     """A bench (restores.py) and a folder for what is spooled."""

@@ -3,14 +3,12 @@
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from tasks.ports.cluster import connect
+from tests.support.cli import COMMAND
 
-COMMAND = Path(sys.executable).with_name("kubeferry")
 NAMES = ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]
 
 

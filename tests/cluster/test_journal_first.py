@@ -11,9 +11,8 @@ from tasks.drift import drift
 from tasks.look_up import follow
 from tasks.ports import cluster as ports
 from tests.cluster.restores import A, B
-from tests.cluster.steps import Steps, levels, spaces
+from tests.cluster.steps import CONFIG, Steps, levels, spaces
 
-CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
 MANY = [f"owner-{number}" for number in range(8)]
 
 

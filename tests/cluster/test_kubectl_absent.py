@@ -6,17 +6,15 @@ import os
 import random
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from tasks.core.errors import PreflightError
 from tests.cluster.restores import B
+from tests.support.cli import COMMAND
 from tests.support.tiers import fast
 
-COMMAND = Path(sys.executable).with_name("kubeferry")
 POLICIES = ["keep", "drop", "empty"]
 
 USES = """

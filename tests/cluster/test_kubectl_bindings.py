@@ -4,13 +4,13 @@ import base64
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-COMMAND = Path(sys.executable).with_name("kubeferry")
+from tests.support.cli import COMMAND
+
 A, B = "kubeferry-a", "kubeferry-b"
 
 WEB = """

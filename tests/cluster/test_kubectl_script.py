@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -26,9 +25,8 @@ from tasks.core.twins import findings
 from tasks.planned import planned
 from tasks.ports import clock
 from tasks.ports.cluster import connect
+from tests.support.cli import COMMAND
 from tests.support.sample import remove_later
-
-COMMAND = Path(sys.executable).with_name("kubeferry")
 
 
 @dataclass

@@ -1,8 +1,6 @@
 """`--owned keep`: former revisions and running Jobs come back with their owners, and no controller makes their like."""
 
 import subprocess
-import sys
-from pathlib import Path
 from string import Template
 
 import pytest
@@ -10,8 +8,6 @@ import pytest
 from tasks.core.chain_pick import is_ready
 from tasks.core.objects import controller_of
 from tests.cluster.restores import A, B, did
-
-COMMAND = Path(sys.executable).with_name("kubeferry")
 
 TEMPLATE = """
     metadata: {labels: {app: $name}}

@@ -2,8 +2,6 @@
 
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -11,8 +9,7 @@ import yaml
 from tests.cluster.restores import A, B, did
 from tests.cluster.test_restore_keep import SERVICE, WORKLOADS, pods, revisions, roll, settled, told
 from tests.cluster.test_restore_order import tie
-
-COMMAND = Path(sys.executable).with_name("kubeferry")
+from tests.support.cli import COMMAND
 
 CRON = """
 apiVersion: batch/v1

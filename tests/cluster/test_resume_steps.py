@@ -11,9 +11,7 @@ from tasks.core.objects import Ref, owners_of
 from tasks.preflight import _look
 from tasks.relink import _relink, _unpause
 from tests.cluster.restores import A, B
-from tests.cluster.steps import Steps, levels, spaces
-
-CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
+from tests.cluster.steps import CONFIG, Steps, levels, spaces
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ The schedule is every few seconds, which Prefect allows by interval, so that nob
 import os
 import signal
 import subprocess
-import sys
 import uuid
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,10 +19,10 @@ from tasks.ports.backups import backups
 from tasks.ports.store import open_store
 from tests.cluster.restores import A, B
 from tests.prefect_api import LIMIT, Api, until
+from tests.support.cli import COMMAND
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
-COMMAND = Path(sys.executable).with_name("kubeferry")
 EVERY = 8
 """Seconds between two runs of the schedule."""
 DONE = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}

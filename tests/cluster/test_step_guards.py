@@ -22,9 +22,7 @@ from tasks.ports import clock
 from tasks.ports import cluster as ports
 from tasks.relink import _unpause
 from tests.cluster.restores import B
-from tests.cluster.steps import Steps, levels, spaces
-
-CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
+from tests.cluster.steps import CONFIG, Steps, levels, spaces
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,10 @@
 
 import json
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import orjson
 import pytest
@@ -31,8 +29,8 @@ from tasks.ports.cluster import connect
 from tasks.ports.store import open_store
 from tasks.ports.threads import in_threads
 from tests.cluster.restores import A, B
+from tests.support.cli import COMMAND
 
-COMMAND = Path(sys.executable).with_name("kubeferry")
 SHOP = "shop"
 KIOSK, KIOSK_COPY = "kiosk", "kiosk-copy"
 SECONDS = 150
