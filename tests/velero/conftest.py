@@ -6,19 +6,16 @@ restores what the other saved.
 
 import pytest
 
-from deployments.sandbox.sandbox import Sandbox
-
 pytest.register_assert_rewrite("tests.velero.story")
 
 from tests.velero.story import Story, pointed_at  # noqa: E402 - its asserts are rewritten
 
 
 @pytest.fixture(scope="module")
-def story(home, run_flow, tmp_path_factory):
+def story(sandboxes, run_flow, tmp_path_factory):
     """All that both tools did, told from the beginning; the environment points at its sandbox until the last test."""
-    sandbox = Sandbox(home / "velero" / "sandbox")
+    sandbox = sandboxes("velero")
     try:
-        sandbox.up()
         with pointed_at(sandbox):
             told = Story(sandbox, run_flow, tmp_path_factory.mktemp("keys"))
             told.tell()
