@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.core.bundle import owner
+from tasks.core.edit import group_of
 from tasks.core.errors import (
     AlreadyExistsError,
     KubeferryError,
@@ -19,7 +20,6 @@ from tasks.core.errors import (
     UnavailableError,
 )
 from tasks.core.journal import made_by
-from tasks.core.objects import group_of
 from tasks.core.order import Phase, phase_of
 from tasks.core.owners import IN_A_NAMESPACE
 from tasks.core.readiness import verdict
@@ -35,8 +35,9 @@ from tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks.core.edit import Object
     from tasks.core.links import Owner
-    from tasks.core.objects import Object, Ref
+    from tasks.core.objects import Ref
     from tasks.core.resources import ResourceType
     from tasks.restoring import Item, Restoring
 

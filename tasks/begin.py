@@ -23,7 +23,7 @@ from tasks.step import in_thread, step, tell
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.ports.cluster import Cluster
     from tasks.ports.restores import StoredRestore
     from tasks.restoring import Restoring

@@ -20,7 +20,7 @@ from tasks.unpacked import lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.restoring import Item, Restoring
 
 

@@ -15,7 +15,7 @@ from tasks.ports import clock
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.restoring import Restoring
 
 CRDS = ResourceType("apiextensions.k8s.io", "v1", DEFINITION.kind, "customresourcedefinitions", namespaced=False)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from tasks.core.carry import left_out, left_to_controller
 from tasks.core.definitions import names_defined
-from tasks.core.edit import get
+from tasks.core.edit import Object, get
 from tasks.core.errors import UsageError
 from tasks.core.implied import Implied
 from tasks.core.keep import Keep, Surroundings
 from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
 from tasks.core.needs import controller_edges
-from tasks.core.objects import Object, Ref, annotations_of, labels_of
+from tasks.core.objects import Ref, annotations_of, labels_of
 from tasks.core.related import CRD
 from tasks.core.selector import NAMESPACE, Selector, Words, words_of
 from tasks.core.spaces import choose_spaces, unmatched

@@ -19,7 +19,8 @@ from tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.restoring import Restoring
 
 Place = tuple[str, str, str]

@@ -23,7 +23,7 @@ from tasks.scope import Scope, Unread
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.options import BackupOptions
     from tasks.core.resources import Discovery, ResourceType
 

@@ -12,7 +12,8 @@ from tasks.drift_side import Terms, as_backed_up, plurals, whole, with_values
 
 if TYPE_CHECKING:
     from tasks.core.drift import Drift
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.core.selector import Words
     from tasks.restoring import Item, Restoring
 

@@ -14,11 +14,11 @@ from tasks.core.carry import left_out
 from tasks.core.chain_pick import Live, pick
 from tasks.core.chains import Ask
 from tasks.core.drift import Compared, added, changed, owned, removed, unknown
-from tasks.core.edit import get
+from tasks.core.edit import Object, get
 from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from tasks.core.existing import as_saved
 from tasks.core.manifest import Problem
-from tasks.core.objects import Object, Ref, owners_of
+from tasks.core.objects import Ref, owners_of
 from tasks.drift_places import UNKNOWN_KIND, Place, places
 from tasks.drift_side import BEING_DELETED, Terms, as_backed_up, whole, with_values
 from tasks.drift_strangers import Stranger, strangers

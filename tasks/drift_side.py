@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
     from tasks.core.chains import Chain
+    from tasks.core.edit import Object
     from tasks.core.layout import Member
     from tasks.core.links import Owner
     from tasks.core.manifest import LeftOut
-    from tasks.core.objects import Object
     from tasks.core.selector import Words
     from tasks.restoring import Item, Restoring
 

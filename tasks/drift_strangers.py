@@ -13,7 +13,7 @@ from tasks.core.carry import left_out
 from tasks.core.drift import owned
 from tasks.core.keep import Surroundings
 from tasks.core.links import links_of
-from tasks.core.objects import Object, Ref, owners_of
+from tasks.core.objects import Ref, owners_of
 from tasks.core.rebuild import left_to
 from tasks.core.references import references
 from tasks.core.related import Needs, related
@@ -24,6 +24,7 @@ from tasks.drift_places import spaces_of
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.drift_side import Terms
     from tasks.restoring import Restoring

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from tasks.core.chains import Chain
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.ports.cluster import Cluster
     from tasks.restoring import Restoring

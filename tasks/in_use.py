@@ -6,16 +6,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tasks.core.carry_types import KINDS_LEFT_OUT
+from tasks.core.edit import group_of
 from tasks.core.errors import NotFoundError
 from tasks.core.lease import KIND as LEASE
 from tasks.core.lease import NAME as LEASE_NAME
-from tasks.core.objects import Ref, group_of, owners_of
+from tasks.core.objects import Ref, owners_of
 from tasks.core.related import CRD
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import Discovery
     from tasks.ports.cluster import Cluster
 

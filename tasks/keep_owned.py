@@ -18,7 +18,8 @@ from tasks.core.rule_book import Paused, inverse, merged
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.core.order import Edge
     from tasks.restoring import Plan, Restoring
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tasks.core.chain_make import Around
 from tasks.core.chain_pick import is_ready
 from tasks.core.links import links_of
-from tasks.core.objects import Object, Ref, labels_of
+from tasks.core.objects import Ref, labels_of
 from tasks.core.values_index import Index
+
+if TYPE_CHECKING:
+    from tasks.core.edit import Object
 
 POD = ("", "Pod")
 

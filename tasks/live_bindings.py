@@ -12,12 +12,13 @@ from tasks.bound import stored_bindings
 from tasks.core.bindings import Binding, bindings_of
 from tasks.core.errors import PermanentError
 from tasks.core.manifest import Problem
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.known import Known
 from tasks.unpacked import archived_object
 
 if TYPE_CHECKING:
     from tasks.choice import Choice
+    from tasks.core.edit import Object
     from tasks.restoring import Restoring
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tasks.core.chains import Ask, Chain
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.restoring import Restoring
 

@@ -14,7 +14,7 @@ from tasks.core.journal import made_by
 from tasks.core.objects import Ref, owners_of
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.restoring import Restoring
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tasks.apply import type_of, write
 from tasks.core.breadth import FEW
 from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.read_types import NAMESPACES
 from tasks.core.readiness import Context
 from tasks.ports import progress
@@ -19,6 +19,7 @@ from tasks.watching import Wait
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks.core.edit import Object
     from tasks.ports.cluster import Cluster
     from tasks.restoring import Restoring
 

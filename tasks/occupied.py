@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from tasks.core.chains import Chain
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.restoring import Item, Restoring
 

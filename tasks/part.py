@@ -20,7 +20,7 @@ from tasks.core.layout import Member
 from tasks.core.links import links_of
 from tasks.core.links import to_json as links_to_json
 from tasks.core.manifest import LeftOut, Problem
-from tasks.core.objects import Object, Ref, annotations_of
+from tasks.core.objects import Ref, annotations_of
 from tasks.core.readiness import why_not_ready
 from tasks.core.received import written
 from tasks.core.strip import strip as portable
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.known import Known
 

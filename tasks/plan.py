@@ -10,13 +10,13 @@ import orjson
 from tasks.bound import attach, hold_back
 from tasks.choice import FIRST, Choice
 from tasks.core.annotations import hints_of, with_namespaces
-from tasks.core.edit import change
+from tasks.core.edit import Object, change
 from tasks.core.errors import DamagedError, UsageError
 from tasks.core.links import links_of
 from tasks.core.manifest import LeftOut
 from tasks.core.modify import modified
 from tasks.core.needs import needs_of, owner_edges
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.order import Edge, order
 from tasks.core.owners import Owners
 from tasks.core.readiness import why_not_ready

@@ -18,7 +18,8 @@ from tasks.ports.workdir import workdir
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.core.options import RestoreOptions
     from tasks.core.order import Edge
     from tasks.restoring import Item, Restoring

@@ -32,7 +32,8 @@ from tasks.unpacked import of_backup
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.core.resources import ResourceType
     from tasks.restoring import Restoring
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tasks.apply import type_of
 from tasks.core.causes import cause
-from tasks.core.edit import get
+from tasks.core.edit import Object, get
 from tasks.core.errors import KubeferryError, PermanentError
 from tasks.core.manifest import Problem
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.readiness import Verdict, verdict
 from tasks.ports import clock, progress
 from tasks.ports.threads import in_threads

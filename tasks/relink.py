@@ -15,7 +15,8 @@ from tasks.meet import anew, linkable
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.restoring import Restoring
 
 

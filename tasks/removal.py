@@ -26,7 +26,7 @@ from tasks.vanishing import Vanishing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import Discovery
     from tasks.ports.cluster import Cluster
 

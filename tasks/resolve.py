@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from tasks.core.bindings import Binding
     from tasks.core.chain_pick import Live
     from tasks.core.chains import Chain
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.core.results import Rewrite
     from tasks.restoring import Item, Restoring
 

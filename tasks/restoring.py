@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from tasks.core.bindings import Binding
     from tasks.core.chains import Chain
     from tasks.core.closure import Missing
+    from tasks.core.edit import Object
     from tasks.core.layout import Member
     from tasks.core.links import Links
     from tasks.core.manifest import LeftOut, Problem
-    from tasks.core.objects import Object, Ref
+    from tasks.core.objects import Ref
     from tasks.core.options import RestoreOptions
     from tasks.core.rename import Known
     from tasks.core.resources import Discovery

@@ -24,8 +24,9 @@ from tasks.removal import SECONDS, Member, Removal
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from tasks.core.edit import Object
     from tasks.core.journal import Former, State
-    from tasks.core.objects import Object, Ref
+    from tasks.core.objects import Ref
     from tasks.core.resources import Discovery
     from tasks.ports.cluster import Cluster
     from tasks.ports.encryption import Opener

@@ -17,7 +17,8 @@ from tasks.ports.cluster import Cluster, connect
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
 
 CLUSTER = "(cluster)"
 """Stands for the namespace of what has none, where steps are given one; no namespace can have this name."""

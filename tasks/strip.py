@@ -18,7 +18,7 @@ from tasks.scope import CLUSTER, Scope, Stripped
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.known import Known
 

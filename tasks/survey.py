@@ -14,7 +14,7 @@ from tasks.core.errors import PermanentError
 from tasks.core.implied import Implied
 from tasks.core.links import links_of
 from tasks.core.needs import controller_edges, needs_of
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
 from tasks.core.read_types import NAMESPACES
 from tasks.core.references import CLUSTER_SCOPED, references
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.core.selector import Words
     from tasks.known import Known

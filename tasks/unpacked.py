@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasks.core.errors import AnnotationError, DamagedError
 from tasks.core.links import Links, from_json
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.printable import one_line
 from tasks.core.received import received
 from tasks.core.strict_json import parse
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tasks.core.edit import Object
     from tasks.restoring import Archived, Restoring
 
 T = TypeVar("T")

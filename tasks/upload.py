@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tasks.core.contents import Contents
+    from tasks.core.edit import Object
     from tasks.core.manifest import Selected
-    from tasks.core.objects import Object
     from tasks.scope import Fetched, Scope, Stripped
 
 THREADS = 4

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tasks.core.bundle import Member
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import Discovery, ResourceType
     from tasks.ports.cluster import Cluster
 

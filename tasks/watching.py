@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import ExpiredError, UnreachableError
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.readiness import Context, Verdict, verdict
 from tasks.core.rule_book import RuleBook
 from tasks.ports import clock
@@ -18,6 +18,7 @@ from tasks.ports.transport import THREADS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
     from tasks.ports.cluster import Cluster
 

@@ -13,7 +13,7 @@ from tasks.core.strings import put, walk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 MARK = re.compile(r"\$\{(Service|Pod)/([-a-z0-9.]+)\}")
 """What stands in the YAML: a kind, and the name of an object in the same namespace."""

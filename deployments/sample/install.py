@@ -16,7 +16,7 @@ from deployments.sample.live import context_of
 from deployments.sample.objects import HOME, linked, objects, owner_ref
 from deployments.sample.remove import wait_until_gone
 from tasks.core.errors import AlreadyExistsError, NotFoundError, PermanentError
-from tasks.core.objects import Object, Ref, owners_of
+from tasks.core.objects import Ref, owners_of
 from tasks.core.order import Edge, Strength, order
 from tasks.core.references import references
 from tasks.core.related import CRD
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from tasks.core.edit import Object
     from tasks.core.readiness import Context
     from tasks.core.resources import Discovery, ResourceType
     from tasks.ports.cluster import Cluster

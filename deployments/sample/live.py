@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from tasks.core import readiness_cluster
 from tasks.core.carry import type_left_out
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD, Needs, related
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 
 if TYPE_CHECKING:
+    from tasks.core.edit import Object
     from tasks.core.readiness import Context
     from tasks.core.resources import Discovery
     from tasks.ports.cluster import Cluster

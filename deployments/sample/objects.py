@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks.core.objects import Ref, group_of, owners_of
+from tasks.core.edit import group_of
+from tasks.core.objects import Ref, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 HOME = "shop"
 """The namespace that is written in the files."""

@@ -17,7 +17,8 @@ from tasks.core.order import Edge, Strength
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
 
 ADOPTED: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("apps", "ReplicaSet"): frozenset({("apps", "Deployment")}),

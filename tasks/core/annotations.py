@@ -28,12 +28,14 @@ from typing import TYPE_CHECKING
 
 from tasks.core.errors import AnnotationError
 from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND
-from tasks.core.objects import Object, Ref, annotations_of
+from tasks.core.objects import Ref, annotations_of
 from tasks.core.order import Edge, Strength
 from tasks.core.phases import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from tasks.core.edit import Object
 
 DEPENDS_ON = "kubeferry.io/depends-on"
 LEVEL = "kubeferry.io/level"

@@ -16,7 +16,7 @@ from tasks.core.chains import FIXED, Chain, mapped, may_read
 from tasks.core.endpoints import endpoint_uses
 from tasks.core.errors import DamagedError, PermanentError
 from tasks.core.mutation import ANNOTATION, mutations
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.values import Form, Use, scan
 from tasks.core.values_index import CLUSTER, Index, Source
 from tasks.core.values_write import Absent, New, substitute
@@ -24,6 +24,7 @@ from tasks.core.values_write import Absent, New, substitute
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from tasks.core.edit import Object
     from tasks.core.results import Rewrite
 
 Kind = Literal[

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import EACH, found, get
-from tasks.core.objects import Object, Ref, owners_of
+from tasks.core.edit import EACH, Object, found, get
+from tasks.core.objects import Ref, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

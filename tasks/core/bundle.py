@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import get
-from tasks.core.objects import Object, Ref, group_of
+from tasks.core.edit import Object, get, group_of
+from tasks.core.objects import Ref
 from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:

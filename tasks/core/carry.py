@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 
 from tasks.core import lease
 from tasks.core.carry_types import KINDS_LEFT_OUT, TYPES_LEFT_OUT, type_left_out
-from tasks.core.edit import EACH, found, get
+from tasks.core.edit import EACH, Object, found, get, group_of
 from tasks.core.keep import ALONE, DEFAULTS, Keep, Surroundings
-from tasks.core.objects import Object, annotations_of, controller_of, group_of, labels_of
+from tasks.core.objects import annotations_of, controller_of, labels_of
 
 __all__ = ["TYPES_LEFT_OUT", "Surroundings", "left_out", "left_to_controller", "type_left_out"]
 

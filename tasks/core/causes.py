@@ -16,7 +16,7 @@ from tasks.core.verdicts import mapping
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 RECENT = timedelta(minutes=15)
 """Older events are about something else: controllers repeat a Warning at least every few minutes (kubelet: 5)."""

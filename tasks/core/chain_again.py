@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from tasks.core.chains import Chain
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 Way = tuple[Step, ...]
 """A chain without what it reads: chains of one way read the same object."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from tasks.core.chains import Chain
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
 
 COMPLETE = ("podIP", "hostIP", "clusterIP", "nodeAddress")
 """What is handed out all at once: where one address is there, no other comes later."""

@@ -12,8 +12,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.chain_steps import READS, Family, Named, Newest, Nodes, Pods, Read, Start, Step
-from tasks.core.edit import EACH, found, get
-from tasks.core.objects import Object, Ref, annotations_of, controller_of, labels_of
+from tasks.core.edit import EACH, Object, found, get
+from tasks.core.objects import Ref, annotations_of, controller_of, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.bundle import GROUP, KIND, is_bundle, members_of
 from tasks.core.errors import UsageError
-from tasks.core.objects import Object, Ref, owners_of
+from tasks.core.objects import Ref, owners_of
 from tasks.core.related import CRD
 from tasks.core.selector import NAMESPACE
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tasks.core.bundle import Member
+    from tasks.core.edit import Object
     from tasks.core.facts import Fact
 
 NEVER = (NAMESPACE, CRD, (GROUP, KIND))

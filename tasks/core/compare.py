@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.objects import group_of
+from tasks.core.edit import group_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 
 class Missing(Enum):

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.edit import group_of
 from tasks.core.immutable import freezes, required_or_frozen
-from tasks.core.objects import group_of
 from tasks.core.order import BINDINGS, Edge, Strength
 from tasks.core.references import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 
 class How(Enum):

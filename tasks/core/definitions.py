@@ -9,7 +9,7 @@ from tasks.core.references import values
 from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 
 def defined(definition: Object) -> ResourceType:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core.compare import differences
 from tasks.core.drift_mask import masked
-from tasks.core.objects import Object, Ref, group_of
+from tasks.core.edit import Object, group_of
+from tasks.core.objects import Ref
 from tasks.core.strings import put
 from tasks.core.values import leaf_at
 

@@ -11,7 +11,7 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from tasks.core.objects import Object, group_of
+from tasks.core.edit import Object, group_of
 from tasks.core.strip_case import LAST_APPLIED, parsed
 
 OPEN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks.core.objects import Object, annotations_of
+from tasks.core.objects import annotations_of
 from tasks.core.strip_case import LAST_APPLIED, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tasks.core.drift import Drift
+    from tasks.core.edit import Object
 
 CONTEXT = 3
 """Lines around a change, as diff -u shows them."""

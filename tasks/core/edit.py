@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from tasks.core.objects import Object
+Object = dict[str, Any]
+"""A Kubernetes object as its JSON: apiVersion, kind, metadata and the rest."""
 
 
 class Every(Enum):
@@ -119,3 +119,9 @@ def found(value: Any, path: Path, pointer: str = "") -> Iterator[tuple[str, Any]
     elif isinstance(value, dict) and step in value:
         escaped = step.replace("~", "~0").replace("/", "~1")
         yield from found(value[step], rest, f"{pointer}/{escaped}")
+
+
+def group_of(api_version: str) -> str:
+    """Return the group of an apiVersion: "apps" of "apps/v1", "" of "v1"."""
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.chain_make import has_fixed_name
-from tasks.core.edit import EACH, Path, found, get
-from tasks.core.objects import Object, Ref
+from tasks.core.edit import EACH, Object, Path, found, get
+from tasks.core.objects import Ref
 from tasks.core.strip_case import type_of
 from tasks.core.values import Use
 from tasks.core.values_index import Index, Source

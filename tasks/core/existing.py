@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.core.compare import differences, steps_of
-from tasks.core.edit import get
+from tasks.core.edit import Object, get
 from tasks.core.immutable import freezes
 from tasks.core.keep import Keep, Surroundings
-from tasks.core.objects import Object, Ref, annotations_of, controller_of, labels_of, owners_of
+from tasks.core.objects import Ref, annotations_of, controller_of, labels_of, owners_of
 from tasks.core.options import Existing
 from tasks.core.strip import strip
 

@@ -12,14 +12,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.compare import MISSING, differences, revealed
+from tasks.core.edit import group_of
 from tasks.core.explain_rows import ROWS, Row
 from tasks.core.moves import Move
-from tasks.core.objects import Ref, group_of
+from tasks.core.objects import Ref
 from tasks.core.rewritten import reason
 
 if TYPE_CHECKING:
     from tasks.core.compare import Difference
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 __all__ = ["Move", "explain", "matching"]
 

@@ -18,7 +18,7 @@ from tasks.core.implied import Implied
 from tasks.core.keep import Keep
 from tasks.core.links import Links, links_of
 from tasks.core.needs import needs_of
-from tasks.core.objects import Object, Ref, controller_of, labels_of, owners_of
+from tasks.core.objects import Ref, controller_of, labels_of, owners_of
 from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import left_to
 from tasks.core.references import references
@@ -26,6 +26,7 @@ from tasks.core.related import CRD
 from tasks.core.selection import Requirement, selects
 
 if TYPE_CHECKING:
+    from tasks.core.edit import Object
     from tasks.core.keep import Surroundings
     from tasks.core.rule_book import RuleBook
 

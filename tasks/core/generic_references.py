@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.edit import Object, group_of
 from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
-from tasks.core.objects import Object, Ref, group_of
+from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

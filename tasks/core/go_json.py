@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.objects import group_of
+from tasks.core.edit import group_of
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 COMPARED = frozenset({("apps", "ControllerRevision")})
 """(group, kind) of objects that hold such bytes."""

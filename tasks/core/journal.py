@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from tasks.core.errors import DamagedError
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from tasks.core.edit import Object
 
 FORMAT: Literal["kubeferry.io/restore/v1"] = "kubeferry.io/restore/v1"
 

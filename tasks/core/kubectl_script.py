@@ -26,8 +26,9 @@ from tasks.core.rebuild import owner_ref
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tasks.core.edit import Object
     from tasks.core.links import Owner
-    from tasks.core.objects import Object, Ref
+    from tasks.core.objects import Ref
     from tasks.core.plan_parts import Part, Parts
 
 OWNERS = "@@kubeferry:owners@@"

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.edit import get
+from tasks.core.edit import Object, get, group_of
 from tasks.core.kinds import TOKEN_TYPE
-from tasks.core.objects import Object, group_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,7 +14,7 @@ from tasks.core.edit import get
 from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 NAME = "kubeferry-restore"
 """The Lease's name in every namespace. It is never backed up (carry.py)."""

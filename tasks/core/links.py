@@ -20,7 +20,7 @@ from tasks.core.strip_case import type_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 _INGRESS: tuple[Path, ...] = (
     ("status", "loadBalancer", "ingress", EACH, "ip"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.edit import EACH, change
+from tasks.core.edit import EACH, Object, change
 from tasks.core.errors import UsageError
 from tasks.core.json_patch import (
     MISSING,
@@ -27,7 +27,7 @@ from tasks.core.json_patch import (
     same,
 )
 from tasks.core.kinds import is_built_in
-from tasks.core.objects import Object, Ref, labels_of
+from tasks.core.objects import Ref, labels_of
 from tasks.core.results import Rewrite
 from tasks.core.selection import parse_selector, selects
 from tasks.core.selector import NAMESPACE, is_like

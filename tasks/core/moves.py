@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.bundle import is_bundle
 from tasks.core.compare import MISSING
+from tasks.core.edit import Object
 from tasks.core.kinds import TOKEN_TYPE
-from tasks.core.objects import Object, Ref, annotations_of, labels_of
+from tasks.core.objects import Ref, annotations_of, labels_of
 
 if TYPE_CHECKING:
     from tasks.core.results import Rewrite

@@ -16,8 +16,9 @@ import yaml
 
 from tasks.core.chain_steps import Read, Start
 from tasks.core.chains import Chain
+from tasks.core.edit import Object, group_of
 from tasks.core.errors import PermanentError
-from tasks.core.objects import Object, Ref, annotations_of, group_of
+from tasks.core.objects import Ref, annotations_of
 from tasks.core.references import CLUSTER_SCOPED
 from tasks.core.strings import pointer
 from tasks.core.values import Use, leaf_at

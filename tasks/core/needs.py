@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.annotations import explicit_edges
-from tasks.core.objects import Object, Ref
+from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import owner_ref
 from tasks.core.references import starts
@@ -16,6 +16,7 @@ from tasks.core.references import starts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks.core.edit import Object
     from tasks.core.links import Links
     from tasks.core.references import Reference
     from tasks.core.rule_book import RuleBook

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import EACH, GONE, Path, change, found
-from tasks.core.objects import Object, Ref, annotations_of
+from tasks.core.edit import EACH, GONE, Object, Path, change, found
+from tasks.core.objects import Ref, annotations_of
 from tasks.core.results import Rewrite
 from tasks.core.strip_case import LAST_APPLIED, as_kubectl, parsed
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from tasks.core.edit import Object, group_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Object = dict[str, Any]
-"""A Kubernetes object as its JSON: apiVersion, kind, metadata and the rest."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -63,12 +62,6 @@ class Ref:
     def __str__(self) -> str:
         """Return kind, group, namespace and name: `Deployment.apps shop/web`."""
         return f"{self.type} {self.path}"
-
-
-def group_of(api_version: str) -> str:
-    """Return the group of an apiVersion: "apps" of "apps/v1", "" of "v1"."""
-    group, slash, _ = api_version.partition("/")
-    return group if slash else ""
 
 
 def labels_of(obj: Object) -> dict[str, str]:

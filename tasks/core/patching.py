@@ -14,7 +14,7 @@ from tasks.core.cycles import pointer_of, steps_of, value_at
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 Operation = dict[str, Any]
 """One operation of a JSON patch (RFC 6902)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.objects import group_of
+from tasks.core.edit import group_of
 from tasks.core.readiness_cluster import CLUSTER
 from tasks.core.readiness_pods import PODS
 from tasks.core.readiness_workloads import WORKLOADS
@@ -29,7 +29,7 @@ from tasks.core.verdicts import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 __all__ = ["Context", "Verdict", "verdict", "why_not_ready"]
 

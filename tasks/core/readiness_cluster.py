@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 CLASS = "volume.beta.kubernetes.io/storage-class"
 """The annotation that named a claim's class before `spec.storageClassName`, and is still honoured over it."""

@@ -26,7 +26,7 @@ from tasks.core.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 PATIENCE = timedelta(seconds=15)
 """How long a scheduler may find no node before that counts as a failure (kstatus: ScheduleWindow)."""

@@ -29,7 +29,7 @@ from tasks.core.verdicts import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 
 def deployment(obj: Object, _now: datetime, _context: Context) -> Verdict:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.objects import Ref, group_of
+from tasks.core.edit import group_of
+from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable

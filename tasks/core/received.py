@@ -14,12 +14,12 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
+from tasks.core.edit import Object, group_of
 from tasks.core.errors import DamagedError
 from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
 from tasks.core.limits import MAX_DEPTH, MAX_OBJECT
 from tasks.core.members import parse_member
 from tasks.core.names import is_segment, is_subdomain
-from tasks.core.objects import Object, group_of
 from tasks.core.strict_json import check_depth, parse
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import get
+from tasks.core.edit import Object, get, group_of
 from tasks.core.generic_references import custom_references
-from tasks.core.objects import Object, Ref, annotations_of, group_of, labels_of
+from tasks.core.objects import Ref, annotations_of, labels_of
 from tasks.core.references_pods import POD_SPEC, POD_SPEC_AT, Row
 
 if TYPE_CHECKING:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import DamagedError
-from tasks.core.objects import Object, Ref, labels_of
+from tasks.core.objects import Ref, labels_of
 from tasks.core.references import RBAC, references, values
 from tasks.core.selection import Requirement, selects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from tasks.core.edit import Object
 
 CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 

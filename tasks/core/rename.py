@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import EACH, change, found
-from tasks.core.objects import Object, Ref, annotations_of
+from tasks.core.edit import EACH, Object, change, found
+from tasks.core.objects import Ref, annotations_of
 from tasks.core.references import RBAC
 from tasks.core.rename_case import RULES, Case, Hit, Known, Skip
 from tasks.core.rename_custom import custom

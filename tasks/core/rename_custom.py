@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import get
+from tasks.core.edit import get, group_of
 from tasks.core.kinds import GROUP_OF_KIND
-from tasks.core.objects import group_of
 from tasks.core.rename_fields import items, selector_hits
 from tasks.core.rename_table import GATEWAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.rename_case import Case, Hit
     from tasks.core.strings import Place
 

@@ -14,7 +14,7 @@ from tasks.core.strip_case import type_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.strings import Place
 
 _SUBJECTS = ("RoleBinding", "ClusterRoleBinding")

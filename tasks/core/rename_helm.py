@@ -28,7 +28,7 @@ from tasks.core.yaml_text import documents, edited
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 PLACE = ("data", "release")
 LARGEST = 64 << 20

@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.annotations import with_namespaces
-from tasks.core.edit import get
-from tasks.core.objects import Object, annotations_of
+from tasks.core.edit import Object, get
+from tasks.core.objects import annotations_of
 from tasks.core.rename_case import Case, Hit
 from tasks.core.rename_words import ANNOTATIONS, FLAGS, VARIABLES
 from tasks.core.strings import leaves

@@ -17,7 +17,7 @@ from tasks.core.strip_case import LAST_APPLIED, type_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.strings import Leaf, Place
 
 HOST_NAMES = frozenset(

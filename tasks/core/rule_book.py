@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from tasks.core.edit import remove
+from tasks.core.edit import Object, group_of, remove
 from tasks.core.errors import PluginError
-from tasks.core.objects import Object, Ref, group_of
+from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import REBUILT
 from tasks.core.rules import Need

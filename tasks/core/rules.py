@@ -60,8 +60,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks.core.edit import Path
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object, Path
+    from tasks.core.objects import Ref
     from tasks.core.phases import Phase
     from tasks.core.verdicts import Rule
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.objects import Object, Ref, group_of, labels_of
+from tasks.core.edit import Object, group_of
+from tasks.core.objects import Ref, labels_of
 from tasks.core.rules import INTERFACE, Kind, Need, Rules
 from tasks.core.verdicts import spec_of
 

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.objects import Object, Ref, group_of, labels_of
+from tasks.core.edit import Object, group_of
+from tasks.core.objects import Ref, labels_of
 from tasks.core.phases import Phase
 from tasks.core.rules import INTERFACE, Kind, Need, Pause, Rules
 from tasks.core.verdicts import Context, Verdict, condition, holds, mapping, ready, reason_in, spec_of, waiting

@@ -14,7 +14,7 @@ from tasks.core.strings import pointer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.strings import Place
 
 Schema = dict[str, Any]

@@ -15,12 +15,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from tasks.core.errors import UsageError
-from tasks.core.objects import Object, Ref, annotations_of, labels_of
+from tasks.core.objects import Ref, annotations_of, labels_of
 from tasks.core.selection import Requirement, parse_selector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tasks.core.edit import Object
     from tasks.core.options import Selection
 
 NAMESPACE = ("", "Namespace")

@@ -11,9 +11,9 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import get
+from tasks.core.edit import Object, get, group_of
 from tasks.core.errors import DamagedError
-from tasks.core.objects import Object, Ref, group_of
+from tasks.core.objects import Ref
 from tasks.core.references import POD_SPEC_AT, values
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tasks.core.strip_case import type_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 Place = tuple[str | int, ...]
 """The way to one part of an object: keys of maps and indexes of lists."""

@@ -17,7 +17,7 @@ from tasks.core.strip_kinds import BY_KIND
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 __all__ = ["CLUSTER_FIELDS", "SAFE_FINALIZERS", "Keep", "Surroundings", "strip"]
 

@@ -12,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import get
+from tasks.core.edit import Object, get, group_of
 from tasks.core.limits import MAX_DEPTH
-from tasks.core.objects import Object, group_of
 from tasks.core.strict_json import is_deep
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.edit import EACH, change, get, remove
 
 if TYPE_CHECKING:
-    from tasks.core.edit import Path
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object, Path
     from tasks.core.strip_case import Case, Step
 
 INJECTORS = (

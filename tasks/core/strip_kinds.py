@@ -35,7 +35,7 @@ from tasks.core.strip_workloads import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.strip_case import Case, Step
 
 REPLICA_SET_ANNOTATIONS: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.edit import EACH, GONE, change, get, remove, without
 
 if TYPE_CHECKING:
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.strip_case import Case
 
 NO_ADDRESS = "None"

@@ -15,8 +15,7 @@ from tasks.core.strip_workloads import SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.edit import Edit
-    from tasks.core.objects import Object
+    from tasks.core.edit import Edit, Object
     from tasks.core.strip_case import Case, Step
 
 CLAIM_ANNOTATIONS: Mapping[str, str] = {

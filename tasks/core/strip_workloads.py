@@ -14,7 +14,7 @@ from tasks.core.edit import EACH, GONE, Path, change, get, only, remove, without
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.strip_case import Case, Step
 
 SUFFIX = "-[bcdfghjklmnpqrstvwxz2456789]{5}"

@@ -17,7 +17,7 @@ from tasks.core.selector import text_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.selection import Requirement
     from tasks.core.selector import Name, Selector, Words
 

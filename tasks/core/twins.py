@@ -13,13 +13,14 @@ from tasks.core.compare import differences
 from tasks.core.explain import explain, matching
 from tasks.core.links import links_of
 from tasks.core.moves import Move
-from tasks.core.objects import Object, Ref, annotations_of
+from tasks.core.objects import Ref, annotations_of
 from tasks.core.rebuild import left_to
 from tasks.core.rename import rename
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
+    from tasks.core.edit import Object
     from tasks.core.results import Rewrite
 
 WHOLE = "(the object)"

@@ -22,7 +22,7 @@ from tasks.core.values_text import tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 __all__ = ["API_SERVER", "CLUSTER", "PREFERENCE", "UID", "Index", "Source", "Use", "scan"]
 

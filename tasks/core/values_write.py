@@ -24,7 +24,7 @@ from tasks.core.values_text import Token, class_of, key_of, replaced, spelled, t
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 
 class Absent(Enum):

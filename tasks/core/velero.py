@@ -19,8 +19,8 @@ from tasks.core.recipients import AGE
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from tasks.core.edit import Object
     from tasks.core.manifest import Manifest
-    from tasks.core.objects import Object
 
 MANIFEST_DIGEST = "kubeferry.io/manifest-sha256"
 BACKED_UP_BY = "kubeferry.io/version"

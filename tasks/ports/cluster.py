@@ -24,7 +24,7 @@ from tasks.ports.transport import CONNECTIONS, Answer, Transport
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.ports.stop import Stop
 
 PAGE = 500

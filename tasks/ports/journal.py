@@ -22,7 +22,8 @@ from tasks.ports import clock, gzip
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.objects import Object, Ref
+    from tasks.core.edit import Object
+    from tasks.core.objects import Ref
     from tasks.ports.store import Store
 
 SECONDS = 0.5

@@ -15,7 +15,7 @@ from tasks.ports.processes import Process, alive, myself
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.ports.cluster import Cluster
 
 TRIES = 5

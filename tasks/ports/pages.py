@@ -17,7 +17,7 @@ from tasks.core.errors import ExpiredError, PermanentError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
     from tasks.core.resources import ResourceType
 
 T = TypeVar("T")

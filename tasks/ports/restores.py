@@ -20,8 +20,8 @@ from tasks.ports import gzip
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tasks.core.edit import Object
     from tasks.core.journal import Former
-    from tasks.core.objects import Object
     from tasks.ports.encryption import Opener
     from tasks.ports.store import Store
 

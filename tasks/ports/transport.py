@@ -24,7 +24,7 @@ from tasks.ports.stop import Stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tasks.core.objects import Object
+    from tasks.core.edit import Object
 
 THREADS = 16
 """Threads of one step. How many requests are under way at once to one API server, of all steps, its pace tells."""

@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 
 from tasks.core.carry import type_left_out
-from tasks.core.objects import Ref, group_of
+from tasks.core.edit import group_of
+from tasks.core.objects import Ref
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tests.cluster.random_markers import Snapshot, Values, as_sent, is_live, render

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import pytest
 
 from flows.demo import left_out
+from tasks.core.edit import group_of
 from tasks.core.manifest import Phase
-from tasks.core.objects import Ref, group_of
+from tasks.core.objects import Ref
 from tasks.core.options import RestoreOptions
 from tasks.core.twins import findings
 from tasks.drift import drift

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tasks.core.objects import Ref, group_of
+from tasks.core.edit import group_of
+from tasks.core.objects import Ref
 from tasks.core.references import (
     CLUSTER_SCOPED,
     POD_SPEC,

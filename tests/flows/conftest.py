@@ -8,10 +8,10 @@ import pytest
 
 from flows.cli import main
 from tasks.core.contents import divided, joined
+from tasks.core.edit import group_of
 from tasks.core.kinds import plural_of
 from tasks.core.layout import BackupKeys, Member
 from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Source, digest
-from tasks.core.objects import group_of
 from tasks.core.velero import backup_object
 from tasks.ports import archive, gzip
 from tasks.ports.backups import digest_of, open_backup

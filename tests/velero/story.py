@@ -18,9 +18,10 @@ from deployments.sample.remove import remove
 from deployments.velero.server import Velero
 from flows.backup import backup
 from flows.restore import restore
+from tasks.core.edit import group_of
 from tasks.core.errors import PreflightError
 from tasks.core.layout import BackupKeys
-from tasks.core.objects import Ref, group_of
+from tasks.core.objects import Ref
 from tasks.core.options import BackupOptions, RestoreOptions
 from tasks.core.readiness import verdict
 from tasks.core.twins import findings
