@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from tasks.core.edit import Object, group_of
-from tasks.core.strip_case import LAST_APPLIED, parsed
+from tasks.core.last_applied import LAST_APPLIED, parsed
 
 OPEN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
 """Fields of a Secret that are shown; of its metadata all but the annotations."""

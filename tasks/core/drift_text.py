@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tasks.core.last_applied import LAST_APPLIED, parsed
 from tasks.core.objects import annotations_of
-from tasks.core.strip_case import LAST_APPLIED, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

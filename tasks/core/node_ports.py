@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.edit import EACH, GONE, Object, Path, change, found
+from tasks.core.last_applied import LAST_APPLIED, as_kubectl, parsed
 from tasks.core.objects import Ref, annotations_of
 from tasks.core.results import Rewrite
-from tasks.core.strip_case import LAST_APPLIED, as_kubectl, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.dns_names import Use, replaced, uses
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.rename_case import Case, Hit
 from tasks.core.strings import leaves
-from tasks.core.strip_case import LAST_APPLIED, type_of
+from tasks.core.strip_case import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -7,20 +7,15 @@ stripping twice is stripping once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.core.edit import Object, get, group_of
-from tasks.core.limits import MAX_DEPTH
-from tasks.core.strict_json import is_deep
+from tasks.core.last_applied import LAST_APPLIED, parsed
 
 if TYPE_CHECKING:
     from tasks.core.keep import Keep, Surroundings
-
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which `kubectl apply` keeps the object as its author last wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +52,6 @@ Step = Callable[[Object, Case], Object]
 """Takes an object on its way to be stripped and returns it without one more thing; the input survives."""
 
 
-def parsed(text: Any) -> Object | None:
-    """Return the object that `text` holds as JSON, or None where it holds none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        obj = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if text.count("{") + text.count("[") > MAX_DEPTH and is_deep(obj):
-        return None
-    shaped = isinstance(get(obj, "metadata"), dict) and all(
-        isinstance(get(obj, k), str) for k in ("apiVersion", "kind")
-    )
-    return obj if shaped else None
-
-
 def type_of(obj: Object) -> tuple[str, str]:
     """Return group and kind of `obj`."""
     return group_of(obj["apiVersion"]), obj["kind"]
-
-
-def as_kubectl(obj: Object) -> str:
-    """Return `obj` as Go's encoder writes it: some characters, found in strings only, are escaped.
-
-    Raw UTF-8 and not ASCII, since all annotations share 256 KiB; half a surrogate pair, which UTF-8 cannot hold,
-    becomes a question mark.
-    """
-    text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.translate(_ESCAPED).encode(errors="replace").decode() + "\n"
-
-
-_ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})

@@ -10,9 +10,9 @@ from tasks.core.bindings import Binding, bind, bindings_of, from_json, moved, to
 from tasks.core.chain_make import Around
 from tasks.core.chain_pick import Live, pick
 from tasks.core.errors import DamagedError, PermanentError
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.links import links_of
 from tasks.core.objects import Ref
-from tasks.core.strip_case import LAST_APPLIED
 from tasks.core.values import API_SERVER, CLUSTER, Index
 from tasks.core.values_write import Absent
 

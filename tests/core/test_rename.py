@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.edit import EACH
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.references import RBAC
 from tasks.core.rename import NAMESPACE_AT, SELECTOR_VALUES_AT, rename
-from tasks.core.strip_case import LAST_APPLIED
 
 BINDING = (RBAC, "ClusterRoleBinding")
 LABEL = "kubernetes.io/metadata.name"

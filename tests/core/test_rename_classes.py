@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import UsageError
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.rename import rename
 from tasks.core.rename_case import RULES, Known, Skip
 from tasks.core.rename_custom import KEYS
 from tasks.core.rename_words import ANNOTATIONS, FLAGS, VARIABLES
-from tasks.core.strip_case import LAST_APPLIED
 
 KNOWN = Known.of(
     [

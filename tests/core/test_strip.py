@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from tasks.core import strip_kinds, strip_storage, strip_workloads
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.strip import CLUSTER_FIELDS, SAFE_FINALIZERS, Keep, Surroundings, strip
-from tasks.core.strip_case import LAST_APPLIED, Case, type_of
+from tasks.core.strip_case import Case, type_of
 from tasks.core.strip_kinds import BY_KIND
 
 DATA = Path(__file__).parent.parent / "data" / "strip"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tasks.core.keep import Keep
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.strip import strip
-from tasks.core.strip_case import LAST_APPLIED
 
 TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
 

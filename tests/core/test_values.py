@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import PermanentError
+from tasks.core.last_applied import LAST_APPLIED
 from tasks.core.links import Links
 from tasks.core.objects import Ref
 from tasks.core.strings import leaves, pointer
-from tasks.core.strip_case import LAST_APPLIED
 from tasks.core.values import API_SERVER, UID, Index, Source, Use, scan
 from tasks.core.values_write import Absent, substitute
 
