@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.chain_make import has_fixed_name
 from tasks.core.edit import EACH, Object, Path, found, get
-from tasks.core.objects import Ref
-from tasks.core.strip_case import type_of
+from tasks.core.objects import Ref, type_of
 from tasks.core.values import Use
 from tasks.core.values_index import Index, Source
 from tasks.core.values_text import key_of

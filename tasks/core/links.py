@@ -14,8 +14,7 @@ from tasks.core.bundle import is_bundle
 from tasks.core.edit import EACH, Path, found, get
 from tasks.core.errors import DamagedError
 from tasks.core.names import is_segment
-from tasks.core.objects import Ref
-from tasks.core.strip_case import type_of
+from tasks.core.objects import Ref, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -82,3 +82,8 @@ def owners_of(obj: Object) -> list[dict[str, Any]]:
 def controller_of(obj: Object) -> dict[str, Any] | None:
     """Return the one ownerReference with `controller: true`, or None."""
     return next((owner for owner in owners_of(obj) if owner.get("controller")), None)
+
+
+def type_of(obj: Object) -> tuple[str, str]:
+    """Return group and kind of `obj`."""
+    return group_of(obj["apiVersion"]), obj["kind"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.edit import EACH, Object, change, found
 from tasks.core.last_applied import LAST_APPLIED, as_kubectl, parsed
-from tasks.core.objects import Ref, annotations_of
+from tasks.core.objects import Ref, annotations_of, type_of
 from tasks.core.references import RBAC
 from tasks.core.rename_case import RULES, Case, Hit, Known, Skip
 from tasks.core.rename_custom import custom
@@ -25,7 +25,6 @@ from tasks.core.rename_table import NAMESPACE_AT, SELECTOR_VALUES_AT
 from tasks.core.rename_text import texts
 from tasks.core.results import Rewrite
 from tasks.core.strings import pointer, put
-from tasks.core.strip_case import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.dns_names import Hosts, replaced, uses
 from tasks.core.edit import Every, Path, get
+from tasks.core.objects import type_of
 from tasks.core.references import RBAC
 from tasks.core.rename_case import Case, Hit
 from tasks.core.rename_table import LABEL, RULE_AT, SELECTOR_VALUES_AT
-from tasks.core.strip_case import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

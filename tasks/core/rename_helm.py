@@ -18,11 +18,10 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.dns_names import replaced, uses
-from tasks.core.objects import labels_of
+from tasks.core.objects import labels_of, type_of
 from tasks.core.rename_case import Case, Hit
 from tasks.core.strict_json import is_deep
 from tasks.core.strings import decoded, put, walk
-from tasks.core.strip_case import type_of
 from tasks.core.yaml_text import documents, edited
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.annotations import with_namespaces
 from tasks.core.edit import Object, get
-from tasks.core.objects import annotations_of
+from tasks.core.objects import annotations_of, type_of
 from tasks.core.rename_case import Case, Hit
 from tasks.core.rename_words import ANNOTATIONS, FLAGS, VARIABLES
 from tasks.core.strings import leaves
-from tasks.core.strip_case import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from tasks.core.dns_names import Use, replaced, uses
 from tasks.core.last_applied import LAST_APPLIED
+from tasks.core.objects import type_of
 from tasks.core.rename_case import Case, Hit
 from tasks.core.strings import leaves
-from tasks.core.strip_case import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

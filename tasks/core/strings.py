@@ -12,7 +12,7 @@ import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.strip_case import type_of
+from tasks.core.objects import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.edit import change, only, without
 from tasks.core.keep import ALONE, DEFAULTS, Keep, Surroundings
 from tasks.core.last_applied import LAST_APPLIED, as_kubectl
-from tasks.core.strip_case import Case, type_of
+from tasks.core.objects import type_of
+from tasks.core.strip_case import Case
 from tasks.core.strip_kinds import BY_KIND
 
 if TYPE_CHECKING:

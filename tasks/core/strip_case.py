@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.edit import Object, get, group_of
+from tasks.core.edit import Object, get
 from tasks.core.last_applied import LAST_APPLIED, parsed
 
 if TYPE_CHECKING:
@@ -50,8 +50,3 @@ class Case:
 
 Step = Callable[[Object, Case], Object]
 """Takes an object on its way to be stripped and returns it without one more thing; the input survives."""
-
-
-def type_of(obj: Object) -> tuple[str, str]:
-    """Return group and kind of `obj`."""
-    return group_of(obj["apiVersion"]), obj["kind"]

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from tasks.core.last_applied import LAST_APPLIED, parsed
+from tasks.core.objects import type_of
 from tasks.core.strings import ENCODED, Leaf, Place, decoded, leaves, pointer
-from tasks.core.strip_case import type_of
 from tasks.core.values_edges import PLAIN, Hint, place_of
 from tasks.core.values_index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
 from tasks.core.values_text import tokens

@@ -9,8 +9,9 @@ import yaml
 
 from tasks.core import strip_kinds, strip_storage, strip_workloads
 from tasks.core.last_applied import LAST_APPLIED
+from tasks.core.objects import type_of
 from tasks.core.strip import CLUSTER_FIELDS, SAFE_FINALIZERS, Keep, Surroundings, strip
-from tasks.core.strip_case import Case, type_of
+from tasks.core.strip_case import Case
 from tasks.core.strip_kinds import BY_KIND
 
 DATA = Path(__file__).parent.parent / "data" / "strip"
