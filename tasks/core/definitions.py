@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.core.edit import values
 from tasks.core.errors import DamagedError
-from tasks.core.references import values
 from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:

@@ -125,3 +125,15 @@ def group_of(api_version: str) -> str:
     """Return the group of an apiVersion: "apps" of "apps/v1", "" of "v1"."""
     group, slash, _ = api_version.partition("/")
     return group if slash else ""
+
+
+def values(obj: Any, path: str) -> Iterator[Any]:
+    """Yield what stands at a path such as `spec.volumes[].secret.secretName`; what is absent yields nothing."""
+    head, _, rest = path.partition(".")
+    each = head.endswith("[]")
+    found = obj.get(head.removesuffix("[]")) if isinstance(obj, dict) else None
+    for value in (found if isinstance(found, list) else ()) if each else (() if found is None else (found,)):
+        if rest:
+            yield from values(value, rest)
+        else:
+            yield value

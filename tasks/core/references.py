@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import Object, get, group_of
+from tasks.core.edit import Object, get, group_of, values
 from tasks.core.generic_references import custom_references
 from tasks.core.objects import Ref, annotations_of, labels_of
 from tasks.core.references_pods import POD_SPEC, POD_SPEC_AT, Row
@@ -19,7 +19,7 @@ from tasks.core.references_pods import POD_SPEC, POD_SPEC_AT, Row
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["CLUSTER_SCOPED", "POD_SPEC", "POD_SPEC_AT", "RBAC", "Reference", "Row", "references", "values"]
+__all__ = ["CLUSTER_SCOPED", "POD_SPEC", "POD_SPEC_AT", "RBAC", "Reference", "Row", "references"]
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -123,18 +123,6 @@ def _rows(kind: tuple[str, str]) -> tuple[Row, ...]:
     at = POD_SPEC_AT.get(kind)
     pod = tuple((f"{at}.{path}", group, target) for path, group, target in POD_SPEC) if at else ()
     return (*pod, *TABLE.get(kind, ()))
-
-
-def values(obj: Any, path: str) -> Iterator[Any]:
-    """Yield what stands at a path such as `spec.volumes[].secret.secretName`; what is absent yields nothing."""
-    head, _, rest = path.partition(".")
-    each = head.endswith("[]")
-    found = obj.get(head.removesuffix("[]")) if isinstance(obj, dict) else None
-    for value in (found if isinstance(found, list) else ()) if each else (() if found is None else (found,)):
-        if rest:
-            yield from values(value, rest)
-        else:
-            yield value
 
 
 def _is_typed(found: Any) -> bool:

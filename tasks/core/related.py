@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tasks.core.edit import values
 from tasks.core.errors import DamagedError
 from tasks.core.objects import Ref, labels_of
-from tasks.core.references import RBAC, references, values
+from tasks.core.references import RBAC, references
 from tasks.core.selection import Requirement, selects
 
 if TYPE_CHECKING:

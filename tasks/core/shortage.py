@@ -11,10 +11,10 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import Object, get, group_of
+from tasks.core.edit import Object, get, group_of, values
 from tasks.core.errors import DamagedError
 from tasks.core.objects import Ref
-from tasks.core.references import POD_SPEC_AT, values
+from tasks.core.references import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.edit import group_of
+from tasks.core.edit import group_of, values
 from tasks.core.objects import Ref
 from tasks.core.references import (
     CLUSTER_SCOPED,
@@ -15,7 +15,6 @@ from tasks.core.references import (
     Reference,
     references,
     starts,
-    values,
 )
 
 
