@@ -137,3 +137,7 @@ def values(obj: Any, path: str) -> Iterator[Any]:
             yield from values(value, rest)
         else:
             yield value
+
+
+Place = tuple[str | int, ...]
+"""The way to one part of an object: keys of maps and indexes of lists."""

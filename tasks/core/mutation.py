@@ -27,7 +27,7 @@ from tasks.core.yaml_text import loaded
 
 if TYPE_CHECKING:
     from tasks.core.chain_make import Around
-    from tasks.core.strings import Place
+    from tasks.core.edit import Place
 
 ANNOTATION = "config.kubernetes.io/apply-time-mutation"
 

@@ -29,7 +29,7 @@ from tasks.core.strings import pointer, put
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.strings import Place
+    from tasks.core.edit import Place
 
 __all__ = ["NAMESPACE_AT", "SELECTOR_VALUES_AT", "Known", "Renamed", "Skip", "rename"]
 

@@ -15,7 +15,7 @@ from tasks.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.strings import Place
+    from tasks.core.edit import Place
 
 RULES: Mapping[str, str] = {
     "subject": "subject of a RoleBinding or ClusterRoleBinding",

@@ -18,9 +18,8 @@ from tasks.core.rename_table import GATEWAY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.edit import Object
+    from tasks.core.edit import Object, Place
     from tasks.core.rename_case import Case, Hit
-    from tasks.core.strings import Place
 
 OWN_GROUPS = frozenset(
     {*GROUP_OF_KIND.values(), "", "certificates.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "extensions"}

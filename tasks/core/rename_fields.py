@@ -14,8 +14,7 @@ from tasks.core.rename_table import LABEL, RULE_AT, SELECTOR_VALUES_AT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.edit import Object
-    from tasks.core.strings import Place
+    from tasks.core.edit import Object, Place
 
 _SUBJECTS = ("RoleBinding", "ClusterRoleBinding")
 

@@ -18,8 +18,8 @@ from tasks.core.strings import leaves
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from tasks.core.edit import Object
-    from tasks.core.strings import Leaf, Place
+    from tasks.core.edit import Object, Place
+    from tasks.core.strings import Leaf
 
 HOST_NAMES = frozenset(
     {

@@ -14,8 +14,7 @@ from tasks.core.strings import pointer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.edit import Object
-    from tasks.core.strings import Place
+    from tasks.core.edit import Object, Place
 
 Schema = dict[str, Any]
 

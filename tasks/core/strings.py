@@ -17,10 +17,8 @@ from tasks.core.objects import type_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.edit import Object
+    from tasks.core.edit import Object, Place
 
-Place = tuple[str | int, ...]
-"""The way to one part of an object: keys of maps and indexes of lists."""
 
 ENCODED: Mapping[tuple[str, str], str] = {("", "Secret"): "data", ("", "ConfigMap"): "binaryData"}
 """The field of each kind whose values are base64 (API reference v1.36)."""

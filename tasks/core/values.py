@@ -15,7 +15,7 @@ import orjson
 
 from tasks.core.last_applied import LAST_APPLIED, parsed
 from tasks.core.objects import type_of
-from tasks.core.strings import ENCODED, Leaf, Place, decoded, leaves, pointer
+from tasks.core.strings import ENCODED, Leaf, decoded, leaves, pointer
 from tasks.core.values_edges import PLAIN, Hint, place_of
 from tasks.core.values_index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
 from tasks.core.values_text import tokens
@@ -23,7 +23,7 @@ from tasks.core.values_text import tokens
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.edit import Object
+    from tasks.core.edit import Object, Place
 
 __all__ = ["API_SERVER", "CLUSTER", "PREFERENCE", "UID", "Index", "Source", "Use", "scan"]
 
