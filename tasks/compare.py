@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.apply import type_of_item
 from tasks.core.existing import differing
-from tasks.core.manifest import Problem
+from tasks.core.records import Problem
 from tasks.core.results import Action
 from tasks.ports import progress
 from tasks.ports.pages import begun_again

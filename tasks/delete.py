@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from tasks.core.bundle import Member
 from tasks.core.errors import ConflictError, NotFoundError
-from tasks.core.manifest import LeftOut, Phase, Problem
 from tasks.core.objects import owners_of
+from tasks.core.records import LeftOut, Phase, Problem
 from tasks.core.results import DeleteResult, Doomed, Needed
 from tasks.gather import look, unread
 from tasks.ports import clock

@@ -8,8 +8,9 @@ from tasks.core.breadth import FEW, at_once
 from tasks.core.carry import type_left_out
 from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
 from tasks.core.layout import BackupKeys, backup_name
-from tasks.core.manifest import Problem, Source
+from tasks.core.manifest import Source
 from tasks.core.read_types import INDEXED, INDEXED_EVERYWHERE, NAMESPACES, RELATED
+from tasks.core.records import Problem
 from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
 from tasks.core.spaces import is_system, without

@@ -10,8 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import NotFoundError
-from tasks.core.manifest import Phase
 from tasks.core.migration import End
+from tasks.core.records import Phase
 from tasks.ports.migrations import read_end
 from tasks.step import in_thread, step
 

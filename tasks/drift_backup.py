@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.drift import Compared, added, changed, removed, told_owners
 from tasks.core.kinds import SHORT_NAMES
-from tasks.core.manifest import Problem
+from tasks.core.records import Problem
 from tasks.core.selector import words_of
 from tasks.drift_side import Terms, as_backed_up, plurals, whole, with_values
 

@@ -17,8 +17,8 @@ from tasks.core.drift import Compared, added, changed, owned, removed, unknown
 from tasks.core.edit import Object, get
 from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from tasks.core.existing import as_saved
-from tasks.core.manifest import Problem
 from tasks.core.objects import Ref, owners_of
+from tasks.core.records import Problem
 from tasks.drift_places import UNKNOWN_KIND, Place, places
 from tasks.drift_side import BEING_DELETED, Terms, as_backed_up, whole, with_values
 from tasks.drift_strangers import Stranger, strangers

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tasks.core.edit import Object
     from tasks.core.layout import Member
     from tasks.core.links import Owner
-    from tasks.core.manifest import LeftOut
+    from tasks.core.records import LeftOut
     from tasks.core.selector import Words
     from tasks.restoring import Item, Restoring
 

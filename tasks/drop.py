@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from tasks.core.closure import closure, missing
 from tasks.core.errors import UsageError
-from tasks.core.manifest import LeftOut, Problem
 from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import left_to
+from tasks.core.records import LeftOut, Problem
 from tasks.core.related import CRD
 from tasks.core.selector import NAMESPACE
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
-from tasks.core.manifest import Problem
 from tasks.core.read_types import NAMESPACES
+from tasks.core.records import Problem
 from tasks.ports import progress
 from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from tasks.core.errors import ForbiddenError
-from tasks.core.manifest import Problem
 from tasks.core.read_types import NAMESPACES
+from tasks.core.records import Problem
 from tasks.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from tasks.core.adoption import ADOPTED, SCHEDULED, dormant, turned
 from tasks.core.carry import left_to_controller
-from tasks.core.manifest import LeftOut
 from tasks.core.options import Owned
 from tasks.core.rebuild import left_to
+from tasks.core.records import LeftOut
 from tasks.core.rule_book import Paused, inverse, merged
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tasks.bound import stored_bindings
 from tasks.core.bindings import Binding, bindings_of
 from tasks.core.errors import PermanentError
-from tasks.core.manifest import Problem
 from tasks.core.objects import Ref
+from tasks.core.records import Problem
 from tasks.known import Known
 from tasks.unpacked import archived_object
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.manifest import Phase, Problem
+from tasks.core.records import Phase, Problem
 from tasks.core.results import RestoreResult
 from tasks.ports import clock
 from tasks.step import in_thread, step

@@ -19,10 +19,10 @@ from tasks.core.keep import Keep, Surroundings
 from tasks.core.layout import Member
 from tasks.core.links import links_of
 from tasks.core.links import to_json as links_to_json
-from tasks.core.manifest import LeftOut, Problem
 from tasks.core.objects import Ref, annotations_of
 from tasks.core.readiness import why_not_ready
 from tasks.core.received import written
+from tasks.core.records import LeftOut, Problem
 from tasks.core.strip import strip as portable
 from tasks.ports import clock
 from tasks.ports.archive import FragmentWriter

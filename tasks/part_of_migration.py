@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tasks.core.errors import BackupNotFoundError, KubeferryError
 from tasks.core.journal import TAKEN_BACK
-from tasks.core.manifest import Phase
 from tasks.core.migration import SHARED, End, restore_name
+from tasks.core.records import Phase
 from tasks.migrating import Migrating
 from tasks.ports import clock
 from tasks.ports.migrations import open_migration, read_end, write_end

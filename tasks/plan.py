@@ -13,13 +13,13 @@ from tasks.core.annotations import hints_of, with_namespaces
 from tasks.core.edit import Object, change
 from tasks.core.errors import DamagedError, UsageError
 from tasks.core.links import links_of
-from tasks.core.manifest import LeftOut
 from tasks.core.modify import modified
 from tasks.core.needs import needs_of, owner_edges
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, order
 from tasks.core.owners import Owners
 from tasks.core.readiness import why_not_ready
+from tasks.core.records import LeftOut
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD
 from tasks.core.rename import Known, Skip, rename

@@ -11,10 +11,10 @@ from prefect.artifacts import acreate_table_artifact
 
 from tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
 from tasks.core.journal import TAKEN_BACK
-from tasks.core.manifest import Phase
 from tasks.core.migration import End, phase_of, restore_name
 from tasks.core.populated import PopulateResult
 from tasks.core.printable import one_line
+from tasks.core.records import Phase
 from tasks.core.results import RestoreResult
 from tasks.namespace import there
 from tasks.ports import clock

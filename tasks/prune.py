@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.errors import ConflictError, KubeferryError
 from tasks.core.layout import BackupKeys, RestoreKeys
-from tasks.core.manifest import Phase, Problem
+from tasks.core.records import Phase, Problem
 from tasks.core.results_prune import Judged, PruneResult
 from tasks.core.retention import Fate, fates
 from tasks.ports import clock, progress

@@ -10,9 +10,9 @@ from tasks.apply import type_of
 from tasks.core.causes import cause
 from tasks.core.edit import Object, get
 from tasks.core.errors import KubeferryError, PermanentError
-from tasks.core.manifest import Problem
 from tasks.core.objects import Ref
 from tasks.core.readiness import Verdict, verdict
+from tasks.core.records import Problem
 from tasks.ports import clock, progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS

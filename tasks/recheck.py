@@ -15,8 +15,8 @@ from tasks.core.bindings import Binding, bind, dropped
 from tasks.core.chain_again import again
 from tasks.core.cycles import How
 from tasks.core.errors import PermanentError
-from tasks.core.manifest import Problem
 from tasks.core.patching import Dropped, patch
+from tasks.core.records import Problem
 from tasks.core.values_write import shown
 from tasks.look_up import follow
 from tasks.readiness import ready

@@ -8,8 +8,8 @@ from tasks.apply import type_of, type_of_item, uid_of
 from tasks.core.adoption import dormant
 from tasks.core.edit import get
 from tasks.core.errors import ForbiddenError, NotFoundError
-from tasks.core.manifest import Problem
 from tasks.core.rebuild import relinked
+from tasks.core.records import Problem
 from tasks.core.results import Action
 from tasks.meet import anew, linkable
 from tasks.step import in_thread, step

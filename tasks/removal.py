@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from tasks.core.blocking import COLLECTORS, blockers, own_finalizers, still_there, waits_for_dependents
 from tasks.core.bundle import Member
 from tasks.core.errors import ConflictError, KubeferryError, NotFoundError
-from tasks.core.manifest import Problem
 from tasks.core.objects import Ref
 from tasks.core.phases import Phase, phase_of
+from tasks.core.records import Problem
 from tasks.core.related import CRD
 from tasks.in_use import NAMESPACE, in_use
 from tasks.ports import progress

@@ -12,8 +12,8 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from tasks.core.manifest import Phase
 from tasks.core.printable import words
+from tasks.core.records import Phase
 from tasks.core.report import aftermath, rows, stopped, summary
 from tasks.core.verified import page as verified_page
 from tasks.core.verified import verdict

@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from tasks.core.edit import Object
     from tasks.core.layout import Member
     from tasks.core.links import Links
-    from tasks.core.manifest import LeftOut, Problem
     from tasks.core.objects import Ref
     from tasks.core.options import RestoreOptions
+    from tasks.core.records import LeftOut, Problem
     from tasks.core.rename import Known
     from tasks.core.resources import Discovery
     from tasks.core.rule_book import Paused, RuleBook

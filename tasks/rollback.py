@@ -14,7 +14,7 @@ from tasks.bundle import list_members
 from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
 from tasks.core.former import anew, content, replacement
 from tasks.core.journal import made_by
-from tasks.core.manifest import Problem
+from tasks.core.records import Problem
 from tasks.core.results import TakenBack
 from tasks.ports import progress
 from tasks.ports.restores import open_restore

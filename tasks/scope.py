@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.manifest import Problem, Source  # noqa: TC001 - a dataclass that Prefect looks into
 from tasks.core.options import BackupOptions  # noqa: TC001 - as above
+from tasks.core.records import Problem  # noqa: TC001 - a dataclass that Prefect looks into
 from tasks.core.resources import ResourceType  # noqa: TC001 - as above
 from tasks.core.selector import Selector
 from tasks.ports.cluster import Cluster, connect
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tasks.core.edit import Object
+    from tasks.core.manifest import Source
     from tasks.core.objects import Ref
 
 CLUSTER = "(cluster)"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from tasks.core.closure import PULLED_IN, closure, missing
 from tasks.core.errors import UsageError
 from tasks.core.implied import Implied
-from tasks.core.manifest import Problem, PulledIn, Selected
+from tasks.core.manifest import Selected
+from tasks.core.records import Problem, PulledIn
 from tasks.core.tally import Tally
 from tasks.scope import CLUSTER
 from tasks.step import in_thread, step

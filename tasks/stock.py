@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
 from tasks.core.journal import TAKEN_BACK
 from tasks.core.layout import RESTORES, ROOT, BackupKeys, check_name
-from tasks.core.manifest import Phase, Problem
 from tasks.core.migration import MigrationKeys
+from tasks.core.records import Phase, Problem
 from tasks.core.retention import Candidate
 from tasks.ports import clock
 from tasks.ports.backups import StoredBackup, open_backup

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tasks.begin import same_cluster
 from tasks.core.journal import TAKEN_BACK
 from tasks.core.layout import SEALED
-from tasks.core.manifest import Phase
+from tasks.core.records import Phase
 from tasks.core.results import TakenBack, UndoResult
 from tasks.namespace import there
 from tasks.ports import clock

@@ -16,7 +16,8 @@ from tasks.core.contents import divided, joined
 from tasks.core.duration import Span
 from tasks.core.errors import UsageError
 from tasks.core.layout import SEALED, BackupKeys
-from tasks.core.manifest import Digest, LeftOut, Manifest, Phase, digest
+from tasks.core.manifest import Digest, Manifest, digest
+from tasks.core.records import LeftOut, Phase
 from tasks.core.velero import backup_object, log_of, optional_files
 from tasks.ports import archive, clock, gzip, progress
 from tasks.ports.backups import digest_of

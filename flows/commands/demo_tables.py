@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from flows.commands.output import line, table
 from flows.commands.results import document as result_document
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref, controller_of
 from tasks.core.order import Phase as Turn
 from tasks.core.order import phase_of
 from tasks.core.readiness import verdict
+from tasks.core.records import Phase
 from tasks.core.twins import WHOLE, Finding, Group, grouped
 from tasks.ports import clock
 

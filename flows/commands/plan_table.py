@@ -13,8 +13,8 @@ from tasks.core.printable import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.manifest import LeftOut
     from tasks.core.plan_model import Named, Need, PlanDocument, PlannedObject
+    from tasks.core.records import LeftOut
 
 WIDTH = 80
 COPY = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"

@@ -17,8 +17,8 @@ from tasks.core.results import EXIT_CODES, BackupResult, RestoreResult, TakenBac
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.core.manifest import LeftOut, Phase, Problem, PulledIn
     from tasks.core.options import Place
+    from tasks.core.records import LeftOut, Phase, Problem, PulledIn
 
 STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
 AnyResult = BackupResult | RestoreResult | UndoResult

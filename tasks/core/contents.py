@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import FORMAT
-from tasks.core.manifest import Encryption, LeftOut, Model, Selected, Sha256, checked
+from tasks.core.manifest import Encryption, Selected, Sha256, checked
+from tasks.core.records import LeftOut, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tasks.core.compare import Difference
     from tasks.core.links import Owner
-    from tasks.core.manifest import Problem
+    from tasks.core.records import Problem
 
 OURS = "kubeferry.io"
 """The group of what Kubeferry itself puts beside restored objects: to be owned by its bundle is no drift."""

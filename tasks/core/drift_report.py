@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.core.compare import MISSING, revealed
 from tasks.core.drift_text import unified
-from tasks.core.manifest import Problem
+from tasks.core.records import Problem
 
 if TYPE_CHECKING:
     from tasks.core.compare import Difference

@@ -7,55 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from tasks.core.errors import DamagedError
 from tasks.core.keys import flaw
 from tasks.core.layout import FORMAT, BackupKeys
+from tasks.core.records import LeftOut, Model, Phase, Problem, PulledIn
 
 M = TypeVar("M", bound="Model")
-
-
-class Phase(StrEnum):
-    """How a backup or a restore ended."""
-
-    COMPLETED = "Completed"
-    PARTIAL = "Partial"
-    FAILED = "Failed"
-
-
-class Model(BaseModel):
-    """A part of our own files: frozen, and of exactly this shape."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class LeftOut(Model):
-    """An object that was there and is not in the backup (or was not restored), with the reason."""
-
-    type: str
-    namespace: str = ""
-    name: str
-    why: str
-
-
-class PulledIn(Model):
-    """An object that was not asked for and is in the backup all the same, since something that is in needs it."""
-
-    type: str
-    namespace: str = ""
-    name: str
-    why: str
-
-
-class Problem(Model):
-    """Something that could not be read, so that the backup is not complete."""
-
-    what: str
-    why: str
 
 
 class Selected(Model):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from tasks.core.layout import RESTORES, backup_name
-from tasks.core.manifest import Phase, Problem
+from tasks.core.records import Phase, Problem
 from tasks.core.results import Result
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from tasks.core.bindings import Binding, Kind
     from tasks.core.closure import Missing
     from tasks.core.links import Owner
-    from tasks.core.manifest import LeftOut, Problem
     from tasks.core.objects import Ref
     from tasks.core.order import Edge
+    from tasks.core.records import LeftOut, Problem
     from tasks.core.results import Rewrite
     from tasks.core.values_write import Absent
 

@@ -11,7 +11,7 @@ from tasks.core.results import BackupResult, DeleteResult, RestoreResult, UndoRe
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.manifest import Problem
+    from tasks.core.records import Problem
 
 MOST = 50
 """Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""

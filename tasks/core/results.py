@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.manifest import LeftOut, Phase, Problem, PulledIn
+from tasks.core.records import LeftOut, Phase, Problem, PulledIn
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
 """What the command line exits with (design.md 3)."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.manifest import Phase, Problem
+from tasks.core.records import Phase, Problem
 
 
 class _Row(BaseModel):

@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_camel
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import VELERO_FORMAT
-from tasks.core.manifest import Phase
 from tasks.core.recipients import AGE
+from tasks.core.records import Phase
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.manifest import Phase
 from tasks.core.printable import words
+from tasks.core.records import Phase
 
 
 class Verified(BaseModel):

@@ -17,9 +17,9 @@ import flows.backup
 from tasks import discover, fetch, index, strip, upload
 from tasks.core.errors import DamagedError, ExpiredError, NotFoundError, PermanentError, StoreError, UsageError
 from tasks.core.layout import BackupKeys
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref
 from tasks.core.options import BackupOptions
+from tasks.core.records import Phase
 from tasks.ports import clock, marks, progress
 from tasks.ports.backups import backups, open_backup
 from tasks.ports.store import open_store

@@ -12,8 +12,8 @@ from pyrage import x25519
 import flows.restore
 from flows.undo import undo
 from tasks.core.errors import DamagedError, KubeferryError, UsageError
-from tasks.core.manifest import Phase
 from tasks.core.options import UndoOptions
+from tasks.core.records import Phase
 from tasks.ports.backups import _whole, backups, open_backup
 from tasks.ports.encryption import opener
 from tasks.ports.proof import prove

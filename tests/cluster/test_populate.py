@@ -6,9 +6,9 @@ import pytest
 
 from flows.populate import populate
 from tasks.core.errors import PermanentError
-from tasks.core.manifest import Phase
 from tasks.core.modify_file import read_into, read_modifications
 from tasks.core.options_populate import PopulateOptions
+from tasks.core.records import Phase
 from tasks.core.strip import strip
 from tasks.ports.local_store import LocalStore
 from tests.cluster.restores import B, name

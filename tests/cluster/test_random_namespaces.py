@@ -14,9 +14,9 @@ import pytest
 
 from flows.demo import left_out
 from tasks.core.edit import group_of
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref
 from tasks.core.options import RestoreOptions
+from tasks.core.records import Phase
 from tasks.core.twins import findings
 from tasks.drift import drift
 from tests.cluster.random_making import Space, make, refs, snapshot

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tasks.core.errors import KubeferryError
-from tasks.core.manifest import Phase
+from tasks.core.records import Phase
 from tasks.core.results import EXIT_CODES
 from tests.cluster.restores import A
 

@@ -12,10 +12,10 @@ from deployments.sample.objects import objects
 from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref, controller_of, owners_of
 from tasks.core.options import BackupOptions, RestoreOptions
 from tasks.core.readiness import verdict
+from tasks.core.records import Phase
 from tasks.core.results import BackupResult, RestoreResult
 from tasks.core.twins import WHOLE, findings
 from tasks.ports import clock

@@ -9,8 +9,9 @@ import pytest
 from tasks.core.contents import HIDDEN
 from tasks.core.errors import UsageError
 from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
-from tasks.core.manifest import Phase, Selected
+from tasks.core.manifest import Selected
 from tasks.core.options import RestoreOptions
+from tasks.core.records import Phase
 from tasks.planned import planned
 from tasks.ports.backups import open_backup
 from tasks.ports.encryption import opener

@@ -9,13 +9,13 @@ from tasks.core.approval import Asking, page, rows
 from tasks.core.existing import Decision
 from tasks.core.forecast import Forecast, changes, met
 from tasks.core.links import Owner
-from tasks.core.manifest import LeftOut, Problem
 from tasks.core.objects import Ref
 from tasks.core.options import Existing, RestoreOptions
 from tasks.core.order import Edge, Strength, order
 from tasks.core.plan_command import FLAGS, plan_command
 from tasks.core.plan_document import document
 from tasks.core.plan_parts import Part, Parts
+from tasks.core.records import LeftOut, Problem
 from tasks.core.results import Rewrite
 
 SPACE = Ref("", "Namespace", "", "shop2")

@@ -6,7 +6,8 @@ import pytest
 
 from tasks.core.contents import divided, joined, parse_contents
 from tasks.core.errors import DamagedError
-from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Selected, Source, digest
+from tasks.core.manifest import Manifest, Selected, Source, digest
+from tasks.core.records import LeftOut, Phase, Problem
 
 MARK = "marked-name"
 DIGEST = "ab" * 32

@@ -17,8 +17,8 @@ from tasks.core.drift_mask import masked
 from tasks.core.drift_report import DriftReport, object_drift
 from tasks.core.drift_text import unified
 from tasks.core.links import Owner
-from tasks.core.manifest import Problem
 from tasks.core.objects import Ref
+from tasks.core.records import Problem
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

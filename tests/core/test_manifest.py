@@ -8,7 +8,8 @@ import pytest
 
 from tasks.core.errors import DamagedError
 from tasks.core.layout import FORMAT
-from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Source, digest, parse_manifest
+from tasks.core.manifest import Manifest, Source, digest, parse_manifest
+from tasks.core.records import LeftOut, Phase, Problem
 
 MARK = "marked-content"
 MANIFEST = Manifest(

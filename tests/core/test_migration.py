@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core.layout import check_name
-from tasks.core.manifest import Phase, Problem
 from tasks.core.migration import SHARED, End, phase_of, restore_name, unread_of
 from tasks.core.options_migrate import MigrateOptions
+from tasks.core.records import Phase, Problem
 from tasks.core.results import EXIT_CODES
 
 DONE, PART, LOST = Phase.COMPLETED, Phase.PARTIAL, Phase.FAILED

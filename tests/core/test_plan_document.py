@@ -6,7 +6,6 @@ from tasks.core.bindings import Binding
 from tasks.core.chain_steps import Read, Start
 from tasks.core.chains import Chain
 from tasks.core.links import Owner
-from tasks.core.manifest import LeftOut
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Phase, Strength, order
 from tasks.core.plan_document import HIDDEN, document
@@ -14,6 +13,7 @@ from tasks.core.plan_model import PlanDocument
 from tasks.core.plan_parts import Part, Parts, level_phases
 from tasks.core.readiness import RULES
 from tasks.core.ready_when import READY_WHEN, ready_when
+from tasks.core.records import LeftOut
 from tasks.core.results import Rewrite
 from tasks.core.values import Source, Use
 from tasks.core.values_write import Absent

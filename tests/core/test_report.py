@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from tasks.core.manifest import LeftOut, Phase, Problem
+from tasks.core.records import LeftOut, Phase, Problem
 from tasks.core.report import MOST, rows, stopped, summary
 from tasks.core.results import EXIT_CODES, Action, BackupResult, DeleteResult, Needed, RestoreResult, Rewrite
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.core.existing_modes import advice, verbs
-from tasks.core.manifest import Phase, Problem
 from tasks.core.migration import SHARED, End, MigrateResult
 from tasks.core.objects import Ref
 from tasks.core.options import Existing
 from tasks.core.populated import PopulateResult
+from tasks.core.records import Phase, Problem
 from tasks.core.report import aftermath
 from tasks.core.resources import ResourceType
 from tasks.core.results import RestoreResult, TakenBack

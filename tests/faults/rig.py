@@ -14,9 +14,9 @@ from flows.demo import left_out
 from flows.restore import restore
 from tasks.core.errors import KubeferryError
 from tasks.core.former import content
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref, controller_of
 from tasks.core.options import BackupOptions, RestoreOptions
+from tasks.core.records import Phase
 from tasks.core.twins import WHOLE, findings
 from tasks.ports import progress
 from tasks.ports.backups import backups, open_backup

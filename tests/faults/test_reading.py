@@ -4,7 +4,7 @@ import pytest
 import urllib3
 
 from tasks.core.errors import ExpiredError, PermanentError, UnavailableError, UnreachableError
-from tasks.core.manifest import Phase
+from tasks.core.records import Phase
 from tasks.ports import transport
 from tests.cluster.restores import B, name
 from tests.faults.actions import answer, cut, delay, in_turn, lose, truncate, truncate_silently

@@ -11,7 +11,8 @@ from tasks.core.contents import divided, joined
 from tasks.core.edit import group_of
 from tasks.core.kinds import plural_of
 from tasks.core.layout import BackupKeys, Member
-from tasks.core.manifest import LeftOut, Manifest, Phase, Problem, Source, digest
+from tasks.core.manifest import Manifest, Source, digest
+from tasks.core.records import LeftOut, Phase, Problem
 from tasks.core.velero import backup_object
 from tasks.ports import archive, gzip
 from tasks.ports.backups import digest_of, open_backup

@@ -14,8 +14,8 @@ from typer.main import get_command
 from flows.cli import app
 from flows.commands import restore as restoring
 from tasks.core.errors import StoreError
-from tasks.core.manifest import Phase
 from tasks.core.options import Owned, RestoreOptions
+from tasks.core.records import Phase
 from tasks.ports import store as stores
 
 HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}

@@ -7,8 +7,8 @@ import typer
 
 from flows.commands import delete_table
 from flows.commands.common import Format
-from tasks.core.manifest import LeftOut, Phase, Problem
 from tasks.core.options import DeleteOptions
+from tasks.core.records import LeftOut, Phase, Problem
 from tasks.core.results import DeleteResult, Doomed, Needed
 
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)

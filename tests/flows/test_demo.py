@@ -9,9 +9,9 @@ from deployments.sample.live import Live
 from flows.commands import demo_tables
 from flows.commands.demo import OTHERS, enter
 from flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
-from tasks.core.manifest import LeftOut, Phase
 from tasks.core.objects import Ref
 from tasks.core.readiness import Context
+from tasks.core.records import LeftOut, Phase
 from tasks.core.results import BackupResult, RestoreResult
 from tasks.core.twins import WHOLE, Finding
 

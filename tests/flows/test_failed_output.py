@@ -7,7 +7,7 @@ import pytest
 
 import flows.commands.run
 from tasks.core.errors import PermanentError
-from tasks.core.manifest import Phase, Problem
+from tasks.core.records import Phase, Problem
 from tasks.core.results import BackupResult, RestoreResult, TakenBack
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

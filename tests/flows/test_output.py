@@ -15,9 +15,9 @@ from flows.commands.asking import options, pairs
 from flows.commands.common import Format
 from flows.commands.results import MOST, document, finish
 from tasks.core.errors import UsageError
-from tasks.core.manifest import LeftOut, Phase, Problem
 from tasks.core.options import BackupOptions, RestoreOptions
 from tasks.core.printable import one_line, plain
+from tasks.core.records import LeftOut, Phase, Problem
 from tasks.core.results import Action, BackupResult, RestoreResult, Rewrite
 from tasks.ports import progress
 

@@ -10,8 +10,9 @@ from flows.cli import app
 from flows.commands import plan, run
 from flows.commands.common import Format
 from flows.commands.results import finish
-from tasks.core.manifest import Manifest, Phase, Problem, PulledIn, Selected
+from tasks.core.manifest import Manifest, Selected
 from tasks.core.options import BackupOptions, Selection
+from tasks.core.records import Phase, Problem, PulledIn
 from tasks.core.report import summary
 from tasks.core.results import BackupResult
 from tasks.core.velero import optional_files

@@ -7,7 +7,8 @@ import pytest
 
 from tasks.core.errors import BackupNotFoundError, DamagedError, UsageError
 from tasks.core.layout import BackupKeys
-from tasks.core.manifest import Manifest, Phase, Source, digest
+from tasks.core.manifest import Manifest, Source, digest
+from tasks.core.records import Phase
 from tasks.core.velero import MANIFEST_DIGEST, backup_object
 from tasks.ports import gzip
 from tasks.ports.archive import FragmentWriter, join

@@ -10,12 +10,12 @@ import pytest
 from tasks.core.bindings import Binding
 from tasks.core.chain_steps import Read, Start
 from tasks.core.chains import Chain
-from tasks.core.manifest import LeftOut
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength, order
 from tasks.core.plan_document import document
 from tasks.core.plan_model import PlanDocument
 from tasks.core.plan_parts import Part, Parts
+from tasks.core.records import LeftOut
 from tasks.core.results import Rewrite
 from tasks.core.values import Source, Use
 from tasks.ports.plan_page import page

@@ -14,9 +14,10 @@ from tasks.core.contents import divided
 from tasks.core.errors import ConflictError, StoreError
 from tasks.core.journal import Header, Target
 from tasks.core.layout import BackupKeys, RestoreKeys
-from tasks.core.manifest import Encryption, Manifest, Phase, Selected, Source, digest
+from tasks.core.manifest import Encryption, Manifest, Selected, Source, digest
 from tasks.core.objects import Ref
 from tasks.core.options_prune import PruneOptions
+from tasks.core.records import Phase
 from tasks.core.velero import backup_object
 from tasks.ports import clock, gzip
 from tasks.ports.backups import open_backup

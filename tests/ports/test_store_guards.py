@@ -11,12 +11,13 @@ import pytest
 from tasks.core.errors import DamagedError, StoreError
 from tasks.core.journal import Header, Target
 from tasks.core.layout import BackupKeys, RestoreKeys
-from tasks.core.manifest import Manifest, Phase, Source, digest
+from tasks.core.manifest import Manifest, Source, digest
 from tasks.core.migration import End
 from tasks.core.migration import Header as MigrationHeader
 from tasks.core.migration import Source as Migrated
 from tasks.core.objects import Ref
 from tasks.core.options_prune import PruneOptions
+from tasks.core.records import Phase
 from tasks.core.velero import backup_object
 from tasks.muster import backup_to_make
 from tasks.ports import clock, gzip

@@ -9,12 +9,12 @@ import tasks.populate
 from tasks.core.errors import KubeferryError, PermanentError, UsageError
 from tasks.core.journal import Header, Target
 from tasks.core.layout import RestoreKeys
-from tasks.core.manifest import Phase, Problem
 from tasks.core.migration import SHARED, End, Source
 from tasks.core.migration import Header as MigrationHeader
 from tasks.core.objects import Ref
 from tasks.core.options_migrate import MigrateOptions
 from tasks.core.options_populate import PopulateOptions
+from tasks.core.records import Phase, Problem
 from tasks.core.results import BackupResult, RestoreResult
 from tasks.dispatch import Dispatch
 from tasks.migrated import lost, migrated

@@ -7,8 +7,8 @@ import pytest
 
 import flows.restore
 from tasks.core.errors import PermanentError
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref
+from tasks.core.records import Phase
 from tasks.core.results import RestoreResult, TakenBack
 from tasks.ports import clock
 
@@ -27,7 +27,7 @@ class Taken(list):
     """The steps that were taken, in order; `fail` names one that fails."""
 
     fail = ""
-    answers = {"follow_again": [], "verify_restored": [], "rollback": TakenBack(deleted=1)}  # noqa: RUF012 - read only
+    answers = {"follow_again": [], "verify_restored": [], "rollback": TakenBack(deleted=1)}
 
 
 @pytest.fixture

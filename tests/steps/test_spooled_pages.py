@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, UnavailableError
-from tasks.core.manifest import Problem
+from tasks.core.records import Problem
 from tasks.core.resources import ResourceType
 from tasks.fetch import OWN_STORE, Read, at_revision, gathered
 

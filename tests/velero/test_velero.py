@@ -12,9 +12,9 @@ import pytest
 
 from flows.undo import undo
 from tasks.core.layout import BackupKeys
-from tasks.core.manifest import Phase
 from tasks.core.objects import Ref, owners_of
 from tasks.core.options import UndoOptions
+from tasks.core.records import Phase
 from tasks.core.twins import WHOLE
 from tests.cluster.restores import A, B
 from tests.velero.story import EXPIRED, HALF, KIOSK_COPY, OURS, SEALED, SEALED_EXPIRED, SHOP, THEIRS, unready, until
