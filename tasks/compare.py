@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.apply import type_of_item
 from tasks.core.existing import differing
-from tasks.core.records import Problem
-from tasks.core.results import Action
+from tasks.core.records import Action, Problem
 from tasks.ports import progress
 from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads

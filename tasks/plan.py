@@ -19,11 +19,10 @@ from tasks.core.objects import Ref
 from tasks.core.order import Edge, order
 from tasks.core.owners import Owners
 from tasks.core.readiness import why_not_ready
-from tasks.core.records import LeftOut
+from tasks.core.records import LeftOut, Rewrite
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD
 from tasks.core.rename import Known, Skip, rename
-from tasks.core.results import Rewrite
 from tasks.core.selector import NAMESPACE
 from tasks.drop import drop_unchosen
 from tasks.keep_owned import keep_owned

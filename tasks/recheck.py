@@ -26,7 +26,7 @@ from tasks.step import in_thread, step
 if TYPE_CHECKING:
     from tasks.core.chains import Chain
     from tasks.core.objects import Ref
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
     from tasks.restoring import Item, Restoring
 
 ROUNDS = 3

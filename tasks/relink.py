@@ -9,8 +9,7 @@ from tasks.core.adoption import dormant
 from tasks.core.edit import get
 from tasks.core.errors import ForbiddenError, NotFoundError
 from tasks.core.rebuild import relinked
-from tasks.core.records import Problem
-from tasks.core.results import Action
+from tasks.core.records import Action, Problem
 from tasks.meet import anew, linkable
 from tasks.step import in_thread, step
 

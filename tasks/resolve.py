@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tasks.core.chains import Chain
     from tasks.core.edit import Object
     from tasks.core.objects import Ref
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
     from tasks.restoring import Item, Restoring
 
 PATCHES = 5

@@ -19,7 +19,7 @@ from tasks.core.errors import PermanentError
 from tasks.core.journal import DEFINITIONS, MADE, NAMESPACES
 from tasks.core.order import Order
 from tasks.core.readiness import Context
-from tasks.core.results import Action, Rewrite
+from tasks.core.records import Action, Rewrite
 from tasks.ports.asked import Asked
 from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool

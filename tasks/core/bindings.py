@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from tasks.core.edit import Object
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
 
 Kind = Literal[
     "pod-ip",

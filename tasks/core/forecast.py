@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from tasks.core.existing import Decision
     from tasks.core.objects import Ref
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
 
 CHANGING = {"merged", "updated", "recreated"}
 """Actions that change the object that is there; with the others it matters to nobody which one it is."""

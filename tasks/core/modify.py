@@ -28,7 +28,7 @@ from tasks.core.json_patch import (
 )
 from tasks.core.kinds import is_built_in
 from tasks.core.objects import Ref, labels_of
-from tasks.core.results import Rewrite
+from tasks.core.records import Rewrite
 from tasks.core.selection import parse_selector, selects
 from tasks.core.selector import NAMESPACE, is_like
 from tasks.core.strategic_patch import strategic_merge

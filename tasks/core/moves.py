@@ -19,7 +19,7 @@ from tasks.core.kinds import TOKEN_TYPE
 from tasks.core.objects import Ref, annotations_of, labels_of
 
 if TYPE_CHECKING:
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.edit import EACH, GONE, Object, Path, change, found
 from tasks.core.last_applied import LAST_APPLIED, as_kubectl, parsed
 from tasks.core.objects import Ref, annotations_of
-from tasks.core.results import Rewrite
+from tasks.core.records import Rewrite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

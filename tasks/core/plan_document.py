@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tasks.core.objects import Ref
     from tasks.core.order import Edge
     from tasks.core.plan_parts import Part, Parts
-    from tasks.core.results import Rewrite as Rewritten
+    from tasks.core.records import Rewrite as Rewritten
 
 HIDDEN = "(not shown: in a Secret)"
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from tasks.core.links import Owner
     from tasks.core.objects import Ref
     from tasks.core.order import Edge
-    from tasks.core.records import LeftOut, Problem
-    from tasks.core.results import Rewrite
+    from tasks.core.records import LeftOut, Problem, Rewrite
     from tasks.core.values_write import Absent
 
 

@@ -47,3 +47,30 @@ class Problem(Model):
 
     what: str
     why: str
+
+
+class Action(BaseModel):
+    """What a restore did with one object, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    type: str
+    namespace: str = ""
+    name: str
+    action: str
+    """created, unchanged, updated, recreated, merged or skipped."""
+    why: str = ""
+
+
+class Rewrite(BaseModel):
+    """One value that was changed on the way: uid, name or namespace, at which place of which object."""
+
+    model_config = ConfigDict(frozen=True)
+
+    object: str
+    path: str
+    old: str
+    new: str
+    why: str
+    rule: str = ""
+    """The class of the rewrite, by which it can be switched off (rename_case.py, `RULES`); "" for one that cannot."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.edit import EACH, Object, change, found
 from tasks.core.last_applied import LAST_APPLIED, as_kubectl, parsed
 from tasks.core.objects import Ref, annotations_of, type_of
+from tasks.core.records import Rewrite
 from tasks.core.references import RBAC
 from tasks.core.rename_case import RULES, Case, Hit, Known, Skip
 from tasks.core.rename_custom import custom
@@ -23,7 +24,6 @@ from tasks.core.rename_helm import release
 from tasks.core.rename_settings import annotated, settings
 from tasks.core.rename_table import NAMESPACE_AT, SELECTOR_VALUES_AT
 from tasks.core.rename_text import texts
-from tasks.core.results import Rewrite
 from tasks.core.strings import pointer, put
 
 if TYPE_CHECKING:

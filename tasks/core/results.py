@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.records import LeftOut, Phase, Problem, PulledIn
+from tasks.core.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
 """What the command line exits with (design.md 3)."""
@@ -56,19 +56,6 @@ class BackupResult(Result):
     bytes: int
     encrypted_to: list[str] = []
     """Public keys of those who can read it; empty: it is not encrypted."""
-
-
-class Action(BaseModel):
-    """What a restore did with one object, and why."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str
-    namespace: str = ""
-    name: str
-    action: str
-    """created, unchanged, updated, recreated, merged or skipped."""
-    why: str = ""
 
 
 class TakenBack(BaseModel):
@@ -161,20 +148,3 @@ class RestoreResult(Result):
     """Why it failed."""
     taken_back: TakenBack | None = None
     """What became of what it had done, when it failed."""
-
-
-class Rewrite(BaseModel):
-    """One value that was changed on the way: uid, name or namespace, at which place of which object."""
-
-    model_config = ConfigDict(frozen=True)
-
-    object: str
-    path: str
-    old: str
-    new: str
-    why: str
-    rule: str = ""
-    """The class of the rewrite, by which it can be switched off (rename_case.py, `RULES`); "" for one that cannot."""
-
-
-RestoreResult.model_rebuild()

@@ -14,7 +14,7 @@ from tasks.core.strings import decoded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
 
 LOOKED_UP = "looked up on the target"
 

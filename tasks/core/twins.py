@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
     from tasks.core.edit import Object
-    from tasks.core.results import Rewrite
+    from tasks.core.records import Rewrite
 
 WHOLE = "(the object)"
 """Stands for the field where only one side has the object."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.core.edit import GONE, Place
 from tasks.core.errors import PermanentError
 from tasks.core.objects import Ref
-from tasks.core.results import Rewrite
+from tasks.core.records import Rewrite
 from tasks.core.strings import Leaf
 from tasks.core.values import Use, applied, leaf_at
 from tasks.core.values_edges import PLAIN, place_of

@@ -15,8 +15,7 @@ from tasks.core.order import Edge, Strength, order
 from tasks.core.plan_command import FLAGS, plan_command
 from tasks.core.plan_document import document
 from tasks.core.plan_parts import Part, Parts
-from tasks.core.records import LeftOut, Problem
-from tasks.core.results import Rewrite
+from tasks.core.records import LeftOut, Problem, Rewrite
 
 SPACE = Ref("", "Namespace", "", "shop2")
 SECRET = Ref("", "Secret", "shop2", "login")

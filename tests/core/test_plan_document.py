@@ -13,8 +13,7 @@ from tasks.core.plan_model import PlanDocument
 from tasks.core.plan_parts import Part, Parts, level_phases
 from tasks.core.readiness import RULES
 from tasks.core.ready_when import READY_WHEN, ready_when
-from tasks.core.records import LeftOut
-from tasks.core.results import Rewrite
+from tasks.core.records import LeftOut, Rewrite
 from tasks.core.values import Source, Use
 from tasks.core.values_write import Absent
 

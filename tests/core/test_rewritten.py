@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tasks.core.results import Rewrite
+from tasks.core.records import Rewrite
 from tasks.core.rewritten import reason
 
 

@@ -17,8 +17,8 @@ from flows.commands.results import MOST, document, finish
 from tasks.core.errors import UsageError
 from tasks.core.options import BackupOptions, RestoreOptions
 from tasks.core.printable import one_line, plain
-from tasks.core.records import LeftOut, Phase, Problem
-from tasks.core.results import Action, BackupResult, RestoreResult, Rewrite
+from tasks.core.records import Action, LeftOut, Phase, Problem, Rewrite
+from tasks.core.results import BackupResult, RestoreResult
 from tasks.ports import progress
 
 ROWS = [{"name": "first", "objects": 7, "why": None, "in": ["a", "b"]}, {"name": "zwölf", "objects": 12, "in": []}]

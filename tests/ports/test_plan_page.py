@@ -15,8 +15,7 @@ from tasks.core.order import Edge, Strength, order
 from tasks.core.plan_document import document
 from tasks.core.plan_model import PlanDocument
 from tasks.core.plan_parts import Part, Parts
-from tasks.core.records import LeftOut
-from tasks.core.results import Rewrite
+from tasks.core.records import LeftOut, Rewrite
 from tasks.core.values import Source, Use
 from tasks.ports.plan_page import page
 

@@ -21,8 +21,8 @@ from tasks.core.migration import MigrateResult
 from tasks.core.objects import Ref
 from tasks.core.options import DeleteOptions, Place
 from tasks.core.populated import PopulateResult
-from tasks.core.records import Phase, Problem
-from tasks.core.results import Action, BackupResult, DeleteResult, RestoreResult, TakenBack, UndoResult
+from tasks.core.records import Action, Phase, Problem
+from tasks.core.results import BackupResult, DeleteResult, RestoreResult, TakenBack, UndoResult
 from tasks.core.rule_book import RuleBook
 from tasks.ports import clock
 from tasks.prune import removed
