@@ -124,3 +124,21 @@ def plural_of(kind: str) -> str:
     if word.endswith(("s", "x")):
         return f"{word}es"
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+
+
+REBUILT: dict[tuple[str, str], frozenset[tuple[str, str]]] = {
+    ("apps", "ReplicaSet"): frozenset({("apps", "Deployment")}),
+    ("apps", "ControllerRevision"): frozenset({("apps", "StatefulSet"), ("apps", "DaemonSet")}),
+    ("batch", "Job"): frozenset({("batch", "CronJob")}),
+    ("", "Pod"): frozenset(
+        {
+            ("apps", "ReplicaSet"),
+            ("apps", "StatefulSet"),
+            ("apps", "DaemonSet"),
+            ("batch", "Job"),
+            ("", "ReplicationController"),
+        }
+    ),
+    ("discovery.k8s.io", "EndpointSlice"): frozenset({("", "Service"), ("", "Endpoints")}),
+}
+"""(group, kind) of an object → kinds of controllers that make it again by themselves."""

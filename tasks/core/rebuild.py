@@ -9,29 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.edit import group_of
+from tasks.core.kinds import REBUILT
 from tasks.core.objects import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
     from tasks.core.links import Links, Owner
-
-REBUILT: dict[tuple[str, str], frozenset[tuple[str, str]]] = {
-    ("apps", "ReplicaSet"): frozenset({("apps", "Deployment")}),
-    ("apps", "ControllerRevision"): frozenset({("apps", "StatefulSet"), ("apps", "DaemonSet")}),
-    ("batch", "Job"): frozenset({("batch", "CronJob")}),
-    ("", "Pod"): frozenset(
-        {
-            ("apps", "ReplicaSet"),
-            ("apps", "StatefulSet"),
-            ("apps", "DaemonSet"),
-            ("batch", "Job"),
-            ("", "ReplicationController"),
-        }
-    ),
-    ("discovery.k8s.io", "EndpointSlice"): frozenset({("", "Service"), ("", "Endpoints")}),
-}
-"""(group, kind) of an object → kinds of controllers that make it again by themselves."""
 
 
 def owner_ref(owner: Owner, namespace: str) -> Ref:

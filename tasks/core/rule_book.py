@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from tasks.core.edit import Object, group_of, remove
 from tasks.core.errors import PluginError
+from tasks.core.kinds import REBUILT
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
-from tasks.core.rebuild import REBUILT
 from tasks.core.rules import Need
 from tasks.core.verdicts import Verdict
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import tasks.core.rules
 from tasks.core.edit import EACH
 from tasks.core.errors import PluginError
+from tasks.core.kinds import REBUILT
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Phase, Strength
-from tasks.core.rebuild import REBUILT
 from tasks.core.rule_book import RuleBook, inverse, merged
 from tasks.core.rules import Need, Pause, Rules
 from tasks.core.verdicts import Context, Verdict, ready
