@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from tasks.core.errors import UsageError
 from tasks.core.journal import Header, Target, made_by
 from tasks.core.layout import RestoreKeys, alike
+from tasks.core.links import owner_ref
 from tasks.core.objects import Ref, owners_of
-from tasks.core.rebuild import owner_ref
 from tasks.keep_owned import paused
 from tasks.namespace import there
 from tasks.ports import clock, progress

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from tasks.core.bindings import bind
 from tasks.core.drift import owned, told_owners
 from tasks.core.errors import DamagedError
+from tasks.core.links import owner_ref
 from tasks.core.objects import Ref, type_of
 from tasks.core.options import Selection
-from tasks.core.rebuild import owner_ref
 from tasks.core.selector import Selector
 from tasks.unpacked import archived_object
 

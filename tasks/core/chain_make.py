@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from tasks.core.chain_pick import family_of, roles_of
 from tasks.core.chain_steps import Named, Newest, Nodes, Pods, Read, Start, Step
 from tasks.core.chains import Chain
-from tasks.core.rebuild import owner_ref
+from tasks.core.links import owner_ref
 from tasks.core.values_index import UID
 
 if TYPE_CHECKING:

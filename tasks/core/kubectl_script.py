@@ -18,10 +18,10 @@ from tasks.core.kubectl_library import LIBRARY
 from tasks.core.kubectl_steps import STEPS
 from tasks.core.kubectl_text import heredoc, identity, named
 from tasks.core.kubectl_waits import wait_for
+from tasks.core.links import owner_ref
 from tasks.core.node_ports import give_up, wanted
 from tasks.core.plan_parts import level_phases
 from tasks.core.printable import one_line
-from tasks.core.rebuild import owner_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

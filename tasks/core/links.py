@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.bundle import is_bundle
-from tasks.core.edit import EACH, Path, found, get
+from tasks.core.edit import EACH, Path, found, get, group_of
 from tasks.core.errors import DamagedError
 from tasks.core.names import is_segment
 from tasks.core.objects import Ref, type_of
@@ -176,3 +176,8 @@ def _optional(value: dict[str, Any], name: str) -> bool | None:
     if flag is not None and not isinstance(flag, bool):
         raise DamagedError(f"links: {name} of owner must be true or false")
     return flag
+
+
+def owner_ref(owner: Owner, namespace: str) -> Ref:
+    """Return the identity of an owner, which stands in its dependent's namespace (or is cluster-scoped)."""
+    return Ref(group_of(owner.api_version), owner.kind, namespace, owner.name)

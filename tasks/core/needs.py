@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.annotations import explicit_edges
+from tasks.core.links import owner_ref
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength
-from tasks.core.rebuild import owner_ref
 from tasks.core.references import starts
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tasks.core.adoption import WHY
-from tasks.core.rebuild import owner_ref
+from tasks.core.links import owner_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.kinds import CLUSTER_KINDS, GROUP_OF_KIND
-from tasks.core.rebuild import owner_ref
+from tasks.core.links import owner_ref
 
 if TYPE_CHECKING:
     from tasks.core.links import Links, Owner

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.edit import group_of
 from tasks.core.kinds import REBUILT
-from tasks.core.objects import Ref
+from tasks.core.links import owner_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
     from tasks.core.links import Links, Owner
-
-
-def owner_ref(owner: Owner, namespace: str) -> Ref:
-    """Return the identity of an owner, which stands in its dependent's namespace (or is cluster-scoped)."""
-    return Ref(group_of(owner.api_version), owner.kind, namespace, owner.name)
+    from tasks.core.objects import Ref
 
 
 def left_to(

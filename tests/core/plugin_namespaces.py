@@ -4,10 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from tasks.core.links import links_of
+from tasks.core.links import links_of, owner_ref
 from tasks.core.objects import Ref
 from tasks.core.order import Edge, Strength, order
-from tasks.core.rebuild import owner_ref
 from tasks.core.references import references
 
 DATA = Path(__file__).parent.parent / "data" / "plugins"

@@ -3,9 +3,9 @@
 import pytest
 
 from tasks.core.kinds import REBUILT
-from tasks.core.links import Links, Owner
+from tasks.core.links import Links, Owner, owner_ref
 from tasks.core.objects import Ref
-from tasks.core.rebuild import left_to, owner_ref, relinked
+from tasks.core.rebuild import left_to, relinked
 
 
 def owner(group, kind, name="web", *, controller=True, block=None, uid="old"):
