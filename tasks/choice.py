@@ -11,11 +11,12 @@ from tasks.core.edit import Object, get
 from tasks.core.errors import UsageError
 from tasks.core.implied import Implied
 from tasks.core.keep import Keep, Surroundings
-from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
+from tasks.core.kinds import GROUP_OF_KIND, NAMESPACE, SHORT_NAMES, plural_of
 from tasks.core.needs import controller_edges
 from tasks.core.objects import Ref, annotations_of, labels_of
 from tasks.core.related import CRD
-from tasks.core.selector import NAMESPACE, Selector, Words, words_of
+from tasks.core.resources import Words, words_of
+from tasks.core.selector import Selector
 from tasks.core.spaces import choose_spaces, unmatched
 from tasks.core.strip import strip
 from tasks.core.tally import Tally

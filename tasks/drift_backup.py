@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from tasks.core.drift import Compared, added, changed, removed, told_owners
 from tasks.core.kinds import SHORT_NAMES
 from tasks.core.records import Problem
-from tasks.core.selector import words_of
+from tasks.core.resources import words_of
 from tasks.drift_side import Terms, as_backed_up, plurals, whole, with_values
 
 if TYPE_CHECKING:
     from tasks.core.drift import Drift
     from tasks.core.edit import Object
     from tasks.core.objects import Ref
-    from tasks.core.selector import Words
+    from tasks.core.resources import Words
     from tasks.restoring import Item, Restoring
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tasks.core.carry import type_left_out
+from tasks.core.kinds import NAMESPACE
 from tasks.core.read_types import NAMESPACES, RELATED
 from tasks.core.records import Problem
-from tasks.core.selector import NAMESPACE
 from tasks.core.type_choice import words_for
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasks.core.layout import Member
     from tasks.core.links import Owner
     from tasks.core.records import LeftOut
-    from tasks.core.selector import Words
+    from tasks.core.resources import Words
     from tasks.restoring import Item, Restoring
 
 BEING_DELETED = "being deleted"

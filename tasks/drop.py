@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from tasks.core.closure import closure, missing
 from tasks.core.errors import UsageError
+from tasks.core.kinds import NAMESPACE
 from tasks.core.order import Edge, Strength
 from tasks.core.rebuild import left_to
 from tasks.core.records import LeftOut, Problem
 from tasks.core.related import CRD
-from tasks.core.selector import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

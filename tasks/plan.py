@@ -12,6 +12,7 @@ from tasks.choice import FIRST, Choice
 from tasks.core.annotations import hints_of, with_namespaces
 from tasks.core.edit import Object, change
 from tasks.core.errors import DamagedError, UsageError
+from tasks.core.kinds import NAMESPACE
 from tasks.core.links import links_of
 from tasks.core.modify import modified
 from tasks.core.needs import needs_of, owner_edges
@@ -23,7 +24,6 @@ from tasks.core.records import LeftOut, Rewrite
 from tasks.core.references import CLUSTER_SCOPED, references
 from tasks.core.related import CRD
 from tasks.core.rename import Known, Skip, rename
-from tasks.core.selector import NAMESPACE
 from tasks.drop import drop_unchosen
 from tasks.keep_owned import keep_owned
 from tasks.live_bindings import bindings_known
@@ -35,7 +35,7 @@ from tasks.unpacked import archived_object, of_backup, stored_links
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.selector import Words
+    from tasks.core.resources import Words
     from tasks.restoring import Archived
 
 RENAMED = "namespace renamed"

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tasks.core.edit import Object
-    from tasks.core.resources import ResourceType
-    from tasks.core.selector import Words
+    from tasks.core.resources import ResourceType, Words
     from tasks.known import Known
     from tasks.scope import Stripped
 

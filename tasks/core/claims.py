@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from tasks.core.bundle import GROUP, KIND, is_bundle, members_of
 from tasks.core.errors import UsageError
+from tasks.core.kinds import NAMESPACE
 from tasks.core.objects import Ref, owners_of
 from tasks.core.related import CRD
-from tasks.core.selector import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.core.options import Existing
-from tasks.core.selector import words_of
+from tasks.core.resources import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from tasks.core.definitions import defined
 from tasks.core.edit import Object, get, values
 from tasks.core.errors import DamagedError
+from tasks.core.kinds import NAMESPACE
 from tasks.core.objects import Ref, labels_of
 from tasks.core.order import Edge, Strength
 from tasks.core.references import POD_SPEC_AT, RBAC
 from tasks.core.related import CRD, bound_accounts, requirements
 from tasks.core.selection import Requirement, selects
-from tasks.core.selector import NAMESPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -142,3 +142,6 @@ REBUILT: dict[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("discovery.k8s.io", "EndpointSlice"): frozenset({("", "Service"), ("", "Endpoints")}),
 }
 """(group, kind) of an object → kinds of controllers that make it again by themselves."""
+
+
+NAMESPACE = ("", "Namespace")

@@ -26,18 +26,18 @@ from tasks.core.json_patch import (
     merge_patch,
     same,
 )
-from tasks.core.kinds import is_built_in
+from tasks.core.kinds import NAMESPACE, is_built_in
 from tasks.core.objects import Ref, labels_of
 from tasks.core.records import Rewrite
 from tasks.core.selection import parse_selector, selects
-from tasks.core.selector import NAMESPACE, is_like
+from tasks.core.selector import is_like
 from tasks.core.strategic_patch import strategic_merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tasks.core.modifications import Modifications, Rule
-    from tasks.core.selector import Words
+    from tasks.core.resources import Words
 
 SCALED = {("apps", "Deployment"), ("apps", "StatefulSet"), ("", "ReplicationController")}
 

@@ -139,3 +139,13 @@ def _types(group: str, version: str, served: dict[str, Any]) -> Iterator[Resourc
             names=frozenset([entry["resource"], entry.get("singularResource") or "", *(entry.get("shortNames") or ())])
             - {""},
         )
+
+
+Words = frozenset[str]
+"""All that a user may call a kind, in lower case: see `words_of`."""
+
+
+def words_of(group: str, kind: str, others: Iterable[str] = ()) -> Words:
+    """Return what a user may call a kind; `others` are its plural, singular and short names."""
+    words = {kind.lower(), *(each.lower() for each in others if each)}
+    return frozenset(words | {f"{word}.{group.lower()}" for word in words if group})

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from tasks.core.errors import UsageError
+from tasks.core.kinds import NAMESPACE
 from tasks.core.objects import Ref, annotations_of, labels_of
 from tasks.core.selection import Requirement, parse_selector
 
@@ -23,12 +24,9 @@ if TYPE_CHECKING:
 
     from tasks.core.edit import Object
     from tasks.core.options import Selection
+    from tasks.core.resources import Words
 
-NAMESPACE = ("", "Namespace")
 WILD = re.compile(r"[*?\[]")
-
-Words = frozenset[str]
-"""All that a user may call a kind, in lower case: see `words_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +181,6 @@ class Selector:
 def _either(what: str, words: Iterable[str]) -> list[str]:
     listed = sorted(words)
     return [f"{what} {' or '.join(listed)}"] if listed else []
-
-
-def words_of(group: str, kind: str, others: Iterable[str] = ()) -> Words:
-    """Return what a user may call a kind; `others` are its plural, singular and short names."""
-    words = {kind.lower(), *(each.lower() for each in others if each)}
-    return frozenset(words | {f"{word}.{group.lower()}" for word in words if group})
 
 
 def text_of(requirement: Requirement) -> str:

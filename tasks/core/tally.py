@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tasks.core.edit import Object
+    from tasks.core.resources import Words
     from tasks.core.selection import Requirement
-    from tasks.core.selector import Name, Selector, Words
+    from tasks.core.selector import Name, Selector
 
 MOST = 3
 """Values or names that are told."""

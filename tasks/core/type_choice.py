@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import UsageError
-from tasks.core.selector import NAMESPACE, Words, words_of
+from tasks.core.kinds import NAMESPACE
+from tasks.core.resources import Words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from tasks.core.json_patch import PatchError
 from tasks.core.modifications import Modifications
 from tasks.core.modify import modified, new_host
 from tasks.core.modify_file import read_into, read_modifications
-from tasks.core.selector import words_of
+from tasks.core.resources import words_of
 from tasks.core.strategic_patch import strategic_merge
 
 WEB = {

@@ -1,7 +1,8 @@
 """What is told of a selection that matches nothing, so that a person sees the error in it."""
 
 from tasks.core.options import RestoreOptions
-from tasks.core.selector import Selector, words_of
+from tasks.core.resources import words_of
+from tasks.core.selector import Selector
 from tasks.core.tally import Tally
 
 
