@@ -12,8 +12,9 @@ from prefect.runtime import flow_run
 
 from flows.backup import backup
 from flows.migrate_namespace import migrate_here, run_name
-from tasks.core.migration import SHARED, MigrateResult
+from tasks.core.migration import SHARED
 from tasks.core.options_migrate import FanOut, MigrateNamespaceOptions, MigrateOptions
+from tasks.core.results import MigrateResult
 from tasks.dispatch import Dispatch
 from tasks.migrated import lost, migrated, tell_table
 from tasks.migrating import Migrating, sharing

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from prefect.artifacts import acreate_table_artifact
 
 from tasks.core.errors import KubeferryError
-from tasks.core.migration import SHARED, End, MigrateResult, phase_of
+from tasks.core.migration import SHARED, End, phase_of
 from tasks.core.printable import one_line
 from tasks.core.records import Phase
+from tasks.core.results import MigrateResult
 from tasks.ports import clock
 from tasks.step import tell
 

@@ -13,7 +13,7 @@ from flows.commands.common import PANEL, Debug, Format, Identity, Kubeconfig, Ou
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.migration import MigrateResult
+    from tasks.core.results import MigrateResult
 
 # The values of tasks.core.options_migrate.FanOut, which cost the import of pydantic; a test holds them together.
 FanOut = Literal["here", "deployment"]

@@ -12,7 +12,8 @@ from flows.commands.results import STYLES
 from tasks.core.results import EXIT_CODES
 
 if TYPE_CHECKING:
-    from tasks.core.migration import End, MigrateResult
+    from tasks.core.migration import End
+    from tasks.core.results import MigrateResult
 
 ORDER = ("Failed", "Partial", "Completed")
 

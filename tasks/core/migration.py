@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.core.layout import RESTORES, backup_name
 from tasks.core.records import Phase, Problem
-from tasks.core.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,21 +116,6 @@ class End(_Model):
         if self.namespace == SHARED:
             return "(cluster-wide)"
         return self.namespace if self.namespace == self.into else f"{self.namespace} → {self.into}"
-
-
-class MigrateResult(Result):
-    """One migration: how it went with each namespace. `name` is what --resume takes; `counts` are those of all."""
-
-    backup: str
-    from_cluster: str
-    to_cluster: str
-    namespaces: list[End]
-
-    @property
-    def phases(self) -> dict[str, int]:
-        """Return how many namespaces ended how; what is cluster-wide is none."""
-        ended = [each.phase.value for each in self.namespaces if each.namespace != SHARED]
-        return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
 
 
 def migration_name(asked: str, namespaces: list[str], now: datetime) -> str:

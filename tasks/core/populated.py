@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tasks.core.migration import End  # noqa: TC001 - pydantic reads it when the program runs
+from tasks.core.migration import End
 from tasks.core.results import Result
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.core.migration import SHARED, End
 from tasks.core.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
@@ -148,3 +149,18 @@ class RestoreResult(Result):
     """Why it failed."""
     taken_back: TakenBack | None = None
     """What became of what it had done, when it failed."""
+
+
+class MigrateResult(Result):
+    """One migration: how it went with each namespace. `name` is what --resume takes; `counts` are those of all."""
+
+    backup: str
+    from_cluster: str
+    to_cluster: str
+    namespaces: list[End]
+
+    @property
+    def phases(self) -> dict[str, int]:
+        """Return how many namespaces ended how; what is cluster-wide is none."""
+        ended = [each.phase.value for each in self.namespaces if each.namespace != SHARED]
+        return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}

@@ -10,9 +10,10 @@ import typer
 from flows.commands import migrate
 from flows.commands.common import Format
 from flows.commands.migrate_table import finish
-from tasks.core.migration import SHARED, End, MigrateResult
+from tasks.core.migration import SHARED, End
 from tasks.core.options_migrate import FanOut
 from tasks.core.records import Phase
+from tasks.core.results import MigrateResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

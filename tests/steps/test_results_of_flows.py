@@ -17,12 +17,11 @@ from tasks.core.bundle import Member
 from tasks.core.closure import Missing
 from tasks.core.facts import Facts
 from tasks.core.group import Group
-from tasks.core.migration import MigrateResult
 from tasks.core.objects import Ref
 from tasks.core.options import DeleteOptions, Place
 from tasks.core.populated import PopulateResult
 from tasks.core.records import Action, Phase, Problem
-from tasks.core.results import BackupResult, DeleteResult, RestoreResult, TakenBack, UndoResult
+from tasks.core.results import BackupResult, DeleteResult, MigrateResult, RestoreResult, TakenBack, UndoResult
 from tasks.core.rule_book import RuleBook
 from tasks.ports import clock
 from tasks.prune import removed
