@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
 
 from tasks.core.duration import OPTIONAL, Span
 from tasks.core.options import Place
-from tasks.core.retention import PERIODS, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
 
 Duration = Annotated[str, StringConstraints(pattern=OPTIONAL)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
@@ -65,3 +70,27 @@ class PruneOptions(Place):
     def restores(self) -> Span | None:
         """Return how long what is kept of restores stays, None for always."""
         return Span.parse(self.restores_within) if self.restores_within else None
+
+
+PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
+    "hourly": lambda at: (at.year, at.month, at.day, at.hour),
+    "daily": lambda at: (at.year, at.month, at.day),
+    "weekly": lambda at: tuple(at.isocalendar()[:2]),
+    "monthly": lambda at: (at.year, at.month),
+    "yearly": lambda at: (at.year,),
+}
+"""By the name of a rule, what tells its periods apart; all in UTC, weeks by ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is asked for; `periods` maps names of `PERIODS` to counts."""
+
+    within: Span | None = None
+    last: int = 0
+    periods: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def given(self) -> bool:
+        """Return whether any rule is."""
+        return bool(self.within or self.last or any(count for _, count in self.periods))

@@ -12,38 +12,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tasks.core.options_prune import PERIODS, Policy
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from tasks.core.duration import Span
 
 LAST_GOOD = "the last good one of its series"
 NO_RULE = "no rule keeps it"
 NO_RULES = "no rule is given, and it has no expiration"
-
-PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
-    "hourly": lambda at: (at.year, at.month, at.day, at.hour),
-    "daily": lambda at: (at.year, at.month, at.day),
-    "weekly": lambda at: tuple(at.isocalendar()[:2]),
-    "monthly": lambda at: (at.year, at.month),
-    "yearly": lambda at: (at.year,),
-}
-"""By the name of a rule, what tells its periods apart; all in UTC, weeks by ISO 8601."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What is asked for; `periods` maps names of `PERIODS` to counts."""
-
-    within: Span | None = None
-    last: int = 0
-    periods: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def given(self) -> bool:
-        """Return whether any rule is."""
-        return bool(self.within or self.last or any(count for _, count in self.periods))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.duration import Span
-from tasks.core.retention import PERIODS, Candidate, Policy, fates
+from tasks.core.options_prune import PERIODS, Policy
+from tasks.core.retention import Candidate, fates
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)  # a Monday
 
