@@ -6,19 +6,30 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tasks.core.bundle import BUNDLES, DEFINITION, GROUP, KIND, RESTORING, Member, bundle, definition, owner, parts
+from tasks.core.bundle import (
+    BUNDLES,
+    CRDS,
+    DEFINITION,
+    GROUP,
+    KIND,
+    RESTORING,
+    Member,
+    bundle,
+    definition,
+    owner,
+    parts,
+)
 from tasks.core.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError, PermanentError
 from tasks.core.journal import DEFINITIONS, made_by
 from tasks.core.objects import Ref
-from tasks.core.resources import ResourceType
 from tasks.ports import clock
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from tasks.core.edit import Object
+    from tasks.core.resources import ResourceType
     from tasks.restoring import Restoring
 
-CRDS = ResourceType("apiextensions.k8s.io", "v1", DEFINITION.kind, "customresourcedefinitions", namespaced=False)
 SERVED_SECONDS = 60
 """How long the API server may take to serve bundles for the first time; on a quiet one it is a fraction of a second."""
 

@@ -11,8 +11,7 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tasks.bundle import CRDS
-from tasks.core.bundle import BUNDLES, RIGHTS, STATUS
+from tasks.core.bundle import BUNDLES, CRDS, RIGHTS, STATUS
 from tasks.core.definitions import defined, served
 from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
 from tasks.core.existing_modes import kind_faults, mode_of, verbs

@@ -179,3 +179,6 @@ def definition() -> Object:
             ],
         },
     }
+
+
+CRDS = ResourceType("apiextensions.k8s.io", "v1", DEFINITION.kind, "customresourcedefinitions", namespaced=False)
