@@ -21,11 +21,11 @@ from tasks.core.errors import (
 )
 from tasks.core.journal import made_by
 from tasks.core.links import owner_ref
+from tasks.core.namespace_defaults import IN_EVERY_NAMESPACE
 from tasks.core.order import Phase, phase_of
 from tasks.core.owners import IN_A_NAMESPACE
 from tasks.core.readiness import verdict
 from tasks.core.rebuild import relinked
-from tasks.in_use import IN_EVERY_NAMESPACE
 from tasks.keep_owned import paused
 from tasks.meet import anew, meet
 from tasks.ports import clock, progress

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from tasks.core.carry_types import KINDS_LEFT_OUT
 from tasks.core.edit import group_of
 from tasks.core.errors import NotFoundError
-from tasks.core.lease import KIND as LEASE
-from tasks.core.lease import NAME as LEASE_NAME
+from tasks.core.namespace_defaults import IN_EVERY_NAMESPACE
 from tasks.core.objects import Ref, owners_of
 from tasks.core.related import CRD
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from tasks.ports.cluster import Cluster
 
 NAMESPACE = ("", "Namespace")
-IN_EVERY_NAMESPACE = {("", "ServiceAccount", "default"), ("", "ConfigMap", "kube-root-ca.crt"), (*LEASE, LEASE_NAME)}
-"""(group, kind, name) of what is made in a namespace as soon as it is there, or by a restore at work."""
 
 
 def in_use(cluster: Cluster, discovery: Discovery, ref: Ref, ours: Container[str]) -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tasks.core import lease
 from tasks.core.carry_types import KINDS_LEFT_OUT, TYPES_LEFT_OUT, type_left_out
 from tasks.core.edit import EACH, Object, found, get, group_of
 from tasks.core.keep import ALONE, DEFAULTS, Keep, Surroundings
+from tasks.core.namespace_defaults import LEASE_NAME
 from tasks.core.objects import annotations_of, controller_of, labels_of
 
 __all__ = ["TYPES_LEFT_OUT", "Surroundings", "left_out", "left_to_controller", "type_left_out"]
@@ -134,7 +134,7 @@ def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
 
 
 def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
-    if obj["metadata"]["name"] == lease.NAME:
+    if obj["metadata"]["name"] == LEASE_NAME:
         return "a restore was at work"
     return "a node's sign of life" if obj["metadata"].get("namespace") == "kube-node-lease" else None
 

@@ -11,20 +11,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from tasks.core.edit import get
+from tasks.core.namespace_defaults import LEASE_NAME
 from tasks.core.resources import ResourceType
 
 if TYPE_CHECKING:
     from tasks.core.edit import Object
 
-NAME = "kubeferry-restore"
-"""The Lease's name in every namespace. It is never backed up (carry.py)."""
-
 LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
 
 LEASE_VERBS = ("create", "delete", "get", "patch")
 """What credentials must allow with them in a namespace to work in it."""
-
-KIND = ("coordination.k8s.io", "Lease")
 
 SECONDS = 60
 """How long a lease is good without being renewed; clocks may differ by less than that."""
@@ -72,7 +68,7 @@ def lease(namespace: str, holder: Holder, now: datetime) -> Object:
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": NAME, "namespace": namespace},
+        "metadata": {"name": LEASE_NAME, "namespace": namespace},
         "spec": taken(holder, now),
     }
 

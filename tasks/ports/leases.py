@@ -8,7 +8,8 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
-from tasks.core.lease import LEASES, NAME, RENEW, Holder, expired, holder_of, lease, renewed, taken
+from tasks.core.lease import LEASES, RENEW, Holder, expired, holder_of, lease, renewed, taken
+from tasks.core.namespace_defaults import LEASE_NAME
 from tasks.ports import clock
 from tasks.ports.processes import Process, alive, myself
 
@@ -30,7 +31,7 @@ def me(restore: str) -> Holder:
 
 def busy(cluster: Cluster, namespace: str, restore: str) -> str:
     """Return who works in a namespace, "" when nobody does; a process of this machine that died does not."""
-    live = cluster.find(LEASES, namespace, NAME)
+    live = cluster.find(LEASES, namespace, LEASE_NAME)
     return _busy(live, me(restore)) if live else ""
 
 
@@ -92,13 +93,13 @@ class Hold:
         try:
             self._delete(self._held[namespace])
         except ConflictError:  # written since: by somebody else, or by us with an answer that was lost
-            live = self._cluster.find(LEASES, namespace, NAME)
+            live = self._cluster.find(LEASES, namespace, LEASE_NAME)
             if live and holder_of(live) == self._own.text():
                 self._delete(live)
 
     def _delete(self, seen: Object) -> None:
         meta = seen["metadata"]
-        self._cluster.delete(LEASES, meta["namespace"], NAME, uid=meta["uid"], revision=meta["resourceVersion"])
+        self._cluster.delete(LEASES, meta["namespace"], LEASE_NAME, uid=meta["uid"], revision=meta["resourceVersion"])
 
     def _take(self, namespace: str) -> Object:
         for _ in range(TRIES):
@@ -106,7 +107,7 @@ class Hold:
                 return self._made(namespace) or self._taken(namespace)
             except (ConflictError, NotFoundError):
                 continue  # somebody was faster: look who
-        raise PermanentError(f"namespace {namespace}: its lease {NAME} changes hands all the time")
+        raise PermanentError(f"namespace {namespace}: its lease {LEASE_NAME} changes hands all the time")
 
     def _made(self, namespace: str) -> Object | None:
         """Return a new lease, None where there is one; most namespaces have none."""
@@ -116,7 +117,7 @@ class Hold:
             return None
 
     def _taken(self, namespace: str) -> Object:
-        live = self._cluster.get(LEASES, namespace, NAME)
+        live = self._cluster.get(LEASES, namespace, LEASE_NAME)
         if holder_of(live) == self._own.text():
             return live  # by a first attempt, whose answer was lost
         if other := _busy(live, self._own):
@@ -132,7 +133,7 @@ class Hold:
                     continue
 
     def _renew_one(self, namespace: str) -> None:
-        live = self._cluster.find(LEASES, namespace, NAME)
+        live = self._cluster.find(LEASES, namespace, LEASE_NAME)
         if live is None:  # deleted, as with its namespace
             return
         if holder_of(live) != self._own.text():
@@ -143,4 +144,4 @@ class Hold:
     def _write(self, live: Object, spec: dict[str, Any]) -> Object:
         """Change a lease as it was seen; refused (409) when somebody changed it since."""
         seen = {"resourceVersion": live["metadata"]["resourceVersion"]}
-        return self._cluster.patch(LEASES, live["metadata"]["namespace"], NAME, {"metadata": seen, "spec": spec})
+        return self._cluster.patch(LEASES, live["metadata"]["namespace"], LEASE_NAME, {"metadata": seen, "spec": spec})

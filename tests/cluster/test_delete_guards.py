@@ -9,7 +9,8 @@ import pytest
 from tasks import delete
 from tasks.core.bundle import Member
 from tasks.core.errors import ExpiredError, PermanentError
-from tasks.core.lease import LEASES, NAME, Holder, holder_of, lease
+from tasks.core.lease import LEASES, Holder, holder_of, lease
+from tasks.core.namespace_defaults import LEASE_NAME
 from tasks.core.objects import Ref
 from tasks.core.options import DeleteOptions
 from tasks.deleting import Deleting
@@ -241,9 +242,10 @@ def test_of_two_that_take_an_expired_lease_at_once_one_is_refused(bench, cluster
     cluster.create(LEASES, ns, lease(ns, old, clock.now() - timedelta(seconds=100)))
     other = Holder("the-faster", "another-host", 18, "x:2")
     spec = lease(ns, other, clock.now())["spec"]
-    between(monkeypatch, cluster, "get", lambda: bench.patch("Lease.coordination.k8s.io", ns, NAME, {"spec": spec}, B))
+    lease_of = ("Lease.coordination.k8s.io", ns, LEASE_NAME)
+    between(monkeypatch, cluster, "get", lambda: bench.patch(*lease_of, {"spec": spec}, B))
     hold = Hold(cluster, "the-slower")
     with pytest.raises(PermanentError, match="is being worked on by restore the-faster"):
         hold.take([ns])
     hold.release()
-    assert holder_of(bench.get("Lease.coordination.k8s.io", ns, NAME, B)) == other.text()
+    assert holder_of(bench.get(*lease_of, B)) == other.text()

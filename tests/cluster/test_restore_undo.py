@@ -13,7 +13,8 @@ from flows.restore import restore
 from flows.undo import undo
 from tasks.core.errors import BackupNotFoundError, KubeferryError, PermanentError, PreflightError, UsageError
 from tasks.core.former import content
-from tasks.core.lease import LEASES, NAME, Holder, lease
+from tasks.core.lease import LEASES, Holder, lease
+from tasks.core.namespace_defaults import LEASE_NAME
 from tasks.core.options import RestoreOptions, UndoOptions
 from tasks.core.resources import ResourceType
 from tasks.ports import clock
@@ -280,7 +281,7 @@ def test_the_lease_of_a_dead_holder_expires(bench, saved):
     ns = bench.namespace("t", B)
     held(bench, ns, Holder("the-first", "another-host", 17, "x:1"), age=61)
     assert bench.run_flow(restore(options(bench, saved, map={saved[0]: ns}))).phase == "Completed"
-    assert bench.clusters[B].find(LEASES, ns, NAME) is None  # let go in the end
+    assert bench.clusters[B].find(LEASES, ns, LEASE_NAME) is None  # let go in the end
 
 
 def test_a_process_of_this_machine_that_died_holds_nothing(bench, saved):
@@ -317,14 +318,14 @@ def test_a_lease_is_renewed_while_it_is_held(bench, monkeypatch):
     ns = bench.namespace("t", B)
     hold = Hold(bench.clusters[B], "long")
     hold.take([ns])
-    first = bench.clusters[B].get(LEASES, ns, NAME)["spec"]["renewTime"]
-    bench.until(lambda: bench.clusters[B].get(LEASES, ns, NAME)["spec"]["renewTime"] != first)
+    first = bench.clusters[B].get(LEASES, ns, LEASE_NAME)["spec"]["renewTime"]
+    bench.until(lambda: bench.clusters[B].get(LEASES, ns, LEASE_NAME)["spec"]["renewTime"] != first)
     hold.check()
     taken = {"spec": {"holderIdentity": Holder("thief", "another-host", 1, "x").text()}}
-    bench.clusters[B].patch(LEASES, ns, NAME, taken)
+    bench.clusters[B].patch(LEASES, ns, LEASE_NAME, taken)
     bench.until(lambda: lost(hold))
     hold.release()
-    assert bench.clusters[B].find(LEASES, ns, NAME)  # it is the other's
+    assert bench.clusters[B].find(LEASES, ns, LEASE_NAME)  # it is the other's
 
 
 def lost(hold):
@@ -402,7 +403,7 @@ spec:
     assert child.returncode == 130
     assert f"kubeferry restore --resume {named}, or kubeferry undo {named}" in told
     assert stored(bench, named).state.end == "Stopped"
-    assert bench.clusters[B].find(LEASES, target, NAME) is None
+    assert bench.clusters[B].find(LEASES, target, LEASE_NAME) is None
     code, out, _ = kubeferry("undo", named, "-o", "json", *where)
     assert (code, yaml.safe_load(out)["phase"]) == (0, "Completed")
     assert bench.find("Deployment", target, "web", B) is None
