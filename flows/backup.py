@@ -21,7 +21,7 @@ from tasks.fetch_at_once import fetch_at_once
 from tasks.index import index
 from tasks.ports import clock
 from tasks.ports.memory import settle
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.ports.workdir import workdir
 from tasks.report import report
 from tasks.scope import CLUSTER, Fetched, Scope

@@ -11,7 +11,7 @@ from tasks.core.errors import DamagedError
 from tasks.core.options_verify import VerifyOptions
 from tasks.core.verified import VerifyResult, phase_of, verdict
 from tasks.ports import clock
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.report import report_verified
 from tasks.step import side_by_side, tell
 from tasks.verify import prove_backup

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tasks.core.errors import BackupNotFoundError, DamagedError
 from tasks.ports.backups import backups
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from tasks.namespace import listed, live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
 from tasks.ports.encryption import recipients
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.scope import Scope, Unread
 from tasks.step import in_thread, step
 

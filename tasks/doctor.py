@@ -17,7 +17,7 @@ from tasks.core.errors import KubeferryError
 from tasks.core.health import Finding, related
 from tasks.core.health_schedule import NIGHTLY
 from tasks.ports import progress
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

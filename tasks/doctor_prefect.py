@@ -14,7 +14,7 @@ from tasks.core.health_schedule import BACKUP, Scheduled, due
 from tasks.core.velero import Summary
 from tasks.ports import clock, prefect_api, prefect_server
 from tasks.ports.backups import backups
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 
 if TYPE_CHECKING:
     from tasks.core.options_doctor import DoctorOptions

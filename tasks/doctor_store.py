@@ -9,7 +9,8 @@ from tasks.core import health_clock
 from tasks.core.errors import StoreError
 from tasks.core.health import Finding
 from tasks.ports import clock as local
-from tasks.ports.store import PROBES, Store, open_store
+from tasks.ports.open import open_store
+from tasks.ports.store import PROBES, Store
 
 if TYPE_CHECKING:
     from tasks.core.options_doctor import DoctorOptions

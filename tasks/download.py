@@ -13,8 +13,8 @@ from tasks.core.options import RestoreOptions
 from tasks.ports import clock, progress
 from tasks.ports.backups import open_backup
 from tasks.ports.encryption import ASK, opener
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tasks.restoring import Restoring
 from tasks.step import in_thread, step, tell
 from tasks.template import here, unpacked

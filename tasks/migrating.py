@@ -21,9 +21,9 @@ from tasks.ports.asked import Asked
 from tasks.ports.backups import StoredBackup, open_backup
 from tasks.ports.cluster import connect
 from tasks.ports.encryption import ASK, opener
+from tasks.ports.open import open_store
 from tasks.ports.plugins import installed
 from tasks.ports.spool import Spool
-from tasks.ports.store import open_store
 from tasks.restoring import Archived, Company, Restoring
 
 if TYPE_CHECKING:

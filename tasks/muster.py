@@ -16,7 +16,7 @@ from tasks.namespace import listed, live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import connect
 from tasks.ports.migrations import StoredMigration, begin, open_migration, write_source
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.step import in_thread, step
 
 if TYPE_CHECKING:

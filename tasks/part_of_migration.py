@@ -12,8 +12,8 @@ from tasks.core.records import Phase
 from tasks.migrating import Migrating
 from tasks.ports import clock
 from tasks.ports.migrations import open_migration, read_end, write_end
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 
 if TYPE_CHECKING:
     from datetime import datetime

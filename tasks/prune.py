@@ -17,7 +17,7 @@ from tasks.core.results_prune import Judged, PruneResult
 from tasks.core.retention import Fate, fates
 from tasks.ports import clock, progress
 from tasks.ports.marks import Deletion
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.ports.threads import in_threads
 from tasks.step import in_thread, step
 from tasks.stock import ends, old_restores, opened, restore_files, stamp_of, take_stock, under_way

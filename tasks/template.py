@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from tasks.core.errors import UsageError
 from tasks.ports.backups import StoredBackup, open_backup
 from tasks.ports.encryption import ASK, opener
+from tasks.ports.open import open_store
 from tasks.ports.spool import Spool
-from tasks.ports.store import open_store
 from tasks.restoring import Archived
 from tasks.step import in_thread, step
 

@@ -15,8 +15,8 @@ from tasks.ports import clock
 from tasks.ports.encryption import opener
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tasks.rollback import take_back, told
 from tasks.step import in_thread, step
 

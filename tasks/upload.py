@@ -23,7 +23,7 @@ from tasks.ports import archive, clock, gzip, progress
 from tasks.ports.backups import digest_of
 from tasks.ports.encryption import Sealer
 from tasks.ports.marks import reserved
-from tasks.ports.store import Store, open_store
+from tasks.ports.open import open_store
 from tasks.ports.threads import in_threads
 from tasks.scope import CLUSTER
 from tasks.step import in_thread, step
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tasks.core.contents import Contents
     from tasks.core.edit import Object
     from tasks.core.manifest import Selected
+    from tasks.ports.store import Store
     from tasks.scope import Fetched, Scope, Stripped
 
 THREADS = 4

@@ -90,7 +90,7 @@ def _contexts() -> Iterable[str]:
 
 
 def _folders(ctx: typer.Context, root: str) -> Iterable[str]:
-    from tasks.ports.store import open_store
+    from tasks.ports.open import open_store
 
     return open_store(_option(ctx, "store")).folders(f"{root}/")
 

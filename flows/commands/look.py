@@ -81,7 +81,7 @@ def list_backups(
     from flows.commands.output import line, print_rows
     from flows.commands.terminal import told
     from tasks.ports.backups import backups
-    from tasks.ports.store import open_store
+    from tasks.ports.open import open_store
 
     with told():
         opened = open_store(store)
@@ -111,7 +111,7 @@ def show(
     from tasks.core.errors import BackupNotFoundError
     from tasks.ports.backups import open_backup
     from tasks.ports.encryption import opener
-    from tasks.ports.store import open_store
+    from tasks.ports.open import open_store
 
     try:
         found = open_backup(open_store(store), backup, opener(map(str, identity or [])))
@@ -130,8 +130,8 @@ def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError
     """Show the restore of a name that no backup has."""
     from flows.commands.look_restores import show_restore
     from tasks.core.errors import BackupNotFoundError
+    from tasks.ports.open import open_store
     from tasks.ports.restores import open_restore
-    from tasks.ports.store import open_store
 
     try:
         found = open_restore(open_store(store), name)

@@ -22,8 +22,8 @@ def list_restores(store: str, output: Format) -> bool:
     """Print the restores of a store, newest last; return whether all could be read."""
     from flows.commands.output import line, print_rows
     from flows.commands.terminal import told
+    from tasks.ports.open import open_store
     from tasks.ports.restores import restores
-    from tasks.ports.store import open_store
 
     with told():
         opened = open_store(store)

@@ -98,7 +98,7 @@ def _away(url: str) -> bool:
 def _reach(asked: Where, *, cluster: bool) -> None:
     from tasks.core.options import Place
     from tasks.ports.cluster import connect
-    from tasks.ports.store import open_store
+    from tasks.ports.open import open_store
 
     if isinstance(asked, Place):
         open_store(asked.store)  # asks nothing yet, but refuses a URL that is none

@@ -9,7 +9,7 @@ from tasks.core.errors import UsageError
 from tasks.ports import progress
 from tasks.ports.backups import open_backup
 from tasks.ports.encryption import ASK, opener
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.ports.workdir import workdir
 
 if TYPE_CHECKING:

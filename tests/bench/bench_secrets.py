@@ -145,7 +145,7 @@ def journal(name: str, secrets: str, store: str) -> dict[str, float]:
     from tasks.core.layout import RestoreKeys
     from tasks.core.objects import Ref
     from tasks.ports.journal import Journal
-    from tasks.ports.store import open_store
+    from tasks.ports.open import open_store
 
     refs = [Ref("", "Secret", name, f"secret-{number:05}") for number in range(int(secrets))]
     uid = "7a41f0c6-3f7d-48de-8913-a1cd0e88f91f"

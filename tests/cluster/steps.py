@@ -17,8 +17,8 @@ from tasks.index import _index
 from tasks.namespace import _create
 from tasks.plan import _plan
 from tasks.ports import clock
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tasks.preflight import _look
 from tasks.resolve import _resolve, _resolve_late
 from tasks.scope import CLUSTER

@@ -22,7 +22,7 @@ from tasks.core.options import BackupOptions
 from tasks.core.records import Phase
 from tasks.ports import clock, marks, progress
 from tasks.ports.backups import backups, open_backup
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.scope import CLUSTER
 from tasks.verify import prove
 from tests.cluster.restores import A, B, name

@@ -8,7 +8,7 @@ from tasks.core.options import BackupOptions
 from tasks.discover import _namespaces
 from tasks.ports.backups import open_backup
 from tasks.ports.cluster import connect
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tests.cluster.restores import A
 
 pytestmark = pytest.mark.exclusive

@@ -19,7 +19,7 @@ from tasks.core.options_doctor import DoctorOptions
 from tasks.doctor import CHECKS, examine
 from tasks.ports import clock, prefect_server, processes
 from tasks.ports.cluster import connect
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tests.ports.faults import faulty
 from tests.support.cli import in_another
 

@@ -16,9 +16,9 @@ from tasks.core.options import UndoOptions
 from tasks.core.records import Phase
 from tasks.ports.backups import _whole, backups, open_backup
 from tasks.ports.encryption import opener
+from tasks.ports.open import open_store
 from tasks.ports.proof import prove
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tests.cluster.restores import A, B
 
 MARK = "marked-secret-value"

@@ -7,8 +7,8 @@ from flows.undo import undo
 from tasks.core.errors import ForbiddenError, InvalidError, KubeferryError
 from tasks.core.objects import Ref
 from tasks.core.options import UndoOptions
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tests.cluster.restores import B
 
 SOME = """

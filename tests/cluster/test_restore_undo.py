@@ -20,8 +20,8 @@ from tasks.core.resources import ResourceType
 from tasks.ports import clock
 from tasks.ports.leases import me
 from tasks.ports.local_store import LocalStore
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tests.cluster.restores import A, B, name
 from tests.support.cli import COMMAND
 

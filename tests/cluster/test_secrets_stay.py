@@ -22,7 +22,7 @@ from pyrage import x25519
 
 from tasks.core.layout import BackupKeys, Member
 from tasks.ports import archive
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tests.cluster.marks import Marks, files, rows
 from tests.cluster.restores import A, B
 from tests.support.cli import in_another, in_process

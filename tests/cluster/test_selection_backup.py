@@ -15,7 +15,7 @@ from tasks.core.records import Phase
 from tasks.planned import planned
 from tasks.ports.backups import open_backup
 from tasks.ports.encryption import opener
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tests.cluster.restores import A, B, name
 
 pytestmark = pytest.mark.exclusive

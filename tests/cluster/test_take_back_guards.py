@@ -17,8 +17,8 @@ from tasks.core.options import UndoOptions
 from tasks.ports import clock
 from tasks.ports.asked import cluster_uid
 from tasks.ports.journal import Journal
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tasks.undo import _undo
 from tests.cluster.restores import B, Bench, name
 

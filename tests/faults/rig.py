@@ -20,7 +20,7 @@ from tasks.core.records import Phase
 from tasks.core.twins import WHOLE, findings
 from tasks.ports import progress
 from tasks.ports.backups import backups, open_backup
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tests.cluster.restores import SECONDS, A, B, foreign, name, touch
 from tests.faults.proxy import proxying
 

@@ -19,8 +19,8 @@ from tasks.core.errors import BackupNotFoundError
 from tasks.core.objects import owners_of
 from tasks.core.options import RestoreOptions, UndoOptions
 from tasks.ports import prefect_server as server
+from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
-from tasks.ports.store import open_store
 from tests.cluster.restores import B, name
 from tests.faults.rig import seen
 

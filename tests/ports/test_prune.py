@@ -23,7 +23,7 @@ from tasks.ports import clock, gzip
 from tasks.ports.backups import open_backup
 from tasks.ports.journal import Journal
 from tasks.ports.marks import Deletion, reserve
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.prune import judged, removed
 
 NOW = clock.now()
@@ -215,7 +215,7 @@ KILLED = """
 import os, sys
 from tasks.core.layout import BackupKeys
 from tasks.ports.marks import Deletion
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 store, keys = open_store(sys.argv[1]), BackupKeys(sys.argv[2])
 assert Deletion(store, keys, "x").take()
 store.delete([keys.metadata])

@@ -27,7 +27,7 @@ from tasks.core.readiness import verdict
 from tasks.core.twins import findings
 from tasks.ports import clock
 from tasks.ports.cluster import connect
-from tasks.ports.store import open_store
+from tasks.ports.open import open_store
 from tasks.ports.threads import in_threads
 from tests.cluster.restores import A, B
 from tests.support.cli import COMMAND
