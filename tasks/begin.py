@@ -10,11 +10,11 @@ from tasks.core.layout import RestoreKeys, alike
 from tasks.core.links import owner_ref
 from tasks.core.objects import Ref, owners_of
 from tasks.keep_owned import paused
-from tasks.namespace import there
 from tasks.ports import clock, progress
 from tasks.ports.asked import cluster_uid
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
+from tasks.ports.namespaces import there
 from tasks.ports.restores import open_restore
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS

@@ -15,10 +15,10 @@ from tasks.core.selection import parse_selector
 from tasks.core.selector import Selector
 from tasks.core.spaces import is_system, without
 from tasks.core.type_choice import asks_by_kind, choose_types
-from tasks.namespace import listed, live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import Cluster, connect
 from tasks.ports.encryption import recipients
+from tasks.ports.namespaces import listed, live_namespaces
 from tasks.ports.open import open_store
 from tasks.scope import Scope, Unread
 from tasks.step import in_thread, step

@@ -11,9 +11,9 @@ from tasks.core.existing_modes import mode_of
 from tasks.core.forecast import Forecast, Met, met
 from tasks.core.objects import Ref
 from tasks.look_up import follow
-from tasks.namespace import there
 from tasks.occupied import as_bound, serves
 from tasks.ports import progress
+from tasks.ports.namespaces import there
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step

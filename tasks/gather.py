@@ -20,8 +20,8 @@ from tasks.core.group import of_bundles, of_selection
 from tasks.core.keep import ALONE, Surroundings
 from tasks.core.naming import kinds_naming
 from tasks.core.selection import parse_selector
-from tasks.namespace import existing, there
 from tasks.ports import progress
+from tasks.ports.namespaces import existing, there
 from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS

@@ -12,10 +12,10 @@ from tasks.core.migration import Header, Source, migration_name, unread_of
 from tasks.core.options_migrate import MigrateOptions
 from tasks.core.selection import parse_selector
 from tasks.core.spaces import is_system, without
-from tasks.namespace import listed, live_namespaces
 from tasks.ports import clock
 from tasks.ports.cluster import connect
 from tasks.ports.migrations import StoredMigration, begin, open_migration, write_source
+from tasks.ports.namespaces import listed, live_namespaces
 from tasks.ports.open import open_store
 from tasks.step import in_thread, step
 

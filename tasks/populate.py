@@ -16,9 +16,9 @@ from tasks.core.populated import PopulateResult
 from tasks.core.printable import one_line
 from tasks.core.records import Phase
 from tasks.core.results import RestoreResult
-from tasks.namespace import there
 from tasks.ports import clock
 from tasks.ports.cluster import connect
+from tasks.ports.namespaces import there
 from tasks.ports.restores import open_restore
 from tasks.step import tell
 

@@ -10,11 +10,11 @@ from tasks.core.journal import TAKEN_BACK
 from tasks.core.layout import SEALED
 from tasks.core.records import Phase
 from tasks.core.results import TakenBack, UndoResult
-from tasks.namespace import there
 from tasks.ports import clock
 from tasks.ports.encryption import opener
 from tasks.ports.journal import Journal
 from tasks.ports.leases import Hold, me
+from tasks.ports.namespaces import there
 from tasks.ports.open import open_store
 from tasks.ports.restores import open_restore
 from tasks.rollback import take_back, told

@@ -14,8 +14,8 @@ import pytest
 from flows.restore import restore
 from tasks.core.errors import NotApprovedError
 from tasks.core.options import RestoreOptions
-from tasks.namespace import there
 from tasks.ports import answers, approvals
+from tasks.ports.namespaces import there
 from tests.cluster.restores import B, name
 from tests.support.cli import COMMAND
 
