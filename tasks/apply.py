@@ -6,7 +6,6 @@ step fails, so that one error does not hide the others.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks.core.bundle import owner
@@ -14,7 +13,6 @@ from tasks.core.edit import group_of
 from tasks.core.errors import (
     AlreadyExistsError,
     KubeferryError,
-    NotFoundError,
     PermanentError,
     TransientError,
     UnavailableError,
@@ -32,6 +30,7 @@ from tasks.ports import clock, progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
+from tasks.target import type_of_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from tasks.core.edit import Object
     from tasks.core.links import Owner
     from tasks.core.objects import Ref
-    from tasks.core.resources import ResourceType
     from tasks.restoring import Item, Restoring
 
 
@@ -177,24 +175,3 @@ def uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
 
 def _planned(restoring: Restoring, item: Item, owner: Owner) -> bool:
     return any(owner_ref(owner, namespace) in restoring.plan.items for namespace in (item.ref.namespace, ""))
-
-
-def type_of(restoring: Restoring, ref: Ref) -> ResourceType:
-    """Return the target's type of an object.
-
-    Raises:
-        NotFoundError: the target does not serve it (preflight would have said so).
-    """
-    found = restoring.discovery.by_kind(ref.group, ref.kind)
-    if found is None:
-        raise NotFoundError(f"{ref}: cluster {restoring.target().name} does not serve {ref.type}")
-    return found
-
-
-def type_of_item(restoring: Restoring, item: Item) -> ResourceType:
-    """Return the target's type of an object in the version that the backup holds, which need not be the preferred.
-
-    Raises:
-        NotFoundError: as `type_of`.
-    """
-    return replace(type_of(restoring, item.ref), version=item.api_version.rpartition("/")[2])

@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.apply import type_of_item
 from tasks.core.existing import differing
 from tasks.core.records import Action, Problem
 from tasks.ports import progress
@@ -14,6 +13,7 @@ from tasks.ports.pages import begun_again
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
+from tasks.target import type_of_item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tasks.apply import type_of, write
+from tasks.apply import write
 from tasks.core.errors import PermanentError
 from tasks.core.objects import Ref
 from tasks.core.readiness import Context
 from tasks.ports import progress
 from tasks.ports.namespaces import existing
 from tasks.step import in_thread, step
+from tasks.target import seen, type_of
 from tasks.watching import Wait
 
 if TYPE_CHECKING:
@@ -59,10 +60,3 @@ def _once_gone(cluster: Cluster, name: str) -> Object | None:
             raise PermanentError(f"namespace {name} is still being deleted after {GONE_SECONDS} s: see its finalizers")
         time.sleep(1)
     return live
-
-
-def seen(restoring: Restoring, name: str) -> Object | None:
-    """Return a namespace of the target as the look that is under way found it: it is asked for once."""
-    if name not in restoring.spaces:
-        restoring.spaces[name] = existing(restoring.target(), name)
-    return restoring.spaces[name]

@@ -16,9 +16,9 @@ from tasks.core.immutable import can_freeze
 from tasks.core.objects import Ref
 from tasks.core.options import Existing
 from tasks.look_up import follow
-from tasks.namespace import seen
 from tasks.ports.leases import busy
 from tasks.ports.namespaces import stays
+from tasks.target import seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

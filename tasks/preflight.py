@@ -19,13 +19,13 @@ from tasks.core.lease import LEASE_VERBS, LEASES
 from tasks.core.shortage import Demand, demand, shortage
 from tasks.core.values_write import Absent
 from tasks.fits import misfits, misplaced
-from tasks.namespace import seen
 from tasks.occupied import conflicts, give_up_node_ports, held, inside
 from tasks.ports import progress
 from tasks.ports.asked import Asked
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step, tell
+from tasks.target import seen
 from tasks.unpacked import of_backup
 
 if TYPE_CHECKING:

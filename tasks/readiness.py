@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tasks.apply import type_of
 from tasks.core.causes import cause
 from tasks.core.edit import Object, get
 from tasks.core.errors import KubeferryError, PermanentError
@@ -17,6 +16,7 @@ from tasks.ports import clock, progress
 from tasks.ports.threads import in_threads
 from tasks.ports.transport import THREADS
 from tasks.step import in_thread, step
+from tasks.target import type_of
 from tasks.watching import Wait, wait_together
 
 if TYPE_CHECKING:

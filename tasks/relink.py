@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.apply import type_of, type_of_item, uid_of
+from tasks.apply import uid_of
 from tasks.core.adoption import dormant
 from tasks.core.edit import get
 from tasks.core.errors import ForbiddenError, NotFoundError
@@ -12,6 +12,7 @@ from tasks.core.rebuild import relinked
 from tasks.core.records import Action, Problem
 from tasks.meet import anew, linkable
 from tasks.step import in_thread, step
+from tasks.target import type_of, type_of_item
 
 if TYPE_CHECKING:
     from tasks.core.edit import Object

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.apply import type_of_item
 from tasks.bound import bare
 from tasks.core.bindings import bind, dropped
 from tasks.core.chain_hope import hopeless
@@ -22,6 +21,7 @@ from tasks.look_up import follow
 from tasks.ports import progress
 from tasks.ports.cluster import JSON_PATCH
 from tasks.step import in_thread, step
+from tasks.target import type_of_item
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
