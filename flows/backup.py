@@ -10,34 +10,34 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.catch_up import catch_up
+from tasks.backup.candidates import survey, survey_related
+from tasks.backup.discover import discover
+from tasks.backup.fetch import fetch
+from tasks.backup.fetch_at_once import fetch_at_once
+from tasks.backup.index import index
+from tasks.backup.select import select, write
+from tasks.backup.state import CLUSTER, Fetched, Scope
+from tasks.backup.strip import strip, strip_related
+from tasks.backup.upload import upload
 from tasks.core.errors import ExpiredError
-from tasks.core.manifest import Selected
-from tasks.core.options import BackupOptions
-from tasks.core.results import BackupResult
-from tasks.discover import discover
-from tasks.fetch import fetch
-from tasks.fetch_at_once import fetch_at_once
-from tasks.index import index
-from tasks.ports import clock
-from tasks.ports.memory import settle
-from tasks.ports.open import open_store
-from tasks.ports.workdir import workdir
+from tasks.core.formats.manifest import Selected
+from tasks.core.models.options import BackupOptions
+from tasks.core.models.results import BackupResult
+from tasks.maintain.catch_up import catch_up
+from tasks.maintain.verify import verify
+from tasks.ports.local import clock
+from tasks.ports.local.gc import settle
+from tasks.ports.local.workdir import workdir
+from tasks.ports.store.open import open_store
 from tasks.report import report
-from tasks.scope import CLUSTER, Fetched, Scope
-from tasks.select import select, write
 from tasks.step import as_one, side_by_side, tell
-from tasks.strip import strip, strip_related
-from tasks.survey import survey, survey_related
-from tasks.upload import upload
-from tasks.verify import verify
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.manifest import Manifest
-    from tasks.known import Known
-    from tasks.scope import Stripped
+    from tasks.backup.state import Stripped
+    from tasks.core.formats.manifest import Manifest
+    from tasks.core.lookup.known import Known
 
 REVISIONS = 3
 """How many revisions a backup tries: one is compacted away after 5 minutes by default, so a second is rare."""

@@ -34,10 +34,10 @@ from flows.commands import (
     undo,
     worker,
 )
-from flows.commands.common import Debug, debugging, set_debugging
+from flows.options.common import Debug, debugging, set_debugging
 from tasks.core.errors import KubeferryError
-from tasks.core.printable import plain
-from tasks.ports import memory
+from tasks.core.jsondoc.printable import plain
+from tasks.ports.local import gc as memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

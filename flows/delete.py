@@ -5,12 +5,12 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.core.options import DeleteOptions
-from tasks.core.results import DeleteResult
-from tasks.delete import remove, result
-from tasks.deleting import Deleting
-from tasks.gather import gather
-from tasks.ports import clock
+from tasks.core.models.options import DeleteOptions
+from tasks.core.models.results import DeleteResult
+from tasks.delete.execute import remove, result
+from tasks.delete.gather import gather
+from tasks.delete.state import Deleting
+from tasks.ports.local import clock
 from tasks.report import report
 from tasks.step import tell
 

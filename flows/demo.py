@@ -14,17 +14,17 @@ from deployments.sample.live import Live, read
 from deployments.sample.remove import remove
 from flows.backup import backup
 from flows.restore import restore
-from tasks.core.objects import Ref
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.core.twins import Finding, findings
-from tasks.ports import progress
-from tasks.ports.cluster import connect
-from tasks.ports.threads import in_threads
+from tasks.core.compare.restored import Finding, findings
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.ports.cluster.client import connect
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
 from tasks.step import in_thread
 
 if TYPE_CHECKING:
     from deployments.sample.install import Installed
-    from tasks.core.results import BackupResult, RestoreResult
+    from tasks.core.models.results import BackupResult, RestoreResult
 
 SHOP = "shop"
 

@@ -12,23 +12,23 @@ from prefect.runtime import flow_run
 
 from flows.backup import backup
 from flows.migrate_namespace import migrate_here, run_name
-from tasks.core.migration import SHARED
-from tasks.core.options_migrate import FanOut, MigrateNamespaceOptions, MigrateOptions
-from tasks.core.results import MigrateResult
-from tasks.dispatch import Dispatch
-from tasks.migrated import lost, migrated, tell_table
-from tasks.migrating import Migrating, sharing
-from tasks.muster import Muster, backup_to_make, muster, note_source
-from tasks.ports import clock
-from tasks.ports.memory import settle
-from tasks.ports.prefect_lean import lean
-from tasks.ports.workdir import workdir
+from tasks.core.formats.migration import SHARED
+from tasks.core.models.options_migration import FanOut, MigrateNamespaceOptions, MigrateOptions
+from tasks.core.models.results import MigrateResult
+from tasks.migrate.begin import Muster, backup_to_make, muster, note_source
+from tasks.migrate.dispatch import Dispatch
+from tasks.migrate.finish import lost, migrated, tell_table
+from tasks.migrate.progress import Board
+from tasks.migrate.state import Migrating, sharing
+from tasks.migrate.unpack import unpack
+from tasks.ports.local import clock
+from tasks.ports.local.gc import settle
+from tasks.ports.local.workdir import workdir
+from tasks.ports.prefect.subflows import lean
 from tasks.step import in_thread, side_by_side
-from tasks.tally_board import Board
-from tasks.unpack import unpack
 
 if TYPE_CHECKING:
-    from tasks.core.migration import End, Source
+    from tasks.core.formats.migration import End, Source
 
 
 def _run_name() -> str:

@@ -10,13 +10,13 @@ from prefect.runtime import flow_run
 
 from flows.restore import carry_out
 from tasks.core.errors import KubeferryError
-from tasks.core.migration import SHARED, End
-from tasks.core.options_migrate import MigrateNamespaceOptions
-from tasks.core.results import RestoreResult
-from tasks.migrating import Migrating, here
-from tasks.part_of_migration import begun, end_of, failed_end, note_end, opened
-from tasks.ports import clock
-from tasks.ports.workdir import workdir
+from tasks.core.formats.migration import SHARED, End
+from tasks.core.models.options_migration import MigrateNamespaceOptions
+from tasks.core.models.results import RestoreResult
+from tasks.migrate.namespace import begun, end_of, failed_end, note_end, opened
+from tasks.migrate.state import Migrating, here
+from tasks.ports.local import clock
+from tasks.ports.local.workdir import workdir
 from tasks.report import report
 from tasks.step import as_one, in_thread
 

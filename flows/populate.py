@@ -12,23 +12,23 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.restore import restore
-from tasks.core.migration import End
-from tasks.core.options import RestoreOptions
-from tasks.core.options_populate import PopulateOptions
-from tasks.core.populated import PopulateResult
-from tasks.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
-from tasks.ports import clock
-from tasks.ports.memory import settle
-from tasks.ports.prefect_lean import lean
-from tasks.ports.workdir import workdir
+from tasks.core.formats.migration import End
+from tasks.core.models.options import RestoreOptions
+from tasks.core.models.options_populate import PopulateOptions
+from tasks.core.models.populated import PopulateResult
+from tasks.migrate.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
+from tasks.migrate.progress import Board
+from tasks.plan.template import Template, sharing, unpack_template
+from tasks.ports.local import clock
+from tasks.ports.local.gc import settle
+from tasks.ports.local.workdir import workdir
+from tasks.ports.prefect.subflows import lean
 from tasks.step import in_thread, side_by_side
-from tasks.tally_board import Board
-from tasks.template import Template, sharing, unpack_template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.core.options_populate import Into
+    from tasks.core.models.options_populate import Into
 
 
 def _run_name() -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.catch_up import catch_up
-from tasks.core.options_prune import PruneOptions
-from tasks.core.results_prune import PruneResult
-from tasks.prune import judge, remove
+from tasks.core.models.options_maintenance import PruneOptions
+from tasks.core.models.results_prune import PruneResult
+from tasks.maintain.catch_up import catch_up
+from tasks.maintain.prune import judge, remove
 from tasks.report_prune import report_prune
 from tasks.step import tell
 

@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.apply import apply
-from tasks.approve import approve
-from tasks.begin import begin, hold, take_up
-from tasks.bound import late_turns
-from tasks.bundle import make_bundle, tell_bundle
-from tasks.compare import verify_restored
 from tasks.core.errors import KubeferryError
-from tasks.core.options import RestoreOptions
-from tasks.core.results import RestoreResult
-from tasks.crds import apply_crds, wait_until_served
-from tasks.download import download
-from tasks.namespace import create_namespace
-from tasks.outcome import end, failed, restored
-from tasks.plan import plan
-from tasks.ports import clock
-from tasks.ports.workdir import workdir
-from tasks.preflight import preflight
-from tasks.readiness import wait
-from tasks.recheck import follow_again
-from tasks.relink import relink, unpause
+from tasks.core.models.options import RestoreOptions
+from tasks.core.models.results import RestoreResult
+from tasks.plan.bindings import late_turns
+from tasks.plan.build import plan
+from tasks.plan.download import download
+from tasks.ports.local import clock
+from tasks.ports.local.workdir import workdir
+from tasks.preflight.approve import approve
+from tasks.preflight.checks import preflight
 from tasks.report import report, report_failure, report_stopped
-from tasks.resolve import resolve, resolve_late
-from tasks.rollback import rollback
+from tasks.restore.apply import apply
+from tasks.restore.begin import begin, hold, take_up
+from tasks.restore.bundle import make_bundle, tell_bundle
+from tasks.restore.crds import apply_crds, wait_until_served
+from tasks.restore.namespaces import create_namespace
+from tasks.restore.outcome import end, failed, restored
+from tasks.restore.recheck import follow_again
+from tasks.restore.relink import relink, unpause
+from tasks.restore.resolve import resolve, resolve_late
+from tasks.restore.rollback import rollback
+from tasks.restore.take_turn import take_turn
+from tasks.restore.verify import verify_restored
+from tasks.restore.wait import wait
 from tasks.step import side_by_side, tell
-from tasks.take_turn import take_turn
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.objects import Ref
-    from tasks.restoring import Restoring
+    from tasks.core.kube.objects import Ref
+    from tasks.plan.state import Restoring
 
 
 MOVES = 80

@@ -5,12 +5,12 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.core.options import UndoOptions
-from tasks.core.results import UndoResult
-from tasks.ports import clock
+from tasks.core.models.options import UndoOptions
+from tasks.core.models.results import UndoResult
+from tasks.ports.local import clock
 from tasks.report import report
+from tasks.restore.undo import undo as take_back
 from tasks.step import tell
-from tasks.undo import undo as take_back
 
 
 def _run_name() -> str:

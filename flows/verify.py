@@ -5,16 +5,16 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.catch_up import catch_up
-from tasks.choose_backups import choose_backups
 from tasks.core.errors import DamagedError
-from tasks.core.options_verify import VerifyOptions
-from tasks.core.verified import VerifyResult, phase_of, verdict
-from tasks.ports import clock
-from tasks.ports.open import open_store
+from tasks.core.models.options_verify import VerifyOptions
+from tasks.core.models.verified import VerifyResult, phase_of, verdict
+from tasks.maintain.catch_up import catch_up
+from tasks.maintain.choose_backups import choose_backups
+from tasks.maintain.verify import prove_backup
+from tasks.ports.local import clock
+from tasks.ports.store.open import open_store
 from tasks.report import report_verified
 from tasks.step import side_by_side, tell
-from tasks.verify import prove_backup
 
 
 def _run_name() -> str:

@@ -12,19 +12,19 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from tasks.core.printable import words
-from tasks.core.records import Phase
-from tasks.core.report import aftermath, rows, stopped, summary
-from tasks.core.verified import page as verified_page
-from tasks.core.verified import verdict
-from tasks.ports import progress
+from tasks.core.formats.records import Phase
+from tasks.core.jsondoc.printable import words
+from tasks.core.models.verified import page as verified_page
+from tasks.core.models.verified import verdict
+from tasks.core.ops.report import aftermath, rows, stopped, summary
+from tasks.ports.local import progress
 from tasks.step import tell
 
 if TYPE_CHECKING:
-    from tasks.core.report import AnyResult
-    from tasks.core.results import RestoreResult
-    from tasks.core.verified import VerifyResult
-    from tasks.restoring import Restoring
+    from tasks.core.models.results import RestoreResult
+    from tasks.core.models.verified import VerifyResult
+    from tasks.core.ops.report import AnyResult
+    from tasks.plan.state import Restoring
 
 PARTIAL = "kubeferry.run.partial"
 """The event of a run whose result is partial; deployments/automations.yaml waits for it."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_table_artifact
 
-from tasks.core.printable import one_line
+from tasks.core.jsondoc.printable import one_line
 
 if TYPE_CHECKING:
-    from tasks.core.results_prune import Judged, PruneResult
+    from tasks.core.models.results_prune import Judged, PruneResult
 
 
 async def report_prune(result: PruneResult) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from pydantic import BaseModel
 
 from tasks.core.errors import ExpiredError, TransientError
-from tasks.ports import progress
-from tasks.ports.workdir import disk_told
+from tasks.ports.local import progress
+from tasks.ports.local.workdir import disk_told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -21,7 +21,7 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from deployments.sandbox.sandbox import Sandbox
-from tasks.ports import processes
+from tasks.ports.local import processes
 from tests.support import tiers
 
 # Where it is set, each process of ours compiles all of our modules anew, and pytest all tests: a second each.
@@ -75,7 +75,7 @@ def pytest_unconfigure(config):
     home = Path(os.environ.pop(HOME))
     try:
         if (home / "all" / "state" / "prefect").exists():
-            from tasks.ports import prefect_server
+            from tasks.ports.prefect import server as prefect_server
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("KUBEFERRY_HOME", str(home / "all"))
@@ -201,7 +201,7 @@ def prefect_server(home):
         temporary_settings,
     )
 
-    from tasks.ports import prefect_server as server
+    from tasks.ports.prefect import server
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEFERRY_HOME", str(shared()))

@@ -10,7 +10,7 @@ from deployments.sample.addresses import filled, named
 from deployments.sample.install import edges
 from deployments.sample.objects import linked, objects, owner_ref
 from tasks.core.errors import PermanentError
-from tasks.core.objects import Ref, owners_of
+from tasks.core.kube.objects import Ref, owners_of
 
 KINDS = {
     "Namespace",

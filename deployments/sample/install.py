@@ -16,23 +16,23 @@ from deployments.sample.live import context_of
 from deployments.sample.objects import HOME, linked, objects, owner_ref
 from deployments.sample.remove import wait_until_gone
 from tasks.core.errors import AlreadyExistsError, NotFoundError, PermanentError
-from tasks.core.objects import Ref, owners_of
-from tasks.core.order import Edge, Strength, order
-from tasks.core.references import references
-from tasks.core.related import CRD
-from tasks.ports import progress
-from tasks.ports.threads import in_threads
-from tasks.ports.transport import THREADS
-from tasks.watching import Wait
+from tasks.core.graph.order import Edge, Strength, order
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.needs.cluster_scoped import CRD
+from tasks.core.needs.references import references
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+from tasks.restore.watching import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from tasks.core.edit import Object
-    from tasks.core.readiness import Context
-    from tasks.core.resources import Discovery, ResourceType
-    from tasks.ports.cluster import Cluster
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.readiness.evaluate import Context
+    from tasks.core.kube.resources import Discovery, ResourceType
+    from tasks.ports.cluster.client import Cluster
 
 WAIT_SECONDS = 180
 """How long the objects of one level may take to become ready; on a quiet sandbox it is 1 to 5 s."""

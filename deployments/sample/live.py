@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core import readiness_cluster
-from tasks.core.carry import type_left_out
-from tasks.core.objects import Ref
-from tasks.core.references import CLUSTER_SCOPED, references
-from tasks.core.related import CRD, Needs, related
-from tasks.ports.threads import in_threads
-from tasks.ports.transport import THREADS
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness import infrastructure as readiness_cluster
+from tasks.core.needs.cluster_scoped import CRD, Needs, related
+from tasks.core.needs.references import CLUSTER_SCOPED, references
+from tasks.core.selection.exclusions import type_left_out
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
-    from tasks.core.edit import Object
-    from tasks.core.readiness import Context
-    from tasks.core.resources import Discovery
-    from tasks.ports.cluster import Cluster
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.readiness.evaluate import Context
+    from tasks.core.kube.resources import Discovery
+    from tasks.ports.cluster.client import Cluster
 
 NAMESPACE = ("", "Namespace")
 

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from tasks.core.errors import PermanentError
-from tasks.core.references import RBAC
-from tasks.core.resources import ResourceType
-from tasks.ports import progress
+from tasks.core.kube.resources import ResourceType
+from tasks.core.needs.references import RBAC
+from tasks.ports.local import progress
 
 if TYPE_CHECKING:
-    from tasks.ports.cluster import Cluster
+    from tasks.ports.cluster.client import Cluster
 
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False)
 BINDINGS = ResourceType(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False)

@@ -18,7 +18,8 @@ from deployments.sandbox import toolchain
 from deployments.sandbox.compiling import run_step
 from deployments.sandbox.failure import SandboxError
 from deployments.sandbox.locks import locked
-from tasks.ports import places, progress
+from tasks.ports.local import paths as places
+from tasks.ports.local import progress
 
 MODULE = Path(__file__).parent / "go"
 KUBERNETES = "v1.36.1"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import access, files, pki, ports
+from deployments.sandbox import credentials as access
+from deployments.sandbox import local as files
+from deployments.sandbox import pki, ports
 from deployments.sandbox.http import Api
 from deployments.sandbox.network import Network
 

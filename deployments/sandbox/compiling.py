@@ -9,7 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from deployments.sandbox.failure import TAIL, SandboxError, with_notes
-from tasks.ports import progress
+from tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import files
+from deployments.sandbox import local as files
 from deployments.sandbox.failure import SandboxError
 
 if TYPE_CHECKING:

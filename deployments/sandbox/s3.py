@@ -11,7 +11,8 @@ from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from deployments.sandbox import files, http, ports
+from deployments.sandbox import http, ports
+from deployments.sandbox import local as files
 from deployments.sandbox.components import Component
 from deployments.sandbox.processes import Program
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from deployments.sandbox import access, build, files, processes, seed, supervise
+from deployments.sandbox import build, processes, seed, supervise
+from deployments.sandbox import credentials as access
+from deployments.sandbox import local as files
 from deployments.sandbox.cluster import Cluster
 from deployments.sandbox.components import FIRST, Component, components
 from deployments.sandbox.locks import locked
@@ -23,7 +25,8 @@ from deployments.sandbox.network import MOST
 from deployments.sandbox.parallel import run_all
 from deployments.sandbox.s3 import REGION, S3
 from tasks.core.errors import UsageError
-from tasks.ports import places, progress
+from tasks.ports.local import paths as places
+from tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

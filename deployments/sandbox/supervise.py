@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deployments.sandbox import ports, processes
 from deployments.sandbox.failure import SandboxError, with_log
-from tasks.ports import progress
+from tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments.sandbox import build, files, http, ports, supervise
+from deployments.sandbox import build, http, ports, supervise
+from deployments.sandbox import local as files
 from deployments.sandbox.failure import SandboxError
 from deployments.sandbox.processes import Program
 from deployments.sandbox.s3 import BUCKET, REGION

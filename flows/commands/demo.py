@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.commands.common import Debug, Format, Output
+from flows.options.common import Debug, Format, Output
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -33,10 +33,10 @@ def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: 
     that it takes half a minute.
     """
     from flows.commands.demo_tables import document, ok, tables
-    from flows.commands.output import print_document
-    from flows.commands.run import run
     from flows.commands.sandbox import opened
-    from tasks.core.options import Place
+    from flows.console.output import print_document
+    from flows.console.run import run
+    from tasks.core.models.options import Place
 
     with opened() as sandbox:
         sandbox.up(2)
@@ -59,7 +59,7 @@ def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: 
 
 def ui() -> str:
     """Return where the runs can be seen: the UI of the Prefect server that they were told to."""
-    from tasks.ports.prefect_api import shown
+    from tasks.ports.prefect.api import shown
 
     return shown(os.environ["PREFECT_API_URL"]).removesuffix("/api") + "/runs"
 

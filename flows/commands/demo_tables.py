@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.commands.output import line, table
-from flows.commands.results import document as result_document
-from tasks.core.objects import Ref, controller_of
-from tasks.core.order import Phase as Turn
-from tasks.core.order import phase_of
-from tasks.core.readiness import verdict
-from tasks.core.records import Phase
-from tasks.core.twins import WHOLE, Finding, Group, grouped
-from tasks.ports import clock
+from flows.console.output import line, table
+from flows.console.results import document as result_document
+from tasks.core.compare.restored import WHOLE, Finding, Group, grouped
+from tasks.core.formats.records import Phase
+from tasks.core.graph.order import Phase as Turn
+from tasks.core.graph.order import phase_of
+from tasks.core.kube.objects import Ref, controller_of
+from tasks.core.kube.readiness.evaluate import verdict
+from tasks.ports.local import clock
 
 if TYPE_CHECKING:
     from deployments.sample.live import Live

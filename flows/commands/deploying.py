@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from prefect.client.orchestration import get_client
 
-from tasks.core.declared import check_crons, fitted, title
-from tasks.ports.prefect_automations import ensure_automation, notifier
-from tasks.ports.prefect_deploy import ensure_deployment, ensure_pool, takes
+from tasks.core.ops.declarations import check_crons, fitted, title
+from tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
+from tasks.ports.prefect.prefect_automations import ensure_automation, notifier
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-    from tasks.core.declared import Declaration
-    from tasks.core.options_deploy import DeployOptions
+    from tasks.core.models.options_deploy import DeployOptions
+    from tasks.core.ops.declarations import Declaration
 
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:

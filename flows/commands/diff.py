@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import choosing, completing, look, restore
-from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
+from flows.commands import look, restore
+from flows.options import completion as completing
+from flows.options import selection as choosing
+from flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from tasks.core.drift_report import DriftReport, ObjectDrift
+    from tasks.core.compare.report import DriftReport, ObjectDrift
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -87,10 +89,10 @@ def diff(  # noqa: PLR0913 - a parameter is an option
     What every cluster decides for itself (addresses, uids, status, what controllers make) is no difference; what a
     Secret holds is never shown, only which of its values changed.
     """
-    from flows.commands.asking import options, pairs
-    from flows.commands.terminal import told
-    from tasks.core.options import RestoreOptions
-    from tasks.drift import drift
+    from flows.console.terminal import told
+    from flows.options.parsing import options, pairs
+    from tasks.core.models.options import RestoreOptions
+    from tasks.diff.compare import drift
 
     asked = options(
         RestoreOptions,
@@ -119,8 +121,8 @@ def diff(  # noqa: PLR0913 - a parameter is an option
 
 
 def _print(found: DriftReport, output: Format) -> None:
-    from flows.commands.output import line, print_document, table
-    from flows.commands.results import problems
+    from flows.console.output import line, print_document, table
+    from flows.console.results import problems
 
     if output is not Format.TABLE:
         print_document(found.model_dump(mode="json"), output)
@@ -136,8 +138,8 @@ def _diffs(found: DriftReport) -> None:
     """Print the diffs, coloured on a terminal; written as they are elsewhere, which may be a million lines."""
     import sys
 
-    from flows.commands.output import stdout
-    from tasks.core.printable import plain
+    from flows.console.output import stdout
+    from tasks.core.jsondoc.printable import plain
 
     console = stdout()
     for each in found.objects:
@@ -150,7 +152,7 @@ def _diffs(found: DriftReport) -> None:
 def _coloured(diff: str) -> Text:
     from rich.text import Text
 
-    from tasks.core.printable import plain
+    from tasks.core.jsondoc.printable import plain
 
     coloured = Text()
     for text in diff.splitlines():

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.commands import choosing, completing
-from flows.commands.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
+from flows.options import completion as completing
+from flows.options import selection as choosing
+from flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.results import RestoreResult
+    from tasks.core.models.results import RestoreResult
 
-# The values of tasks.core.options.Owned, which cost the import of pydantic; a test holds them together.
+# The values of tasks.core.models.options.Owned, which cost the import of pydantic; a test holds them together.
 Owned = Literal["rebuild", "keep"]
 
 EPILOG = """\
@@ -156,13 +157,13 @@ def restore(  # noqa: PLR0913 - a parameter is an option
 
     What the target lacks is told before anything is written.
     """
-    from flows.commands.asking import modes, options, pairs
-    from flows.commands.modifying import modifications
-    from flows.commands.results import failed, finish
-    from flows.commands.run import run
+    from flows.console.results import failed, finish
+    from flows.console.run import run
+    from flows.options.files import modifications
+    from flows.options.parsing import modes, options, pairs
     from tasks.core.errors import KubeferryError
-    from tasks.core.options import RestoreOptions
-    from tasks.core.results import RestoreResult
+    from tasks.core.models.options import RestoreOptions
+    from tasks.core.models.results import RestoreResult
 
     asked = options(
         RestoreOptions,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import completing
-from flows.commands.common import (
+from flows.options import completion as completing
+from flows.options.common import (
     Context,
     Debug,
     ForceFinalizers,
@@ -21,7 +21,7 @@ from flows.commands.common import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.results import UndoResult
+    from tasks.core.models.results import UndoResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -65,10 +65,10 @@ def undo(  # noqa: PLR0913 - a parameter is an option
     Works for one that is complete, failed or was killed. What has another uid by now is not touched. Without --context
     it goes to the context that the restore was made with, and only if that is still the same cluster.
     """
-    from flows.commands.asking import options
-    from flows.commands.results import finish
-    from flows.commands.run import run
-    from tasks.core.options import UndoOptions
+    from flows.console.results import finish
+    from flows.console.run import run
+    from flows.options.parsing import options
+    from tasks.core.models.options import UndoOptions
 
     asked = options(
         UndoOptions,

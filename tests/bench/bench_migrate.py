@@ -24,9 +24,9 @@ from threading import Event, Thread, get_ident
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from deployments.sandbox.sandbox import Sandbox
-from tasks.ports import prefect_server
-from tasks.ports.cluster import connect
-from tasks.ports.threads import in_threads
+from tasks.ports.cluster.client import connect
+from tasks.ports.local.threads import in_threads
+from tasks.ports.prefect import server as prefect_server
 
 ROOT = str(Path(__file__).parents[2])
 A, B = "kubeferry-a", "kubeferry-b"
@@ -91,7 +91,9 @@ def _sandbox():
 @contextmanager
 def _server():
     os.environ |= prefect_server.environment(prefect_server.ensure())
-    from tasks.ports import prefect_events  # as a command does; Prefect reads its settings when it is imported
+    from tasks.ports.prefect import (
+        events as prefect_events,  # as a command does; Prefect reads its settings when it is imported
+    )
 
     prefect_events.use()
     try:
@@ -103,8 +105,8 @@ def _server():
 
 def _run(names, args):
     import flows.migrate as module
-    from flows.commands.run import in_loop
-    from tasks.core.options_migrate import MigrateOptions
+    from flows.console.run import in_loop
+    from tasks.core.models.options_migration import MigrateOptions
 
     more = {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
     more |= {"side_by_side": args.side_by_side} if args.side_by_side else {}
@@ -163,8 +165,8 @@ def counting():
     """Count requests by where to and what for."""
     import httpx
 
-    from tasks.ports.local_store import LocalStore
-    from tasks.ports.transport import Transport
+    from tasks.ports.cluster.transport import Transport
+    from tasks.ports.store.local import LocalStore
 
     counts: Counter[str] = Counter()
     kept = Transport._send, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get

@@ -23,10 +23,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from deployments.sandbox.sandbox import Sandbox
-from tasks.ports import prefect_server
-from tasks.ports.cluster import connect
-from tasks.ports.threads import in_threads
-from tasks.ports.transport import THREADS
+from tasks.ports.cluster.client import connect
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local.threads import in_threads
+from tasks.ports.prefect import server as prefect_server
 
 NAMESPACE = "bench"
 
@@ -142,10 +142,10 @@ def list_() -> dict[str, float]:
 
 def journal(name: str, secrets: str, store: str) -> dict[str, float]:
     """Write the journal of a restore, by as many threads, and nothing else."""
-    from tasks.core.layout import RestoreKeys
-    from tasks.core.objects import Ref
-    from tasks.ports.journal import Journal
-    from tasks.ports.open import open_store
+    from tasks.core.formats.layout import RestoreKeys
+    from tasks.core.kube.objects import Ref
+    from tasks.ports.records.journal import Journal
+    from tasks.ports.store.open import open_store
 
     refs = [Ref("", "Secret", name, f"secret-{number:05}") for number in range(int(secrets))]
     uid = "7a41f0c6-3f7d-48de-8913-a1cd0e88f91f"
@@ -166,7 +166,7 @@ def backup(name: str) -> dict[str, float]:
     import asyncio
 
     from flows.backup import backup as flow
-    from tasks.core.options import BackupOptions
+    from tasks.core.models.options import BackupOptions
 
     options = BackupOptions(namespaces=[NAMESPACE], context="kubeferry-a", name=name)
     started = time.perf_counter()
@@ -179,7 +179,7 @@ def restore(name: str, namespace: str) -> dict[str, float]:
     import asyncio
 
     from flows.restore import restore as flow
-    from tasks.core.options import RestoreOptions
+    from tasks.core.models.options import RestoreOptions
 
     options = RestoreOptions(backup=name, context="kubeferry-b", map={NAMESPACE: namespace})
     started = time.perf_counter()

@@ -23,8 +23,8 @@ from deployments.sandbox import processes
 from deployments.sandbox.sandbox import Sandbox
 from deployments.velero.build import VERSION
 from deployments.velero.server import Velero
-from tasks.ports import prefect_server
-from tasks.ports.cluster import connect
+from tasks.ports.cluster.client import connect
+from tasks.ports.prefect import server as prefect_server
 from tests.bench.bench_secrets import NAMESPACE, part
 
 CONTEXT = "kubeferry-a"

@@ -1,7 +1,7 @@
 """What tests of bundles and deletions share: objects in two levels, a denial, what is in a namespace."""
 
-from tasks.core.bundle import members_of
 from tasks.core.errors import ForbiddenError, InvalidError
+from tasks.core.formats.bundle import members_of
 from tests.cluster.restores import B
 
 SOME = """

@@ -3,11 +3,11 @@
 import time
 from dataclasses import dataclass
 
-from tasks.core.carry import type_left_out
-from tasks.core.edit import group_of
-from tasks.core.objects import Ref
-from tasks.ports.threads import in_threads
-from tasks.ports.transport import THREADS
+from tasks.core.jsondoc.edit import group_of
+from tasks.core.kube.objects import Ref
+from tasks.core.selection.exclusions import type_left_out
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local.threads import in_threads
 from tests.cluster.random_markers import Snapshot, Values, as_sent, is_live, render
 from tests.cluster.random_namespaces import NOTED
 

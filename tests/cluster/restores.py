@@ -11,11 +11,11 @@ import yaml
 from flows.backup import backup
 from flows.restore import restore
 from tasks.core.errors import NotFoundError
-from tasks.core.objects import Ref
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.core.readiness import verdict
-from tasks.ports import clock
-from tasks.ports.cluster import connect
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.evaluate import verdict
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.ports.cluster.client import connect
+from tasks.ports.local import clock
 from tasks.step import as_one
 
 A, B = "kubeferry-a", "kubeferry-b"

@@ -5,25 +5,25 @@ What a step does is called as the step itself calls it; nothing is retried.
 
 from contextlib import contextmanager
 
-import tasks.begin
-from tasks.apply import write
-from tasks.bound import late_turns
-from tasks.bundle import _make
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.discover import _discover
-from tasks.download import _download
-from tasks.fetch import _fetch
-from tasks.index import _index
-from tasks.namespace import _create
-from tasks.plan import _plan
-from tasks.ports import clock
-from tasks.ports.open import open_store
-from tasks.ports.restores import open_restore
-from tasks.preflight import _look
-from tasks.resolve import _resolve, _resolve_late
-from tasks.scope import CLUSTER
-from tasks.strip import _strip, _strip_related
-from tasks.upload import _reserved
+import tasks.restore.begin
+from tasks.backup.discover import _discover
+from tasks.backup.fetch import _fetch
+from tasks.backup.index import _index
+from tasks.backup.state import CLUSTER
+from tasks.backup.strip import _strip, _strip_related
+from tasks.backup.upload import _reserved
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.plan.bindings import late_turns
+from tasks.plan.build import _plan
+from tasks.plan.download import _download
+from tasks.ports.local import clock
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
+from tasks.preflight.checks import _look
+from tasks.restore.apply import write
+from tasks.restore.bundle import _make
+from tasks.restore.namespaces import _create
+from tasks.restore.resolve import _resolve, _resolve_late
 from tests.cluster.restores import A, B, Bench, name
 
 CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
@@ -60,14 +60,14 @@ class Steps:
         """Yield a restore that may write now: planned, looked over, its journal open. What it did is left."""
         with self.planned(backup=backup, context=context, name=name(), **options) as restoring:
             assert _look(restoring) == []
-            tasks.begin._begin(restoring)
+            tasks.restore.begin._begin(restoring)
             yield restoring
 
     @contextmanager
     def resume(self, named, context=B, **options):
         """Yield a restore that was taken up."""
         with self.planned(resume=named, context=context, **options) as restoring:
-            tasks.begin._take_up(restoring)
+            tasks.restore.begin._take_up(restoring)
             yield restoring
 
     @contextmanager

@@ -13,9 +13,9 @@ import pytest
 
 from flows.restore import restore
 from tasks.core.errors import NotApprovedError
-from tasks.core.options import RestoreOptions
-from tasks.ports import answers, approvals
-from tasks.ports.namespaces import there
+from tasks.core.models.options import RestoreOptions
+from tasks.ports.cluster.namespaces import there
+from tasks.ports.prefect import answers, approvals
 from tests.cluster.restores import B, name
 from tests.support.cli import COMMAND
 

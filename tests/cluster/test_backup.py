@@ -14,17 +14,18 @@ from urllib.request import Request, urlopen
 import pytest
 
 import flows.backup
-from tasks import discover, fetch, index, strip, upload
+from tasks.backup import discover, fetch, index, strip, upload
+from tasks.backup.state import CLUSTER
 from tasks.core.errors import DamagedError, ExpiredError, NotFoundError, PermanentError, StoreError, UsageError
-from tasks.core.layout import BackupKeys
-from tasks.core.objects import Ref
-from tasks.core.options import BackupOptions
-from tasks.core.records import Phase
-from tasks.ports import clock, marks, progress
-from tasks.ports.backups import backups, open_backup
-from tasks.ports.open import open_store
-from tasks.scope import CLUSTER
-from tasks.verify import prove
+from tasks.core.formats.layout import BackupKeys
+from tasks.core.formats.records import Phase
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import BackupOptions
+from tasks.maintain.verify import prove
+from tasks.ports.local import clock, progress
+from tasks.ports.records import reservations as marks
+from tasks.ports.records.backups import backups, open_backup
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
 
 pytestmark = pytest.mark.exclusive

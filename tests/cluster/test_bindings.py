@@ -10,11 +10,11 @@ from string import Template
 
 import pytest
 
-from tasks.core.chain_pick import is_ready
-from tasks.core.objects import Ref, controller_of
-from tasks.core.options import RestoreOptions
-from tasks.core.results import RestoreResult
-from tasks.planned import planned
+from tasks.core.kube.objects import Ref, controller_of
+from tasks.core.lookup.follow import is_ready
+from tasks.core.models.options import RestoreOptions
+from tasks.core.models.results import RestoreResult
+from tasks.plan.offline import planned
 from tests.cluster.restores import A, B, rested, touch
 
 WORKLOAD = Template("""

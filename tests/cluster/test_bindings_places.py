@@ -8,7 +8,7 @@ from string import Template
 import pytest
 import yaml
 
-from tasks.core.chain_pick import is_ready
+from tasks.core.lookup.follow import is_ready
 from tests.cluster.restores import A, B, rested, touch
 
 OWNERS = """

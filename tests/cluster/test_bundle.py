@@ -4,10 +4,10 @@ import tarfile
 
 import pytest
 
-from tasks.core import bundle as rules
-from tasks.core.bundle import made_for
 from tasks.core.errors import KubeferryError
-from tasks.core.objects import Ref
+from tasks.core.formats import bundle as rules
+from tasks.core.formats.bundle import made_for
+from tasks.core.kube.objects import Ref
 from tests.cluster.bundles import ALWAYS, SOME, bundle, bundles, deny_deployments, listed, names
 from tests.cluster.restores import A, B, did, touch
 

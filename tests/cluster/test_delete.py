@@ -5,19 +5,19 @@ import contextlib
 import pytest
 
 from flows.delete import delete
-from tasks import gather
-from tasks.core import bundle as rules
-from tasks.core.bundle import maker
 from tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
-from tasks.core.lease import LEASES
-from tasks.core.objects import Ref
-from tasks.core.options import DeleteOptions
-from tasks.core.resources import ResourceType
-from tasks.delete import found
-from tasks.deleting import Deleting
-from tasks.ports import clock
-from tasks.ports.cluster import connect
-from tasks.ports.leases import Hold
+from tasks.core.formats import bundle as rules
+from tasks.core.formats.bundle import maker
+from tasks.core.formats.lease import LEASES
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.resources import ResourceType
+from tasks.core.models.options import DeleteOptions
+from tasks.delete import gather
+from tasks.delete.execute import found
+from tasks.delete.state import Deleting
+from tasks.ports.cluster.client import connect
+from tasks.ports.cluster.leases import Hold
+from tasks.ports.local import clock
 from tests.cluster.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
 from tests.cluster.restores import B, rested, touch
 

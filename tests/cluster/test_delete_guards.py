@@ -6,20 +6,20 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks import delete
-from tasks.core.bundle import Member
 from tasks.core.errors import ExpiredError, PermanentError
-from tasks.core.lease import LEASES, Holder, holder_of, lease
-from tasks.core.namespace_defaults import LEASE_NAME
-from tasks.core.objects import Ref
-from tasks.core.options import DeleteOptions
-from tasks.deleting import Deleting
-from tasks.gather import look
-from tasks.in_use import in_use
-from tasks.ports import clock
-from tasks.ports import cluster as ports
-from tasks.ports.leases import Hold
-from tasks.removal import Removal
+from tasks.core.formats.bundle import Member
+from tasks.core.formats.lease import LEASES, Holder, holder_of, lease
+from tasks.core.kube.namespace_defaults import LEASE_NAME
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import DeleteOptions
+from tasks.delete import execute as delete
+from tasks.delete.gather import look
+from tasks.delete.in_use import in_use
+from tasks.delete.remove import Removal
+from tasks.delete.state import Deleting
+from tasks.ports.cluster import client as ports
+from tasks.ports.cluster.leases import Hold
+from tasks.ports.local import clock
 from tests.cluster.restores import B, Bench
 
 CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}, labels: {{app: {0}}}}}}}"

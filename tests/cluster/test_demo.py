@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tasks.ports.cluster import connect
+from tasks.ports.cluster.client import connect
 from tests.support.cli import COMMAND
 
 NAMES = ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]

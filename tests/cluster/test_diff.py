@@ -6,8 +6,8 @@ import uuid
 import pytest
 import yaml
 
-from tasks.core.options import RestoreOptions
-from tasks.drift import drift
+from tasks.core.models.options import RestoreOptions
+from tasks.diff.compare import drift
 from tests.cluster.restores import A, B, rested, touch
 from tests.cluster.test_restore_archives import live, store
 

@@ -12,14 +12,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 
-from tasks import doctor_cluster, doctor_store
 from tasks.core.errors import StoreError
-from tasks.core.health_rights import for_backup, for_restore
-from tasks.core.options_doctor import DoctorOptions
-from tasks.doctor import CHECKS, examine
-from tasks.ports import clock, prefect_server, processes
-from tasks.ports.cluster import connect
-from tasks.ports.open import open_store
+from tasks.core.models.options_doctor import DoctorOptions
+from tasks.core.ops.rights import for_backup, for_restore
+from tasks.doctor import cluster as doctor_cluster
+from tasks.doctor import store as doctor_store
+from tasks.doctor.checks import CHECKS, examine
+from tasks.ports.cluster.client import connect
+from tasks.ports.local import clock, processes
+from tasks.ports.prefect import server as prefect_server
+from tasks.ports.store.open import open_store
 from tests.ports.faults import faulty
 from tests.support.cli import in_another
 

@@ -12,13 +12,13 @@ from pyrage import x25519
 import flows.restore
 from flows.undo import undo
 from tasks.core.errors import DamagedError, KubeferryError, UsageError
-from tasks.core.options import UndoOptions
-from tasks.core.records import Phase
-from tasks.ports.backups import _whole, backups, open_backup
-from tasks.ports.encryption import opener
-from tasks.ports.open import open_store
-from tasks.ports.proof import prove
-from tasks.ports.restores import open_restore
+from tasks.core.formats.records import Phase
+from tasks.core.models.options import UndoOptions
+from tasks.ports.archive.encryption import opener
+from tasks.ports.records.backups import _whole, backups, open_backup
+from tasks.ports.records.proof import prove
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B
 
 MARK = "marked-secret-value"
@@ -294,7 +294,7 @@ def test_a_secret_key_that_is_typed_is_never_quoted_or_kept(kubeferry, keys, ben
 
 def test_a_backup_that_fails_leaves_nothing_readable_either(bench, keys, shop, tmp_path, monkeypatch):
     """The last write is refused: what lies in the store by then is encrypted too."""
-    from tasks import upload
+    from tasks.backup import upload
 
     store = open_store((tmp_path / "store").as_uri())
 

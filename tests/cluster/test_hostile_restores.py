@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tasks.core.errors import KubeferryError, NotFoundError, PreflightError
-from tasks.core.kinds import is_built_in
-from tasks.core.schema import Schemas
+from tasks.core.kube.kinds import is_built_in
+from tasks.core.kube.openapi import Schemas
 from tests.cluster.restores import A, B, definition, name
 from tests.faults.hostile import Forge, config, entry, space
 from tests.faults.hostile_cases import CASES

@@ -2,14 +2,15 @@
 
 import pytest
 
-from tasks import bundle, meet
-from tasks.bundle import BUNDLES
 from tasks.core.errors import ConflictError, ExpiredError, KubeferryError
-from tasks.core.objects import Ref, owners_of
-from tasks.core.options import RestoreOptions
-from tasks.drift import drift
-from tasks.look_up import follow
-from tasks.ports import cluster as ports
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.models.options import RestoreOptions
+from tasks.diff.compare import drift
+from tasks.ports.cluster import client as ports
+from tasks.preflight.lookup import follow
+from tasks.restore import bundle
+from tasks.restore import existing as meet
+from tasks.restore.bundle import BUNDLES
 from tests.cluster.restores import A, B
 from tests.cluster.steps import CONFIG, Steps, levels, spaces
 

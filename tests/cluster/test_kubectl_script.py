@@ -17,14 +17,14 @@ from deployments.sample.objects import objects
 from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
-from tasks.core.objects import Ref, owners_of
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.core.readiness import verdict
-from tasks.core.results import BackupResult, RestoreResult
-from tasks.core.twins import findings
-from tasks.planned import planned
-from tasks.ports import clock
-from tasks.ports.cluster import connect
+from tasks.core.compare.restored import findings
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.kube.readiness.evaluate import verdict
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.core.models.results import BackupResult, RestoreResult
+from tasks.plan.offline import planned
+from tasks.ports.cluster.client import connect
+from tasks.ports.local import clock
 from tests.support.cli import COMMAND
 from tests.support.sample import remove_later
 

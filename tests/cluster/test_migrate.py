@@ -6,8 +6,8 @@ import pytest
 
 from flows.migrate import migrate
 from tasks.core.errors import UsageError
-from tasks.core.migration import SHARED
-from tasks.core.options_migrate import MigrateOptions
+from tasks.core.formats.migration import SHARED
+from tasks.core.models.options_migration import MigrateOptions
 from tests.cluster.restores import A, B
 from tests.prefect_api import Api
 

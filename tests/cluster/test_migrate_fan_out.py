@@ -12,7 +12,7 @@ import pytest
 from flows.migrate import migrate
 from flows.migrate_namespace import migrate_namespace
 from tasks.core.errors import NotFoundError
-from tasks.core.options_migrate import FanOut, MigrateOptions
+from tasks.core.models.options_migration import FanOut, MigrateOptions
 from tests.cluster.restores import A, B
 from tests.support.cli import COMMAND
 

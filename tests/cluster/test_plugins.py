@@ -6,12 +6,12 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from tasks.core.cycles import How, placeholder, repair, without_fields
-from tasks.core.objects import Ref, owners_of
-from tasks.core.order import Edge, Strength
-from tasks.core.patching import patch
-from tasks.core.strip import strip
-from tasks.ports.plugins import installed
+from tasks.core.graph.order import Edge, Strength
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.plan.late_values import How, placeholder, repair, without_fields
+from tasks.core.plan.patching import patch
+from tasks.core.transform.strip.portable import strip
+from tasks.ports.local.plugins import installed
 from tests.core.plugin_namespaces import DATA, loaded, planned
 
 CONTEXT = "kubeferry-b"

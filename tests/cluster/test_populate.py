@@ -6,11 +6,11 @@ import pytest
 
 from flows.populate import populate
 from tasks.core.errors import PermanentError
-from tasks.core.modify_file import read_into, read_modifications
-from tasks.core.options_populate import PopulateOptions
-from tasks.core.records import Phase
-from tasks.core.strip import strip
-from tasks.ports.local_store import LocalStore
+from tasks.core.formats.records import Phase
+from tasks.core.models.options_populate import PopulateOptions
+from tasks.core.transform.modify.files import read_into, read_modifications
+from tasks.core.transform.strip.portable import strip
+from tasks.ports.store.local import LocalStore
 from tests.cluster.restores import B, name
 
 SHOP = """

@@ -21,7 +21,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import KubeferryError
-from tasks.ports import prefect_api, prefect_env, processes
+from tasks.ports.local import processes
+from tasks.ports.prefect import api as prefect_api
+from tasks.ports.prefect import prefect_env
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 LIMIT = 240

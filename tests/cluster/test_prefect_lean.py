@@ -7,7 +7,7 @@ import pytest
 from httpx import AsyncClient
 from prefect import flow, get_run_logger
 
-from tasks.ports.prefect_lean import lean
+from tasks.ports.prefect.subflows import lean
 from tasks.step import as_one, side_by_side
 from tests.prefect_api import Api, until
 

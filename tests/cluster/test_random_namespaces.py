@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import pytest
 
 from flows.demo import left_out
-from tasks.core.edit import group_of
-from tasks.core.objects import Ref
-from tasks.core.options import RestoreOptions
-from tasks.core.records import Phase
-from tasks.core.twins import findings
-from tasks.drift import drift
+from tasks.core.compare.restored import findings
+from tasks.core.formats.records import Phase
+from tasks.core.jsondoc.edit import group_of
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import RestoreOptions
+from tasks.diff.compare import drift
 from tests.cluster.random_making import Space, make, refs, snapshot
 from tests.cluster.random_markers import MARKER, Values, at, marked, path_of, render
 from tests.cluster.random_namespaces import drafted

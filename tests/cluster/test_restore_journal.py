@@ -5,10 +5,10 @@ import yaml
 
 from flows.undo import undo
 from tasks.core.errors import ForbiddenError, InvalidError, KubeferryError
-from tasks.core.objects import Ref
-from tasks.core.options import UndoOptions
-from tasks.ports.open import open_store
-from tasks.ports.restores import open_restore
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import UndoOptions
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import B
 
 SOME = """

@@ -5,8 +5,8 @@ from string import Template
 
 import pytest
 
-from tasks.core.chain_pick import is_ready
-from tasks.core.objects import controller_of
+from tasks.core.kube.objects import controller_of
+from tasks.core.lookup.follow import is_ready
 from tests.cluster.restores import A, B, did
 
 TEMPLATE = """

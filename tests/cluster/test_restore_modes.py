@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from tasks.core.errors import InvalidError, PreflightError
-from tasks.ports.cluster import JSON_PATCH
+from tasks.ports.cluster.client import JSON_PATCH
 from tests.cluster.restores import A, did, rested, touch
 
 KINDS = """

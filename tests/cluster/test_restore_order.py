@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from tasks.core.errors import PermanentError
-from tasks.core.readiness import Context
-from tasks.ports.stop import Stop
-from tasks.ports.transport import THREADS
-from tasks.watching import Wait, wait_together
+from tasks.core.kube.readiness.evaluate import Context
+from tasks.ports.cluster.cancellation import Stop
+from tasks.ports.cluster.transport import THREADS
+from tasks.restore.watching import Wait, wait_together
 from tests.cluster.restores import A, B, artifact, definition, did
 
 OWNED = """

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from tasks.core.errors import KubeferryError
-from tasks.core.records import Phase
-from tasks.core.results import EXIT_CODES
+from tasks.core.formats.records import Phase
+from tasks.core.models.results import EXIT_CODES
 from tests.cluster.restores import A
 
 MANIFESTS = Path(__file__).parents[2] / "deployments" / "kubernetes"

@@ -12,14 +12,14 @@ from deployments.sample.objects import objects
 from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
-from tasks.core.objects import Ref, controller_of, owners_of
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.core.readiness import verdict
-from tasks.core.records import Phase
-from tasks.core.results import BackupResult, RestoreResult
-from tasks.core.twins import WHOLE, findings
-from tasks.ports import clock
-from tasks.ports.cluster import Cluster, connect
+from tasks.core.compare.restored import WHOLE, findings
+from tasks.core.formats.records import Phase
+from tasks.core.kube.objects import Ref, controller_of, owners_of
+from tasks.core.kube.readiness.evaluate import verdict
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.core.models.results import BackupResult, RestoreResult
+from tasks.ports.cluster.client import Cluster, connect
+from tasks.ports.local import clock
 from tests.support.sample import remove_later
 
 BESIDE, ACROSS = "beside", "across"

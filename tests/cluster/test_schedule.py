@@ -15,8 +15,8 @@ from urllib.error import HTTPError
 
 import pytest
 
-from tasks.ports.backups import backups
-from tasks.ports.open import open_store
+from tasks.ports.records.backups import backups
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B
 from tests.prefect_api import LIMIT, Api, until
 from tests.support.cli import COMMAND

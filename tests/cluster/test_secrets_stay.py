@@ -20,9 +20,9 @@ from urllib.request import Request, urlopen
 import pytest
 from pyrage import x25519
 
-from tasks.core.layout import BackupKeys, Member
-from tasks.ports import archive
-from tasks.ports.open import open_store
+from tasks.core.formats.layout import BackupKeys, Member
+from tasks.ports.archive import tarball as archive
+from tasks.ports.store.open import open_store
 from tests.cluster.marks import Marks, files, rows
 from tests.cluster.restores import A, B
 from tests.support.cli import in_another, in_process

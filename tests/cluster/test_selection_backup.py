@@ -6,16 +6,16 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from tasks.core.contents import HIDDEN
 from tasks.core.errors import UsageError
-from tasks.core.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
-from tasks.core.manifest import Selected
-from tasks.core.options import RestoreOptions
-from tasks.core.records import Phase
-from tasks.planned import planned
-from tasks.ports.backups import open_backup
-from tasks.ports.encryption import opener
-from tasks.ports.open import open_store
+from tasks.core.formats.contents import HIDDEN
+from tasks.core.formats.manifest import Selected
+from tasks.core.formats.records import Phase
+from tasks.core.kube.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
+from tasks.core.models.options import RestoreOptions
+from tasks.plan.offline import planned
+from tasks.ports.archive.encryption import opener
+from tasks.ports.records.backups import open_backup
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
 
 pytestmark = pytest.mark.exclusive

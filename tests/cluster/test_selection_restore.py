@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.errors import UsageError
-from tasks.core.records import Phase
+from tasks.core.formats.records import Phase
 from tests.cluster.restores import B
 
 SPACE = """

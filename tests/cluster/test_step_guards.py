@@ -5,9 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tasks import approve, preflight, step
-from tasks.apply import write
-from tasks.compare import _verify
+from tasks import step
 from tasks.core.errors import (
     ExpiredError,
     ForbiddenError,
@@ -16,11 +14,15 @@ from tasks.core.errors import (
     PreflightError,
     UnavailableError,
 )
-from tasks.core.lease import LEASES, Holder, lease
-from tasks.core.objects import Ref
-from tasks.ports import clock
-from tasks.ports import cluster as ports
-from tasks.relink import _unpause
+from tasks.core.formats.lease import LEASES, Holder, lease
+from tasks.core.kube.objects import Ref
+from tasks.ports.cluster import client as ports
+from tasks.ports.local import clock
+from tasks.preflight import approve
+from tasks.preflight import checks as preflight
+from tasks.restore.apply import write
+from tasks.restore.relink import _unpause
+from tasks.restore.verify import _verify
 from tests.cluster.restores import B
 from tests.cluster.steps import CONFIG, Steps, levels, spaces
 

@@ -8,18 +8,18 @@ from datetime import timedelta
 import pytest
 
 from tasks.core.errors import PermanentError
-from tasks.core.former import content
-from tasks.core.journal import Header, Target
-from tasks.core.layout import RestoreKeys
-from tasks.core.lease import LEASES, Holder, lease
-from tasks.core.objects import Ref
-from tasks.core.options import UndoOptions
-from tasks.ports import clock
-from tasks.ports.asked import cluster_uid
-from tasks.ports.journal import Journal
-from tasks.ports.open import open_store
-from tasks.ports.restores import open_restore
-from tasks.undo import _undo
+from tasks.core.formats.journal import Header, Target
+from tasks.core.formats.layout import RestoreKeys
+from tasks.core.formats.lease import LEASES, Holder, lease
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import UndoOptions
+from tasks.core.plan.former import content
+from tasks.ports.cluster.cached import cluster_uid
+from tasks.ports.local import clock
+from tasks.ports.records.journal import Journal
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
+from tasks.restore.undo import _undo
 from tests.cluster.restores import B, Bench, name
 
 TOKEN = "0123456789ab"
@@ -171,7 +171,7 @@ def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(told
     told.changed("changed", level=2)
     seen = []
     cluster = told.bench.clusters[B]
-    monkeypatch.setattr("tasks.ports.cluster.connect", lambda *_: cluster)
+    monkeypatch.setattr("tasks.ports.cluster.client.connect", lambda *_: cluster)
     real_delete, real_apply = cluster.delete, cluster.apply
 
     def delete(kind, namespace, named, **more):

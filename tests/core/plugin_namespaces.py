@@ -4,10 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from tasks.core.links import links_of, owner_ref
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Strength, order
-from tasks.core.references import references
+from tasks.core.formats.links import links_of, owner_ref
+from tasks.core.graph.order import Edge, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.references import references
 
 DATA = Path(__file__).parent.parent / "data" / "plugins"
 

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.annotations import (
+from tasks.core.errors import AnnotationError
+from tasks.core.graph.order import Edge, Phase, Strength
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.annotations import (
     CATEGORY,
     CLI_UTILS,
     DEPENDS_ON,
@@ -17,9 +20,6 @@ from tasks.core.annotations import (
     hints_of,
     with_namespaces,
 )
-from tasks.core.errors import AnnotationError
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Phase, Strength
 
 
 def made(notes, namespace="shop"):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tasks.core import errors
-from tasks.core.api_errors import BY_STATUS, api_error
+from tasks.core.kube.api_errors import BY_STATUS, api_error
 
 MARK = "marked-secret-value"
 

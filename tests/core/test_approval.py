@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core import approval
-from tasks.core.approval import Asking, page, rows
-from tasks.core.existing import Decision
-from tasks.core.forecast import Forecast, changes, met
-from tasks.core.links import Owner
-from tasks.core.objects import Ref
-from tasks.core.options import Existing, RestoreOptions
-from tasks.core.order import Edge, Strength, order
-from tasks.core.plan_command import FLAGS, plan_command
-from tasks.core.plan_document import document
-from tasks.core.plan_parts import Part, Parts
-from tasks.core.records import LeftOut, Problem, Rewrite
+from tasks.core.formats.links import Owner
+from tasks.core.formats.records import LeftOut, Problem, Rewrite
+from tasks.core.graph.order import Edge, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import Existing, RestoreOptions
+from tasks.core.plan import approval
+from tasks.core.plan.approval import Asking, page, rows
+from tasks.core.plan.existing import Decision
+from tasks.core.plan.forecast import Forecast, changes, met
+from tasks.core.plan.parts import Part, Parts
+from tasks.core.plan.plan_command import FLAGS, plan_command
+from tasks.core.plan.plan_document import document
 
 SPACE = Ref("", "Namespace", "", "shop2")
 SECRET = Ref("", "Secret", "shop2", "login")

@@ -7,15 +7,15 @@ from zlib import crc32
 
 import pytest
 
-from tasks.core.bindings import bind, bindings_of, from_json, to_json
-from tasks.core.chain_hope import hopeless
-from tasks.core.chain_make import Around
-from tasks.core.chain_pick import Live, pick
 from tasks.core.errors import PermanentError
-from tasks.core.links import links_of
-from tasks.core.objects import Ref
-from tasks.core.values import Index
-from tasks.core.values_write import Absent
+from tasks.core.formats.links import links_of
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.bindings import bind, bindings_of, from_json, to_json
+from tasks.core.lookup.chain_hope import hopeless
+from tasks.core.lookup.derive import Around
+from tasks.core.lookup.follow import Live, pick
+from tasks.core.lookup.substitute import Absent
+from tasks.core.lookup.uses import Index
 
 
 def made(kind, name, at, *, owner=None, namespace="shop", **body):

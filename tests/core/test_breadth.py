@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.breadth import at_once
+from tasks.core.selection.breadth import at_once
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tasks.core.chain_make import Around, chain_of
-from tasks.core.chain_pick import Live, family_of, pick
-from tasks.core.chain_steps import Named, Newest, Nodes, Pods, Read, Start
-from tasks.core.chains import Ask, Chain, may_read, renamed
 from tasks.core.errors import DamagedError
-from tasks.core.links import Links, Owner
-from tasks.core.objects import Ref
-from tasks.core.values import Source
+from tasks.core.formats.links import Links, Owner
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.chain import Ask, Chain, may_read, renamed
+from tasks.core.lookup.derive import Around, chain_of
+from tasks.core.lookup.follow import Live, family_of, pick
+from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
+from tasks.core.lookup.uses import Source
 
 POD = Ref("", "Pod", "shop", "web-1")
 WEB = Ref("apps", "Deployment", "shop", "web")

@@ -4,10 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.cycles import OWNERS, How, placeholder, pointer_of, repair, steps_of, strength_of, without_fields
-from tasks.core.immutable import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Strength
+from tasks.core.graph.order import Edge, Strength
+from tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
+from tasks.core.kube.objects import Ref
+from tasks.core.plan.late_values import (
+    OWNERS,
+    How,
+    placeholder,
+    pointer_of,
+    repair,
+    steps_of,
+    strength_of,
+    without_fields,
+)
 
 WEB, CONF = Ref("apps", "Deployment", "shop", "web"), Ref("", "ConfigMap", "shop", "conf")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.definitions import names_defined
 from tasks.core.errors import DamagedError
+from tasks.core.kube.definitions import names_defined
 
 
 def crd(**names):

@@ -10,15 +10,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core import drift_text
-from tasks.core.compare import MISSING
-from tasks.core.drift import Drift, added, changed, owned, reconciled, removed, told_owners, unknown
-from tasks.core.drift_mask import masked
-from tasks.core.drift_report import DriftReport, object_drift
-from tasks.core.drift_text import unified
-from tasks.core.links import Owner
-from tasks.core.objects import Ref
-from tasks.core.records import Problem
+from tasks.core.compare import drift_text
+from tasks.core.compare.diff import Drift, added, changed, owned, reconciled, removed, told_owners, unknown
+from tasks.core.compare.drift_mask import masked
+from tasks.core.compare.drift_text import unified
+from tasks.core.compare.report import DriftReport, object_drift
+from tasks.core.formats.links import Owner
+from tasks.core.formats.records import Problem
+from tasks.core.jsondoc.differences import MISSING
+from tasks.core.kube.objects import Ref
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.duration import Span
 from tasks.core.errors import UsageError
+from tasks.core.jsondoc.duration import Span
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

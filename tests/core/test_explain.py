@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tasks.core.compare import differences
-from tasks.core.explain import Move, explain, matching
-from tasks.core.explain_rows import ROWS
+from tasks.core.compare.explain import Move, explain, matching
+from tasks.core.compare.explanations import ROWS
+from tasks.core.jsondoc.differences import differences
 
 OLD, NEW, OTHER = (f"{letter}0000000-0000-4000-8000-000000000000" for letter in "abc")
 MOVE = Move(namespaces={"shop": "copy", "tools": "tools"}, uids={OLD: NEW})

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.facts import Fact
-from tasks.core.followers import followers, split
-from tasks.core.objects import Ref
+from tasks.core.deletion.followers import followers, split
+from tasks.core.deletion.inventory import Fact
+from tasks.core.kube.objects import Ref
 
 
 def facts(owners):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.immutable import can_freeze, freezes
+from tasks.core.kube.immutable_fields import can_freeze, freezes
 
 
 def made(api_version, kind, **body):

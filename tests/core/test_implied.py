@@ -3,9 +3,9 @@
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.implied import Implied
-from tasks.core.objects import Ref
-from tasks.core.references import RBAC
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.implicit import Implied
+from tasks.core.needs.references import RBAC
 
 
 def obj(group, kind, name, namespace="shop", **more):

@@ -2,8 +2,18 @@ import orjson
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.journal import FORMAT, TAKEN_BACK, Entry, Former, Made, fold, made_by, parse_entries, parse_header
-from tasks.core.objects import Ref
+from tasks.core.formats.journal import (
+    FORMAT,
+    TAKEN_BACK,
+    Entry,
+    Former,
+    Made,
+    fold,
+    made_by,
+    parse_entries,
+    parse_header,
+)
+from tasks.core.kube.objects import Ref
 
 AT = "2026-01-02T03:04:05Z"
 WEB, TOKEN = Ref("apps", "Deployment", "shop", "web"), Ref("", "Secret", "shop", "token")

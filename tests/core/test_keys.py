@@ -3,9 +3,9 @@
 import pytest
 
 from tasks.core.errors import DamagedError, UsageError
-from tasks.core.keys import check_folder, check_key, flaw
-from tasks.core.layout import BackupKeys, Member, RestoreKeys, former_file
-from tasks.core.migration import MigrationKeys
+from tasks.core.formats.keys import check_folder, check_key, flaw
+from tasks.core.formats.layout import BackupKeys, Member, RestoreKeys, former_file
+from tasks.core.formats.migration import MigrationKeys
 
 
 def test_the_keys_of_a_backup():

@@ -5,16 +5,16 @@ import shlex
 
 import pytest
 
-from tasks.core.bindings import Binding
-from tasks.core.chain_steps import Named, Newest, Nodes, Pods, Read, Start
-from tasks.core.chains import Chain
-from tasks.core.kubectl_bindings import Tokens, Values, patched
-from tasks.core.kubectl_chains import begun, followed, jsonpath, typed
-from tasks.core.objects import Ref
-from tasks.core.plan_parts import Part
-from tasks.core.values import Use
-from tasks.core.values_index import Source
-from tasks.core.values_write import Absent
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.bindings import Binding
+from tasks.core.lookup.chain import Chain
+from tasks.core.lookup.index import Source
+from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
+from tasks.core.lookup.substitute import Absent
+from tasks.core.lookup.uses import Use
+from tasks.core.plan.kubectl.kubectl_chains import begun, followed, jsonpath, typed
+from tasks.core.plan.kubectl.lookups import Tokens, Values, patched
+from tasks.core.plan.parts import Part
 
 WEB = Ref("apps", "Deployment", "shop", "web")
 POD_IP = Chain((Start(WEB), Newest("apps", "ReplicaSet"), Pods(0, 2), Read("podIP", "IPv4")))

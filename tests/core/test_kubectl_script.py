@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.kubectl_script import OWNERS, script
-from tasks.core.kubectl_text import heredoc
-from tasks.core.kubectl_waits import wait_for
-from tasks.core.links import Owner
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Strength, order
-from tasks.core.plan_parts import Part, Parts
+from tasks.core.formats.links import Owner
+from tasks.core.graph.order import Edge, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.plan.kubectl.kubectl_text import heredoc
+from tasks.core.plan.kubectl.kubectl_waits import wait_for
+from tasks.core.plan.kubectl.script import OWNERS, script
+from tasks.core.plan.parts import Part, Parts
 
 SPACE = Ref("", "Namespace", "", "shop")
 ODD = [

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.existing import decide, leftover, merge_patch, named, owners_lost
-from tasks.core.objects import Ref
-from tasks.core.options import Existing
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import Existing
+from tasks.core.plan.existing import decide, leftover, merge_patch, named, owners_lost
 
 
 def widget(spec=None, meta=None, **rest):

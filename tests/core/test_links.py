@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.core.links import Links, Owner, from_json, links_of, to_json
-from tasks.core.names import is_segment
+from tasks.core.formats.links import Links, Owner, from_json, links_of, to_json
+from tasks.core.kube.names import is_segment
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4", "uid": "77ee"}
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.layout import FORMAT
-from tasks.core.manifest import Manifest, Source, digest, parse_manifest
-from tasks.core.records import LeftOut, Phase, Problem
+from tasks.core.formats.layout import FORMAT
+from tasks.core.formats.manifest import Manifest, Source, digest, parse_manifest
+from tasks.core.formats.records import LeftOut, Phase, Problem
 
 MARK = "marked-content"
 MANIFEST = Manifest(

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.core.layout import Member
-from tasks.core.members import check_folder, check_version, parse_member
+from tasks.core.formats.layout import Member
+from tasks.core.formats.members import check_folder, check_version, parse_member
 
 
 @pytest.mark.parametrize(

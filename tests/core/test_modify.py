@@ -6,12 +6,12 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.core.errors import UsageError
-from tasks.core.json_patch import PatchError
-from tasks.core.modifications import Modifications
-from tasks.core.modify import modified, new_host
-from tasks.core.modify_file import read_into, read_modifications
-from tasks.core.resources import words_of
-from tasks.core.strategic_patch import strategic_merge
+from tasks.core.jsondoc.patch import PatchError
+from tasks.core.kube.resources import words_of
+from tasks.core.kube.strategic_merge_patch import strategic_merge
+from tasks.core.models.modifications import Modifications
+from tasks.core.transform.modify.apply import modified, new_host
+from tasks.core.transform.modify.files import read_into, read_modifications
 
 WEB = {
     "apiVersion": "apps/v1",

@@ -4,14 +4,14 @@ import base64
 
 import pytest
 
-from tasks.core.bindings import bind, bindings_of
-from tasks.core.chain_make import Around
-from tasks.core.chain_pick import Live, pick
 from tasks.core.errors import PermanentError
-from tasks.core.links import Links
-from tasks.core.mutation import ANNOTATION, mutations, parse_path
-from tasks.core.objects import Ref
-from tasks.core.values import Index, Source
+from tasks.core.formats.links import Links
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.bindings import bind, bindings_of
+from tasks.core.lookup.derive import Around
+from tasks.core.lookup.follow import Live, pick
+from tasks.core.lookup.mutation import ANNOTATION, mutations, parse_path
+from tasks.core.lookup.uses import Index, Source
 
 CLI_UTILS = """
 - sourcePath: $.status.number

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.naming import kinds_naming
-from tasks.core.references import POD_SPEC_AT
+from tasks.core.needs.naming import kinds_naming
+from tasks.core.needs.references import POD_SPEC_AT
 
 WORKLOADS = set(POD_SPEC_AT)
 

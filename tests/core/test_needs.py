@@ -2,12 +2,12 @@
 
 import pytest
 
-from tasks.core.links import Links, Owner
-from tasks.core.needs import controller_edges, needs_of, owner_edges
-from tasks.core.objects import Ref
-from tasks.core.order import Strength
-from tasks.core.references import references
-from tasks.core.rule_book import RuleBook
+from tasks.core.formats.links import Links, Owner
+from tasks.core.graph.order import Strength
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.edges import controller_edges, needs_of, owner_edges
+from tasks.core.needs.references import references
+from tasks.core.plugins.registry import RuleBook
 
 PLAIN = RuleBook(())
 

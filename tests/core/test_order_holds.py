@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.adoption import turned
-from tasks.core.links import Owner
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Order, Strength, order
-from tasks.core.order_holds import order_faults
-from tasks.core.plan_parts import Part, Parts
+from tasks.core.formats.links import Owner
+from tasks.core.graph.order import Edge, Order, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.adoption import turned
+from tasks.core.plan.order_check import order_faults
+from tasks.core.plan.parts import Part, Parts
 
 SPACE = Ref("", "Namespace", "", "shop")
 CONFIG = Ref("", "ConfigMap", "shop", "settings")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.links import Links, Owner
-from tasks.core.objects import Ref
-from tasks.core.owners import FORMER, IN_A_NAMESPACE, Owners
+from tasks.core.formats.links import Links, Owner
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.ownership import FORMER, IN_A_NAMESPACE, Owners
 
 CONFIG, ROLE = Ref("", "ConfigMap", "shop", "child"), Ref("rbac.authorization.k8s.io", "ClusterRole", "", "child")
 

@@ -2,20 +2,20 @@
 
 import json
 
-from tasks.core.bindings import Binding
-from tasks.core.chain_steps import Read, Start
-from tasks.core.chains import Chain
-from tasks.core.links import Owner
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Phase, Strength, order
-from tasks.core.plan_document import HIDDEN, document
-from tasks.core.plan_model import PlanDocument
-from tasks.core.plan_parts import Part, Parts, level_phases
-from tasks.core.readiness import RULES
-from tasks.core.ready_when import READY_WHEN, ready_when
-from tasks.core.records import LeftOut, Rewrite
-from tasks.core.values import Source, Use
-from tasks.core.values_write import Absent
+from tasks.core.formats.links import Owner
+from tasks.core.formats.records import LeftOut, Rewrite
+from tasks.core.graph.order import Edge, Phase, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.evaluate import RULES
+from tasks.core.kube.readiness.ready_when import READY_WHEN, ready_when
+from tasks.core.lookup.bindings import Binding
+from tasks.core.lookup.chain import Chain
+from tasks.core.lookup.steps import Read, Start
+from tasks.core.lookup.substitute import Absent
+from tasks.core.lookup.uses import Source, Use
+from tasks.core.plan.document import PlanDocument
+from tasks.core.plan.parts import Part, Parts, level_phases
+from tasks.core.plan.plan_document import HIDDEN, document
 
 SPACE = Ref("", "Namespace", "", "shop2")
 CRD = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", "orders.example.com")

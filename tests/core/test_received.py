@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.layout import Member
-from tasks.core.received import received, written
+from tasks.core.formats.layout import Member
+from tasks.core.formats.untrusted import received, written
 
 MARK = "marked-secret"
 CONFIG = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.edit import group_of, values
-from tasks.core.objects import Ref
-from tasks.core.references import (
+from tasks.core.jsondoc.edit import group_of, values
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.references import (
     CLUSTER_SCOPED,
     POD_SPEC,
     POD_SPEC_AT,

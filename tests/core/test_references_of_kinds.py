@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.references import references
+from tasks.core.needs.references import references
 
 RBAC = "rbac.authorization.k8s.io"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.naming import kinds_naming
-from tasks.core.objects import Ref
-from tasks.core.references import references, starts
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.naming import kinds_naming
+from tasks.core.needs.references import references, starts
 
 
 def container(name):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.objects import Ref
-from tasks.core.references import RBAC
-from tasks.core.related import Needs, related
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.cluster_scoped import Needs, related
+from tasks.core.needs.references import RBAC
 
 
 def obj(group, kind, name, **more):

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import UsageError
-from tasks.core.last_applied import LAST_APPLIED
-from tasks.core.rename import rename
-from tasks.core.rename_case import RULES, Known, Skip
-from tasks.core.rename_custom import KEYS
-from tasks.core.rename_words import ANNOTATIONS, FLAGS, VARIABLES
+from tasks.core.kube.last_applied import LAST_APPLIED
+from tasks.core.transform.rename.classes import RULES, Known, Skip
+from tasks.core.transform.rename.custom_resources import KEYS
+from tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
+from tasks.core.transform.rename.rewrite import rename
 
 KNOWN = Known.of(
     [

@@ -7,9 +7,9 @@ import json
 import pytest
 import yaml
 
-from tasks.core.rename import rename
-from tasks.core.rename_case import Known, Skip
-from tasks.core.yaml_text import documents, edited
+from tasks.core.jsondoc.yaml_text import documents, edited
+from tasks.core.transform.rename.classes import Known, Skip
+from tasks.core.transform.rename.rewrite import rename
 
 KNOWN = Known.of([("services", "shop", "db"), ("secrets", "shop", "tls")])
 NAMES = {"shop": "copy"}

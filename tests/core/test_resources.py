@@ -3,7 +3,7 @@
 import pytest
 
 from tasks.core.errors import PermanentError
-from tasks.core.resources import ResourceType, parse_discovery
+from tasks.core.kube.resources import ResourceType, parse_discovery
 
 
 def resource(name, kind, *, scope="Namespaced", **more):

@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.cycles import How, repair
-from tasks.core.links import Links, Owner
-from tasks.core.objects import Ref
-from tasks.core.rebuild import left_to
-from tasks.core.rule_book import RuleBook
-from tasks.core.rules_cert_manager import RULES as CERT_MANAGER
-from tasks.core.rules_cluster_api import GROUPS
-from tasks.core.rules_cluster_api import RULES as CLUSTER_API
-from tasks.core.verdicts import Context
+from tasks.core.formats.links import Links, Owner
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.verdict import Context
+from tasks.core.needs.rebuild import left_to
+from tasks.core.plan.late_values import How, repair
+from tasks.core.plugins.cert_manager import RULES as CERT_MANAGER
+from tasks.core.plugins.cluster_api import GROUPS
+from tasks.core.plugins.cluster_api import RULES as CLUSTER_API
+from tasks.core.plugins.registry import RuleBook
 from tests.core.plugin_namespaces import loaded, planned
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import UsageError
-from tasks.core.selection import Requirement, parse_selector, selects
+from tasks.core.kube.label_selectors import Requirement, parse_selector, selects
 
 
 def one(key, op, *values):

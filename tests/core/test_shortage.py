@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.shortage import NAMED, demand, quantity, shortage
+from tasks.core.plan.quota import NAMED, demand, quantity, shortage
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import pytest
 
 from tasks.core.errors import UsageError
-from tasks.core.options import RestoreOptions
-from tasks.core.spaces import choose_spaces, unmatched
+from tasks.core.models.options import RestoreOptions
+from tasks.core.selection.namespaces import choose_spaces, unmatched
 
 THERE = {"api": {"team": "x"}, "shop": {"team": "shop"}, "shop-test": {"team": "shop"}, "bare": {}}
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.core.limits import MAX_DEPTH
-from tasks.core.strict_json import parse
+from tasks.core.jsondoc.encoding import parse
+from tasks.core.jsondoc.limits import MAX_DEPTH
 
 MARK = "marked-secret"
 INTEGERS = st.integers(-(2**63), 2**64 - 1)

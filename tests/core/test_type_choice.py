@@ -3,10 +3,10 @@
 import pytest
 
 from tasks.core.errors import UsageError
-from tasks.core.options import BackupOptions
-from tasks.core.resources import ResourceType
-from tasks.core.selector import Selector
-from tasks.core.type_choice import asks_by_kind, choose_types, words_for
+from tasks.core.kube.resources import ResourceType
+from tasks.core.models.options import BackupOptions
+from tasks.core.selection.resource_types import asks_by_kind, choose_types, words_for
+from tasks.core.selection.selector import Selector
 
 
 def kind(group, name, plural, *short, namespaced=True):

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import PermanentError
-from tasks.core.last_applied import LAST_APPLIED
-from tasks.core.links import Links
-from tasks.core.objects import Ref
-from tasks.core.strings import leaves, pointer
-from tasks.core.values import API_SERVER, UID, Index, Source, Use, scan
-from tasks.core.values_write import Absent, substitute
+from tasks.core.formats.links import Links
+from tasks.core.kube.last_applied import LAST_APPLIED
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.strings import leaves, pointer
+from tasks.core.lookup.substitute import Absent, substitute
+from tasks.core.lookup.uses import API_SERVER, UID, Index, Source, Use, scan
 
 POD = Ref("", "Pod", "shop", "web")
 SERVICE = Ref("", "Service", "shop", "api")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.core.links import Links
-from tasks.core.objects import Ref
-from tasks.core.values import Index, scan
-from tasks.core.values_write import substitute
+from tasks.core.formats.links import Links
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.substitute import substitute
+from tasks.core.lookup.uses import Index, scan
 
 
 @pytest.mark.parametrize(

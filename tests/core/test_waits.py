@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.kubectl_waits import wait_for
+from tasks.core.plan.kubectl.kubectl_waits import wait_for
 
 ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
 

@@ -9,7 +9,7 @@ from deployments.sandbox import build, toolchain
 from deployments.sandbox.build import Recipe, binaries
 from deployments.sandbox.failure import SandboxError
 from tasks.core.errors import UsageError
-from tasks.ports import progress
+from tasks.ports.local import progress
 
 GOOD = "package main\n\nfunc main() { println(1) }\n"
 

@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
-from deployments.sandbox import access, files, pki, ports, processes, supervise
+from deployments.sandbox import credentials as access
+from deployments.sandbox import local as files
+from deployments.sandbox import pki, ports, processes, supervise
 from deployments.sandbox.failure import SandboxError
 from deployments.sandbox.network import MOST, NODES, Network
 from deployments.sandbox.processes import Program

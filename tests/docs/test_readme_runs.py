@@ -108,7 +108,7 @@ class Reader:
 
 
 def _cache():
-    from tasks.ports import places
+    from tasks.ports.local import paths as places
 
     return places.cache()
 

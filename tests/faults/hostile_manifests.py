@@ -2,7 +2,7 @@
 
 import orjson
 
-from tasks.core.layout import BackupKeys
+from tasks.core.formats.layout import BackupKeys
 from tests.faults.hostile import digest
 from tests.faults.hostile_tables import ours, velero
 

@@ -12,7 +12,7 @@ import sys
 import time
 
 from flows.restore import restore
-from tasks.core.options import RestoreOptions
+from tasks.core.models.options import RestoreOptions
 
 
 def main():

@@ -12,15 +12,15 @@ from deployments.sample.live import read
 from flows.backup import backup
 from flows.demo import left_out
 from flows.restore import restore
+from tasks.core.compare.restored import WHOLE, findings
 from tasks.core.errors import KubeferryError
-from tasks.core.former import content
-from tasks.core.objects import Ref, controller_of
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.core.records import Phase
-from tasks.core.twins import WHOLE, findings
-from tasks.ports import progress
-from tasks.ports.backups import backups, open_backup
-from tasks.ports.open import open_store
+from tasks.core.formats.records import Phase
+from tasks.core.kube.objects import Ref, controller_of
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.core.plan.former import content
+from tasks.ports.local import progress
+from tasks.ports.records.backups import backups, open_backup
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import SECONDS, A, B, foreign, name, touch
 from tests.faults.proxy import proxying
 

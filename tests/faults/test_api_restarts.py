@@ -17,8 +17,8 @@ from deployments.sandbox.components import components
 from deployments.sandbox.sandbox import Sandbox
 from flows.undo import undo
 from tasks.core.errors import UnavailableError, UnreachableError
-from tasks.core.options import UndoOptions
-from tasks.ports import transport
+from tasks.core.models.options import UndoOptions
+from tasks.ports.cluster import transport
 from tests.cluster.restores import B
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule

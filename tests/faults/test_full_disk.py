@@ -9,8 +9,8 @@ import pytest
 
 from flows.undo import undo
 from tasks.core.errors import DiskError, StoreError
-from tasks.core.options import UndoOptions
-from tasks.ports.proof import prove
+from tasks.core.models.options import UndoOptions
+from tasks.ports.records.proof import prove
 from tests.cluster.restores import A, B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule

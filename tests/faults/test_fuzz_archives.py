@@ -15,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from flows.commands import plan_table
+from flows.console import plan_table
+from flows.console.plan_page import page
 from tasks.core.errors import KubeferryError
-from tasks.core.kubectl_script import script
-from tasks.core.options import RestoreOptions
-from tasks.core.order_holds import order_faults
-from tasks.core.plan_document import document
-from tasks.core.printable import as_json, as_yaml
-from tasks.planned import planned
-from tasks.ports.plan_page import page
+from tasks.core.jsondoc.printable import as_json, as_yaml
+from tasks.core.models.options import RestoreOptions
+from tasks.core.plan.kubectl.script import script
+from tasks.core.plan.order_check import order_faults
+from tasks.core.plan.plan_document import document
+from tasks.plan.offline import planned
 from tests.faults.hostile import Forge, entry, tar
 from tests.faults.hostile_beside import BINDING
 from tests.faults.hostile_samples import RELEASE, release, samples

@@ -12,10 +12,10 @@ import pytest
 
 from flows.cli import main
 from tasks.core.errors import AnnotationError, DamagedError
-from tasks.core.options import RestoreOptions
-from tasks.planned import planned
-from tasks.ports import archive
-from tasks.ports.spool import Spool
+from tasks.core.models.options import RestoreOptions
+from tasks.plan.offline import planned
+from tasks.ports.archive import tarball as archive
+from tasks.ports.archive.spool import Spool
 from tests.faults.hostile import Forge, config, digest, entry, file, header, space, tar
 from tests.faults.hostile_cases import CASES
 from tests.faults.hostile_tables import packed

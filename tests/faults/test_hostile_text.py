@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from flows.cli import main
-from tasks.core.names import is_segment
+from tasks.core.kube.names import is_segment
 from tests.faults.hostile import Forge, config, entry, space
 from tests.faults.hostile_beside import BINDING
 

@@ -14,13 +14,13 @@ import pytest
 
 from flows.restore import restore
 from flows.undo import undo
-from tasks.core.bundle import members_of
 from tasks.core.errors import BackupNotFoundError
-from tasks.core.objects import owners_of
-from tasks.core.options import RestoreOptions, UndoOptions
-from tasks.ports import prefect_server as server
-from tasks.ports.open import open_store
-from tasks.ports.restores import open_restore
+from tasks.core.formats.bundle import members_of
+from tasks.core.kube.objects import owners_of
+from tasks.core.models.options import RestoreOptions, UndoOptions
+from tasks.ports.prefect import server
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import B, name
 from tests.faults.rig import seen
 

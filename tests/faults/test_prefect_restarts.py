@@ -12,9 +12,9 @@ from subprocess import PIPE
 
 import pytest
 
-from tasks.ports import prefect_api
-from tasks.ports.open import open_store
-from tasks.ports.restores import open_restore
+from tasks.ports.prefect import api as prefect_api
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule

@@ -4,8 +4,8 @@ import pytest
 import urllib3
 
 from tasks.core.errors import ExpiredError, PermanentError, UnavailableError, UnreachableError
-from tasks.core.records import Phase
-from tasks.ports import transport
+from tasks.core.formats.records import Phase
+from tasks.ports.cluster import transport
 from tests.cluster.restores import B, name
 from tests.faults.actions import answer, cut, delay, in_turn, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule

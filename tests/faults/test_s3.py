@@ -5,9 +5,9 @@ import random
 import pytest
 
 from tasks.core.errors import DamagedError, StoreError, StoreUnavailableError, UsageError
-from tasks.ports.backups import backups
-from tasks.ports.open import open_store
-from tasks.ports.proof import prove
+from tasks.ports.records.backups import backups
+from tasks.ports.records.proof import prove
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import B, name
 from tests.faults.actions import (
     answer,

@@ -6,10 +6,11 @@ import pytest
 import yaml
 
 from flows.undo import undo
-from tasks import crds, namespace
 from tasks.core.errors import PermanentError, UnavailableError, UnreachableError
-from tasks.core.options import UndoOptions
-from tasks.ports import transport
+from tasks.core.models.options import UndoOptions
+from tasks.ports.cluster import transport
+from tasks.restore import crds
+from tasks.restore import namespaces as namespace
 from tests.cluster.restores import A, B, definition
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule

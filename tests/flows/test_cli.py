@@ -14,9 +14,9 @@ from typer.main import get_command
 from flows.cli import app
 from flows.commands import restore as restoring
 from tasks.core.errors import StoreError
-from tasks.core.options import Owned, RestoreOptions
-from tasks.core.records import Phase
-from tasks.ports import store as stores
+from tasks.core.formats.records import Phase
+from tasks.core.models.options import Owned, RestoreOptions
+from tasks.ports.store import base as stores
 
 HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
 

@@ -9,11 +9,11 @@ from deployments.sample.live import Live
 from flows.commands import demo_tables
 from flows.commands.demo import OTHERS, enter
 from flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
-from tasks.core.objects import Ref
-from tasks.core.readiness import Context
-from tasks.core.records import LeftOut, Phase
-from tasks.core.results import BackupResult, RestoreResult
-from tasks.core.twins import WHOLE, Finding
+from tasks.core.compare.restored import WHOLE, Finding
+from tasks.core.formats.records import LeftOut, Phase
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.evaluate import Context
+from tasks.core.models.results import BackupResult, RestoreResult
 
 WEB = Ref("apps", "Deployment", "shop", "web")
 SEED = Ref("batch", "Job", "shop", "seed")

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import DamagedError
-from tasks.core.manifest import digest
-from tasks.core.options import RestoreOptions
-from tasks.download import _download
+from tasks.core.formats.manifest import digest
+from tasks.core.models.options import RestoreOptions
+from tasks.plan.download import _download
 from tests.flows.conftest import CONFIG, place
 
 

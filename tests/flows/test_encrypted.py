@@ -7,9 +7,9 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from pyrage import x25519
 
-from tasks.core.manifest import Manifest, digest
-from tasks.core.options import BackupOptions, RestoreOptions, UndoOptions
-from tasks.ports import gzip
+from tasks.core.formats.manifest import Manifest, digest
+from tasks.core.models.options import BackupOptions, RestoreOptions, UndoOptions
+from tasks.ports.archive import gzip
 
 WEB = "resources/configmaps/namespaces/shop/web.json"
 

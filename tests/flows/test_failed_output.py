@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-import flows.commands.run
+import flows.console.run
 from tasks.core.errors import PermanentError
-from tasks.core.records import Phase, Problem
-from tasks.core.results import BackupResult, RestoreResult, TakenBack
+from tasks.core.formats.records import Phase, Problem
+from tasks.core.models.results import BackupResult, RestoreResult, TakenBack
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE = {"name": "r", "store": "file:///s", "started": NOW, "completed": NOW, "counts": {"Secret": 1}}
@@ -30,7 +30,7 @@ def answers(monkeypatch):
                 raise given
             return given
 
-        monkeypatch.setattr(flows.commands.run, "run", run)
+        monkeypatch.setattr(flows.console.run, "run", run)
 
     return answer
 

@@ -8,12 +8,12 @@ import pytest
 import typer
 
 from flows.commands import migrate
-from flows.commands.common import Format
-from flows.commands.migrate_table import finish
-from tasks.core.migration import SHARED, End
-from tasks.core.options_migrate import FanOut
-from tasks.core.records import Phase
-from tasks.core.results import MigrateResult
+from flows.console.migrate_table import finish
+from flows.options.common import Format
+from tasks.core.formats.migration import SHARED, End
+from tasks.core.formats.records import Phase
+from tasks.core.models.options_migration import FanOut
+from tasks.core.models.results import MigrateResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 import yaml
 
-from tasks.core.order import Order
-from tasks.core.plan_model import PlanDocument
+from tasks.core.graph.order import Order
+from tasks.core.plan.document import PlanDocument
 
 
 def test_neither_prefect_nor_kubernetes_is_imported(shelf, tmp_path):
@@ -109,7 +109,7 @@ def test_verify_tells_the_order(cli, shelf):
 
 def test_verify_finds_an_order_that_does_not_hold(cli, shelf, monkeypatch):
     shelf.add("first")
-    monkeypatch.setattr("tasks.plan.order", lambda *_, **__: Order([]))
+    monkeypatch.setattr("tasks.plan.build.order", lambda *_, **__: Order([]))
     code, out, err = cli("verify", "first", "--store", shelf.url)
     assert (code, out) == (1, "")
     assert err == ("error: backup first: the order of a restore does not hold: ConfigMap shop/web stands in no level\n")

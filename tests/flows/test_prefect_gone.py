@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from flows.commands.run import _inside
+from flows.console.run import _inside
 from tasks.core.errors import UnreachableError
 
 LOST = httpx.ConnectError("All connection attempts failed")

@@ -7,15 +7,16 @@ import pytest
 import typer
 
 from flows.cli import app
-from flows.commands import plan, run
-from flows.commands.common import Format
-from flows.commands.results import finish
-from tasks.core.manifest import Manifest, Selected
-from tasks.core.options import BackupOptions, Selection
-from tasks.core.records import Phase, Problem, PulledIn
-from tasks.core.report import summary
-from tasks.core.results import BackupResult
-from tasks.core.velero import optional_files
+from flows.commands import plan
+from flows.console import run
+from flows.console.results import finish
+from flows.options.common import Format
+from tasks.core.formats.manifest import Manifest, Selected
+from tasks.core.formats.records import Phase, Problem, PulledIn
+from tasks.core.formats.velero_backup import optional_files
+from tasks.core.models.options import BackupOptions, Selection
+from tasks.core.models.results import BackupResult
+from tasks.core.ops.report import summary
 
 TYPED = {
     "--selector": ("app=web", "selector", "app=web"),

@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 
 from flows.commands.server import app
 from tasks.core.errors import CredentialsError, PermanentError, UnavailableError, UnreachableError, UsageError
-from tasks.ports import prefect_api, prefect_server, processes, progress
+from tasks.ports.local import processes, progress
+from tasks.ports.prefect import api as prefect_api
+from tasks.ports.prefect import server as prefect_server
 
 ENSURE = "from tasks.ports import prefect_server; print(prefect_server.ensure())"
 FLOW = """

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.ports import tar
-from tasks.ports.archive import FragmentWriter, join, read
+from tasks.ports.archive import tar
+from tasks.ports.archive.tarball import FragmentWriter, join, read
 
 WEB = "resources/deployments.apps/namespaces/shop/web.json"
 DB = "resources/secrets/namespaces/shop/db.json"

@@ -6,15 +6,15 @@ import orjson
 import pytest
 
 from tasks.core.errors import BackupNotFoundError, DamagedError, UsageError
-from tasks.core.layout import BackupKeys
-from tasks.core.manifest import Manifest, Source, digest
-from tasks.core.records import Phase
-from tasks.core.velero import MANIFEST_DIGEST, backup_object
-from tasks.ports import gzip
-from tasks.ports.archive import FragmentWriter, join
-from tasks.ports.backups import backups, open_backup
-from tasks.ports.local_store import LocalStore
-from tasks.verify import prove
+from tasks.core.formats.layout import BackupKeys
+from tasks.core.formats.manifest import Manifest, Source, digest
+from tasks.core.formats.records import Phase
+from tasks.core.formats.velero_backup import MANIFEST_DIGEST, backup_object
+from tasks.maintain.verify import prove
+from tasks.ports.archive import gzip
+from tasks.ports.archive.tarball import FragmentWriter, join
+from tasks.ports.records.backups import backups, open_backup
+from tasks.ports.store.local import LocalStore
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 WEB = "resources/deployments.apps/namespaces/shop/web.json"

@@ -30,12 +30,12 @@ from tasks.core.errors import (
     UnreachableError,
     UntrustedError,
 )
-from tasks.core.resources import ResourceType
-from tasks.ports import transport
-from tasks.ports.cluster import PAGE, connect
-from tasks.ports.stop import Stop
-from tasks.ports.threads import in_threads
-from tasks.ports.transport import RETRY, THREADS
+from tasks.core.kube.resources import ResourceType
+from tasks.ports.cluster import transport
+from tasks.ports.cluster.cancellation import Stop
+from tasks.ports.cluster.client import PAGE, connect
+from tasks.ports.cluster.transport import RETRY, THREADS
+from tasks.ports.local.threads import in_threads
 
 pytestmark = pytest.mark.cluster
 

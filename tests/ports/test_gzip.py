@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.core.errors import DamagedError
-from tasks.core.limits import MAX_OBJECT, SIDE_ROOM
-from tasks.ports import gzip
+from tasks.core.jsondoc.limits import MAX_OBJECT, SIDE_ROOM
+from tasks.ports.archive import gzip
 
 
 @given(st.binary(max_size=5000))

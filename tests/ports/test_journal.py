@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks.core.errors import BackupNotFoundError, ConflictError, DamagedError, PermanentError, StoreError
-from tasks.core.journal import Header, Target
-from tasks.core.layout import RestoreKeys
-from tasks.core.objects import Ref
-from tasks.ports import clock
-from tasks.ports.encryption import opener
-from tasks.ports.journal import Journal
-from tasks.ports.local_store import LocalStore
-from tasks.ports.restores import open_restore, restores
+from tasks.core.formats.journal import Header, Target
+from tasks.core.formats.layout import RestoreKeys
+from tasks.core.kube.objects import Ref
+from tasks.ports.archive.encryption import opener
+from tasks.ports.local import clock
+from tasks.ports.records.journal import Journal
+from tasks.ports.records.restores import open_restore, restores
+from tasks.ports.store.local import LocalStore
 
 KEYS = RestoreKeys("r")
 TOKEN = Ref("", "Secret", "shop", "token")

@@ -9,9 +9,9 @@ import pytest
 from kubernetes.client import Configuration
 
 from tasks.core.errors import ExpiredError
-from tasks.core.resources import ResourceType
-from tasks.ports.cluster import Cluster
-from tasks.ports.pages import LISTS
+from tasks.core.kube.resources import ResourceType
+from tasks.ports.cluster.client import Cluster
+from tasks.ports.cluster.pages import LISTS
 
 SECRETS = ResourceType("", "v1", "Secret", "secrets", namespaced=True)
 EXPIRED = {"kind": "Status", "code": 410, "reason": "Expired", "message": "the token is too old"}

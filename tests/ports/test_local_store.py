@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from tasks.core.errors import KeyMissingError, StoreError
-from tasks.ports import files, local_store, progress
-from tasks.ports.local_store import LocalStore
+from tasks.ports.local import files, progress
+from tasks.ports.store import local as local_store
+from tasks.ports.store.local import LocalStore
 
 
 @pytest.fixture

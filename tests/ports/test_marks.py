@@ -6,12 +6,12 @@ import orjson
 import pytest
 
 from tasks.core.errors import UsageError
-from tasks.core.layout import BackupKeys
-from tasks.core.lease import Holder
-from tasks.ports import clock
-from tasks.ports.leases import me
-from tasks.ports.local_store import LocalStore
-from tasks.ports.marks import Deletion, Mark, read_mark, reserve
+from tasks.core.formats.layout import BackupKeys
+from tasks.core.formats.lease import Holder
+from tasks.ports.cluster.leases import me
+from tasks.ports.local import clock
+from tasks.ports.records.reservations import Deletion, Mark, read_mark, reserve
+from tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
 OWN = me("prune x")

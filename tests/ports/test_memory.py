@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from flows import cli
-from tasks.ports.memory import leave, loading, settle
+from tasks.ports.local.gc import leave, loading, settle
 
 
 class Knot:

@@ -7,17 +7,17 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tasks.core.bindings import Binding
-from tasks.core.chain_steps import Read, Start
-from tasks.core.chains import Chain
-from tasks.core.objects import Ref
-from tasks.core.order import Edge, Strength, order
-from tasks.core.plan_document import document
-from tasks.core.plan_model import PlanDocument
-from tasks.core.plan_parts import Part, Parts
-from tasks.core.records import LeftOut, Rewrite
-from tasks.core.values import Source, Use
-from tasks.ports.plan_page import page
+from flows.console.plan_page import page
+from tasks.core.formats.records import LeftOut, Rewrite
+from tasks.core.graph.order import Edge, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.bindings import Binding
+from tasks.core.lookup.chain import Chain
+from tasks.core.lookup.steps import Read, Start
+from tasks.core.lookup.uses import Source, Use
+from tasks.core.plan.document import PlanDocument
+from tasks.core.plan.parts import Part, Parts
+from tasks.core.plan.plan_document import document
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.core.errors import PermanentError
-from tasks.ports import processes
+from tasks.ports.local import processes
 
 PARENT_AND_CHILD = """
 import subprocess, sys, time

@@ -7,8 +7,9 @@ import boto3
 import pytest
 
 from tasks.core.errors import DamagedError, StoreError, StoreUnavailableError
-from tasks.ports import processes, progress, s3_client
-from tasks.ports.open import open_store
+from tasks.ports.local import processes, progress
+from tasks.ports.store import s3_client
+from tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.cluster
 BIG = random.Random(1).randbytes(17 * 1024 * 1024)  # noqa: S311 - only bulk, the same each time

@@ -9,25 +9,26 @@ import orjson
 import pytest
 
 from tasks.core.errors import DamagedError, StoreError
-from tasks.core.journal import Header, Target
-from tasks.core.layout import BackupKeys, RestoreKeys
-from tasks.core.manifest import Manifest, Source, digest
-from tasks.core.migration import End
-from tasks.core.migration import Header as MigrationHeader
-from tasks.core.migration import Source as Migrated
-from tasks.core.objects import Ref
-from tasks.core.options_prune import PruneOptions
-from tasks.core.records import Phase
-from tasks.core.velero import backup_object
-from tasks.muster import backup_to_make
-from tasks.ports import clock, gzip
-from tasks.ports.encryption import opener
-from tasks.ports.journal import Journal
-from tasks.ports.local_store import LocalStore
-from tasks.ports.marks import Deletion
-from tasks.ports.migrations import begin, write_end, write_source
-from tasks.ports.restores import open_restore
-from tasks.prune import judged, removed
+from tasks.core.formats.journal import Header, Target
+from tasks.core.formats.layout import BackupKeys, RestoreKeys
+from tasks.core.formats.manifest import Manifest, Source, digest
+from tasks.core.formats.migration import End
+from tasks.core.formats.migration import Header as MigrationHeader
+from tasks.core.formats.migration import Source as Migrated
+from tasks.core.formats.records import Phase
+from tasks.core.formats.velero_backup import backup_object
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options_maintenance import PruneOptions
+from tasks.maintain.prune import judged, removed
+from tasks.migrate.begin import backup_to_make
+from tasks.ports.archive import gzip
+from tasks.ports.archive.encryption import opener
+from tasks.ports.local import clock
+from tasks.ports.records.journal import Journal
+from tasks.ports.records.migrations import begin, write_end, write_source
+from tasks.ports.records.reservations import Deletion
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
 KEYS = RestoreKeys("r")
@@ -142,7 +143,7 @@ def add(store, name, age):
 @pytest.fixture
 def two(store, monkeypatch):
     """A store with an old backup and a new one; what would go of it, where only the last is kept."""
-    monkeypatch.setattr("tasks.prune.open_store", lambda _: store)
+    monkeypatch.setattr("tasks.maintain.prune.open_store", lambda _: store)
     asked = PruneOptions(store=store.url, keep_last=1)
     add(store, "new", 1)
     return add(store, "old", 2), asked
@@ -178,7 +179,7 @@ def test_the_backup_of_a_migration_stays_until_all_its_namespaces_are_done(store
 
 
 def test_a_migration_that_begins_again_leaves_what_its_first_try_left_of_a_backup(store, monkeypatch):
-    monkeypatch.setattr("tasks.muster.open_store", lambda _: store)
+    monkeypatch.setattr("tasks.migrate.begin.open_store", lambda _: store)
     made = SimpleNamespace(name="m", options=SimpleNamespace(store=store.url))
     assert backup_to_make(made) == "m"
     store.put(BackupKeys("m").tarball, b"half")

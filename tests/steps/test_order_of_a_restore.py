@@ -7,10 +7,10 @@ import pytest
 
 import flows.restore
 from tasks.core.errors import PermanentError
-from tasks.core.objects import Ref
-from tasks.core.records import Phase
-from tasks.core.results import RestoreResult, TakenBack
-from tasks.ports import clock
+from tasks.core.formats.records import Phase
+from tasks.core.kube.objects import Ref
+from tasks.core.models.results import RestoreResult, TakenBack
+from tasks.ports.local import clock
 
 NOW = clock.now()
 LEVELS = [[Ref("", "ConfigMap", "shop", "a")], [Ref("", "Secret", "shop", "b")]]

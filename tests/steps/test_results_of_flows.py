@@ -8,24 +8,24 @@ import pytest
 import typer
 
 import flows.restore
-import tasks.delete
-import tasks.outcome
+import tasks.delete.execute
 import tasks.report
-from flows.commands import delete_table, migrate_table, populate_table, results
-from flows.commands.common import Format
-from tasks.core.bundle import Member
-from tasks.core.closure import Missing
-from tasks.core.facts import Facts
-from tasks.core.group import Group
-from tasks.core.objects import Ref
-from tasks.core.options import DeleteOptions, Place
-from tasks.core.populated import PopulateResult
-from tasks.core.records import Action, Phase, Problem
-from tasks.core.results import BackupResult, DeleteResult, MigrateResult, RestoreResult, TakenBack, UndoResult
-from tasks.core.rule_book import RuleBook
-from tasks.ports import clock
-from tasks.prune import removed
-from tasks.removal import Removed
+import tasks.restore.outcome
+from flows.console import delete_table, migrate_table, populate_table, results
+from flows.options.common import Format
+from tasks.core.deletion.cascade import Group
+from tasks.core.deletion.inventory import Facts
+from tasks.core.formats.bundle import Member
+from tasks.core.formats.records import Action, Phase, Problem
+from tasks.core.graph.closure import Missing
+from tasks.core.kube.objects import Ref
+from tasks.core.models.options import DeleteOptions, Place
+from tasks.core.models.populated import PopulateResult
+from tasks.core.models.results import BackupResult, DeleteResult, MigrateResult, RestoreResult, TakenBack, UndoResult
+from tasks.core.plugins.registry import RuleBook
+from tasks.delete.remove import Removed
+from tasks.maintain.prune import removed
+from tasks.ports.local import clock
 
 NOW = clock.now()
 TOKEN, SETTINGS = Ref("", "Secret", "shop", "token"), Ref("", "ConfigMap", "shop", "settings")
@@ -65,14 +65,14 @@ def restoring():
 
 
 def test_what_is_needed_and_missing_what_was_asked_for_in_vain_and_what_is_not_ready_is_in_the_result(restoring):
-    found = tasks.outcome.restored(restoring, [], NOW)
+    found = tasks.restore.outcome.restored(restoring, [], NOW)
     assert found.phase is Phase.COMPLETED
     assert [each.what for each in found.warnings] == [str(TOKEN), "two"]
     assert found.warnings[0].why.startswith("its kind is excluded")
     assert (found.not_ready, [each.name for each in found.notable]) == ([THREE], ["a", "b"])
-    partial = tasks.outcome.restored(restoring, [ONE], NOW)
+    partial = tasks.restore.outcome.restored(restoring, [ONE], NOW)
     assert (partial.phase, partial.problems) == (Phase.PARTIAL, [ONE])
-    failed = tasks.outcome.failed(restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
+    failed = tasks.restore.outcome.failed(restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
     assert (failed.phase, failed.error, failed.taken_back.deleted) == (Phase.FAILED, "no more", 1)
 
 
@@ -97,7 +97,7 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
     monkeypatch.setattr(flows.restore, "tell_bundle", tell_bundle)
 
     async def end(*given):
-        tasks.outcome._end(*given)
+        tasks.restore.outcome._end(*given)
 
     monkeypatch.setattr(flows.restore, "end", end)
     found = asyncio.run(flows.restore._finish(restoring, NOW))
@@ -125,7 +125,7 @@ def deletion(*, unread=False, selector="", refused=(), **more):
         namespaces=["shop"],
         target=lambda: SimpleNamespace(name="b"),
     )
-    return tasks.delete.result(deleting, NOW)
+    return tasks.delete.execute.result(deleting, NOW)
 
 
 def test_a_deletion_is_whole_only_when_nothing_is_left_refused_or_unseen():
@@ -189,8 +189,8 @@ def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, pha
 
 
 def test_what_a_prune_could_not_read_is_still_a_problem_when_it_has_removed_the_rest(tmp_path):
-    from tasks.core.options_prune import PruneOptions
-    from tasks.core.results_prune import PruneResult
+    from tasks.core.models.options_maintenance import PruneOptions
+    from tasks.core.models.results_prune import PruneResult
 
     asked = PruneOptions(store=tmp_path.as_uri())
     seen = PruneResult(

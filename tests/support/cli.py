@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from flows.cli import main
-from tasks.ports import prefect_events
+from tasks.ports.prefect import events as prefect_events
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 

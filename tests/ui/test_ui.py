@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tasks.core.errors import ForbiddenError, InvalidError
-from tasks.ports.open import open_store
-from tasks.ports.restores import open_restore
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use

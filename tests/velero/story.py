@@ -18,17 +18,17 @@ from deployments.sample.remove import remove
 from deployments.velero.server import Velero
 from flows.backup import backup
 from flows.restore import restore
-from tasks.core.edit import group_of
+from tasks.core.compare.restored import findings
 from tasks.core.errors import PreflightError
-from tasks.core.layout import BackupKeys
-from tasks.core.objects import Ref
-from tasks.core.options import BackupOptions, RestoreOptions
-from tasks.core.readiness import verdict
-from tasks.core.twins import findings
-from tasks.ports import clock
-from tasks.ports.cluster import connect
-from tasks.ports.open import open_store
-from tasks.ports.threads import in_threads
+from tasks.core.formats.layout import BackupKeys
+from tasks.core.jsondoc.edit import group_of
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.evaluate import verdict
+from tasks.core.models.options import BackupOptions, RestoreOptions
+from tasks.ports.cluster.client import connect
+from tasks.ports.local import clock
+from tasks.ports.local.threads import in_threads
+from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B
 from tests.support.cli import COMMAND
 

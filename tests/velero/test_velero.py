@@ -11,11 +11,11 @@ import orjson
 import pytest
 
 from flows.undo import undo
-from tasks.core.layout import BackupKeys
-from tasks.core.objects import Ref, owners_of
-from tasks.core.options import UndoOptions
-from tasks.core.records import Phase
-from tasks.core.twins import WHOLE
+from tasks.core.compare.restored import WHOLE
+from tasks.core.formats.layout import BackupKeys
+from tasks.core.formats.records import Phase
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.models.options import UndoOptions
 from tests.cluster.restores import A, B
 from tests.velero.story import EXPIRED, HALF, KIOSK_COPY, OURS, SEALED, SEALED_EXPIRED, SHOP, THEIRS, unready, until
 

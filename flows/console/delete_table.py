@@ -1,0 +1,85 @@
+"""A deletion as tables: what goes in which order, what goes with it, who still needs it, what stays and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from flows.console.output import line, print_document
+from flows.console.results import STYLES, counts, problems, section
+from flows.options.common import Format
+from tasks.core.deletion.finalizers import COLLECTORS
+from tasks.core.models.results import EXIT_CODES
+from tasks.core.transform.strip.portable import SAFE_FINALIZERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.models.options import DeleteOptions
+    from tasks.core.models.results import DeleteResult, Doomed
+
+NAMES = 3
+"""Names that are shown of one type in one level; -o json has all of them."""
+
+
+def finish(result: DeleteResult, asked: DeleteOptions, output: Format) -> NoReturn:
+    """Print a result and exit with the code of its phase."""
+    if output is not Format.TABLE:
+        more = {"objects": result.objects, "seconds": round(result.seconds, 3)}
+        print_document(result.model_dump(mode="json") | more, output)
+    elif result.dry_run:
+        shown(result)
+        line(f"\nnothing was deleted: a dry run; --expect {result.digest} deletes this very group")
+    else:
+        counts(result.counts, "deleted")
+        _around(result)
+        _last(result, asked)
+    raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def shown(result: DeleteResult) -> None:
+    """Print what would go."""
+    asked = [each for each in result.members if not each.follows]
+    section("Goes, in this order", ["STEP", "TYPE", "OBJECTS", "NAMES"], list(_steps(asked)))
+    follows = Counter(each.object.partition(" ")[0] for each in result.members if each.follows)
+    section("Goes with its owners", ["TYPE", "OBJECTS"], sorted(follows.items()))
+    known = {*COLLECTORS, *SAFE_FINALIZERS}
+    waits = [(each.object, [name for name in each.finalizers if name not in known]) for each in result.members]
+    section("Goes when its finalizers are done", ["OBJECT", "FINALIZERS"], [row for row in waits if row[1]])
+    _around(result)
+    where = ", ".join(result.namespaces)
+    what = f"bundle {result.bundle}" if result.bundle else f"objects with labels {result.selector}"
+    line(f"\n{what} in {where} on {result.cluster}: {result.objects} objects in {result.levels} levels", "bold")
+
+
+def _steps(members: Iterable[Doomed]) -> Iterable[list[Any]]:
+    for step, (_, level) in enumerate(groupby(members, key=lambda each: each.level), start=1):
+        named = sorted(each.object.split(" ", 1) for each in level)
+        for kind, some in groupby(named, key=lambda each: each[0]):
+            names = [name for _, name in some]
+            more = [f"{len(names) - NAMES} more"] if len(names) > NAMES else []
+            yield [step, kind, len(names), [*names[:NAMES], *more]]
+
+
+def _around(result: DeleteResult) -> None:
+    needed = [[each.object, each.by, each.why] for each in result.needed]
+    section("Others still need", ["OBJECT", "NEEDED BY", "FIELD"], needed)
+    stays = [[f"{each.type} {each.namespace}/{each.name}", each.why] for each in result.left_out]
+    section("Stays", ["OBJECT", "WHY"], stays)
+    problems("Stays, untied from what goes", result.untied)
+    problems("Listed in the bundle, not its own, and not touched", result.refused)
+    problems("Finalizers taken off", result.forced)
+    problems("Still there", result.left)
+    problems("Not looked at: it may need what goes", result.warnings)
+
+
+def _last(result: DeleteResult, asked: DeleteOptions) -> None:
+    line(
+        f"\ndelete {asked.what}: {result.phase}, {result.objects} objects in {result.seconds:.1f} s, {result.cluster}",
+        STYLES[result.phase.value],
+    )
+    if result.left:
+        line("the same command goes on; --force-finalizers takes off the finalizers of what does not go")

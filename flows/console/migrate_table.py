@@ -1,0 +1,49 @@
+"""Print how a migration went: a row for each namespace, those first that need a person, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from flows.console.output import line, print_document, table
+from flows.console.results import STYLES
+from flows.options.common import Format
+from tasks.core.models.results import EXIT_CODES
+
+if TYPE_CHECKING:
+    from tasks.core.formats.migration import End
+    from tasks.core.models.results import MigrateResult
+
+ORDER = ("Failed", "Partial", "Completed")
+
+
+def finish(result: MigrateResult, output: Format) -> None:
+    """Print a result and exit with the code of its phase."""
+    if output is Format.TABLE:
+        _table(result)
+    else:
+        print_document(document(result), output)
+    raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def document(result: MigrateResult) -> dict[str, Any]:
+    """Return a result as JSON's types, with its totals."""
+    totals = {"objects": result.objects, "seconds": round(result.seconds, 3), "phases": result.phases}
+    return result.model_dump(mode="json") | totals
+
+
+def _table(result: MigrateResult) -> None:
+    ends = sorted(result.namespaces, key=lambda end: ORDER.index(end.phase.value))
+    table(["NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY"], [_row(end) for end in ends])
+    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    line(
+        f"\nmigrate {result.name}: {result.phase}, {told}, {result.objects} objects in {result.seconds:.1f} s",
+        STYLES[result.phase.value],
+    )
+    if any(not end.done for end in ends):
+        line(f"do what is missing: kubeferry migrate --resume {result.name}")
+
+
+def _row(end: End) -> list[Any]:
+    return [end.title, end.phase.value, end.objects, f"{end.seconds:.1f}", end.restore, end.why]

@@ -1,0 +1,41 @@
+"""Print how a populate went: a row for each namespace, those first that need a person, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+
+from flows.console.migrate_table import ORDER
+from flows.console.output import line, print_document, table
+from flows.console.results import STYLES
+from flows.options.common import Format
+from tasks.core.models.results import EXIT_CODES
+
+if TYPE_CHECKING:
+    from tasks.core.formats.migration import End
+    from tasks.core.models.populated import PopulateResult
+
+
+def finish(result: PopulateResult, output: Format) -> NoReturn:
+    """Print a result and exit with the code of its phase."""
+    if output is Format.TABLE:
+        _table(result)
+    else:
+        totals = {"objects": result.objects, "seconds": round(result.seconds, 3), "phases": result.phases}
+        print_document(result.model_dump(mode="json") | totals, output)
+    raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def _table(result: PopulateResult) -> None:
+    ends = sorted(result.namespaces, key=lambda end: ORDER.index(end.phase.value))
+    table(["NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY"], [_row(end, result) for end in ends])
+    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    line(f"\npopulate {result.name}: {result.phase}, {told} in {result.seconds:.1f} s", STYLES[result.phase.value])
+    if any(not end.done for end in ends):
+        line("do what is missing: the same command again")
+
+
+def _row(end: End, result: PopulateResult) -> list[Any]:
+    why = end.why or ("made by an earlier run" if end.into in result.earlier else "")
+    return [end.into, end.phase.value, end.objects, f"{end.seconds:.1f}", end.restore, why]

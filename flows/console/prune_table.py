@@ -1,0 +1,51 @@
+"""A prune as tables: what goes and what stays, series by series, each with its reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from flows.console.output import line, print_document, table
+from flows.console.results import STYLES, problems
+from flows.options.common import Format
+from tasks.core.models.results import EXIT_CODES
+
+if TYPE_CHECKING:
+    from tasks.core.models.results_prune import Judged, PruneResult
+
+
+def finish(result: PruneResult, output: Format) -> NoReturn:
+    """Print a result and exit with the code of its phase."""
+    if output is not Format.TABLE:
+        totals = {"removed": len(result.removed), "going": len(result.going), "seconds": round(result.seconds, 3)}
+        print_document(result.model_dump(mode="json") | totals, output)
+    else:
+        shown(result)
+        line(f"\n{_last(result)}", STYLES[result.phase.value])
+    raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def shown(result: PruneResult) -> None:
+    """Print what goes and what stays."""
+    if result.judged:
+        table(["NAME", "PHASE", "STARTED", "VERDICT", "WHY", "SERIES"], [_row(each) for each in result.judged])
+    problems("Left to others", result.left)
+    problems("Problems", result.problems)
+
+
+def _row(each: Judged) -> list[str]:
+    verdict = "keep" if each.keep else "removed" if each.removed else "remove"
+    started = f"{each.started:%Y-%m-%d %H:%M}" if each.started else ""
+    return [each.name, each.phase or each.what, started, verdict, each.why, each.series or each.what]
+
+
+def _last(result: PruneResult) -> str:
+    kept, freed = len(result.judged) - len(result.going), sum(each.bytes for each in result.going)
+    if not result.judged:
+        return f"prune {result.store}: there is nothing in it"
+    if result.dry_run:
+        agreed = f"; --expect {result.digest} removes exactly this" if result.going else ""
+        told = f"{len(result.going)} would go ({freed} bytes), {kept} stay{agreed}"
+        return f"prune {result.store}: a dry run, nothing was removed: {told}"
+    return f"prune {result.store}: {result.phase}, {len(result.removed)} removed, {kept} kept in {result.seconds:.1f} s"

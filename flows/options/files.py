@@ -1,0 +1,57 @@
+"""Read the files that tell what to modify, and which namespaces to make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tasks.core.models.modifications import Modifications
+    from tasks.core.models.options_populate import Into
+
+
+def modifications(files: Iterable[Path]) -> Modifications:
+    """Return what files of modifications say, one after the other.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    from tasks.core.models.modifications import Modifications
+    from tasks.core.transform.modify.files import read_modifications
+
+    found = Modifications()
+    for file in files:
+        found = found.also(read_modifications(_text(file), f"--modify {file}"))
+    return found
+
+
+def into(names: Iterable[str], file: Path | None) -> list[Into]:
+    """Return the namespaces to make: those that are named, with commas or one by one, and those of a file.
+
+    Raises:
+        UsageError: the file cannot be read, or a name cannot be one.
+    """
+    from tasks.core.transform.modify.files import read_into
+
+    named = [name for each in names for name in each.split(",") if name]
+    found = read_into("\n".join(f"- {name!r}" for name in named), "--into") if named else []
+    return found + (read_into(_text(file), f"--into-file {file}") if file else [])
+
+
+def _text(file: Path) -> str:
+    from tasks.core.transform.modify.files import MOST
+
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(MOST + 1)
+        if len(data) > MOST:
+            raise UsageError(f"{file} is larger than {MOST} bytes")
+        return data.decode()
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no text in UTF-8") from None

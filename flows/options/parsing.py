@@ -1,0 +1,80 @@
+"""Turn what was typed into the options of a flow; what they refuse is a usage error that names the option."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tasks.core.errors import UsageError
+from tasks.core.models.options import UNQUOTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic_core import ErrorDetails
+
+M = TypeVar("M", bound=BaseModel)
+
+ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
+"""Fields that the command line calls otherwise; the others are the option of the same name."""
+
+NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"
+MESSAGES = {"string_pattern_mismatch": NAME}
+"""By pydantic's type of error, where its own words are for programmers."""
+
+
+def options(model: type[M], **values: Any) -> M:
+    """Return the options of a flow.
+
+    Raises:
+        UsageError: a value that they refuse.
+    """
+    try:
+        return model(**values)
+    except ValidationError as error:
+        raise UsageError(_line(error.errors(include_url=False, include_context=False)[0])) from None
+
+
+def _line(error: ErrorDetails) -> str:
+    if not error["loc"]:  # what does not fit together
+        return error["msg"].removeprefix("Value error, ")
+    field = str(error["loc"][0])
+    option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
+    if error["type"] == UNQUOTED:
+        return f"{option}: {error['msg']}"
+    message = MESSAGES.get(error["type"], error["msg"]).removeprefix("Value error, ")
+    return f"{option} {str(error['input'])[:80]!r}: {message}"
+
+
+def modes(given: Iterable[str]) -> dict[str, Any]:
+    """Return the fields `existing` and `existing_kinds` of what --existing says: MODE, and KIND=MODE for some kinds.
+
+    Raises:
+        UsageError: two modes for all kinds, or for one.
+    """
+    words = list(given)
+    whole = sorted({word for word in words if "=" not in word})
+    if len(whole) > 1:
+        raise UsageError(f"--existing: {' and '.join(whole)} cannot both be done with all kinds; write KIND=MODE")
+    form = "MODE, or KIND=MODE for one kind, as secrets=skip"
+    kinds = pairs((word for word in words if "=" in word), "--existing", form)
+    return ({"existing": whole[0]} if whole else {}) | {"existing_kinds": kinds}
+
+
+def pairs(
+    given: Iterable[str], option: str = "--map", form: str = "SRC=DST, the old name of a namespace and the new one"
+) -> dict[str, str]:
+    """Return LEFT=RIGHT pairs as a mapping.
+
+    Raises:
+        UsageError: not such a pair, or one left side with two right ones.
+    """
+    found: dict[str, str] = {}
+    for each in given:
+        source, equals, target = each.partition("=")
+        if not (source and equals and target):
+            raise UsageError(f"{option} {each[:80]!r}: write {form}")
+        if found.setdefault(source, target) != target:
+            raise UsageError(f"{option}: {source} cannot become both {found[source]} and {target}")
+    return found

@@ -1,0 +1,150 @@
+"""The first step of a backup: which namespaces, which types, at which revision; and whether a store can take it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.backup.state import Scope, Unread
+from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
+from tasks.core.formats.layout import BackupKeys, backup_name
+from tasks.core.formats.manifest import Source
+from tasks.core.formats.records import Problem
+from tasks.core.kube.label_selectors import parse_selector
+from tasks.core.selection.breadth import FEW, at_once
+from tasks.core.selection.exclusions import type_left_out
+from tasks.core.selection.namespaces import is_system, without
+from tasks.core.selection.read_types import INDEXED, INDEXED_EVERYWHERE, NAMESPACES, RELATED
+from tasks.core.selection.resource_types import asks_by_kind, choose_types
+from tasks.core.selection.selector import Selector
+from tasks.ports.archive.encryption import recipients
+from tasks.ports.cluster.client import Cluster, connect
+from tasks.ports.cluster.namespaces import listed, live_namespaces
+from tasks.ports.local import clock
+from tasks.ports.store.open import open_store
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import Discovery, ResourceType
+    from tasks.core.models.options import BackupOptions
+
+_API_SERVICES = ("apiregistration.k8s.io", "APIService")
+
+
+@step("discover")
+async def discover(options: BackupOptions, work: str) -> Scope:
+    """Return the scope of a new backup.
+
+    Raises:
+        NotFoundError: a namespace that does not exist.
+        UsageError: no namespace at all, a kind or selector that makes no sense, or no key where one is asked for.
+        StoreError: the store cannot take the backup, or has one of that name.
+    """
+    return await in_thread(_discover, options, work)
+
+
+def _discover(options: BackupOptions, work: str) -> Scope:
+    selector = Selector.of(options)
+    parse_selector(options.namespace_selector)
+    encrypt_to = recipients(options.encrypt_to)
+    cluster = connect(options.context or None, options.kubeconfig or None)
+    namespaces = _namespaces(cluster, options)
+    name = backup_name(options.name, list(namespaces), clock.now())
+    _check_store(options.store, name)
+    found = cluster.discover()
+    listable = [each for each in found.types if not type_left_out(each.group, each.resource, each.verbs)]
+    chosen = choose_types(listable, selector)
+    own_revisions, problems = _aggregated(cluster, found)
+    unchosen = [each for each in listable if each not in chosen.read]
+    by_kind = asks_by_kind(selector)
+    return Scope(
+        name=name,
+        options=options,
+        work=work,
+        namespaces=namespaces,
+        source=Source(uid=_uid(cluster), version=cluster.version(), context=cluster.name, host=cluster.host),
+        revision=_revision(cluster, namespaces[0], [each for each in chosen.read if each.namespaced]),
+        types=tuple(each for each in chosen.read if each.namespaced),
+        related=tuple(each for each in chosen.read if (each.group, each.resource) in RELATED),
+        indexed=tuple(each for each in unchosen if (each.group, each.resource) in INDEXED),
+        everywhere=tuple(each for each in found.types if (each.group, each.resource) in INDEXED_EVERYWHERE),
+        own_revisions=own_revisions,
+        problems=() if by_kind else problems,
+        followed=chosen.followed,
+        excluded=chosen.excluded,
+        unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),
+        recipients=encrypt_to,
+        at_once=at_once(len(namespaces), _number(cluster, namespaces)),
+    )
+
+
+def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
+    names = set(options.namespaces)
+    for name, live in live_namespaces(cluster, names).items():
+        _check_namespace(cluster, name, live)
+    if options.namespace_selector:
+        names |= listed(cluster, options.namespace_selector)
+    if options.all_namespaces:
+        names |= {name for name in listed(cluster) if not is_system(name)}
+    if not names:
+        told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
+        raise UsageError(told if options.namespace_selector else "name a namespace to back up")
+    return tuple(sorted(without(names, options.exclude_namespace, "what is asked for")))
+
+
+def _number(cluster: Cluster, asked: tuple[str, ...]) -> int | None:
+    """Return how many namespaces the cluster has, None for who may not know; not asked where it does not matter."""
+    try:
+        return len(cluster.list(NAMESPACES)) if len(asked) > FEW else None
+    except ForbiddenError:
+        return None
+
+
+def _check_namespace(cluster: Cluster, name: str, live: Object | None) -> None:
+    if live is None:
+        raise NotFoundError(f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})")
+    if live["metadata"].get("deletionTimestamp"):
+        raise PermanentError(f"namespace {name} on cluster {cluster.name} is being deleted")
+
+
+def _check_store(url: str, name: str) -> None:
+    store = open_store(url)
+    store.check_writable()
+    if store.exists(BackupKeys(name).metadata):
+        raise UsageError(f"backup {name} exists already in {store.url}")
+
+
+def _group(version: str) -> str:
+    """Return the group of what discovery calls a group's version: `apps/v1`, `v1`."""
+    return version.rpartition("/")[0]
+
+
+def _revision(cluster: Cluster, namespace: str, types: list[ResourceType]) -> str:
+    """Return the revision to read at, from any LIST that these credentials may ask for."""
+    for path in ["/api/v1/namespaces", *(each.path(namespace) for each in types)]:
+        try:
+            return cluster.revision(path)
+        except ForbiddenError as error:
+            refused = error
+    raise refused
+
+
+def _uid(cluster: Cluster) -> str:
+    """Return the cluster's identity; a backup by an account that may not see it is complete without."""
+    try:
+        return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
+    except ForbiddenError:
+        return ""
+
+
+def _aggregated(cluster: Cluster, found: Discovery) -> tuple[frozenset[str], tuple[Problem, ...]]:
+    """Return the groups that other servers answer for, and the groups that discovery could not read."""
+    problems = tuple(Problem(what=group, why=why) for group, why in sorted(found.problems.items()))
+    services = found.by_kind(*_API_SERVICES)
+    if not services:
+        return frozenset(), problems
+    try:
+        behind = [each for each in cluster.list(services) if (each.get("spec") or {}).get("service")]
+    except ForbiddenError:
+        return frozenset(), problems  # each list then tells by itself whether it is at the revision
+    return frozenset(each["spec"]["group"] for each in behind), problems

@@ -1,0 +1,146 @@
+"""Read one namespace (or the cluster-scoped types) at the backup's revision into the spool, a page at a time.
+
+A type that cannot be read is a problem that the backup tells, never a gap. 410 (the revision was compacted away) fails
+the step with ExpiredError: all of the backup has to take a new revision, or it would not be one point in time.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from tasks.backup.state import CLUSTER, Fetched, Scope, Unread
+from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from tasks.core.formats.records import Problem
+from tasks.core.selection.read_types import NAMESPACES
+from tasks.ports.cluster.pages import begun_again
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+    from tasks.core.kube.resources import ResourceType
+
+T = TypeVar("T")
+
+PROBLEMS = (ForbiddenError, NotFoundError, InvalidError, UnavailableError)
+"""Why a type cannot be read, while the others can."""
+
+OWN_STORE = "its API server has a store of its own"
+
+
+@step("fetch {namespace}")
+async def fetch(scope: Scope, namespace: str) -> Fetched:
+    """Spool all that a namespace holds; `namespace` is CLUSTER for the cluster-scoped types.
+
+    Raises:
+        ExpiredError: the revision is gone; start again with a new one.
+    """
+    return await in_thread(_fetch, scope, namespace)
+
+
+def _fetch(scope: Scope, namespace: str) -> Fetched:
+    make_folder(scope, namespace)
+    saved = [*scope.types, NAMESPACES] if namespace != CLUSTER else list(scope.related)
+    types = saved + list(scope.indexed if namespace != CLUSTER else scope.everywhere)
+    return gathered(
+        scope,
+        saved,
+        told(f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)),
+    )
+
+
+def make_folder(scope: Scope, namespace: str) -> None:
+    """Make the folder of a namespace, empty: without what an attempt before this one left."""
+    folder = scope.folder(namespace)
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "pages").mkdir(parents=True, mode=0o700)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What became of one type: how many pages, a problem that kept it from being read, why it is not at the revision.
+
+    `namespace` is "" where it was read in all of the cluster.
+    """
+
+    kind: ResourceType
+    namespace: str
+    pages: int
+    problem: Problem | None = None
+    why: str = ""
+
+
+def told(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
+    """Yield what is read, and tell how far that has come."""
+    for done, each in enumerate(reads, start=1):
+        yield each
+        progress.step(title, done, total)
+
+
+def gathered(scope: Scope, saved: Collection[ResourceType], reads: Iterable[Read]) -> Fetched:
+    """Return what reading met; `saved` are the types that were to be saved."""
+    pages, problems, gaps, apart = 0, list[Problem](), dict[str, str](), dict[str, str]()
+    unread: list[Unread] = []
+    for each in reads:
+        kind, problem = each.kind, each.problem
+        pages += each.pages
+        if problem and kind in scope.followed:
+            unread.append(Unread(kind.group, kind.kind, each.namespace, problem.what, problem.why))
+        elif problem and kind in saved:
+            problems.append(problem)
+        elif problem:
+            gaps[problem.what] = problem.why
+        apart |= {kind.group_resource: each.why} if each.why and each.pages else {}
+    return Fetched(pages, tuple(problems), tuple(sorted(gaps.items())), tuple(sorted(apart.items())), tuple(unread))
+
+
+def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:
+    """Spool one type of a namespace."""
+    inside = namespace if kind.namespaced and namespace != CLUSTER else ""
+    try:
+        pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision))
+        return Read(kind, inside, pages, why=why)
+    except PROBLEMS as error:
+        return Read(kind, inside, 0, Problem(what=_what(kind, namespace), why=str(error)))
+
+
+def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], Iterable[Path]]) -> tuple[int, str]:
+    """Return how many pages `write` spools at the backup's revision; else as things are now, and why.
+
+    Pages of a list that was begun and given up are deleted before the next one begins.
+    """
+    spooled: list[Path] = []
+
+    def spool(revision: str) -> int:
+        while spooled:
+            spooled.pop().unlink()
+        for page in write(revision):
+            spooled.append(page)  # noqa: PERF402 - those before an error must be known, too
+        return len(spooled)
+
+    if kind.group in scope.own_revisions:
+        return begun_again(lambda: spool("")), OWN_STORE
+    try:
+        return spool(scope.revision), ""
+    except (InvalidError, UnavailableError) as error:  # a server that does not know this cluster's revisions
+        return begun_again(lambda: spool("")), str(error)
+
+
+def _write(scope: Scope, namespace: str, kind: ResourceType, revision: str) -> Iterator[Path]:
+    query = {"fieldSelector": f"metadata.name={namespace}"} if kind is NAMESPACES else {}
+    inside = namespace if kind.namespaced and namespace != CLUSTER else ""
+    for number, page in enumerate(scope.cluster().pages(kind, inside, revision=revision, query=query)):
+        if not page.empty:
+            file = scope.page(namespace, kind, number)
+            file.write_bytes(page.body)
+            yield file
+
+
+def _what(kind: ResourceType, namespace: str) -> str:
+    return f"{kind.group_resource} in {namespace}" if kind.namespaced and namespace != CLUSTER else kind.group_resource

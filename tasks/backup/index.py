@@ -1,0 +1,40 @@
+"""Learn every value that the source cluster hands out (addresses, uids), before the strings of objects are looked at.
+
+A pass of its own over the spool, since an object may use a value whose owner is listed after it. What is not saved is
+indexed too: the Pods of a Deployment, nodes, Services of other namespaces.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.backup.state import CLUSTER
+from tasks.core.lookup.index import CLUSTER as CLUSTER_IDENTITY
+from tasks.core.lookup.index import UID, Source
+from tasks.core.lookup.known import Known
+from tasks.core.selection.read_types import NAMESPACES
+from tasks.ports.local import progress
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.backup.state import Scope
+
+
+@step("index")
+async def index(scope: Scope) -> Known:
+    """Return all values that the spooled objects have been given, each with its owner."""
+    return await in_thread(_index, scope)
+
+
+def _index(scope: Scope) -> Known:
+    known = Known()
+    if scope.source.uid:
+        known.index.add_value(scope.source.uid, Source(CLUSTER_IDENTITY, UID))
+    for done, namespace in enumerate([CLUSTER, *scope.namespaces], start=1):
+        types = (
+            [*scope.related, *scope.everywhere] if namespace == CLUSTER else [*scope.types, *scope.indexed, NAMESPACES]
+        )
+        for obj in scope.objects(namespace, types):
+            known.add(obj)
+        progress.step("index", done, len(scope.namespaces) + 1)
+    return known

@@ -1,0 +1,135 @@
+"""Decide what a backup of a selection holds: what is selected, and what that needs; tell why, and what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.backup.state import CLUSTER
+from tasks.core.errors import UsageError
+from tasks.core.formats.manifest import Selected
+from tasks.core.formats.records import Problem, PulledIn
+from tasks.core.graph.closure import PULLED_IN, closure, missing
+from tasks.core.needs.implicit import Implied
+from tasks.core.selection.unmatched import Tally
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.backup.candidates import Survey
+    from tasks.backup.state import Fetched, Scope, Stripped, Unread
+    from tasks.core.kube.objects import Ref
+
+EXCLUDED = "its kind is excluded"
+EMPTY = "nothing in it is selected, nor needed by what is"
+TERMS = {"selector", "annotation_selector", "include", "exclude", "include_name", "exclude_name", "only"}
+"""The options that choose among the objects of the namespaces."""
+
+
+class Chosen:
+    """What is in, each with its reason, and what is told of the selection. A plain class, as Survey."""
+
+    def __init__(self, found: dict[Ref, str], told: Selected) -> None:
+        """Hold both."""
+        self.found = found
+        self.told = told
+
+
+@step("select")
+async def select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chosen:
+    """Return what is selected and what that needs.
+
+    Raises:
+        UsageError: the selection matches nothing that could be carried, or names what is not there.
+    """
+    return await in_thread(_select, scope, fetched, surveys)
+
+
+@step("write {survey.namespace}")
+async def write(survey: Survey, chosen: Chosen) -> Stripped:
+    """Write a namespace's part of the archive; return what became of it."""
+    return await in_thread(survey.write, chosen.found)
+
+
+def _select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chosen:
+    tally, implied, selector = _tally(scope, surveys), _implied(surveys), scope.selector
+    there = frozenset(ref for each in surveys for ref in each.records)
+    barred = {ref: why for each in surveys for ref, why in each.barred.items()}
+    sure = [*(edge for each in surveys for edge in each.edges), *implied.edges()]
+    guesses = [*(edge for each in surveys for edge in each.guesses), *implied.by_default()]
+    found = closure(
+        {ref: why for each in surveys for ref, why in each.selected.items()},
+        [*sure, *guesses],
+        there,
+        only=selector.only,
+        always=lambda ref: implied.always(ref) if ref in there else (),
+    )
+    found = {ref: why for ref, why in found.items() if ref in there}
+    if not found:
+        raise UsageError(tally.nothing(_where(scope)))
+    unread = [*scope.unread, *(each for one in fetched for each in one.unread)]
+    needed = [*sure, *(edge for edge in guesses if edge.target in barred)]
+    lacking = missing(found, needed, lambda ref: _why_not(scope, ref, barred, unread), only=selector.only)
+    warnings = [Problem(what=str(each.ref), why=each.text) for each in lacking]
+    warnings += [Problem(what=what, why=why) for what, why in tally.unmatched()]
+    warnings += [Problem(what=f"Namespace {name}", why=EMPTY) for name in _empty(surveys, found)]
+    return Chosen(found, _told(scope, found, [*warnings, *_not_read(unread)]))
+
+
+def _empty(surveys: list[Survey], found: dict[Ref, str]) -> Iterator[str]:
+    """Yield the namespaces of which nothing is in."""
+    for each in surveys:
+        if each.namespace != CLUSTER and each.records.keys().isdisjoint(found):
+            yield each.namespace
+
+
+def _where(scope: Scope) -> str:
+    names = ", ".join(scope.namespaces)
+    return f"namespace {names}" if len(scope.namespaces) == 1 else f"namespaces {names}"
+
+
+def _tally(scope: Scope, surveys: list[Survey]) -> Tally:
+    tally = Tally(scope.selector)
+    for each in surveys:
+        tally.add(each.tally)
+    if unmet := tally.no_such_name():
+        raise UsageError(f"{_where(scope)}: {unmet}")
+    return tally
+
+
+def _implied(surveys: list[Survey]) -> Implied:
+    whole = Implied()
+    for each in surveys:
+        whole.add(each.implied)
+    return whole
+
+
+def _why_not(scope: Scope, ref: Ref, barred: dict[Ref, str], unread: list[Unread]) -> str:
+    """Return why an object that is needed could not be in, or "" where it just is not there."""
+    if ref in barred:
+        return barred[ref]
+    inside = not ref.namespace or ref.namespace in scope.namespaces
+    if (ref.group, ref.kind) in scope.excluded and inside:
+        return EXCLUDED
+    place = (ref.group, ref.kind, ref.namespace)
+    why = next((each.why for each in unread if (each.group, each.kind, each.namespace) == place), "")
+    return f"it could not be read: {why}" if why else ""
+
+
+def _not_read(unread: list[Unread]) -> Iterator[Problem]:
+    """Yield what could not be looked at for needs; which of it would have been needed is not known."""
+    if unread:
+        listed = sorted({each.what for each in unread})
+        yield Problem(
+            what=f"{len(listed)} types", why=f"not read, so nothing needed of them is in: {', '.join(listed)}"
+        )
+
+
+def _told(scope: Scope, found: dict[Ref, str], warnings: list[Problem]) -> Selected:
+    pulled_in = [
+        PulledIn(type=ref.type, namespace=ref.namespace, name=ref.name, why=why)
+        for ref, why in sorted(found.items())
+        if why.startswith(PULLED_IN)
+    ]
+    options = scope.options.model_dump(mode="json", include=TERMS, exclude_defaults=True)
+    return Selected(asked=scope.selector.text(), options=options, pulled_in=pulled_in, warnings=warnings)

@@ -1,0 +1,69 @@
+"""Make what was read portable: choose what is carried, strip what only the old cluster meant, write the archive.
+
+Works page by page from the spool, for a backup of all that its namespaces hold; of a selection, survey.py and select.py
+do the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.backup.part import TOLD, Part, Sieve, carried
+from tasks.backup.state import CLUSTER, Scope, Stripped
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.cluster_scoped import Needs, related
+from tasks.core.needs.references import CLUSTER_SCOPED, references
+from tasks.core.selection.read_types import NAMESPACES
+from tasks.ports.local import progress
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import ResourceType
+    from tasks.core.lookup.known import Known
+
+
+@step("strip {namespace}")
+async def strip(scope: Scope, namespace: str, known: Known) -> Stripped:
+    """Write a namespace's part of the archive and of the links file; return what became of it."""
+    return await in_thread(_strip, scope, namespace, known)
+
+
+@step("strip (cluster)")
+async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Stripped:
+    """Write the cluster-scoped objects that the namespaces in `parts` need."""
+    return await in_thread(_strip_related, scope, parts, known)
+
+
+def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
+    wants: set[Ref] = set()
+    with Sieve(scope, namespace) as sieve, Part(scope.folder(namespace)) as part:
+        for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
+            wants.update(_carry(kind, obj, sieve, part, known))
+            if sieve.seen % TOLD == 0:
+                progress.step(f"strip {namespace}", sieve.seen)
+    progress.step(f"strip {namespace}", sieve.seen, sieve.seen)
+    return part.result(namespace, wants)
+
+
+def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Stripped:
+    needs = Needs(
+        namespaces=frozenset(scope.namespaces),
+        kinds=frozenset(kind for part in parts for kind in part.kinds),
+        objects=frozenset(ref for part in parts for ref in part.wants),
+    )
+    wanted = related(scope.objects(CLUSTER, scope.related), needs)
+    with Sieve(scope, CLUSTER) as sieve, Part(scope.folder(CLUSTER)) as part:
+        for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
+            if Ref.of(obj) in wanted:
+                _carry(kind, obj, sieve, part, known)
+    return part.result(CLUSTER)
+
+
+def _carry(kind: ResourceType, obj: Object, sieve: Sieve, part: Part, known: Known) -> set[Ref]:
+    """Write one object where it is carried; return the cluster-scoped objects that it names."""
+    if sieve.never(obj):
+        return set()
+    body = sieve.portable(obj)
+    part.write(carried(kind, body, known)[0])
+    return {each.target for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED}

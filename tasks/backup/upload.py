@@ -1,0 +1,221 @@
+"""Join what was written into one archive and store it; the metadata file goes last and makes it a backup.
+
+A run that dies before leaves files that no reader takes for a backup; a later backup of the same name replaces them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tasks.backup.state import CLUSTER
+from tasks.core.errors import UsageError
+from tasks.core.formats.contents import divided, joined
+from tasks.core.formats.layout import SEALED, BackupKeys
+from tasks.core.formats.manifest import Digest, Manifest, digest
+from tasks.core.formats.records import LeftOut, Phase
+from tasks.core.formats.velero_backup import backup_object, log_of, optional_files
+from tasks.core.jsondoc.duration import Span
+from tasks.ports.archive import gzip
+from tasks.ports.archive import tarball as archive
+from tasks.ports.archive.encryption import Sealer
+from tasks.ports.local import clock, progress
+from tasks.ports.local.threads import in_threads
+from tasks.ports.records.backups import digest_of
+from tasks.ports.records.reservations import reserved
+from tasks.ports.store.open import open_store
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from tasks.backup.state import Fetched, Scope, Stripped
+    from tasks.core.formats.contents import Contents
+    from tasks.core.formats.manifest import Selected
+    from tasks.core.jsondoc.edit import Object
+    from tasks.ports.store.base import Store
+
+THREADS = 4
+"""Files that are put at once; one of them, the tarball, is nearly all of the bytes."""
+
+
+@step("upload {scope.name}")
+async def upload(
+    scope: Scope,
+    fetched: list[Fetched],
+    stripped: list[Stripped],
+    started: datetime,
+    selected: Selected | None = None,
+) -> Manifest:
+    """Store the backup; return its manifest, in which stands what was `selected` where that is not all.
+
+    Raises:
+        UsageError: another backup of this name was finished meanwhile.
+        StoreError: the store refused; nothing there looks like a backup.
+    """
+    return await in_thread(_reserved, scope, fetched, stripped, started, selected)
+
+
+def _reserved(
+    scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime, selected: Selected | None
+) -> Manifest:
+    """Hold the backup's name while its files are written."""
+    store, keys = open_store(scope.options.store), BackupKeys(scope.name)
+    with reserved(store, keys, scope.work):
+        return _finished(scope, store, keys) or _upload(scope, fetched, stripped, started, selected)
+
+
+def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
+    """Return the manifest of the backup if it is there: by an earlier try, whose end the store did not tell.
+
+    Its files must not be written again then: they would not be those that its last one names.
+
+    Raises:
+        UsageError: it is another run's.
+    """
+    if not store.exists(keys.metadata):
+        return None
+    last, manifest = _kept(scope)
+    if not last.exists() or store.get(keys.metadata) != last.read_bytes():
+        raise _taken(store, keys)
+    return Manifest.model_validate_json(manifest.read_bytes())
+
+
+def _kept(scope: Scope) -> tuple[Path, Path]:
+    """Return where this run keeps what it was about to finish with: the metadata file and the whole manifest."""
+    return Path(scope.work, "velero-backup.json"), Path(scope.work, "manifest.json")
+
+
+def _upload(
+    scope: Scope,
+    fetched: list[Fetched],
+    stripped: list[Stripped],
+    started: datetime,
+    selected: Selected | None = None,
+) -> Manifest:
+    store, work = open_store(scope.options.store), Path(scope.work)
+    keys = BackupKeys(scope.name, sealed=bool(scope.recipients))
+    parts = [scope.folder(each.namespace) for each in stripped]
+    tarball = work / "backup.tar.gz"
+    archive.join((part / "objects.tar.gz" for part in parts), tarball)
+    links, bound = _joined(parts, "links.jsonl", work), _joined(parts, "bindings.jsonl", work)
+    entries = [entry for part in parts for entry in _lines(part / "entries.jsonl")]
+    manifest = _manifest(scope, fetched, stripped, entries, started)
+    if selected:
+        held = [each.namespace for each in stripped if each.namespace != CLUSTER and each.counts]
+        manifest = manifest.model_copy(update={"selection": selected, "namespaces": held or manifest.namespaces})
+    plain = {keys.tarball: tarball, keys.links: links, keys.bindings: bound}
+    files: dict[str, Path | bytes] = {**plain}
+    told, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
+    if hidden:
+        files = _sealed(plain, hidden, keys, Sealer(scope.recipients))
+    else:
+        extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
+        files |= {keys.velero(what): data for what, data in extra.items()}
+    told = told.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
+    # Side by side: a store answers in milliseconds, one after the other they add up.
+    for done, _ in enumerate(in_threads(lambda each: _put(store, *each), files.items(), THREADS), start=1):
+        progress.step(f"upload {scope.name}", done, len(files) + 2)
+    described = gzip.compress(told.model_dump_json().encode())
+    store.put(keys.manifest, described)
+    manifest = joined(told, hidden) if hidden else told
+    backup = backup_object(manifest, digest(described).sha256, started, clock.now(), _expires(scope, started))
+    _finish(scope, store, keys, backup, manifest)
+    progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
+    return manifest
+
+
+def _joined(parts: list[Path], name: str, work: Path) -> Path:
+    """Return one gzip file of what all parts have under a name."""
+    target = work / f"{name}.gz"
+    with gzip.writer(target) as out:
+        for part in parts:
+            out.write((part / name).read_bytes())
+    return target
+
+
+def _sealed(plain: dict[str, Path], hidden: Contents, keys: BackupKeys, to: Sealer) -> dict[str, Path | bytes]:
+    """Return the files of an encrypted backup: Velero's optional ones, which name objects, are not among them."""
+    files: dict[str, Path | bytes] = {keys.contents: to.seal(gzip.compress(hidden.model_dump_json().encode()))}
+    for key, path in plain.items():
+        files[key] = sealed = path.with_name(f"{path.name}{SEALED}")
+        to.seal_file(path, sealed)
+    return files
+
+
+def _digest(content: Path | bytes) -> Digest:
+    return digest_of(content) if isinstance(content, Path) else digest(content)
+
+
+def _expires(scope: Scope, started: datetime) -> datetime | None:
+    return Span.parse(scope.options.ttl).after(started) if scope.options.ttl else None
+
+
+def _finish(scope: Scope, store: Store, keys: BackupKeys, backup: Object, manifest: Manifest) -> None:
+    data, (last, whole) = orjson.dumps(backup), _kept(scope)
+    last.write_bytes(data)
+    whole.write_text(manifest.model_dump_json())
+    if not store.put_new(keys.metadata, data):
+        raise _taken(store, keys)
+
+
+def _taken(store: Store, keys: BackupKeys) -> UsageError:
+    return UsageError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
+
+
+def _put(store: Store, key: str, content: Path | bytes) -> None:
+    if isinstance(content, Path):
+        store.put_file(key, content)
+    else:
+        store.put(key, content)
+
+
+def _manifest(
+    scope: Scope, fetched: list[Fetched], stripped: list[Stripped], entries: list[list[str]], started: datetime
+) -> Manifest:
+    problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
+    problems += [problem for each in stripped for problem in each.problems]
+    return Manifest(
+        name=scope.name,
+        kubeferry=version("kubeferry"),
+        created=started,
+        source=scope.source,
+        revision=scope.revision,
+        not_at_revision={kind: why for each in fetched for kind, why in each.not_at_revision},
+        not_indexed={kind: why for each in fetched for kind, why in each.not_indexed},
+        namespaces=list(scope.namespaces),
+        phase=Phase.PARTIAL if problems else Phase.COMPLETED,
+        counts=_summed(pair for each in stripped for pair in each.counts),
+        bindings=_summed(pair for each in stripped for pair in each.bindings),
+        objects={path: sha256 for path, sha256, _ in entries},
+        files={},
+        left_out=[
+            LeftOut.model_validate(gap)
+            for each in stripped
+            for gap in _lines(scope.folder(each.namespace) / "left-out.jsonl")
+        ],
+        problems=problems,
+    )
+
+
+def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for name, count in pairs:
+        total[name] += count
+    return dict(sorted(total.items()))
+
+
+def _velero_files(manifest: Manifest, kinds: dict[str, str]) -> dict[str, bytes]:
+    files = {what: orjson.dumps(content) for what, content in optional_files(manifest, kinds).items()}
+    return {what: gzip.compress(data) for what, data in {**files, "logs": log_of(manifest).encode()}.items()}
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        for line in file:
+            yield orjson.loads(line)

@@ -1,0 +1,137 @@
+"""Tell in what one object drifted: it was added, removed, or changed, and in which fields.
+
+Both sides are portable objects (strip.py) of the same names, so that what only a cluster means is no drift. A value
+that the old cluster handed out is read in more than one way, and is the same when any of them agrees. What then differs
+is what compare.py says; nothing is explained away, as somebody may have set what a cluster else allocates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.core.compare.drift_mask import masked
+from tasks.core.jsondoc.differences import differences
+from tasks.core.jsondoc.edit import Object, group_of
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.strings import put
+from tasks.core.lookup.uses import leaf_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from tasks.core.formats.links import Owner
+    from tasks.core.formats.records import Problem
+    from tasks.core.jsondoc.differences import Difference
+
+OURS = "kubeferry.io"
+"""The group of what Kubeferry itself puts beside restored objects: to be owned by its bundle is no drift."""
+
+Reading = tuple[Any, Any]
+"""One way to read a pair of values: before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One object that is not the same on both sides; what a Secret holds is masked in all of it."""
+
+    ref: Ref
+    """Its identity on the side that the backup is compared with."""
+    change: Literal["added", "removed", "changed"]
+    before: Object | None
+    """As the backup has it, under the other side's names and with its values; None where it has none."""
+    after: Object | None
+    fields: tuple[Difference, ...] = ()
+    why: str = ""
+    """What else there is to say."""
+
+
+@dataclass
+class Compared:
+    """What came of comparing two sides."""
+
+    drifts: list[Drift]
+    same: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    """What could not be compared, and why."""
+
+
+def added(obj: Object, why: str = "") -> Drift:
+    """Return the drift of an object that only the other side has."""
+    return Drift(Ref.of(obj), "added", None, masked({}, obj)[1], why=why)
+
+
+def removed(obj: Object, why: str = "") -> Drift:
+    """Return the drift of an object that only the backup has."""
+    return Drift(Ref.of(obj), "removed", masked(obj, {})[0], None, why=why)
+
+
+def changed(readings: Sequence[tuple[Object, Object]]) -> Drift | None:
+    """Return the drift of an object that both sides have, None where it is the same.
+
+    Each reading is the same two objects with other words for the values that a cluster hands out; the first is the one
+    that is shown.
+    """
+    before, after = reconciled(readings), readings[0][1]
+    if not differences(before, after):
+        return None
+    old, new = masked(before, after)
+    return Drift(Ref.of(after), "changed", old, new, tuple(differences(old, new)))
+
+
+def reconciled(readings: Sequence[Reading]) -> Any:
+    """Return the first reading's `before`, with `after` in the place of each string that agrees in any reading.
+
+    Readings differ in strings only. Where their shapes differ (a field was added or taken away) nothing agrees.
+    """
+    before, after = readings[0]
+    if len(readings) == 1 or before == after:
+        return before
+    if all(isinstance(side, str) for reading in readings for side in reading):
+        return after if any(old == new for old, new in readings) else before
+    if all(isinstance(side, dict) for reading in readings for side in reading):
+        return {key: _item(readings, key, lambda side, key: key in side) for key in before}
+    if all(isinstance(side, list) for reading in readings for side in reading):
+        return [_item(readings, index, lambda side, index: index < len(side)) for index in range(len(before))]
+    return before
+
+
+def _item(readings: Sequence[Reading], key: Any, has: Callable[[Any, Any], bool]) -> Any:
+    inner = [(old[key], new[key]) for old, new in readings if has(old, key) and has(new, key)]
+    return reconciled(inner) if len(inner) == len(readings) else readings[0][0][key]
+
+
+def unknown(readings: Sequence[tuple[Object, Object]], pointers: Iterable[str]) -> list[tuple[Object, Object]]:
+    """Return readings that agree in the strings at some JSON pointers, since nobody can tell what these should be."""
+    places = list(pointers)
+    return [(_taken_over(before, after, places), after) for before, after in readings]
+
+
+def _taken_over(before: Object, after: Object, pointers: Iterable[str]) -> Object:
+    for at in pointers:
+        mine, theirs = leaf_at(before, at), leaf_at(after, at)
+        if mine and theirs:
+            before = put(before, {mine.at: theirs.written(theirs.text)})
+    return before
+
+
+def owned(obj: Object, owners: Iterable[Mapping[str, Any]]) -> Object:
+    """Return `obj` with its owners as far as they mean the same everywhere: without uids, and without our bundle."""
+    told = [
+        {key: owner[key] for key in ("apiVersion", "kind", "name", "controller", "blockOwnerDeletion") if key in owner}
+        for owner in owners
+        if group_of(owner["apiVersion"]) != OURS
+    ]
+    told.sort(key=lambda owner: (owner["kind"], owner["name"]))
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": told}} if told else obj
+
+
+def told_owners(owners: Iterable[Owner], there: Callable[[Owner], bool]) -> list[dict[str, Any]]:
+    """Return a backup's owners as ownerReferences without uids; a restore leaves out one that is not `there`."""
+    references = []
+    for each in owners:
+        flags = {"controller": each.controller, "blockOwnerDeletion": each.block_owner_deletion}
+        reference = {"apiVersion": each.api_version, "kind": each.kind, "name": each.name}
+        if there(each):
+            references.append(reference | {flag: value for flag, value in flags.items() if value is not None})
+    return references

@@ -1,0 +1,80 @@
+"""Explain why a field of a restored object is not what it was in the original. Refuses to explain anything else.
+
+The reasons are a table (explain_rows.py); here it is looked up, also for the copy of the object that `kubectl apply`
+keeps in an annotation, which may change only as the object itself may.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.compare.expected import Move
+from tasks.core.compare.explanations import ROWS, Row
+from tasks.core.compare.rewritten import reason
+from tasks.core.jsondoc.differences import MISSING, differences, revealed
+from tasks.core.jsondoc.edit import group_of
+from tasks.core.kube.objects import Ref
+
+if TYPE_CHECKING:
+    from tasks.core.jsondoc.differences import Difference
+    from tasks.core.jsondoc.edit import Object
+
+__all__ = ["Move", "explain", "matching"]
+
+LAST_APPLIED = 'metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"]'
+
+
+def explain(difference: Difference, obj: Object, moved: Move) -> str | None:
+    """Return why a restored twin of the live object `obj` may differ so, or None when nothing explains it.
+
+    `difference` is one of `differences(obj, twin)`. A difference without explanation is a fault of the restore, or a
+    change that somebody made since.
+    """
+    if difference.path == LAST_APPLIED:
+        return _applied(revealed(difference.old), revealed(difference.new), moved)
+    row = matching(difference, obj, moved)
+    told = moved.rewrites.get(Ref.of(obj), ())
+    return row.reason if row else reason(revealed(difference.old), revealed(difference.new), told)
+
+
+def matching(difference: Difference, obj: Object, moved: Move) -> Row | None:
+    """Return the first row that explains `difference`, or None."""
+    old, new = revealed(difference.old), revealed(difference.new)
+    rows = (row for row in ROWS if _concerns(row, obj) and _pattern(row.path).fullmatch(difference.path))
+    return next((row for row in rows if row.test(old, new, obj, moved)), None)
+
+
+def _concerns(row: Row, obj: Object) -> bool:
+    group = group_of(obj["apiVersion"])
+    return row.kinds == "*" or f"{obj['kind']}.{group}".rstrip(".") in row.kinds.split()
+
+
+@cache
+def _pattern(path: str) -> re.Pattern[str]:
+    """Compile a row's path; keys in brackets may hold anything but are always quoted, so they match no index."""
+    below = path.endswith("**")
+    escaped = re.escape(path.removesuffix("**")).replace(re.escape("[*]"), r"\[\d+\]")
+    return re.compile(escaped + (r"(?:[.\[].*)?" if below else ""), re.DOTALL)
+
+
+def _applied(old: Any, new: Any, moved: Move) -> str | None:
+    """Explain the copy that `kubectl apply` keeps of the object, by explaining each difference inside it."""
+    was, now = _parsed(old), _parsed(new)
+    if was is None:
+        return "dropped, as it could not be read" if new is MISSING and old is not MISSING else None
+    if now is None or not all(explain(each, was, moved) for each in differences(was, now)):
+        return None
+    return "rewritten with the object"
+
+
+def _parsed(text: Any) -> Object | None:
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:  # cut off or written over by hand
+        return None
+    if not isinstance(found, dict) or not {"apiVersion", "kind"} <= found.keys():
+        return None
+    return found if isinstance(found.get("metadata"), dict) else None

@@ -1,0 +1,171 @@
+"""Set a restored namespace beside the original, object by object and field by field, and explain what is not the same.
+
+An object that only one side has is explained when a controller of the other side made it its own way, or when the
+backup or the restore said that it was left out. What nothing explains is a fault of the restore, or somebody's change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tasks.core.compare.expected import Move
+from tasks.core.compare.explain import explain, matching
+from tasks.core.formats.links import links_of
+from tasks.core.jsondoc.differences import differences
+from tasks.core.kube.objects import Ref, annotations_of
+from tasks.core.needs.rebuild import left_to
+from tasks.core.transform.rename.rewrite import rename
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping
+
+    from tasks.core.formats.records import Rewrite
+    from tasks.core.jsondoc.edit import Object
+
+WHOLE = "(the object)"
+"""Stands for the field where only one side has the object."""
+
+PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+"""Annotation of a PersistentVolume that a provisioner made for a claim (kubernetes.io: well-known annotations)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not the same in the original and its twin."""
+
+    ref: Ref
+    """The object in the original, or the restored one where the original has none."""
+    field: str
+    """Which field, as the table of explanations names it; WHOLE where one side has no such object."""
+    why: str | None
+    """The explanation, None where there is none."""
+    told: str
+    """The values, in one line; those of a Secret are not shown."""
+
+
+class Pair(NamedTuple):
+    """An object and its twin."""
+
+    original: Object
+    restored: Object
+
+
+def findings(
+    original: Mapping[Ref, Object],
+    restored: Mapping[Ref, Object],
+    namespaces: Mapping[str, str],
+    left_out: Mapping[Ref, str],
+    rewrites: Iterable[Rewrite] = (),
+) -> list[Finding]:
+    """Return all that differs, sorted.
+
+    Args:
+        original: the live objects of the namespaces, and what is related to them.
+        restored: the same of the restored namespaces.
+        namespaces: each namespace of the original and its name on the target.
+        left_out: what the backup and the restore said they left out, and why.
+        rewrites: what the restore said it rewrote.
+    """
+    twins = _twins(original, namespaces)
+    pairs = {ref: Pair(obj, restored[twins[ref]]) for ref, obj in original.items() if twins[ref] in restored}
+    move = Move(
+        namespaces,
+        {each.original["metadata"]["uid"]: each.restored["metadata"]["uid"] for each in pairs.values()},
+        _by_object(rewrites, twins),
+    )
+    known = {twins[ref] for ref in pairs}
+    found = [each for ref, pair in pairs.items() for each in _changed(ref, pair, move)]
+    found += [_lost(ref, obj, original, pairs.keys(), left_out) for ref, obj in original.items() if ref not in pairs]
+    found += [_extra(ref, obj, restored, known) for ref, obj in restored.items() if ref not in known]
+    return sorted(found, key=lambda each: (each.ref, each.field))
+
+
+def _twins(original: Mapping[Ref, Object], namespaces: Mapping[str, str]) -> dict[Ref, Ref]:
+    """Return under which identity each object of the original is to be found on the target."""
+    return {ref: Ref.of(rename(obj, namespaces).obj) for ref, obj in original.items()}
+
+
+def _by_object(rewrites: Iterable[Rewrite], twins: Mapping[Ref, Ref]) -> dict[Ref, tuple[Rewrite, ...]]:
+    """Return rewrites by the original's object; a restore names it as it was, or as it is now."""
+    told: dict[str, list[Rewrite]] = {}
+    for each in rewrites:
+        told.setdefault(each.object, []).append(each)
+    names = {ref: dict.fromkeys((str(ref), str(twin))) for ref, twin in twins.items()}
+    return {ref: tuple(each for name in some for each in told.get(name, ())) for ref, some in names.items()}
+
+
+def _changed(ref: Ref, pair: Pair, move: Move) -> Iterator[Finding]:
+    for each in differences(*pair):
+        row = matching(each, pair.original, move)
+        yield Finding(
+            ref, row.path.removesuffix("**") if row else each.path, explain(each, pair.original, move), str(each)
+        )
+    for path in _stale(pair.restored, move.uids, ""):
+        yield Finding(ref, path, None, f"{path}: still the uid of the original's object")
+
+
+def _stale(value: Any, uids: Mapping[str, str], path: str) -> Iterator[str]:
+    """Yield where a restored object holds the old uid of an object that has a new one.
+
+    It may be no difference at all, and is a fault still: the garbage collector deletes what names such an owner.
+    """
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _stale(each, uids, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _stale(each, uids, f"{path}[{index}]")
+    elif isinstance(value, str) and uids.get(value, value) != value:
+        yield path
+
+
+def _lost(
+    ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[Ref], left_out: Mapping[Ref, str]
+) -> Finding:
+    """Return the finding of an object that was not restored."""
+    return Finding(ref, WHOLE, _made(ref, obj, there, paired) or left_out.get(ref), "only in the original")
+
+
+def _extra(ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[Ref]) -> Finding:
+    """Return the finding of an object that the original has not."""
+    return Finding(ref, WHOLE, _made(ref, obj, there, paired), "only where it was restored")
+
+
+def _made(ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[Ref]) -> str | None:
+    """Explain an object by who made it, if its maker, or the maker's maker, stands on both sides."""
+    if (ref.group, ref.kind) == ("", "PersistentVolume"):
+        claim = (obj["spec"].get("claimRef") or {}) if PROVISIONED_BY in annotations_of(obj) else {}
+        of = Ref("", "PersistentVolumeClaim", str(claim.get("namespace")), str(claim.get("name")))
+        return "each side's claim has a volume of its own" if of in paired else None
+    maker = left_to(ref, links_of(obj), there)
+    if maker is None or not (maker in paired or _made(maker, there[maker], there, paired)):
+        return None
+    return f"each side's {maker.kind} makes its own"
+
+
+# --- for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Findings of the same field with the same explanation, in one or more comparisons."""
+
+    field: str
+    why: str | None
+    kinds: tuple[str, ...]
+    counts: tuple[int, ...]
+    """How many there are in each comparison."""
+
+
+def grouped(comparisons: Iterable[Iterable[Finding]]) -> list[Group]:
+    """Return findings in groups: the unexplained first, then by how many kinds they concern."""
+    found: dict[tuple[str, str | None], tuple[set[str], list[int]]] = {}
+    sides = [list(each) for each in comparisons]
+    for at, side in enumerate(sides):
+        for each in side:
+            kinds, counts = found.setdefault((each.field, each.why), (set(), [0] * len(sides)))
+            kinds.add(each.ref.type)
+            counts[at] += 1
+    groups = [Group(field, why, tuple(sorted(kinds)), tuple(counts)) for (field, why), (kinds, counts) in found.items()]
+    return sorted(groups, key=lambda each: (each.why is not None, -len(each.kinds), each.kinds, each.field))

@@ -1,0 +1,1 @@
+"""What a deletion takes, in which order, and by what right."""

@@ -1,0 +1,199 @@
+"""Which objects a deletion takes, and in which order: what is asked for, what goes with it, who still needs it.
+
+An object whose owners all go is left to the garbage collector, so that no controller makes it again meanwhile; it is
+waited for at the level of the owner that goes last. Levels are those of a restore: the highest goes first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from tasks.core.deletion.followers import followers, split
+from tasks.core.formats.bundle import Member
+from tasks.core.graph.order import Edge, Strength, order
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.annotations import NOTHING
+from tasks.core.selection.exclusions import ENDPOINTS_BY_CONTROLLER, LEFT_TO_CONTROLLER
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
+
+    from tasks.core.deletion.authorization import Charter
+    from tasks.core.deletion.inventory import Fact, Facts
+
+
+REPLACED = "another object has that name now"
+OLDER = "was there before the bundle"
+UNPROVED = "is listed, and nothing on it says that it belongs to the bundle"
+NAMELESS = "is listed, and names no object"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a deletion takes."""
+
+    asked: list[Member]
+    """What is deleted, the lowest level first."""
+    following: dict[Member, frozenset[str]]
+    """What goes with it → the uids of what it goes with."""
+    needed: list[Edge]
+    """Who outside the group needs what in it."""
+    users: dict[str, frozenset[str]] = field(default_factory=dict)
+    """uid of what is deleted → uids of what in the group needs it, or needs what goes with it."""
+    stays: list[tuple[Ref, str]] = field(default_factory=list)
+    """What is listed or selected and not taken, and why."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """What a bundle lists and cannot claim, and why."""
+    untie: dict[Ref, frozenset[str]] = field(default_factory=dict)
+    """What was there before and would go with its owners → the uids of these, from which it is untied."""
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of what is deleted: another one is another group."""
+        return sha256("\n".join(sorted(f"{each.uid} {each.ref}" for each in self.asked)).encode()).hexdigest()
+
+
+def of_bundles(charters: Sequence[Charter], facts: Facts) -> Group:
+    """Return the group of a bundle, or of several of one restore."""
+    claims = _Claims()
+    for charter in charters:
+        claims.look(charter, facts)
+    wanted, by_uid = claims.wanted, {fact.uid: fact for fact in facts.objects.values()}
+    unlisted = [fact.ref for fact in by_uid.values() if fact.uid not in wanted and _owned(charters, fact)]
+    above = max(wanted.values(), default=0)
+    for ref, level in _levels(unlisted, {}, facts).items():  # of a restore that was killed, or added since
+        wanted[facts.objects[ref].uid] = above + level
+    old = _older(charters, wanted, by_uid)
+    asked, following = split(wanted, by_uid, old)
+    going = {by_uid[uid].ref for uid in (*asked, *following)}
+    stays = dict.fromkeys(claims.replaced - going, REPLACED) | {by_uid[uid].ref: OLDER for uid in old}
+    settled = going | stays.keys()
+    return Group(
+        asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in asked.items()),
+        following=_members(asked, following, by_uid),
+        needed=_needed(facts, going),
+        users=_users(facts, asked, following),
+        stays=sorted(stays.items()),
+        refused=[(str(ref), why) for ref, why in claims.refused if ref not in settled] + claims.nameless,
+        untie=_ties(charters, asked.keys() | following.keys(), [by_uid[uid] for uid in old]),
+    )
+
+
+@dataclass
+class _Claims:
+    """What bundles list."""
+
+    wanted: dict[str, int] = field(default_factory=dict)
+    """uid → level of what is proved to be theirs."""
+    replaced: set[Ref] = field(default_factory=set)
+    """Names that another object has now."""
+    refused: list[tuple[Ref, str]] = field(default_factory=list)
+    nameless: list[tuple[str, str]] = field(default_factory=list)
+
+    def look(self, charter: Charter, facts: Facts) -> None:
+        for member in charter.members:
+            fact = facts.objects.get(member.ref)
+            why = charter.out_of_reach(member.ref) or ("" if fact else facts.why_unread(member.ref))
+            if why:
+                self.refused.append((member.ref, why))
+            elif fact and fact.uid != member.uid:
+                self.replaced.add(member.ref)
+            elif fact and charter.owns(fact):
+                self.wanted[fact.uid] = member.level
+            elif fact:
+                self.refused.append((member.ref, UNPROVED))
+        self.nameless += [(text, NAMELESS) for text in charter.nameless]
+
+
+def _owned(charters: Iterable[Charter], fact: Fact) -> bool:
+    return any(charter.owns(fact) for charter in charters)
+
+
+def _older(charters: Sequence[Charter], wanted: Iterable[str], by_uid: Mapping[str, Fact]) -> set[str]:
+    """Return what was there before the bundles and would go with them: linked to an owner that is newer."""
+    going = followers([*wanted, *(charter.uid for charter in charters)], by_uid)
+    return {uid for uid in going if any(charter.is_older(by_uid[uid]) for charter in charters)}
+
+
+def _ties(charters: Iterable[Charter], going: Iterable[str], old: Iterable[Fact]) -> dict[Ref, frozenset[str]]:
+    ends = {*going, *(charter.uid for charter in charters)}
+    return {fact.ref: ties for fact in old if (ties := fact.owners & ends)}
+
+
+def of_selection(facts: Facts) -> Group:
+    """Return the group of what is selected in namespaces."""
+    stays: dict[Ref, str] = {}
+    chosen: list[Ref] = []
+    for ref in sorted(each for each in facts.selected if each.namespace):
+        controller = facts.controller(ref)
+        why = facts.stays.get(ref) or (f"{LEFT_TO_CONTROLLER}{controller.kind} {controller.name}" if controller else "")
+        if why:
+            stays[ref] = why
+        else:
+            chosen.append(ref)
+    by_uid = {fact.uid: fact for fact in facts.objects.values()}
+    asked, following = split({facts.objects[ref].uid: 0 for ref in chosen}, by_uid)
+    roots = {by_uid[uid].ref: [by_uid[root].ref for root in sorted(owners)] for uid, owners in following.items()}
+    levels = _levels([by_uid[uid].ref for uid in asked], roots, facts)
+    numbered = {facts.objects[ref].uid: level for ref, level in levels.items()}
+    going = levels.keys() | roots.keys()
+    return Group(
+        asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in numbered.items()),
+        following=_members(numbered, following, by_uid),
+        needed=_needed(facts, going),
+        users=_users(facts, asked, following),
+        stays=[(ref, why) for ref, why in stays.items() if ref not in going and not _made_from(ref, why, going)],
+    )
+
+
+def _made_from(ref: Ref, why: str, going: Container[Ref]) -> bool:
+    """Return whether a controller makes an object from one that goes, and deletes it then: no reference tells."""
+    return why == ENDPOINTS_BY_CONTROLLER and Ref("", "Service", ref.namespace, ref.name) in going
+
+
+def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Facts) -> dict[Ref, int]:
+    """Return the levels of objects, from 1; who needs what goes with `roots` of it needs these."""
+    wanted = set(refs)
+    edges = [
+        Edge(source, target, edge.strength, edge.why)
+        for edge in facts.needs()
+        for source in roots.get(edge.source, (edge.source,))
+        for target in roots.get(edge.target, (edge.target,))
+        if source != target and {source, target} <= wanted
+    ]
+    hints = {ref: facts.hints.get(ref, NOTHING) for ref in wanted}
+    phases = {ref: phase for ref in wanted if (phase := hints[ref].phase or facts.rules.phase(ref)) is not None}
+    waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
+    found = order(wanted, edges, phases, waves)
+    return {ref: number for number, level in enumerate(found.levels, start=1) for ref in level}
+
+
+def _needed(facts: Facts, going: Container[Ref]) -> list[Edge]:
+    """Return the needs of objects that stay for objects that go."""
+    found: dict[tuple[Ref, Ref], Edge] = {}
+    for edge in facts.needs():
+        if edge.target in going and edge.source not in going and edge.strength != Strength.OWNER:
+            found.setdefault((edge.target, edge.source), edge)
+    return [found[pair] for pair in sorted(found) if facts.controller(pair[1]) is None]
+
+
+def _users(facts: Facts, asked: Iterable[str], following: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    ends = {uid: frozenset([uid]) for uid in asked} | dict(following)
+    users: dict[str, set[str]] = {}
+    for edge in facts.needs():
+        source, target = facts.objects.get(edge.source), facts.objects.get(edge.target)
+        if source and target and source.uid in ends:
+            for uid in ends.get(target.uid, frozenset()) - ends[source.uid]:
+                users.setdefault(uid, set()).add(source.uid)
+    return {uid: frozenset(some) for uid, some in users.items()}
+
+
+def _members(
+    levels: Mapping[str, int], following: Mapping[str, frozenset[str]], by_uid: Mapping[str, Fact]
+) -> dict[Member, frozenset[str]]:
+    rows = (
+        (Member(min(levels[root] for root in roots), by_uid[uid].ref, uid), roots) for uid, roots in following.items()
+    )
+    return dict(sorted(rows))

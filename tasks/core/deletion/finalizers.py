@@ -1,0 +1,78 @@
+"""What an object that is being deleted waits for: finalizers of its own, or of what it owns, told with their names.
+
+A finalizer is never taken off unless that is asked for: whoever put it there has something to do first (kubernetes.io:
+Finalizers). The garbage collector's own are no reason: an object with one of them waits for its dependents.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import EACH, Object, found, get
+from tasks.core.kube.objects import Ref, owners_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+COLLECTORS = ("foregroundDeletion", "orphan")
+"""Finalizers that the garbage collector puts on and takes off (kubernetes.io: Garbage collection)."""
+
+MOST = 3
+"""Dependents that are named."""
+
+
+def own_finalizers(live: Object) -> list[str]:
+    """Return the finalizers of an object that are not the garbage collector's."""
+    return [each for each in live["metadata"].get("finalizers") or [] if each not in COLLECTORS]
+
+
+def waits_for_dependents(live: Object) -> bool:
+    """Return whether an object is kept only by what it owns."""
+    return bool(live["metadata"].get("finalizers")) and not own_finalizers(live)
+
+
+def by_owner(objects: Iterable[Object]) -> dict[str, list[Object]]:
+    """Return uid of an owner → what it owns."""
+    owned: dict[str, list[Object]] = {}
+    for obj in objects:
+        for owner in owners_of(obj):
+            owned.setdefault(str(owner.get("uid")), []).append(obj)
+    return owned
+
+
+def blockers(live: Object, owned: Mapping[str, list[Object]]) -> list[Object]:
+    """Return what keeps `live` that waits for its dependents: all that it owns with finalizers of their own."""
+    blocking: dict[str, Object] = {}
+    seen: set[str] = set()
+    todo = [str(live["metadata"]["uid"])] if set(COLLECTORS) & set(live["metadata"].get("finalizers") or []) else []
+    while todo:
+        uid = todo.pop()
+        if uid in seen:
+            continue
+        seen.add(uid)
+        for each in owned.get(uid, ()):
+            todo.append(str(each["metadata"]["uid"]))
+            if own_finalizers(each):
+                blocking[todo[-1]] = each
+    return sorted(blocking.values(), key=Ref.of)
+
+
+def still_there(live: Object, seconds: float, blocking: Iterable[Object] = ()) -> str:
+    """Return why an object is not gone after `seconds`, in a phrase that names the finalizers."""
+    if not live["metadata"].get("deletionTimestamp"):
+        return f"was to go with its owner and is still there after {seconds:.0f} s"
+    waits = own_finalizers(live) or _named(blocking) or list(live["metadata"].get("finalizers") or [])
+    said = [str(get(each, "message")) for _, each in found(live, ("status", "conditions", EACH)) if _holds_up(each)]
+    told = f"is being deleted and still there after {seconds:.0f} s"
+    told += f": it waits for {', '.join(waits)}" if waits else ""
+    return f"{told}: {'; '.join(said)}" if said else told
+
+
+def _named(blocking: Iterable[Object]) -> list[str]:
+    named = [f"{Ref.of(each)} ({', '.join(own_finalizers(each))})" for each in blocking]
+    return named[:MOST] + ([f"{len(named) - MOST} more"] if len(named) > MOST else [])
+
+
+def _holds_up(condition: Any) -> bool:
+    """Return whether a condition tells why a namespace does not go (NamespaceDeletionDiscoveryFailure and others)."""
+    return bool(get(condition, "status") == "True" and str(get(condition, "type")).startswith("Namespace"))

@@ -1,0 +1,238 @@
+"""What a restore writes down while it works, and what can be told from it: format `kubeferry.io/restore/v1`.
+
+A journal is a header and segments of JSON lines. A line says what is about to be done (`will`, always stored before it
+is), what was done (`did`), what was taken back (`undid`), or that a process began or ended. Objects stand in it by name
+and uid, never with their content: former content, which an update replaces, is kept in files of its own beside it.
+
+What was announced and has no `did` is in doubt: the process was killed, or the answer was lost. Objects created by a
+restore carry a field manager of its own (Kubernetes: server-side apply, managers), by which the live object tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+
+from tasks.core.errors import DamagedError
+from tasks.core.kube.objects import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tasks.core.jsondoc.edit import Object
+
+FORMAT: Literal["kubeferry.io/restore/v1"] = "kubeferry.io/restore/v1"
+
+NAMESPACES, DEFINITIONS = -1, 0
+"""The levels of what comes before the levels of a plan, which count from 1."""
+
+CREATE = "create"
+"""What is announced of an object that was not there; every other action keeps the former object first."""
+
+Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+End = Literal["Completed", "Partial", "Failed", "RolledBack", "Undone", "Stopped"]
+
+MADE = frozenset({"created", "recreated"})
+"""What was done with objects that are a restore's own."""
+
+TAKEN_BACK = ("RolledBack", "Undone")
+"""Ends after which nothing of a restore is left, but for what the entry names."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Target(_Model):
+    """The cluster that is restored into; `uid` is that of its namespace kube-system, "" where it may not be read."""
+
+    context: str
+    host: str
+    uid: str = ""
+
+
+class Header(_Model):
+    """The first file of a restore: what was asked for. `options` are those of the run, which hold no secret."""
+
+    format: Literal["kubeferry.io/restore/v1"] = FORMAT
+    name: str
+    token: Token
+    """Makes the field manager of everything that this restore creates."""
+    backup: str
+    target: Target
+    namespaces: dict[str, str]
+    """Old name to new name."""
+    started: datetime
+    options: dict[str, Any]
+
+    @property
+    def manager(self) -> str:
+        """Return the field manager of what this restore creates; a bundle's uid may follow it (bundle.py)."""
+        return f"kubeferry-{self.token}"
+
+
+class Entry(_Model):
+    """One line of a journal. `objects` maps identities, as `Secret shop/token`, to uids ("" before there is one)."""
+
+    at: datetime
+    event: Literal["begin", "will", "did", "undid", "end"]
+    action: str = ""
+    """create, update, recreate, merge, patch; or, when it is done, created and so on."""
+    level: int = 0
+    objects: dict[str, str] = {}
+    former: str = ""
+    """The file that holds the former content of `objects`, a line each, in their order."""
+    line: int = 0
+    """The line of the first of them, from 0."""
+    phase: End | Literal[""] = ""
+    why: str = ""
+    """Who began; why it ended; what could not be taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An object that a restore created."""
+
+    uid: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """Where the content stands that an object had before a restore changed it."""
+
+    uid: str
+    level: int
+    action: str
+    file: str
+    line: int
+
+
+@dataclass
+class State:
+    """What a restore has done so far, as far as its journal tells."""
+
+    created: dict[Ref, Made] = field(default_factory=dict)
+    formers: dict[Ref, Former] = field(default_factory=dict)
+    """The first former of each object: what it was before the restore, not between two changes."""
+    doubtful: dict[Ref, int] = field(default_factory=dict)
+    """Announced creates of which nothing more is known, with their level."""
+    done: dict[Ref, tuple[int, str]] = field(default_factory=dict)
+    """The level of each object, and the last word on what was done with it."""
+    holder: str = ""
+    """The process that began last."""
+    end: End | Literal[""] = ""
+    why: str = ""
+    last: datetime | None = None
+    """When something was last written."""
+
+    def levels(self) -> dict[int, dict[str, int]]:
+        """Return level → action → objects, of what was done; `in doubt` for what was announced only."""
+        found: dict[int, dict[str, int]] = {}
+        for level, action in [*self.done.values(), *((level, "in doubt") for level in self.doubtful.values())]:
+            row = found.setdefault(level, {})
+            row[action] = row.get(action, 0) + 1
+        return dict(sorted(found.items()))
+
+
+def fold(entries: Iterable[Entry]) -> State:
+    """Return what a journal's lines come to."""
+    state = State()
+    for entry in entries:
+        state.last = entry.at
+        _HOW[entry.event](state, entry)
+    return state
+
+
+def _begin(state: State, entry: Entry) -> None:
+    state.holder, state.end, state.why = entry.why, "", ""
+
+
+def _will(state: State, entry: Entry) -> None:
+    for line, (ref, uid) in enumerate(_named(entry), start=entry.line):
+        if entry.action == CREATE:
+            if ref not in state.created:
+                state.doubtful[ref] = entry.level
+        elif ref not in state.created:
+            state.formers.setdefault(ref, Former(uid, entry.level, entry.action, entry.former, line))
+
+
+def _did(state: State, entry: Entry) -> None:
+    for ref, uid in _named(entry):
+        state.doubtful.pop(ref, None)
+        state.done[ref] = (entry.level, entry.action)
+        if entry.action in MADE:
+            state.created[ref] = Made(uid, entry.level)
+
+
+def _undid(state: State, entry: Entry) -> None:
+    for ref, _ in _named(entry):
+        state.doubtful.pop(ref, None)
+        state.done.pop(ref, None)
+        if entry.action == "deleted":
+            state.created.pop(ref, None)
+        else:
+            state.formers.pop(ref, None)
+
+
+def _end(state: State, entry: Entry) -> None:
+    state.end, state.why = entry.phase, entry.why
+
+
+_HOW = {"begin": _begin, "will": _will, "did": _did, "undid": _undid, "end": _end}
+
+
+def _named(entry: Entry) -> Iterator[tuple[Ref, str]]:
+    return ((Ref.parse(text), uid) for text, uid in entry.objects.items())
+
+
+def made_by(live: Object, manager: str) -> bool:
+    """Return whether a live object was created by the restore with this field manager, for a bundle or for none."""
+    entries = live["metadata"].get("managedFields") or []
+    return any(isinstance(each, dict) and str(each.get("manager")).partition("@")[0] == manager for each in entries)
+
+
+def parse_header(data: Any, name: str) -> Header:
+    """Return the header in decoded JSON, which must be that of restore `name`.
+
+    Raises:
+        DamagedError: another format, another restore's, or not of that shape.
+    """
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        told = f"its journal is of format {str(found)[:80]!r}, this Kubeferry reads {FORMAT}"
+        raise DamagedError(f"restore {name}: {told}")
+    try:
+        header = Header.model_validate(data)
+    except ValidationError as error:
+        raise DamagedError(f"restore {name}: its header is damaged at {_where(error)}") from None
+    if header.name != name:
+        raise DamagedError(f"restore {name}: its header is that of restore {header.name[:80]!r}")
+    return header
+
+
+def parse_entries(data: bytes, name: str, segment: str) -> list[Entry]:
+    """Return the lines of one segment.
+
+    Raises:
+        DamagedError: a line that is not of this shape.
+    """
+    entries = []
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            entry = Entry.model_validate_json(line)
+            list(_named(entry))
+        except ValidationError as error:
+            raise DamagedError(f"restore {name}: {segment} line {number} is damaged at {_where(error)}") from None
+        except ValueError as error:
+            raise DamagedError(f"restore {name}: {segment} line {number}: {error}") from None
+        entries.append(entry)
+    return entries
+
+
+def _where(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])[:200]!r}: {first['msg']}"

@@ -1,0 +1,183 @@
+"""What re-linking needs of an object and stripping takes away: its uid, its owners, the addresses it was given.
+
+Taken from the live object at backup, kept as JSON in our own file beside the tarball, read back at restore. An archive
+may come from anybody: whatever has not exactly this shape is refused as damaged, never guessed, and no value is quoted
+in the error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import DamagedError
+from tasks.core.formats.bundle import is_bundle
+from tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
+from tasks.core.kube.names import is_segment
+from tasks.core.kube.objects import Ref, type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.core.jsondoc.edit import Object
+
+_INGRESS: tuple[Path, ...] = (
+    ("status", "loadBalancer", "ingress", EACH, "ip"),
+    ("status", "loadBalancer", "ingress", EACH, "hostname"),
+)
+
+ADDRESSES: Mapping[tuple[str, str], tuple[Path, ...]] = {
+    ("", "Pod"): (
+        ("status", "podIP"),
+        ("status", "podIPs", EACH, "ip"),
+        ("status", "hostIP"),
+        ("status", "hostIPs", EACH, "ip"),
+    ),
+    ("", "Service"): (("spec", "clusterIP"), ("spec", "clusterIPs", EACH), *_INGRESS),
+    ("networking.k8s.io", "Ingress"): _INGRESS,
+    ("gateway.networking.k8s.io", "Gateway"): (("status", "addresses", EACH, "value"),),
+    ("", "Node"): (("status", "addresses", EACH),),
+}
+"""(group, kind) → where its cluster writes the addresses that it hands out; `externalIPs` are their author's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """One ownerReference, as the old cluster had it; None is a field that was not set."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What tied an object to its old cluster: all empty for one that no API server wrote."""
+
+    uid: str = ""
+    owners: tuple[Owner, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """JSON pointer into the live object (RFC 6901) → the address there: `/status/podIPs/0/ip` → `10.0.0.7`."""
+
+
+def links_of(obj: Object) -> Links:
+    """Return the links of `obj`, a whole live object.
+
+    Raises:
+        DamagedError: its uid or ownerReferences are not what an API server writes.
+    """
+    meta = obj["metadata"]
+    try:
+        uid = _text(meta, "uid", "metadata", default="")
+        owners = tuple(_owner(one) for one in _list(meta, "ownerReferences", "metadata") if not _is_bundle(one))
+    except DamagedError as error:
+        raise DamagedError(f"{Ref.of(obj)}: {error}") from error
+    given = {at: value for at, value in _addresses(obj) if isinstance(value, str) and value not in ("", "None")}
+    return Links(uid, owners, given)
+
+
+def _is_bundle(one: Any) -> bool:
+    """Return whether an owner is the bundle of a former restore, which is never carried."""
+    return isinstance(one, dict) and is_bundle(one)
+
+
+def _addresses(obj: Object) -> Iterator[tuple[str, Any]]:
+    for path in ADDRESSES.get(type_of(obj), ()):
+        for pointer, value in found(obj, path):
+            if not isinstance(value, dict):
+                yield pointer, value
+            # A node's Hostname is its name: found in every string, it would say nothing.
+            elif value.get("type") != "Hostname":
+                yield f"{pointer}/address", get(value, "address")
+
+
+def to_json(links: Links) -> dict[str, Any]:
+    """Return `links` as JSON, empty fields left out: `{}` for none at all.
+
+    `{"uid": "…", "owners": [{"apiVersion", "kind", "name", "uid", "controller"?, "blockOwnerDeletion"?}],
+    "addresses": {"/status/podIP": "10.0.0.7"}}`
+    """
+    fields = {
+        "uid": links.uid,
+        "owners": [_owner_json(one) for one in links.owners],
+        "addresses": dict(links.addresses),
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _owner_json(owner: Owner) -> dict[str, Any]:
+    fields = {
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "name": owner.name,
+        "uid": owner.uid,
+        "controller": owner.controller,
+        "blockOwnerDeletion": owner.block_owner_deletion,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def from_json(value: Any) -> Links:
+    """Return the links that `to_json` wrote; fields that a later version added are ignored.
+
+    Raises:
+        DamagedError: `value` is anything else.
+    """
+    addresses = _map(value, "links").get("addresses", {})
+    for pointer, address in _map(addresses, "addresses").items():
+        if not (isinstance(pointer, str) and pointer.startswith("/") and isinstance(address, str)):
+            raise DamagedError("links: addresses must map JSON pointers to strings")
+    owners = _list(value, "owners", "links")
+    return Links(_text(value, "uid", "links", default=""), tuple(_owner(one) for one in owners), dict(addresses))
+
+
+def _owner(value: Any) -> Owner:
+    _map(value, "owner")
+    owner = Owner(
+        api_version=_text(value, "apiVersion", "owner"),
+        kind=_text(value, "kind", "owner"),
+        name=_text(value, "name", "owner"),
+        uid=_text(value, "uid", "owner"),
+        controller=_optional(value, "controller"),
+        block_owner_deletion=_optional(value, "blockOwnerDeletion"),
+    )
+    if not is_segment(owner.name):
+        raise DamagedError("links: name of owner must be a name")
+    return owner
+
+
+def _map(value: Any, what: str) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise DamagedError(f"links: {what} must be a map")
+    return value
+
+
+def _list(value: dict[str, Any], name: str, what: str) -> list[Any]:
+    items = value.get(name)
+    if items is None:
+        return []
+    if not isinstance(items, list):
+        raise DamagedError(f"links: {name} of {what} must be a list")
+    return items
+
+
+def _text(value: dict[str, Any], name: str, what: str, *, default: str | None = None) -> str:
+    text = value.get(name, default)
+    if not isinstance(text, str):
+        raise DamagedError(f"links: {name} of {what} must be a string")
+    return text
+
+
+def _optional(value: dict[str, Any], name: str) -> bool | None:
+    flag = value.get(name)
+    if flag is not None and not isinstance(flag, bool):
+        raise DamagedError(f"links: {name} of owner must be true or false")
+    return flag
+
+
+def owner_ref(owner: Owner, namespace: str) -> Ref:
+    """Return the identity of an owner, which stands in its dependent's namespace (or is cluster-scoped)."""
+    return Ref(group_of(owner.api_version), owner.kind, namespace, owner.name)

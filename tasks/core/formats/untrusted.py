@@ -1,0 +1,187 @@
+"""Look at an object of an archive, which anybody may have written, before any rule does: one place for all checks.
+
+It has to be the object that its place says, by group, kind, namespace and name, with names that Kubernetes gives, and
+all that rules rely on has its type: every field of metadata, and what stands at the top of Kubernetes' own kinds. What
+is inside of `spec` and the like stays its kind's business: rules take other types there for nothing, and an API server
+refuses them. No value is quoted in an error, since it may be a secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.alias_generators import to_camel
+
+from tasks.core.errors import DamagedError
+from tasks.core.formats.members import parse_member
+from tasks.core.jsondoc.edit import Object, group_of
+from tasks.core.jsondoc.encoding import check_depth, parse
+from tasks.core.jsondoc.limits import MAX_DEPTH, MAX_OBJECT
+from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
+from tasks.core.kube.names import is_segment, is_subdomain
+
+if TYPE_CHECKING:
+    from tasks.core.formats.layout import Member
+
+ApiVersion = Annotated[
+    str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
+]
+Kind = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,62}$")]
+
+_NAMED_FREELY = {"rbac.authorization.k8s.io", "apiregistration.k8s.io"}
+"""Groups of Kubernetes whose objects need no DNS name (apimachinery: ValidatePathSegmentName): `system:shop`."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_camel)
+
+
+class _Owner(_Model):
+    api_version: ApiVersion
+    kind: Kind
+    name: str
+    uid: str
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class _Metadata(_Model):
+    """The fields of ObjectMeta (API reference v1.36), with the types that every API server writes."""
+
+    name: str = Field(min_length=1)
+    namespace: str | None = None
+    generate_name: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    self_link: str | None = None
+    generation: int | None = None
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    deletion_grace_period_seconds: int | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    finalizers: list[str] | None = None
+    owner_references: list[_Owner] | None = None
+    managed_fields: list[dict[str, Any]] | None = None
+
+
+class _Object(_Model):
+    api_version: ApiVersion
+    kind: Kind
+    metadata: _Metadata
+
+
+class _BuiltIn(_Object):
+    """What stands beside metadata in Kubernetes' own kinds; some servers write null for an empty list."""
+
+    spec: dict[str, Any] = {}
+    status: dict[str, Any] | None = None
+    data: dict[str, Any] | None = None
+    binary_data: dict[str, str] | None = None
+    string_data: dict[str, str] | None = None
+    type: str | None = None
+    immutable: bool | None = None
+    rules: list[dict[str, Any]] | None = None
+    role_ref: dict[str, Any] | None = None
+    subjects: list[dict[str, Any]] | None = None
+    aggregation_rule: dict[str, Any] | None = None
+    secrets: list[dict[str, Any]] | None = None
+    image_pull_secrets: list[dict[str, Any]] | None = None
+    subsets: list[dict[str, Any]] | None = None
+    endpoints: list[dict[str, Any]] | None = None
+    ports: list[dict[str, Any]] | None = None
+    webhooks: list[dict[str, Any]] | None = None
+    template: dict[str, Any] | None = None
+
+
+class _WithTexts(_BuiltIn):
+    """A Secret or a ConfigMap."""
+
+    data: dict[str, str] | None = None
+
+
+_MODELS: dict[tuple[str, str], type[_Object]] = {("", "Secret"): _WithTexts, ("", "ConfigMap"): _WithTexts}
+
+
+def received(data: bytes, place: Member) -> Object:
+    """Return the object that `data` holds, which stands at `place` in its archive.
+
+    Raises:
+        DamagedError: it is not JSON, not a Kubernetes object, or not the one of that place; the message is the cause
+            alone, as "holds another object than its name says".
+    """
+    value = parse(data)
+    if not isinstance(value, dict):
+        raise DamagedError("holds no Kubernetes object")
+    _look(value, place)
+    return value
+
+
+def _look(obj: Object, place: Member) -> None:
+    """Return if `obj` is an object of Kubernetes, and the one of its place."""
+    if not isinstance(obj.get("metadata"), dict):
+        raise DamagedError("holds no Kubernetes object")
+    _typed(_model(obj), obj)
+    group, kind, meta = group_of(obj["apiVersion"]), obj["kind"], obj["metadata"]
+    named = (meta.get("namespace") or "", meta["name"])
+    if named != (place.namespace, place.name) or not _is_of(group, kind, place):
+        raise DamagedError("holds another object than its name says")
+    if not _is_name(group, kind, place.name):
+        raise DamagedError("has a name that no object of its kind can have")
+
+
+def written(obj: Object, place: Member) -> bytes:
+    """Return the JSON under which an archive holds `obj` at `place`: what no reader would take is not written.
+
+    Raises:
+        DamagedError: as `received`, or its path is one that no archive may hold.
+    """
+    try:
+        data = orjson.dumps(obj)
+    except orjson.JSONEncodeError as error:  # nested so deeply that it cannot be written either
+        raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels") from error
+    if parse_member(place.path) != place or len(data) > MAX_OBJECT:
+        raise DamagedError("is larger, or called otherwise, than anything that an archive may hold")
+    check_depth(data, obj)  # what orjson wrote it reads: of all that `parse` refuses, only this can be
+    _look(obj, place)
+    return data
+
+
+def _model(obj: Object) -> type[_Object]:
+    """Return what an object has to look like."""
+    version, kind = obj.get("apiVersion"), obj.get("kind")
+    if not (isinstance(version, str) and isinstance(kind, str) and is_built_in(group_of(version))):
+        return _Object
+    return _MODELS.get((group_of(version), kind), _BuiltIn)
+
+
+def _typed(model: type[_Object], value: dict[str, Any]) -> None:
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = "/".join(str(part) for part in first["loc"])[:200]
+        raise DamagedError(f"holds no Kubernetes object: {where!r}: {first['msg']}") from None
+
+
+def _is_of(group: str, kind: str, place: Member) -> bool:
+    """Return whether objects of this kind stand in such a folder; of custom kinds only their group is known."""
+    resource, _, of = place.group_resource.partition(".")
+    if of != group:
+        return False
+    if not is_built_in(group):
+        return True
+    known = GROUP_OF_KIND.get(kind) == group
+    scoped = not known or bool(place.namespace) != ((group, kind) in CLUSTER_KINDS)
+    return _KINDS.get((group, resource), kind) == kind and resource == plural_of(kind) and scoped
+
+
+_KINDS = {(group, plural_of(kind)): kind for kind, group in GROUP_OF_KIND.items()}
+"""Group and plural → the kind, as it is spelled."""
+
+
+def _is_name(group: str, kind: str, name: str) -> bool:
+    free = GROUP_OF_KIND.get(kind) != group or group in _NAMED_FREELY
+    return is_segment(name) if free else is_subdomain(name)

@@ -1,0 +1,85 @@
+"""When an object comes in a restore if nothing else decides: a small table of kinds that breaks ties between objects.
+
+Phases never beat an edge (order.py). Kinds that Kubernetes does not define come late, as CUSTOM.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.core.kube.objects import Ref
+
+
+class Phase(IntEnum):
+    """When an object comes if nothing else decides; STORAGE and IDENTITY are only ever asked for by annotation."""
+
+    POLICY = 0
+    CONFIG = 1
+    STORAGE = 2
+    IDENTITY = 3
+    WORKLOAD = 4
+    TRAFFIC = 5
+    CUSTOM = 6
+    ADMISSION = 7
+
+
+_BUILT_IN = ("", "apps", "batch", "autoscaling", "policy", "extensions")
+
+PHASES: dict[tuple[str, str], Phase] = {
+    **dict.fromkeys(
+        [
+            ("", "ResourceQuota"),
+            ("", "LimitRange"),
+            ("networking.k8s.io", "NetworkPolicy"),
+            ("scheduling.k8s.io", "PriorityClass"),
+            ("node.k8s.io", "RuntimeClass"),
+            ("storage.k8s.io", "StorageClass"),
+            ("networking.k8s.io", "IngressClass"),
+        ],
+        Phase.POLICY,
+    ),
+    **dict.fromkeys(
+        [
+            ("", "Pod"),
+            ("", "ReplicationController"),
+            ("apps", "Deployment"),
+            ("apps", "ReplicaSet"),
+            ("apps", "StatefulSet"),
+            ("apps", "DaemonSet"),
+            ("batch", "Job"),
+            ("batch", "CronJob"),
+        ],
+        Phase.WORKLOAD,
+    ),
+    **dict.fromkeys(
+        [
+            ("networking.k8s.io", "Ingress"),
+            ("autoscaling", "HorizontalPodAutoscaler"),
+            ("autoscaling.k8s.io", "VerticalPodAutoscaler"),
+            ("keda.sh", "ScaledObject"),
+            ("keda.sh", "ScaledJob"),
+            ("policy", "PodDisruptionBudget"),
+        ],
+        Phase.TRAFFIC,
+    ),
+    **dict.fromkeys(
+        [
+            ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"),
+            ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
+            ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
+            ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+            ("apiregistration.k8s.io", "APIService"),
+        ],
+        Phase.ADMISSION,
+    ),
+}
+
+
+def phase_of(ref: Ref) -> Phase:
+    """Return when an object comes if nothing else decides; kinds that Kubernetes does not define are CUSTOM."""
+    found = PHASES.get((ref.group, ref.kind))
+    if found is not None:
+        return found
+    return Phase.CONFIG if ref.group in _BUILT_IN or ref.group.endswith(".k8s.io") else Phase.CUSTOM

@@ -1,0 +1,1 @@
+"""JSON, YAML and text as data: edit, patch, encode, compare. It knows nothing of Kubernetes."""

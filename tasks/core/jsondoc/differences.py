@@ -1,0 +1,157 @@
+"""Tell, field by field, how two objects differ: a path, the old value and the new one.
+
+Types count (`1` is not `true`, `{}` is not nothing), and the order of a list counts, as it does to the API server.
+What a Secret holds is compared and never shown: its values are told by their length only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.jsondoc.edit import Object
+
+
+class Missing(Enum):
+    """The value of a field that one of the two objects does not have."""
+
+    MISSING = "nothing"
+
+    def __repr__(self) -> str:
+        """Return `MISSING`, as a test writes it."""
+        return self.name
+
+    def __str__(self) -> str:
+        """Return `nothing`, as a person reads it."""
+        return self.value
+
+
+MISSING = Missing.MISSING
+
+OPEN = re.compile(r"apiVersion|kind|type|immutable|metadata\.(?!annotations\b).+")
+"""Fields of a Secret whose values are shown; all others, annotations with a copy of the data among them, are masked."""
+
+PLAIN = re.compile(r"[A-Za-z_][\w-]*")
+"""Keys that are written as they are; all others stand quoted in brackets."""
+
+_STEP = re.compile(r'\[("(?:[^"\\]|\\.)*")\]|\[(\d+)\]|([^.\[\]]+)')
+
+SHOWN = 60
+"""How many characters of a value a line shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A value that is compared and never shown: neither `repr` nor `str` has more of it than its length."""
+
+    value: Any = field(repr=False)
+
+    def __str__(self) -> str:
+        """Return what may be told of the value."""
+        size = len(self.value) if isinstance(self.value, str) else len(json.dumps(self.value))
+        return f"({size} characters, not shown)"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that is not the same in two objects."""
+
+    path: str
+    """Where: `spec.template.spec.containers[0].image`, `metadata.labels["app.kubernetes.io/name"]`."""
+    old: Any
+    """The value before, MISSING where there is none, Masked where it belongs to a Secret."""
+    new: Any
+    """The value after, likewise."""
+
+    def __str__(self) -> str:
+        """Return one line: `spec.replicas: 1 → 2`, long values cut."""
+        return f"{self.path}: {_shown(self.old)} → {_shown(self.new)}"
+
+
+def differences(before: Object, after: Object) -> list[Difference]:
+    """Return all fields in which two objects differ, in the order in which `before` writes them.
+
+    A map of strings (labels, annotations, data) that one side lacks is told entry by entry, so that each entry can be
+    explained by itself; any other value that one side lacks is told whole.
+    """
+    found = _compare("", before, after)
+    return [_masked(each) for each in found] if _is_secret(before) or _is_secret(after) else list(found)
+
+
+def steps_of(path: str) -> list[str]:
+    """Return a Difference's path as the steps of a JSON pointer: `data["a.b"]` → `data`, `a.b`."""
+    steps = []
+    for quoted, index, plain in _STEP.findall(path):
+        steps.append(json.loads(quoted) if quoted else index or plain)
+    return steps
+
+
+def revealed(value: Any) -> Any:
+    """Return the value itself, also of a masked one; for rules that compare, never for output."""
+    return value.value if isinstance(value, Masked) else value
+
+
+def _compare(path: str, old: Any, new: Any) -> Iterator[Difference]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        yield from _compare_maps(path, old, new)
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _compare_lists(path, old, new)
+    elif path and new is MISSING and _is_text_map(old):
+        yield from _compare_maps(path, old, {})
+    elif path and old is MISSING and _is_text_map(new):
+        yield from _compare_maps(path, {}, new)
+    elif type(old) is not type(new) or old != new:
+        yield Difference(path, old, new)
+
+
+def _compare_maps(path: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[Difference]:
+    for key in old | new:
+        yield from _compare(_below(path, key), old.get(key, MISSING), new.get(key, MISSING))
+
+
+def _compare_lists(path: str, old: list[Any], new: list[Any]) -> Iterator[Difference]:
+    for index in range(max(len(old), len(new))):
+        here = f"{path}[{index}]"
+        if index >= min(len(old), len(new)):
+            yield Difference(here, *(side[index] if index < len(side) else MISSING for side in (old, new)))
+        else:
+            yield from _compare(here, old[index], new[index])
+
+
+def _is_text_map(value: Any) -> bool:
+    """Return whether `value` is a map of strings that has entries; an empty map is a value of its own."""
+    return isinstance(value, dict) and bool(value) and all(isinstance(each, str) for each in value.values())
+
+
+def _below(path: str, key: str) -> str:
+    if not PLAIN.fullmatch(key):
+        return f"{path}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{path}.{key}" if path else key
+
+
+def _is_secret(obj: Object) -> bool:
+    return obj.get("kind") == "Secret" and group_of(obj.get("apiVersion", "")) == ""
+
+
+def _masked(each: Difference) -> Difference:
+    if OPEN.fullmatch(each.path):
+        return each
+    old, new = (value if value is MISSING else Masked(value) for value in (each.old, each.new))
+    return Difference(each.path, old, new)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Masked | Missing):
+        return str(value)
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(text)} characters)"

@@ -1,0 +1,89 @@
+"""What a Kubernetes object is to us: a plain dict, and the name by which others refer to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from tasks.core.jsondoc.edit import Object, group_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Ref:
+    """The identity of an object within one cluster; the API version is not part of it.
+
+    `namespace` is "" for a cluster-scoped object, `group` is "" for the core group.
+    """
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+    @classmethod
+    def of(cls, obj: Object) -> Ref:
+        """Return the identity of `obj`."""
+        meta = obj["metadata"]
+        return cls(group_of(obj["apiVersion"]), obj["kind"], meta.get("namespace", ""), meta["name"])
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the identity that `str` wrote: `Deployment.apps shop/web`.
+
+        Raises:
+            ValueError: it is not of that form.
+        """
+        kind_group, space, path = text.partition(" ")
+        kind, _, group = kind_group.partition(".")
+        namespace, _, name = path.rpartition("/")
+        if not (kind and space and name):
+            raise ValueError(f"{text[:200]!r} names no object")
+        return cls(group, kind, namespace, name)
+
+    @property
+    def type(self) -> str:
+        """Kind and group as users write it: `Deployment.apps`, `Secret`."""
+        return f"{self.kind}.{self.group}" if self.group else self.kind
+
+    @property
+    def path(self) -> str:
+        """Namespace and name: `shop/web`, or `shop-admin` for a cluster-scoped object."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    def renamed(self, names: Mapping[str, str]) -> Ref:
+        """Return the identity where namespaces have other names (old to new; others keep theirs)."""
+        if (self.group, self.kind) == ("", "Namespace"):
+            return Ref("", "Namespace", "", names.get(self.name, self.name))
+        return Ref(self.group, self.kind, names.get(self.namespace, self.namespace), self.name)
+
+    def __str__(self) -> str:
+        """Return kind, group, namespace and name: `Deployment.apps shop/web`."""
+        return f"{self.type} {self.path}"
+
+
+def labels_of(obj: Object) -> dict[str, str]:
+    """Return the labels of `obj`, empty when it has none."""
+    return obj["metadata"].get("labels") or {}
+
+
+def annotations_of(obj: Object) -> dict[str, str]:
+    """Return the annotations of `obj`, empty when it has none."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def owners_of(obj: Object) -> list[dict[str, Any]]:
+    """Return the ownerReferences of `obj`, empty when it has none."""
+    return obj["metadata"].get("ownerReferences") or []
+
+
+def controller_of(obj: Object) -> dict[str, Any] | None:
+    """Return the one ownerReference with `controller: true`, or None."""
+    return next((owner for owner in owners_of(obj) if owner.get("controller")), None)
+
+
+def type_of(obj: Object) -> tuple[str, str]:
+    """Return group and kind of `obj`."""
+    return group_of(obj["apiVersion"]), obj["kind"]

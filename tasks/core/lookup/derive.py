@@ -1,0 +1,176 @@
+"""Make the chain of look-ups for a value of the source cluster, from what its objects' links tell.
+
+| the value is | its chain |
+| --- | --- |
+| of a pod of a StatefulSet, or one called after its owner and a number | the owner → its pod of that name |
+| of a pod of a Deployment, Rollout, CronJob… | the owner → its newest ReplicaSet or Job → its ready pods, by name, #n |
+| of any other owned pod | the owner → its ready pods, by name, #n |
+| of a bare pod, or of an owned one whose siblings nobody knows | the pod |
+| of a node | the node of that name, else by roles and number |
+| anything else, all uids | the object itself, of the same name |
+
+The number is counted among the ready pods of the same ReplicaSet or Job, and the pod itself. It refuses to say where a
+value comes from that the links do not hold.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks.core.formats.links import owner_ref
+from tasks.core.lookup.chain import Chain
+from tasks.core.lookup.follow import family_of, roles_of
+from tasks.core.lookup.index import UID
+from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.formats.links import Links
+    from tasks.core.kube.objects import Ref
+    from tasks.core.lookup.index import Source
+
+POD = ("", "Pod")
+NODE = ("", "Node")
+
+GENERATED = frozenset({("apps", "ReplicaSet"), ("batch", "Job")})
+"""Kinds that, when something controls them, have generated names."""
+
+BUILT_IN = frozenset({"", "apps", "batch"})
+
+BEGINS: tuple[tuple[tuple[str, str], str, str], ...] = (
+    (POD, "/status/podIP", "podIP"),
+    (POD, "/status/hostIP", "hostIP"),
+    (POD, "/metadata/name", "name"),
+    (POD, "/spec/nodeName", "nodeName"),
+    (("", "Service"), "/spec/clusterIP", "clusterIP"),
+    (("", "Service"), "/status/loadBalancer/ingress/", "ingress"),
+    (("networking.k8s.io", "Ingress"), "/status/loadBalancer/ingress/", "ingress"),
+    (("gateway.networking.k8s.io", "Gateway"), "/status/addresses/", "addresses"),
+    (NODE, "/status/addresses/", "nodeAddress"),
+    (NODE, "/metadata/name", "name"),
+    (("", "Endpoints"), "/subsets/", "endpoint"),
+    (("discovery.k8s.io", "EndpointSlice"), "/endpoints/", "endpoint"),
+)
+"""((group, kind), pointer begins with) → what a chain reads there; a uid is read of any kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    links: Links
+    ready: bool
+
+
+@dataclass(slots=True)
+class Around:
+    """What is known of the source cluster's objects: links, readiness and the labels of nodes; filled in any order."""
+
+    _known: dict[Ref, _Known] = field(default_factory=dict)
+    _pods: dict[tuple[str, Ref], list[Ref]] = field(default_factory=dict)
+    _ready: dict[tuple[str, Ref], list[Ref]] = field(default_factory=dict)
+    _roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _alike: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
+
+    def add(self, ref: Ref, links: Links, *, ready: bool = True, labels: Iterable[str] = ()) -> None:
+        """Add one object, saved or not; `labels` matter for nodes only: the names of their labels."""
+        self._known[ref] = _Known(links, ready)
+        if _kind(ref) == POD and (owner := self.controller(ref)) is not None:
+            self._pods.setdefault((ref.namespace, owner), []).append(ref)
+            self._ready.pop((ref.namespace, owner), None)
+        if _kind(ref) == NODE:
+            self._roles[ref.name] = roles_of(labels)
+            self._alike.setdefault(self._roles[ref.name], set()).add(ref.name)
+
+    def links(self, ref: Ref) -> Links | None:
+        """Return the links of an object, or None for one that is not known."""
+        known = self._known.get(ref)
+        return known.links if known is not None else None
+
+    def controller(self, ref: Ref) -> Ref | None:
+        """Return what controls an object, if anything does."""
+        links = self.links(ref)
+        owner = next((each for each in links.owners if each.controller), None) if links is not None else None
+        if owner is None:
+            return None
+        wide = owner_ref(owner, "")  # an owner may be cluster-scoped, which its reference does not tell
+        return wide if wide in self._known else owner_ref(owner, ref.namespace)
+
+    def ordinal(self, pod: Ref, owner: Ref) -> tuple[int, int]:
+        """Return which `pod` is among the ready pods of the same owner by name, and how many these are with it."""
+        key = (pod.namespace, owner)
+        if key not in self._ready:
+            self._ready[key] = sorted(each for each in self._pods.get(key, ()) if self._known[each].ready)
+        some = self._ready[key]
+        at = bisect_left(some, pod)
+        return at, len(some) if some[at : at + 1] == [pod] else len(some) + 1
+
+    def alike(self, node: str) -> tuple[tuple[str, ...], list[str]]:
+        """Return the roles of a node, and the names of all nodes that have the same."""
+        roles = self._roles.get(node, ())
+        return roles, sorted(self._alike.get(roles, set()) | {node})
+
+
+def chain_of(source: Source, around: Around, value: str = "") -> Chain | None:
+    """Return the chain that leads to the value of `source` on any cluster.
+
+    None where its object is of a kind that hands out no such value. The value's family is that of the old one, which is
+    `value` where the links do not hold it.
+    """
+    read = _read(source, around, value)
+    if read is None:
+        return None
+    return Chain((*_way(source.ref, around), read))
+
+
+def _read(source: Source, around: Around, old: str) -> Read | None:
+    if source.pointer == UID:
+        return Read("uid")
+    what = next(
+        (what for kind, at, what in BEGINS if kind == _kind(source.ref) and source.pointer.startswith(at)), None
+    )
+    if what in ("name", "nodeName"):
+        return Read(what)
+    links = around.links(source.ref)
+    value = links.addresses.get(source.pointer, "") if links is not None else ""
+    if what is None or links is None or not value:
+        return Read(what, family_of(old) if old else "") if what else None
+    begins = {at for kind, at, each in BEGINS if kind == _kind(source.ref) and each == what}
+    values = [each for at, each in links.addresses.items() if at.startswith(tuple(begins))]
+    family = family_of(value)
+    return Read(what, family, [each for each in dict.fromkeys(values) if family_of(each) == family].index(value))
+
+
+def _way(ref: Ref, around: Around) -> tuple[Step, ...]:
+    if _kind(ref) == NODE:
+        roles, names = around.alike(ref.name)
+        return (Nodes(ref.name, roles, names.index(ref.name)),)
+    if _kind(ref) == POD:
+        return _way_to_pod(ref, around)
+    maker = around.controller(ref) if _kind(ref) in GENERATED else None
+    return (Start(ref),) if maker is None else (Start(maker), Newest(ref.group, ref.kind))
+
+
+def _way_to_pod(pod: Ref, around: Around) -> tuple[Step, ...]:
+    owner = around.controller(pod)
+    if owner is None or _kind(owner) == NODE:
+        return (Start(pod),)
+    if has_fixed_name(pod, owner):
+        return (Start(owner), Named(pod.name))
+    return (*_way(owner, around), Pods(*around.ordinal(pod, owner)))
+
+
+def has_fixed_name(pod: Ref, owner: Ref) -> bool:
+    """Tell whether a pod has the same name wherever its owner makes it.
+
+    So it is for StatefulSets, and for owners of other groups whose pods are called after them and a number, as
+    CloudNativePG's and Strimzi's are.
+    """
+    before, number = pod.name[: len(owner.name) + 1], pod.name[len(owner.name) + 1 :]
+    numbered = before == f"{owner.name}-" and number.isdecimal()
+    return _kind(owner) == ("apps", "StatefulSet") or (owner.group not in BUILT_IN and numbered)
+
+
+def _kind(ref: Ref) -> tuple[str, str]:
+    return ref.group, ref.kind

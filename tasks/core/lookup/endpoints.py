@@ -1,0 +1,85 @@
+"""What hand-made Endpoints and EndpointSlices say of the pods behind their addresses, which the text alone does not.
+
+An address with a `targetRef` to a pod is that pod's, whoever else has it too (its node, when the pod uses the host's
+network). The name of a pod and that of its node are ordinary words: only here is it known that they are names of what
+a restore makes anew. It refuses to follow a reference to anything but a pod that is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import EACH, Object, Path, found, get
+from tasks.core.kube.objects import Ref, type_of
+from tasks.core.lookup.derive import has_fixed_name
+from tasks.core.lookup.index import Index, Source
+from tasks.core.lookup.tokens import key_of
+from tasks.core.lookup.uses import Use
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.core.lookup.derive import Around
+
+ENTRIES: Mapping[tuple[str, str], tuple[Path, ...]] = {
+    ("", "Endpoints"): (("subsets", EACH, "addresses", EACH), ("subsets", EACH, "notReadyAddresses", EACH)),
+    ("discovery.k8s.io", "EndpointSlice"): (("endpoints", EACH),),
+}
+"""(group, kind) → where an entry stands that has addresses, a targetRef and a nodeName (API reference v1.36)."""
+
+_ADDRESSES: tuple[Path, ...] = (("ip",), ("addresses", EACH))
+
+
+def endpoint_uses(obj: Object, index: Index, around: Around) -> list[Use]:
+    """Return what the entries of `obj` use of pods and nodes, none for an object of another kind.
+
+    Of form "token" for an address and "whole" for a name; their pointers are those of the strings.
+    """
+    entries = (entry for path in ENTRIES.get(type_of(obj), ()) for entry in found(obj, path))
+    namespace = obj["metadata"].get("namespace", "")
+    return [use for at, entry in entries for use in _of_entry(at, entry, namespace, index, around)]
+
+
+def _of_entry(at: str, entry: Any, namespace: str, index: Index, around: Around) -> Iterator[Use]:
+    pod = _pod(entry, namespace, index, around)
+    node = get(entry, "nodeName")
+    if pod is None:
+        if isinstance(node, str) and around.links(Ref("", "Node", "", node)) is not None:
+            source = Source(Ref("", "Node", "", node), "/metadata/name")
+            yield Use(f"{at}/nodeName", (), node, source, "whole")
+        return
+    for path in _ADDRESSES:
+        for pointer, value in found(entry, path):
+            field = _field(pod, value, around)
+            if field:
+                yield Use(f"{at}{pointer}", (), value, Source(pod, field))
+    owner = around.controller(pod)
+    if get(entry, "targetRef", "name") == pod.name and owner is not None and not has_fixed_name(pod, owner):
+        yield Use(f"{at}/targetRef/name", (), pod.name, Source(pod, "/metadata/name"), "whole")
+    if isinstance(node, str):
+        yield Use(f"{at}/nodeName", (), node, Source(pod, "/spec/nodeName"), "whole")
+
+
+def _pod(entry: Any, namespace: str, index: Index, around: Around) -> Ref | None:
+    """Return the pod behind an entry: the one that it names, else the one whose address it has."""
+    target = get(entry, "targetRef")
+    name = get(target, "name")
+    if get(target, "kind") == "Pod" and isinstance(name, str):
+        pod = Ref("", "Pod", get(target, "namespace") or namespace, name)
+        if around.links(pod) is not None:
+            return pod
+    for path in _ADDRESSES:
+        for _, value in found(entry, path):
+            owner = index.owner(value) if isinstance(value, str) else None
+            if owner is not None and (owner.ref.group, owner.ref.kind) == ("", "Pod"):
+                return owner.ref
+    return None
+
+
+def _field(pod: Ref, value: Any, around: Around) -> str | None:
+    """Return the pointer at which `pod` has the address `value`: its own before its host's."""
+    links, key = around.links(pod), key_of(value) if isinstance(value, str) else None
+    if links is None or key is None:
+        return None
+    fields = [at for at, each in links.addresses.items() if key_of(each) == key]
+    return min(fields, key=lambda at: (not at.startswith("/status/podIP"), at), default=None)

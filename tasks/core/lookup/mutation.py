@@ -1,0 +1,112 @@
+"""Bindings that users wrote: the annotation `config.kubernetes.io/apply-time-mutation` of cli-utils.
+
+A YAML list of {sourceRef, sourcePath, targetPath, token} (cli-utils, pkg/object/mutation): at restore, what is at
+sourcePath of the other object comes in place of each `token` in the string at targetPath, or of the whole string. Paths
+are JSONPath without wildcards, filters and slices, since each must name one field. It refuses what it cannot do
+exactly, with the reason: a mistake found at backup is no surprise at restore.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tasks.core.errors import PermanentError
+from tasks.core.jsondoc.edit import Object, group_of
+from tasks.core.jsondoc.yaml_text import loaded
+from tasks.core.kube.objects import Ref, annotations_of
+from tasks.core.kube.strings import pointer
+from tasks.core.lookup.chain import Chain
+from tasks.core.lookup.index import Source
+from tasks.core.lookup.steps import Read, Start
+from tasks.core.lookup.uses import Use, leaf_at
+from tasks.core.needs.references import CLUSTER_SCOPED
+
+if TYPE_CHECKING:
+    from tasks.core.jsondoc.edit import Place
+    from tasks.core.lookup.derive import Around
+
+ANNOTATION = "config.kubernetes.io/apply-time-mutation"
+
+_STEP = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([0-9]+))\]""", re.ASCII)
+
+
+def mutations(obj: Object, around: Around) -> list[tuple[Use, Chain]]:
+    """Return what the annotation of `obj` asks for, each as a use and the chain to its value; [] without one.
+
+    Raises:
+        PermanentError: it is not what cli-utils defines, a path is none that we know, or its target is not there.
+    """
+    text = annotations_of(obj).get(ANNOTATION)
+    if text is None:
+        return []
+    what = f"{Ref.of(obj)}: annotation {ANNOTATION}"
+    try:
+        items = loaded(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise PermanentError(f"{what} is no YAML") from None
+    if not isinstance(items, list):
+        raise PermanentError(f"{what} must be a list")
+    return [_mutation(obj, item, around, f"{what}: item {number}") for number, item in enumerate(items)]
+
+
+def _mutation(obj: Object, item: Any, around: Around, what: str) -> tuple[Use, Chain]:
+    if not isinstance(item, dict):
+        raise PermanentError(f"{what} must be a map")
+    ref = _source(item.get("sourceRef"), obj, around, what)
+    if ref == Ref.of(obj):
+        raise PermanentError(f"{what} refers to its own object")
+    path, target = _path(item, "sourcePath", what), _path(item, "targetPath", what)
+    token = item.get("token") or ""
+    if not isinstance(token, str):
+        raise PermanentError(f"{what}: token must be a string")
+    leaf = leaf_at(obj, pointer(target))
+    if leaf is None:
+        raise PermanentError(f"{what}: no string at targetPath")
+    layers = ("base64",) if leaf.encoded else ()
+    use = Use(pointer(target), layers, token, Source(ref, pointer(path)), "text" if token else "whole")
+    return use, Chain((Start(ref), Read("path", path=path)))
+
+
+def _source(value: Any, obj: Object, around: Around, what: str) -> Ref:
+    fields = value if isinstance(value, dict) else {}
+    texts = {key: fields.get(key) or "" for key in ("kind", "name", "namespace", "group", "apiVersion")}
+    if not all(isinstance(text, str) for text in texts.values()) or not (texts["kind"] and texts["name"]):
+        raise PermanentError(f"{what}: sourceRef must name kind and name")
+    group = texts["group"] or group_of(texts["apiVersion"])
+    wide = Ref(group, texts["kind"], "", texts["name"])
+    if (group, wide.kind) in CLUSTER_SCOPED or around.links(wide) is not None:
+        return wide
+    return replace(wide, namespace=texts["namespace"] or obj["metadata"].get("namespace", ""))
+
+
+def _path(item: dict[str, Any], name: str, what: str) -> Place:
+    text = item.get(name)
+    if not isinstance(text, str) or not text:
+        raise PermanentError(f"{what}: {name} must be a path")
+    path = parse_path(text)
+    if path is None:
+        raise PermanentError(f"{what}: {name} must be plain JSONPath, like $.spec.list[0].name")
+    return path
+
+
+def parse_path(text: str) -> Place | None:
+    """Return the keys and indexes of a JSONPath that names one field: `$.a['b.c'][0]`, with or without the `$`.
+
+    None for any other, wildcards, filters and slices among them.
+    """
+    steps: list[str | int] = []
+    at = len(text) - len(text.removeprefix("$"))
+    while at < len(text):
+        match = _STEP.match(text, at)
+        if match is None:
+            return None
+        plain, single, double, index = match.groups()
+        quoted = single if single is not None else double
+        unescaped = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
+        steps.append(int(index) if index is not None else unescaped)
+        at = match.end()
+    return tuple(steps) or None

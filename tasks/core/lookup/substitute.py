@@ -1,0 +1,206 @@
+"""Write new values where an object uses old ones, by the rule by which they were found, each string in a single pass.
+
+Copy on write: the input survives and shares what did not change. What is encoded is decoded, changed and encoded again;
+JSON and YAML inside of a string are changed as text, so that their formatting stays. What is told about a change is the
+values and the place, never the rest of a string, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import PermanentError
+from tasks.core.formats.records import Rewrite
+from tasks.core.jsondoc.edit import GONE, Place
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.strings import Leaf
+from tasks.core.lookup.tokens import Token, class_of, key_of, replaced, spelled, tokens
+from tasks.core.lookup.uses import Use, applied, leaf_at
+from tasks.core.lookup.values_edges import PLAIN, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tasks.core.jsondoc.edit import Object
+
+
+class Absent(Enum):
+    """What to do where there is no new value."""
+
+    KEEP = "keep"
+    """The old value stays."""
+
+    DROP = "drop"
+    """The key, or the item of a list, whose string uses the value goes."""
+
+    EMPTY = "empty"
+    """Nothing stands in the value's place."""
+
+    FAIL = "fail"
+    """An error that names the place and where the value should have come from."""
+
+
+New = str | Absent | None
+"""A new value, or what to do without one; None is FAIL."""
+
+
+def substitute(
+    obj: Object,
+    uses: Iterable[Use],
+    new: Callable[[Use], New],
+    told: Callable[[Use], str] = lambda use: f"{use.source.ref} {use.source.pointer}",
+) -> tuple[Object, list[Rewrite]]:
+    """Return `obj` with the new value in place of each use, and what was rewritten.
+
+    `told` says where a use's value comes from, for people. A use whose string is gone or holds it no more changes
+    nothing.
+
+    Raises:
+        PermanentError: there is no new value for a use, and nothing else to do.
+    """
+    ref = Ref.of(obj)
+    wanted: dict[str, list[_Change]] = {}
+    for use in uses:
+        wanted.setdefault(use.pointer, []).append(_change(ref, use, new(use), told(use)))
+    edits, rewrites = _Edits(), list[Rewrite]()
+    for at, changes in wanted.items():
+        leaf = leaf_at(obj, at)
+        if leaf is None:
+            continue
+        after, made = _rewritten(leaf, changes)
+        rewrites += [_told(ref, each) for each in made]
+        if after is GONE or after != leaf.text:
+            edits.add(leaf.at, GONE if after is GONE else leaf.written(after))
+    return edits.apply(obj), rewrites
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A use with what comes in its place; DROP takes the whole string away."""
+
+    use: Use
+    new: str | Absent
+    told: str
+
+
+def _change(ref: Ref, use: Use, new: New, told: str) -> _Change:
+    if new is None or new is Absent.FAIL:
+        raise PermanentError(f"{ref}: no value for {use.pointer}: {told}")
+    return _Change(use, "" if new is Absent.EMPTY else new, told)
+
+
+def _told(ref: Ref, change: _Change) -> Rewrite:
+    wrapped = f" ({' of '.join(reversed(change.use.layers))})" if change.use.layers else ""
+    value = "(dropped)" if isinstance(change.new, Absent) else change.new
+    return Rewrite(
+        object=str(ref),
+        path=change.use.pointer + wrapped,
+        old=change.use.value,
+        new=shown(change.use, value),
+        why=change.told,
+    )
+
+
+def shown(use: Use, value: str) -> str:
+    """Return a value as it may be told: what a user takes out of a Secret may be anything, an address is none."""
+    secret = use.form != "token" and (use.source.ref.group, use.source.ref.kind) == ("", "Secret")
+    return "(hidden)" if secret else value
+
+
+def _rewritten(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
+    """Return the new text of a string, or GONE, and the changes that took place."""
+    kept = [each for each in changes if each.new is not Absent.KEEP]
+    text, made = leaf.text, list[_Change]()
+    for inner in applied(leaf):
+        after, some = _in_text(inner, [each for each in kept if each.use.layers[:2] == ("json", "base64")])
+        made += some
+        if after is GONE:
+            return GONE, made  # what it stands in is kubectl's copy of the object, which is of no use without it
+        if after != inner.text:
+            text = text.replace(f'"{inner.written(inner.text)}"', f'"{inner.written(after)}"')
+    outer = [each for each in kept if each.use.layers[:2] != ("json", "base64")]
+    after, some = _in_text(Leaf(leaf.at, text, leaf.encoded), outer)
+    return after, [*made, *some]
+
+
+def _in_text(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
+    whole = next((each for each in changes if each.use.form == "whole"), None)
+    if whole is not None:
+        return (GONE if whole.new is Absent.DROP else whole.new), [whole]
+    known = _by_key(changes)
+    found = _found(leaf, known)
+    made = list({id(each): each for each in (known[token.key] for token in found)}.values())
+    if any(each.new is Absent.DROP for each in made):
+        return GONE, made
+
+    def new(token: Token) -> str:
+        change = known[token.key]
+        value = str(change.new)
+        return spelled(value, leaf.text[token.start : token.end]) if change.use.form == "token" else value
+
+    return replaced(leaf.text, found, new), made
+
+
+_LITERAL = "\0"
+"""Begins the keys of a user's tokens, which no normalised value does."""
+
+
+def _by_key(changes: list[_Change]) -> dict[str, _Change]:
+    literal = {_LITERAL + each.use.value: each for each in changes if each.use.form == "text" and each.use.value}
+    return literal | {key: each for each in changes if each.use.form == "token" and (key := _key(each.use.value))}
+
+
+def _key(written: str) -> str | None:
+    """Return the key of a value as it stands in a text: in a pod's DNS name an address has dashes."""
+    return key_of(written) or key_of(written.replace("-", ".")) or key_of(written.replace("-", ":"))
+
+
+def _found(leaf: Leaf, known: dict[str, _Change]) -> list[Token]:
+    """Return where a string uses known values; a user's token goes before what overlaps it."""
+    last = leaf.at[-1]
+    hosts = any(not key.startswith(_LITERAL) and class_of(key) == "host" for key in known)
+    found = tokens(leaf.text, known, hosts=hosts, place=place_of(last) if isinstance(last, str) else PLAIN)
+    words = sorted((key[1:] for key in known if key.startswith(_LITERAL)), key=len, reverse=True)
+    if not words:
+        return found
+    matches = re.finditer("|".join(map(re.escape, words)), leaf.text)
+    said = [Token(match.start(), match.end(), _LITERAL + match[0]) for match in matches]
+    free = [each for each in found if all(each.end <= one.start or one.end <= each.start for one in said)]
+    return sorted([*said, *free], key=lambda each: each.start)
+
+
+class _Edits:
+    """Changes of strings by place, written together so that each map and list on the way is copied once."""
+
+    def __init__(self) -> None:
+        self._root: dict[str | int, Any] = {}
+
+    def add(self, at: Place, new: Any) -> None:
+        """Note what comes at a place, or GONE."""
+        node = self._root
+        for step in at[:-1]:
+            node = node.setdefault(step, {})
+        node[at[-1]] = _New(new)
+
+    def apply(self, obj: Object) -> Object:
+        """Return `obj` with all of it."""
+        changed: Object = _applied(obj, self._root)
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    value: Any
+
+
+def _applied(value: Any, edits: dict[str | int, Any]) -> Any:
+    if not edits:
+        return value
+    items = dict(value) if isinstance(value, dict) else dict(enumerate(value))
+    for step, edit in edits.items():
+        items[step] = edit.value if isinstance(edit, _New) else _applied(items[step], edit)
+    kept = {step: item for step, item in items.items() if item is not GONE}
+    return kept if isinstance(value, dict) else list(kept.values())

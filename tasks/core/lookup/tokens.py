@@ -1,0 +1,197 @@
+"""Find addresses, uids and host names in text, as whole tokens, and put others in their place in a single pass.
+
+A candidate is found by a shape that starts with a rare literal (`.`, `:`, `-`), which the regex engine skips to at
+memory speed; then one look-up in the map of known values decides, so that the cost is that of the text, however many
+values are known. Only what is known is then looked at from both sides (values_edges.py). It refuses to guess at what it
+cannot see whole.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from tasks.core.lookup.values_edges import PLAIN, Hint, pod_stands, uid_stands, v4_stands, v6_stands
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Class = Literal["address", "uid", "host"]
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.[a-z][a-z0-9-]{0,62}", re.IGNORECASE | re.ASCII)
+
+
+def class_of(key: str) -> Class:
+    """Return what a normalised value is."""
+    if _UUID.fullmatch(key):
+        return "uid"
+    return "address" if ":" in key or key[-1:].isdigit() else "host"
+
+
+@lru_cache(maxsize=65_536)
+def key_of(value: str) -> str | None:
+    """Return the one spelling under which a value is known, or None for what no cluster hands out to one owner.
+
+    IPv6 as RFC 5952 spells it (any spelling meets), an IPv4-mapped one as IPv4, uids and host names in lower case.
+    None for `None`, loopback, unspecified, multicast, broadcast, a name without a dot and any other text.
+    """
+    if _UUID.fullmatch(value):
+        return value.lower()
+    try:
+        found = ipaddress.ip_address(value.partition("%")[0])
+    except ValueError:
+        name = value.removesuffix(".").lower()
+        return name if _HOST.fullmatch(name) and not name.endswith(".localhost") else None
+    return None if _nobodys(found) else str(_v4(found))
+
+
+def _v4(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def _nobodys(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    plain = _v4(found)
+    return plain.is_loopback or plain.is_unspecified or plain.is_multicast or str(plain) == "255.255.255.255"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A known value in a text, from `start` to before `end`."""
+
+    start: int
+    end: int
+    key: str
+
+
+def tokens(text: str, known: Mapping[str, object], *, hosts: bool = True, place: Hint = PLAIN) -> list[Token]:
+    """Return the uses of `known` values (by `key_of`) in `text`, in order and never overlapping.
+
+    `hosts` says whether any host name is known; without, none is looked for.
+    """
+    found: list[Token] = []
+    if "." in text:
+        found += [each for each in _v4s(text, known) if v4_stands(text, each.start, each.end, place)]
+        found += [each for each in _pods(text, known) if pod_stands(text, each.start)]
+        found += _hosts(text, known) if hosts else ()
+    if ":" in text:
+        found += [each for each in _v6s(text, known) if v6_stands(text, each.start, each.end)]
+    if "-" in text and not place.name:
+        found += [each for each in _uids(text, known) if uid_stands(text, each.start, each.end)]
+    return _apart(found) if len(found) > 1 else found
+
+
+def replaced(text: str, found: list[Token], new: Callable[[Token], str]) -> str:
+    """Return `text` with each token replaced, all at once: what one puts in is never read again."""
+    parts, at = [], 0
+    for token in found:
+        parts += [text[at : token.start], new(token)]
+        at = token.end
+    return "".join([*parts, text[at:]])
+
+
+def spelled(new: str, written: str) -> str:
+    """Return `new` in the manner in which the value that it replaces was `written`: dashed, or in capitals."""
+    if _UUID.fullmatch(written):
+        return new.upper() if written == written.upper() != written.lower() else new
+    dashed = not re.search(r"[.:]", written)
+    return re.sub(r"[.:]", "-", new) if dashed else new
+
+
+def _apart(found: list[Token]) -> list[Token]:
+    """Sort; of two that overlap the longer stays: `10.0.0.1.nip.io` may itself be a load balancer's name."""
+    kept: list[Token] = []
+    for token in sorted(found, key=lambda each: (each.start, -each.end)):
+        if not kept or token.start >= kept[-1].end:
+            kept.append(token)
+    return kept
+
+
+# --- candidates: a shape, then a look-up
+
+_V4 = re.compile(r"\.(?<=[0-9]\.)[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}")
+_V6 = re.compile(r":(?::|[0-9A-Fa-f]{1,4}:)[0-9A-Fa-f:]*+")
+_UID = re.compile(r"-(?<=[0-9A-Fa-f]{8}-)[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}")
+_POD = re.compile(r"\.pod(?![0-9A-Za-z_-])")
+_LAST_LABEL = re.compile(r"\.[A-Za-z][0-9A-Za-z-]*+(?!\.?[0-9A-Za-z_-])")
+
+_DIGITS = "0123456789"
+_HEX = _DIGITS + "abcdefABCDEF"
+_WORD = _DIGITS + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-"
+
+
+def _left(text: str, at: int, characters: str, most: int) -> int:
+    """Return where a run of `characters` that ends at `at` begins, at most `most` characters before it."""
+    begin = max(0, at - most)
+    return begin + len(text[begin:at].rstrip(characters))
+
+
+def _unescaped(text: str, start: int) -> int:
+    r"""Return `start` behind what an escape left there: the n of `\n` in JSON, the 2F of `%2F` in a URL."""
+    before = text[start - 1] if start else ""
+    if before == "\\" and text[start] in "nrtbf":
+        return start + 1
+    return start + 2 if before == "%" else start
+
+
+def _v4s(text: str, known: Mapping[str, object]) -> Iterator[Token]:
+    for match in _V4.finditer(text):
+        start = _left(text, match.start(), _DIGITS, 3)
+        key = text[start : match.end()]
+        if key in known:
+            yield Token(start, match.end(), key)
+
+
+def _v6s(text: str, known: Mapping[str, object]) -> Iterator[Token]:
+    for match in _V6.finditer(text):
+        # Eight groups or an elision: neither a time nor a MAC address nor a certificate's fingerprint.
+        if "::" not in match[0] and match[0].count(":") not in (7, 8):
+            continue
+        start = _unescaped(text, _left(text, match.start(), _HEX, 4))
+        end = match.end()
+        if text[end - 1] == ":" != text[end - 2]:
+            end -= 1
+        key = text[start:end].lower()
+        if key not in known:
+            key = key_of(key) or ""
+        if key in known:
+            yield Token(start, end, key)
+
+
+def _uids(text: str, known: Mapping[str, object]) -> Iterator[Token]:
+    for match in _UID.finditer(text):
+        start = match.start() - 8
+        key = text[start : match.end()].lower()
+        if key in known:
+            yield Token(start, match.end(), key)
+
+
+def _hosts(text: str, known: Mapping[str, object]) -> Iterator[Token]:
+    for match in _LAST_LABEL.finditer(text):
+        start = _unescaped(text, _left(text, match.start(), _WORD + ".", 253))
+        key = text[start : match.end()].lower()
+        if key in known:
+            yield Token(start, match.end(), key)
+
+
+def _pods(text: str, known: Mapping[str, object]) -> Iterator[Token]:
+    """Find the address in the DNS name of a pod, `10-0-0-1.shop.pod` (kubernetes.io: DNS for Services and Pods)."""
+    for match in _POD.finditer(text):
+        dot = _left(text, match.start(), _WORD, 63) - 1
+        if dot < 1 or text[dot] != ".":
+            continue
+        start = _unescaped(text, _left(text, dot, _HEX + "-", 45))
+        written = text[start:dot]
+        if "-" not in written:
+            continue
+        key = key_of(written.replace("-", "." if written.count("-") == 3 and _decimal(written) else ":")) or ""  # noqa: PLR2004 - an IPv4 address has three dots
+        if key in known:
+            yield Token(start, dot, key)
+
+
+def _decimal(written: str) -> bool:
+    return written.replace("-", "").isdigit()

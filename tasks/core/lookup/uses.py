@@ -1,0 +1,176 @@
+"""Find where objects use the values that their cluster handed out (addresses, host names, uids).
+
+Every string of an object is looked through, base64 and the object in kubectl's annotation included, except what the
+object is called and what only its cluster meant. Replacing them is values_write.py's business. It refuses to judge by
+the names of fields: what is used in a comment of a config file is used.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import orjson
+
+from tasks.core.kube.last_applied import LAST_APPLIED, parsed
+from tasks.core.kube.objects import type_of
+from tasks.core.kube.strings import ENCODED, Leaf, decoded, leaves, pointer
+from tasks.core.lookup.index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
+from tasks.core.lookup.tokens import tokens
+from tasks.core.lookup.values_edges import PLAIN, Hint, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.jsondoc.edit import Object, Place
+
+__all__ = ["API_SERVER", "CLUSTER", "PREFERENCE", "UID", "Index", "Source", "Use", "scan"]
+
+Form = Literal["token", "whole", "text"]
+"""How a value stands in its string: found by the token rule, the whole of it, or any occurrence (a user's token)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One value that one string of an object uses, however often.
+
+    `pointer` (RFC 6901) is the string's; `layers` tell what the text is wrapped in, outermost first: "base64", "json".
+    `value` is as written there, `source` whose it is.
+    """
+
+    pointer: str
+    layers: tuple[str, ...]
+    value: str
+    source: Source
+    form: Form = "token"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A text in which values are looked for: a whole string, or what is encoded inside of one."""
+
+    layers: tuple[str, ...]
+    text: str
+
+
+_TYPE = frozenset({"apiVersion", "kind", "status", "metadata"})
+_OWN = frozenset({"name", "namespace", "generateName"})
+_CLUSTERS = frozenset({"uid", "ownerReferences", "managedFields", "resourceVersion", "selfLink"})
+
+
+def scanned(obj: Object) -> Iterator[Leaf]:
+    """Yield the strings of `obj` that may use a value; not its type, name and status.
+
+    Level by level within each map or list, and without recursion: an archive decides how deep an object is.
+    """
+    hidden = ENCODED.get(type_of(obj))
+    for key, value in (obj.get(hidden) or {}).items() if hidden else ():
+        text = decoded(value)
+        if text is not None:
+            yield Leaf((hidden or "", key), text, encoded=True)
+    meta = {key: value for key, value in obj["metadata"].items() if key not in _OWN and key not in _CLUSTERS}
+    yield from _strings(("metadata",), meta)
+    yield from _strings((), {key: value for key, value in obj.items() if key not in _TYPE and key != hidden})
+
+
+def _strings(at: Place, root: dict[str, Any]) -> Iterator[Leaf]:
+    stack: list[tuple[Place, Any]] = [(at, root)]
+    while stack:
+        at, value = stack.pop()
+        below: list[tuple[Place, Any]] = []
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if isinstance(item, str):
+                if "." in item or ":" in item or "-" in item:
+                    yield Leaf((*at, key), item)
+            elif isinstance(item, (dict, list)):
+                below.append(((*at, key), item))
+        stack += reversed(below)
+
+
+def leaf_at(obj: Object, at: str) -> Leaf | None:
+    """Return the string of `obj` at a JSON pointer; None where there is none, or one that nothing may replace."""
+    value: Any = obj
+    place: list[str | int] = []
+    for step in at.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            place.append(int(key))
+        elif isinstance(value, dict) and key in value:
+            place.append(key)
+        else:
+            return None
+        value = value[place[-1]]
+    if not place or (place[0] in _TYPE and (len(place) == 1 or place[1] in _OWN | _CLUSTERS)):
+        return None
+    if len(place) == 2 and place[0] == ENCODED.get(type_of(obj)):  # noqa: PLR2004 - the field and the key in it
+        text = decoded(value)
+        return Leaf(tuple(place), text, encoded=True) if text is not None else None
+    return Leaf(tuple(place), value) if isinstance(value, str) else None
+
+
+def applied(leaf: Leaf) -> list[Leaf]:
+    """Return the base64 leaves of the object in kubectl's annotation, none for any other string."""
+    if leaf.at != ("metadata", "annotations", LAST_APPLIED):
+        return []
+    obj = parsed(leaf.text)
+    return [inner for inner in leaves(obj) if inner.encoded] if obj else []
+
+
+def scan(obj: Object, index: Index) -> list[Use]:
+    """Return every use of an indexed value in any string of `obj`, once for each string and spelling, in order.
+
+    Nothing is told apart by the name of its field, except that an image's tag, a version and an object's name are no
+    addresses and no uids (values_edges.py).
+    """
+    if not _may_use(obj, index):
+        return []
+    return [use for leaf in scanned(obj) for use in _uses(leaf, index)]
+
+
+SMALL = 65_536
+"""Characters up to which a whole object is looked through at once, before its strings are one by one."""
+
+
+def _may_use(obj: Object, index: Index) -> bool:
+    """Tell whether a small object's JSON uses a known value at all, which most objects do not: several times faster.
+
+    Nothing is missed: quotes part what they enclose, and escapes part as they do inside of strings. Where that does not
+    hold (base64, control characters), and where the text is long, the answer is True.
+    """
+    if type_of(obj) in ENCODED:
+        return True
+    try:
+        text = orjson.dumps(obj).decode()
+    except TypeError:  # numbers or characters that only Python's own JSON knows
+        return True
+    return len(text) > SMALL or "\\u00" in text or bool(tokens(text, index.known, hosts=index.hosts))
+
+
+def _uses(leaf: Leaf, index: Index) -> list[Use]:
+    last = leaf.at[-1]
+    place = place_of(last) if isinstance(last, str) else PLAIN
+    found = _in_piece(leaf, Piece(("base64",) if leaf.encoded else (), leaf.text), index, place)
+    for inner in applied(leaf):
+        found += _in_piece(leaf, Piece(("json", "base64"), inner.text), index, PLAIN)
+    return found
+
+
+def _in_piece(leaf: Leaf, piece: Piece, index: Index, place: Hint) -> list[Use]:
+    found = tokens(piece.text, index.known, hosts=index.hosts, place=place)
+    if not found:
+        return []
+    at, layers = pointer(leaf.at), _with_json(piece)
+    written = {piece.text[each.start : each.end]: each.key for each in found}
+    return [Use(at, layers, value, index.source(key)) for value, key in written.items()]
+
+
+def _with_json(piece: Piece) -> tuple[str, ...]:
+    """Return the layers of a piece, a map or list that it holds as JSON included."""
+    if piece.text.lstrip()[:1] not in ("{", "["):
+        return piece.layers
+    try:
+        json.loads(piece.text)
+    except (ValueError, RecursionError):
+        return piece.layers
+    return (*piece.layers, "json")

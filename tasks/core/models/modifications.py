@@ -1,0 +1,170 @@
+"""How a restore modifies objects on the way: pydantic models, so that Prefect's UI makes a form of them.
+
+They are stored with the run, so they must not hold secrets: a rule that would write the content of a Secret is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from tasks.core.errors import UsageError
+from tasks.core.kube.label_selectors import parse_selector
+
+Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
+Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
+Key = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+    ),
+]
+Host = Annotated[str, StringConstraints(pattern=r"^(\*|[*a-z0-9.][-a-z0-9.]*)$", max_length=253)]
+SECRETS = {"secret", "secrets"}
+CONTENT = ("data", "stringData")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, populate_by_name=True
+    )
+
+
+class Operation(_Model):
+    """One operation of a JSON patch (RFC 6902)."""
+
+    op: Literal["add", "remove", "replace", "move", "copy", "test"]
+    """What is done."""
+
+    path: Pointer
+    """Where, as a JSON pointer, for example `/spec/replicas`."""
+
+    source: Annotated[Pointer, Field(alias="from")] = ""
+    """For `move` and `copy`: from where."""
+
+    value: Any = None
+    """For `add`, `replace` and `test`: the value."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as RFC 6902 writes it."""
+        return {"op": self.op, "path": self.path, "from": self.source, "value": self.value}
+
+
+class Match(_Model):
+    """A field that must have a value."""
+
+    path: Pointer
+    """Where, as a JSON pointer."""
+
+    value: Any = None
+    """The value that must be there."""
+
+
+class Rule(_Model):
+    """Patches for the objects that meet all conditions; conditions look at the object as it is in the backup."""
+
+    kind: str = ""
+    """Only objects of this kind, by any of its names, for example `deployments.apps`; `*` and `?` are wildcards."""
+
+    name: str = ""
+    """Only objects of this name; `*`, `?` and `[...]` are wildcards."""
+
+    name_regex: str = ""
+    """Only objects in whose name this regular expression is found."""
+
+    group_resource: str = ""
+    """Only these resources in Velero's form: `pods`, `*.apps`; `*` does not go over a dot."""
+
+    namespaces: list[str] = []
+    """Only objects of these namespaces, by their names in the backup; what has no namespace is not asked."""
+
+    selector: str = ""
+    """Only objects with these labels, for example `app=web`."""
+
+    matches: list[Match] = []
+    """Only objects with these values."""
+
+    patches: list[Operation] = []
+    """A JSON patch; when one of its `test` operations fails, the rule does nothing."""
+
+    merge_patches: list[dict[str, Any]] = []
+    """JSON merge patches (RFC 7396), one after the other."""
+
+    strategic_patches: list[dict[str, Any]] = []
+    """Strategic merge patches, for Kubernetes' own kinds."""
+
+    @field_validator("selector")
+    @classmethod
+    def _selector(cls, text: str) -> str:
+        try:
+            parse_selector(text)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    @field_validator("name_regex")
+    @classmethod
+    def _regex(cls, text: str) -> str:
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from None
+        return text
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        given = [each for each in (self.patches, self.merge_patches, self.strategic_patches) if each]
+        if len(given) != 1:
+            raise ValueError("a rule has one of patches, merge_patches and strategic_patches")
+        word = (self.kind or self.group_resource).lower()
+        if word in SECRETS and self._content():
+            raise ValueError("the content of a Secret cannot be modified: the value would be stored with the run")
+        return self
+
+    def _content(self) -> bool:
+        maps = [*self.merge_patches, *self.strategic_patches]
+        return any(each.path.split("/")[1:2] in (["data"], ["stringData"]) for each in self.patches) or any(
+            field in each for each in maps for field in CONTENT
+        )
+
+
+class Modifications(_Model):
+    """What is modified on the way: labels, annotations, replicas, hosts, and whatever rules say."""
+
+    labels: dict[Key, Label] = {}
+    """Labels for the namespace and every object in it."""
+
+    annotations: dict[Key, str] = {}
+    """Annotations for the namespace."""
+
+    replicas: dict[str, Annotated[int, Field(ge=0, le=100_000)]] = {}
+    """Replicas of Deployments and StatefulSets by name, with wildcards: `web` to 3, `*` to 1."""
+
+    hosts: dict[Host, Host] = {}
+    """Host names of Ingresses, Routes and Gateways, old to new: `a.example.com`, all below `.example.com`, or `*`."""
+
+    rules: list[Rule] = []
+    """Patches with conditions, in this order."""
+
+    @field_validator("replicas", "hosts", mode="before")
+    @classmethod
+    def _of_all(cls, given: Any) -> Any:
+        """Return one value for all under their wildcard."""
+        return given if isinstance(given, dict) else {"*": given}
+
+    def also(self, other: Modifications) -> Modifications:
+        """Return these modifications and then those of another; of one name, the other's value counts."""
+        return Modifications(
+            labels=self.labels | other.labels,
+            annotations=self.annotations | other.annotations,
+            replicas=other.replicas | {key: n for key, n in self.replicas.items() if key not in other.replicas},
+            hosts=self.hosts | other.hosts,
+            rules=[*self.rules, *other.rules],
+        )
+
+    @property
+    def given(self) -> bool:
+        """Return whether anything is to be modified."""
+        return bool(self.labels or self.annotations or self.replicas or self.hosts or self.rules)

@@ -1,0 +1,96 @@
+"""What a person can ask of a migration: many namespaces from one cluster to another, and the part of one of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from tasks.core.models.options import BackupOptions, Choosing, Manner, OptionalName, Place, RestoreOptions
+
+
+class FanOut(StrEnum):
+    """Where the namespaces are restored."""
+
+    HERE = "here"
+    """In this flow run's own process, side by side."""
+
+    DEPLOYMENT = "deployment"
+    """Each by a flow run of its own that workers take from a work pool."""
+
+
+class MigrateOptions(Manner, Choosing):
+    """Which namespaces to migrate, from where to where."""
+
+    from_context: str = ""
+    """Context of the cluster that they come from; empty: the current one, or the pod's own cluster."""
+
+    to_context: str = ""
+    """Context of the cluster that they go to."""
+
+    kubeconfig: str = ""
+    """Path of the kubeconfig with both; empty: KUBECONFIG or the user's own."""
+
+    store: str = ""
+    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
+
+    all_namespaces: bool = False
+    """All namespaces, but for those of Kubernetes itself (`kube-*`), which have to be named."""
+
+    name: OptionalName = ""
+    """Name of this migration and of its backup; empty: made from the namespaces and the time."""
+
+    resume: OptionalName = ""
+    """Name of a migration that was cut off or partly failed: go on with what is missing, with its own options."""
+
+    side_by_side: Annotated[int, Field(ge=1, le=64)] = 6
+    """How many namespaces are worked on at once."""
+
+    fan_out: FanOut = FanOut.HERE
+    """Restore each namespace in this process, or by a flow run of its own on a work pool."""
+
+    deployment: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$")] = "migrate-namespace/on-demand"
+    """With `fan_out` deployment: the deployment of the flow `migrate-namespace` that is run for each namespace."""
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        chosen = self.namespaces or self.namespace_selector or self.all_namespaces
+        if self.resume:
+            return self
+        if not chosen:
+            raise ValueError(
+                "name a NAMESPACE to migrate, or choose some with --namespace-selector or --all-namespaces"
+            )
+        if not self.to_context:
+            raise ValueError("say where to, with --to-context")
+        return self
+
+    def backup(self, name: str, namespaces: list[str]) -> BackupOptions:
+        """Return what the backup of the namespaces that were chosen is asked for."""
+        where = {"all_namespaces", "namespaces", "namespace_selector", "exclude_namespace"}
+        asked = self.model_dump(include=(set(Choosing.model_fields) - where) | {"store", "kubeconfig"})
+        return BackupOptions(**asked, name=name, context=self.from_context, namespaces=namespaces)
+
+    def restore(self, backup: str, name: str, namespace: str, names: dict[str, str]) -> RestoreOptions:
+        """Return what the restore of one namespace is asked for, "" for what is cluster-wide; `names` are of all."""
+        asked = self.model_dump(include=(set(Manner.model_fields) - {"map"}) | {"store", "kubeconfig"})
+        spaces = [namespace] if namespace else []
+        return RestoreOptions(
+            **asked, backup=backup, name=name, context=self.to_context, namespaces=spaces, map=renamed(names)
+        )
+
+
+def renamed(names: dict[str, str]) -> dict[str, str]:
+    """Return those names that change, old to new."""
+    return {old: new for old, new in names.items() if old != new}
+
+
+class MigrateNamespaceOptions(Place):
+    """Which part of a migration to do; all else that was asked for stands in the store. The cluster is the target."""
+
+    migration: OptionalName
+    """Name of the migration."""
+
+    namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")]
+    """Namespace, by its old name; `cluster.wide` for what has none."""

@@ -1,0 +1,166 @@
+"""What a flow answers: the same value is printed by the command line, shown in artifacts and told by `-o json`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from tasks.core.formats.migration import SHARED, End
+from tasks.core.formats.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
+
+EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
+"""What the command line exits with (design.md 3)."""
+
+
+class Result(BaseModel):
+    """What backup and restore have in common. `name` is what show, verify, restore and --resume take."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    phase: Phase
+    store: str
+    started: datetime
+    completed: datetime
+    counts: dict[str, int]
+    """Objects by type, as `Deployment.apps`."""
+    left_out: list[LeftOut] = []
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    """What a selection leaves open: what is needed and was not to be in, what was asked for and matches nothing."""
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return (self.completed - self.started).total_seconds()
+
+    @property
+    def objects(self) -> int:
+        """Return how many objects were saved or restored."""
+        return sum(self.counts.values())
+
+
+class BackupResult(Result):
+    """One backup: what is in it, at which revision of which cluster, and its size in bytes."""
+
+    cluster: str
+    namespaces: list[str]
+    revision: str
+    not_at_revision: dict[str, str] = {}
+    selection: str = ""
+    """What was asked for of the namespaces, in one line; empty: everything."""
+    pulled_in: list[PulledIn] = []
+    """What was not asked for and is in since something needs it."""
+    bindings: dict[str, int] = {}
+    """Uses of addresses and uids of the cluster, by class: a restore writes the new values."""
+    bytes: int
+    encrypted_to: list[str] = []
+    """Public keys of those who can read it; empty: it is not encrypted."""
+
+
+class TakenBack(BaseModel):
+    """What became of what a restore did, when it failed or was undone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    deleted: int = 0
+    restored: int = 0
+    """Objects that have their former content again."""
+    left: list[Problem] = []
+    """What could not be taken back, and why."""
+    notes: list[Problem] = []
+    """What was taken back and is not exactly what it was."""
+
+
+class UndoResult(Result):
+    """The end of a restore that was taken back; `counts` are the objects deleted or restored, by type."""
+
+    backup: str
+    cluster: str
+    taken_back: TakenBack
+
+
+class Doomed(BaseModel):
+    """One object of a group that is deleted."""
+
+    model_config = ConfigDict(frozen=True)
+
+    level: int
+    """The highest goes first."""
+    object: str
+    uid: str
+    follows: bool = False
+    """It goes with its owner, by the garbage collector."""
+    finalizers: list[str] = []
+    """What has to be done before it is gone."""
+
+
+class Needed(BaseModel):
+    """An object of a group that one outside of it names."""
+
+    model_config = ConfigDict(frozen=True)
+
+    object: str
+    by: str
+    why: str
+
+
+class DeleteResult(Result):
+    """One group that was deleted, or would be: `counts` are its objects by type, without those that are left."""
+
+    store: str = ""
+    cluster: str
+    namespaces: list[str]
+    bundle: str = ""
+    selector: str = ""
+    dry_run: bool = False
+    digest: str
+    """Of the group: `expect` of another run takes this very group or none."""
+    levels: int
+    members: list[Doomed] = []
+    needed: list[Needed] = []
+    """What others still need: they are left without."""
+    left: list[Problem] = []
+    """What is still there, and why."""
+    refused: list[Problem] = []
+    """What the bundle lists and cannot claim, and why; it is not touched."""
+    forced: list[Problem] = []
+    """What lost its finalizers, and which."""
+    untied: list[Problem] = []
+    """What was there before and was linked to what goes: the link is taken off."""
+
+
+class RestoreResult(Result):
+    """One restore: where from and to, what was done with each object (`counts` are the ones now there)."""
+
+    backup: str
+    cluster: str
+    namespaces: dict[str, str]
+    """Old name to new name."""
+    actions: dict[str, int]
+    """How many objects were created, unchanged, updated and so on."""
+    notable: list[Action] = []
+    """Objects with which something else than `created` was done."""
+    rewrites: list[Rewrite] = []
+    levels: int = 0
+    not_ready: list[Problem] = []
+    error: str = ""
+    """Why it failed."""
+    taken_back: TakenBack | None = None
+    """What became of what it had done, when it failed."""
+
+
+class MigrateResult(Result):
+    """One migration: how it went with each namespace. `name` is what --resume takes; `counts` are those of all."""
+
+    backup: str
+    from_cluster: str
+    to_cluster: str
+    namespaces: list[End]
+
+    @property
+    def phases(self) -> dict[str, int]:
+        """Return how many namespaces ended how; what is cluster-wide is none."""
+        ended = [each.phase.value for each in self.namespaces if each.namespace != SHARED]
+        return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}

@@ -1,0 +1,148 @@
+"""What custom resources name, without knowing their kind: objects by their shape, and by the key that they stand under.
+
+A map with `kind`, `name` and an `apiVersion`, `apiGroup` or `group` is a reference, as is one of a kind of Kubernetes'
+own without a group. A name, or a map with a `name` and perhaps a `namespace`, is one where its key says of what:
+`secretRef`, `tlsSecretName`, `configMapKeyRef`, `serviceAccountName`, `claimName`, `issuerRef`. What `metadata` and
+`status` hold is not a need of the object. It refuses to guess beyond that, since each guess could become an edge.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import Object, group_of
+from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
+from tasks.core.kube.objects import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CERT_MANAGER = "cert-manager.io"
+GATEWAY = "gateway.networking.k8s.io"
+
+_KINDS: Mapping[str, tuple[str, str]] = {
+    "secret": ("", "Secret"),
+    "secretkey": ("", "Secret"),
+    "configmap": ("", "ConfigMap"),
+    "configmapkey": ("", "ConfigMap"),
+    "serviceaccount": ("", "ServiceAccount"),
+    "service": ("", "Service"),
+    "claim": ("", "PersistentVolumeClaim"),
+    "persistentvolumeclaim": ("", "PersistentVolumeClaim"),
+    "storageclass": ("storage.k8s.io", "StorageClass"),
+    "priorityclass": ("scheduling.k8s.io", "PriorityClass"),
+    "runtimeclass": ("node.k8s.io", "RuntimeClass"),
+    "ingressclass": ("networking.k8s.io", "IngressClass"),
+    "issuer": (CERT_MANAGER, "Issuer"),
+}
+
+_EXACT: Mapping[str, tuple[str, str]] = {
+    "configmap": ("", "ConfigMap"),
+    "secret": ("", "Secret"),
+    "imagepullsecret": ("", "Secret"),
+    "pullsecret": ("", "Secret"),
+    "parentref": (GATEWAY, "Gateway"),
+    "backendref": ("", "Service"),
+    "certificateref": ("", "Secret"),
+    "gatewayclassname": (GATEWAY, "GatewayClass"),
+}
+"""Whole keys in lower case → kind. The last four have their defaults from the Gateway API's specification."""
+
+BY_SUFFIX: Mapping[str, tuple[str, str]] = {
+    f"{word}{end}": kind for word, kind in _KINDS.items() for end in ("ref", "name")
+}
+"""How a key ends, in lower case → the kind that it names. The longest end decides."""
+
+_MAPS_ONLY = frozenset({"configmap", "secret", "imagepullsecret", "pullsecret"})
+"""Keys under which a bare string may be the thing itself, and not its name: a password under `secret`."""
+
+_SUFFIXES = sorted(BY_SUFFIX, key=len, reverse=True)
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?", re.ASCII)
+_NOT_NEEDED = ("apiVersion", "kind", "metadata", "status")
+
+Found = tuple[Ref, str]
+"""What is named, and the path of the field that names it."""
+
+
+def custom_references(obj: Object) -> Iterator[Found]:
+    """Yield what `obj` names, with the field's path as in references.py; nothing for Kubernetes' own kinds.
+
+    A custom target without a namespace may be cluster-scoped, which only its CRD tells: both identities are yielded.
+    """
+    if is_built_in(group_of(obj["apiVersion"])):
+        return
+    own = Ref.of(obj)
+    seen: set[Found] = set()
+    for key, value, path in _walk(obj):
+        for target in _named(key, value, own):
+            if (target, path) not in seen and target != own:
+                seen.add((target, path))
+                yield target, path
+
+
+def _walk(obj: Object) -> Iterator[tuple[str, Any, str]]:
+    """Yield (key, value, path) of every part of `obj`; without recursion, as an archive may be as deep as it likes."""
+    ahead = [(key, value, key) for key, value in reversed(obj.items()) if key not in _NOT_NEEDED]
+    while ahead:
+        key, value, path = ahead.pop()
+        yield key, value, path
+        if isinstance(value, dict):
+            ahead += [(name, each, f"{path}.{name}") for name, each in reversed(value.items()) if name != "metadata"]
+        elif isinstance(value, list):
+            # An entry stands under its list's key, `secretRefs` under `secretRef`.
+            singular = key.removesuffix("[]").removesuffix("s") + "[]"
+            ahead += [(singular, each, f"{path}[]") for each in reversed(value)]
+
+
+def _named(key: str, value: Any, own: Ref) -> Iterator[Ref]:
+    word = key.removesuffix("[]").lower()
+    expected = _kind_under(word)
+    if isinstance(value, str):
+        if expected and word not in _MAPS_ONLY and _NAME.fullmatch(value):
+            yield from _targets(expected, value, "", own)
+        return
+    if not isinstance(value, dict):
+        return
+    name, namespace = value.get("name"), value.get("namespace") or ""
+    if not (isinstance(name, str) and _NAME.fullmatch(name) and isinstance(namespace, str)):
+        return
+    kind = _kind_of(value, word, expected, own) if value.get("kind") else expected
+    if kind:
+        yield from _targets(kind, name, namespace, own)
+
+
+def _kind_under(word: str) -> tuple[str, str] | None:
+    if word in _EXACT:
+        return _EXACT[word]
+    return next((BY_SUFFIX[end] for end in _SUFFIXES if word.endswith(end)), None)
+
+
+def _kind_of(value: dict[str, Any], word: str, expected: tuple[str, str] | None, own: Ref) -> tuple[str, str] | None:
+    """Return what a map with a `kind` names; without a group only where kind or key leave no doubt."""
+    kind = value["kind"]
+    if not (isinstance(kind, str) and _KIND.fullmatch(kind)):
+        return None
+    for field in ("apiVersion", "apiGroup", "group"):
+        told = value.get(field)
+        if isinstance(told, str) and told:
+            return (group_of(told) if field == "apiVersion" else told.partition("/")[0]), kind
+    if kind in GROUP_OF_KIND:
+        return GROUP_OF_KIND[kind], kind
+    if expected and not is_built_in(expected[0]):
+        return expected[0], kind
+    return (own.group, kind) if word.endswith("ref") else None
+
+
+def _targets(kind: tuple[str, str], name: str, namespace: str, own: Ref) -> Iterator[Ref]:
+    if kind in CLUSTER_KINDS:
+        yield Ref(*kind, "", name)
+    elif is_built_in(kind[0]):
+        # Which namespace a cluster-scoped object means when it gives none, only its controller knows.
+        if namespace or own.namespace:
+            yield Ref(*kind, namespace or own.namespace, name)
+    else:
+        yield Ref(*kind, namespace or own.namespace, name)
+        if own.namespace and not namespace:
+            yield Ref(*kind, "", name)

@@ -1,0 +1,123 @@
+"""What objects need although none of their own fields tells: their rights, their default account, what they gather.
+
+- An account needs the bindings that give it its rights: an object that names another is in with it only here, where a
+  workload that comes without its rights would not work. (Velero pulls in an account's ClusterRoleBindings too.)
+- Pods whose spec names no account run as `default`.
+- A ClusterRole with an aggregation rule needs the roles that it gathers.
+- Every object needs its namespace, and the definition of its kind.
+
+They decide what is in a backup or a restore (closure.py), and say nothing about the order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import DamagedError
+from tasks.core.graph.order import Edge, Strength
+from tasks.core.jsondoc.edit import Object, get, values
+from tasks.core.kube.definitions import defined
+from tasks.core.kube.kinds import NAMESPACE
+from tasks.core.kube.label_selectors import Requirement, selects
+from tasks.core.kube.objects import Ref, labels_of
+from tasks.core.needs.cluster_scoped import CRD, bound_accounts, requirements
+from tasks.core.needs.references import POD_SPEC_AT, RBAC
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+RIGHTS = "its rights"
+RUNS_AS = "its pods run as this account"
+GATHERS = "aggregationRule"
+DEFINED = "its kind"
+STANDS_IN = "its namespace"
+
+_BINDINGS = ("RoleBinding", "ClusterRoleBinding")
+_ACCOUNT = ("", "ServiceAccount")
+
+
+class Implied:
+    """Collects, object by object in any order, what the needs are made of; tells them when all were looked at."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._bindings: dict[Ref, tuple[frozenset[Ref], frozenset[str]]] = {}
+        self._accounts: dict[str, list[Ref]] = {}
+        self._roles: dict[Ref, Mapping[str, str]] = {}
+        self._gathering: dict[Ref, list[list[Requirement]]] = {}
+        self._definitions: dict[tuple[str, str], Ref] = {}
+        self._by_default: list[Edge] = []
+
+    def look(self, obj: Object) -> None:
+        """Take one object into account.
+
+        Raises:
+            DamagedError: a CRD that defines nothing, a role whose selectors cannot be read.
+        """
+        ref = Ref.of(obj)
+        kind = (ref.group, ref.kind)
+        if kind == _ACCOUNT:
+            self._accounts.setdefault(ref.namespace, []).append(ref)
+        elif ref.group == RBAC and ref.kind in _BINDINGS:
+            self._bindings[ref] = bound_accounts(obj)
+        elif kind == (RBAC, "ClusterRole"):
+            self._roles[ref] = labels_of(obj)
+            self._gather(ref, obj)
+        elif kind == CRD:
+            made = defined(obj)
+            self._definitions[made.group, made.kind] = ref
+        elif kind in POD_SPEC_AT:
+            self._by_default += _default_account(obj, ref)
+
+    def _gather(self, ref: Ref, role: Object) -> None:
+        try:
+            rules = [requirements(each) for each in values(role, "aggregationRule.clusterRoleSelectors[]")]
+        except DamagedError as error:
+            raise DamagedError(f"{ref}: {error}") from error
+        if rules:
+            self._gathering[ref] = rules
+
+    def add(self, other: Implied) -> None:
+        """Take in what another one has collected of other objects."""
+        self._bindings |= other._bindings
+        self._roles |= other._roles
+        self._gathering |= other._gathering
+        self._definitions |= other._definitions
+        self._by_default += other._by_default
+        for namespace, accounts in other._accounts.items():
+            self._accounts.setdefault(namespace, []).extend(accounts)
+
+    def edges(self) -> Iterator[Edge]:
+        """Yield the rights of accounts, and what roles gather."""
+        for binding, (accounts, spaces) in self._bindings.items():
+            of_spaces = (each for space in spaces for each in self._accounts.get(space, ()))
+            for account in sorted({*accounts, *of_spaces}):
+                yield Edge(account, binding, Strength.REFERENCE, RIGHTS)
+        for role, rules in self._gathering.items():
+            for other, labels in self._roles.items():
+                if other != role and any(selects(rule, labels) for rule in rules):
+                    yield Edge(role, other, Strength.REFERENCE, GATHERS)
+
+    def by_default(self) -> Iterable[Edge]:
+        """Return which workloads run as the account `default`, of which every cluster has one of its own."""
+        return self._by_default
+
+    def always(self, ref: Ref) -> Iterator[tuple[Ref, str]]:
+        """Yield what `ref` cannot be without, with the reason: the definition of its kind, its namespace."""
+        if definition := self._definitions.get((ref.group, ref.kind)):
+            yield definition, DEFINED
+        if ref.namespace:
+            yield Ref(*NAMESPACE, "", ref.namespace), STANDS_IN
+
+    def serving(self, namespaces: frozenset[str]) -> Iterator[Ref]:
+        """Yield the cluster-wide bindings that give rights to accounts of some namespaces."""
+        for binding, (accounts, spaces) in self._bindings.items():
+            named = spaces | {each.namespace for each in accounts}
+            if not binding.namespace and named & namespaces:
+                yield binding
+
+
+def _default_account(obj: Object, ref: Ref) -> Iterator[Edge]:
+    spec = get(obj, *POD_SPEC_AT[ref.group, ref.kind].split("."))
+    if isinstance(spec, dict) and not (spec.get("serviceAccountName") or spec.get("serviceAccount")):
+        yield Edge(ref, Ref(*_ACCOUNT, ref.namespace, "default"), Strength.REFERENCE, RUNS_AS)

@@ -1,0 +1,163 @@
+"""Which other objects an object names in its fields: the table of typed references of Kubernetes' own kinds.
+
+A row is (path, target group, target kind); `[]` in a path means each entry of a list. The pod template's rows are in
+references_pods.py; custom resources are left to generic_references.py. Source: the API reference
+(kubernetes.io/docs/reference), v1.36.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import Object, get, group_of, values
+from tasks.core.kube.objects import Ref, annotations_of, labels_of
+from tasks.core.needs.custom_references import custom_references
+from tasks.core.needs.references_pods import POD_SPEC, POD_SPEC_AT, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["CLUSTER_SCOPED", "POD_SPEC", "POD_SPEC_AT", "RBAC", "Reference", "Row", "references"]
+
+RBAC = "rbac.authorization.k8s.io"
+
+CLUSTER_SCOPED = frozenset(
+    {
+        ("", "PersistentVolume"),
+        ("", "Namespace"),
+        ("scheduling.k8s.io", "PriorityClass"),
+        ("node.k8s.io", "RuntimeClass"),
+        ("storage.k8s.io", "StorageClass"),
+        ("networking.k8s.io", "IngressClass"),
+        (RBAC, "ClusterRole"),
+        (RBAC, "ClusterRoleBinding"),
+    }
+)
+"""Targets that have no namespace, and that a backup carries or a restore asks for when they are named."""
+
+_BACKENDS = ("spec.defaultBackend", "spec.rules[].http.paths[].backend")
+
+TABLE: dict[tuple[str, str], tuple[Row, ...]] = {
+    ("", "ServiceAccount"): (("imagePullSecrets[].name", "", "Secret"),),
+    ("", "PersistentVolumeClaim"): (
+        ("spec.storageClassName", "storage.k8s.io", "StorageClass"),
+        ("spec.volumeName", "", "PersistentVolume"),
+    ),
+    ("", "PersistentVolume"): (("spec.storageClassName", "storage.k8s.io", "StorageClass"),),
+    ("apps", "StatefulSet"): (
+        ("spec.serviceName", "", "Service"),
+        ("spec.volumeClaimTemplates[].spec.storageClassName", "storage.k8s.io", "StorageClass"),
+    ),
+    ("networking.k8s.io", "Ingress"): (
+        ("spec.ingressClassName", "networking.k8s.io", "IngressClass"),
+        ("spec.tls[].secretName", "", "Secret"),
+        *((f"{at}.service.name", "", "Service") for at in _BACKENDS),
+    ),
+}
+
+TYPED_AT: dict[tuple[str, str], tuple[str, ...]] = {
+    ("", "PersistentVolumeClaim"): ("spec.dataSource", "spec.dataSourceRef"),
+    ("autoscaling", "HorizontalPodAutoscaler"): ("spec.scaleTargetRef",),
+    ("autoscaling.k8s.io", "VerticalPodAutoscaler"): ("spec.targetRef",),
+    ("networking.k8s.io", "Ingress"): tuple(f"{at}.resource" for at in _BACKENDS),
+    ("networking.k8s.io", "IngressClass"): ("spec.parameters",),
+    (RBAC, "RoleBinding"): ("roleRef", "subjects[]"),
+    (RBAC, "ClusterRoleBinding"): ("roleRef", "subjects[]"),
+}
+"""Fields that hold {apiVersion or apiGroup, kind, name[, namespace]}."""
+
+SERVICE_AT: dict[tuple[str, str], str] = {
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): "webhooks[].clientConfig.service",
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): "webhooks[].clientConfig.service",
+    ("apiregistration.k8s.io", "APIService"): "spec.service",
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "spec.conversion.webhook.clientConfig.service",
+}
+"""Fields that hold {namespace, name} of a Service."""
+
+STARTS = frozenset({("", "ServiceAccount"), ("", "ConfigMap"), ("", "Secret"), ("", "PersistentVolumeClaim")})
+"""What a pod cannot do without when it names it (kubernetes.io: Pod, volumes and service accounts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """One object's need of another: `path` is the field that names `target`."""
+
+    target: Ref
+    path: str
+    vital: bool = False
+    """Whether a controller deletes the object when `target` is not there."""
+    sure: bool = True
+    """False: found by shape in a custom resource (generic_references.py): what it names may not be meant to exist."""
+
+
+def references(obj: Object) -> Iterator[Reference]:
+    """Yield what the fields of `obj` name, present or not; ownerReferences are not among them."""
+    kind = (group_of(obj["apiVersion"]), obj["kind"])
+    namespace = obj["metadata"].get("namespace", "")
+    for path, group, target in _rows(kind):
+        for name in values(obj, path):
+            if isinstance(name, str) and name:
+                yield Reference(_target(group, target, namespace, name), path)
+    for path in TYPED_AT.get(kind, ()):
+        yield from (Reference(_typed(found, namespace), path) for found in values(obj, path) if _is_typed(found))
+    for found in values(obj, SERVICE_AT[kind]) if kind in SERVICE_AT else ():
+        service, of = get(found, "name"), get(found, "namespace")
+        if isinstance(service, str) and isinstance(of, str):
+            yield Reference(Ref("", "Service", of, service), SERVICE_AT[kind])
+    if kind in _BY_MARK:
+        yield from _BY_MARK[kind](obj, namespace)
+    if kind not in TYPED_AT:
+        yield from (Reference(*found, sure=False) for found in custom_references(obj))
+
+
+def starts(obj: Object, need: Reference) -> bool:
+    """Return whether no pod of `obj` is made (admission looks up the account), or starts, without what it names."""
+    at = POD_SPEC_AT.get((group_of(obj["apiVersion"]), obj["kind"]))
+    return at is not None and need.path.startswith(f"{at}.") and (need.target.group, need.target.kind) in STARTS
+
+
+@lru_cache(maxsize=512)
+def _rows(kind: tuple[str, str]) -> tuple[Row, ...]:
+    at = POD_SPEC_AT.get(kind)
+    pod = tuple((f"{at}.{path}", group, target) for path, group, target in POD_SPEC) if at else ()
+    return (*pod, *TABLE.get(kind, ()))
+
+
+def _is_typed(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("kind"), str) and isinstance(found.get("name"), str)
+
+
+def _typed(found: dict[str, Any], namespace: str) -> Ref:
+    group = str(found.get("apiGroup") or group_of(str(found.get("apiVersion") or "")))
+    return _target(group, found["kind"], str(found.get("namespace") or namespace), found["name"])
+
+
+def _target(group: str, kind: str, namespace: str, name: str) -> Ref:
+    return Ref(group, kind, "" if (group, kind) in CLUSTER_SCOPED else namespace, name)
+
+
+def _secret(obj: Object, namespace: str) -> Iterator[Reference]:
+    # The token controller deletes a token Secret whose account is not there.
+    account = annotations_of(obj).get("kubernetes.io/service-account.name")
+    if obj.get("type") == "kubernetes.io/service-account-token" and account:
+        yield Reference(Ref("", "ServiceAccount", namespace, account), "metadata.annotations", vital=True)
+
+
+def _endpoints(obj: Object, namespace: str) -> Iterator[Reference]:
+    yield Reference(Ref("", "Service", namespace, obj["metadata"]["name"]), "metadata.name")
+
+
+def _endpoint_slice(obj: Object, namespace: str) -> Iterator[Reference]:
+    service = labels_of(obj).get("kubernetes.io/service-name")
+    if service:
+        yield Reference(Ref("", "Service", namespace, service), "metadata.labels")
+
+
+_BY_MARK: dict[tuple[str, str], Callable[[Object, str], Iterator[Reference]]] = {
+    ("", "Secret"): _secret,
+    ("", "Endpoints"): _endpoints,
+    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
+}
+"""Kinds whose reference is a name, a label or an annotation."""

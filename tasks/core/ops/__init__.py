@@ -1,0 +1,1 @@
+"""Rules of operation: health, rights, schedules, retention, concurrency, reports, declared deployments."""

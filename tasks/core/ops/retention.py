@@ -1,0 +1,95 @@
+"""Which backups of a store stay and which go: by age, by count, grandfather-father-son, and by their own expiration.
+
+The words mean what they mean in restic (doc/060_forget.rst): each rule looks at the backups of one series, newest
+first; `keep_daily` 7 keeps the last one of each of the 7 latest days that have one; a backup stays if any rule keeps
+it. Age is counted from now, as in borg. Beyond them: a rule of periods takes a Completed backup before one that is not,
+what has an expiration stays until then and goes after, and the last good one of a series stays whatever is asked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.models.options_maintenance import PERIODS, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+
+LAST_GOOD = "the last good one of its series"
+NO_RULE = "no rule keeps it"
+NO_RULES = "no rule is given, and it has no expiration"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A backup that may go."""
+
+    name: str
+    series: tuple[str, ...]
+    started: datetime
+    good: bool
+    """It is Completed and all of its files are there."""
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a backup, and why."""
+
+    keep: bool
+    why: str
+
+
+def fates(candidates: Iterable[Candidate], policy: Policy, now: datetime) -> dict[str, Fate]:
+    """Return what becomes of each backup, by name."""
+    series: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
+    for each in candidates:
+        series[each.series].append(each)
+    return {name: fate for some in series.values() for name, fate in _of_series(some, policy, now).items()}
+
+
+def _of_series(some: Sequence[Candidate], policy: Policy, now: datetime) -> dict[str, Fate]:
+    newest = sorted(some, key=lambda each: (each.started, each.name), reverse=True)
+    expired = {each.name for each in newest if each.expires and each.expires <= now}
+    reasons: dict[str, list[str]] = {each.name: [] for each in newest}
+    for name, why in _kept([each for each in newest if each.name not in expired], policy, now):
+        reasons[name].append(why)
+    found = {}
+    for each in newest:
+        if each.name in expired:
+            found[each.name] = Fate(keep=False, why=f"expired {each.expires:%Y-%m-%d %H:%M} UTC")
+        elif why := ", ".join(reasons[each.name]):
+            found[each.name] = Fate(keep=True, why=why)
+        else:
+            found[each.name] = Fate(keep=not policy.given, why=NO_RULE if policy.given else NO_RULES)
+    last = next((each.name for each in newest if each.good), None)
+    if last and not found[last].keep:
+        found[last] = Fate(keep=True, why=f"{LAST_GOOD} ({found[last].why})")
+    return found
+
+
+def _kept(newest: Sequence[Candidate], policy: Policy, now: datetime) -> Iterable[tuple[str, str]]:
+    """Yield the backups that something keeps, with the rule; one may come more than once."""
+    yield from ((each.name, f"expires {each.expires:%Y-%m-%d %H:%M} UTC") for each in newest if each.expires)
+    if policy.within:
+        since = policy.within.before(now)
+        yield from ((each.name, "within") for each in newest if each.started > since)
+    yield from ((each.name, f"last {n}") for n, each in enumerate(newest[: policy.last], start=1))
+    for rule, count in policy.periods:
+        yield from ((name, f"{rule} {n}") for n, name in enumerate(_periods(newest, rule, count), start=1))
+
+
+def _periods(newest: Sequence[Candidate], rule: str, count: int) -> Iterable[str]:
+    """Return the backup that stands for each of the latest `count` periods: the newest good one, else the newest."""
+    chosen: dict[tuple[int, ...], Candidate] = {}
+    for each in newest:
+        period = PERIODS[rule](each.started)
+        if period not in chosen and len(chosen) == count:
+            break
+        if period not in chosen or (each.good and not chosen[period].good):
+            chosen[period] = each
+    return [each.name for each in chosen.values()]

@@ -1,0 +1,166 @@
+"""What a person is shown before they approve a restore: a page of Markdown and a table of objects, from its plan.
+
+It holds names, fields and reasons, no content of any Secret: what stands in one is hidden by the plan's document. Names
+and values come from an archive that anybody may have written: they are shown as code, on one line, never as Markdown.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.jsondoc.printable import code, one_line
+from tasks.core.kube.objects import Ref
+from tasks.core.plan.forecast import ABSENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from tasks.core.models.options import RestoreOptions
+    from tasks.core.plan.document import Level, Named, PlanDocument, PlannedObject
+    from tasks.core.plan.forecast import Forecast
+
+MOST = 50
+"""Lines of a section of the page; the command that it names shows all of them."""
+
+ROWS = 2000
+"""Objects in the table: Prefect's UI draws all rows at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One restore that waits for a person."""
+
+    name: str
+    options: RestoreOptions
+    cluster: str
+    """Context and address of the target."""
+    until: datetime
+    command: str
+    """The command that shows the whole plan."""
+
+
+def page(asking: Asking, plan: PlanDocument, forecast: Forecast) -> str:
+    """Return the page: what is restored to where, level by level, and what is not simply created as it was."""
+    lines = [f"# Restore {asking.name} waits for approval", "", *_head(asking, plan, forecast), ""]
+    lines += [*_levels(plan.levels), ""]
+    lines += _section("On the target already", _met(forecast))
+    lines += _section("Rewritten", _rewritten(plan))
+    lines += _section("Cycles, and where they are broken", _broken(plan))
+    lines += _section("Needed, and left out as you asked", _missing(plan))
+    lines += _section("Matches nothing", (f"{code(each.what)}: {code(each.why)}" for each in plan.warnings))
+    lines += _section("Left out", _left_out(plan))
+    return "\n".join(lines)
+
+
+def rows(plan: PlanDocument, forecast: Forecast) -> list[dict[str, str | int]]:
+    """Return a row for each object, in the order in which they are written; level 0 comes before all others."""
+    met = {each.ref: each for each in forecast.met}
+    found: list[dict[str, str | int]] = []
+    for level, each in _objects(plan):
+        if len(found) == ROWS:
+            break
+        there = met.get(_ref(each))
+        found.append(
+            {
+                "level": level,
+                "object": one_line(str(_ref(each))),
+                "will be": there.action if there else ABSENT,
+                "why": one_line((there.why if there else "") or each.why),
+                "looked up": len(each.bindings),
+                "rewritten": len(each.rewrites),
+            }
+        )
+    return found
+
+
+def _head(asking: Asking, plan: PlanDocument, forecast: Forecast) -> Iterator[str]:
+    total, options = plan.summary, asking.options
+    moved = ", ".join(code(old) if old == new else f"{code(old)} → {code(new)}" for old, new in plan.namespaces.items())
+    there = Counter(each.action for each in forecast.met)
+    there[ABSENT] += total.objects - len(forecast.met)
+    yield f"- from backup {code(plan.backup)} in {code(plan.store)}"
+    yield f"- to cluster {code(asking.cluster)}"
+    yield f"- namespaces: {moved}"
+    yield f"- selected: {code(plan.selection)}" if plan.selection else "- everything that the backup holds of them"
+    yield f"- {total.objects} objects in {total.levels} levels: " + ", ".join(
+        f"{count} {action}" for action, count in sorted(there.items()) if count
+    )
+    yield f"- values looked up on the target: {total.bindings}; rewritten: {sum(total.rewrites.values())}"
+    yield f"- objects left out: {total.left_out}"
+    yield f"- if it fails, {'all is taken back' if options.rollback else 'what it did stays'}"
+    yield f"- approve it until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {_answer(asking.name)}"
+    yield f"- to see all of it: {code(asking.command, len(asking.command))}"
+
+
+def _answer(name: str) -> str:
+    approve = f"kubeferry approve {name}"
+    return f"**Resume** on the page of its flow run, or {code(approve)}; to refuse, {code(f'{approve} --refuse WHY')}"
+
+
+def _levels(levels: Sequence[Level]) -> Iterator[str]:
+    yield "| level | phase | objects | of types |"
+    yield "| ---: | --- | ---: | --- |"
+    for level in levels[:MOST]:
+        types = Counter(each.type for each in level.objects)
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items()))
+        yield f"| {level.number} | {level.phase} | {len(level.objects)} | {code(told.replace('|', ' '))} |"
+    if len(levels) > MOST:
+        yield f"| … | and {len(levels) - MOST} more | | |"
+
+
+def _met(forecast: Forecast) -> Iterator[str]:
+    """Yield what is there, first what would be changed; that which is the same already is only counted."""
+    others = [each for each in forecast.met if each.action != "unchanged"]
+    for each in sorted(others, key=lambda each: (not each.uid, each.ref)):
+        yield f"{code(str(each.ref))}: {each.action} ({code(each.why)})"
+    same = len(forecast.met) - len(others)
+    if same:
+        yield f"{same} {'more, ' if others else ''}the same as in the backup: unchanged"
+
+
+def _rewritten(plan: PlanDocument) -> Iterator[str]:
+    for _, each in _objects(plan):
+        for one in each.rewrites:
+            where = f"{code(str(_ref(each)))} {code(one.path)}"
+            yield f"{where}: {code(one.old)} → {code(one.new)} ({code(one.why)})"
+
+
+def _broken(plan: PlanDocument) -> Iterator[str]:
+    for each in plan.broken:
+        source, target = (code(str(_ref(one))) for one in (each.source, each.target))
+        yield f"{source} does not wait for {target} ({code(each.because)}): {each.instead}"
+
+
+def _missing(plan: PlanDocument) -> Iterator[str]:
+    for each in plan.missing:
+        yield f"{code(str(_ref(each)))}: {each.why}; needed by {code(each.because)}"
+
+
+def _left_out(plan: PlanDocument) -> Iterator[str]:
+    groups = Counter((each.type, each.why) for each in plan.left_out)
+    for (kind, why), count in sorted(groups.items()):
+        yield f"{count} {code(kind)}: {code(why)}"
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    listed = list(lines)
+    if not listed:
+        return []
+    more = [f"- … and {len(listed) - MOST} more"] if len(listed) > MOST else []
+    return [f"## {title}", "", *(f"- {line}" for line in listed[:MOST]), *more, ""]
+
+
+def _objects(plan: PlanDocument) -> Iterator[tuple[int, PlannedObject]]:
+    for each in (*plan.first.namespaces, *plan.first.definitions):
+        yield 0, each
+    for level in plan.levels:
+        for each in level.objects:
+            yield level.number, each
+
+
+def _ref(each: Named) -> Ref:
+    kind, _, group = each.type.partition(".")
+    return Ref(group, kind, each.namespace, each.name)

@@ -1,0 +1,130 @@
+"""What to do with an object that the target has already: a decision with its reason, from both objects alone.
+
+An identical object is never touched. Cluster-wide objects are shared with others, so they are left as they are, and a
+ServiceAccount is merged (semantics.md: existing objects on the target). What an update cannot change is told before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.core.jsondoc.differences import differences, steps_of
+from tasks.core.jsondoc.edit import Object, get
+from tasks.core.kube.immutable_fields import freezes
+from tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
+from tasks.core.models.options import Existing
+from tasks.core.selection.policy import Keep, Surroundings
+from tasks.core.transform.strip.portable import strip
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SHOWN = 3
+"""Differing fields that are named in a reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and why."""
+
+    action: Literal["unchanged", "kept", "merged", "linked", "conflict", "immutable", "skipped", "updated", "recreated"]
+    why: str = ""
+
+
+def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None = None) -> Decision:
+    """Return what to do about `live`, which stands where `wanted` is to be restored.
+
+    `adopter` is the controller that is to adopt `wanted`: where it has made `live` itself, that is as good.
+    """
+    changed = differing(wanted, live)
+    if not changed:
+        return Decision("unchanged")
+    ref = Ref.of(wanted)
+    where = named(changed)
+    if not ref.namespace:
+        return Decision("kept", f"cluster-wide and there with other content: {where}")
+    if (ref.group, ref.kind) == ("", "ServiceAccount"):
+        return Decision("merged", f"labels, annotations and secrets added: {where}")
+    controller = controller_of(live)
+    if adopter and controller and (controller["kind"], controller["name"]) == (adopter.kind, adopter.name):
+        return Decision("kept", f"its controller, {adopter.kind} {adopter.name}, has one of that name: {where}")
+    frozen = [path for path in changed if freezes(live, steps_of(path))] if existing is Existing.UPDATE else []
+    if frozen:
+        return Decision("immutable", f"has other content in what cannot be changed once it is there: {named(frozen)}")
+    return {
+        Existing.FAIL: Decision("conflict", f"exists with other content: {where}"),
+        Existing.SKIP: Decision("skipped", f"exists with other content: {where}"),
+        Existing.UPDATE: Decision("updated", f"had other content: {where}"),
+        Existing.RECREATE: Decision("recreated", f"had other content: {where}"),
+    }[existing]
+
+
+def named(paths: Sequence[str]) -> str:
+    """Return fields for a reason: the first ones, and how many more there are."""
+    return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
+
+
+def as_saved(live: Object, wanted: Object) -> Object:
+    """Return `live` as a backup would hold it, to be compared with `wanted`, its counterpart in one."""
+    static = get(live, "spec", "volumeName")
+    around = Surroundings(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
+    return strip(live, around, Keep(completed_jobs=True))
+
+
+def differing(wanted: Object, live: Object) -> list[str]:
+    """Return the paths in which `live` differs from `wanted`, apart from what only its cluster means."""
+    return [each.path for each in differences(_without(wanted, "ownerReferences"), as_saved(live, wanted))]
+
+
+def leftover(wanted: Object, live: Object) -> dict[str, Any]:
+    """Return the merge patch (RFC 7386) that gives `live` the content of `wanted` also where it has more.
+
+    Server-side apply leaves fields that another manager has set: what is left of them after it goes this way. Who waits
+    at a finalizer goes on waiting.
+    """
+    patch = _patch(*(_without(each, "finalizers", "ownerReferences") for each in (as_saved(live, wanted), wanted)))
+    # Another object that has come under this name is refused.
+    return patch | {"metadata": patch.get("metadata", {}) | {"uid": live["metadata"]["uid"]}}
+
+
+def _patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    patch: dict[str, Any] = dict.fromkeys(sorted(old.keys() - new.keys()))
+    for key, value in new.items():
+        before = old.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            deeper = _patch(before, value)
+            patch |= {key: deeper} if deeper else {}
+        elif key not in old or differences({"": before}, {"": value}):
+            patch[key] = value
+    return patch
+
+
+def _without(obj: Object, *fields: str) -> Object:
+    """Return an object without some fields of its metadata."""
+    return obj | {"metadata": {key: value for key, value in obj["metadata"].items() if key not in fields}}
+
+
+def owners_lost(wanted: Object, live: Object) -> bool:
+    """Return whether `live` names an owner of `wanted` by a uid that is not the owner's any more.
+
+    The garbage collector deletes such an object (kubernetes.io: owners and dependents).
+    """
+    now = {(owner["kind"], owner["name"]): owner["uid"] for owner in owners_of(wanted)}
+    return any(now.get((old["kind"], old["name"]), old["uid"]) != old["uid"] for old in owners_of(live))
+
+
+def _binds(wanted: Object) -> bool:
+    return bool(get(wanted, "spec", "volumeName"))  # a custom resource's spec may be anything
+
+
+def merge_patch(wanted: Object, live: Object) -> dict[str, Any]:
+    """Return the merge patch (RFC 7386) that adds what a ServiceAccount's backup has and the live one has not."""
+    patch: dict[str, Any] = {"metadata": {"labels": labels_of(wanted), "annotations": annotations_of(wanted)}}
+    for field in ("secrets", "imagePullSecrets"):
+        have = live.get(field) or []
+        more = [each for each in wanted.get(field) or [] if each not in have]
+        patch |= {field: have + more} if more else {}
+    if "automountServiceAccountToken" in wanted:
+        patch["automountServiceAccountToken"] = wanted["automountServiceAccountToken"]
+    return patch

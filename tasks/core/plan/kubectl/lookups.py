@@ -1,0 +1,183 @@
+"""Put looked-up values into an object of the script: tokens stand in their places until the script knows them.
+
+The places are found by the rule that a restore uses (bindings.py). A text that the object holds as base64 is told in
+the clear and encoded by the script. A binding to what comes later than its object is written by a patch at the end.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.jsondoc.printable import one_line
+from tasks.core.kube.strings import leaves, put
+from tasks.core.lookup.bindings import Binding, Kind, bind
+from tasks.core.lookup.substitute import Absent
+from tasks.core.lookup.tokens import spelled
+from tasks.core.plan.kubectl.kubectl_chains import begun, followed, typed
+from tasks.core.plan.kubectl.kubectl_text import heredoc, named
+from tasks.core.plan.late_values import pointer_of, steps_of, value_at, without_fields
+from tasks.core.plan.patching import Operation, patch
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.core.lookup.chain import Chain
+    from tasks.core.plan.parts import Part
+
+UID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+NO_PARTS: Mapping[str, tuple[str, str]] = MappingProxyType({})
+
+
+def token(number: int) -> str:
+    """Return the token of one value; no manner of writing a value (spelled) changes it."""
+    return f"@@KUBEFERRY-{number}@@"
+
+
+class Values:
+    """What the script looks up: each chain once, so that one value is the same wherever it is written."""
+
+    def __init__(self, absent: Mapping[Kind, Absent], restored: Container[Ref] = ()) -> None:
+        """Take what becomes of a field when the target has no value for it, by class, and what the script creates."""
+        self._absent = absent
+        self._restored = restored
+        self._numbers: dict[Chain, int] = {}
+
+    def policy(self, binding: Binding) -> Absent:
+        """Return what becomes of a binding that has no value."""
+        return self._absent.get(binding.kind, Absent.FAIL)
+
+    def look_up(self, binding: Binding) -> str:
+        """Return the commands that follow a binding's chain, into REPLY."""
+        chain = binding.chain
+        number = self._numbers.setdefault(chain, len(self._numbers))
+        words = [str(number), one_line(chain.text()), self.policy(binding).value, binding.old]
+        comes = chain.start in self._restored
+        return f"{followed(chain)}{begun(chain, comes=comes)}look_up {shlex.join(words)}\n"
+
+
+class Tokens:
+    """An object with tokens in place of the values that are looked up, and the commands that fill them in."""
+
+    def __init__(self, obj: Object, bindings: Sequence[Binding], values: Values) -> None:
+        """Take the bindings of `obj` that can be looked up before its values are written."""
+        obj, bindings = _without_nested(obj, bindings)
+        self._bindings = bindings
+        self._values = values
+        numbers = {each.use: number for number, each in enumerate(bindings)}
+        self.obj, _ = bind(obj, bindings, lambda each: token(numbers[each.use]))
+        self._texts: list[str] = []
+        for leaf in leaves(self.obj) if bindings else ():
+            if leaf.encoded and any(token(number) in leaf.text for number in numbers.values()):
+                self.obj = put(self.obj, {leaf.at: f"@@KUBEFERRY-TEXT-{len(self._texts)}@@"})
+                self._texts.append(leaf.text)
+
+    def commands(self, parts: Mapping[str, tuple[str, str]] = NO_PARTS) -> Iterator[str]:
+        """Yield the look-ups, then what writes their values into the object.
+
+        `parts` says, by JSON pointer, which part of the text goes where a value is dropped, and what comes in its
+        place; elsewhere the string itself goes, with its key.
+        """
+        for number, each in enumerate(self._bindings):
+            yield self._values.look_up(each)
+            yield f"v{number}={_spelled(each)} g{number}=$gone\n"
+        drops = [number for number, each in enumerate(self._bindings) if self._values.policy(each) is Absent.DROP]
+        for number in drops:
+            at = self._bindings[number].use.pointer
+            old, new = parts.get(at) or (_entry(self.obj, at), "")
+            yield f'drop "$g{number}" {heredoc(f"{old}{chr(10)}{new}")}'
+        yield "tidy\n" if drops else ""
+        for number in range(len(self._bindings)):
+            yield f'json "$v{number}"\nput {token(number)} "$REPLY"\n'
+        for index, text in enumerate(self._texts):
+            yield f"text {heredoc(text)}"
+            yield from (
+                f'in_text {token(number)} "$v{number}"\n'
+                for number in range(len(self._bindings))
+                if token(number) in text
+            )
+            yield f"encode @@KUBEFERRY-TEXT-{index}@@\n"
+
+
+def _entry(obj: Object, pointer: str) -> str:
+    """Return a string as it stands in the JSON of `obj`, with its key where it has one: unique by its token."""
+    *way, last = steps_of(pointer)
+    text = orjson.dumps(value_at(obj, [*way, last])).decode()
+    return text if isinstance(value_at(obj, way), list) else f"{orjson.dumps(last).decode()}:{text}"
+
+
+def _without_nested(obj: Object, bindings: Sequence[Binding]) -> tuple[Object, Sequence[Binding]]:
+    """Leave kubectl's annotation out where a value stands in it in base64 in JSON: the script cannot write it there.
+
+    The next `kubectl apply` then only cannot tell which fields its user has taken out.
+    """
+    nested = {each.use.pointer for each in bindings if each.use.layers[:2] == ("json", "base64")}
+    return without_fields(obj, nested), [each for each in bindings if each.use.pointer not in nested]
+
+
+def _spelled(binding: Binding) -> str:
+    """Return a bash expression: the value in the manner in which the old one was written (values_text.spelled)."""
+    old = binding.old
+    if binding.use.form != "token":
+        return '"$REPLY"'
+    if UID.fullmatch(old):
+        return '"${REPLY^^}"' if spelled("a", old) == "A" else '"$REPLY"'
+    return '"${REPLY//[.:]/-}"' if spelled("1.1", old) == "1-1" else '"$REPLY"'
+
+
+def patched(part: Part, body: Object, whole: Object, values: Values) -> Iterator[str]:
+    """Yield the commands that write late values into an object that is there already.
+
+    Args:
+        part: the object.
+        body: as it was created, without those values.
+        whole: as it is to be in the end.
+        values: what is looked up.
+    """
+    lists = _shrinking(part, whole, values)
+    places = [each.use.pointer for each in part.late]
+    wanted = [each for each in part.bindings if each.use.pointer in places or _under(each.use.pointer, lists)]
+    tokens = Tokens(whole, wanted, values)
+    single = [place for place in places if not _under(place, lists)]
+    operations = [each for each in patch(_as_served(body), tokens.obj, single) if each["op"] != "test"]
+    operations += [{"op": "replace", "path": at, "value": value_at(tokens.obj, steps_of(at))} for at in lists]
+    plain = [each for each in operations if each["value"] != {}]
+    yield f"object {named(part.ref, part.api_version)} {heredoc(orjson.dumps(plain).decode())}"
+    if plain != operations:
+        yield f"otherwise {heredoc(orjson.dumps(operations).decode())}"
+    yield from tokens.commands({each["path"]: _without(each) for each in plain})
+    yield f"change {shlex.join([typed(part.ref.group, part.ref.kind), part.ref.namespace, part.ref.name])}\n"
+
+
+def _shrinking(part: Part, whole: Object, values: Values) -> list[str]:
+    """Return the lists with late strings that may lose items: they are written whole, as their places change."""
+    droppable = (steps_of(each.use.pointer) for each in part.bindings if values.policy(each) is Absent.DROP)
+    lists = {pointer_of(steps[:-1]) for steps in droppable if isinstance(value_at(whole, steps[:-1]), list)}
+    return sorted(at for at in lists if any(_under(each.use.pointer, [at]) for each in part.late))
+
+
+def _under(pointer: str, lists: Iterable[str]) -> bool:
+    return any(pointer.startswith(f"{at}/") for at in lists)
+
+
+def _without(operation: Operation) -> tuple[str, str]:
+    """Return an operation as it stands in a patch, and what is done instead where its value is dropped.
+
+    What is gone already, as when the script is run again, is added first, since only what is there can be removed.
+    """
+    path = operation["path"]
+    instead = [{"op": "add", "path": path, "value": ""}, {"op": "remove", "path": path}]
+    text = ",".join(orjson.dumps(each).decode() for each in instead)
+    return orjson.dumps(operation).decode(), text if operation["op"] == "replace" else ""
+
+
+def _as_served(body: Object) -> Object:
+    """Return an object without its empty maps of strings, which an API server drops."""
+    meta = {key: value for key, value in body["metadata"].items() if value != {}}
+    return {key: value for key, value in body.items() if value != {} or key == "spec"} | {"metadata": meta}

@@ -1,0 +1,160 @@
+"""What it takes to give up an edge of a cycle: nothing, an owner set later, or a field created without its value.
+
+- A reference: nothing. The API server takes the name of what is not there yet, and its reader waits for it.
+- An owner: the object is created without it and re-linked, as ownerReferences can always be patched.
+- A binding: its value is not known when the object is created. Data of a ConfigMap or Secret, labels and annotations
+  are created without the key, so that nobody reads a wrong value; any other string holds a value of the same form
+  that never reaches anything (RFC 5737, 3849, 2606), so that it passes the same validation. Both are patched as soon
+  as the value is known.
+- A binding in a field that cannot be changed after: impossible, and told while planning. Kubernetes' own kinds are in
+  a table (immutable.py); a custom resource's CRD tells by its `self == oldSelf` rules.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.graph.order import BINDINGS, Edge, Strength
+from tasks.core.jsondoc.edit import group_of
+from tasks.core.kube.immutable_fields import freezes, required_or_frozen
+from tasks.core.needs.references import POD_SPEC_AT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tasks.core.jsondoc.edit import Object
+
+
+class How(Enum):
+    """What becomes of an edge that is given up."""
+
+    NOTHING = "created all the same: the name may be of what is not there yet"
+    RELINK = "created without this owner, and re-linked when it is there"
+    LEAVE_OUT = "created without this key, which is added when its value is known"
+    PLACEHOLDER = "created with a value that reaches nothing, and patched when the real one is known"
+    UNFOLLOWED = "created all the same, though it was to come after: the cycle has no weaker edge"
+    IMPOSSIBLE = "cannot be restored: this field cannot be changed any more once its value is known"
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How one edge of a cycle is given up."""
+
+    edge: Edge
+    how: How
+    pointer: str = ""
+    """Of a binding: JSON pointer (RFC 6901) of the string that uses the value."""
+
+    @property
+    def is_problem(self) -> bool:
+        """Tell whether a plan with this edge cannot be carried out."""
+        return self.how is How.IMPOSSIBLE
+
+    def __str__(self) -> str:
+        """Return a line for the plan: `Service shop/web ← Deployment.apps shop/web (spec.x): created all the same…`."""
+        return f"{self.edge.source} ← {self.edge.target} ({self.edge.why}): {self.how.value}"
+
+
+def repair(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -> Repair:
+    """Return how `edge`, whose source is `obj`, can be given up.
+
+    The `why` of a binding is the JSON pointer of its string. `schema` is the openAPIV3Schema of a custom resource's
+    version, where it is at hand.
+    """
+    if edge.strength in BINDINGS:
+        return Repair(edge, _binding(obj, edge.why, schema), edge.why)
+    if edge.strength is Strength.OWNER and edge.why != OWNERS:
+        # The controller of such an object deletes it until its target is there (references.py, vital).
+        return Repair(edge, How.IMPOSSIBLE)
+    return Repair(edge, _PLAIN[edge.strength])
+
+
+def strength_of(obj: Object, pointer: str) -> Strength:
+    """Return how strongly `obj` waits for the value at a JSON pointer, by what it takes to do without at first."""
+    how = _binding(obj, pointer, None)
+    if how is How.LEAVE_OUT:
+        return Strength.LATER
+    pods = POD_SPEC_AT.get((group_of(obj["apiVersion"]), obj["kind"]), "").rpartition(".")[0].replace(".", "/")
+    return Strength.FIXED if how is How.IMPOSSIBLE or (pods and pointer.startswith(f"/{pods}/")) else Strength.BINDING
+
+
+OWNERS = "metadata.ownerReferences"
+_PLAIN: Mapping[Strength, How] = {
+    Strength.REFERENCE: How.NOTHING,
+    Strength.OWNER: How.RELINK,
+    Strength.START: How.NOTHING,
+    Strength.EXPLICIT: How.UNFOLLOWED,
+}
+
+
+def _binding(obj: Object, pointer: str, schema: Mapping[str, Any] | None) -> How:
+    steps = steps_of(pointer)
+    if freezes(obj, steps):
+        return How.IMPOSSIBLE
+    if schema is not None:
+        told = required_or_frozen(schema, steps)
+        if told.frozen:
+            # A rule about what was before does not ask about a field that was not there before (KEP-2876).
+            return How.IMPOSSIBLE if told.required else How.LEAVE_OUT
+    is_data = (obj["apiVersion"], obj["kind"]) in _DATA and steps[0] in ("data", "binaryData", "stringData")
+    is_note = steps[0] == "metadata" and steps[1:2] in (["labels"], ["annotations"])
+    return How.LEAVE_OUT if is_data or is_note else How.PLACEHOLDER
+
+
+_DATA = {("v1", "ConfigMap"), ("v1", "Secret")}
+
+
+def without_fields(obj: Object, pointers: Iterable[str]) -> Object:
+    """Return `obj` without the map entries at `pointers`; what is not there, or in a list, stays."""
+    for pointer in pointers:
+        obj = _without(obj, steps_of(pointer))
+    return obj
+
+
+def _without(value: Any, steps: Sequence[str]) -> Any:
+    head, *rest = steps
+    if isinstance(value, list) and head.isdecimal() and int(head) < len(value) and rest:
+        return [_without(item, rest) if index == int(head) else item for index, item in enumerate(value)]
+    if not isinstance(value, dict) or head not in value:
+        return value
+    if not rest:
+        return {key: kept for key, kept in value.items() if key != head}
+    return {**value, head: _without(value[head], rest)}
+
+
+_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DASHED = re.compile(r"[0-9]{1,3}(-[0-9]{1,3}){3}", re.ASCII)
+
+
+def placeholder(value: str) -> str:
+    """Return what stands for `value` until the real one is known: of the same form, and reaching nothing."""
+    try:
+        return "192.0.2.1" if ipaddress.ip_address(value).version == 4 else "2001:db8::1"  # noqa: PLR2004 - IPv4
+    except ValueError:
+        if _UID.fullmatch(value):
+            return "00000000-0000-4000-8000-000000000000"
+        return "192-0-2-1" if _DASHED.fullmatch(value) else "unresolved.invalid"
+
+
+def value_at(value: Any, steps: Sequence[str]) -> Any:
+    """Return what stands at `steps`, or None where nothing does."""
+    for step in steps:
+        if isinstance(value, list):
+            value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def steps_of(pointer: str) -> list[str]:
+    """Return the steps of a JSON pointer (RFC 6901)."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.removeprefix("/").split("/")]
+
+
+def pointer_of(steps: Iterable[str]) -> str:
+    """Return the JSON pointer of `steps`."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)

@@ -1,0 +1,70 @@
+"""Check that the levels of a plan can be created one after the other; it trusts nothing of how they were made.
+
+It does not ask whether an edge is needed: which edges there are, the plan says, and owners say it once more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tasks.core.formats.links import owner_ref
+from tasks.core.needs.adoption import WHY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.kube.objects import Ref
+    from tasks.core.plan.parts import Parts
+
+
+def order_faults(parts: Parts) -> list[str]:
+    """Return a line for each fault, nothing when the order holds.
+
+    It holds when every object stands in exactly one place, everything that is needed stands in an earlier level than
+    what needs it, and edges to a level that is not earlier are among those that are told as broken.
+    """
+    places: dict[Ref, list[int]] = {}
+    for number, refs in enumerate([[*parts.first, *parts.definitions], *parts.order.levels]):
+        for ref in refs:
+            places.setdefault(ref, []).append(number)
+    level = {ref: numbers[0] for ref, numbers in places.items()}
+    return [*_places(parts, places), *_needs(parts, level), *_owners(parts, level)]
+
+
+def _places(parts: Parts, places: dict[Ref, list[int]]) -> Iterator[str]:
+    for ref in sorted(parts.items.keys() | places.keys()):
+        numbers = places.get(ref, [])
+        if ref not in parts.items:
+            yield f"{ref} stands in level {numbers[0]} and is not in the plan"
+        elif not numbers:
+            yield f"{ref} stands in no level"
+        elif len(numbers) > 1:
+            told = ", ".join(f"{count} times in level {at}" for at, count in sorted(Counter(numbers).items()))
+            yield f"{ref} stands in more than one place: {told}"
+
+
+def _needs(parts: Parts, level: dict[Ref, int]) -> Iterator[str]:
+    for source in sorted(parts.order.needs):
+        for edge in parts.order.needs[source]:
+            if edge.source != source:
+                yield f"a need of {edge.source} is told as one of {source}"
+            if edge.target not in level or source not in level:
+                yield f"{source} needs {edge.target} ({edge.why}), and one of them stands in no level"
+            elif level[edge.target] >= level[source]:
+                yield (
+                    f"{source} in level {level[source]} needs {edge.target} ({edge.why}), which stands in level "
+                    f"{level[edge.target]}"
+                )
+
+
+def _owners(parts: Parts, level: dict[Ref, int]) -> Iterator[str]:
+    """Yield owners that come too late without being told: an object's own account of what it needs."""
+    given_up = {(edge.source, edge.target) for edge in parts.order.broken}
+    given_up |= {(edge.target, edge.source) for some in parts.order.needs.values() for edge in some if edge.why == WHY}
+    for ref, part in sorted(parts.items.items()):
+        for owner in part.owners:
+            both = {owner_ref(owner, ref.namespace), owner_ref(owner, "")} - {ref}
+            for target in sorted(both & level.keys()):
+                if level[target] >= level.get(ref, 0) > 0 and (ref, target) not in given_up:
+                    yield f"{ref} in level {level[ref]} is owned by {target}, which stands in level {level[target]}"

@@ -1,0 +1,194 @@
+"""All plug-ins together: what they say about an object, with an error that names the plug-in where one fails.
+
+Two plug-ins that say different things about the same kind are refused: which one counts would be a matter of chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from tasks.core.errors import PluginError
+from tasks.core.graph.order import Edge, Strength
+from tasks.core.jsondoc.edit import Object, group_of, remove
+from tasks.core.kube.kinds import REBUILT
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.verdict import Verdict
+from tasks.core.plugins.interface import Need
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from tasks.core.graph.priorities import Phase
+    from tasks.core.kube.readiness.verdict import Context, Rule
+    from tasks.core.plugins.interface import Kind, Pause, Rules
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """An object to create paused, and how it is taken back."""
+
+    obj: Object
+    back: dict[str, Any]
+    """The merge patch (RFC 7386) that undoes the pause; {} when there is nothing to undo."""
+    turn: int
+    """Lower ones are undone first."""
+
+
+class RuleBook:
+    """What all plug-ins say. `RuleBook(())` says nothing.
+
+    Raises:
+        PluginError: two plug-ins contradict each other.
+    """
+
+    def __init__(self, rules: Iterable[Rules]) -> None:
+        """Take the plug-ins, whose order does not matter."""
+        self.rules = tuple(sorted(rules, key=lambda each: each.name))
+        self._pause = _one("how to pause", {each.name: each.pause for each in self.rules})
+        self._phases = _one("the phase of", {each.name: each.phases for each in self.rules})
+        self._readiness = _one(
+            "when to call ready",
+            {each.name: {kind: (each.name, rule) for kind, rule in each.readiness.items()} for each in self.rules},
+        )
+
+    def makers(self, kind: Kind) -> frozenset[Kind]:
+        """Return the kinds of controllers that make objects of `kind` anew, those that Kubernetes has among them."""
+        if any(_row(dict.fromkeys(each.keep, True), kind) for each in self.rules):
+            return frozenset()
+        rows = (_row(each.rebuilt, kind) or frozenset() for each in self.rules)
+        return REBUILT.get(kind, frozenset()).union(*rows)
+
+    def left_out(self, obj: Object) -> str | None:
+        """Return why `obj` is not restored, or None.
+
+        Raises:
+            PluginError: a plug-in failed.
+        """
+        for each in self.rules:
+            why = _asked(each, obj, each.leave_out, obj)
+            if why:
+                return f"{why} ({each.name})"
+        return None
+
+    def edges(self, obj: Object) -> list[Edge]:
+        """Return what `obj` waits for because plug-ins say so.
+
+        Raises:
+            PluginError: a plug-in failed.
+        """
+        needs = [(each, need) for each in self.rules for need in _asked(each, obj, _needs, each, obj)]
+        return [
+            Edge(
+                Ref.of(obj),
+                need.target,
+                Strength.EXPLICIT if need.first else Strength.REFERENCE,
+                f"{need.path} ({each.name})",
+            )
+            for each, need in needs
+        ]
+
+    def phase(self, ref: Ref) -> Phase | None:
+        """Return the phase that a plug-in gives objects of this kind."""
+        return _row(self._phases, (ref.group, ref.kind))
+
+    def verdict(self, obj: Object, now: datetime, context: Context) -> Verdict | None:
+        """Return a plug-in's verdict; None: no plug-in knows the kind, and readiness.py decides.
+
+        Raises:
+            PluginError: a plug-in failed.
+        """
+        row: tuple[str, Rule] | None = _row(self._readiness, _kind(obj))
+        if row is None:
+            return None
+        name, rule = row
+        plugin = next(each for each in self.rules if each.name == name)
+        return _asked(plugin, obj, _verdict, rule, obj, now, context)
+
+    def without_dynamic(self, obj: Object) -> Object:
+        """Return `obj` without what its controller generated for the old cluster."""
+        for each in self.rules:
+            obj = remove(obj, *(_row(each.dynamic_fields, _kind(obj)) or ()))
+        return obj
+
+    def paused(self, obj: Object) -> Paused | None:
+        """Return `obj` as it is created while its reconciler must leave it alone; None where it need not."""
+        pause: Pause | None = _row(self._pause, _kind(obj))
+        if pause is None:
+            return None
+        return Paused(merged(obj, pause.patch), inverse(obj, pause.patch), pause.turn)
+
+
+def _kind(obj: Object) -> Kind:
+    return group_of(obj["apiVersion"]), obj["kind"]
+
+
+def _row(table: Mapping[Kind, T], kind: Kind) -> T | None:
+    found = table.get(kind)
+    return table.get((kind[0], "*")) if found is None else found
+
+
+def _one(what: str, tables: Mapping[str, Mapping[Kind, T]]) -> dict[Kind, T]:
+    """Return the tables of all plug-ins as one."""
+    says: dict[Kind, str] = {}
+    rows: dict[Kind, T] = {}
+    for name, table in tables.items():
+        for kind, row in table.items():
+            if kind in says:
+                raise PluginError(f"plug-ins {says[kind]} and {name} both say {what} {kind[1]}.{kind[0]}")
+            says[kind], rows[kind] = name, row
+    return rows
+
+
+def _asked(plugin: Rules, obj: Object, ask: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    try:
+        return ask(*args, **more)
+    except Exception as error:  # somebody else's code may raise anything
+        what = f"plug-in {plugin.name} failed on {Ref.of(obj)}: {type(error).__name__}"
+        if _kind(obj) == ("", "Secret"):  # the message may quote it, and so may a traceback
+            raise PluginError(what) from None
+        raise PluginError(f"{what}: {error}") from error
+
+
+def _needs(plugin: Rules, obj: Object) -> list[Need]:
+    needs = list(plugin.needs(obj))
+    for each in needs:
+        if not isinstance(each, Need):
+            raise TypeError(f"needs yielded {type(each).__name__}, not Need")
+    return needs
+
+
+def _verdict(rule: Rule, obj: Object, now: datetime, context: Context) -> Verdict:
+    told = rule(obj, now, context)
+    if not isinstance(told, Verdict):
+        raise TypeError(f"readiness returned {type(told).__name__}, not Verdict")
+    return told
+
+
+def merged(value: Any, patch: Mapping[str, Any]) -> Any:
+    """Return `value` with a merge patch (RFC 7386) applied; the input survives."""
+    result = dict(value) if isinstance(value, dict) else {}
+    for key, new in patch.items():
+        if new is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), new) if isinstance(new, dict) else new
+    return result
+
+
+def inverse(value: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the merge patch that takes `patch` back from what it makes of `value`; {} where it changes nothing."""
+    before = value if isinstance(value, dict) else {}
+    back: dict[str, Any] = {}
+    for key, new in patch.items():
+        old = before.get(key)
+        if isinstance(new, dict) and (isinstance(old, dict) or old is None):
+            deeper = inverse(old, new)
+            back |= {key: deeper} if deeper else {}
+        elif old != new:
+            back[key] = old
+    return back

@@ -1,0 +1,174 @@
+"""Decide whether a backup carries an object, and say in one short sentence why not; refuses to decide what may change.
+
+What a controller of the target makes again from a carried object is left out only where it never holds state
+(semantics.md, 'Never carried'); owned objects that may be wanted are the business of the restore. `default` service
+accounts and Helm's Secrets are carried like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
+from tasks.core.kube.namespace_defaults import LEASE_NAME
+from tasks.core.kube.objects import annotations_of, controller_of, labels_of
+from tasks.core.selection.carry_types import KINDS_LEFT_OUT, TYPES_LEFT_OUT, type_left_out
+from tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
+
+__all__ = ["TYPES_LEFT_OUT", "Surroundings", "left_out", "left_to_controller", "type_left_out"]
+
+Rule = Callable[[Object, Surroundings, Keep], str | None]
+
+EXCLUDING_LABELS = ("velero.io/exclude-from-backup", "kubeferry.io/exclude")
+"""Labels by which the author of an object leaves it out, with the value "true"."""
+
+MADE_IN_EVERY_NAMESPACE: Mapping[tuple[str, str, str], str] = {
+    ("", "ConfigMap", "kube-root-ca.crt"): "every cluster publishes its own root certificate",
+    ("", "ConfigMap", "openshift-service-ca.crt"): "every cluster publishes its own service certificate",
+    ("", "ConfigMap", "istio-ca-root-cert"): "every mesh publishes its own root certificate",
+}
+"""(group, kind, name) → why: what a controller writes into each namespace."""
+
+MADE_BY_API_SERVER = "the API server makes its own `kubernetes` service"
+
+SLICE_MANAGERS: Mapping[str, str] = {
+    "endpointslice-controller.k8s.io": "the endpoint slice controller makes it from the service's pods",
+    "endpointslicemirroring-controller.k8s.io": "mirrored from an Endpoints object, which is carried itself",
+}
+"""Values of the managed-by label that Kubernetes' own controllers write; any other is a person or another tool."""
+
+TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
+LEFT_TO_CONTROLLER = "left to its controller, "
+FINISHED = "has finished"
+UNNAMED_MANAGER = "a controller makes it from the service's pods"
+ENDPOINTS_BY_CONTROLLER = "the endpoints controller makes it from the service's pods"
+
+
+def left_out(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> str | None:
+    """Return why `obj`, as the API server lists it, is not carried, or None where it is."""
+    kind = (group_of(obj["apiVersion"]), obj["kind"])
+    known = KINDS_LEFT_OUT.get(kind) or MADE_IN_EVERY_NAMESPACE.get((*kind, obj["metadata"]["name"]))
+    if known:
+        return known
+    if obj["metadata"].get("deletionTimestamp"):
+        return "being deleted"
+    labels = labels_of(obj)
+    for label in EXCLUDING_LABELS:
+        if labels.get(label) == "true":
+            return f"labelled {label}=true"
+    rule = RULES.get(kind)
+    return rule(obj, around, keep) if rule else None
+
+
+def left_to_controller(why: str) -> bool:
+    """Return whether an object is left out for this `why`: the controller that owns it makes it again."""
+    return why.startswith(LEFT_TO_CONTROLLER)
+
+
+def finished(why: str) -> bool:
+    """Return whether an object is left out for this `why`: its work is done."""
+    return why.startswith(FINISHED)
+
+
+def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    if "kubernetes.io/config.mirror" in annotations_of(obj):
+        return "mirrors a static pod of its node"
+    owner = controller_of(obj)
+    if owner:
+        return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
+    phase = get(obj, "status", "phase")
+    return f"{FINISHED} ({phase})" if phase in ("Succeeded", "Failed") else None
+
+
+def _job(obj: Object, _around: Surroundings, keep: Keep) -> str | None:
+    for _, condition in found(obj, ("status", "conditions", EACH)):
+        how = get(condition, "type")
+        if how in ("Complete", "Failed") and get(condition, "status") == "True":
+            return None if keep.completed_jobs else f"{FINISHED} ({how})"
+    return None
+
+
+def _service(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    return MADE_BY_API_SERVER if _is_kubernetes(obj, obj["metadata"]["name"]) else None
+
+
+def _endpoints(obj: Object, around: Surroundings, _keep: Keep) -> str | None:
+    """Tell the endpoints controller's objects (pkg/controller/endpoint) from those that a person wrote.
+
+    Only that controller writes its label (since 1.33) and the trigger time; before, a Service of the same name with a
+    selector is the one sign of an Endpoints whose pods never changed.
+    """
+    name, annotations = obj["metadata"]["name"], annotations_of(obj)
+    if _is_kubernetes(obj, name):
+        return MADE_BY_API_SERVER
+    if "control-plane.alpha.kubernetes.io/leader" in annotations:
+        return "a lock of a leader election"
+    made = labels_of(obj).get("endpoints.kubernetes.io/managed-by") == "endpoint-controller"
+    return ENDPOINTS_BY_CONTROLLER if made or TRIGGER_TIME in annotations or name in around.selecting_services else None
+
+
+def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    """Tell slices that Kubernetes' controllers made from those that a person or another tool added.
+
+    A Service with a selector proves nothing here: others may add slices of their own to it (KEP-752).
+    """
+    labels = labels_of(obj)
+    if _is_kubernetes(obj, labels.get("kubernetes.io/service-name")):
+        return MADE_BY_API_SERVER
+    owner, manager = controller_of(obj), labels.get("endpointslice.kubernetes.io/managed-by")
+    if manager is not None and manager in SLICE_MANAGERS:
+        return SLICE_MANAGERS[manager]
+    if owner:
+        return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
+    return UNNAMED_MANAGER if manager is None and TRIGGER_TIME in annotations_of(obj) else None
+
+
+def _is_kubernetes(obj: Object, service: str | None) -> bool:
+    return obj["metadata"].get("namespace") == "default" and service == "kubernetes"
+
+
+def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    # Velero saves them; a claim of a backup names only volumes that somebody made by hand (strip_storage.py).
+    made = "pv.kubernetes.io/provisioned-by" in annotations_of(obj)
+    return "provisioned on demand: its claim gets a new one" if made else None
+
+
+def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    if obj["metadata"]["name"] == LEASE_NAME:
+        return "a restore was at work"
+    return "a node's sign of life" if obj["metadata"].get("namespace") == "kube-node-lease" else None
+
+
+def _api_service(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    managed = "kube-aggregator.kubernetes.io/automanaged" in labels_of(obj)
+    return "the API server registers it for a group of its own or of a CRD" if managed else None
+
+
+def _rbac(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    default = labels_of(obj).get("kubernetes.io/bootstrapping") == "rbac-defaults"
+    return "every cluster makes its default roles and bindings" if default else None
+
+
+def _priority_class(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+    # The prefix is reserved: the API server makes these and refuses them from anyone else.
+    return "every cluster makes its system- priority classes" if obj["metadata"]["name"].startswith("system-") else None
+
+
+RBAC = "rbac.authorization.k8s.io"
+
+RULES: Mapping[tuple[str, str], Rule] = {
+    ("", "Pod"): _pod,
+    ("", "Service"): _service,
+    ("", "Endpoints"): _endpoints,
+    ("", "PersistentVolume"): _volume,
+    ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
+    ("batch", "Job"): _job,
+    ("coordination.k8s.io", "Lease"): _lease,
+    ("apiregistration.k8s.io", "APIService"): _api_service,
+    (RBAC, "Role"): _rbac,
+    (RBAC, "RoleBinding"): _rbac,
+    (RBAC, "ClusterRole"): _rbac,
+    (RBAC, "ClusterRoleBinding"): _rbac,
+    ("scheduling.k8s.io", "PriorityClass"): _priority_class,
+}
+"""(group, kind) → the rule for objects of that kind."""

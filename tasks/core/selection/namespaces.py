@@ -1,0 +1,73 @@
+"""Which namespaces a user asks for: by name, by label, and which not, with the wildcards of a shell.
+
+Names and labels add up, what is excluded goes; nothing given means all. A name that is not there is refused with those
+that are: a typing error must not make a restore silently smaller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+from tasks.core.kube.label_selectors import parse_selector, selects
+from tasks.core.selection.selector import WILD, is_like
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tasks.core.models.options import Selection
+
+MOST = 10
+"""Namespaces that an error names."""
+
+
+def choose_spaces(there: Mapping[str, Mapping[str, str]], asked: Selection, where: str) -> frozenset[str]:
+    """Return the namespaces that are asked for; `there` are all of them with their labels, `where` names the backup.
+
+    Raises:
+        UsageError: one that is not there, a selector that matches none or cannot be read, or nothing that is left.
+    """
+    for name in sorted(set(asked.namespaces) - there.keys()):
+        raise UsageError(f"{where} holds no namespace {name}; {_held(there)}")
+    chosen = set(asked.namespaces)
+    if asked.namespace_selector:
+        wanted = parse_selector(asked.namespace_selector)
+        labelled = {name for name, labels in there.items() if selects(wanted, labels)}
+        if not labelled:
+            raise UsageError(f"no namespace of {where} matches {asked.namespace_selector!r}; {_held(there)}")
+        chosen |= labelled
+    elif not asked.namespaces:
+        chosen = set(there)
+    return frozenset(without(chosen, asked.exclude_namespace, where))
+
+
+def is_system(name: str) -> bool:
+    """Return whether a namespace is one of Kubernetes itself: the prefix `kube-` is reserved (kubernetes.io)."""
+    return name.startswith("kube-")
+
+
+def without(names: Iterable[str], excluded: Iterable[str], where: str) -> set[str]:
+    """Return the names that no pattern in `excluded` means.
+
+    Raises:
+        UsageError: there were some, and none is left.
+    """
+    before, patterns = set(names), list(excluded)
+    left = {name for name in before if not any(is_like(name, pattern) for pattern in patterns)}
+    if before and not left:
+        raise UsageError(f"--exclude-namespace leaves nothing of {where}: {', '.join(sorted(before)[:MOST])} is all")
+    return left
+
+
+def unmatched(there: Iterable[str], excluded: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (option and name, what about it) of namespaces to exclude that are not there; wildcards may match none."""
+    known = set(there)
+    for name in sorted(set(excluded) - known):
+        if not WILD.search(name):
+            yield f"--exclude-namespace {name}", "no namespace has this name, so nothing is excluded by it"
+
+
+def _held(there: Iterable[str]) -> str:
+    names = sorted(there)
+    more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return f"it holds {', '.join(names[:MOST]) or 'none'}{more}"

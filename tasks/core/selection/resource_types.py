@@ -1,0 +1,75 @@
+"""Which types a backup reads: those of which objects may be asked for, and those of which something may be needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+from tasks.core.kube.kinds import NAMESPACE
+from tasks.core.kube.resources import Words, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.kube.resources import ResourceType
+    from tasks.core.selection.selector import Selector
+
+
+@dataclass(frozen=True, slots=True)
+class TypeChoice:
+    """Which types of a cluster are read.
+
+    Of the types in `read`, those in `followed` cannot have objects that are asked for: they are read because what is
+    asked for may need something of them. `excluded` are the (group, kind) that are not read whoever needs them.
+    """
+
+    read: tuple[ResourceType, ...]
+    followed: frozenset[ResourceType]
+    excluded: frozenset[tuple[str, str]]
+
+
+def words_for(kind: ResourceType) -> Words:
+    """Return all that a user may call a type, as discovery tells it."""
+    return words_of(kind.group, kind.kind, (kind.resource, *kind.names))
+
+
+def choose_types(types: Iterable[ResourceType], selector: Selector) -> TypeChoice:
+    """Return the types to read for what is asked for; of the cluster-wide ones, a caller takes what it can use.
+
+    Raises:
+        UsageError: a kind that no type has: a typing error must not make a backup silently smaller.
+    """
+    words = {each: words_for(each) for each in types}
+    _check(selector, frozenset[str]().union(*words.values()))
+    read = [each for each, called in words.items() if not called & selector.not_kinds]
+    followed = frozenset(each for each in read if not selector.may_select(words[each]))
+    if selector.only:
+        read = [each for each in read if each not in followed or not each.namespaced]
+    excluded = frozenset((each.group, each.kind) for each, called in words.items() if called & selector.not_kinds)
+    return TypeChoice(tuple(read), followed, excluded)
+
+
+def asks_by_kind(selector: Selector) -> bool:
+    """Return whether only objects of kinds that are named are asked for, so that no unknown kind can be meant."""
+    return bool(selector.kinds) or (bool(selector.names) and all(name.kind for name in selector.names))
+
+
+def _check(selector: Selector, known: Words) -> None:
+    for word in sorted(selector.asked_kinds - known):
+        near = get_close_matches(word, known, 1)
+        hint = f": is it {near[0]}?" if near else ""
+        raise UsageError(f"the cluster serves no kind {word!r} that a backup can hold{hint}")
+    check_namespaces(selector)
+
+
+def check_namespaces(selector: Selector) -> None:
+    """Refuse to exclude namespaces as objects: what stands in one needs it.
+
+    Raises:
+        UsageError: that is asked for; the message tells by what it is done.
+    """
+    excluded = selector.not_kinds | {name.kind for name in selector.not_names}
+    if excluded & words_of(*NAMESPACE, ("namespaces", "ns")):
+        raise UsageError("namespaces are not excluded as objects: leave some out with --exclude-namespace")

@@ -1,0 +1,130 @@
+"""Why a selection matches nothing: how many objects meet each part of it, and what there is that is spelled alike.
+
+A selection that matches nothing is a typing error far more often than a wish, and would make a backup or a restore
+silently empty; so it is refused, with what a person needs to see the error. It tells names, labels' and annotations'
+values, never the content of an object.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tasks.core.kube.objects import Ref, annotations_of, labels_of
+from tasks.core.selection.selector import text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.label_selectors import Requirement
+    from tasks.core.kube.resources import Words
+    from tasks.core.selection.selector import Name, Selector
+
+MOST = 3
+"""Values or names that are told."""
+
+LONGEST = 63
+"""Characters of an annotation's value that are told; a label's has no more."""
+
+
+class Tally:
+    """Counts what each part of a selector matches, object by object; nothing where nothing is asked for."""
+
+    def __init__(self, selector: Selector) -> None:
+        """Begin at zero."""
+        self.selector = selector
+        self.seen = 0
+        self.chosen = 0
+        self.never: dict[str, str] = {}
+        """Objects that are asked for and that nothing carries → the reason."""
+        self._met: Counter[str] = Counter()
+        self._values: dict[tuple[str, str], Counter[str]] = {}
+        self._names: Counter[str] = Counter()
+        self._found: set[Name] = set()
+
+    def look(self, obj: Object, words: Words) -> None:
+        """Take one object into account."""
+        self.seen += 1
+        name = Ref.of(obj).name
+        for each in (*self.selector.names, *self.selector.not_names):
+            if each.matches(name, words):
+                self._found.add(each)
+        if not self.selector.narrow:
+            return
+        met = list(self.selector.met(obj, words))
+        self._met.update(what for what, holds in met if holds)
+        self.chosen += all(holds for _, holds in met)
+        self._names[name] += bool(self.selector.names)
+        self._note("label", self.selector.labels, labels_of(obj))
+        self._note("annotation", self.selector.annotations, annotations_of(obj))
+
+    def add(self, other: Tally) -> None:
+        """Take in what another tally of the same selector has counted."""
+        self.seen, self.chosen = self.seen + other.seen, self.chosen + other.chosen
+        self.never |= other.never
+        self._met += other._met
+        self._names += other._names
+        self._found |= other._found
+        for key, values in other._values.items():
+            self._values.setdefault(key, Counter()).update(values)
+
+    def _note(self, what: str, asked: Iterable[Requirement], there: dict[str, str]) -> None:
+        for each in asked:
+            if each.values and each.key in there:
+                self._values.setdefault((what, each.key), Counter())[str(there[each.key])[:LONGEST]] += 1
+
+    def nothing(self, where: str) -> str:
+        """Return the line that tells that nothing in `where` is selected, and how near the selection comes."""
+        if self.never:
+            (what, why), more = next(iter(sorted(self.never.items()))), len(self.never) - 1
+            told = f" and {more} more" if more else ""
+            return f"what is selected in {where} is never carried: {what}{told}: {why}"
+        parts = [*self._parts(), *self._values_there(), *self._alike(self.selector.names)]
+        return f"nothing in {where} is selected by {self.selector.text()}: {'; '.join(parts)}"
+
+    def _parts(self) -> Iterator[str]:
+        asked = [what for what, _ in self.selector.met(_NOBODY, frozenset())]
+        counts = ", ".join(f"{self._met[what]} meet {what}" for what in asked)
+        yield f"of {self.seen} objects {counts}" + (", and none meets all of it" if len(asked) > 1 else "")
+
+    def _values_there(self) -> Iterator[str]:
+        """Yield what objects have where nothing has what is asked for."""
+        asked = [*(("label", each) for each in self.selector.labels)]
+        asked += (("annotation", each) for each in self.selector.annotations)
+        for what, each in asked:
+            values = self._values.get((what, each.key))
+            if values and not self._met[f"{what} {text_of(each)}"]:
+                common = [value for value, _ in values.most_common(MOST)]
+                more = " and others" if len(values) > MOST else ""
+                yield f"{what} {each.key} is {', '.join(common)}{more} there"
+
+    def _alike(self, names: Iterable[Name]) -> Iterator[str]:
+        for each in names:
+            near = get_close_matches(each.pattern, self._names, MOST) if each not in self._found else []
+            if near:
+                yield f"{each} may mean {', '.join(near)}"
+
+    def no_such_name(self) -> str:
+        """Return the line that tells names that are asked for and that nothing has, or ""; wildcards may have none."""
+        unmet = [each for each in self.selector.names if each.literal and each not in self._found]
+        if not unmet:
+            return ""
+        near = list(self._alike(unmet))
+        return f"nothing is called {', '.join(map(str, unmet))}" + (f": {'; '.join(near)}" if near else "")
+
+    def unmatched(self) -> Iterator[tuple[str, str]]:
+        """Yield (option and name, what about it) of what matches nothing and is no error for that.
+
+        What a wildcard means may not be there today, and what is excluded may be gone; a person may still want to know.
+        """
+        for each in self.selector.names:
+            if each not in self._found:
+                yield f"--include-name {each}", "nothing has such a name"
+        for each in self.selector.not_names:
+            if each not in self._found and each.literal:
+                yield f"--exclude-name {each}", "nothing has this name, so nothing is excluded by it"
+
+
+_NOBODY: Object = {"apiVersion": "v1", "kind": "", "metadata": {"name": ""}}

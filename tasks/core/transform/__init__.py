@@ -1,0 +1,1 @@
+"""Object in, object out: strip what a cluster assigned, rename, modify. Every input survives."""

@@ -1,0 +1,1 @@
+"""What a person asks to be changed of objects: patches and the shorthands of Velero's resource modifiers."""

@@ -1,0 +1,218 @@
+"""Modify an object as its restore was asked to: `object -> object`, before names are rewritten and the order is found.
+
+Conditions look at the object as the archive has it (Velero's semantics: internal/resourcemodifiers, 1.18), so rules do
+not depend on each other; a patch that does not fit is an error that names rule and object, never passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tasks.core.errors import UsageError
+from tasks.core.formats.records import Rewrite
+from tasks.core.jsondoc.edit import EACH, Object, change
+from tasks.core.jsondoc.patch import (
+    MISSING,
+    PatchError,
+    TestFailedError,
+    apply_patch,
+    at,
+    differences,
+    merge_patch,
+    same,
+)
+from tasks.core.kube.kinds import NAMESPACE, is_built_in
+from tasks.core.kube.label_selectors import parse_selector, selects
+from tasks.core.kube.objects import Ref, labels_of
+from tasks.core.kube.strategic_merge_patch import strategic_merge
+from tasks.core.selection.selector import is_like
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.core.kube.resources import Words
+    from tasks.core.models.modifications import Modifications, Rule
+
+SCALED = {("apps", "Deployment"), ("apps", "StatefulSet"), ("", "ReplicationController")}
+
+HOSTS = {
+    ("networking.k8s.io", "Ingress"): (
+        ("spec", "rules", EACH, "host"),
+        ("spec", "tls", EACH, "hosts", EACH),
+    ),
+    ("gateway.networking.k8s.io", "HTTPRoute"): (("spec", "hostnames", EACH),),
+    ("gateway.networking.k8s.io", "GRPCRoute"): (("spec", "hostnames", EACH),),
+    ("gateway.networking.k8s.io", "TLSRoute"): (("spec", "hostnames", EACH),),
+    ("gateway.networking.k8s.io", "Gateway"): (("spec", "listeners", EACH, "hostname"),),
+    ("route.openshift.io", "Route"): (("spec", "host"),),
+}
+"""Where hosts stand that are served to the outside."""
+
+MODIFIED = "modified as asked"
+SHOWN = 200
+"""Characters that are told of a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modified:
+    """An object as it is to be restored, and what was modified of it."""
+
+    obj: Object
+    rewrites: tuple[Rewrite, ...] = ()
+
+    @property
+    def pointers(self) -> tuple[str, ...]:
+        """Return where it was modified."""
+        return tuple(each.path for each in self.rewrites)
+
+
+def modified(obj: Object, archived: Object, group_resource: str, words: Words, asked: Modifications) -> Modified:
+    """Return an object modified; conditions look at `archived`, what it was in the archive.
+
+    Raises:
+        UsageError: a patch that does not fit, or that makes another object of it.
+    """
+    new = obj
+    for step in (_labelled, _scaled, _hosted):
+        new = step(new, asked)
+    for number, rule in enumerate(asked.rules, start=1):
+        if meets(archived, group_resource, words, rule):
+            new = _told(number, Ref.of(obj), lambda now=new, rule=rule: _patched(now, rule))  # type: ignore[misc] # mypy cannot type the defaults
+    if new is obj:
+        return Modified(obj)
+    _check(obj, new)
+    return Modified(new, tuple(_rewrites(obj, new)))
+
+
+def _told(number: int, ref: Ref, work: Callable[[], Object]) -> Object:
+    try:
+        return work()
+    except PatchError as error:
+        raise UsageError(f"modify: rule {number} does not fit {ref}: {error}") from None
+
+
+def _check(obj: Object, new: Any) -> None:
+    ref = Ref.of(obj)
+    try:
+        kept = Ref.of(new) == ref and new["apiVersion"] == obj["apiVersion"]
+    except (KeyError, TypeError, AttributeError):
+        kept = False
+    if not kept:
+        raise UsageError(f"modify: {ref} would become another object: names are changed with --map only")
+    if (ref.group, ref.kind) == ("", "Secret") and any(
+        obj.get(each) != new.get(each) for each in ("data", "stringData")
+    ):
+        raise UsageError(f"modify: the content of {ref} cannot be modified: the value would be stored with the run")
+
+
+def _rewrites(obj: Object, new: Object) -> list[Rewrite]:
+    ref = str(Ref.of(obj))
+    return [
+        Rewrite(object=ref, path=path, old=_shown(old), new=_shown(value), why=MODIFIED)
+        for path, old, value in differences(obj, new)
+    ]
+
+
+def _shown(value: Any) -> str:
+    if value is MISSING:
+        return "(none)"
+    return (value if isinstance(value, str) else orjson.dumps(value).decode())[:SHOWN]
+
+
+# --- parameters
+
+
+def _labelled(obj: Object, asked: Modifications) -> Object:
+    ref = Ref.of(obj)
+    space = (ref.group, ref.kind) == NAMESPACE
+    metadata = {"labels": asked.labels} if asked.labels and (ref.namespace or space) else {}
+    metadata |= {"annotations": asked.annotations} if asked.annotations and space else {}
+    return merge_patch(obj, {"metadata": metadata}) if metadata else obj
+
+
+def _scaled(obj: Object, asked: Modifications) -> Object:
+    ref = Ref.of(obj)
+    if (ref.group, ref.kind) not in SCALED:
+        return obj
+    exact = asked.replicas.get(ref.name)
+    like = (count for pattern, count in asked.replicas.items() if is_like(ref.name, pattern))
+    count = exact if exact is not None else next(like, None)
+    return obj if count is None else merge_patch(obj, {"spec": {"replicas": count}})
+
+
+def _hosted(obj: Object, asked: Modifications) -> Object:
+    ref = Ref.of(obj)
+    if not asked.hosts:
+        return obj
+    for path in HOSTS.get((ref.group, ref.kind), ()):
+        obj = change(obj, path, lambda host: new_host(host, asked.hosts))
+    return obj
+
+
+def new_host(host: Any, hosts: dict[str, str]) -> Any:
+    """Return what a host becomes: by its whole name, by the longest `.suffix`, by `*`; else it stays."""
+    if not isinstance(host, str):
+        return host
+    if host in hosts:
+        return hosts[host]
+    for suffix in sorted((each for each in hosts if each.startswith(".")), key=len, reverse=True):
+        if host.endswith(suffix):
+            return host.removesuffix(suffix) + hosts[suffix]
+    return hosts.get("*", host)
+
+
+# --- rules
+
+
+def meets(obj: Object, group_resource: str, words: Words, rule: Rule) -> bool:
+    """Return whether an object meets all conditions of a rule."""
+    ref = Ref.of(obj)
+    return (
+        (not rule.kind or any(fnmatchcase(word, rule.kind.lower()) for word in words))
+        and (not rule.group_resource or _dotted(rule.group_resource).fullmatch(group_resource) is not None)
+        and (not rule.name or is_like(ref.name, rule.name))
+        and (not rule.name_regex or re.search(rule.name_regex, ref.name) is not None)
+        and (not ref.namespace or not rule.namespaces or bool({ref.namespace, "*"} & {*rule.namespaces}))
+        and selects(parse_selector(rule.selector), labels_of(obj))
+        and all(_has(obj, each.path, each.value) for each in rule.matches)
+    )
+
+
+def _has(obj: Object, path: str, value: Any) -> bool:
+    try:
+        return same(at(obj, path), value)
+    except PatchError:
+        return False
+
+
+_GLOB = {"**": ".*", "*": r"[^.]*", "?": r"[^.]", "{": "(?:", "}": ")", ",": "|"}
+
+
+@lru_cache(maxsize=256)
+def _dotted(pattern: str) -> re.Pattern[str]:
+    """Return a glob whose `*` does not go over dots, as Velero reads it (gobwas/glob with the separator `.`)."""
+    parts = re.findall(r"\*\*|[*?{},]|[^*?{},]+", pattern)
+    return re.compile("".join(_GLOB.get(part) or re.escape(part) for part in parts))
+
+
+def _patched(obj: Object, rule: Rule) -> Object:
+    found: Object = obj
+    if rule.patches:
+        try:
+            found = apply_patch(obj, [each.plain() for each in rule.patches])
+        except TestFailedError:
+            return obj
+    for each in rule.merge_patches:
+        found = merge_patch(found, each)
+    for each in rule.strategic_patches:
+        ref = Ref.of(obj)
+        if not is_built_in(ref.group):
+            raise PatchError("a strategic merge patch is for Kubernetes' own kinds only: use merge_patches")
+        found = strategic_merge(found, each, ref.kind)
+    return found

@@ -1,0 +1,132 @@
+"""What the rules of renaming share: their classes, what they may know of the backup, what they are told to leave.
+
+`RULES` is the one list of classes; each rewrite names its class, and each can be switched off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import UsageError
+from tasks.core.transform.rename.dns_names import Hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tasks.core.jsondoc.edit import Place
+
+RULES: Mapping[str, str] = {
+    "subject": "subject of a RoleBinding or ClusterRoleBinding",
+    "selector": "selector of namespaces by kubernetes.io/metadata.name",
+    "service": "Service of a webhook, an APIService or a CRD's conversion",
+    "field": "field that the API defines as a namespace",
+    "reference": "namespace beside the name of an object of the backup, in a custom resource",
+    "namespaces": "namespace under a key that means nothing else, in a custom resource",
+    "annotation": "annotation that is known to hold a namespace",
+    "setting": "flag or environment variable that is known to hold a namespace",
+    "account": "service account's user name or SPIFFE id",
+    "dns": "DNS name of a Service or Pod",
+    "host": "host name of a Service of the backup, svc.namespace",
+    "helm": "Helm's record of its release",
+}
+"""Every class of rewrites and what it is, as the plan tells it (`why`).
+
+Not among them, since a restore is nothing without it: `metadata.namespace`, the Namespace's own name, and the name of a
+ClusterRoleBinding's copy. `reference` and all below it are found only where `Known` is given.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the backup holds: by namespace the names of its objects, and of its Services; and the cluster domains."""
+
+    objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    services: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    domains: frozenset[str] = frozenset({"cluster.local"})
+    names: frozenset[str] = field(init=False, repr=False)
+    """The names of all objects."""
+
+    def __post_init__(self) -> None:
+        """Gather the names."""
+        object.__setattr__(self, "names", frozenset().union(*self.objects.values()))
+
+    @classmethod
+    def of(cls, members: Iterable[tuple[str, str, str]], domains: Iterable[str] = ("cluster.local",)) -> Known:
+        """Return what is known of a backup from its members, each (group resource as `services`, namespace, name)."""
+        objects: dict[str, set[str]] = {}
+        services: dict[str, set[str]] = {}
+        for resource, namespace, name in members:
+            objects.setdefault(namespace, set()).add(name)
+            if resource == "services":
+                services.setdefault(namespace, set()).add(name)
+        return cls(_frozen(objects), _frozen(services), frozenset(domains))
+
+    def has(self, namespace: Any, name: Any) -> bool:
+        """Return whether an object of that name is in that namespace of the backup."""
+        texts = isinstance(namespace, str) and isinstance(name, str)
+        return texts and name in self.objects.get(namespace, ())
+
+
+def _frozen(sets: dict[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {key: frozenset(value) for key, value in sets.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """What not to rewrite: classes of `RULES`, and globs over places.
+
+    A glob is matched (`*` crosses slashes, case counts) against the JSON pointer of the field, as `/data/*`, and
+    against object and pointer, as `ConfigMap shop/notes /data/*`.
+    """
+
+    rules: frozenset[str] = frozenset()
+    paths: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a class that there is not.
+
+        Raises:
+            UsageError: with the classes that there are.
+        """
+        for unknown in sorted(self.rules - RULES.keys()):
+            raise UsageError(f"there is no class of rewrites {unknown!r}; there are {', '.join(RULES)}")
+
+    def leaves(self, what: str, pointer: str, rule: str) -> bool:
+        """Return whether a rewrite of `rule` at `pointer` of the object `what` is switched off."""
+        told = (pointer, f"{what} {pointer}")
+        return rule in self.rules or any(fnmatchcase(each, glob) for glob in self.paths for each in told)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place to rewrite: the part of the object there becomes `value`; the plan shows `old` and `new`."""
+
+    at: Place
+    rule: str
+    old: str
+    new: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What every rule is given: the namespaces to rename (old to new, never to themselves) and what is known."""
+
+    names: Mapping[str, str]
+    known: Known
+    hosts: Hosts
+    """What decides which names of a text are rewritten."""
+
+    @classmethod
+    def of(cls, names: Mapping[str, str], known: Known) -> Case:
+        """Return the case of renaming `names` in a backup of which `known` is known."""
+        return cls(names, known, Hosts(names, known.services, known.domains))
+
+    def whole(self, at: Place, value: Any, rule: str) -> Hit | None:
+        """Return the hit of a field whose whole value is a namespace to rename, if it is one."""
+        if not isinstance(value, str) or value not in self.names:
+            return None
+        new = self.names[value]
+        return Hit(at, rule, value, new, new)

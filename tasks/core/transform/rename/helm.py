@@ -1,0 +1,124 @@
+"""Rename inside Helm's own record of a release, from which the next `helm upgrade` and `helm uninstall` decide.
+
+Helm keeps what it installed in a Secret (or a ConfigMap): the namespace, the user's values, the rendered manifests.
+Left as it was, an upgrade of the clone would take the objects of the old namespace for its own and delete them. So the
+namespace, each object of the manifests (by the same rules as the objects themselves) and the names in the values are
+rewritten; the chart, the same wherever it is installed, stays. A record that cannot be read is left alone.
+Source: helm.sh/helm/v3/pkg/storage/driver (`encodeRelease`): base64 of gzip of JSON, and a Secret's base64 around it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import json
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.encoding import is_deep
+from tasks.core.jsondoc.yaml_text import documents, edited
+from tasks.core.kube.objects import labels_of, type_of
+from tasks.core.kube.strings import decoded, put, walk
+from tasks.core.transform.rename.classes import Case, Hit
+from tasks.core.transform.rename.dns_names import replaced, uses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tasks.core.jsondoc.edit import Object
+
+PLACE = ("data", "release")
+LARGEST = 64 << 20
+"""Bytes of a release's JSON: an object holds 1 MiB of gzip at most, which must not fill the memory."""
+
+_GZIP = b"\x1f\x8b"
+_LINE = re.compile(r"^([ \t]*(?:- +)?namespace:[ \t]+)([\"']?)([a-z0-9-]+)\2(?=[ \t]*\r?$)", re.MULTILINE)
+
+
+def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> Iterator[Hit]:
+    """Yield the record of a release as one hit; `renamed` is the whole of renaming, for the objects in it."""
+    text = _record(obj)
+    told = _read(text) if text else None
+    if text is None or told is None:
+        return
+    new = _renamed(told, case, renamed)
+    if new != told:
+        old = str(told.get("namespace", ""))
+        value = _written(new, zipped=base64.b64decode(text).startswith(_GZIP))
+        secret = type_of(obj) == ("", "Secret")
+        value = base64.b64encode(value.encode()).decode() if secret else value
+        yield Hit(PLACE, "helm", old, case.names.get(old, old), value)
+
+
+def _record(obj: Object) -> str | None:
+    """Return what Helm wrote, if `obj` is a record of Helm's."""
+    kept = (obj.get("data") or {}).get("release") if isinstance(obj.get("data"), dict) else None
+    if type_of(obj) == ("", "Secret") and obj.get("type") == "helm.sh/release.v1":
+        return decoded(kept)
+    by_helm = type_of(obj) == ("", "ConfigMap") and labels_of(obj).get("owner") == "helm"
+    return kept if by_helm and isinstance(kept, str) else None
+
+
+def _read(text: str) -> dict[str, Any] | None:
+    try:
+        data = base64.b64decode(text, validate=True)
+        if data.startswith(_GZIP):
+            unzip = zlib.decompressobj(wbits=31)
+            data = unzip.decompress(data, LARGEST)
+            if not unzip.eof:
+                return None
+        told = json.loads(data)
+    except (binascii.Error, zlib.error, ValueError, RecursionError):
+        return None
+    return told if isinstance(told, dict) and not is_deep(told) else None
+
+
+def _written(told: dict[str, Any], *, zipped: bool) -> str:
+    data = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+    return base64.b64encode(gzip.compress(data, mtime=0) if zipped else data).decode()
+
+
+def _renamed(told: dict[str, Any], case: Case, renamed: Callable[[Object], Object]) -> dict[str, Any]:
+    new = {**told}
+    if isinstance(told.get("namespace"), str):
+        new["namespace"] = case.names.get(told["namespace"], told["namespace"])
+    if isinstance(told.get("manifest"), str):
+        new["manifest"] = _manifest(told["manifest"], case, renamed)
+    if isinstance(told.get("hooks"), list):
+        new["hooks"] = [
+            {**hook, "manifest": _manifest(hook["manifest"], case, renamed)}
+            if isinstance(hook, dict) and isinstance(hook.get("manifest"), str)
+            else hook
+            for hook in told["hooks"]
+        ]
+    values = ((leaf, list(uses(leaf.text, case.hosts))) for leaf in walk(told.get("config"), ("config",)))
+    return put(new, {leaf.at: replaced(leaf.text, found, case.names) for leaf, found in values if found})
+
+
+def _manifest(text: str, case: Case, renamed: Callable[[Object], Object]) -> str:
+    return "---".join(_document(each, case, renamed) for each in documents(text))
+
+
+def _document(text: str, case: Case, renamed: Callable[[Object], Object]) -> str:
+    """Return one object of a manifest renamed; where its text resists, at least the lines `namespace: old` are."""
+
+    def each(obj: Any) -> Any:
+        if isinstance(obj, dict) and isinstance(obj.get("items"), list):  # a List, which has no name
+            return {**obj, "items": [renamed(item) if _is_object(item) else item for item in obj["items"]]}
+        return renamed(obj) if _is_object(obj) else obj
+
+    new = edited(text, each)
+    if new is not None:
+        return new
+    return _LINE.sub(lambda line: f'{line[1]}"{case.names[line[3]]}"' if line[3] in case.names else line[0], text)
+
+
+def _is_object(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("metadata"), dict)
+        and all(isinstance(value.get(key), str) for key in ("apiVersion", "kind"))
+        and isinstance(value["metadata"].get("name"), str)
+    )

@@ -1,0 +1,138 @@
+"""Rewrite what names a namespace, when a restore puts it under another name: each change listed, none of them guessed.
+
+All places are found in the object as it was, each by the first rule that knows it, and replaced at once: names may be
+swapped. The classes of rules are in rename_case.py, `RULES`; a word that happens to be a namespace's name stays. The
+ClusterRoleBinding of a renamed namespace becomes a copy with a name of its own, so that the clone's accounts have their
+rights and the original's binding stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.formats.records import Rewrite
+from tasks.core.jsondoc.edit import EACH, Object, change, found
+from tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
+from tasks.core.kube.objects import Ref, annotations_of, type_of
+from tasks.core.kube.strings import pointer, put
+from tasks.core.needs.references import RBAC
+from tasks.core.transform.rename.api_fields import fields
+from tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
+from tasks.core.transform.rename.custom_resources import custom
+from tasks.core.transform.rename.helm import release
+from tasks.core.transform.rename.rename_table import NAMESPACE_AT, SELECTOR_VALUES_AT
+from tasks.core.transform.rename.settings import annotated, settings
+from tasks.core.transform.rename.text import texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.core.jsondoc.edit import Place
+
+__all__ = ["NAMESPACE_AT", "SELECTOR_VALUES_AT", "Known", "Renamed", "Skip", "rename"]
+
+_SPELLED = ("system:serviceaccounts:", "system:serviceaccount:")
+_ALL = Skip()
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """An object under its new names, and each reference that was rewritten on the way."""
+
+    obj: Object
+    rewrites: tuple[Rewrite, ...] = field(default=())
+
+
+def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None, skip: Skip = _ALL) -> Renamed:
+    """Return `obj` as it has to be when namespaces are renamed by `names` (old to new; others keep their name).
+
+    With what is `known` of the backup, references in custom resources, annotations, settings and strings are found too;
+    without it only the fields that the API defines as a namespace. `skip` leaves some of them as they are.
+    """
+    moved = {old: new for old, new in names.items() if old != new}
+    if not moved:
+        return Renamed(obj)
+    hits = _hits(obj, moved, known, skip)
+    renamed = put(obj, {hit.at: hit.value for hit in hits})
+    renamed = _identity(renamed, moved, bound=any(hit.at[0] == "subjects" for hit in hits))
+    what = str(Ref.of(obj)) if hits else ""
+    told = tuple(_rewrite(what, hit) for hit in hits)
+    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), told)
+
+
+def _hits(obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip) -> list[Hit]:
+    """Return the places to rewrite, each claimed by the first rule that knows it, even if that is switched off."""
+    what, case = str(Ref.of(obj)), Case.of(moved, known or Known())
+
+    def left(at: Place, rule: str) -> bool:
+        return skip is not _ALL and skip.leaves(what, pointer(at), rule)
+
+    def again(each: Object) -> Object:
+        return rename(each, moved, known=known, skip=skip).obj
+
+    claimed: dict[Place, Hit] = {}
+    for hit in chain(_whole(obj, case), release(obj, case, again)) if known else fields(obj, case):
+        claimed.setdefault(hit.at, hit)
+    in_text = texts(obj, case, claimed.keys(), left) if known else ()
+    return [*(hit for hit in claimed.values() if not left(hit.at, hit.rule)), *in_text]
+
+
+def _whole(obj: Object, case: Case) -> Iterator[Hit]:
+    """Yield the places whose whole value is known to be a namespace, from the surest rule to the weakest."""
+    for rule in (fields, annotated, custom, settings):
+        yield from rule(obj, case)
+
+
+def _rewrite(what: str, hit: Hit) -> Rewrite:
+    why = f"namespace renamed: {RULES[hit.rule]}"
+    return Rewrite(object=what, path=pointer(hit.at), old=hit.old, new=hit.new, why=why, rule=hit.rule)
+
+
+def _identity(obj: Object, moved: Mapping[str, str], *, bound: bool) -> Object:
+    meta = obj["metadata"]
+    kind = type_of(obj)
+    if kind == ("", "Namespace"):
+        return obj | {"metadata": meta | {"name": moved.get(meta["name"], meta["name"])}}
+    if kind == (RBAC, "ClusterRoleBinding") and bound:
+        return obj | {"metadata": meta | {"name": _own_name(obj, moved)}}
+    if meta.get("namespace") in moved:
+        return obj | {"metadata": meta | {"namespace": moved[meta["namespace"]]}}
+    return obj
+
+
+def _own_name(obj: Object, moved: Mapping[str, str]) -> str:
+    """Return the name of a binding's copy: the old one and the namespaces that it now serves."""
+    served = {str(value) for _, value in found(obj, ("subjects", EACH, "namespace"))} & set(moved.values())
+    spelled = {_spelled(value)[1] for _, value in found(obj, ("subjects", EACH, "name"))} & set(moved.values())
+    return "-".join([obj["metadata"]["name"], *sorted(served | spelled)])
+
+
+def _spelled(name: Any) -> tuple[str, str, str]:
+    """Return a subject's name as what stands before the namespace in it, the namespace ("" for none), and the rest."""
+    for prefix in _SPELLED if isinstance(name, str) else ():
+        if name.startswith(prefix):
+            namespace, colon, account = name.removeprefix(prefix).partition(":")
+            return prefix, namespace, colon + account
+    return "", "", ""
+
+
+def _last_applied(
+    obj: Object, before: dict[str, Any], names: Mapping[str, str], known: Known | None, skip: Skip
+) -> Object:
+    """Rename inside kubectl's annotation too, else the next `kubectl apply` takes the new names for a change."""
+    applied = parsed(annotations_of(obj).get(LAST_APPLIED))
+    if applied is None or not _same(applied, obj, before):
+        return obj
+    renamed = rename(applied, names, known=known, skip=skip).obj
+    if renamed is applied:
+        return obj
+    return change(obj, ("metadata", "annotations", LAST_APPLIED), lambda _: as_kubectl(renamed))
+
+
+def _same(applied: Object, obj: Object, before: dict[str, Any]) -> bool:
+    """Return whether `applied` is what kubectl wrote of `obj`, and not what came with a copied annotation."""
+    meta = applied["metadata"]
+    there = meta.get("namespace", before.get("namespace"))  # kubectl leaves the namespace out where its user did
+    return (type_of(applied), meta.get("name"), there) == (type_of(obj), before["name"], before.get("namespace"))

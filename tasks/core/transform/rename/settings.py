@@ -1,0 +1,135 @@
+"""Find namespaces in annotations, flags and environment variables of which it is known that they hold one.
+
+The tables are in rename_words.py. A value is rewritten only whole, or where it is an item of the list that its table
+says it is; other annotations, flags and variables are not looked at here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import Object, get
+from tasks.core.kube.objects import annotations_of, type_of
+from tasks.core.kube.strings import leaves
+from tasks.core.needs.annotations import with_namespaces
+from tasks.core.transform.rename.classes import Case, Hit
+from tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tasks.core.kube.strings import Leaf
+
+_FLAG = re.compile(r"--?([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
+
+
+def annotated(obj: Object, case: Case) -> Iterator[Hit]:
+    """Yield the annotations of `obj` that are known to hold a namespace."""
+    for key, text in annotations_of(obj).items():
+        if key in ANNOTATIONS and isinstance(text, str):
+            new = _items(text, ANNOTATIONS[key], case)
+            if new != text:
+                yield Hit(("metadata", "annotations", key), "annotation", text, new, new)
+    for key, (old, new) in with_namespaces(obj, case.names).items():
+        yield Hit(("metadata", "annotations", key), "annotation", old, new, new)
+
+
+def settings(obj: Object, case: Case) -> Iterator[Hit]:
+    """Yield the flags and variables of `obj` that are known to hold a namespace, in pods and in their sources."""
+    if type_of(obj) in (("", "ConfigMap"), ("", "Secret")):
+        yield from _data(obj, case)
+        return
+    for key, value in obj.items():
+        if key not in ("apiVersion", "kind", "metadata", "status"):
+            yield from _visit(value, (key,), case)
+
+
+def _visit(value: Any, at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(item, list):
+                yield from _LISTS.get(key, _no_list)(item, (*at, key), case)
+            yield from _visit(item, (*at, key), case)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _visit(item, (*at, index), case)
+
+
+def _args(words: list[Any], at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
+    """Yield from `--namespace=shop` and from `--namespace` with `shop` as the next word."""
+    waits = ""
+    for index, word in enumerate(words):
+        match = _FLAG.fullmatch(word) if isinstance(word, str) else None
+        if match and match[1] in FLAGS and match[2] is not None:
+            value = _items(match[2], FLAGS[match[1]], case)
+            yield from _changed((*at, index), word, word[: match.start(2)] + value)
+        elif waits and isinstance(word, str):
+            yield from _changed((*at, index), word, _items(word, FLAGS[waits], case))
+        waits = match[1] if match and match[1] in FLAGS and match[2] is None else ""
+
+
+def _env(entries: list[Any], at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
+    for index, entry in enumerate(entries):
+        name, value = get(entry, "name"), get(entry, "value")
+        if isinstance(name, str) and isinstance(value, str) and name in VARIABLES:
+            yield from _changed((*at, index, "value"), value, _items(value, "name", case))
+
+
+def _no_list(_items: list[Any], _at: tuple[str | int, ...], _case: Case) -> Iterator[Hit]:
+    return iter(())
+
+
+_LISTS: Mapping[str, Callable[[list[Any], tuple[str | int, ...], Case], Iterator[Hit]]] = {
+    "args": _args,
+    "command": _args,
+    "env": _env,
+}
+
+
+def _data(obj: Object, case: Case) -> Iterator[Hit]:
+    """Yield the variables of a ConfigMap or Secret; of a Secret's value only the namespaces in it are shown."""
+    secret = type_of(obj) == ("", "Secret")
+    found: Iterator[Leaf] = (leaf for leaf in leaves(obj) if len(leaf.at) == 2 and leaf.at[1] in VARIABLES)  # noqa: PLR2004 - field and key
+    for leaf in found:
+        new = _items(leaf.text, "name", case)
+        if leaf.at[0] != "metadata" and new != leaf.text:
+            old, told = _differing(leaf.text, new) if secret else (leaf.text, new)
+            yield Hit(leaf.at, "setting", old, told, leaf.written(new))
+
+
+def _differing(old: str, new: str) -> tuple[str, str]:
+    """Return the items of two comma lists of one length that are not the same in both."""
+    pairs = [each for each in zip(old.split(","), new.split(","), strict=True) if each[0] != each[1]]
+    return ",".join(one.strip() for one, _ in pairs), ",".join(other.strip() for _, other in pairs)
+
+
+def _changed(at: tuple[str | int, ...], old: str, new: str) -> Iterator[Hit]:
+    if old != new:
+        yield Hit(at, "setting", old, new, new)
+
+
+def _items(text: str, what: str, case: Case) -> str:
+    """Return a comma list with each item renamed; spaces stay."""
+    return ",".join(_item(part, what, case) for part in text.split(","))
+
+
+def _item(part: str, what: str, case: Case) -> str:
+    item = part.strip()
+    if what == "traefik":
+        old = next((each for each in case.names if _is_traefik(item, each, case)), None)
+    else:
+        old, slash, _ = item.partition("/")
+        if bool(slash) != (what == "ref") or old not in case.names:
+            return part
+    return part if old is None else part.replace(old, case.names[old], 1)
+
+
+def _is_traefik(item: str, namespace: str, case: Case) -> bool:
+    """Return whether `item` is `namespace-name@kubernetescrd`; what `a-b-c` is, the backup tells."""
+    name, _, provider = item.partition("@")
+    return (
+        provider == "kubernetescrd"
+        and name.startswith(namespace + "-")
+        and case.known.has(namespace, name.removeprefix(namespace + "-"))
+    )

@@ -1,0 +1,82 @@
+"""Find namespaces in any string of an object: DNS names, hosts and service accounts, in config text and Secrets too.
+
+What the object is called, its apiVersion and kind, and keys of maps are left: they are names by which others find it. A
+field called `name` keeps what is the name of an object of the backup. Of a Secret the plan shows the namespace and not
+the name around it: what stands beside it may be the secret.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.kube.last_applied import LAST_APPLIED
+from tasks.core.kube.objects import type_of
+from tasks.core.kube.strings import leaves
+from tasks.core.transform.rename.classes import Case, Hit
+from tasks.core.transform.rename.dns_names import Use, replaced, uses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from tasks.core.jsondoc.edit import Object, Place
+    from tasks.core.kube.strings import Leaf
+
+HOST_NAMES = frozenset(
+    {
+        "externalName",
+        "hostName",
+        "hostNames",
+        "serverName",
+        "serverNames",
+        "dnsName",
+        "dnsNames",
+        "commonName",
+        "domainName",
+        "domainNames",
+    }
+)
+"""Fields called names that hold hosts."""
+
+NOT_HOSTS = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "apiVersion", "kind", "resourceNames"})
+"""Maps and fields in which a bare `svc.ns` is the name of something else."""
+
+
+def texts(obj: Object, case: Case, taken: Collection[Place], leaves_out: Callable[[Place, str], bool]) -> Iterator[Hit]:
+    """Yield the strings of `obj` to rewrite, but those at `taken`, which a better rule has claimed.
+
+    A string with several uses is one hit for each, all with the string that it becomes in the end. `leaves_out` tells
+    which classes are switched off at a place: before the string is put together, since it may hold uses of several.
+    """
+    secret = type_of(obj) == ("", "Secret")
+    for leaf in leaves(obj):
+        if leaf.at not in taken and not _is_own_name(leaf.at):
+            found = [use for use in _uses(leaf, case) if not leaves_out(leaf.at, use.rule)]
+            if found:
+                value = leaf.written(replaced(leaf.text, found, case.names))
+                for rule, old, new in dict.fromkeys(_shown(leaf, use, case, secret=secret) for use in found):
+                    yield Hit(leaf.at, rule, old, new, value)
+
+
+def _uses(leaf: Leaf, case: Case) -> Iterator[Use]:
+    key = next((step for step in reversed(leaf.at) if isinstance(step, str)), "")
+    names = key not in HOST_NAMES and (key == "name" or key.endswith(("Name", "Names")))
+    if (names or key == "resourceNames") and leaf.text in case.known.names:
+        return iter(())
+    whole = not names and not NOT_HOSTS.intersection(str(step) for step in leaf.at)
+    return uses(leaf.text, case.hosts, whole=whole, image=key == "image")
+
+
+def _shown(leaf: Leaf, use: Use, case: Case, *, secret: bool) -> tuple[str, str, str]:
+    new = case.names[use.namespace]
+    if secret and leaf.at[0] != "metadata":
+        return use.rule, use.namespace, new
+    start, end = use.whole
+    return use.rule, leaf.text[start:end], leaf.text[start : use.start] + new + leaf.text[use.end : end]
+
+
+def _is_own_name(at: Place) -> bool:
+    return (
+        at[0] in ("apiVersion", "kind")
+        or (at[0] == "metadata" and at[1] not in ("annotations", "labels"))
+        or at == ("metadata", "annotations", LAST_APPLIED)
+    )

@@ -1,0 +1,91 @@
+"""What the old cluster wrote into Services and hand-made endpoints: allocated addresses and ports, targets' uids.
+
+`externalIPs`, `loadBalancerIP`, `ipFamilies` and the class stay: their author chose them. Refuses to judge whether the
+target can serve them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import EACH, GONE, change, get, remove, without
+
+if TYPE_CHECKING:
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.transform.strip.case import Case
+
+NO_ADDRESS = "None"
+"""The clusterIP of a headless service: its author's choice, not an address."""
+
+
+def free_cluster_ips(obj: Object, _case: Case) -> Object:
+    """Drop the addresses that the old cluster allocated; a headless service stays headless."""
+    if get(obj, "spec", "clusterIP") == NO_ADDRESS:
+        return obj
+    return remove(obj, ("spec", "clusterIP"), ("spec", "clusterIPs"))
+
+
+def free_node_ports(obj: Object, case: Case) -> Object:
+    """Drop node ports that the old cluster allocated; those that somebody set stay.
+
+    Set is what last-applied names with the same number, or what a manager of fields owns: the server allocates after
+    the owners are written down. (Velero's service action looks for the same two, but at the second only without the
+    first.)
+    """
+    if case.keep.node_ports or not case.live:
+        return obj
+
+    def free(port: Any) -> Any:
+        if get(port, "nodePort") is None or _port_was_set(port, case):
+            return port
+        return {key: value for key, value in port.items() if key != "nodePort"}
+
+    return change(obj, ("spec", "ports", EACH), free)
+
+
+def free_health_check_port(obj: Object, case: Case) -> Object:
+    """Drop `healthCheckNodePort` unless somebody set it, by the same evidence as node ports."""
+    if case.keep.node_ports or not case.live:
+        return obj
+    number = get(obj, "spec", "healthCheckNodePort")
+    applied = get(case.applied, "spec", "healthCheckNodePort")
+    if number is None or applied == number or case.set_by_manager("f:spec", "f:healthCheckNodePort"):
+        return obj
+    return remove(obj, ("spec", "healthCheckNodePort"))
+
+
+def forget_endpoint_targets(obj: Object, _case: Case) -> Object:
+    """Drop uid and resourceVersion of the objects behind hand-written addresses; their names stay."""
+    for path in (
+        ("subsets", EACH, "addresses", EACH, "targetRef"),
+        ("subsets", EACH, "notReadyAddresses", EACH, "targetRef"),
+        ("endpoints", EACH, "targetRef"),
+    ):
+        obj = change(obj, path, without("uid", "resourceVersion"))
+    return obj
+
+
+def _port_was_set(port: dict[str, Any], case: Case) -> bool:
+    number, protocol = port.get("port"), port.get("protocol", "TCP")
+    # Ports are keyed by port and protocol: k:{"port":80,"protocol":"TCP"}.
+    key = "k:" + json.dumps({"port": number, "protocol": protocol}, separators=(",", ":"))
+    if case.set_by_manager("f:spec", "f:ports", key, "f:nodePort"):
+        return True
+    applied = get(case.applied, "spec", "ports")
+    return any(
+        (get(one, "port"), get(one, "protocol") or "TCP") == (number, protocol)
+        and get(one, "nodePort") == _live_number(number, protocol, case)
+        for one in (applied if isinstance(applied, list) else ())
+    )
+
+
+def _live_number(number: Any, protocol: Any, case: Case) -> Any:
+    """Return the node port that the live object has for a port: last-applied is evidence only where it agrees."""
+    ports = get(case.original, "spec", "ports")
+    same = (
+        get(one, "nodePort")
+        for one in (ports if isinstance(ports, list) else ())
+        if (get(one, "port"), get(one, "protocol") or "TCP") == (number, protocol)
+    )
+    return next(same, GONE)

@@ -1,0 +1,97 @@
+"""Return an object without what only its old cluster meant, so that any cluster can create it.
+
+Structural, by tables: what is not in them stays as it is, byte for byte. The input survives; empty maps and lists stay;
+stripping twice is stripping once. It refuses to guess about an object that no API server wrote (see strip_case). What
+re-linking needs of what goes away (uid, owners, addresses) is taken before, by links.py.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.jsondoc.edit import change, only, without
+from tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl
+from tasks.core.kube.objects import type_of
+from tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
+from tasks.core.transform.strip.case import Case
+from tasks.core.transform.strip.strip_kinds import BY_KIND
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tasks.core.jsondoc.edit import Object
+
+__all__ = ["CLUSTER_FIELDS", "SAFE_FINALIZERS", "Keep", "Surroundings", "strip"]
+
+CLUSTER_FIELDS: Mapping[str, str] = {
+    "uid": "given by the API server; links.py keeps it",
+    "resourceVersion": "a revision of the old cluster's store; the API server refuses it at create",
+    "generation": "counted by the API server",
+    "creationTimestamp": "set by the API server",
+    "deletionTimestamp": "set by the API server",
+    "deletionGracePeriodSeconds": "set by the API server",
+    "selfLink": "a path of the old API server",
+    "managedFields": "who set what in the old cluster; Keep.managed_fields keeps it",
+    "ownerReferences": "name owners by the uid of the old cluster; links.py keeps them for re-linking",
+}
+"""Field of metadata → why it goes."""
+
+SAFE_FINALIZERS: Mapping[str, str] = {
+    "kubernetes.io/pvc-protection": "put on every claim by the API server, taken off by kube-controller-manager",
+    "kubernetes.io/pv-protection": "put on every volume by the API server, taken off by kube-controller-manager",
+    "customresourcecleanup.apiextensions.k8s.io": "put on a CRD and taken off by the API server itself",
+}
+"""Finalizer → why it may stay: every cluster has what takes it off. With any other a deletion could hang for ever."""
+
+
+def strip(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> Object:
+    """Return `obj` without what only its old cluster meant.
+
+    `obj` is a whole object with apiVersion, kind and metadata, live or stripped before. `around` is needed for claims
+    only (which volumes are static). What is returned shares its unchanged parts with `obj`: change neither in place.
+    """
+    return _strip(obj, Case.of(obj, around, keep))
+
+
+def _strip(obj: Object, case: Case) -> Object:
+    stripped = obj | {"metadata": _metadata(obj["metadata"], case)}
+    if not case.keep.status:
+        stripped.pop("status", None)
+    for step in BY_KIND.get(type_of(obj), ()):
+        stripped = step(stripped, case)
+    return stripped
+
+
+_safe_only = only(lambda finalizer: isinstance(finalizer, str) and finalizer in SAFE_FINALIZERS)
+
+
+def _metadata(meta: dict[str, Any], case: Case) -> dict[str, Any]:
+    kept = {key: value for key, value in meta.items() if key not in CLUSTER_FIELDS}
+    if case.keep.managed_fields and "managedFields" in meta:
+        kept["managedFields"] = meta["managedFields"]
+    if kept.get("name"):
+        kept.pop("generateName", None)
+    if not case.keep.finalizers:
+        kept = change(kept, ("finalizers",), _safe_only)
+    if isinstance(kept.get("annotations"), dict) and LAST_APPLIED in kept["annotations"]:
+        _rewrite_last_applied(kept, case)
+    return kept
+
+
+def _rewrite_last_applied(meta: dict[str, Any], case: Case) -> None:
+    """Strip the object in the annotation as the object itself, so that the next `kubectl apply` sees no stale field.
+
+    One that cannot be read goes. Written as kubectl does: sorted, compact, with a newline at the end; left untouched
+    where nothing is stripped from it. Evidence for guesses is that of the outer object.
+    """
+    before = meta["annotations"]
+    rest = {key: value for key, value in before.items() if key != LAST_APPLIED}
+    if case.applied is not None:
+        # kubectl writes the object without the annotation itself; one nested in there by other hands goes.
+        after = _strip(change(case.applied, ("metadata", "annotations"), without(LAST_APPLIED)), case)
+        written = before[LAST_APPLIED] if after == case.applied else as_kubectl(after)
+        meta["annotations"] = before | {LAST_APPLIED: written}
+    elif rest:
+        meta["annotations"] = rest
+    else:
+        del meta["annotations"]

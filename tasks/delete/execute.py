@@ -1,0 +1,142 @@
+"""Delete a group in the reverse of its order, with waits, and the bundle last: only when nothing of it is left.
+
+What was there before the bundle and is linked to what goes is untied first, so that the garbage collector leaves it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import ConflictError, NotFoundError
+from tasks.core.formats.bundle import Member
+from tasks.core.formats.records import LeftOut, Phase, Problem
+from tasks.core.kube.objects import owners_of
+from tasks.core.models.results import DeleteResult, Doomed, Needed
+from tasks.delete.gather import look, unread
+from tasks.delete.remove import Removal
+from tasks.ports.local import clock
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tasks.core.kube.objects import Ref
+    from tasks.delete.state import Deleting
+
+TRIES = 5
+"""How often an object is untied that others change meanwhile."""
+
+
+@step("{deleting}")
+async def remove(deleting: Deleting) -> None:
+    """Delete the group that was found.
+
+    Raises:
+        ConflictError: it is another one than was agreed to; nothing is deleted.
+        PermanentError: somebody else has taken the namespaces; what was deleted stays so.
+    """
+    await in_thread(_remove, deleting)
+
+
+def _remove(deleting: Deleting) -> None:
+    options, group, cluster = deleting.options, deleting.group, deleting.target()
+    if options.expect and options.expect != group.digest:
+        raise ConflictError(f"{options.what}: the group is not what it was when you looked: look again")
+    for ref, owners in group.untie.items():
+        _untie(deleting, ref, owners)
+    removal = Removal(
+        cluster,
+        deleting.discovery,
+        repr(deleting),
+        options.force_finalizers,
+        options.wait_seconds,
+        check=deleting.hold.check,
+        users=group.users,
+    )
+    deleting.removed = removal.removed
+    removal.run(group.asked, group.following)
+    if not removal.removed.left:
+        removal.run(_bundles(deleting))
+
+
+def _bundles(deleting: Deleting) -> Iterable[Member]:
+    """Return the bundles, each after its parts, below all levels of its members."""
+    for charter in deleting.charters:
+        for ref, uid in charter.parts:
+            yield Member(-2 if uid == charter.uid else -1, ref, uid)
+
+
+def _untie(deleting: Deleting, ref: Ref, owners: frozenset[str]) -> None:
+    cluster, kind = deleting.target(), deleting.discovery.by_kind(ref.group, ref.kind)
+    for _ in range(TRIES):
+        live = cluster.find(kind, ref.namespace, ref.name) if kind else None
+        if kind is None or live is None or live["metadata"]["uid"] != deleting.facts.objects[ref].uid:
+            return
+        rest = [each for each in owners_of(live) if each["uid"] not in owners]
+        seen = {"resourceVersion": live["metadata"]["resourceVersion"], "ownerReferences": rest}
+        try:
+            cluster.patch(kind, ref.namespace, ref.name, {"metadata": seen})
+        except NotFoundError:
+            return
+        except ConflictError:
+            continue
+        return
+    raise ConflictError(f"{ref} was there before and cannot be untied from what goes: it changes all the time")
+
+
+# --- the result
+
+
+def found(deleting: Deleting, started: datetime) -> DeleteResult:
+    """Look at a group without Prefect, and return what a dry run answers. Raises as `gather`."""
+    look(deleting)
+    return result(deleting, started)
+
+
+def result(deleting: Deleting, started: datetime) -> DeleteResult:
+    """Return what a deletion came to, or would, when it is only looked at."""
+    options, group, removed = deleting.options, deleting.group, deleting.removed
+    mine = {member.uid for member in (*group.asked, *group.following)}
+    gone = mine if options.dry_run else {member.uid for member in removed.gone}
+    refused = [Problem(what=what, why=why) for what, why in group.refused]
+    blind = [Problem(what=what, why=f"not looked at: {why}") for what, why in unread(deleting)]
+    whole = not (removed.left or refused or (options.selector and deleting.facts.unread))
+    members = _members(deleting)
+    return DeleteResult(
+        name=options.bundle or options.selector,
+        phase=Phase.COMPLETED if whole else Phase.PARTIAL,
+        started=started,
+        completed=clock.now(),
+        counts=dict(sorted(Counter(each.object.partition(" ")[0] for each in members if each.uid in gone).items())),
+        left_out=[LeftOut(type=ref.type, namespace=ref.namespace, name=ref.name, why=why) for ref, why in group.stays],
+        warnings=blind,
+        cluster=deleting.target().name,
+        namespaces=deleting.namespaces,
+        bundle=options.bundle,
+        selector=options.selector,
+        dry_run=options.dry_run,
+        digest=group.digest,
+        levels=len({each.level for each in members}),
+        members=members,
+        needed=[Needed(object=str(edge.target), by=str(edge.source), why=edge.why) for edge in group.needed],
+        left=removed.left,
+        refused=refused,
+        forced=removed.forced,
+        untied=[Problem(what=str(ref), why="was linked to what goes") for ref in group.untie],
+    )
+
+
+def _members(deleting: Deleting) -> list[Doomed]:
+    group, facts = deleting.group, deleting.facts.objects
+    return [
+        Doomed(
+            level=each.level,
+            object=str(each.ref),
+            uid=each.uid,
+            follows=each in group.following,
+            finalizers=list(facts[each.ref].finalizers),
+        )
+        for each in sorted([*group.asked, *group.following], key=lambda each: (-each.level, each.ref))
+    ]

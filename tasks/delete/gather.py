@@ -1,0 +1,187 @@
+"""Find out what a deletion takes: the bundle or what has the labels, and who needs that, as it is on the cluster.
+
+Everything in the namespaces is looked at once, a page at a time, and all that is cluster-wide, since who needs what is
+told before it goes. What cluster-wide members of a bundle are used for is looked up in all namespaces.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tasks.core.deletion.authorization import Charter
+from tasks.core.deletion.cascade import of_bundles, of_selection
+from tasks.core.deletion.inventory import Facts
+from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError, UsageError
+from tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, label
+from tasks.core.jsondoc.edit import get
+from tasks.core.kube.label_selectors import parse_selector
+from tasks.core.needs.naming import kinds_naming
+from tasks.core.selection.carry_types import type_left_out
+from tasks.core.selection.policy import ALONE, Surroundings
+from tasks.ports.cluster.namespaces import existing, there
+from tasks.ports.cluster.pages import begun_again
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.kube.resources import ResourceType
+    from tasks.delete.state import Deleting
+
+
+@step("find what goes: {deleting}")
+async def gather(deleting: Deleting) -> None:
+    """Fill in the group; alone in its namespaces, unless it is only to be looked at.
+
+    Raises:
+        NotFoundError: no such bundle or namespace.
+        UsageError: a selector that cannot be read, a bundle of which it is not clear where it is.
+        PermanentError: a restore, an undo or another deletion is at work there.
+    """
+    await in_thread(look, deleting, alone=not deleting.options.dry_run)
+
+
+def look(deleting: Deleting, *, alone: bool = False) -> None:
+    """Fill in the group; `alone` in its namespaces, until the hold is released. Raises as `gather`."""
+    options, selector = deleting.options, parse_selector(deleting.options.selector)
+    deleting.discovery = deleting.target().discover()
+    deleting.namespaces = sorted(set(options.namespaces)) or _spaces(deleting)
+    _check_namespaces(deleting)
+    if alone:
+        deleting.hold.take(_usable(deleting))
+    if options.bundle:
+        deleting.charters = [_charter(deleting, name) for name in deleting.namespaces]
+    deleting.facts = Facts(deleting.facts.rules, selector)
+    deleting.facts.unread |= {(what.partition("/")[0], ""): why for what, why in deleting.discovery.problems.items()}
+    places = _places(deleting)
+    for done, facts in enumerate(in_threads(partial(_read, deleting), places, THREADS), start=1):
+        deleting.facts.add(facts)
+        progress.step(repr(deleting), done, len(places))
+    deleting.group = of_bundles(deleting.charters, deleting.facts) if options.bundle else of_selection(deleting.facts)
+
+
+def _check_namespaces(deleting: Deleting) -> None:
+    cluster = deleting.target()
+    for name in deleting.namespaces:
+        try:
+            found = existing(cluster, name)
+        except ForbiddenError:  # who may not see a namespace may still delete in it
+            continue
+        if found is None:
+            raise NotFoundError(f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})")
+
+
+def _usable(deleting: Deleting) -> list[str]:
+    """Return the namespaces that are not being deleted, in which nothing can be created, not even a lease."""
+    try:
+        return there(deleting.target(), deleting.namespaces)
+    except ForbiddenError:
+        return deleting.namespaces
+
+
+# --- bundles
+
+
+def _spaces(deleting: Deleting) -> list[str]:
+    """Return the one namespace with a bundle of that name."""
+    name = deleting.options.bundle
+    _check_served(deleting)
+    try:
+        found = deleting.target().list(BUNDLES, query={"fieldSelector": f"metadata.name={name}"})
+    except ForbiddenError as error:
+        raise UsageError(f"say in which namespace bundle {name} is, with -n: {error}") from error
+    spaces = sorted(each["metadata"]["namespace"] for each in found)
+    if not spaces:
+        raise NotFoundError(f"no bundle {name} on cluster {deleting.target().name} ({deleting.target().host})")
+    if len(spaces) > 1:
+        raise UsageError(f"bundle {name} is in namespaces {', '.join(spaces)}: say which, or all, with -n")
+    return spaces
+
+
+def _charter(deleting: Deleting, namespace: str) -> Charter:
+    cluster, name = deleting.target(), deleting.options.bundle
+    _check_served(deleting)
+    first = cluster.find(BUNDLES, namespace, name)
+    if first is None:
+        raise NotFoundError(f"no bundle {name} in namespace {namespace} of cluster {cluster.name} ({cluster.host})")
+    return Charter.of(first, cluster.list(BUNDLES, namespace, query={"labelSelector": f"{PART}={label(name)}"}))
+
+
+def _check_served(deleting: Deleting) -> None:
+    if deleting.discovery.by_kind(GROUP, KIND) is None:
+        cluster = deleting.target()
+        raise NotFoundError(f"cluster {cluster.name} ({cluster.host}) has no bundles: no restore has made one there")
+
+
+# --- reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What one LIST answers for; `namespace` is "" for all of the cluster."""
+
+    kind: ResourceType
+    namespace: str = ""
+    around: Surroundings = ALONE
+
+
+def _places(deleting: Deleting) -> list[_Place]:
+    types = [each for each in deleting.discovery.types if type_left_out(each.group, each.resource, each.verbs) is None]
+    wide = {
+        (each.ref.group, each.ref.kind) for one in deleting.charters for each in one.members if not each.ref.namespace
+    }
+    users = kinds_naming(wide)
+    everywhere = [each for each in types if not each.namespaced or (each.group, each.kind) in users]
+    served = deleting.discovery.by_kind(GROUP, KIND)
+    inside = [each for each in types if each not in everywhere] + ([BUNDLES] if served else [])
+    around = {name: _surroundings(deleting, name) for name in deleting.namespaces}
+    return [_Place(kind) for kind in everywhere] + [
+        _Place(kind, name, around[name]) for name in deleting.namespaces for kind in inside
+    ]
+
+
+def _surroundings(deleting: Deleting, namespace: str) -> Surroundings:
+    kind = deleting.discovery.by_kind("", "Service")
+    try:
+        services = deleting.target().list(kind, namespace) if kind else []
+    except ForbiddenError:
+        return ALONE  # told when it is their turn
+    return Surroundings(
+        selecting_services=frozenset(each["metadata"]["name"] for each in services if get(each, "spec", "selector"))
+    )
+
+
+def _read(deleting: Deleting, place: _Place) -> Facts:
+    try:
+        return begun_again(partial(_pages, deleting, place))
+    except (ForbiddenError, NotFoundError, InvalidError, UnavailableError) as error:
+        facts = Facts(deleting.facts.rules)
+        if not (isinstance(error, NotFoundError) and _gone(deleting, place.kind)):
+            facts.unread[place.kind.group, place.kind.kind] = str(error)
+        return facts
+
+
+def _gone(deleting: Deleting, kind: ResourceType) -> bool:
+    """Return whether a type is not served any more: with its CRD, all of its objects went."""
+    return deleting.target().discover().by_kind(kind.group, kind.kind) is None
+
+
+def _pages(deleting: Deleting, place: _Place) -> Facts:
+    facts = Facts(deleting.facts.rules, deleting.facts.selector)
+    for page in deleting.target().pages(place.kind, place.namespace):
+        for item in page.items:
+            facts.look(item, place.around)
+    return facts
+
+
+def unread(deleting: Deleting) -> Iterator[tuple[str, str]]:
+    """Yield what could not be looked at, and why: something in it may need what goes."""
+    for (group, kind), why in sorted(deleting.facts.unread.items()):
+        yield f"{kind}.{group}" if kind and group else kind or group, why
+    for ref, why in sorted(deleting.facts.unclear.items()):
+        yield str(ref), why

@@ -1,0 +1,196 @@
+"""Delete objects in the reverse of their order: each by its uid, a level at a time, waiting until the level is gone.
+
+What has another uid now is somebody else's and stays. A finalizer that does not end is told, never taken off unless
+that is asked for. Namespaces and CRDs go only when nothing else uses them, since they take everything inside with them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks.core.deletion.finalizers import COLLECTORS, blockers, own_finalizers, still_there, waits_for_dependents
+from tasks.core.errors import ConflictError, KubeferryError, NotFoundError
+from tasks.core.formats.bundle import Member
+from tasks.core.formats.records import Problem
+from tasks.core.graph.priorities import Phase, phase_of
+from tasks.core.kube.objects import Ref
+from tasks.core.needs.cluster_scoped import CRD
+from tasks.delete.in_use import NAMESPACE, in_use
+from tasks.delete.wait_gone import Vanishing
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import Discovery
+    from tasks.ports.cluster.client import Cluster
+
+__all__ = ["Member", "Removal", "Removed"]
+
+SECONDS = 60
+"""How long the objects of one level may take to go."""
+
+NAMESPACE_TIMES = 4
+"""How much longer namespaces may take: their controller tries again after up to a minute (pkg/controller/namespace)."""
+
+Following = dict[Member, frozenset[str]]
+"""What the garbage collector takes with its owners → their uids."""
+
+
+@dataclass
+class Removed:
+    """What became of objects that were to be deleted."""
+
+    gone: list[Member] = field(default_factory=list)
+    left: list[Problem] = field(default_factory=list)
+    """What is still there, and why."""
+    forced: list[Problem] = field(default_factory=list)
+    """What lost its finalizers, and which."""
+
+
+@dataclass
+class Removal:
+    """A deletion under way."""
+
+    cluster: Cluster
+    discovery: Discovery
+    title: str
+    force_finalizers: bool = False
+    seconds: int = SECONDS
+    after: Callable[[int, list[Member]], None] = lambda _level, _gone: None
+    """Called after each level with what is gone of it."""
+    check: Callable[[], None] = lambda: None
+    """Raises when the work has to stop: called before each deletion, and while it is waited."""
+    users: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """uid → uids of what needs that object: it stays as long as one of them is still there."""
+    removed: Removed = field(default_factory=Removed)
+
+    def __post_init__(self) -> None:
+        """Begin: nothing is kept yet."""
+        self._vanishing = Vanishing(self.cluster, self.discovery, self._patience, self.check)
+        self._kept: dict[str, Ref] = {}
+        """What is still there, by uid."""
+
+    def run(self, members: Iterable[Member], following: Mapping[Member, frozenset[str]] | None = None) -> Removed:
+        """Delete objects, the highest level first; return what became of them.
+
+        `following` go with their owners by themselves: they are waited for in their level, which is that of the owner
+        that goes last.
+        """
+        levels: dict[int, tuple[list[Member], Following]] = defaultdict(lambda: ([], {}))
+        for each in sorted(members, reverse=True):
+            levels[each.level][0].append(each)
+        for each, owners in (following or {}).items():
+            levels[each.level][1][each] = owners
+        total, done = sum(len(asked) + len(follow) for asked, follow in levels.values()), 0
+        for level, (asked, follow) in sorted(levels.items(), reverse=True):
+            gone = self._level(asked, follow)
+            self.removed.gone += gone
+            self.after(level, gone)
+            done += len(asked) + len(follow)
+            progress.step(self.title, done, total)
+        return self.removed
+
+    def _level(self, members: list[Member], following: Following) -> list[Member]:
+        asked = [each for each in in_threads(self._delete, members, THREADS) if each]
+        going = [*asked, *self._with_owners(following)]
+        waiting = self._vanishing.until_gone(going)
+        owned = self._owned(waiting)
+        if waiting and self.force_finalizers:
+            self._force(waiting, owned)
+            waiting = self._vanishing.until_gone(waiting)
+            owned = self._owned(waiting)
+        for member, live in waiting.items():
+            seconds = self._patience((member.ref.group, member.ref.kind))
+            self._keep(member, still_there(live, seconds, blockers(live, owned)))
+        return [each for each in going if each not in waiting]
+
+    def _with_owners(self, following: Following) -> list[Member]:
+        """Return what goes with its owners, as these go; note the others."""
+        for each, owners in following.items():
+            if kept := sorted(self._kept[uid] for uid in owners & self._kept.keys()):
+                self._keep(each, f"goes with {kept[0]}, which is still there")
+        return [each for each in following if each.uid not in self._kept]
+
+    def _patience(self, kind: tuple[str, str]) -> int:
+        return self.seconds * NAMESPACE_TIMES if kind == NAMESPACE else self.seconds
+
+    def _delete(self, member: Member) -> Member | None:
+        """Ask for one deletion; return the member if it is, or will be, gone."""
+        self.check()
+        ref, kind = member.ref, self.discovery.by_kind(member.ref.group, member.ref.kind)
+        silent = next((why for what, why in self.discovery.problems.items() if what.partition("/")[0] == ref.group), "")
+        if kind is None and not silent:
+            return member  # with its CRD, all of its kind went
+        why = ""
+        try:
+            busy = self._needed(member) or in_use(self.cluster, self.discovery, ref, self._ours())
+            why = busy if kind else silent
+            if kind and not why:
+                self.cluster.delete(kind, ref.namespace, ref.name, uid=member.uid, propagation=_propagation(ref))
+        except NotFoundError:
+            pass
+        except ConflictError:
+            why = "another object has that name now"
+        except KubeferryError as error:
+            why = str(error)
+        if why:
+            self._keep(member, why)
+        return None if why else member
+
+    def _needed(self, member: Member) -> str:
+        """Return why an object has to stay for what is still there: that may need it to go."""
+        kept = sorted(self._kept[uid] for uid in self.users.get(member.uid, frozenset()) & self._kept.keys())
+        return f"is needed by {kept[0]}, which is still there" if kept else ""
+
+    def _ours(self) -> set[str]:
+        return {each.uid for each in self.removed.gone}
+
+    def _keep(self, member: Member, why: str) -> None:
+        self._kept[member.uid] = member.ref
+        self.removed.left.append(Problem(what=str(member.ref), why=why))
+
+    # --- finalizers
+
+    def _owned(self, waiting: dict[Member, Object]) -> dict[str, list[Object]]:
+        """Return what is owned where something waits for what it owns; {} where nothing does."""
+        spaces = {each.ref.namespace for each, live in waiting.items() if waits_for_dependents(live)}
+        return self._vanishing.owned(spaces - {""})
+
+    def _force(self, waiting: dict[Member, Object], owned: dict[str, list[Object]]) -> None:
+        """Take the finalizers off what is being deleted, and off what that waits for."""
+        stuck = [each for live in waiting.values() for each in (live, *blockers(live, owned)) if own_finalizers(each)]
+        for live in {each["metadata"]["uid"]: each for each in stuck}.values():
+            self._strip(live)
+
+    def _strip(self, live: Object) -> None:
+        ref, taken = Ref.of(live), own_finalizers(live)
+        kind = self.discovery.by_kind(ref.group, ref.kind)
+        if kind is None or not live["metadata"].get("deletionTimestamp"):
+            return
+        rest = [each for each in live["metadata"]["finalizers"] if each in COLLECTORS]
+        patch = {"metadata": {"uid": live["metadata"]["uid"], "finalizers": rest}}
+        try:
+            self.cluster.patch(kind, ref.namespace, ref.name, patch)
+        except (NotFoundError, ConflictError):
+            return
+        except KubeferryError as error:
+            self.removed.left.append(Problem(what=str(ref), why=f"keeps its finalizers: {error}"))
+            return
+        self.removed.forced.append(Problem(what=str(ref), why=f"its finalizers were taken off: {', '.join(taken)}"))
+
+
+def _propagation(ref: Ref) -> str:
+    """Return how dependents go: before what a controller made dependents of (so that it is gone with them), else after.
+
+    Kubernetes: "Garbage collection", foreground and background cascading deletion.
+    """
+    if (ref.group, ref.kind) in (NAMESPACE, CRD):
+        return "Background"  # they have controllers of their own, and a garbage collector may pause after a CRD went
+    with_dependents = phase_of(ref) in (Phase.WORKLOAD, Phase.TRAFFIC, Phase.CUSTOM) or ref.type == "Service"
+    return "Foreground" if with_dependents else "Background"

@@ -1,0 +1,46 @@
+"""What the steps of one deletion share: what was asked, what is on the cluster, and how far it is.
+
+A plain class on purpose: Prefect looks into dataclasses, lists and maps that a step is given. It holds no contents.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.deletion.cascade import Group
+from tasks.core.deletion.inventory import Facts
+from tasks.delete.remove import Removed
+from tasks.ports.cluster.leases import Hold
+from tasks.ports.local.plugins import installed
+
+if TYPE_CHECKING:
+    from tasks.core.deletion.authorization import Charter
+    from tasks.core.kube.resources import Discovery
+    from tasks.core.models.options import DeleteOptions
+    from tasks.ports.cluster.client import Cluster
+
+
+class Deleting:
+    """One deletion under way."""
+
+    def __init__(self, options: DeleteOptions) -> None:
+        """Begin: nothing was looked at yet."""
+        self.options = options
+        self.hold = Hold(self.target(), f"delete {options.what}")
+        self.discovery: Discovery
+        self.namespaces: list[str] = []
+        self.charters: list[Charter] = []
+        """The bundles; none where labels are asked for."""
+        self.facts = Facts(installed())
+        self.group = Group([], {}, [])
+        self.removed = Removed()
+
+    def __repr__(self) -> str:
+        """Return what is deleted: Prefect shows it where it shows parameters."""
+        return f"delete {self.options.what}"
+
+    def target(self) -> Cluster:
+        """Return the cluster."""
+        from tasks.ports.cluster.client import connect
+
+        return connect(self.options.context or None, self.options.kubeconfig or None)

@@ -1,0 +1,114 @@
+"""Wait until deleted objects are gone: a LIST and a watch for each kind and namespace, up to a limit."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.deletion.finalizers import by_owner, own_finalizers
+from tasks.core.errors import ExpiredError, ForbiddenError, KubeferryError, NotFoundError, UnreachableError
+from tasks.core.kube.objects import owners_of
+from tasks.core.selection.exclusions import type_left_out
+from tasks.ports.cluster.pages import begun_again
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tasks.core.formats.bundle import Member
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import Discovery, ResourceType
+    from tasks.ports.cluster.client import Cluster
+
+WATCH_SECONDS = 5
+
+NOTE_SECONDS = 10
+"""After how long it is told what is waited for."""
+
+Place = tuple[str, str, str]
+"""Group, kind and namespace: what one LIST answers for."""
+
+
+@dataclass(frozen=True)
+class Vanishing:
+    """What is waited for; `patience` tells for how many seconds, by (group, kind), `check` raises to end it."""
+
+    cluster: Cluster
+    discovery: Discovery
+    patience: Callable[[tuple[str, str]], float]
+    check: Callable[[], None] = lambda: None
+
+    def until_gone(self, members: Iterable[Member]) -> dict[Member, Object]:
+        """Return those that are still there when time is up, as they are."""
+        places: dict[Place, list[Member]] = defaultdict(list)
+        for each in members:
+            places[each.ref.group, each.ref.kind, each.ref.namespace].append(each)
+        began = time.monotonic()
+        found = in_threads(lambda place: self._gone(place, places[place], began), sorted(places), THREADS)
+        return {member: live for each in found for member, live in each.items()}
+
+    def _gone(self, place: Place, members: list[Member], began: float) -> dict[Member, Object]:
+        kind, noted = self.discovery.by_kind(*place[:2]), False
+        limit = began + self.patience(place[:2])
+        while kind:
+            self.check()
+            left, revision = self._seen(kind, place[2], {each.uid: each for each in members})
+            if not left or time.monotonic() >= limit:
+                return left
+            if not noted and time.monotonic() > began + NOTE_SECONDS:
+                noted = True
+                progress.note(_waiting(left))
+            self._watch(kind, place[2], revision, len(left), limit)
+        return {}
+
+    def _seen(self, kind: ResourceType, namespace: str, wanted: dict[str, Member]) -> tuple[dict[Member, Object], str]:
+        def read() -> tuple[dict[Member, Object], str]:
+            left: dict[Member, Object] = {}
+            revision = ""
+            for page in self.cluster.pages(kind, namespace):
+                revision = page.revision
+                left |= {wanted[uid]: item for item in page.items if (uid := item["metadata"]["uid"]) in wanted}
+            return left, revision
+
+        try:
+            return begun_again(read)
+        except NotFoundError:  # its CRD is gone
+            return {}, ""
+
+    def _watch(self, kind: ResourceType, namespace: str, revision: str, count: int, limit: float) -> None:
+        """Return when as many were deleted as are waited for, or after a few seconds."""
+        seconds = max(1, min(WATCH_SECONDS, int(limit - time.monotonic())))
+        try:
+            for event, _ in self.cluster.watch(kind, namespace, revision=revision, seconds=seconds):
+                count -= event == "DELETED"
+                if count <= 0:
+                    return
+        except (ExpiredError, UnreachableError, ForbiddenError, NotFoundError):
+            time.sleep(0.5)  # the next look lists anew
+
+    def owned(self, namespaces: Iterable[str]) -> dict[str, list[Object]]:
+        """Return uid of an owner → what it owns in these namespaces, of all that can be read there."""
+        types = [each for each in self.discovery.types if each.namespaced and _listed(each)]
+        places = [(kind, namespace) for namespace in sorted(namespaces) for kind in types]
+        return by_owner(obj for some in in_threads(lambda place: self._owned(*place), places, THREADS) for obj in some)
+
+    def _owned(self, kind: ResourceType, namespace: str) -> list[Object]:
+        try:
+            return [each for each in self.cluster.list(kind, namespace) if owners_of(each)]
+        except KubeferryError:  # it only helps to tell who is to blame
+            return []
+
+
+def _listed(kind: ResourceType) -> bool:
+    return type_left_out(kind.group, kind.resource, kind.verbs) is None
+
+
+def _waiting(left: dict[Member, Object]) -> str:
+    first, live = min(left.items())
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    finalizers = own_finalizers(live)
+    return f"waiting for {first.ref}{more} to go" + (f": {', '.join(finalizers)} keeps it" if finalizers else "")

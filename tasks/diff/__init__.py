@@ -1,0 +1,1 @@
+"""Compare a backup with a cluster, or with another backup."""

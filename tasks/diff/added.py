@@ -1,0 +1,83 @@
+"""Which objects of a cluster a backup does not have and would have if it were made now: those that were added.
+
+What a controller makes again of an object that is there, and what no backup carries, is none of them. Of cluster-wide
+objects it is what the namespaces need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tasks.core.compare.diff import owned
+from tasks.core.formats.links import links_of
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.needs.cluster_scoped import Needs, related
+from tasks.core.needs.rebuild import left_to
+from tasks.core.needs.references import references
+from tasks.core.selection.exclusions import left_out
+from tasks.core.selection.policy import Surroundings
+from tasks.core.selection.resource_types import words_for
+from tasks.core.transform.strip.portable import strip
+from tasks.diff.lists import spaces_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import ResourceType
+    from tasks.diff.sides import Terms
+    from tasks.plan.state import Restoring
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A live object that the backup does not have."""
+
+    ref: Ref
+    kind: ResourceType
+    live: Object
+
+
+def strangers(
+    restoring: Restoring,
+    terms: Terms,
+    seen: Iterable[Stranger],
+    there: Container[Ref],
+    selecting: Mapping[str, frozenset[str]],
+    drifted: Iterable[Object],
+) -> list[Object]:
+    """Return, portable, the objects that were added.
+
+    Args:
+        restoring: the backup's side, planned.
+        terms: what the backup would take.
+        seen: the objects that it does not have.
+        there: everything that the cluster has.
+        selecting: namespace → names of its Services that have a selector.
+        drifted: objects that may need other cluster-wide ones than they did.
+    """
+    around: list[Stranger] = []
+    inside: list[Stranger] = []
+    for each in seen:
+        if not terms.takes(each.live, each.ref, words_for(each.kind)):
+            continue
+        if not each.ref.namespace:
+            around.append(each)
+            continue
+        names = selecting.get(each.ref.namespace, frozenset())
+        made = left_to(each.ref, links_of(each.live), there, restoring.rules.makers)
+        if not (made or left_out(each.live, Surroundings(selecting_services=names))):
+            inside.append(each)
+    new = [_portable(restoring, each) for each in inside]
+    needs = Needs(
+        namespaces=spaces_of(restoring),
+        kinds=frozenset((each.ref.group, each.ref.kind) for each in inside),
+        objects=frozenset(each.target for obj in [*new, *drifted] for each in references(obj)),
+    )
+    wanted = related((each.live for each in around), needs)
+    return new + [_portable(restoring, each) for each in around if each.ref in wanted]
+
+
+def _portable(restoring: Restoring, each: Stranger) -> Object:
+    return owned(restoring.rules.without_dynamic(strip(each.live)), owners_of(each.live))

@@ -1,0 +1,81 @@
+"""Compare a backup with another one: object by object, as both would be restored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.compare.diff import Compared, added, changed, removed, told_owners
+from tasks.core.formats.records import Problem
+from tasks.core.kube.kinds import SHORT_NAMES
+from tasks.core.kube.resources import words_of
+from tasks.diff.sides import Terms, as_backed_up, plurals, whole, with_values
+
+if TYPE_CHECKING:
+    from tasks.core.compare.diff import Drift
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.core.kube.resources import Words
+    from tasks.plan.state import Item, Restoring
+
+
+def compared_with_backup(restoring: Restoring, other: Restoring) -> Compared:
+    """Return in what `other` differs from `restoring`, both planned; the names of `restoring` are mapped already."""
+    return _Pair(restoring, other).compared()
+
+
+class _Pair:
+    def __init__(self, restoring: Restoring, other: Restoring) -> None:
+        self.restoring, self.other = restoring, other
+        self.ours, self.theirs = restoring.plan.items, other.plan.items
+        self.terms, self.their_terms = Terms.of(restoring), Terms.of(other)
+        self.plurals = plurals(restoring) | plurals(other)
+
+    def compared(self) -> Compared:
+        found, not_taken = Compared([]), 0
+        for ref, item in self.ours.items():
+            if ref in self.theirs:
+                drift = self._changed(item, self.theirs[ref])
+                found.same += drift is None
+                found.drifts += [drift] if drift else []
+                continue
+            body = whole(self.restoring, item)
+            if not self.their_terms.backup.why(body, self._words(ref)):
+                not_taken += 1
+            elif ref not in self.their_terms.left_out and ref not in self.their_terms.known:
+                found.drifts.append(removed(body))
+        found.drifts += self._added()
+        if not_taken:
+            why = f"backup {self.other.options.backup} holds only what was asked for: {self.their_terms.backup.text()}"
+            found.problems.append(Problem(what=f"{not_taken} objects", why=why))
+        return found
+
+    def _changed(self, item: Item, theirs: Item) -> Drift | None:
+        ours, others = (told_owners(each.links.owners, lambda _: True) for each in (item, theirs))
+        before = as_backed_up(whole(self.restoring, item), item, self.ours, others)
+        after = as_backed_up(whole(self.other, theirs), theirs, self.theirs, ours)
+        readings = [(before, after)]
+        if item.bindings and theirs.bindings:
+            readings.append((_by_chain(before, item), _by_chain(after, theirs)))
+        return changed(readings)
+
+    def _added(self) -> list[Drift]:
+        spaces = {ref.namespace for ref in self.ours} | {ref.name for ref in self.restoring.plan.namespaces}
+        extra = []
+        for ref, item in self.theirs.items():
+            inside = ref.namespace in spaces if ref.namespace else not self.terms.narrow
+            if ref in self.ours or not inside:
+                continue
+            body = whole(self.other, item)
+            if self.terms.takes(body, ref, self._words(ref)):
+                extra.append(added(body))
+        return extra
+
+    def _words(self, ref: Ref) -> Words:
+        kind = (ref.group, ref.kind)
+        plural = self.plurals[kind].partition(".")[0]
+        return words_of(*kind, (plural, *SHORT_NAMES.get(kind, ())))
+
+
+def _by_chain(body: Object, item: Item) -> Object:
+    """Return an object that says where each value of its cluster comes from, in the place of the value."""
+    return with_values(body, item, {each.chain: each.chain.text() for each in item.bindings})

@@ -1,0 +1,194 @@
+"""Compare a backup with a cluster: every type of every namespace is listed once, page by page, side by side.
+
+Nothing is asked for by name but what a value of the old cluster is looked up in (resolve.py) and is in none of the
+lists. Objects that drifted are kept, of the others only their names. A type that cannot be read is a problem that is
+told, and none of its objects counts as removed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tasks.core.compare.diff import Compared, added, changed, owned, removed, unknown
+from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from tasks.core.formats.records import Problem
+from tasks.core.jsondoc.edit import Object, get
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.lookup.chain import Ask
+from tasks.core.lookup.follow import Live, pick
+from tasks.core.plan.existing import as_saved
+from tasks.core.selection.exclusions import left_out
+from tasks.diff.added import Stranger, strangers
+from tasks.diff.lists import UNKNOWN_KIND, Place, places
+from tasks.diff.sides import BEING_DELETED, Terms, as_backed_up, whole, with_values
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+from tasks.preflight.conflicts import give_up_node_ports
+from tasks.preflight.lookup import follow
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Mapping
+
+    from tasks.core.compare.diff import Drift
+    from tasks.core.lookup.chain import Chain
+    from tasks.plan.state import Item, Restoring
+
+UNREADABLE = (ForbiddenError, InvalidError, NotFoundError, UnavailableError)
+
+
+@dataclass
+class Seen:
+    """What one place showed."""
+
+    place: Place
+    there: set[Ref] = field(default_factory=set)
+    drifts: list[Drift] = field(default_factory=list)
+    same: int = 0
+    later: list[tuple[Item, Object]] = field(default_factory=list)
+    """Objects that can be compared when all is read: they hold values or owners that others have."""
+    strangers: list[Stranger] = field(default_factory=list)
+    """Objects that the backup does not have."""
+    selecting: set[str] = field(default_factory=set)
+    """Services with a selector."""
+    asked: list[Object] = field(default_factory=list)
+    """Objects in which values of the old cluster are looked up."""
+    problem: Problem | None = None
+
+
+def compared_with_cluster(restoring: Restoring) -> Compared:
+    """Return in what the cluster of a planned restore differs from its backup."""
+    restoring.discovery = restoring.target().discover()
+    give_up_node_ports(restoring)
+    return _Cluster(restoring).compared()
+
+
+class _Cluster:
+    def __init__(self, restoring: Restoring) -> None:
+        self.restoring, self.items = restoring, restoring.plan.items
+        self.terms = Terms.of(restoring)
+        self.places = places(restoring, self.terms)
+        self.asks = {ask for item in self.items.values() for each in item.bindings for ask in each.chain.asks()}
+
+    def compared(self) -> Compared:
+        everywhere, seen = self.places.all(), list[Seen]()
+        for done, one in enumerate(in_threads(self._look, everywhere, THREADS), start=1):
+            seen.append(one)
+            progress.step(f"diff {self.restoring.options.backup}", done, len(everywhere))
+        there = frozenset[Ref]().union(*(one.there for one in seen))
+        found = Compared([each for one in seen for each in one.drifts], sum(one.same for one in seen))
+        found.problems += [*self.places.problems, *(one.problem for one in seen if one.problem)]
+        values = self._values(seen, found)
+        for item, live in (each for one in seen for each in one.later):
+            self._compare(found, item, live, there, values)
+        found.drifts += self._removed(seen, there)
+        selecting = {one.place.namespace: frozenset(one.selecting) for one in seen if one.selecting}
+        unexpected = [each for one in seen for each in one.strangers]
+        known = [each.after for each in found.drifts if each.after]
+        found.drifts += map(added, strangers(self.restoring, self.terms, unexpected, there, selecting, known))
+        return found
+
+    # --- one list
+
+    def _look(self, place: Place) -> Seen:
+        while True:
+            try:
+                return self._read(place)
+            except ExpiredError:
+                continue
+            except UNREADABLE as error:
+                return Seen(place, problem=Problem(what=str(place), why=str(error)))
+
+    def _read(self, place: Place) -> Seen:
+        seen = Seen(place)
+        query = {"fieldSelector": f"metadata.name={place.name}"} if place.name else None
+        for page in self.restoring.target().pages(place.kind, place.namespace, query=query):
+            for live in page.items:
+                self._take(seen, live)
+        return seen
+
+    def _take(self, seen: Seen, live: Object) -> None:
+        ref = Ref.of(live)
+        seen.there.add(ref)
+        if {Ask(*_four(ref)), Ask(*_four(ref)[:3])} & self.asks:
+            seen.asked.append(live)
+        if (ref.group, ref.kind) == ("", "Service") and get(live, "spec", "selector"):
+            seen.selecting.add(ref.name)
+        item = self.items.get(ref)
+        if item is None:
+            if not (left_out(live) or self.restoring.rules.left_out(live)):
+                seen.strangers.append(Stranger(ref, seen.place.kind, live))
+        elif item.api_version != live["apiVersion"]:
+            return  # the place of the other version shows it
+        elif live["metadata"].get("deletionTimestamp"):
+            seen.drifts.append(removed(whole(self.restoring, item), BEING_DELETED))
+        elif item.bindings or item.links.owners:
+            seen.later.append((item, live))
+        else:
+            _count(seen, changed(self._readings(item, live, (), {})))
+
+    def _readings(
+        self, item: Item, live: Object, there: Container[Ref], values: Mapping[Chain, str]
+    ) -> list[tuple[Object, Object]]:
+        body = whole(self.restoring, item)
+        owners = owners_of(live)
+        after = owned(self.restoring.rules.without_dynamic(as_saved(live, body)), owners)
+        readings = [(as_backed_up(with_values(body, item, values), item, there, owners), after)]
+        if (
+            item.bindings and item.links.uid == live["metadata"]["uid"]
+        ):  # the very object that was backed up may hold what it held
+            readings.append((as_backed_up(body, item, there, owners), after))
+        return readings
+
+    # --- all of them
+
+    def _compare(
+        self, found: Compared, item: Item, live: Object, there: Container[Ref], values: Mapping[Chain, str]
+    ) -> None:
+        """Compare an object that holds values or owners that others have; a value that nobody has now is no drift."""
+        readings = self._readings(item, live, there, values)
+        drift = changed(readings)
+        differ = [
+            each for each in (item.bindings if drift else ()) if changed(unknown(readings, [each.use.pointer])) != drift
+        ]
+        absent = [each for each in differ if each.chain not in values]
+        for each in absent:
+            why = f"what it should be is not there now: {each.chain.text()}"
+            found.problems.append(Problem(what=f"{item.ref} {each.use.pointer}", why=why))
+        told = sorted({f"{each.use.pointer} should be {each.chain.text()}" for each in differ if each not in absent})
+        drift = changed(unknown(readings, [each.use.pointer for each in absent]))
+        _count(found, replace(drift, why="; ".join(told)) if drift else None)
+
+    def _values(self, seen: list[Seen], found: Compared) -> dict[Chain, str]:
+        """Return the values that the cluster has in the place of the old one's, as far as it has them now."""
+        whole_lists = (one.place for one in seen if not (one.problem or one.place.name))
+        read = {(place.kind.group, place.kind.kind, place.namespace) for place in whole_lists}
+        chains = {each.chain for one in seen for item, _ in one.later for each in item.bindings}
+        inside = {
+            chain for chain in chains if all((ask.group, ask.kind, ask.namespace) in read for ask in chain.asks())
+        }
+        live = Live(obj for one in seen for obj in one.asked)
+        values = {chain: value for chain in inside if (value := pick(chain, live)) is not None}
+        try:
+            return values | follow(self.restoring, chains - inside, 0)
+        except ForbiddenError as error:
+            found.problems.append(Problem(what="addresses and uids of the cluster", why=str(error)))
+            return values
+
+    def _removed(self, seen: list[Seen], there: Container[Ref]) -> Iterator[Drift]:
+        for ref in self.places.unknown:
+            yield removed(whole(self.restoring, self.items[ref]), UNKNOWN_KIND)
+        unread = {one.place for one in seen if one.problem}
+        for ref, place in self.places.of_items.items():
+            if ref not in there and place not in unread:
+                yield removed(whole(self.restoring, self.items[ref]))
+
+
+def _count(into: Seen | Compared, drift: Drift | None) -> None:
+    into.same += drift is None
+    into.drifts += [drift] if drift else []
+
+
+def _four(ref: Ref) -> tuple[str, str, str, str]:
+    return ref.group, ref.kind, ref.namespace, ref.name

@@ -1,0 +1,59 @@
+"""Compare a backup with a cluster, or with another backup, and tell what drifted; it reads only, and needs no Prefect.
+
+The backup's side is the plan of a restore: the objects that it would write, under the names that it would give them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.compare.report import CHANGES, DriftReport, object_drift
+from tasks.core.models.options import Place, RestoreOptions
+from tasks.diff.backup import compared_with_backup
+from tasks.diff.cluster import compared_with_cluster
+from tasks.plan.offline import planned_restore
+
+if TYPE_CHECKING:
+    from tasks.core.compare.diff import Compared
+    from tasks.plan.state import Restoring
+
+
+def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DriftReport:
+    """Return in what a cluster, or the backup `against` of the same store, differs from a backup.
+
+    Raises:
+        BackupNotFoundError: no backup of that name.
+        DamagedError: a file or an object is missing, changed, or cannot be read.
+        UsageError: the options do not fit the backup.
+        UnreachableError: the cluster does not answer.
+    """
+    with planned_restore(options) as restoring:
+        if not against:
+            found = compared_with_cluster(restoring)
+            return _report(restoring, found, f"cluster {restoring.target().name}", with_diff=with_diff)
+        with planned_restore(_other(options, against)) as other:
+            found = compared_with_backup(restoring, other)
+            return _report(restoring, found, f"backup {against}", with_diff=with_diff)
+
+
+def _other(options: RestoreOptions, backup: str) -> RestoreOptions:
+    """Return the options that take all of another backup, from the same place and with the same keys."""
+    where = options.model_dump(include={*Place.model_fields, "identities", "owned"})
+    return RestoreOptions(backup=backup, **where)
+
+
+def _report(restoring: Restoring, found: Compared, against: str, *, with_diff: bool) -> DriftReport:
+    backup = restoring.options.backup
+    drifts = sorted(found.drifts, key=lambda each: each.ref)
+    objects = [object_drift(each, f"backup {backup}", against, with_diff=with_diff) for each in drifts]
+    counts = {change: sum(each.change == change for each in drifts) for change in CHANGES}
+    return DriftReport(
+        backup=backup,
+        store=restoring.backup.store.url,
+        against=against,
+        namespaces=restoring.names(),
+        same=not objects,
+        counts={"same": found.same} | counts,
+        objects=objects,
+        problems=sorted(found.problems, key=lambda each: (each.what, each.why)),
+    )

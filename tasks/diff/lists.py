@@ -1,0 +1,128 @@
+"""Which lists of a cluster show all that a backup holds, and all that it would hold if it were made now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from tasks.core.formats.records import Problem
+from tasks.core.kube.kinds import NAMESPACE
+from tasks.core.selection.exclusions import type_left_out
+from tasks.core.selection.read_types import NAMESPACES, RELATED
+from tasks.core.selection.resource_types import words_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.kube.objects import Ref
+    from tasks.core.kube.resources import ResourceType
+    from tasks.diff.sides import Terms
+    from tasks.plan.state import Item, Restoring
+
+UNKNOWN_KIND = "the cluster does not know its kind"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What one LIST answers for; a namespace itself is listed by its `name`."""
+
+    kind: ResourceType
+    """In the version that the backup holds."""
+    namespace: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return it as a person reads it, and as the problems of a backup name it."""
+        return f"{self.kind.group_resource} in {self.namespace}" if self.namespace else self.kind.group_resource
+
+
+@dataclass
+class Places:
+    """The lists to ask for, and what no list will show."""
+
+    of_items: dict[Ref, Place] = field(default_factory=dict)
+    """Where each object of the backup would be."""
+    others: list[Place] = field(default_factory=list)
+    """Where there may be more that a backup would take."""
+    unknown: list[Ref] = field(default_factory=list)
+    """Objects of kinds that the cluster does not know."""
+    problems: list[Problem] = field(default_factory=list)
+
+    def all(self) -> list[Place]:
+        """Return every list, each once."""
+        return list(dict.fromkeys([*self.of_items.values(), *self.others]))
+
+
+def spaces_of(restoring: Restoring) -> frozenset[str]:
+    """Return the namespaces of a plan, by their names on the target."""
+    inside = {ref.namespace for ref in restoring.plan.items} | {ref.name for ref in restoring.plan.namespaces}
+    return frozenset(inside - {""})
+
+
+def places(restoring: Restoring, terms: Terms) -> Places:
+    """Return the lists to ask a cluster for, whose discovery is known."""
+    found = Places()
+    unserved: dict[str, str] = {}
+    for ref, item in restoring.plan.items.items():
+        why = _unserved(restoring, item)
+        if why == UNKNOWN_KIND:
+            found.unknown.append(ref)
+        elif why:
+            unserved[f"{ref.type} in {item.api_version}"] = why
+        else:
+            found.of_items[ref] = _place(restoring, item)
+    found.problems += [Problem(what=what, why=why) for what, why in unserved.items()]
+    held = {(ref.group, ref.kind, ref.namespace) for ref in found.of_items}
+    gaps = _gaps(restoring)
+    for place in _takable(restoring, terms):
+        if (place.kind.group, place.kind.kind, place.namespace) in held:
+            continue
+        names = (str(place), place.kind.group_resource, place.kind.api_version)
+        gap = next((gaps[name] for name in names if name in gaps), None)
+        if gap:
+            found.problems.append(Problem(what=str(place), why=f"the backup could not read it: {gap}"))
+        else:
+            found.others.append(place)
+    return found
+
+
+def _place(restoring: Restoring, item: Item) -> Place:
+    ref = item.ref
+    if (ref.group, ref.kind) == NAMESPACE:
+        return Place(NAMESPACES, "", ref.name)
+    kind = restoring.discovery.by_kind(ref.group, ref.kind)
+    if kind is None:
+        raise TypeError(f"{ref} has no place")  # asked of those that are served only
+    return Place(replace(kind, version=item.api_version.rpartition("/")[2]), ref.namespace)
+
+
+def _unserved(restoring: Restoring, item: Item) -> str:
+    """Return why objects like this one cannot be listed; "" where they can."""
+    kind = (item.ref.group, item.ref.kind)
+    served = restoring.discovery.versions.get(kind, ())
+    if item.api_version.rpartition("/")[2] in served:
+        return ""
+    stale = [why for what, why in restoring.discovery.problems.items() if what.partition("/")[0] == item.ref.group]
+    if stale:
+        return stale[0]
+    return f"the cluster serves {', '.join(served)}" if served else UNKNOWN_KIND
+
+
+def _takable(restoring: Restoring, terms: Terms) -> Iterator[Place]:
+    """Yield where a backup made now would look."""
+    carried = [each for each in restoring.discovery.types if not type_left_out(each.group, each.resource, each.verbs)]
+    for kind in carried:
+        if kind.namespaced and terms.may_take(words_for(kind)):
+            yield from (Place(kind, namespace) for namespace in sorted(spaces_of(restoring)))
+        # Of cluster-wide objects a backup takes what is needed: nothing of that can be new when only some is compared.
+        if not kind.namespaced and (kind.group, kind.resource) in RELATED and not terms.narrow:
+            yield Place(kind, "")
+
+
+def _gaps(restoring: Restoring) -> dict[str, str]:
+    """Return what the backup itself could not read, by the place's name on the target, with the reason."""
+    manifest, gaps = restoring.backup.manifest, dict[str, str]()
+    for each in manifest.problems if manifest else ():
+        what, inside, namespace = each.what.partition(" in ")
+        gaps[f"{what}{inside}{restoring.options.map.get(namespace, namespace)}"] = each.why
+    return gaps

@@ -1,0 +1,92 @@
+"""Look over all that backups, restores and schedules need: every check beside the others, each with its own time limit.
+
+Nothing is changed, and nothing stays in the store. A check that fails, or does not end, stops no other one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import replace
+from threading import Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import KubeferryError
+from tasks.core.ops.health import Finding, related
+from tasks.core.ops.health_schedule import NIGHTLY
+from tasks.doctor import cluster as doctor_cluster
+from tasks.doctor import doctor_versions
+from tasks.doctor import prefect as doctor_prefect
+from tasks.doctor import store as doctor_store
+from tasks.ports.local import progress
+from tasks.ports.store.open import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.core.models.options_doctor import DoctorOptions
+
+SLOW = "try again with a larger --wait-seconds"
+
+CLUSTER, STORE, SERVER = "cluster", "store", "Prefect server"
+
+
+def _schedule(name: str) -> Callable[[DoctorOptions], Finding]:
+    return lambda asked: doctor_prefect.schedule(asked, name)
+
+
+CHECKS: dict[str, tuple[str, Callable[[DoctorOptions], Finding], str]] = {
+    "versions": ("", doctor_versions.versions, "install with deployments/constraints.txt"),
+    CLUSTER: ("", doctor_cluster.cluster, "name the cluster with --context and --kubeconfig; see kubectl version"),
+    "cluster clock": (CLUSTER, doctor_cluster.clock, ""),
+    "rights to back up": (CLUSTER, doctor_cluster.to_back_up, ""),
+    "rights to restore": (CLUSTER, doctor_cluster.to_restore, ""),
+    STORE: ("", doctor_store.store, "name the store with --store; S3's credentials come from the AWS chain"),
+    "store clock": (STORE, doctor_store.clock, ""),
+    SERVER: ("", doctor_prefect.server, "set PREFECT_API_URL to a server that is up, or unset it"),
+    "worker": (SERVER, doctor_prefect.worker, ""),
+    **{f"schedule {name}": (SERVER, _schedule(name), "") for name in NIGHTLY},
+    "newest backup": (STORE, doctor_prefect.newest_backup, ""),
+}
+"""Check → the one without which it makes no sense, what looks, and what to do when it cannot look at all."""
+
+
+def examine(asked: DoctorOptions) -> list[Finding]:
+    """Return what each check found, in the order of CHECKS."""
+    with suppress(KubeferryError):
+        open_store(asked.store)  # imports what it needs, which may take seconds: no check is to wait for that
+    deadline = monotonic() + asked.seconds
+    running = {name: _Running(name, look, todo, asked) for name, (_, look, todo) in CHECKS.items()}
+    found = []
+    for done, each in enumerate(running.values(), start=1):
+        found.append(each.wait(deadline))
+        progress.step("doctor", done, len(running))
+    return related(found, {name: needs for name, (needs, _, _) in CHECKS.items() if needs})
+
+
+class _Running:
+    """A check on its way. Its thread is left to itself when it takes too long, and goes with the process."""
+
+    def __init__(self, name: str, look: Callable[[DoctorOptions], Finding], todo: str, asked: DoctorOptions) -> None:
+        self._name, self._look, self._todo, self._asked = name, look, todo, asked
+        self._found: Finding | None = None
+        self._thread = Thread(target=copy_context().run, args=(self._run,), name=f"doctor {name}", daemon=True)
+        self._thread.start()
+
+    def wait(self, deadline: float) -> Finding:
+        """Return what it found by then."""
+        self._thread.join(max(0, deadline - monotonic()))
+        found = self._found
+        if found is None:
+            found = Finding.blind(f"no answer within {self._asked.seconds} s", self._todo or SLOW)
+        return replace(found, check=self._name)
+
+    def _run(self) -> None:
+        try:
+            self._found = self._look(self._asked)
+        except KubeferryError as error:
+            self._found = Finding.blind(str(error), self._todo or "see the message")
+        except Exception as error:  # noqa: BLE001 - one check that breaks must not take the others with it
+            cause = " ".join(str(error).split())
+            self._found = Finding.failed(f"unexpected {type(error).__name__}: {cause}", "report this as a bug")

@@ -1,0 +1,108 @@
+"""Look at Prefect for `kubeferry doctor`: its server, the workers of our pools, and whether nightly runs took place."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tasks.core.errors import KubeferryError
+from tasks.core.formats.velero_backup import Summary
+from tasks.core.ops import health_prefect, health_schedule
+from tasks.core.ops.health import Finding
+from tasks.core.ops.health_schedule import BACKUP, Scheduled, due
+from tasks.ports.local import clock
+from tasks.ports.prefect import api as prefect_api
+from tasks.ports.prefect import server as prefect_server
+from tasks.ports.records.backups import backups
+from tasks.ports.store.open import open_store
+
+if TYPE_CHECKING:
+    from tasks.core.models.options_doctor import DoctorOptions
+
+DOWN = "no Prefect server is up"
+GOOD = ("Completed", "Partial")
+"""Phases of a backup that can be restored."""
+
+
+def server(_asked: DoctorOptions) -> Finding:
+    """Reach the server that commands would use; the local one is not started."""
+    given = os.environ.get("PREFECT_API_URL")
+    local = prefect_server.status()
+    if not given and local.state != prefect_server.RUNNING:
+        return health_prefect.stopped(local.state == prefect_server.STARTING)
+    url = given or str(local.url)
+    prefect_api.check(url)
+    told = prefect_api.ask(url, "/admin/version")
+    settings = prefect_api.ask(url, "/admin/settings") or {}
+    same = url.rstrip("/") == str(local.url)
+    return health_prefect.server(prefect_api.shown(url), str(told), version("prefect"), settings, local=same)
+
+
+def worker(_asked: DoctorOptions) -> Finding:
+    """Look at the work pools and at the heartbeats of their workers."""
+    url = _url()
+    if not url:
+        return Finding.skipped(DOWN)
+    known = {name: prefect_api.ask(url, f"/work_pools/{name}") for name in health_prefect.START}
+    pools = {name: pool for name, pool in known.items() if pool}
+    workers = {name: prefect_api.ask(url, f"/work_pools/{name}/workers/filter", {}) for name in pools}
+    return health_prefect.worker(pools, workers, clock.now())
+
+
+def schedule(_asked: DoctorOptions, name: str) -> Finding:
+    """Look at a scheduled deployment and its runs."""
+    url = _url()
+    return health_schedule.schedule(name, _scheduled(url, name), clock.now(), _zone) if url else Finding.skipped(DOWN)
+
+
+def newest_backup(asked: DoctorOptions) -> Finding:
+    """Compare the newest good backup of the store with the schedule."""
+    found = [each for each in backups(open_store(asked.store)) if isinstance(each, Summary) and each.phase in GOOD]
+    newest = max(((each.name, each.started) for each in found), key=lambda each: each[1], default=None)
+    return health_schedule.newest_backup(newest, _due(), clock.now())
+
+
+def _due() -> Any:
+    """Return when a backup was last due, None also where no server tells."""
+    try:
+        url = _url()
+        scheduled = _scheduled(url, BACKUP) if url else None
+    except KubeferryError:
+        return None  # told by the checks of the server and of the schedule
+    return due(scheduled, clock.now(), _zone) if scheduled else None
+
+
+def _url() -> str:
+    """Return the API that commands would use, "" where the local server is not up. Raises as `prefect_api.check`."""
+    given = os.environ.get("PREFECT_API_URL")
+    if given:
+        prefect_api.check(given)
+        return given
+    local = prefect_server.status()
+    return str(local.url) if local.state == prefect_server.RUNNING else ""
+
+
+def _scheduled(url: str, name: str) -> Scheduled | None:
+    deployment = prefect_api.ask(url, f"/deployments/name/{name}")
+    if not deployment:
+        return None
+    completed = _newest(url, deployment["id"], {"type": {"any_": ["COMPLETED"]}})
+    last = _newest(url, deployment["id"], {"type": {"not_any_": ["SCHEDULED", "PENDING"]}})
+    begun = health_prefect.moment(completed["start_time"]) if completed else None
+    return Scheduled(deployment, begun, last)
+
+
+def _newest(url: str, deployment: str, state: dict[str, Any]) -> Any:
+    """Return the run of a deployment that was started last of those in such a state."""
+    wanted = {"deployment_id": {"any_": [deployment]}, "state": state}
+    runs = prefect_api.ask(url, "/flow_runs/filter", {"flow_runs": wanted, "sort": "START_TIME_DESC", "limit": 1})
+    return runs[0] if runs else None
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

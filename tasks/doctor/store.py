@@ -1,0 +1,54 @@
+"""Look at a store for `kubeferry doctor`: whether it can be written, read, listed and cleared, and its clock."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import StoreError
+from tasks.core.ops import health_clock
+from tasks.core.ops.health import Finding
+from tasks.ports.local import clock as local
+from tasks.ports.store.base import PROBES, Store
+from tasks.ports.store.open import open_store
+
+if TYPE_CHECKING:
+    from tasks.core.models.options_doctor import DoctorOptions
+
+
+def store(asked: DoctorOptions) -> Finding:
+    """Try all that backups and journals do, with a small file that is removed again.
+
+    Raises:
+        StoreError: it refuses one of it, or does something else than it says.
+    """
+    found = open_store(asked.store)
+    key, data = f"{PROBES}/kubeferry-probe-{uuid.uuid4().hex}", uuid.uuid4().bytes
+    try:
+        _try(found, key, data)
+    finally:
+        found.delete([key])
+    if found.exists(key):
+        raise StoreError(f"store {found.url}: what was deleted is still there: {key}")
+    return Finding.ok(f"{found.url}: writes, conditional writes, reads, lists and deletes")
+
+
+def _try(found: Store, key: str, data: bytes) -> None:
+    if not found.put_new(key, data):
+        raise StoreError(f"store {found.url}: it says that {key} is there, which was never written")
+    if found.put_new(key, b""):
+        raise StoreError(f"store {found.url}: of two conditional writes both won: a journal would not be safe")
+    if found.get(key) != data:
+        raise StoreError(f"store {found.url}: what was written is not what is read back")
+    if key not in {entry.key for entry in found.list(PROBES)}:
+        raise StoreError(f"store {found.url}: what was written is not listed")
+
+
+def clock(asked: DoctorOptions) -> Finding:
+    """Compare the clock of its server with this machine's."""
+    found = open_store(asked.store)
+    if not found.date():  # the connection is up then, which takes some of the time
+        return Finding.skipped("a folder has this machine's")
+    before = local.now()
+    date = found.date()
+    return health_clock.clock(date, before, local.now())

@@ -1,0 +1,1 @@
+"""What keeps a store in order: verify, inventory, prune, and runs that were missed."""

@@ -1,0 +1,241 @@
+"""Take stock of a store: which backups there are, of which series, whether they are good, and what is left of some."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from tasks.core.formats.journal import TAKEN_BACK
+from tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, check_name
+from tasks.core.formats.migration import MigrationKeys
+from tasks.core.formats.records import Phase, Problem
+from tasks.core.ops.retention import Candidate
+from tasks.ports.local import clock
+from tasks.ports.local.threads import in_threads
+from tasks.ports.records.backups import StoredBackup, open_backup
+from tasks.ports.records.migrations import open_migration
+from tasks.ports.records.reservations import WRITING, read_mark
+from tasks.ports.records.restores import open_restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tasks.ports.records.migrations import StoredMigration
+    from tasks.ports.records.restores import StoredRestore
+    from tasks.ports.store.base import Entry, Store
+
+THREADS = 8
+RESUMABLE = timedelta(days=7)
+"""So long a backup is kept for a restore of it that is under way or was cut off."""
+
+FINISHED = (*Phase, "FailedValidation")
+"""Phases of backups that are not at work any more; Velero has others."""
+
+Files = dict[str, dict[str, "Entry"]]
+"""Name → key → file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A backup of the store that may go."""
+
+    candidate: Candidate
+    backup: StoredBackup
+    stamp: str
+    bytes: int
+    flaw: str = ""
+    """Why it is not good, though it is Completed."""
+
+
+@dataclass
+class Stock:
+    """What a store holds under `backups/`."""
+
+    found: dict[str, Stored] = field(default_factory=dict)
+    leftovers: dict[str, int] = field(default_factory=dict)
+    """What is left of a backup that was half deleted, or of an upload that died: name → bytes."""
+    busy: list[Problem] = field(default_factory=list)
+    """What somebody is at work at, or may be."""
+    problems: list[Problem] = field(default_factory=list)
+    """What cannot be read, and is left alone."""
+
+
+def files_below(store: Store, root: str) -> Files:
+    """Return the files of each folder in the folder `root`."""
+    found: Files = defaultdict(dict)
+    for entry in store.list(f"{root}/"):
+        name, slash, _ = entry.key.removeprefix(f"{root}/").partition("/")
+        if slash:
+            found[name][entry.key] = entry
+    return dict(found)
+
+
+def take_stock(store: Store, *, velero: bool) -> Stock:
+    """Return what a store holds; with `velero` also what Velero made."""
+    stock = Stock()
+    files = files_below(store, ROOT)
+    for name, looked in in_threads(lambda name: (name, _look(store, name, files[name])), sorted(files), THREADS):
+        if isinstance(looked, Stored):
+            if velero or looked.backup.manifest:
+                stock.found[name] = looked
+        elif isinstance(looked, Exception):
+            stock.problems.append(Problem(what=f"backup {name}", why=str(looked)))
+        elif looked:
+            stock.busy.append(Problem(what=f"backup {name}", why=looked))
+        elif velero or _is_ours(files[name]):
+            stock.leftovers[name] = _size(files[name])
+    return stock
+
+
+def _size(files: Mapping[str, Entry]) -> int:
+    return sum(each.size for each in files.values())
+
+
+def _is_ours(files: Iterable[str]) -> bool:
+    return any(key.rpartition("/")[2].startswith("kubeferry-") for key in files)
+
+
+def _look(store: Store, name: str, files: dict[str, Entry]) -> Stored | DamagedError | str:
+    """Return a backup; why it cannot be read; who is at work there, or "" for what is left of one."""
+    try:
+        keys = BackupKeys(check_name(name))
+    except UsageError as error:
+        return DamagedError(str(error))
+    try:
+        return _stored(store, keys, files)
+    except BackupNotFoundError:
+        return _at_work(store, keys, files)
+    except DamagedError as error:
+        return error
+
+
+def _at_work(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> str:
+    last = max(each.modified for each in files.values())
+    mark = read_mark(store, keys)
+    if mark is None:  # nobody says that it is written; who writes without a mark of ours gets as long
+        return "" if clock.now() - last > WRITING else "it may be being written"
+    if mark.gone(last, clock.now()):
+        return ""
+    return "another run is deleting it" if mark.deletes else "it is being written"
+
+
+def _stored(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> Stored | DamagedError | str:
+    backup = open_backup(store, keys.name)
+    summary = backup.summary
+    if summary.phase not in FINISHED:
+        return f"it is not finished: its phase is {summary.phase}"
+    started = _moment(summary.started)
+    if started is None:
+        return DamagedError(f"backup {keys.name}: velero-backup.json does not tell when it was started")
+    flaw = _flaw(backup, files)
+    if flaw:  # or it was finished since the store was listed
+        flaw = _flaw(backup, {each.key: each for each in store.list(keys.folder)})
+    candidate = Candidate(
+        keys.name,
+        _series(backup),
+        started,
+        good=summary.phase == Phase.COMPLETED and not flaw,
+        expires=_moment(summary.expires),
+    )
+    return Stored(candidate, backup, stamp_of(store, keys), _size(files), flaw)
+
+
+def stamp_of(store: Store, keys: BackupKeys) -> str:
+    """Return by what a backup is known again; "" for one that is gone.
+
+    The metadata file names the manifest's digest, which names all the others': one that was made anew has another.
+    """
+    try:
+        return hashlib.sha256(store.get(keys.metadata)).hexdigest()
+    except KeyMissingError:
+        return ""
+
+
+def _flaw(backup: StoredBackup, files: Mapping[str, Entry]) -> str:
+    """Return what shows, without reading them, that the files of a backup are not what they should be."""
+    if backup.manifest is None:
+        return "" if backup.keys.tarball in files else "its archive is missing"
+    for key, wanted in backup.manifest.files.items():
+        if key not in files:
+            return f"{key} is missing"
+        if files[key].size != wanted.size:
+            return f"{key} has not the size that the manifest says"
+    return ""
+
+
+def _series(backup: StoredBackup) -> tuple[str, ...]:
+    """Return what is the same in all backups of a series: cluster, namespaces, selection, and who made them."""
+    manifest = backup.manifest
+    if manifest is None:
+        return ("velero", " ".join(sorted(backup.summary.namespaces)), "")
+    cluster = manifest.source.uid or manifest.source.host
+    return (cluster, " ".join(sorted(manifest.namespaces)), manifest.selection.asked if manifest.selection else "")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+# --- restores
+
+
+def ends(found: StoredRestore) -> bool:
+    """Return whether a restore came to an end, so that there is nothing to resume."""
+    return found.state.end in ("Completed", *TAKEN_BACK)
+
+
+def under_way(store: Store, files: Files) -> dict[str, str]:
+    """Return backup → who needs it: each restore or migration of the last days that may be resumed."""
+    recent = [name for name, some in files.items() if clock.now() - _last(some) <= RESUMABLE]
+    found = {}
+    for stored in in_threads(lambda name: opened(store, name), recent, THREADS):
+        if stored and not ends(stored):
+            found[stored.header.backup] = f"restore {stored.header.name}"
+    for name in recent:
+        if MigrationKeys(name).source in files[name] and (backup := _migrated(store, name)):
+            found[backup] = f"migration {name}"
+    return found
+
+
+def _migrated(store: Store, name: str) -> str:
+    """Return the backup that a migration still has to restore namespaces of, "" for one that is done."""
+    try:
+        stored = open_migration(store, name)
+    except (BackupNotFoundError, DamagedError, UsageError):
+        return ""
+    missing = stored.source and [each for each in stored.source.namespaces if not _done(stored, each)]
+    return stored.source.backup if stored.source and missing else ""
+
+
+def _done(stored: StoredMigration, namespace: str) -> bool:
+    return namespace in stored.ends and stored.ends[namespace].done
+
+
+def opened(store: Store, name: str) -> StoredRestore | None:
+    """Return what is kept of a restore, None for one that cannot be read or is Velero's."""
+    try:
+        return open_restore(store, name)
+    except (BackupNotFoundError, DamagedError, UsageError):
+        return None
+
+
+def _last(files: Mapping[str, Entry]) -> datetime:
+    return max(each.modified for each in files.values())
+
+
+def old_restores(files: Files, before: datetime) -> list[str]:
+    """Return the restores of which nothing was written since `before`."""
+    return sorted(name for name, some in files.items() if _last(some) < before)
+
+
+def restore_files(store: Store) -> Files:
+    """Return the files that are kept of each restore, ours and Velero's."""
+    return files_below(store, RESTORES)

@@ -1,0 +1,216 @@
+"""Remove from a store what retention does not keep: backups, what is left of others, and what is kept of old restores.
+
+A backup's metadata file goes first, so that it stops to look like a backup; the mark that holds its name goes last, so
+that the next run finishes what a killed one began. What somebody writes or deletes meanwhile is not touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import ConflictError, KubeferryError
+from tasks.core.formats.layout import BackupKeys, RestoreKeys
+from tasks.core.formats.records import Phase, Problem
+from tasks.core.models.results_prune import Judged, PruneResult
+from tasks.core.ops.retention import Fate, fates
+from tasks.maintain.inventory import ends, old_restores, opened, restore_files, stamp_of, take_stock, under_way
+from tasks.ports.local import clock, progress
+from tasks.ports.local.threads import in_threads
+from tasks.ports.records.reservations import Deletion
+from tasks.ports.store.open import open_store
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from tasks.core.models.options_maintenance import PruneOptions
+    from tasks.maintain.inventory import Files, Stock
+    from tasks.ports.store.base import Store
+
+THREADS = 4
+LEFTOVER = "left of a backup that was half deleted, or never finished"
+BUSY = "another run is at work there"
+CHANGED = "it is another backup by now"
+
+
+@step("look at what goes from the store")
+async def judge(options: PruneOptions) -> PruneResult:
+    """Return what would go, and why; nothing is changed.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    return await in_thread(judged, options)
+
+
+def judged(options: PruneOptions) -> PruneResult:
+    """Return what would go, without Prefect. Raises as `judge`."""
+    now, store = clock.now(), open_store(options.store)
+    stock, restores = take_stock(store, velero=options.velero), restore_files(store)
+    rows = [*_backups(stock, options, now, under_way(store, restores)), *_leftovers(stock)]
+    if options.restores:
+        rows += _restores(store, restores, options.restores.before(now))
+    return PruneResult(
+        store=store.url,
+        started=now,
+        completed=clock.now(),
+        phase=Phase.PARTIAL if stock.problems else Phase.COMPLETED,
+        dry_run=True,
+        digest=_digest(rows),
+        judged=rows,
+        left=stock.busy,
+        problems=stock.problems,
+    )
+
+
+def _backups(stock: Stock, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
+    found = fates((each.candidate for each in stock.found.values()), options.policy, now)
+    for each in sorted(stock.found.values(), key=lambda each: (each.candidate.series, each.candidate.started)):
+        name, summary = each.candidate.name, each.backup.summary
+        fate = found[name]
+        if not fate.keep and name in needed:
+            fate = Fate(keep=True, why=f"{needed[name]} of it is not finished: resume or undo it")
+        yield Judged(
+            name=name,
+            series=_shown(each.candidate.series),
+            phase=summary.phase,
+            tool=summary.tool,
+            started=each.candidate.started,
+            keep=fate.keep,
+            why=f"{fate.why}; not whole: {each.flaw}" if each.flaw else fate.why,
+            bytes=each.bytes,
+            stamp=each.stamp,
+        )
+
+
+def _shown(series: tuple[str, ...]) -> str:
+    cluster, namespaces, selection = series
+    asked = f" ({selection})" if selection else ""
+    return f"{namespaces}{asked} of {cluster[:8]}"
+
+
+def _leftovers(stock: Stock) -> Iterator[Judged]:
+    for name, size in stock.leftovers.items():
+        yield Judged(name=name, what="leftover", keep=False, why=LEFTOVER, bytes=size)
+
+
+def _restores(store: Store, files: Files, before: datetime) -> Iterator[Judged]:
+    for name in old_restores(files, before):
+        keys, own = RestoreKeys(name), list(_own(RestoreKeys(name), files))
+        if not own:
+            continue  # Velero's logs
+        size = sum(files[name][key].size for key in own)
+        found = opened(store, name)
+        if keys.header in own and found is None and keys.segment(1) in own:
+            continue  # it cannot be read: nobody knows whether it is finished
+        if found and found.segments and not (ends(found) or found.state.end in ("Partial", "Failed")):
+            why = f"not finished: kubeferry restore --resume {name}, or kubeferry undo {name}"
+            yield Judged(name=name, what="restore", phase="Unfinished", keep=True, why=why, bytes=size)
+            continue
+        phase = found.state.end if found else ""
+        yield Judged(name=name, what="restore", phase=phase, keep=False, why="ended long ago", bytes=size)
+
+
+def _own(keys: RestoreKeys, files: Files) -> Iterator[str]:
+    return (key for key in files[keys.name] if key.removeprefix(keys.folder).startswith("kubeferry-"))
+
+
+def _digest(rows: list[Judged]) -> str:
+    going = sorted(f"{each.what} {each.name} {each.stamp}" for each in rows if not each.keep)
+    return hashlib.sha256("\n".join(going).encode()).hexdigest()
+
+
+# --- removing
+
+
+@step("remove {judged.digest}")
+async def remove(options: PruneOptions, judged: PruneResult) -> PruneResult:
+    """Remove what was judged to go; return what went.
+
+    Raises:
+        ConflictError: that is not what was agreed to; nothing is removed.
+    """
+    return await in_thread(removed, options, judged)
+
+
+def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
+    """Remove what was judged to go, without Prefect. Raises as `remove`."""
+    if options.expect and options.expect != judged.digest:
+        raise ConflictError("what goes is not what it was when you looked: look again with --dry-run")
+    store, token, going = open_store(options.store), secrets.token_hex(4), judged.going
+    told = {}
+    work = in_threads(lambda each: (each.what, each.name, _tried(store, each, token)), going, THREADS)
+    for done, (what, name, why) in enumerate(work, start=1):
+        told[what, name] = why
+        progress.step("prune", done, len(going))
+    rows = [each.model_copy(update={"removed": told.get((each.what, each.name)) == ""}) for each in judged.judged]
+    failed = [Problem(what=f"{what} {name}", why=str(why)) for (what, name), why in told.items() if _failed(why)]
+    others = [Problem(what=f"{what} {name}", why=str(why)) for (what, name), why in told.items() if _left(why)]
+    problems = [*judged.problems, *failed]
+    return judged.model_copy(
+        update={
+            "completed": clock.now(),
+            "phase": Phase.PARTIAL if problems else Phase.COMPLETED,
+            "dry_run": False,
+            "judged": rows,
+            "left": [*judged.left, *others],
+            "problems": problems,
+        }
+    )
+
+
+def _failed(why: str | KubeferryError) -> bool:
+    return isinstance(why, KubeferryError)
+
+
+def _left(why: str | KubeferryError) -> bool:
+    return bool(why) and not _failed(why)
+
+
+def _tried(store: Store, each: Judged, token: str) -> str | KubeferryError:
+    """Remove one; return "", why it was left to others, or what went wrong: the others go on."""
+    try:
+        return _remove_restore(store, each.name) if each.what == "restore" else _remove_backup(store, each, token)
+    except KubeferryError as error:
+        return error
+
+
+def _remove_backup(store: Store, each: Judged, token: str) -> str:
+    keys = BackupKeys(each.name)
+    deletion = Deletion(store, keys, token)
+    if not deletion.take():
+        return BUSY
+    if (stamp := stamp_of(store, keys)) not in ("", each.stamp):
+        deletion.let_go()
+        return CHANGED
+    try:
+        if stamp:
+            store.delete([keys.metadata])
+        rest = [entry.key for entry in store.list(keys.folder) if entry.key not in (keys.reservation, keys.metadata)]
+        if not deletion.held:
+            return BUSY
+        store.delete(rest)
+    except KubeferryError:
+        deletion.give_up()
+        raise
+    deletion.let_go()
+    return ""
+
+
+def _remove_restore(store: Store, name: str) -> str:
+    """Remove what is kept of a restore: the end of its journal last, so that a half removed one is finished later."""
+    keys = RestoreKeys(name)
+    own = sorted(entry.key for entry in store.list(keys.folder) if _is_own(keys, entry.key))
+    journal = [key for key in own if key.startswith(keys.journal)]
+    store.delete([key for key in own if key != keys.header and key not in journal])
+    store.delete(journal[:-1])
+    store.delete([keys.header])
+    store.delete(journal[-1:])
+    return ""
+
+
+def _is_own(keys: RestoreKeys, key: str) -> bool:
+    return key.removeprefix(keys.folder).startswith("kubeferry-")

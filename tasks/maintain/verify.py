@@ -1,0 +1,64 @@
+"""Prove a stored backup: read every file back from the store and compare it with the manifest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import DamagedError
+from tasks.core.models.options import RestoreOptions
+from tasks.core.models.verified import Verified
+from tasks.core.plan.order_check import order_faults
+from tasks.plan.offline import planned
+from tasks.ports.records.proof import Proof, prove
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tasks.core.models.options_verify import VerifyOptions
+
+
+@step("verify {name}")
+async def verify(store: str, name: str, *, deep: bool = False) -> Proof:
+    """Read back every file of a backup; with `deep` also every object in its archive.
+
+    Raises:
+        DamagedError: a file or object is missing, is not what the manifest says, or is not in it.
+    """
+    return await in_thread(prove, store, name, deep=deep)
+
+
+@step("verify {name}")
+async def prove_backup(options: VerifyOptions, name: str) -> Verified:
+    """Prove a backup and that the order of a restore of it holds; what is damaged is told in the answer."""
+    return await in_thread(_proved, options, name)
+
+
+def _proved(options: VerifyOptions, name: str) -> Verified:
+    try:
+        proof = prove(options.store, name, deep=options.deep, identities=options.identities)
+        levels = None if proof.closed else order_of(options.store, name, options.identities)[0]
+    except DamagedError as error:
+        return Verified(name=name, error=str(error))
+    return Verified(
+        name=name,
+        files=proof.files,
+        bytes=proof.bytes,
+        objects=proof.objects,
+        proved=proof.proved,
+        levels=levels,
+    )
+
+
+def order_of(store: str, name: str, identities: Sequence[str]) -> tuple[int, int]:
+    """Return how many levels a restore has, and how many edges were given up, from the archive alone.
+
+    Raises:
+        DamagedError: what needs another would come before it.
+    """
+    with planned(RestoreOptions(backup=name, store=store, identities=list(identities))) as made:
+        faults = order_faults(made.parts)
+        if faults:
+            more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+            raise DamagedError(f"backup {name}: the order of a restore does not hold: {faults[0]}{more}")
+        return len(made.parts.order.levels), len(made.parts.order.broken)

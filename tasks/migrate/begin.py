@@ -1,0 +1,164 @@
+"""The first step of a migration: which namespaces, and its header in the store; or one that is taken up again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from tasks.core.errors import DamagedError, UsageError
+from tasks.core.formats.layout import BackupKeys
+from tasks.core.formats.migration import Header, Source, migration_name, unread_of
+from tasks.core.kube.label_selectors import parse_selector
+from tasks.core.models.options_migration import MigrateOptions
+from tasks.core.selection.namespaces import is_system, without
+from tasks.ports.cluster.client import connect
+from tasks.ports.cluster.namespaces import listed, live_namespaces
+from tasks.ports.local import clock
+from tasks.ports.records.migrations import StoredMigration, begin, open_migration, write_source
+from tasks.ports.store.open import open_store
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tasks.core.models.results import BackupResult
+    from tasks.ports.cluster.client import Cluster
+
+HERE = {
+    "from_context",
+    "to_context",
+    "kubeconfig",
+    "identities",
+    "wait_seconds",
+    "rollback",
+    "side_by_side",
+    "fan_out",
+    "deployment",
+}
+"""Options that a resumed migration may be given anew."""
+
+
+class Muster:
+    """What a migration has to do. A plain class: Prefect would walk through a dataclass' every value."""
+
+    def __init__(self, options: MigrateOptions, stored: StoredMigration, names: dict[str, str]) -> None:
+        """Take the options, what the store holds of the migration, and the namespaces, old name to new name."""
+        self.options, self.stored, self.names = options, stored, names
+        self.absent: dict[str, str] = {}
+        """Namespaces that were asked for and cannot be migrated, with the reason."""
+
+    def __repr__(self) -> str:
+        """Return the name: Prefect shows it where it shows parameters."""
+        return f"migration {self.name}"
+
+    @property
+    def name(self) -> str:
+        """Return the migration's name."""
+        return self.stored.header.name
+
+
+@step("choose namespaces")
+async def muster(options: MigrateOptions, started: datetime) -> Muster:
+    """Return what there is to do, of a new migration or of one that is resumed.
+
+    Raises:
+        UsageError: no namespace at all, two that would become one, or a migration of that name.
+        BackupNotFoundError: no migration of the name to resume.
+    """
+    return await in_thread(_resume if options.resume else _new, options, started)
+
+
+def _new(options: MigrateOptions, started: datetime) -> Muster:
+    cluster = connect(options.from_context or None, options.kubeconfig or None)
+    connect(options.to_context or None, options.kubeconfig or None)
+    chosen, absent = _chosen(cluster, options)
+    name = migration_name(options.name, chosen or sorted(absent), clock.now())
+    names = _names(options, chosen, absent)
+    asked = options.model_dump(mode="json", exclude_defaults=True, exclude={"name", "store"})
+    header = Header(name=name, started=started, options=asked)
+    store = open_store(options.store)
+    store.check_writable()
+    if store.exists(BackupKeys(name).metadata):
+        raise UsageError(f"backup {name} exists already in {store.url}: choose another --name")
+    begin(store, header)
+    made = Muster(options, StoredMigration(header, None), names)
+    made.absent = absent
+    return made
+
+
+def _names(options: MigrateOptions, chosen: list[str], absent: dict[str, str]) -> dict[str, str]:
+    for old in sorted(options.map.keys() - {*chosen, *absent}):
+        raise UsageError(f"--map names {old}, which is not among the namespaces to migrate")
+    names = {name: options.map.get(name, name) for name in chosen}
+    targets = list(names.values())
+    for new in sorted({each for each in targets if targets.count(each) > 1}):
+        raise UsageError(f"two namespaces would both become {new}")
+    return names
+
+
+def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[str, str]]:
+    """Return the namespaces that are asked for and there, and those that are not, with the reason."""
+    parse_selector(options.namespace_selector)
+    names, absent = set[str](), dict[str, str]()
+    for name, live in live_namespaces(cluster, options.namespaces).items():
+        if live is None:
+            absent[name] = f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})"
+        elif live["metadata"].get("deletionTimestamp"):
+            absent[name] = f"namespace {name} on cluster {cluster.name} is being deleted"
+        else:
+            names.add(name)
+    if options.namespace_selector:
+        names |= listed(cluster, options.namespace_selector)
+    if options.all_namespaces:
+        names |= {name for name in listed(cluster) if not is_system(name)}
+    if not names | absent.keys():
+        raise UsageError(f"no namespace of cluster {cluster.name} is what is asked for")
+    return sorted(without(names, options.exclude_namespace, "what is asked for")), absent
+
+
+def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
+    stored = open_migration(open_store(asked.store), asked.resume)
+    here = asked.model_dump(include=HERE, exclude_defaults=True)
+    try:
+        options = MigrateOptions.model_validate(stored.header.options | here | {"store": asked.store})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        told = f"the options in its header are damaged: {first['msg']}"
+        raise DamagedError(f"migration {asked.resume}: {told}") from None
+    if stored.source:
+        return Muster(options, stored, stored.source.namespaces)
+    cluster = connect(options.from_context or None, options.kubeconfig or None)
+    chosen, absent = _chosen(cluster, options)
+    made = Muster(options, stored, _names(options, chosen, absent))
+    made.absent = absent
+    return made
+
+
+def backup_to_make(made: Muster) -> str:
+    """Return the name of the backup to make: the migration's, or another where a first try left one unfinished."""
+    store, turn, name = open_store(made.options.store), 1, made.name
+    while next(iter(store.list(BackupKeys(name).folder)), None) is not None:
+        turn += 1
+        name = f"{made.name}.{turn}"
+    return name
+
+
+@step("note what was backed up")
+async def note_source(made: Muster, backup: BackupResult | None) -> Source:
+    """Write into the store what of the source is migrated: from now on nothing of it is read again.
+
+    Raises:
+        UsageError: nothing that was asked for is there.
+    """
+    if backup is None:
+        raise UsageError("; ".join(made.absent.values()))
+    source = Source(
+        backup=backup.name,
+        cluster=backup.cluster,
+        namespaces=made.names,
+        absent=made.absent,
+        unread=unread_of(backup.problems, made.names),
+    )
+    await in_thread(write_source, open_store(made.options.store), made.name, source)
+    return source

@@ -1,0 +1,78 @@
+"""The end of a migration: its result, and the table of its namespaces as an artifact."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import acreate_table_artifact
+
+from tasks.core.errors import KubeferryError
+from tasks.core.formats.migration import SHARED, End, phase_of
+from tasks.core.formats.records import Phase
+from tasks.core.jsondoc.printable import one_line
+from tasks.core.models.results import MigrateResult
+from tasks.ports.local import clock
+from tasks.step import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tasks.migrate.state import Migrating
+
+
+def lost(migrating: Migrating, space: str, error: Exception, started: datetime) -> End:
+    """Return the end of a part that raised; the one that it brings, where it brings one."""
+    known = error.result if isinstance(error, KubeferryError) else None
+    if isinstance(known, End):
+        return known
+    told = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
+    into = "" if space == SHARED else migrating.source.namespaces[space]
+    seconds = (clock.now() - started).total_seconds()
+    return End(namespace=space, into=into, phase=Phase.FAILED, error=told, seconds=round(seconds, 3))
+
+
+def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> MigrateResult:
+    """Return the result; namespaces that are not there have failed, too."""
+    absent = [
+        End(namespace=space, into=space, phase=Phase.FAILED, error=why)
+        for space, why in migrating.source.absent.items()
+    ]
+    listed = sorted([*ends, *absent], key=lambda end: (end.namespace != SHARED, end.namespace))
+    counts: Counter[str] = Counter()
+    for end in listed:
+        counts.update(end.counts)
+    return MigrateResult(
+        name=migrating.name,
+        phase=phase_of(listed),
+        store=migrating.backup.store.url,
+        started=started,
+        completed=clock.now(),
+        counts=dict(sorted(counts.items())),
+        backup=migrating.source.backup,
+        from_cluster=migrating.source.cluster,
+        to_cluster=migrating.target().name,
+        namespaces=listed,
+    )
+
+
+async def tell_table(result: MigrateResult) -> None:
+    """Leave the table of namespaces in Prefect, those first that need a person."""
+    order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
+    rows = [
+        {
+            "namespace": end.title,
+            "status": end.phase.value,
+            "objects": end.objects,
+            "seconds": end.seconds,
+            "restore": end.restore,
+            "why": one_line(end.why),
+        }
+        for end in sorted(result.namespaces, key=lambda end: order[end.phase])
+    ]
+    key = f"migrate-{re.sub('[^a-z0-9]+', '-', result.name)}"
+    await acreate_table_artifact(rows, key=key, description=f"migration {result.name}: namespaces")
+    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"migrate {result.name}: {result.phase}, {told}")

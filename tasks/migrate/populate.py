@@ -1,0 +1,159 @@
+"""Make one namespace of a template, or find that an earlier run has; and what a whole run comes to."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from itertools import count
+from typing import TYPE_CHECKING
+
+from prefect.artifacts import acreate_table_artifact
+
+from tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
+from tasks.core.formats.journal import TAKEN_BACK
+from tasks.core.formats.migration import End, phase_of, restore_name
+from tasks.core.formats.records import Phase
+from tasks.core.jsondoc.printable import one_line
+from tasks.core.models.populated import PopulateResult
+from tasks.core.models.results import RestoreResult
+from tasks.ports.cluster.client import connect
+from tasks.ports.cluster.namespaces import there
+from tasks.ports.local import clock
+from tasks.ports.records.restores import open_restore
+from tasks.step import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from tasks.core.models.options import RestoreOptions
+    from tasks.core.models.options_populate import Into, PopulateOptions
+    from tasks.plan.template import Template
+    from tasks.ports.records.restores import StoredRestore
+
+
+def template_of(options: PopulateOptions, template: Template) -> str:
+    """Return the namespace of the backup that is the template.
+
+    Raises:
+        UsageError: the backup holds another one, or more than one.
+    """
+    held = template.namespaces
+    if options.template in held:
+        return str(options.template)
+    listed = ", ".join(held) or "none"
+    if options.template:
+        raise UsageError(f"{template} holds no namespace {options.template}; it holds {listed}")
+    if len(held) != 1:
+        raise UsageError(f"{template} holds {len(held)} namespaces ({listed}): say which is the template")
+    return held[0]
+
+
+def begun(options: PopulateOptions, template: Template, space: str, into: Into) -> RestoreOptions | StoredRestore:
+    """Return what to ask of a restore, new or taken up; or the one by which an earlier run has made the namespace.
+
+    Raises:
+        UsageError: the earlier one made it with other parameters.
+    """
+    for turn in count(1):
+        name = restore_name(options.called, into.name, turn)
+        new = options.restore(into, space, name)
+        try:
+            stored = open_restore(template.backup.store, name)
+        except BackupNotFoundError:
+            return new
+        if stored.state.end in TAKEN_BACK:
+            continue
+        same = stored.header.options.get("modify", {}) == new.modify.model_dump(mode="json", exclude_defaults=True)
+        if not same or stored.header.backup != options.backup:
+            told = f"restore {name} made it with other parameters"
+            raise UsageError(f"{told}: kubeferry undo {name} first, or choose another --name")
+        if stored.state.end not in ("Completed", "Partial"):
+            return options.resume(name)
+        if there(connect(options.context or None, options.kubeconfig or None), [into.name]):
+            return stored
+    raise AssertionError("unreachable: a name is free in the end")
+
+
+def ended(space: str, into: str, stored: StoredRestore) -> End:
+    """Return the end of a namespace that an earlier run has made, as its journal tells."""
+    did: Counter[str] = Counter(action for _, action in stored.state.done.values())
+    counts: Counter[str] = Counter(ref.type for ref in stored.state.done)
+    return End(
+        namespace=space,
+        into=into,
+        phase=Phase(stored.state.end),
+        restore=stored.header.name,
+        objects=len(stored.state.done),
+        counts=dict(counts),
+        actions=dict(did),
+    )
+
+
+def end_of(space: str, into: str, result: RestoreResult) -> End:
+    """Return how it went with one namespace."""
+    whole = result.phase is not Phase.FAILED
+    return End(
+        namespace=space,
+        into=into,
+        phase=result.phase,
+        restore=result.name if whole or sum(result.actions.values()) > 0 else "",
+        objects=result.objects if whole else 0,
+        counts=result.counts if whole else {},
+        actions=result.actions,
+        problems=result.problems,
+        error=result.error,
+        seconds=round(result.seconds, 3),
+    )
+
+
+def failed_end(space: str, into: str, error: Exception, started: datetime) -> End:
+    """Return the end of a namespace that failed: that of its restore, where one began."""
+    if isinstance(error, KubeferryError) and isinstance(error.result, RestoreResult):
+        return end_of(space, into, error.result)
+    told = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
+    seconds = round((clock.now() - started).total_seconds(), 3)
+    return End(namespace=space, into=into, phase=Phase.FAILED, error=told, seconds=seconds)
+
+
+def populated(
+    options: PopulateOptions, template: Template, space: str, ends: Iterable[End], earlier: list[str], started: datetime
+) -> PopulateResult:
+    """Return the result of a run."""
+    listed = sorted(ends, key=lambda end: end.into)
+    counts: Counter[str] = Counter()
+    for end in listed:
+        counts.update(end.counts)
+    return PopulateResult(
+        name=options.called,
+        phase=phase_of(listed),
+        store=template.backup.store.url,
+        started=started,
+        completed=clock.now(),
+        counts=dict(sorted(counts.items())),
+        backup=options.backup,
+        template=space,
+        cluster=connect(options.context or None, options.kubeconfig or None).name,
+        namespaces=listed,
+        earlier=sorted(earlier),
+    )
+
+
+async def tell_namespaces(result: PopulateResult) -> None:
+    """Leave the table of namespaces in Prefect, those first that need a person."""
+    order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
+    rows = [
+        {
+            "namespace": end.into,
+            "status": "Completed earlier" if end.into in result.earlier else end.phase.value,
+            "objects": end.objects,
+            "seconds": end.seconds,
+            "restore": end.restore,
+            "why": one_line(end.why),
+        }
+        for end in sorted(result.namespaces, key=lambda end: order[end.phase])
+    ]
+    key = f"populate-{re.sub('[^a-z0-9]+', '-', result.name)}"
+    await acreate_table_artifact(rows, key=key, description=f"populate {result.name}: namespaces")
+    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"populate {result.name}: {result.phase}, {told}")

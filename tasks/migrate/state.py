@@ -1,0 +1,143 @@
+"""What the namespaces of one migration share in a process: the backup, unpacked once, and what the target was asked.
+
+A flow run of a namespace finds it here when its migration runs in the same process; alone, on a worker, it opens its
+own.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tasks.core.errors import DamagedError, UsageError
+from tasks.core.formats.migration import SHARED, Source
+from tasks.plan.build import known_of
+from tasks.plan.state import Archived, Company, Restoring
+from tasks.ports.archive import gzip
+from tasks.ports.archive.encryption import ASK, opener
+from tasks.ports.archive.spool import Spool
+from tasks.ports.cluster.cached import Asked
+from tasks.ports.cluster.client import connect
+from tasks.ports.local.plugins import installed
+from tasks.ports.records.backups import StoredBackup, open_backup
+from tasks.ports.store.open import open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tasks.core.models.options import RestoreOptions
+    from tasks.core.models.options_migration import MigrateOptions
+    from tasks.ports.cluster.client import Cluster
+
+LINKS, BINDINGS = "links.jsonl.gz", "bindings.jsonl.gz"
+
+
+class Migrating:
+    """One migration under way in this process. A plain class: Prefect would walk through a dataclass' every value."""
+
+    def __init__(self, name: str, options: MigrateOptions, source: Source, work: Path) -> None:
+        """Unpack nothing yet."""
+        self.name, self.options, self.source, self.work = name, options, source, work
+        self.backup: StoredBackup = open_backup(open_store(options.store), source.backup, opener(options.identities))
+        self.asked = Asked(self.target)
+        self.rules = installed()
+        self.parts: dict[str, list[Archived]] = defaultdict(list)
+        """Namespace (SHARED for none) → its objects."""
+        self.spool = Spool(work / "archive.spool")
+        self.company: Company
+
+    def __repr__(self) -> str:
+        """Return the name: Prefect shows it where it shows parameters."""
+        return f"migration {self.name}"
+
+    def target(self) -> Cluster:
+        """Return the target cluster."""
+        return connect(self.options.to_context or None, self.options.kubeconfig or None)
+
+    def unpack(self) -> None:
+        """Bring the backup here, proved, and divide it by namespace.
+
+        Raises:
+            DamagedError: a file or an object is missing, changed, or cannot be read.
+            UsageError: it is encrypted, and no identity opens it.
+        """
+        if self.backup.closed:
+            raise UsageError(f"backup {self.source.backup} is encrypted: {ASK}")
+        tarball = self.work / "backup.tar.gz"
+        self.backup.fetch_plain(self.backup.keys.tarball, tarball)
+        for member, data in self.backup.objects(tarball):
+            space = member.name if member.group_resource == "namespaces" else member.namespace or SHARED
+            self.parts[space].append(Archived(member, self.spool.append(data)))
+        tarball.unlink()
+        everything = [each for part in self.parts.values() for each in part]
+        self.company = Company(self.source.namespaces, known_of(everything))
+        for key, file, field in (
+            (self.backup.keys.links, LINKS, "ref"),
+            (self.backup.keys.bindings, BINDINGS, "object"),
+        ):
+            self._divide(key, file, field)
+
+    def _divide(self, key: str, file: str, field: str) -> None:
+        """Write each namespace's lines of a file beside the tarball into a file of its own."""
+        path = self.work / file
+        self.backup.fetch_plain(key, path)
+        lines: dict[str, list[bytes]] = defaultdict(list)
+        with gzip.reader(path) as opened:
+            for line in opened.lines():
+                lines[_space(line, field, self.source.backup)].append(line)
+        for space in self.parts:
+            folder = self.folder(space)
+            folder.mkdir(exist_ok=True, mode=0o700)
+            around = [] if space == SHARED else lines[SHARED]
+            (folder / file).write_bytes(gzip.compress(b"".join([*lines[space], *around])))
+
+    def folder(self, space: str) -> Path:
+        """Return the folder of one namespace's part."""
+        return self.work / space
+
+    def restoring(self, options: RestoreOptions, space: str) -> Restoring:
+        """Return the restore of one part, with its objects."""
+        work = self.folder(space)
+        work.mkdir(exist_ok=True, mode=0o700)
+        made = Restoring(options, options.name or options.resume, work, self.backup, self.spool, self.rules)
+        made.archived = self.parts.get(space, [])
+        whole = Company(self.company.names, self.company.known, whole=space == SHARED)
+        made.company, made.asked = whole, self.asked
+        return made
+
+    def close(self) -> None:
+        """Close the spool; the folder is deleted by who made it."""
+        self.spool.close()
+
+
+def _space(line: bytes, field: str, backup: str) -> str:
+    """Return the namespace that a line is about; what it says is checked when it is read."""
+    try:
+        _, kind, space, name = orjson.loads(line)[field]
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"backup {backup}: a line of its {field} file names no object") from error
+    named: Any = name if kind == "Namespace" and not space else space or SHARED
+    return str(named)
+
+
+_here: ContextVar[Migrating | None] = ContextVar("migrating", default=None)
+
+
+def here() -> Migrating | None:
+    """Return the migration that runs in this process, if the flow run of a namespace was started by it."""
+    return _here.get()
+
+
+@contextmanager
+def sharing(migrating: Migrating) -> Iterator[None]:
+    """Let flow runs of namespaces that begin in the `with` block find the migration."""
+    token = _here.set(migrating)
+    try:
+        yield
+    finally:
+        _here.reset(token)

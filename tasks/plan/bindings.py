@@ -1,0 +1,126 @@
+"""The bindings of a plan: read from the backup, moved to the target's identities, and told from those that come late.
+
+A binding comes late where what it needs is created no earlier than its own object (a cycle, its own address, or an
+object that comes before all levels). Such an object is created without the value, and patched when it is known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.graph.order import Edge, Strength
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.bindings import Binding, from_json, moved
+from tasks.core.lookup.substitute import substitute
+from tasks.core.plan.late_values import How, placeholder, repair, strength_of, without_fields
+from tasks.plan.unpacked import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.plan.state import Item, Restoring
+
+
+def stored_bindings(restoring: Restoring) -> dict[Ref, list[Binding]]:
+    """Return the bindings of the backup by object, as the source knew it; none for an archive that others wrote.
+
+    Raises:
+        DamagedError: a line is not a binding.
+    """
+    found: dict[Ref, list[Binding]] = {}
+    for binding in lines(restoring, restoring.work / "bindings.jsonl.gz", "bindings", from_json):
+        found.setdefault(binding.object, []).append(binding)
+    return found
+
+
+def attach(restoring: Restoring, stored: dict[Ref, list[Binding]], names: dict[str, str]) -> Iterator[Edge]:
+    """Give each item its bindings under the target's identities; yield what they need."""
+    where = _mapping(restoring, names)
+    for item in restoring.plan.items.values():
+        given = stored.get(item.source, ())
+        kept = [each for each in given if not _overridden(each.use.pointer, item.modified)]
+        item.bindings = tuple(moved(each, where) for each in kept)
+        body = restoring.planned.read(item.slot) if item.bindings else {}
+        for each in item.bindings:
+            strength = strength_of(body, each.use.pointer)
+            yield from (Edge(item.ref, need, strength, each.use.pointer) for need in each.needs)
+
+
+def _overridden(pointer: str, modified: Iterable[str]) -> bool:
+    """Return whether a place was modified as asked: what the user wrote there is not written over."""
+    return any(pointer == each or pointer.startswith(f"{each}/") or each.startswith(f"{pointer}/") for each in modified)
+
+
+def _mapping(restoring: Restoring, names: dict[str, str]) -> Callable[[Ref], Ref]:
+    targets = {item.source: item.ref for item in restoring.plan.items.values()}
+    return lambda ref: targets.get(ref) or ref.renamed(names)
+
+
+def hold_back(restoring: Restoring) -> None:
+    """Take the values that come late out of what is created first, and keep the whole of what is bound at all."""
+    level = {ref: number for number, refs in enumerate(restoring.plan.order.levels) for ref in refs}
+    for item in restoring.plan.items.values():
+        if not item.bindings:
+            continue
+        own = level.get(item.ref, -1)
+        item.late = tuple(
+            each for each in item.bindings if own < 0 or any(level.get(need, -1) >= own for need in each.needs)
+        )
+        item.whole = item.slot
+        if item.late:
+            _hold_back(restoring, item)
+
+
+Turns = dict[int, list[Ref]]
+"""Number of a level (0: before all of them) → the objects whose late values are known after it."""
+
+
+def late_turns(restoring: Restoring) -> tuple[Turns, Turns]:
+    """Return when late values are known: as soon as a level is written, or once it is ready.
+
+    They are patched as soon as can be: a pod may not start without them, and starts anew when they change.
+    """
+    level = {ref: number for number, refs in enumerate(restoring.plan.order.levels, start=1) for ref in refs}
+    written, stands = Turns(), Turns()
+    for item in restoring.plan.items.values():
+        if item.late:
+            turns = written if all(each.chain.read.what in AT_ONCE for each in item.late) else stands
+            needs = [level.get(need, 0) for each in item.late for need in each.needs]
+            turns.setdefault(max([level.get(item.ref, 0), *needs]), []).append(item.ref)
+    return written, stands
+
+
+AT_ONCE = ("uid", "clusterIP")
+"""What an object has as soon as it is there."""
+
+
+def _hold_back(restoring: Restoring, item: Item) -> None:
+    body = restoring.planned.read(item.slot)
+    for each in item.late:
+        if how_late(body, each) is How.IMPOSSIBLE:
+            told = f"{item.ref} {each.use.pointer}: {How.IMPOSSIBLE.value}; it needs {each.chain.text()}"
+            restoring.plan.impossible.append(told)
+    item.slot = restoring.planned.append(orjson.dumps(bare(body, item.late)))
+
+
+def how_late(obj: Object, binding: Binding) -> How:
+    """Return what it takes to write a value into an object that is there."""
+    return repair(obj, Edge(binding.object, binding.object, Strength.BINDING, binding.use.pointer)).how
+
+
+def bare(obj: Object, late: Iterable[Binding]) -> Object:
+    """Return an object as it can be created before `late` are known: without their keys, or with what reaches nothing.
+
+    What can never be patched stays: preflight has told of it.
+    """
+    made = obj
+    for each in late:
+        how = how_late(obj, each)
+        if how is How.LEAVE_OUT:
+            made = without_fields(made, [each.use.pointer])
+        elif how is How.PLACEHOLDER:
+            made, _ = substitute(made, [each.use], lambda use: placeholder(use.value))
+    return made

@@ -1,0 +1,200 @@
+"""Decide what a restore will do, from the archive alone: what stays out, new names, what waits for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+import orjson
+
+from tasks.core.errors import DamagedError, UsageError
+from tasks.core.formats.links import links_of
+from tasks.core.formats.records import LeftOut, Rewrite
+from tasks.core.graph.order import Edge, order
+from tasks.core.jsondoc.edit import Object, change
+from tasks.core.kube.kinds import NAMESPACE
+from tasks.core.kube.objects import Ref
+from tasks.core.kube.readiness.evaluate import why_not_ready
+from tasks.core.needs.annotations import hints_of, with_namespaces
+from tasks.core.needs.cluster_scoped import CRD
+from tasks.core.needs.edges import needs_of, owner_edges
+from tasks.core.needs.ownership import Owners
+from tasks.core.needs.references import CLUSTER_SCOPED, references
+from tasks.core.transform.modify.apply import modified
+from tasks.core.transform.rename.rewrite import Known, Skip, rename
+from tasks.plan.bindings import attach, hold_back
+from tasks.plan.choice import FIRST, Choice
+from tasks.plan.drop import drop_unchosen
+from tasks.plan.keep_owned import keep_owned
+from tasks.plan.live_bindings import bindings_known
+from tasks.plan.state import Item, Restoring
+from tasks.plan.unpacked import archived_object, of_backup, stored_links
+from tasks.ports.local import clock, progress
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.kube.resources import Words
+    from tasks.plan.state import Archived
+
+RENAMED = "namespace renamed"
+ELSEWHERE = "its namespace is left out"
+
+
+@step("plan")
+async def plan(restoring: Restoring) -> None:
+    """Fill in the plan of a restore.
+
+    Raises:
+        DamagedError: an object is not what its place in the archive says.
+        UsageError: a namespace to rename is not in the backup, or two would become one; a selection that matches
+            nothing or cannot be read.
+    """
+    await in_thread(_plan, restoring)
+
+
+def _plan(restoring: Restoring) -> None:
+    with of_backup(restoring):
+        _fill(restoring)
+
+
+def _fill(restoring: Restoring) -> None:
+    names = dict(restoring.options.map)
+    chosen = Choice(restoring)
+    if restoring.company is None:
+        _check_names(names, chosen)
+    edges = _read(restoring, chosen, _Moving.of(restoring, names))
+    chosen.check()
+    edges += attach(restoring, bindings_known(restoring, chosen), names)
+    drop_unchosen(restoring, chosen, edges)
+    plan = restoring.plan
+    restored = {str(item.source) for item in plan.items.values()}
+    plan.rewrites = [each for each in plan.rewrites if each.object in restored]
+    # What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more.
+    plan.wants = {target: users for target, some in plan.wants.items() if (users := some & plan.items.keys())}
+    edges = keep_owned(restoring, edges)
+    plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
+    plan.definitions = sorted(ref for ref in plan.items if (ref.group, ref.kind) == CRD)
+    later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]
+    hints = {ref: plan.items[ref].hints for ref in later}
+    phases = {ref: phase for ref in later if (phase := hints[ref].phase or restoring.rules.phase(ref)) is not None}
+    waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
+    plan.order = order(later, edges, phases, waves)
+    hold_back(restoring)
+    progress.step(f"plan {restoring.name}", len(restoring.archived), len(restoring.archived))
+
+
+def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
+    """Plan each object of the archive that may be restored; return what they need."""
+    links = stored_links(restoring)
+    owners = Owners()
+    edges: list[Edge] = []
+    for done, each in enumerate(restoring.archived, start=1):
+        obj = archived_object(restoring, each)
+        ref = Ref.of(obj)
+        tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
+        owners.add(ref, tied)
+        why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
+        if why:
+            target = ref.renamed(moving.names)
+            if why == ELSEWHERE:
+                chosen.bar(target, why)
+            else:
+                chosen.look_at_never(obj, each.member, target, tied, why)
+            _leave(restoring, ref, why)
+            continue
+        portable = chosen.portable(obj)
+        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
+        if restoring.options.modify.given:
+            portable = _modify(restoring, portable, obj, each, chosen.words(ref, each.member), item)
+        edges += _add(restoring, portable, item, moving, chosen)
+        chosen.look(obj, each.member, item.ref)
+        if done % 500 == 0:
+            progress.step(f"plan {restoring.name}", done, len(restoring.archived))
+    for ref, (tied, _) in links.items():  # what is not saved, too
+        owners.add(ref, tied)
+    lost = {edge for item in restoring.plan.items.values() for edge in _disown(item, owners)}
+    return [edge for edge in edges if edge not in lost] if lost else edges
+
+
+def _modify(restoring: Restoring, portable: Object, obj: Object, each: Archived, words: Words, item: Item) -> Object:
+    """Return an object as the options modify it: what is planned, looked at and verified is that."""
+    made = modified(portable, obj, each.member.group_resource, words, restoring.options.modify)
+    restoring.plan.rewrites += made.rewrites
+    item.modified = made.pointers
+    return made.obj
+
+
+def _disown(item: Item, owners: Owners) -> list[Edge]:
+    """Take the owners from an object that it cannot have on any cluster; return the edges to them."""
+    refused = {owner: why for owner in item.links.owners if (why := owners.refusal(item.source, owner))}
+    if not refused:
+        return []
+    item.unowned = tuple(f"{owner.kind} {owner.name}, which {why}" for owner, why in refused.items())
+    left = tuple(owner for owner in item.links.owners if owner not in refused)
+    lost = owner_edges(item.ref, item.links)
+    item.links = replace(item.links, owners=left)
+    kept = owner_edges(item.ref, item.links)
+    return [edge for edge in lost if edge not in kept]
+
+
+def _check_names(names: dict[str, str], chosen: Choice) -> None:
+    for old in sorted(names.keys() - chosen.held.keys()):
+        held = ", ".join(sorted(chosen.held)) or "none"
+        raise UsageError(f"{chosen.backup} holds no namespace {old}; it holds {held}")
+    targets = [names.get(each, each) for each in sorted(chosen.spaces)]
+    for new in sorted({each for each in targets if targets.count(each) > 1}):
+        raise UsageError(f"two namespaces of {chosen.backup} would both become {new}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Moving:
+    """What renaming has to know: old names to new, the objects of the backup, what to leave as it is."""
+
+    names: dict[str, str]
+    known: Known
+    skip: Skip
+
+    @classmethod
+    def of(cls, restoring: Restoring, names: dict[str, str]) -> Self:
+        known = restoring.company.known if restoring.company else known_of(restoring.archived)
+        asked = restoring.options.no_rewrite
+        classes = frozenset(each for each in asked if each.isalpha())
+        return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
+
+
+def known_of(archived: Iterable[Archived]) -> Known:
+    """Return what renaming has to know of the objects of a backup."""
+    members = (each.member for each in archived)
+    return Known.of((member.group_resource, member.namespace, member.name) for member in members)
+
+
+def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen: Choice) -> list[Edge]:
+    """Plan one object; return what it needs, by target identity."""
+    renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
+    item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    waited_for = with_namespaces(renamed.obj, moving.names)
+    other = restoring.plan.items.get(item.ref)
+    if other and other.source == item.source:
+        raise DamagedError(f"it holds {item.source} twice")
+    if other:
+        raise UsageError(f"two objects of the backup would both become {item.ref}")
+    body = renamed.obj
+    for key, (old, new) in waited_for.items():
+        body = change(body, ("metadata", "annotations", key), lambda _, new=new: new)  # type: ignore[misc] # mypy cannot type the default
+        told = Rewrite(object=str(item.source), path=f"/metadata/annotations/{key}", old=old, new=new, why=RENAMED)
+        restoring.plan.rewrites.append(told)
+    item.slot = restoring.planned.append(orjson.dumps(body))
+    restoring.plan.items[item.ref] = item
+    restoring.plan.rewrites += renamed.rewrites
+    named = list(references(body))
+    for each in named:
+        if each.sure and (each.target.group, each.target.kind) in CLUSTER_SCOPED:
+            restoring.plan.wants.setdefault(each.target, set()).add(item.ref)
+    chosen.implied.look(body)
+    return needs_of(body, named, item.links, restoring.rules)
+
+
+def _leave(restoring: Restoring, ref: Ref, why: str) -> None:
+    restoring.plan.left_out.append(LeftOut(type=ref.type, namespace=ref.namespace, name=ref.name, why=why))

@@ -1,0 +1,187 @@
+"""Which objects of an archive are restored: what the options say, what that needs, and what no restore carries."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+from tasks.core.jsondoc.edit import Object, get
+from tasks.core.kube.definitions import names_defined
+from tasks.core.kube.kinds import GROUP_OF_KIND, NAMESPACE, SHORT_NAMES, plural_of
+from tasks.core.kube.objects import Ref, annotations_of, labels_of
+from tasks.core.kube.resources import Words, words_of
+from tasks.core.needs.cluster_scoped import CRD
+from tasks.core.needs.edges import controller_edges
+from tasks.core.needs.implicit import Implied
+from tasks.core.selection.exclusions import left_out, left_to_controller
+from tasks.core.selection.namespaces import choose_spaces, unmatched
+from tasks.core.selection.policy import Keep, Surroundings
+from tasks.core.selection.resource_types import check_namespaces
+from tasks.core.selection.selector import Selector
+from tasks.core.selection.unmatched import Tally
+from tasks.core.transform.strip.portable import strip
+from tasks.plan.unpacked import archived_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.formats.layout import Member
+    from tasks.core.formats.links import Links
+    from tasks.core.graph.order import Edge
+    from tasks.plan.state import Archived, Restoring
+
+FIRST = (NAMESPACE, CRD)
+"""Kinds that come before all levels, in steps of their own."""
+
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
+
+
+class Choice:
+    """What the options say about the objects of an archive, gathered object by object."""
+
+    def __init__(self, restoring: Restoring) -> None:
+        """Read the options.
+
+        Raises:
+            UsageError: they cannot be read, or name a namespace that the backup does not hold.
+        """
+        self.options = restoring.options
+        self.backup = f"backup {self.options.backup}"
+        self.selector = Selector.of(self.options)
+        ours = restoring.backup.manifest is not None
+        self.keep = Keep(completed_jobs=True) if ours else Keep()
+        self.around = Surroundings() if ours else _surroundings(restoring)
+        self.rules = restoring.rules
+        self.held = dict(_held(restoring))
+        self.spaces = choose_spaces(self.held, self.options, self.backup)
+        self.implied = Implied()
+        self.tally = Tally(self.selector)
+        self.selected: dict[Ref, str] = {}
+        self.barred: dict[Ref, str] = {}
+        """What is in the archive and stays out whoever needs it, by its identity on the target, with the reason."""
+        self.leads: list[Edge] = []
+        """From what is selected and never carried to the controller that makes it."""
+        self._defined = _defined(restoring) if self.selector.asked_kinds else {}
+        self._words: dict[tuple[str, str, str], Words] = {}
+
+    @property
+    def narrowed(self) -> bool:
+        """Return whether some namespaces of the backup are left out."""
+        return self.spaces != self.held.keys()
+
+    def text(self) -> str:
+        """Return what is asked for in one line, "" for everything."""
+        spaces = f"namespace {' or '.join(sorted(self.spaces))}" if self.narrowed else ""
+        return "; ".join(each for each in (spaces, self.selector.text()) if each)
+
+    def elsewhere(self, member: Member) -> bool:
+        """Return whether an object stands in a namespace that is not asked for, or is that namespace."""
+        space = member.name if member.group_resource == "namespaces" else member.namespace
+        return bool(space) and space not in self.spaces
+
+    def bar(self, target: Ref, why: str) -> None:
+        """Keep an object out whoever needs it."""
+        self.barred[target] = why
+
+    def why_never(self, obj: Object) -> str:
+        """Return why no restore carries an object, or ""."""
+        return left_out(obj, self.around, self.keep) or self.rules.left_out(obj) or ""
+
+    def portable(self, obj: Object) -> Object:
+        """Return an object without what only its old cluster meant: again for what we wrote, needed for others'."""
+        return self.rules.without_dynamic(strip(obj, self.around, self.keep))
+
+    def look(self, obj: Object, member: Member, target: Ref) -> None:
+        """Note whether an object of the archive is selected, under its identity on the target."""
+        words = self.words(Ref.of(obj), member)
+        self.tally.look(obj, words)
+        if why_not := self.selector.why_not(Ref.of(obj), words):
+            self.bar(target, why_not)
+        elif why := self._why(obj, words):
+            self.selected[target] = why
+
+    def look_at_never(self, obj: Object, member: Member, target: Ref, links: Links, why: str) -> None:
+        """Note whether an object that is never carried is selected: that means the controller that makes it."""
+        words = self.words(Ref.of(obj), member)
+        self.tally.look(obj, words)
+        if self.selector.narrow and (selected := self.selector.why(obj, words)):
+            self.tally.never[str(Ref.of(obj))] = why
+            if left_to_controller(why):
+                self.selected[target] = selected
+                self.leads += controller_edges(target, links)
+
+    def _why(self, obj: Object, words: Words) -> str:
+        ref = Ref.of(obj)
+        if (ref.group, ref.kind) == CRD and not self.selector.narrow:
+            return ""  # it is in where something of its kind is
+        return self.selector.why(obj, words)
+
+    def words(self, ref: Ref, member: Member) -> Words:
+        """Return all that a user may call the kind of an object."""
+        plural = member.group_resource.partition(".")[0]
+        key = (ref.group, ref.kind, plural)
+        if key not in self._words:
+            others = (plural, *SHORT_NAMES.get(key[:2], ()), *self._defined.get(key[:2], ()))
+            self._words[key] = words_of(*key[:2], others)
+        return self._words[key]
+
+    def check(self) -> None:
+        """Refuse what the backup does not hold: a typing error must not make a restore silently smaller.
+
+        Raises:
+            UsageError: a kind or a name that nothing in it has.
+        """
+        selector, held = self.selector, frozenset[str]().union(*self._words.values())
+        asked = selector.kinds | {name.kind for name in selector.names if name.kind}
+        known = held | _built_in() if selector.asked_kinds - held else held
+        for word in sorted((asked - held) | (selector.asked_kinds - known)):
+            near = get_close_matches(word, held, 1)
+            raise UsageError(f"{self.backup} holds no kind {word!r}" + (f": is it {near[0]}?" if near else ""))
+        check_namespaces(selector)
+        if unmet := self.tally.no_such_name():
+            raise UsageError(f"{self.backup}: {unmet}")
+
+    def unmatched(self) -> Iterator[tuple[str, str]]:
+        """Yield what was asked for and matches nothing, with a word about it."""
+        yield from unmatched(self.held, self.options.exclude_namespace)
+        yield from self.tally.unmatched()
+
+
+def _held(restoring: Restoring) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each namespace of the archive with its labels; those come with its Namespace object, if there is one."""
+    for each in restoring.archived:
+        if each.member.namespace:
+            yield each.member.namespace, {}
+    for each in _all(restoring, "namespaces"):
+        yield each.member.name, labels_of(archived_object(restoring, each))
+
+
+def _defined(restoring: Restoring) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return what the CRDs of the archive call the kinds that they define."""
+    return dict(names_defined(archived_object(restoring, each)) for each in _all(restoring, DEFINITIONS))
+
+
+def _all(restoring: Restoring, group_resource: str) -> Iterator[Archived]:
+    return (each for each in restoring.archived if each.member.group_resource == group_resource)
+
+
+def _built_in() -> Words:
+    """Return all names of Kubernetes' own kinds: who excludes one of them need not know whether the backup has any."""
+    words = (
+        words_of(group, kind, (plural_of(kind), *SHORT_NAMES.get((group, kind), ())))
+        for kind, group in GROUP_OF_KIND.items()
+    )
+    return frozenset[str]().union(*words)
+
+
+def _surroundings(restoring: Restoring) -> Surroundings:
+    """Return what strip has to know of an archive that holds live objects, as Velero writes it."""
+    services, volumes = set(), set()
+    for each in restoring.archived:
+        if each.member.group_resource == "services":
+            services |= {each.member.name} if get(archived_object(restoring, each), "spec", "selector") else set()
+        if each.member.group_resource == "persistentvolumes":
+            provisioned = annotations_of(archived_object(restoring, each)).get("pv.kubernetes.io/provisioned-by")
+            volumes |= set() if provisioned else {each.member.name}
+    return Surroundings(frozenset(services), frozenset(volumes))

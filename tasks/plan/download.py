@@ -1,0 +1,109 @@
+"""Bring a backup here and prove it against its manifest before anything else looks at it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from tasks.core.errors import DamagedError, UsageError
+from tasks.core.formats.journal import TAKEN_BACK
+from tasks.core.formats.layout import RestoreKeys, alike, backup_name
+from tasks.core.models.options import RestoreOptions
+from tasks.plan.state import Restoring
+from tasks.plan.template import here, unpacked
+from tasks.ports.archive.encryption import ASK, opener
+from tasks.ports.local import clock, progress
+from tasks.ports.records.backups import open_backup
+from tasks.ports.records.restores import open_restore
+from tasks.ports.store.open import open_store
+from tasks.step import in_thread, step, tell
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.ports.records.backups import StoredBackup
+    from tasks.ports.records.restores import StoredRestore
+    from tasks.ports.store.base import Store
+
+HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
+"""Options that a resumed restore may be given anew: another machine may call the same cluster otherwise."""
+
+FINISHED = ("Completed",)
+
+
+@step("download {options.backup}")
+async def download(options: RestoreOptions, work: Path) -> Restoring:
+    """Return a restore with the archive's objects spooled; every object is what the manifest says.
+
+    Raises:
+        BackupNotFoundError: no backup of that name.
+        DamagedError: a file or an object is missing, changed, or cannot be read.
+        UsageError: it is encrypted, and no identity opens it.
+    """
+    restoring = await in_thread(_download, options, work)
+    if restoring.backup.manifest is None:
+        tell(
+            f"backup {options.backup} was written by {restoring.backup.summary.tool}: it has no digests to prove it by"
+        )
+    return restoring
+
+
+def _download(options: RestoreOptions, work: Path) -> Restoring:
+    resumed = open_restore(open_store(options.store), options.resume) if options.resume else None
+    if resumed:
+        options = _taken_up(resumed, options)
+    shared = here(options)
+    backup = shared.backup if shared else _open(options)
+    if backup.closed:
+        raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
+    named = resumed.header.name if resumed else _name(options, backup.store)
+    restoring = Restoring(options, named, work, backup, shared.spool if shared else None)
+    restoring.resumed = resumed
+    if shared:
+        shared.lend(work)
+        restoring.archived = shared.archived
+    else:
+        try:
+            restoring.archived = unpacked(backup, work, restoring.archive)
+        except BaseException:
+            restoring.close()  # nobody else has it yet, and an open file keeps its disk full
+            raise
+    progress.step(f"download {options.backup}", len(restoring.archived), len(restoring.archived))
+    return restoring
+
+
+def _open(options: RestoreOptions) -> StoredBackup:
+    return open_backup(open_store(options.store), options.backup, opener(options.identities))
+
+
+def _name(options: RestoreOptions, store: Store) -> str:
+    """Return the name of a new restore; one that was asked for must be free, one of ours gets free by a number."""
+    name = backup_name(options.name, [f"{options.backup}-restore"], clock.now())
+
+    def taken(name: str) -> bool:
+        return store.exists(RestoreKeys(name).header)
+
+    if options.name and taken(name):
+        raise UsageError(f"restore {name} exists already in {store.url}: choose another --name, or --resume it")
+    return name if options.name else next(each for each in alike(name) if not taken(each))
+
+
+def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
+    """Return the options of a restore that is resumed: its own, with the place as it is called here.
+
+    Raises:
+        UsageError: it ended, or was taken back.
+        DamagedError: what it says it was asked for cannot have been.
+    """
+    name, state = resumed.header.name, resumed.state
+    if state.end in TAKEN_BACK:
+        raise UsageError(f"restore {name} was taken back ({state.end}): restore its backup anew")
+    if state.end in FINISHED:
+        raise UsageError(f"restore {name} is {state.end}: nothing is missing")
+    here = asked.model_dump(include=HERE, exclude_defaults=True)
+    try:
+        return RestoreOptions.model_validate(resumed.header.options | here | {"store": asked.store, "name": name})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise DamagedError(f"restore {name}: the options in its header are damaged: {first['msg']}") from None

@@ -1,0 +1,115 @@
+"""Take out of a plan what is not restored: what is not asked for and not needed, and what its controller makes again.
+
+It says of all others why they are in, and of what it takes out why not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import UsageError
+from tasks.core.formats.records import LeftOut, Problem
+from tasks.core.graph.closure import closure, missing
+from tasks.core.graph.order import Edge, Strength
+from tasks.core.kube.kinds import NAMESPACE
+from tasks.core.needs.cluster_scoped import CRD
+from tasks.core.needs.rebuild import left_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.core.kube.objects import Ref
+    from tasks.plan.choice import Choice
+    from tasks.plan.state import Plan, Restoring
+
+NOT_SELECTED = "not selected, and nothing selected needs it"
+NOT_NEEDED = "nothing of its kind is restored"
+
+
+def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> None:
+    """Leave in the plan what is selected and what that needs; tell what is needed and barred.
+
+    Raises:
+        UsageError: the selection matches nothing that could be restored.
+    """
+    plan, implied, only = restoring.plan, choice.implied, choice.selector.only
+    makers = dict(_makers(restoring))
+    sure = [*_followed(edges, makers, choice), *implied.edges(), *choice.leads]
+    needs = [*sure, *implied.by_default()]
+    found = closure(
+        _selected(restoring, choice, needs),
+        needs,
+        plan.items.keys(),
+        only=only,
+        may=lambda ref: ref not in choice.barred,
+        always=lambda ref: implied.always(ref) if ref in plan.items else (),
+    )
+    if choice.selector.narrow and not found.keys() & plan.items.keys():
+        raise UsageError(choice.tally.nothing(choice.backup))
+    plan.selection = choice.text()
+    sure += _without(found, choice)
+    plan.missing = missing(found.keys(), sure, lambda ref: choice.barred.get(ref, ""), only=only)
+    plan.warnings = [Problem(what=what, why=why) for what, why in choice.unmatched()]
+    _drop(plan, found, makers, choice.barred)
+
+
+def _without(found: Mapping[Ref, str], choice: Choice) -> Iterator[Edge]:
+    """Yield who is in without the definition of its kind, since that is excluded."""
+    if any((ref.group, ref.kind) == CRD for ref in choice.barred):
+        for ref in found:
+            for target, why in choice.implied.always(ref):
+                if target in choice.barred:
+                    yield Edge(ref, target, Strength.EXPLICIT, why)
+
+
+def _drop(plan: Plan, found: Mapping[Ref, str], makers: Mapping[Ref, Ref], barred: Mapping[Ref, str]) -> None:
+    for ref, item in list(plan.items.items()):
+        item.why = found.get(ref, "")
+        maker = makers.get(ref)
+        if item.why and not (maker and maker in found):
+            continue
+        why = f"left to its controller, {maker.kind} {maker.name}" if item.why and maker else _why_not(ref, barred)
+        del plan.items[ref]
+        source = item.source
+        plan.left_out.append(LeftOut(type=source.type, namespace=source.namespace, name=source.name, why=why))
+
+
+def _why_not(ref: Ref, barred: Mapping[Ref, str]) -> str:
+    return barred.get(ref) or (NOT_NEEDED if (ref.group, ref.kind) == CRD else NOT_SELECTED)
+
+
+def _makers(restoring: Restoring) -> Iterator[tuple[Ref, Ref]]:
+    """Yield what a controller in the archive will make again, with that controller, whether either is restored or not.
+
+    A controller that is itself left to another one counts too.
+    """
+    if restoring.options.owned == "keep":
+        return
+    for ref, item in restoring.plan.items.items():
+        maker = left_to(ref, item.links, restoring.plan.items.keys(), restoring.rules.makers)
+        if maker:
+            yield ref, maker
+
+
+def _followed(edges: list[Edge], makers: Mapping[Ref, Ref], choice: Choice) -> Iterator[Edge]:
+    """Yield the edges that count: what is left to its controller needs that one, and nothing else that it names."""
+    for edge in edges:
+        maker = makers.get(edge.source)
+        if maker is None or maker in choice.barred or edge.target == maker:
+            yield edge
+
+
+def _selected(restoring: Restoring, choice: Choice, needs: list[Edge]) -> Mapping[Ref, str]:
+    """Return what is selected; of what is cluster-wide, only what the namespaces that are asked for need."""
+    if restoring.company and restoring.company.whole:
+        return dict.fromkeys(restoring.plan.items, "what is migrated needs it")
+    if not choice.narrowed:
+        return choice.selected
+    items, spaces = restoring.plan.items, frozenset(restoring.options.map.get(each, each) for each in choice.spaces)
+    inside = {ref: "" for ref in items if ref.namespace or (ref.group, ref.kind) == NAMESPACE}
+    serving = dict.fromkeys(choice.implied.serving(spaces), "gives rights to accounts of the namespaces")
+    around = closure(inside | serving, needs, items.keys(), always=choice.implied.always)
+    narrow = choice.selector.narrow
+    return {
+        ref: why if ref in inside or narrow else around[ref] for ref, why in choice.selected.items() if ref in around
+    }

@@ -1,0 +1,77 @@
+"""`--owned keep`: what controllers would make again is restored, in the way in which they take it up (adoption.py).
+
+Pods are never among it: what controls them makes them anew from its template, under other names and addresses, and
+a Pod holds nothing else that a backup has. That is told.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.formats.records import LeftOut
+from tasks.core.models.options import Owned
+from tasks.core.needs.adoption import ADOPTED, SCHEDULED, dormant, turned
+from tasks.core.needs.rebuild import left_to
+from tasks.core.plugins.registry import Paused, inverse, merged
+from tasks.core.selection.exclusions import left_to_controller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from tasks.core.graph.order import Edge
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.plan.state import Plan, Restoring
+
+SUSPENDED = {"spec": {"suspend": True}}
+LAST = 1_000_000
+"""The turn of CronJobs: they run again when everything else does."""
+
+
+def keep_owned(restoring: Restoring, edges: Iterable[Edge]) -> list[Edge]:
+    """Fill in a plan what comes before its owner, or is waited for by it; return the edges that say so."""
+    plan = restoring.plan
+    if restoring.options.owned is not Owned.KEEP:
+        return list(edges)
+    plan.adopters = dict(_controlled(plan, ADOPTED))
+    for ref in [ref for ref, owner in plan.adopters.items() if _knows(plan, ref, owner)]:
+        _leave(plan, ref, plan.adopters.pop(ref))
+    for job, owner in _controlled(plan, SCHEDULED):
+        plan.scheduled.setdefault(owner, []).append(job)
+    idle = {ref for ref in plan.adopters if dormant(restoring.planned.read(plan.items[ref].slot))}
+    plan.wants = {wanted: rest for wanted, users in plan.wants.items() if (rest := users - idle)}
+    plan.left_out += _remade(restoring)
+    return list(turned(edges, plan.adopters))
+
+
+def _controlled(plan: Plan, makers: Mapping[tuple[str, str], frozenset[tuple[str, str]]]) -> Iterator[tuple[Ref, Ref]]:
+    for ref, item in plan.items.items():
+        owner = left_to(ref, item.links, plan.items.keys(), lambda kind: makers.get(kind, frozenset()))
+        if owner:
+            yield ref, owner
+
+
+def _knows(plan: Plan, ref: Ref, owner: Ref) -> bool:
+    """Return whether an object holds what its controller is given only when it is there: it cannot come before it."""
+    return any(owner in each.needs for each in plan.items[ref].bindings)
+
+
+def _leave(plan: Plan, ref: Ref, owner: Ref) -> None:
+    source = plan.items.pop(ref).source
+    why = f"left to its controller, {owner.kind} {owner.name}, whose uid or address it holds"
+    plan.left_out.append(LeftOut(type=source.type, namespace=source.namespace, name=source.name, why=why))
+
+
+def _remade(restoring: Restoring) -> Iterator[LeftOut]:
+    """Yield what the backup left to its controllers."""
+    manifest, spaces = restoring.backup.manifest, {item.source.namespace for item in restoring.plan.items.values()}
+    for each in manifest.left_out if manifest else ():
+        if left_to_controller(each.why) and each.namespace in spaces:
+            yield each.model_copy(update={"why": f"{each.why}, which makes it anew"})
+
+
+def paused(restoring: Restoring, ref: Ref, obj: Object) -> Paused | None:
+    """Return how an object is created while its reconciler must leave it alone; None where it need not be."""
+    if ref in restoring.plan.scheduled:
+        return Paused(merged(obj, SUSPENDED), inverse(obj, SUSPENDED), LAST)
+    return restoring.rules.paused(obj)

@@ -1,0 +1,126 @@
+"""Make a plan from an archive alone, with no cluster and no Prefect, and hand out its parts.
+
+The work is that of the steps `download` and `plan`, which a restore runs too: what is shown is what would be done.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tasks.core.kube.definitions import defined
+from tasks.core.plan.late_values import repair
+from tasks.core.plan.parts import Part, Parts
+from tasks.plan.build import _plan
+from tasks.plan.download import _download
+from tasks.ports.local.workdir import workdir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.graph.order import Edge
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.core.models.options import RestoreOptions
+    from tasks.plan.state import Item, Restoring
+
+
+class Planned:
+    """A plan and the objects in it; of use until its `with` block ends."""
+
+    def __init__(self, restoring: Restoring) -> None:
+        """Take the plan out of a restore that was planned."""
+        self._restoring = restoring
+        self.parts = _parts(restoring)
+
+    def body(self, ref: Ref) -> Object:
+        """Return an object as it is to be created, read from the spool; of a Secret too."""
+        found: Object = self._restoring.planned.read(self._restoring.plan.items[ref].slot)
+        return found
+
+    def whole(self, ref: Ref) -> Object:
+        """Return an object with the values that come late, when it was created."""
+        item = self._restoring.plan.items[ref]
+        found: Object = self._restoring.planned.read(item.whole or item.slot)
+        return found
+
+
+@contextmanager
+def planned(options: RestoreOptions) -> Iterator[Planned]:
+    """Yield the plan of a restore, as `planned_restore` makes it."""
+    with planned_restore(options) as restoring:
+        yield Planned(restoring)
+
+
+@contextmanager
+def planned_restore(options: RestoreOptions) -> Iterator[Restoring]:
+    """Yield a restore that was planned and not begun; what was read is deleted when the `with` block ends.
+
+    Raises:
+        BackupNotFoundError: no backup of that name.
+        DamagedError: a file or an object is missing, changed, or cannot be read.
+        UsageError: the options do not fit the backup.
+    """
+    with workdir() as work:
+        restoring = _download(options, work)
+        try:
+            _plan(restoring)
+            yield restoring
+        finally:
+            restoring.close()
+
+
+def _parts(restoring: Restoring) -> Parts:
+    plan = restoring.plan
+    kinds = {}
+    for ref in plan.definitions:
+        kind = defined(restoring.planned.read(plan.items[ref].slot))
+        kinds[kind.group, kind.kind] = ref
+    return Parts(
+        backup=restoring.options.backup,
+        store=restoring.backup.store.url,
+        namespaces=_namespaces(restoring),
+        items={ref: _part(item) for ref, item in plan.items.items()},
+        first=plan.namespaces,
+        definitions=plan.definitions,
+        order=plan.order,
+        left_out=plan.left_out,
+        rewrites=plan.rewrites,
+        wants={ref: frozenset(users) for ref, users in plan.wants.items() if ref not in plan.items},
+        kinds=kinds,
+        absent=restoring.options.absent,
+        instead=_instead(restoring),
+        impossible=plan.impossible,
+        selection=plan.selection,
+        missing=plan.missing,
+        warnings=plan.warnings,
+    )
+
+
+def _namespaces(restoring: Restoring) -> dict[str, str]:
+    """Return old to new name, also of namespaces that the archive holds objects of and not the namespace itself."""
+    held = {item.source.namespace: item.ref.namespace for item in restoring.plan.items.values() if item.ref.namespace}
+    return held | restoring.names()
+
+
+def _part(item: Item) -> Part:
+    return Part(
+        ref=item.ref,
+        source=item.source,
+        api_version=item.api_version,
+        why=item.why,
+        owners=item.links.owners,
+        unowned=item.unowned,
+        not_ready=item.not_ready,
+        bindings=item.bindings,
+        late=item.late,
+    )
+
+
+def _instead(restoring: Restoring) -> dict[Edge, str]:
+    """Return what is done instead of waiting, for each edge that was given up."""
+    items = restoring.plan.items
+    return {
+        edge: repair(restoring.planned.read(items[edge.source].whole or items[edge.source].slot), edge).how.value
+        for edge in restoring.plan.order.broken
+    }

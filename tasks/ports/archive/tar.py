@@ -1,0 +1,166 @@
+"""Read a tar stream entry by entry, and take nothing but plain files: POSIX ustar, pax and GNU long names.
+
+Written for input that nobody vouches for, where Python's `tarfile` does too much: it takes a damaged header for the
+end, follows rows of extended headers by calling itself, and builds the map of a sparse file in memory. What is no plain
+file (a link, a device, a sparse file), and what stands after the end, is refused before a byte of it is used.
+Source: POSIX.1-2017, pax Interchange Format; GNU tar's manual, Basic Tar Format.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tasks.core.errors import DamagedError
+from tasks.core.jsondoc.limits import MAX_HEADER, MAX_PADDING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = tarfile.BLOCKSIZE
+CHUNK = 2**20
+PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
+EXTENDED = (tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME)
+
+KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a pipe",
+    tarfile.GNUTYPE_SPARSE: "a sparse file",
+}
+"""Type of an entry → what a person calls it."""
+
+
+class Source(Protocol):
+    """Where a tar is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return `size` bytes, fewer only at the end."""
+        ...
+
+
+@dataclass(slots=True)
+class Entry:
+    """A plain file or a folder (no bytes): its name as written, not checked, and its size in bytes."""
+
+    name: str
+    size: int
+    is_folder: bool
+    _file: Source
+    _left: int
+
+    def read(self) -> bytes:
+        """Return all of it; to be called once, and before the next entry is asked for.
+
+        Raises:
+            DamagedError: the stream ends before it does.
+        """
+        data = _exactly(self._file, self._left)
+        self._left = 0
+        return data[: self.size]
+
+    def skip(self) -> None:
+        """Pass over what was not read, a piece at a time."""
+        while self._left:
+            self._left -= len(_exactly(self._file, min(self._left, CHUNK)))
+
+
+def entries(file: Source) -> Iterator[Entry]:
+    """Yield the files and folders of a tar, in its order.
+
+    Raises:
+        DamagedError: cut short, a damaged header, an entry that is neither, or more after the end. The message is the
+            cause alone, as "holds 'x', which is a symbolic link".
+    """
+    while (head := _header(file)) is not None:
+        info, name, size = _extended(file, head)
+        if info.type not in PLAIN and not info.isdir():
+            raise DamagedError(f"holds {name[:200]!r}, which is {KINDS.get(info.type, 'not a plain file')}")
+        if size < 0 or (info.isdir() and size):
+            raise DamagedError(f"holds {name[:200]!r} with a size that it cannot have")
+        entry = Entry(name, size, info.isdir(), file, size + -size % BLOCK)
+        yield entry
+        entry.skip()
+    _end(file)
+
+
+def _header(file: Source) -> tarfile.TarInfo | None:
+    """Return the next header as it stands; None at the two blocks of zeros that close a tar."""
+    block = _exactly(file, BLOCK)
+    if not any(block):
+        if any(_exactly(file, BLOCK)):
+            raise DamagedError("has a block of zeros in its middle")
+        return None
+    try:
+        return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise DamagedError(f"has a damaged header ({error})") from error
+
+
+def _extended(file: Source, info: tarfile.TarInfo) -> tuple[tarfile.TarInfo, str, int]:
+    """Return the header of the entry itself, and its name and size, which extended headers before it may tell."""
+    name, size = "", None
+    told: list[bytes] = []
+    while info.type in EXTENDED:
+        if info.type in told or not 0 <= info.size <= MAX_HEADER:
+            raise DamagedError("has an extended header that comes twice, or has a size that none has")
+        told.append(info.type)
+        data = _exactly(file, info.size + -info.size % BLOCK)[: info.size]
+        if info.type == tarfile.XHDTYPE:
+            records = _records(data)
+            name, size = _text(records.get(b"path", b"")) or name, _size(records, size)
+        else:
+            name = _text(data.rstrip(b"\0"))
+        following = _header(file)
+        if following is None:
+            raise DamagedError("has an extended header with no entry after it")
+        info = following
+    return info, name or info.name, info.size if size is None else size
+
+
+def _records(data: bytes) -> dict[bytes, bytes]:
+    """Return the records of a pax header: each is its own length, a space, KEY=VALUE and a newline."""
+    found: dict[bytes, bytes] = {}
+    while data:
+        length, space, _ = data[:8].partition(b" ")
+        end = int(length) if space and length.isdigit() else 0
+        key, equals, value = data[len(length) + 1 : end].partition(b"=")
+        if not equals or data[end - 1 : end] != b"\n" or key in found or end > len(data):
+            raise DamagedError("has a pax header that cannot be read")
+        if key.startswith(b"GNU.sparse."):
+            raise DamagedError("holds a sparse file")
+        found[key] = value[:-1]
+        data = data[end:]
+    return found
+
+
+def _size(records: dict[bytes, bytes], before: int | None) -> int | None:
+    told = records.get(b"size")
+    if told is None:
+        return before
+    if not told.isdigit() or len(told) > len(str(2**63)):
+        raise DamagedError("has a pax header with a size that no file has")
+    return int(told)
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _exactly(file: Source, size: int) -> bytes:
+    data = file.read(size)
+    if len(data) != size:
+        raise DamagedError("is cut short")
+    return data
+
+
+def _end(file: Source) -> None:
+    """Read to the end, where the checksums of the last gzip members are; only zeros may come there, and not many."""
+    left = MAX_PADDING
+    while more := file.read(CHUNK):
+        left -= len(more)
+        if left < 0 or more.strip(b"\0"):
+            raise DamagedError("goes on after its end")

@@ -1,0 +1,147 @@
+"""Hold the leases of namespaces while a restore, an undo or a deletion works in them, and renew them meanwhile."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
+from tasks.core.formats.lease import LEASES, RENEW, Holder, expired, holder_of, lease, renewed, taken
+from tasks.core.kube.namespace_defaults import LEASE_NAME
+from tasks.ports.local import clock
+from tasks.ports.local.processes import Process, alive, myself
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.ports.cluster.client import Cluster
+
+TRIES = 5
+"""How often a free lease is asked for when others take and leave it meanwhile."""
+
+
+def me(restore: str) -> Holder:
+    """Return this process as a holder."""
+    own = myself()
+    return Holder(restore, socket.gethostname(), own.pid, own.started)
+
+
+def busy(cluster: Cluster, namespace: str, restore: str) -> str:
+    """Return who works in a namespace, "" when nobody does; a process of this machine that died does not."""
+    live = cluster.find(LEASES, namespace, LEASE_NAME)
+    return _busy(live, me(restore)) if live else ""
+
+
+def _busy(live: Object, own: Holder) -> str:
+    text = holder_of(live)
+    if not text or text == own.text() or expired(live, clock.now()):
+        return ""
+    holder = Holder.parse(text)
+    if holder and holder.host == own.host and not alive(Process(holder.pid, holder.started)):
+        return ""
+    return str(holder or text)
+
+
+class Hold:
+    """Leases of namespaces, renewed by a thread until they are let go. Namespaces may be added at any time."""
+
+    def __init__(self, cluster: Cluster, restore: str) -> None:
+        """Hold nothing yet, in the name of a restore."""
+        self._cluster, self._own = cluster, me(restore)
+        self._held: dict[str, Object] = {}
+        """Namespace → its lease, as it was last written here."""
+        self._lost = ""
+        self._end = Event()
+        self._thread: Thread | None = None
+
+    def take(self, namespaces: Iterable[str]) -> None:
+        """Take the leases of namespaces, in an order that two restores share.
+
+        Raises:
+            PermanentError: another one works in one of them; names it.
+        """
+        for namespace in sorted(set(namespaces) - self._held.keys()):
+            self._held[namespace] = self._take(namespace)
+        if self._held and self._thread is None:
+            self._thread = Thread(target=self._renew, name=f"leases of {self._own.restore}", daemon=True)
+            self._thread.start()
+
+    def check(self) -> None:
+        """Return if all are still held.
+
+        Raises:
+            PermanentError: they were let go, since the work was stopped; or somebody took one, after this process could
+                not renew it for its whole duration.
+        """
+        if self._lost or self._end.is_set():
+            raise PermanentError(self._lost or f"{self._own.work} was stopped")
+
+    def release(self) -> None:
+        """Let all go. One that cannot be reached expires by itself."""
+        self._end.set()
+        if self._thread:
+            self._thread.join()
+        for namespace in sorted(self._held):
+            with suppress(KubeferryError):
+                self._let_go(namespace)
+        self._held.clear()
+
+    def _let_go(self, namespace: str) -> None:
+        try:
+            self._delete(self._held[namespace])
+        except ConflictError:  # written since: by somebody else, or by us with an answer that was lost
+            live = self._cluster.find(LEASES, namespace, LEASE_NAME)
+            if live and holder_of(live) == self._own.text():
+                self._delete(live)
+
+    def _delete(self, seen: Object) -> None:
+        meta = seen["metadata"]
+        self._cluster.delete(LEASES, meta["namespace"], LEASE_NAME, uid=meta["uid"], revision=meta["resourceVersion"])
+
+    def _take(self, namespace: str) -> Object:
+        for _ in range(TRIES):
+            try:
+                return self._made(namespace) or self._taken(namespace)
+            except (ConflictError, NotFoundError):
+                continue  # somebody was faster: look who
+        raise PermanentError(f"namespace {namespace}: its lease {LEASE_NAME} changes hands all the time")
+
+    def _made(self, namespace: str) -> Object | None:
+        """Return a new lease, None where there is one; most namespaces have none."""
+        try:
+            return self._cluster.create(LEASES, namespace, lease(namespace, self._own, clock.now()))[0]
+        except AlreadyExistsError:
+            return None
+
+    def _taken(self, namespace: str) -> Object:
+        live = self._cluster.get(LEASES, namespace, LEASE_NAME)
+        if holder_of(live) == self._own.text():
+            return live  # by a first attempt, whose answer was lost
+        if other := _busy(live, self._own):
+            raise PermanentError(f"namespace {namespace} is being worked on by {other}")
+        return self._write(live, taken(self._own, clock.now()))
+
+    def _renew(self) -> None:
+        while not self._end.wait(RENEW):
+            for namespace in sorted(self._held):
+                try:
+                    self._renew_one(namespace)
+                except KubeferryError:
+                    continue
+
+    def _renew_one(self, namespace: str) -> None:
+        live = self._cluster.find(LEASES, namespace, LEASE_NAME)
+        if live is None:  # deleted, as with its namespace
+            return
+        if holder_of(live) != self._own.text():
+            self._lost = f"namespace {namespace} was taken over by {Holder.parse(holder_of(live)) or holder_of(live)}"
+            return
+        self._held[namespace] = self._write(live, renewed(clock.now()))
+
+    def _write(self, live: Object, spec: dict[str, Any]) -> Object:
+        """Change a lease as it was seen; refused (409) when somebody changed it since."""
+        seen = {"resourceVersion": live["metadata"]["resourceVersion"]}
+        return self._cluster.patch(LEASES, live["metadata"]["namespace"], LEASE_NAME, {"metadata": seen, "spec": spec})

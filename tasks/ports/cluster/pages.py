@@ -1,0 +1,107 @@
+"""One page of a LIST, as bytes: its items are parsed only when somebody looks at them.
+
+What is no list is an error, never an empty one. The API server writes a typed list's metadata before its items, so the
+revision and the continue token are read from the beginning of the page; custom resources come with their keys sorted,
+items first, and are then parsed whole.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from tasks.core.errors import ExpiredError, PermanentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import ResourceType
+
+T = TypeVar("T")
+
+LISTS = 5
+"""How often a list is begun whose continue token expires: etcd is compacted every few minutes."""
+
+NO_SERVER = "is this the address of an API server?"
+
+_ITEMS = b'"items":['
+
+
+def begun_again(read: Callable[[], T]) -> T:
+    """Return what `read` returns, which lists from the beginning; it is called again when its list expires midway.
+
+    Raises:
+        ExpiredError: it expired LISTS times.
+    """
+    for _ in range(LISTS - 1):
+        try:
+            return read()
+        except ExpiredError:
+            continue
+    return read()
+
+
+class Page:
+    """A page as the server sent it."""
+
+    def __init__(self, body: bytes, kind: ResourceType) -> None:
+        """Take the body.
+
+        Raises:
+            PermanentError: it is no list, as what a login page answers.
+        """
+        self.body = body
+        self._kind = kind
+        self._meta: dict[str, Any] = self._head() or self._whole.get("metadata") or {}
+
+    @property
+    def revision(self) -> str:
+        """Return the revision that the list shows."""
+        return str(self._meta.get("resourceVersion", ""))
+
+    @property
+    def next(self) -> str:
+        """Return the continue token, "" on the last page."""
+        return str(self._meta.get("continue", ""))
+
+    @property
+    def empty(self) -> bool:
+        """Return whether the page certainly has no items, without parsing them.
+
+        The first `"items"` is the list's own: before it stand only what the server writes about the list.
+        """
+        return self.body.partition(_ITEMS)[2].startswith(b"]")
+
+    @cached_property
+    def items(self) -> list[Object]:
+        """Return the objects, with the apiVersion and kind that a LIST leaves out."""
+        found: list[Object] = self._whole.get("items") or []
+        for item in found:
+            item.setdefault("apiVersion", self._kind.api_version)
+            item.setdefault("kind", self._kind.kind)
+        return found
+
+    @cached_property
+    def _whole(self) -> dict[str, Any]:
+        try:
+            parsed = orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise PermanentError(f"list {self._kind.group_resource}: the answer is not JSON: {NO_SERVER}") from error
+        if not isinstance(parsed, dict) or "items" not in parsed:
+            raise PermanentError(f"list {self._kind.group_resource}: the answer is no list: {NO_SERVER}")
+        return parsed
+
+    def _head(self) -> dict[str, Any] | None:
+        """Return the list's metadata if it stands before the items: nothing that a user writes comes before them."""
+        head, marker, _ = self.body.partition(_ITEMS)
+        if not marker:
+            return None
+        try:
+            found = orjson.loads(head + _ITEMS + b"]}")
+        except orjson.JSONDecodeError:
+            return None
+        meta = found.get("metadata")
+        return meta if isinstance(meta, dict) else None

@@ -1,0 +1,240 @@
+"""HTTP to one API server: raw bytes, explicit timeouts, one retry policy for all verbs, errors of our own tree.
+
+Everything that Kubeferry asks of Kubernetes goes through here; whose connections and credentials these are, the cluster
+port tells. A POST that is retried after a lost answer may meet AlreadyExists: who creates compares before calling that
+a conflict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import orjson
+import urllib3
+
+from tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+from tasks.core.kube.api_errors import api_error
+from tasks.core.ops.concurrency import MOST, REFUSALS
+from tasks.ports.cluster.cancellation import Stop
+from tasks.ports.cluster.limiter import Gate
+from tasks.ports.cluster.pages import NO_SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from tasks.core.jsondoc.edit import Object
+
+THREADS = 16
+"""Threads of one step. How many requests are under way at once to one API server, of all steps, its pace tells."""
+
+CONNECTIONS = MOST + THREADS
+"""Connections that are kept: one for each request under way, and for each watch of a step."""
+
+TIMEOUT = urllib3.Timeout(connect=5, read=60)
+"""Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own limit of a request."""
+
+RETRY = urllib3.Retry(
+    total=6,
+    connect=3,
+    read=4,
+    redirect=0,
+    other=1,  # a broken TLS handshake: once more, since a certificate that is not trusted stays so
+    allowed_methods=None,  # every verb: creates compare on AlreadyExists, the rest are idempotent
+    status_forcelist=(429, 500, 502, 503, 504),
+    backoff_factor=0.2,
+    backoff_jitter=0.2,
+    backoff_max=10,
+    retry_after_max=30,
+    raise_on_status=False,
+)
+"""The one retry policy of all HTTP to API servers: 0.4 to 10 s apart, or what Retry-After says up to 30 s."""
+
+WHOLE = 3
+"""How often something is asked for whose answers are cut short and do not tell their length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: the raw body, and whether the request had to be sent more than once."""
+
+    body: bytes
+    retried: bool
+    date: str = ""
+    """The server's time as its Date header tells it."""
+
+    def json(self) -> Any:
+        """Return the body as JSON values.
+
+        Raises:
+            PermanentError: it is none, as what a web server or a login page in front of the API server answers.
+        """
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError as error:
+            raise PermanentError(f"the answer is not JSON: {NO_SERVER}") from error
+
+
+class Transport:
+    """The way to one API server, for `THREADS` threads at once.
+
+    `name` is what users call it, `host` its URL; `token` gives the Authorization header's value, asked anew for each
+    request, since tokens are renewed.
+    """
+
+    def __init__(self, name: str, host: str, pool: urllib3.PoolManager, token: Callable[[], str | None]) -> None:
+        self.name = name
+        self.host = host
+        self._pool = pool
+        self.gate = Gate()
+        self._token = token
+
+    def request(  # noqa: PLR0913 - the parts of an HTTP request
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        subject: str = "",
+        timeout: urllib3.Timeout | None = None,
+    ) -> Answer:
+        """Send one request, retried by `RETRY`, and return its answer; `timeout` is TIMEOUT unless it is given.
+
+        Raises:
+            UnreachableError: no answer after the retries.
+            KubeferryError: any status >= 400, by `api_error`; `subject` names the object in it.
+        """
+        with self.gate.through(f"{method} {'list' if query and 'limit' in query else ''}") as refuse:
+            answer, again = self._whole(
+                lambda: self._send(method, path, query, body, content_type, accept, timeout or TIMEOUT, preload=True)
+            )
+            if _refused(answer):
+                refuse()
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
+            raise api_error(answer.status, answer.data, subject or f"{method} {path}", secret="/secrets" in path)
+        retries = answer.retries
+        again = again or bool(retries and retries.history)
+        return Answer(answer.data, again, answer.headers.get("Date", ""))
+
+    def _whole(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[urllib3.BaseHTTPResponse, bool]:
+        """Return an answer that is not cut short, and whether that took more than one try; urllib3 sees to the rest."""
+        for turn in range(WHOLE):
+            answer = send()
+            if not _cut_short(answer):
+                return answer, turn > 0
+        raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: its answers are cut short")
+
+    def _send(  # noqa: PLR0913 - as request
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        content_type: str,
+        accept: str,
+        timeout: urllib3.Timeout,
+        *,
+        preload: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        headers = {"Accept": accept, "User-Agent": "kubeferry"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        token = self._token()
+        if token:
+            headers["Authorization"] = token
+        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            return self._pool.request(
+                method, url, body=body, headers=headers, timeout=timeout, retries=RETRY, preload_content=preload
+            )
+        except urllib3.exceptions.HTTPError as error:
+            if _untrusted(error):
+                raise UntrustedError(f"cluster {self.name} ({self.host}) is not trusted: {_why(error)}") from error
+            raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: {_why(error)}") from error
+
+    def stream(
+        self, path: str, query: Mapping[str, str], *, seconds: int, subject: str, stop: Stop | None = None
+    ) -> Iterator[tuple[str, Object]]:
+        """Yield (event type, object) of a watch, for at most `seconds`, or until another thread sets `stop`.
+
+        Raises:
+            ExpiredError: the revision is too old.
+            UnreachableError: the connection broke.
+        """
+        limit, stop = urllib3.Timeout(connect=5, read=seconds + 5), stop or Stop()
+        answer = self._send("GET", path, query, None, "", "application/json", limit, preload=False)
+        try:
+            with stop.ends(answer.shutdown):
+                yield from self._events(answer, subject, stop)
+        finally:
+            answer.close()  # what is left of the stream is of no use, so neither is the connection
+
+    def _events(self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Stop) -> Iterator[tuple[str, Object]]:
+        rest = b""
+        try:
+            if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
+                raise api_error(answer.status, answer.data, subject)
+            for chunk in answer.stream(2**16):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in filter(None, lines):
+                    yield self._event(line, subject)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            if stop.is_set():
+                return  # a socket that is shut down while TLS reads it fails in any of these ways
+            if not isinstance(error, urllib3.exceptions.HTTPError):
+                raise
+            raise UnreachableError(f"{subject}: cluster {self.name} closed the watch: {_why(error)}") from error
+
+    def _event(self, line: bytes, subject: str) -> tuple[str, Object]:
+        try:
+            event = orjson.loads(line)
+            kind, obj = event["type"], event["object"]
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:  # what is between us and the server said this
+            raise UnreachableError(f"{subject}: cluster {self.name} answers with something else than events") from error
+        if kind == "ERROR":
+            raise api_error(obj.get("code", 500), orjson.dumps(obj), subject)
+        return kind, obj
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._pool.clear()
+
+
+def _refused(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether the server said that it is too much, now or in one of the tries before."""
+    before = answer.retries.history if answer.retries else ()
+    return answer.status in REFUSALS or any(each.status in REFUSALS for each in before)
+
+
+def _cut_short(answer: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether an answer of JSON ends too early.
+
+    What tells its length, or comes in chunks, has been proved by urllib3. What ends with its connection, as with some
+    proxies in between (RFC 9112, 6.3), looks whole wherever it is cut.
+    """
+    if "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers:
+        return False
+    if not answer.data.startswith(b"{"):
+        return answer.data == b"" and answer.status == 200  # noqa: PLR2004 - a web page is told apart by its content
+    try:
+        orjson.loads(answer.data)
+    except orjson.JSONDecodeError:
+        return True
+    return False
+
+
+def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
+    cause = getattr(error, "reason", None)
+    return isinstance(cause, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause)
+
+
+def _why(error: urllib3.exceptions.HTTPError) -> str:
+    """Return the innermost cause in one line: what a person can act on."""
+    cause: object = getattr(error, "reason", None) or error
+    while isinstance(cause, urllib3.exceptions.ProtocolError) and isinstance(cause.args[-1], Exception):
+        cause = cause.args[-1]  # ("Connection aborted.", what happened)
+    return str(cause).rpartition(": ")[2] or type(cause).__name__

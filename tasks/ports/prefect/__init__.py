@@ -1,0 +1,1 @@
+"""Prefect's API: the local server, deployments, approvals, runs, sub-flows and events."""

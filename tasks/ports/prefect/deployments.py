@@ -1,0 +1,136 @@
+"""Register deployments with a Prefect server, so that a second time changes nothing that is as it should be.
+
+Prefect's own way to deploy (an upsert) deletes the runs that are scheduled and makes every schedule anew, a paused one
+active. So what is there is read first, and only what differs is written; a schedule that somebody paused stays paused,
+and schedules that others added stay.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import ConcurrencyOptions
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
+from pydantic import ValidationError
+
+from tasks.core.errors import UsageError
+from tasks.core.ops.declarations import title
+
+if TYPE_CHECKING:
+    from prefect import Flow
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.responses import DeploymentResponse
+
+    from tasks.core.ops.declarations import Declaration
+
+Change = Literal["created", "updated", "unchanged"]
+
+
+def flow_at(entrypoint: str) -> Flow[..., Any]:
+    """Return the flow that a declaration names by its module."""
+    return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+
+
+def takes(entrypoint: str) -> set[str]:
+    """Return the fields of the options of a flow."""
+    schema = parameter_schema(flow_at(entrypoint))
+    return {name for model in schema.definitions.values() for name in model.get("properties", {})}
+
+
+async def ensure_pool(client: PrefectClient, name: str, kind: str, template: dict[str, Any]) -> Change:
+    """Have a work pool of a type with a base job template.
+
+    Raises:
+        UsageError: there is one of that name and another type.
+    """
+    try:
+        found = await client.read_work_pool(name)
+    except ObjectNotFound:
+        wanted = WorkPoolCreate(name=name, type=kind, base_job_template=template, description="Runs of Kubeferry.")
+        await client.create_work_pool(wanted)
+        return "created"
+    if found.type != kind:
+        raise UsageError(f"--pool: work pool {name} is there and of type {found.type}, not {kind}: name another one")
+    if found.base_job_template == template:
+        return "unchanged"
+    await client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+    return "updated"
+
+
+async def ensure_deployment(client: PrefectClient, declaration: Declaration) -> Change:
+    """Have a deployment as declared.
+
+    Raises:
+        UsageError: its cron expression is none.
+    """
+    flow = flow_at(declaration["entrypoint"])
+    wanted = _wanted(declaration, flow)
+    try:
+        found = await client.read_deployment_by_name(title(declaration))
+    except ObjectNotFound:
+        found = None
+    schedules = _schedules(declaration, found.schedules if found else [])
+    if found and _comparable(wanted, schedules) == _comparable(_as_is(found), found.schedules):
+        return "unchanged"
+    await client.create_deployment(await client.create_flow_from_name(flow.name), schedules=schedules, **wanted)
+    return "updated" if found else "created"
+
+
+def _wanted(declaration: Declaration, flow: Flow[..., Any]) -> dict[str, Any]:
+    limit = declaration.get("concurrency_limit")
+    strategy = limit and ConcurrencyOptions(collision_strategy=limit["collision_strategy"])
+    return {
+        "name": declaration["name"],
+        "entrypoint": declaration["entrypoint"],
+        "version": version("kubeferry"),
+        "description": declaration["description"],
+        "tags": declaration["tags"],
+        "parameters": declaration["parameters"],
+        "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
+        "enforce_parameter_schema": True,
+        "work_pool_name": declaration["work_pool"]["name"],
+        "job_variables": declaration["work_pool"]["job_variables"],
+        "concurrency_limit": limit and limit["limit"],
+        "concurrency_options": strategy,
+    }
+
+
+def _as_is(found: DeploymentResponse) -> dict[str, Any]:
+    limit = found.global_concurrency_limit
+    same = "name entrypoint version description tags parameters parameter_openapi_schema enforce_parameter_schema"
+    values = {name: getattr(found, name) for name in [*same.split(), "work_pool_name", "job_variables"]}
+    return values | {"concurrency_limit": limit and limit.limit, "concurrency_options": found.concurrency_options}
+
+
+def _comparable(values: dict[str, Any], schedules: Any) -> tuple[Any, ...]:
+    options = values["concurrency_options"]
+    plain = values | {"concurrency_options": options and options.collision_strategy, "tags": sorted(values["tags"])}
+    return plain, sorted((each.slug or "", each.active, each.schedule.model_dump_json()) for each in schedules)
+
+
+def _schedules(declaration: Declaration, found: Any) -> list[DeploymentScheduleCreate]:
+    """Return ours, each paused where somebody paused it, and after them those that others added."""
+    declared = declaration.get("schedules", [])
+    ours = [_schedule(each) for each in declared]
+    asked = {each["slug"] for each in declared if each.get("asked")}
+    active = {each.slug: each.active for each in found if each.slug not in asked}
+    kept = [each.model_copy(update={"active": active.get(each.slug, each.active)}) for each in ours]
+    slugs = {each.slug for each in ours}
+    copied = {"schedule", "active", "max_scheduled_runs", "parameters", "slug"}
+    others = [each.model_dump(include=copied) for each in found if each.slug not in slugs]
+    return [*kept, *(DeploymentScheduleCreate.model_validate(each) for each in others)]
+
+
+def _schedule(declared: dict[str, Any]) -> DeploymentScheduleCreate:
+    try:
+        timing = CronSchedule(cron=declared["cron"], timezone=declared["timezone"])
+    except ValidationError as error:
+        raise UsageError(
+            f"--cron {declared['cron']!r}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        ) from None
+    return DeploymentScheduleCreate(schedule=timing, active=declared["active"], slug=declared["slug"])

@@ -1,0 +1,210 @@
+"""Write the journal of a restore into a store while it works: lines are gathered and saved a segment at a time.
+
+Stores cannot append, so a journal is a row of numbered files, each written once and whole (`put_new`): a reader never
+sees half a line, and of two processes that believe to be the same restore, only one can write the next segment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from threading import Condition, Thread
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.errors import ConflictError, KubeferryError, PermanentError
+from tasks.core.formats.journal import End, Entry
+from tasks.core.formats.layout import RestoreKeys, former_file
+from tasks.ports.archive import gzip
+from tasks.ports.local import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.ports.store.base import Store
+
+SECONDS = 0.5
+"""How long what was done may wait for company; what is about to be done is saved at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Former:
+    level: int
+    action: str
+    ref: Ref
+    live: Object
+
+
+class Journal:
+    """The journal of one restore, open for writing; may be used by many threads at once.
+
+    Every method raises what the store raised when it refused a segment: a restore that cannot be journalled must stop.
+    """
+
+    def __init__(
+        self, store: Store, keys: RestoreKeys, number: int, seal: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        """Go on after segment `number` (0: from the beginning); `seal` encrypts former contents."""
+        self._store, self.keys, self._number, self._seal = store, keys, number, seal
+        self._turn = Condition()
+        self._did: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
+        self._lines: list[Entry] = []
+        self._formers: list[_Former] = []
+        self._asked = self._saved = 0
+        """Tickets: what was handed in, and up to where it is in the store."""
+        self._hurry = 0
+        """The highest ticket that somebody waits for."""
+        self._error: KubeferryError | None = None
+        self._closing = self._ended = False
+        self._thread = Thread(target=self._run, name=f"journal {keys.name}", daemon=True)
+        self._thread.start()
+
+    # --- what is told
+
+    def begin(self, who: str) -> None:
+        """Tell that a process begins, or goes on."""
+        self._line(Entry(at=clock.now(), event="begin", why=who), wait=True)
+
+    def will_create(self, level: int, refs: Iterable[Ref]) -> None:
+        """Tell what is about to be created; it is in the store when this returns."""
+        objects = dict.fromkeys(map(str, refs), "")
+        if objects:
+            self._line(Entry(at=clock.now(), event="will", action="create", level=level, objects=objects), wait=True)
+
+    def keep(self, level: int, action: str, ref: Ref, live: Object) -> None:
+        """Keep what an object is before it is changed; it is in the store when this returns."""
+        with self._turn:
+            self._check()
+            self._formers.append(_Former(level, action, ref, live))
+            self._wait(self._ticket())
+
+    def did(self, level: int, action: str, ref: Ref, uid: str) -> None:
+        """Tell what was done; it is in the store soon."""
+        with self._turn:
+            self._check()
+            self._did[level, action][str(ref)] = uid
+            self._ticket()
+
+    def undid(self, action: str, level: int, objects: dict[str, str]) -> None:
+        """Tell what was taken back: `deleted`, or `restored` to its former content."""
+        if objects:
+            self._line(Entry(at=clock.now(), event="undid", action=action, level=level, objects=objects), wait=False)
+
+    def end(self, phase: End, why: str = "") -> None:
+        """Tell how it ended."""
+        self._ended = True
+        self._line(Entry(at=clock.now(), event="end", phase=phase, why=why), wait=True)
+
+    def flush(self) -> None:
+        """Return when everything told so far is in the store."""
+        with self._turn:
+            self._check()
+            self._wait(self._asked)
+
+    def close(self) -> bool:
+        """Save what is left, as far as the store takes it, and end the thread; return whether it was stopped midway."""
+        with self._turn:
+            stopped = not (self._ended or self._closing)
+            if stopped and not self._error:
+                self._lines.append(Entry(at=clock.now(), event="end", phase="Stopped"))
+                self._ticket()
+            self._closing = True
+            self._turn.notify_all()
+        self._thread.join()
+        return stopped
+
+    # --- the thread
+
+    def _line(self, entry: Entry, *, wait: bool) -> None:
+        with self._turn:
+            self._check()
+            self._lines.append(entry)
+            ticket = self._ticket()
+            if wait:
+                self._wait(ticket)
+
+    def _ticket(self) -> int:
+        self._asked += 1
+        self._turn.notify_all()
+        return self._asked
+
+    def _wait(self, ticket: int) -> None:
+        self._hurry = max(self._hurry, ticket)
+        self._turn.notify_all()
+        self._turn.wait_for(lambda: self._saved >= ticket or self._error)
+        if self._error:
+            raise self._error
+
+    def _check(self) -> None:
+        if self._error:
+            raise self._error
+        if self._closing:
+            raise PermanentError(f"restore {self.keys.name} was stopped: its journal is closed")
+
+    def _run(self) -> None:
+        while True:
+            with self._turn:
+                self._turn.wait_for(lambda: self._asked > self._saved or self._closing)
+                self._gather()
+                if self._asked == self._saved:
+                    return
+                ticket, number = self._asked, self._number + 1
+                entries, formers = self._taken()
+            error = self._save(number, entries, formers)
+            with self._turn:
+                self._error = error
+                self._saved, self._number = (self._saved if error else ticket), number
+                self._turn.notify_all()
+                if error:
+                    return
+
+    def _gather(self) -> None:
+        """Wait a little for more, unless somebody waits for what is there."""
+        limit = time.monotonic() + SECONDS
+        while not self._closing and self._hurry <= self._saved and (left := limit - time.monotonic()) > 0:
+            self._turn.wait(left)
+
+    def _taken(self) -> tuple[list[Entry], list[_Former]]:
+        """Return the lines of the next segment and the former contents that go with it."""
+        now = clock.now()
+        # What was done is older than what is announced or taken back, and an end comes last in any case.
+        entries = [
+            Entry(at=now, event="did", action=action, level=level, objects=objects)
+            for (level, action), objects in self._did.items()
+        ]
+        entries += sorted(self._lines, key=lambda entry: entry.event == "end")
+        formers = sorted(self._formers, key=lambda each: (each.level, each.action))
+        self._did, self._lines, self._formers = defaultdict(dict), [], []
+        return entries, formers
+
+    def _save(self, number: int, entries: list[Entry], formers: list[_Former]) -> KubeferryError | None:
+        file = former_file(number, sealed=self._seal is not None)
+        try:
+            if formers:
+                lines = b"".join(orjson.dumps(each.live) + b"\n" for each in formers)
+                packed = gzip.compress(lines)
+                self._store.put(self.keys.former(file), self._seal(packed) if self._seal else packed)
+            told = [*_kept(file, formers), *entries]
+            data = b"".join(each.model_dump_json(exclude_defaults=True).encode() + b"\n" for each in told)
+            mine = self._store.put_new(self.keys.segment(number), data)
+        except KubeferryError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - who waits for this thread must not wait for ever
+            return PermanentError(f"restore {self.keys.name}: its journal cannot be written: {error}")
+        return None if mine else ConflictError(f"another process goes on with restore {self.keys.name}: this one stops")
+
+
+def _kept(file: str, formers: list[_Former]) -> list[Entry]:
+    """Return the lines that announce changes: one for each level and action, pointing into the file."""
+    entries = []
+    for line, each in enumerate(formers):
+        if line == 0 or (formers[line - 1].level, formers[line - 1].action) != (each.level, each.action):
+            entries.append(
+                Entry(at=clock.now(), event="will", action=each.action, level=each.level, former=file, line=line)
+            )
+        entries[-1].objects[str(each.ref)] = str(each.live["metadata"]["uid"])
+    return entries

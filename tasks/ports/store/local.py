@@ -1,0 +1,198 @@
+"""A store in a folder of this machine: private, atomic and flushed to disk; safe with many writers at once.
+
+Nothing outside the folder is read or written: keys are checked, and a symbolic link anywhere below the folder is
+refused, since who may write there is not trusted to point elsewhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import stat
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
+from tasks.core.formats.keys import check_folder, check_key, flaw
+from tasks.core.jsondoc.limits import MAX_READ
+from tasks.ports.local import files, progress
+from tasks.ports.store.base import Entry, Names, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+STALE = 86400
+"""Seconds after which an unfinished file belongs to a writer that was killed."""
+
+TRIES = 5
+"""How often a write starts again because another process removed its (then empty) folder."""
+
+
+class LocalStore(Store):
+    """The files below `root`, which is made when something is first saved."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.url = self.root.as_uri()
+
+    def put(self, key: str, data: bytes) -> None:
+        """Save `data` under `key`; see `Store.put`."""
+        with self._written(key) as file:
+            file.write(data)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Save the file at `path` under `key`; see `Store.put_file`."""
+        with self._written(key) as file, path.open("rb") as source:
+            shutil.copyfileobj(source, file, files.CHUNK)
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Save `data` if nothing is under `key`; see `Store.put_new`."""
+        try:
+            with self._written(key, publish=os.link) as file:
+                file.write(data)
+        except FileExistsError:
+            return False
+        return True
+
+    def get(self, key: str, most: int = MAX_READ) -> bytes:
+        """Return what is under `key`; see `Store.get`."""
+        with self._told(key), self._opened(key) as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+        return data
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Save what is under `key` as the file `path`; see `Store.get_file`."""
+        with self._told(f"{key}, saved as {path}"), self._opened(key) as source, files.written(path) as file:
+            shutil.copyfileobj(source, file, files.CHUNK)
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield every file below the folder `prefix`; see `Store.list`."""
+        folder = check_folder(prefix)
+        with self._told(folder):
+            yield from self._walk(self._path(folder), folder)
+
+    def folders(self, prefix: str = "") -> Names:
+        """Return the folders in the folder `prefix` that hold any file; see `Store.folders`."""
+        folder = check_folder(prefix)
+        with self._told(folder):
+            return sorted(
+                entry.name
+                for entry in _scan(self._path(folder))
+                if entry.is_dir(follow_symlinks=False) and any(self._walk(Path(entry.path), f"{folder}{entry.name}/"))
+            )
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove the files under `keys` and the folders that this leaves empty; see `Store.delete`."""
+        for key in keys:
+            path = self._path(check_key(key))
+            with self._told(key):
+                with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                    path.unlink()
+                self._prune(path.parent)
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a file is under `key`; see `Store.exists`."""
+        with self._told(key):
+            return self._path(check_key(key)).is_file()
+
+    def check_writable(self) -> None:
+        """Write, read back and remove a probe; see `Store.check_writable`. What killed writers left goes, too."""
+        super().check_writable()
+        oldest = time.time() - STALE
+        with self._told(""):
+            for folder, _, names in os.walk(self.root):
+                for path in (Path(folder, name) for name in names if name.startswith(files.TEMPORARY)):
+                    with suppress(FileNotFoundError):  # its writer has just finished
+                        if path.lstat().st_mtime < oldest:
+                            path.unlink()
+
+    def _path(self, key: str) -> Path:
+        """Return where `key` (checked before) is, unless a symbolic link stands on the way."""
+        path = self.root / key
+        below = itertools.takewhile(lambda folder: folder != self.root, (path, *path.parents))
+        if any(step.is_symlink() for step in below):
+            raise StoreError(f"store {self.url}: {key} leads through a symbolic link, which is refused")
+        if files.TEMPORARY in key:
+            raise UsageError(f"the key {key!r} is refused: {files.TEMPORARY} begins the names of unfinished files")
+        return path
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Turn the disk's errors into one line that names the store; FileExistsError is `put_new`'s answer."""
+        try:
+            yield
+        except FileExistsError:
+            raise
+        except OSError as error:
+            cause = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+            raise StoreError(f"store {self.url}: {what}: {cause}") from error
+
+    @contextmanager
+    def _written(self, key: str, publish: Callable[[Path, Path], object] = os.replace) -> Iterator[BinaryIO]:
+        path = self._path(check_key(key))
+        with self._told(key), ExitStack() as stack:
+            yield self._begun(path, publish, stack)
+
+    def _begun(self, path: Path, publish: Callable[[Path, Path], object], stack: ExitStack) -> BinaryIO:
+        for _ in range(TRIES):
+            with suppress(FileNotFoundError):  # another process has just removed the folder as empty
+                files.make_folder(path.parent)
+                return stack.enter_context(files.written(path, publish))
+        raise StoreError(f"store {self.url}: {path.parent} vanishes as soon as it is made")
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[BinaryIO]:
+        try:
+            # A pipe in the place of a file would block for ever, a link lead elsewhere.
+            handle = os.open(self._path(check_key(key)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyMissingError(f"store {self.url} holds no {key}") from None
+        plain = stat.S_ISREG(os.fstat(handle).st_mode)
+        if not plain:
+            os.close(handle)
+            raise KeyMissingError(f"store {self.url} holds no file {key}: it is something else")
+        with os.fdopen(handle, "rb") as file:
+            yield file
+
+    def _walk(self, path: Path, folder: str) -> Iterator[Entry]:
+        for entry in _scan(path):
+            key = folder + entry.name
+            if entry.name.startswith(files.TEMPORARY):
+                continue
+            if why := flaw(key) or _oddity(entry):
+                progress.note(f"store {self.url}: left out {key!r}: {why}")
+            elif entry.is_dir(follow_symlinks=False):
+                yield from self._walk(Path(entry.path), f"{key}/")
+            else:
+                with suppress(FileNotFoundError):  # removed since
+                    status = entry.stat(follow_symlinks=False)
+                    yield Entry(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def _prune(self, folder: Path) -> None:
+        while folder != self.root:
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                pass  # another process was faster; its parent may be empty now
+            except OSError:
+                return  # not empty
+            folder = folder.parent
+
+
+def _scan(path: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(path) as found:
+            return [*found]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _oddity(entry: os.DirEntry[str]) -> str:
+    plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+    return "" if plain else "it is a symbolic link or no plain file"

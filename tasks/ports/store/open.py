@@ -1,0 +1,83 @@
+"""Open a store by its URL: a folder of this machine, or a bucket of an S3 server.
+
+A URL never carries credentials: those of S3 come from the usual AWS chain.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+
+from tasks.core.errors import UsageError
+from tasks.core.formats.keys import check_folder
+from tasks.ports.local import paths as places
+
+if TYPE_CHECKING:
+    from tasks.ports.store.base import Store
+
+PARAMETERS = {"endpoint", "region"}
+
+
+BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
+"""S3's naming rules, loosely: other servers allow more. What matters: no `:` and no `@`, so no credentials."""
+
+
+def open_store(url: str | None = None) -> Store:
+    """Open the store at `url`; None is the user's own folder (`tasks.ports.local.paths.store()`).
+
+    Nothing is asked or written yet: use `check_writable` for that.
+
+    Args:
+        url: `file:///path` or `s3://bucket/prefix?endpoint=…&region=…`.
+
+    Raises:
+        UsageError: a URL that names no store, or one with credentials in it (which are not echoed).
+    """
+    if not url:
+        return _open_folder(places.store())
+    parts = _split(url)
+    if parts.scheme == "file":
+        if parts.netloc not in ("", "localhost") or parts.query or not parts.path.startswith("/"):
+            raise UsageError("the file:// store's URL names no folder: write file:///path/of/the/folder")
+        return _open_folder(Path(unquote(parts.path)))
+    if parts.scheme == "s3":
+        return _open_bucket(parts)
+    raise UsageError("the store's URL is not understood: write file:///path or s3://bucket/prefix?endpoint=…&region=…")
+
+
+def _split(url: str) -> SplitResult:
+    """Take `url` apart, unless it holds credentials; no message echoes it, since any part may be a secret."""
+    try:
+        parts = urlsplit(url)
+        hosts = [parts.netloc, *(urlsplit(value).netloc for _, value in parse_qsl(parts.query))]
+    except ValueError:
+        raise UsageError("the store's URL cannot be read") from None  # the cause quotes the URL
+    if any("@" in host for host in hosts) or ":" in parts.netloc:
+        raise UsageError("the store's URL holds credentials: leave them to the AWS chain (AWS_PROFILE…)")
+    return parts
+
+
+def _open_folder(path: Path) -> Store:
+    from tasks.ports.store.local import LocalStore
+
+    return LocalStore(path)
+
+
+def _open_bucket(parts: SplitResult) -> Store:
+    from tasks.ports.store.s3 import S3Store
+    from tasks.ports.store.s3_bucket import Bucket
+
+    if not BUCKET.fullmatch(parts.netloc):
+        raise UsageError("the s3:// store's URL names no bucket: write s3://bucket/prefix")
+    given = dict(parse_qsl(parts.query))
+    if unknown := sorted(given.keys() - PARAMETERS):
+        raise UsageError(f"the s3:// store's URL has the parameter {unknown[0]!r}: only endpoint and region are known")
+    endpoint = given.get("endpoint")
+    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
+        raise UsageError(f"the s3:// store's endpoint {endpoint!r} is no http:// or https:// URL")
+    prefix = check_folder(unquote(parts.path).strip("/"))
+    shown = "&".join(f"{name}={quote(value, safe=':/')}" for name, value in sorted(given.items()))
+    url = f"s3://{parts.netloc}/{prefix}".rstrip("/") + (f"?{shown}" if shown else "")
+    return S3Store(Bucket(url, parts.netloc, endpoint, given.get("region")), prefix)

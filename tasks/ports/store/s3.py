@@ -1,0 +1,173 @@
+"""A store in an S3 bucket, Amazon's or of any server that speaks its protocol.
+
+Keys stand below a prefix of the bucket. A server that cannot promise a conditional write is found out before one is
+relied upon.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import KeyMissingError, StoreError
+from tasks.core.formats.keys import check_folder, check_key, flaw
+from tasks.core.jsondoc.limits import MAX_READ
+from tasks.ports.local import files, progress
+from tasks.ports.store.base import PROBES, Entry, Names, Store
+from tasks.ports.store.s3_errors import BusyKeyError, TakenError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from tasks.ports.store.s3_bucket import Bucket
+
+WRITER = "kubeferry-writer"
+"""The metadata field that tells our own conditional write from another's."""
+TRIES = 5
+"""How often a conditional write that meets another one of the same key is made again."""
+DELETES = 8
+"""Deletions on their way at once."""
+
+
+class S3Store(Store):
+    """The files of `bucket` below `prefix` ("" or with a `/` at its end)."""
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self.url = bucket.url
+        self._bucket, self._prefix = bucket, prefix
+        self._lock = threading.Lock()
+        self._conditional = False  # until the server shows that it has conditional writes
+
+    def put(self, key: str, data: bytes) -> None:
+        """Save `data` under `key`; see `Store.put`."""
+        self._bucket.send(self._full(key), data)
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Save the file at `path` under `key`, a large one in parts; see `Store.put_file`."""
+        try:
+            self._bucket.send_file(self._full(key), path)
+        except OSError as error:
+            raise StoreError(f"store {self.url}: {key}: cannot read {path}: {error.strerror}") from error
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Save `data` if nothing is under `key`; see `Store.put_new`."""
+        full = self._full(key)
+        self._require_conditions()
+        return self._send_new(full, data)
+
+    def get(self, key: str, most: int = MAX_READ) -> bytes:
+        """Return what is under `key`; see `Store.get`."""
+        buffer = io.BytesIO()
+        self._bucket.fetch(self._full(key), buffer, most)
+        return buffer.getvalue()
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Save what is under `key` as the file `path`; see `Store.get_file`."""
+        full = self._full(key)
+        try:
+            with files.written(path) as file:
+                self._bucket.fetch(full, file)
+        except OSError as error:
+            raise StoreError(f"store {self.url}: {key}: cannot save it as {path}: {error.strerror}") from error
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """Yield every file below the folder `prefix`; see `Store.list`."""
+        for page in self._bucket.pages(self._prefix + check_folder(prefix)):
+            for found in page.get("Contents", ()):
+                key = found["Key"].removeprefix(self._prefix)
+                if key.endswith("/") and not found["Size"]:
+                    continue  # how S3 consoles mark an empty folder
+                if why := flaw(key):
+                    progress.note(f"store {self.url}: left out {key!r}: {why}")
+                else:
+                    yield Entry(key, found["Size"], found["LastModified"].astimezone(UTC))
+
+    def folders(self, prefix: str = "") -> Names:
+        """Return the folders right in the folder `prefix`; see `Store.folders`. A console's mark is one."""
+        base = self._prefix + check_folder(prefix)
+        names = []
+        for page in self._bucket.pages(base, Delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                name = found["Prefix"].removeprefix(base).removesuffix("/")
+                if why := flaw(name):
+                    progress.note(f"store {self.url}: left out the folder {name!r}: {why}")
+                else:
+                    names.append(name)
+        return sorted(names)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove what is under each of `keys`; see `Store.delete`."""
+        full = [self._full(key) for key in keys]
+        if len(full) == 1:
+            self._remove(full[0])
+            return
+        # Not every server has the bulk request, and those that do differ in the checksum that they want of it.
+        with ThreadPoolExecutor(DELETES, "s3-delete") as pool:
+            for _ in pool.map(self._remove, full):
+                pass  # an error comes out here
+
+    def exists(self, key: str) -> bool:
+        """Tell whether something is under `key`; see `Store.exists`."""
+        full = self._full(key)
+        # The answer to a HEAD has no body: it could not tell a missing bucket from a missing key.
+        page = self._bucket.ask("list_objects_v2", full, Prefix=full, MaxKeys=1)
+        return any(found["Key"] == full for found in page.get("Contents", ()))
+
+    def date(self) -> str:
+        """Return the server's time; see `Store.date`."""
+        return self._bucket.date()
+
+    def _full(self, key: str) -> str:
+        return check_key(self._prefix + check_key(key))
+
+    def _remove(self, full: str) -> None:
+        with suppress(KeyMissingError):  # Amazon says nothing then, others may
+            self._bucket.ask("delete_object", full)
+
+    def _send_new(self, full: str, data: bytes) -> bool:
+        writer = uuid.uuid4().hex
+        for left in reversed(range(TRIES)):
+            try:
+                self._bucket.send(full, data, {WRITER: writer}, IfNoneMatch="*")
+            except TakenError:
+                # The library may have sent it twice: then what is there, from the first time, is our own.
+                return self._writer(full) == writer
+            except BusyKeyError:
+                if not left:
+                    raise
+            else:
+                break
+        return True
+
+    def _writer(self, full: str) -> str | None:
+        try:
+            metadata: dict[str, str] = self._bucket.ask("head_object", full)["Metadata"]
+        except KeyMissingError:
+            return None  # removed again since
+        return metadata.get(WRITER)
+
+    def _require_conditions(self) -> None:
+        """Make sure, once, that the server refuses a conditional write of what is there.
+
+        Raises:
+            StoreError: it does not: older servers ignore the header, and two would win.
+        """
+        with self._lock:
+            if self._conditional:
+                return
+            probe = self._full(f"{PROBES}/kubeferry-probe-{uuid.uuid4().hex}")
+            self._bucket.send(probe, b"")
+            try:
+                self._conditional = not self._send_new(probe, b"")
+            except UnsupportedError:
+                self._conditional = False
+            finally:
+                self._remove(probe)
+            if not self._conditional:
+                raise StoreError(f"store {self.url}: the server has no conditional writes (If-None-Match)")

@@ -1,0 +1,152 @@
+"""Transfers to and from one S3 bucket, checked at both ends.
+
+What is saved is checked by the server against a SHA-256 (in a header, never in a trailer, which many servers do not
+understand; a server without SHA-256 gets an MD5, which is as old as S3), and what is read against the SHA-256 kept
+beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore.exceptions import BotoCoreError, FlexibleChecksumError
+
+from tasks.core.errors import DamagedError, KubeferryError, StoreUnavailableError
+from tasks.ports.local import files
+from tasks.ports.store.s3_client import Answer, Client
+from tasks.ports.store.s3_errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PART = 8 << 20
+"""Bytes of a part of a multipart upload, and up to which a file is sent in one piece. S3 wants 5 MiB at least."""
+MAX_PARTS = 10_000
+"""S3's limit ("Amazon S3 multipart upload limits"): the parts of a larger file are larger."""
+THREADS = 4
+"""Parts on their way at once: with PART, the memory of an upload."""
+TRIES = 3
+"""How often a download that breaks off starts again; requests are retried by the library."""
+SHA256 = "kubeferry-sha256"
+"""The metadata field with the SHA-256 of the whole content, hex: S3's own, of a multipart upload, is one of parts."""
+
+
+class Bucket(Client):
+    """What a store needs of a bucket; may be used by many threads."""
+
+    _knows_sha256 = True
+    """Until the server shows that it does not."""
+
+    def send(self, key: str, data: bytes, metadata: dict[str, str] | None = None, **arguments: Any) -> None:
+        """Save `data` in one request, checked on arrival."""
+        fields = {SHA256: hashlib.sha256(data).hexdigest(), **(metadata or {})}
+        self._checked(lambda: self.ask("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments))
+
+    def send_file(self, key: str, path: Path) -> None:
+        """Save the file at `path`, a large one in parts, each checked on arrival. Raises OSError for the file's own."""
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            if size <= PART:
+                return self.send(key, file.read())
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self._checked(lambda: self._send_parts(key, path, size, digest))
+        return None
+
+    def fetch(self, key: str, file: BinaryIO, most: int | None = None) -> None:
+        """Write the content of `key` to `file`, from its start; starts again if it breaks off or is damaged.
+
+        Raises:
+            DamagedError: it stays damaged, or is larger than `most` bytes.
+        """
+        for left in reversed(range(TRIES)):
+            answer = self.ask("get_object", key, ChecksumMode="ENABLED")
+            if most is not None and answer.get("ContentLength", 0) > most:
+                answer["Body"].close()
+                raise self._too_large(key, most)
+            file.seek(0)
+            file.truncate()
+            try:
+                return self._receive(key, answer, file, most)
+            except (StoreUnavailableError, DamagedError):
+                if not left:
+                    raise
+        return None
+
+    def _too_large(self, key: str, most: int) -> DamagedError:
+        return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+
+    def _receive(self, key: str, answer: Answer, file: BinaryIO, most: int | None) -> None:
+        digest = hashlib.sha256()
+        try:
+            with closing(answer["Body"]) as body:
+                for chunk in body.iter_chunks(files.CHUNK):
+                    digest.update(chunk)
+                    file.write(chunk)
+                    if most is not None and file.tell() > most:  # an answer need not tell its length
+                        raise self._too_large(key, most)
+        except FlexibleChecksumError as error:
+            raise DamagedError(f"store {self.url}: {key} does not match the checksum that the server keeps") from error
+        except BotoCoreError as error:
+            raise self.ours(error, key) from error
+        if answer["Metadata"].get(SHA256, digest.hexdigest()) != digest.hexdigest():
+            raise DamagedError(f"store {self.url}: {key} does not match the SHA-256 that it was saved with")
+
+    def _send_parts(self, key: str, path: Path, size: int, digest: str) -> Answer:
+        """Upload in parts; all or nothing. Return the first part's answer, which shows what the server checked."""
+        algorithm = {"ChecksumAlgorithm": "SHA256"} if self._knows_sha256 else {}
+        upload = self.ask("create_multipart_upload", key, Metadata={SHA256: digest}, **algorithm)["UploadId"]
+        length = max(PART, -(-size // MAX_PARTS))
+        pool = ThreadPoolExecutor(THREADS, "s3-part")
+        try:
+            numbers = range(1, -(-size // length) + 1)
+            parts = list(pool.map(lambda number: self._send_part(key, path, upload, number, length), numbers))
+            self.ask("complete_multipart_upload", key, UploadId=upload, MultipartUpload={"Parts": parts})
+        except BaseException as error:
+            pool.shutdown(cancel_futures=True)
+            try:
+                self.ask("abort_multipart_upload", key, UploadId=upload)
+            except KubeferryError as left:
+                error.add_note(f"and the parts that were sent may still be there: {left}")
+            raise
+        finally:
+            pool.shutdown()
+        return parts[0]
+
+    def _send_part(self, key: str, path: Path, upload: str, number: int, length: int) -> Answer:
+        with path.open("rb") as file:
+            file.seek((number - 1) * length)
+            data = file.read(length)
+        seal = self._seal(data)
+        answer = self.ask("upload_part", key, UploadId=upload, PartNumber=number, Body=data, **seal)
+        kept = {"ChecksumSHA256": answer["ChecksumSHA256"]} if "ChecksumSHA256" in answer else {}
+        if "ChecksumSHA256" in seal and not kept:
+            raise UnsupportedError(f"store {self.url}: {key}: the server does not check SHA-256")
+        return {"PartNumber": number, "ETag": answer["ETag"], **kept}
+
+    def _seal(self, data: bytes) -> dict[str, str]:
+        """Return the header by which the server checks `data` on arrival."""
+        if self._knows_sha256:
+            return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
+        return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
+
+    def _checked(self, save: Callable[[], Answer]) -> None:
+        """Save; where the server shows that it refuses or ignores SHA-256, once more with MD5, from then on for all."""
+        tried_sha256 = self._knows_sha256
+        try:
+            if save().get("ChecksumSHA256") or not tried_sha256:
+                return
+        except UnsupportedError:
+            if not tried_sha256:
+                raise
+        self._knows_sha256 = False
+        try:
+            save()
+        except KubeferryError:
+            self._knows_sha256 = True  # that was not the matter
+            raise

@@ -1,0 +1,130 @@
+"""The requests to one S3 bucket: credentials from the usual AWS chain, bounded retries, errors of our own tree."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from tasks.core.errors import KubeferryError, StoreError, StoreUnavailableError
+from tasks.ports.store.s3_errors import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Answer = dict[str, Any]
+
+ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Where the AWS chain finds another endpoint than Amazon's."""
+
+SETTINGS: Answer = {
+    "connect_timeout": 5,
+    "read_timeout": 60,
+    "retries": {"mode": "standard", "total_max_attempts": 4},
+    "max_pool_connections": 32,
+    "tcp_keepalive": True,
+    # The library's own checksums are trailers on https; ours are in `_seal`.
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
+
+
+WHOLE = 3
+"""How often something is asked for whose answer is no XML: cut short, or by what stands in between."""
+
+NO_SERVER = "the answer is not one of an S3 server: it is cut short, or comes from a proxy or a login page in between"
+
+
+class Client:
+    """A bucket of `endpoint` (None: Amazon's, or what the AWS configuration says); may be used by many threads."""
+
+    def __init__(self, url: str, name: str, endpoint: str | None, region: str | None) -> None:
+        self.url = url
+        self.name = name
+        self._endpoint, self._region = endpoint, region
+        self._session = botocore.session.get_session()
+        self._made: Any = None
+        self._lock = threading.Lock()
+
+    def ask(self, operation: str, key: str, **arguments: Any) -> Answer:
+        """Make one request.
+
+        Args:
+            operation: the client's method.
+            key: what the error's line names; also sent as the `Key`, except by the operations on the whole bucket.
+            arguments: the method's.
+
+        Raises:
+            KubeferryError: by `s3_errors.translate`.
+        """
+        if not operation.startswith("list_"):
+            arguments["Key"] = key
+        for left in reversed(range(WHOLE)):
+            try:
+                answer: Answer = getattr(self._client, operation)(Bucket=self.name, **arguments)
+            except ResponseParserError as error:  # the library does not take it for a fault that may pass
+                if not left:
+                    raise StoreUnavailableError(f"store {self.url}: {key}: {NO_SERVER}") from error
+            except (ClientError, BotoCoreError) as error:
+                raise self.ours(error, key) from error
+            else:
+                return answer
+        raise AssertionError("unreachable: the last turn returns or raises")
+
+    def pages(self, prefix: str, **arguments: Any) -> Iterator[Answer]:
+        """Yield the pages of the listing of `prefix`, 1,000 keys each."""
+        token: Answer = {}
+        while True:
+            page = self.ask("list_objects_v2", prefix, Prefix=prefix, **arguments, **token)
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            following = {"ContinuationToken": page.get("NextContinuationToken")}
+            if following == token:
+                raise StoreError(f"store {self.url}: {prefix}: the server's listing does not come to an end")
+            token = following
+
+    def date(self) -> str:
+        """Return the Date header of an answer, even of a refusal: it may be the clocks for which it refuses."""
+        try:
+            answer: Answer = self._client.list_objects_v2(Bucket=self.name, MaxKeys=1)
+        except ClientError as error:
+            answer = error.response
+        except BotoCoreError as error:
+            raise self.ours(error, "") from error
+        return str(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", ""))
+
+    def ours(self, error: Exception, key: str) -> KubeferryError:
+        """Return our error for the library's `error` about `key`."""
+        return translate(error, f"store {self.url}: {key}".removesuffix(": "), self._chain)
+
+    def _chain(self) -> str:
+        """Tell where credentials come from, or were looked for."""
+        profile = self._session.get_config_variable("profile") or "default"
+        try:
+            found = self._session.get_credentials()
+            looked = [step.METHOD for step in self._session.get_component("credential_provider").providers]
+        except BotoCoreError:  # it is the chain itself that cannot be used: the error that we explain
+            return f"the AWS chain, profile {profile!r}"
+        if found is not None:
+            return f"the credentials come from the AWS chain's {found.method!r}"
+        return f"looked through the AWS chain: {', '.join(looked)}; profile {profile!r}"
+
+    @property
+    def _client(self) -> Any:
+        """The client, made at the first request: it may have to ask for credentials."""
+        with self._lock:
+            if self._made is None:
+                configured = self._session.get_scoped_config().get("endpoint_url")
+                custom = self._endpoint or configured or any(name in os.environ for name in ENDPOINTS)
+                # Bucket names become host names at Amazon only: elsewhere there is seldom DNS for that.
+                config = Config(**SETTINGS, s3={"addressing_style": "path" if custom else "auto"})
+                session = boto3.Session(botocore_session=self._session, region_name=self._region)
+                self._made = session.client("s3", endpoint_url=self._endpoint, config=config)
+            return self._made

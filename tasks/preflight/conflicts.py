@@ -1,0 +1,118 @@
+"""Look at what the target has already where a restore wants to write: other content, and node ports of others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.errors import ForbiddenError
+from tasks.core.kube.immutable_fields import can_freeze
+from tasks.core.kube.objects import Ref
+from tasks.core.lookup.bindings import bind
+from tasks.core.models.options import Existing
+from tasks.core.plan.existing import decide
+from tasks.core.plan.existing_modes import advice, mode_of
+from tasks.core.transform import node_ports
+from tasks.ports.cluster.leases import busy
+from tasks.ports.cluster.namespaces import stays
+from tasks.preflight.lookup import follow
+from tasks.preflight.target import seen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import ResourceType
+    from tasks.core.lookup.chain import Chain
+    from tasks.plan.state import Item, Restoring
+
+
+def give_up_node_ports(restoring: Restoring) -> None:
+    """Change the plan of Services whose node ports the target has given to others."""
+    kind = restoring.discovery.by_kind("", "Service")
+    asked = {ref: item for ref, item in restoring.plan.items.items() if (ref.group, ref.kind) == ("", "Service")}
+    bodies = {ref: restoring.planned.read(item.slot) for ref, item in asked.items()}
+    bodies = {ref: body for ref, body in bodies.items() if node_ports.wanted(body)}
+    if not (kind and bodies):
+        return
+    try:
+        holders = node_ports.held(restoring.target().list(kind))
+    except ForbiddenError:
+        return  # these credentials may not see others' Services: the API server then names the port that is taken
+    for ref, body in bodies.items():
+        taken = {port: holder for port, holder in holders.items() if holder != ref}
+        freed, rewrites = node_ports.give_up(body, taken)
+        restoring.plan.rewrites += rewrites
+        asked[ref].slot = restoring.planned.append(orjson.dumps(freed))
+        whole = asked[ref].whole
+        if whole:
+            told, _ = node_ports.give_up(restoring.planned.read(whole), taken)
+            asked[ref].whole = restoring.planned.append(orjson.dumps(told))
+
+
+def conflicts(restoring: Restoring) -> Iterator[str]:
+    """Tell objects that are there with other content, where the restore is asked to fail on them or cannot change them.
+
+    What an update cannot change is known for Kubernetes' own kinds; of others the API server tells it at the update.
+    """
+    for namespace in restoring.plan.namespaces:
+        if not seen(restoring, namespace.name):
+            continue
+        items = list(inside(restoring, namespace.name))
+        values = follow(restoring, {each.chain for item in items for each in item.bindings}, 0)
+        for kind in sorted({(item.ref.group, item.ref.kind, item.api_version) for item in items}):
+            yield from _conflicting(restoring, kind, namespace.name, values)
+
+
+def _conflicting(
+    restoring: Restoring, of: tuple[str, str, str], namespace: str, values: Mapping[Chain, str]
+) -> Iterator[str]:
+    group, kind_name, api_version = of
+    found = restoring.discovery.by_kind(group, kind_name)
+    kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
+    mode = mode_of(kind, restoring.options) if kind else Existing.SKIP
+    if kind is None or not serves(restoring, group, kind) or not (mode is Existing.FAIL or _may_be_stuck(mode, kind)):
+        return
+    for live in restoring.target().list(kind, namespace):
+        item = restoring.plan.items.get(Ref.of(live))
+        # What is going is waited for; what this restore made before it was resumed may lack what comes late.
+        if item is None or item.ref in restoring.made or live["metadata"].get("deletionTimestamp"):
+            continue
+        wanted, adopter = as_bound(restoring, item, values), restoring.plan.adopters.get(item.ref)
+        decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)
+        if decision.action == "conflict":
+            yield f"{item.ref} {decision.why}; --existing says what to do about it"
+        # A value that is not known yet may be the live one: meet() looks again when it is.
+        if decision.action == "immutable" and all(each.chain in values for each in item.bindings):
+            yield f"{item.ref} {decision.why}; {advice(kind)}"
+
+
+def _may_be_stuck(mode: Existing, kind: ResourceType) -> bool:
+    return mode is Existing.UPDATE and can_freeze((kind.group, kind.kind))
+
+
+def as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> Object:
+    """Return what would be written with the values that are known now; the others stay as they are."""
+    body: Object = restoring.planned.read(item.whole or item.slot)
+    bound, _ = bind(body, [each for each in item.bindings if each.chain in values], lambda each: values[each.chain])
+    return bound
+
+
+def serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
+    """Return whether the target serves a kind in the version that `kind` names."""
+    return kind.version in restoring.discovery.versions.get((group, kind.kind), ())
+
+
+def held(restoring: Restoring) -> Iterator[str]:
+    """Tell namespaces that another restore, an undo or a deletion is at work in."""
+    for name in sorted({ref.namespace for ref in restoring.plan.items if ref.namespace}):
+        holder = busy(restoring.target(), name, restoring.name) if stays(seen(restoring, name)) else ""
+        if holder:
+            yield f"Namespace {name} is being worked on by {holder}: wait for its end"
+
+
+def inside(restoring: Restoring, namespace: str) -> Iterator[Item]:
+    """Return what is planned in a namespace."""
+    return (item for item in restoring.plan.items.values() if item.ref.namespace == namespace)

@@ -1,0 +1,177 @@
+"""Write one level of a restore: create each object with its owners re-linked, or do what is right about an old one.
+
+The step can be run again: what it wrote before is known by uid or found unchanged. All of a level is tried before the
+step fails, so that one error does not hide the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import (
+    AlreadyExistsError,
+    KubeferryError,
+    PermanentError,
+    TransientError,
+    UnavailableError,
+)
+from tasks.core.formats.bundle import owner
+from tasks.core.formats.journal import made_by
+from tasks.core.formats.links import owner_ref
+from tasks.core.graph.order import Phase, phase_of
+from tasks.core.jsondoc.edit import group_of
+from tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
+from tasks.core.kube.readiness.evaluate import verdict
+from tasks.core.needs.ownership import IN_A_NAMESPACE
+from tasks.core.needs.rebuild import relinked
+from tasks.plan.keep_owned import paused
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import clock, progress
+from tasks.ports.local.threads import in_threads
+from tasks.preflight.target import type_of_item
+from tasks.restore.existing import anew, meet
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tasks.core.formats.links import Owner
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.plan.state import Item, Restoring
+
+
+@step("apply level {number}")
+async def apply(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+    """Write the objects of one level.
+
+    Raises:
+        PermanentError: objects that the target refuses, each named with its reason.
+        TransientError: the target does not answer; running the step again goes on where it stopped.
+    """
+    await in_thread(write, restoring, refs, f"apply level {number}")
+
+
+def write(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
+    """Write objects side by side, all before any error is raised."""
+    todo = [ref for ref in refs if ref not in restoring.uids]
+    if todo:
+        restoring.journal.will_create(restoring.level(todo[0]), todo)
+    errors: list[KubeferryError] = []
+    for done, error in enumerate(in_threads(lambda ref: _try(restoring, ref), todo, THREADS), start=1):
+        errors += [error] if error else []
+        if done % 100 == 0 or done == len(todo):
+            progress.step(title, done, len(todo))
+    if errors:
+        raise _together(errors)
+
+
+def _try(restoring: Restoring, ref: Ref) -> KubeferryError | None:
+    try:
+        if restoring.hold:
+            restoring.hold.check()
+        _write(restoring, restoring.plan.items[ref])
+    except KubeferryError as error:
+        return error
+    return None
+
+
+def _together(errors: list[KubeferryError]) -> KubeferryError:
+    """Return one error that tells all: transient only when each is, since a retry cannot help the others."""
+    if len(errors) == 1:
+        return errors[0]
+    told = "; ".join(sorted({str(error) for error in errors})[:20])  # a server that is gone is told once
+    kind = UnavailableError if all(isinstance(error, TransientError) for error in errors) else PermanentError
+    return kind(f"{len(errors)} objects could not be restored: {told}")
+
+
+def _write(restoring: Restoring, item: Item) -> None:
+    cluster, kind, ref = restoring.target(), type_of_item(restoring, item), item.ref
+    obj = restoring.planned.read(item.slot)
+    why = _own(restoring, item, obj)
+    # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
+    old = ref.namespace in restoring.old_namespaces or (ref.group, ref.kind, ref.name) in IN_EVERY_NAMESPACE
+    live = cluster.find(kind, ref.namespace, ref.name) if old else None
+    if live is None:
+        try:
+            body = _paused(restoring, ref, _rooted(restoring, ref, obj))
+            created, _ = cluster.create(kind, ref.namespace, body, manager=restoring.maker(ref))
+        except AlreadyExistsError:
+            live = cluster.find(kind, ref.namespace, ref.name)
+        else:
+            _created(restoring, ref, created, why)
+            return
+    if live is None or live["metadata"].get("deletionTimestamp"):
+        uid = anew(restoring, kind, _rooted(restoring, ref, obj), restoring.maker(ref))
+        restoring.done(ref, uid, "created", "when a former one was gone")
+    elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
+        _created(restoring, ref, live, why)
+    elif meet(restoring, kind, obj, live) == "unchanged":
+        _settle(restoring, ref, live)
+
+
+def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
+    restoring.done(ref, created["metadata"]["uid"], "created", why)
+    _settle(restoring, ref, created)
+
+
+def _settle(restoring: Restoring, ref: Ref, live: Object) -> None:
+    known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
+    if known and verdict(live, clock.now(), restoring.context).state == "ready":
+        restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
+
+
+def _rooted(restoring: Restoring, ref: Ref, obj: Object) -> Object:
+    """Return an object that is nobody's with the bundle as its owner; a copy, since one that is met stays as it is."""
+    uid = restoring.bundles.get(ref.namespace)
+    if uid is None or obj["metadata"].get("ownerReferences"):
+        return obj
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner(restoring.name, uid)]}}
+
+
+def _paused(restoring: Restoring, ref: Ref, obj: Object) -> Object:
+    """Return an object as it is created while its reconciler must leave it alone."""
+    pause = paused(restoring, ref, obj)
+    if pause is None or not pause.back:
+        return obj
+    restoring.paused[ref] = pause
+    return pause.obj
+
+
+def _own(restoring: Restoring, item: Item, obj: Object) -> str:
+    """Give `obj` its owners' new uids; return what to tell about an owner that is not there."""
+    references, missing = relinked(item.links.owners, lambda owner: uid_of(restoring, item, owner))
+    later = [owner for owner in missing if _planned(restoring, item, owner)]
+    if later:
+        restoring.pending.append(item.ref)
+    if references:
+        obj["metadata"]["ownerReferences"] = references
+    lost = [
+        f"{each.kind} {each.name}, which {_why_not(restoring, item, each)}" for each in missing if each not in later
+    ]
+    return "; ".join(f"not owned by {each}" for each in (*item.unowned, *lost))
+
+
+def _why_not(restoring: Restoring, item: Item, owner: Owner) -> str:
+    kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
+    wide = kind is not None and kind.namespaced and not item.ref.namespace
+    return IN_A_NAMESPACE if wide else "is not on the target"
+
+
+def uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
+    """Return the owner's uid on the target: one that this restore wrote, or one that was there before."""
+    for namespace in (item.ref.namespace, ""):
+        ref = owner_ref(owner, namespace)
+        if ref in restoring.uids:
+            return restoring.uids[ref]
+    if _planned(restoring, item, owner):
+        return None
+    kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
+    if kind is None or (kind.namespaced and not item.ref.namespace):
+        return None
+    found = restoring.target().find(kind, item.ref.namespace if kind.namespaced else "", owner.name)
+    return str(found["metadata"]["uid"]) if found else None
+
+
+def _planned(restoring: Restoring, item: Item, owner: Owner) -> bool:
+    return any(owner_ref(owner, namespace) in restoring.plan.items for namespace in (item.ref.namespace, ""))

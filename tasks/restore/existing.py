@@ -1,0 +1,138 @@
+"""Do what `decide` says about an object that the target has already: merge, update, make anew, link, or leave it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from tasks.core.formats.journal import made_by
+from tasks.core.kube.objects import Ref, owners_of
+from tasks.core.plan.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
+from tasks.core.plan.existing_modes import advice, mode_of
+
+if TYPE_CHECKING:
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.resources import ResourceType
+    from tasks.plan.state import Restoring
+
+GONE_SECONDS = 60
+"""How long a deleted object may take to go before it is made anew."""
+
+
+def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> str:
+    """Do what is right about an object that is there already; return what that was.
+
+    Raises:
+        ConflictError: it has other content, and the restore was asked to fail on that.
+        InvalidError: it cannot be changed into what the backup holds.
+    """
+    cluster, ref = restoring.target(), Ref.of(obj)
+    bare, adopter = restoring.rules.without_dynamic(live), restoring.plan.adopters.get(ref)
+    decision = decide(obj, bare, mode_of(kind, restoring.options), adopter)
+    uid = str(live["metadata"]["uid"])
+    match decision.action:
+        case "conflict":
+            raise ConflictError(f"{ref} {decision.why}; say --existing skip, update or recreate")
+        case "immutable":
+            raise InvalidError(f"{ref} {decision.why}; {advice(kind)}")
+        case "merged":
+            restoring.keep(ref, "merge", live)
+            cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
+        case "updated":
+            restoring.keep(ref, "update", live)
+            obj, decision = _free(restoring, obj, decision)
+            decision = _update(restoring, kind, obj, decision)
+        case "recreated":
+            restoring.keep(ref, "recreate", live)
+            with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
+                cluster.delete(kind, ref.namespace, ref.name, uid=uid)
+            obj, decision = _free(restoring, obj, decision)
+            uid = anew(restoring, kind, obj)
+        case "unchanged" if owners_lost(obj, live):
+            restoring.keep(ref, "link", live)
+            decision, uid = _follow(restoring, kind, obj, uid)
+        case _:
+            pass
+    restoring.done(ref, uid, decision.action, decision.why)
+    return decision.action
+
+
+def _free(restoring: Restoring, obj: Object, decision: Decision) -> tuple[Object, Decision]:
+    """Return an object that was there before without the owners that this restore created; say so."""
+    owners = owners_of(obj)
+    kept = linkable(restoring, Ref.of(obj), owners)
+    if len(kept) == len(owners):
+        return obj, decision
+    meta = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
+    new = ", ".join(f"{each['kind']} {each['name']}" for each in owners if each not in kept)
+    why = f"{decision.why}; not linked to {new}, which this restore created"
+    return obj | {"metadata": meta | ({"ownerReferences": kept} if kept else {})}, replace(decision, why=why)
+
+
+def linkable(restoring: Restoring, ref: Ref, owners: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the owners to which an object may be linked.
+
+    One that was there before is not linked to what this restore created: who deletes that, or its bundle, would delete
+    it too.
+    """
+    if ref in restoring.members:
+        return owners
+    created = {*restoring.members.values()}
+    return [each for each in owners if each["uid"] not in created]
+
+
+def _update(restoring: Restoring, kind: ResourceType, obj: Object, decision: Decision) -> Decision:
+    """Give a live object the content that the backup holds; say what of it stays all the same."""
+    cluster, ref = restoring.target(), Ref.of(obj)
+    try:
+        live = restoring.rules.without_dynamic(cluster.apply(kind, ref.namespace, obj))
+    except InvalidError as error:
+        raise InvalidError(f"{error}; {advice(kind)}") from error
+    more, why = differing(obj, live), ""
+    if more:  # set by others, whose fields server-side apply leaves
+        try:
+            patched = cluster.patch(kind, ref.namespace, ref.name, leftover(obj, live))
+            live = restoring.rules.without_dynamic(patched)
+        except InvalidError as error:
+            why = f" ({error})"
+        more = differing(obj, live)
+    return replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
+
+
+def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> tuple[Decision, str]:
+    """Link an object to its owner that was made anew, before or after the garbage collector took it; return its uid."""
+    ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
+    gone = Decision("recreated", "the garbage collector took it with its former owner")
+    try:
+        found = restoring.target().patch(kind, ref.namespace, ref.name, owners)
+    except (NotFoundError, ConflictError):
+        return gone, anew(restoring, kind, obj)
+    if found["metadata"].get("deletionTimestamp"):
+        return gone, anew(restoring, kind, obj)
+    return Decision("linked", "to its owner, which was made anew"), uid
+
+
+def anew(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "") -> str:
+    """Create an object as soon as the one that is being deleted is gone; return its uid.
+
+    `manager` names its bundle too, where it belongs to one.
+
+    Raises:
+        ConflictError: that one does not go.
+    """
+    cluster, ref = restoring.target(), Ref.of(obj)
+    limit = time.monotonic() + GONE_SECONDS
+    while time.monotonic() < limit:
+        try:
+            created, _ = cluster.create(kind, ref.namespace, obj, manager=manager or restoring.manager)
+        except (AlreadyExistsError, ConflictError):
+            found = cluster.find(kind, ref.namespace, ref.name)
+            if found and made_by(found, restoring.manager) and not found["metadata"].get("deletionTimestamp"):
+                return str(found["metadata"]["uid"])  # by our own first try, whose answer was lost
+            time.sleep(0.2)  # its finalizers are at work
+            continue
+        return str(created["metadata"]["uid"])
+    raise ConflictError(f"{ref} is being deleted and is still there after {GONE_SECONDS} s: see its finalizers")

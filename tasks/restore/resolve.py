@@ -1,0 +1,172 @@
+"""Follow the chains of a level's bindings on the live target, wait for what is not there yet, write the new values.
+
+Values that come late are patched in as soon as what they need stands. One that is not needed (--absent keep, drop or
+empty) is not waited for where it cannot come.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import orjson
+
+from tasks.core.errors import InvalidError, PermanentError
+from tasks.core.lookup.bindings import bind, dropped
+from tasks.core.lookup.chain_hope import hopeless
+from tasks.core.lookup.substitute import Absent
+from tasks.core.plan.patching import Dropped, Operation, patch
+from tasks.plan.bindings import bare
+from tasks.ports.cluster.client import JSON_PATCH
+from tasks.ports.local import progress
+from tasks.preflight.lookup import follow
+from tasks.preflight.target import type_of_item
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tasks.core.formats.records import Rewrite
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.core.lookup.bindings import Binding
+    from tasks.core.lookup.chain import Chain
+    from tasks.core.lookup.follow import Live
+    from tasks.plan.state import Item, Restoring
+
+PATCHES = 5
+"""How often a late value is patched in when others change the object meanwhile."""
+LEFT = ("kept", "skipped")
+"""What was done with objects of the target that stay as they are."""
+
+
+@step("resolve level {number}")
+async def resolve(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+    """Write the values of the bindings of one level into what will be created.
+
+    Raises:
+        PermanentError: a value is absent when time is up; names the object, the field and the chain.
+    """
+    await in_thread(_resolve, restoring, refs, f"resolve level {number}")
+
+
+@step("resolve late values {number}")
+async def resolve_late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+    """Patch in the values of objects that were created before what they need, which came with level `number`.
+
+    Raises:
+        PermanentError: a value is absent when time is up, or the object cannot be patched.
+    """
+    await in_thread(_resolve_late, restoring, refs, f"resolve late values {number}")
+
+
+def _resolve(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
+    items = [item for ref in refs if (item := restoring.plan.items[ref]).bindings]
+    _follow(restoring, [each for item in items for each in _now(item)])
+    known = foreseen(restoring, items)
+    for done, item in enumerate(items, start=1):
+        _bind(restoring, item, known)
+        progress.step(title, done, len(items))
+
+
+def _now(item: Item) -> list[Binding]:
+    return [each for each in item.bindings if each not in item.late]
+
+
+def foreseen(restoring: Restoring, items: Iterable[Item]) -> dict[Chain, str]:
+    """Return the late values of objects that may be on the target already, as far as they are known now.
+
+    Such an object is compared, and perhaps left as it is. What changes yet is patched in the end like any late value.
+    """
+    old = [item for item in items if not item.ref.namespace or item.ref.namespace in restoring.old_namespaces]
+    return follow(restoring, {each.chain for item in old for each in item.late}, 0)
+
+
+def _bind(restoring: Restoring, item: Item, known: Mapping[Chain, str]) -> None:
+    """Write known values into what is planned, all at once: a new value may be another's old one."""
+    if item.whole is None:
+        return
+    ahead = [each for each in item.late if each.chain in known]
+    whole = restoring.planned.read(item.whole)
+    # Places are those of the whole: they are no more once the items of a list go that have no value.
+    held = bare(whole, [each for each in item.late if each not in ahead])
+    held, rewrites = bound_now(restoring, held, [*_now(item), *ahead], known)
+    item.slot = restoring.planned.append(orjson.dumps(held))
+    # What is foreseen is told when it is sure.
+    restoring.rewrites += bound_now(restoring, whole, _now(item))[1] if ahead else rewrites
+
+
+def bound_now(
+    restoring: Restoring, body: Object, bindings: Iterable[Binding], known: Mapping[Chain, str] = MappingProxyType({})
+) -> tuple[Object, list[Rewrite]]:
+    """Return an object with the values that are known, absent ones by the policy of their class."""
+
+    def new(each: Binding) -> str | None:
+        return restoring.values.get(each.chain, known.get(each.chain))
+
+    return bind(body, bindings, new, restoring.options.absent)
+
+
+def _dropped(restoring: Restoring, bindings: Iterable[Binding]) -> frozenset[str]:
+    return dropped(bindings, lambda each: restoring.values.get(each.chain), restoring.options.absent)
+
+
+def _follow(restoring: Restoring, bindings: Iterable[Binding]) -> None:
+    """Follow the chains of bindings once, waiting for each value unless it cannot come and need not."""
+    bindings = [each for each in bindings if each.chain not in restoring.values]
+    policy = restoring.options.absent
+    needed = {each.chain for each in bindings if policy.get(each.kind, Absent.FAIL) is Absent.FAIL}
+
+    def hopeless_now(chain: Chain, live: Live) -> str:
+        return "" if chain in needed else hopeless(chain, live, restoring.plan.items)
+
+    chains = {each.chain for each in bindings}
+    restoring.values |= follow(restoring, chains, restoring.options.wait_seconds, give_up=hopeless_now)
+
+
+def _resolve_late(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
+    items = [item for ref in refs if (item := restoring.plan.items[ref]).late]
+    _follow(restoring, [each for item in items for each in item.late])
+    left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in LEFT}
+    for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
+        if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
+            _patch(restoring, item)
+        item.late = ()  # a step that is run again has not to do it, nor to tell it, twice
+        progress.step(title, done, len(items))
+
+
+def _patch(restoring: Restoring, item: Item) -> None:
+    if item.whole is None:
+        return
+    whole, sent = restoring.planned.read(item.whole), restoring.planned.read(item.slot)
+    gone = Dropped(_dropped(restoring, _now(item)), _dropped(restoring, item.late))
+    stays = [each for each in item.bindings if each.use.pointer not in gone.before | gone.now]
+    filled, _ = bound_now(restoring, whole, stays)
+    wanted, _ = bound_now(restoring, whole, item.bindings)
+    _, rewrites = bound_now(restoring, whole, item.late)
+    pointers = [each.use.pointer for each in item.late]
+    patch_in(restoring, item, lambda live: patch(live, filled, pointers, gone, sent))
+    item.slot = restoring.planned.append(orjson.dumps(wanted))
+    restoring.rewrites += rewrites
+
+
+def patch_in(restoring: Restoring, item: Item, operations: Callable[[Object], list[Operation]]) -> None:
+    """Patch an object by what `operations` returns for the live one; nothing where that is nothing.
+
+    Raises:
+        PermanentError: the target refuses it.
+    """
+    cluster, kind = restoring.target(), type_of_item(restoring, item)
+    for turn in range(PATCHES):
+        live = cluster.get(kind, item.ref.namespace, item.ref.name)
+        todo = operations(live)
+        if not todo:
+            return
+        restoring.keep(item.ref, "patch", live)
+        try:
+            cluster.patch(kind, item.ref.namespace, item.ref.name, todo, content_type=JSON_PATCH)
+        except InvalidError as error:  # a `test` failed: somebody changed the object between our look and our patch
+            if turn == PATCHES - 1:
+                raise PermanentError(f"{item.ref}: a value that came late cannot be patched in: {error}") from error
+        else:
+            return

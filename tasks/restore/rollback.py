@@ -1,0 +1,213 @@
+"""Take a restore back, in reverse: delete what it created, give what it changed its former content again.
+
+Everything is known from the journal, so that this works in the process that failed and in any other one later. It is
+idempotent: what is taken back already is found so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
+from tasks.core.formats.journal import made_by
+from tasks.core.formats.records import Problem
+from tasks.core.models.results import TakenBack
+from tasks.core.plan.former import anew, content, replacement
+from tasks.delete.remove import SECONDS, Member, Removal
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+from tasks.ports.records.restores import open_restore
+from tasks.restore.bundle import list_members
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from tasks.core.formats.journal import Former, State
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.core.kube.resources import Discovery
+    from tasks.plan.state import Restoring
+    from tasks.ports.archive.encryption import Opener
+    from tasks.ports.cluster.client import Cluster
+    from tasks.ports.records.journal import Journal
+    from tasks.ports.records.restores import StoredRestore
+
+AGAIN = ("recreate", "link")
+"""Actions by which the former object was deleted, or may have been: it is created again, under a new uid."""
+
+
+@dataclass
+class _Done:
+    deleted: list[Ref] = field(default_factory=list)
+    restored: list[Ref] = field(default_factory=list)
+    left: list[Problem] = field(default_factory=list)
+    notes: list[Problem] = field(default_factory=list)
+
+    def told(self) -> TakenBack:
+        return TakenBack(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
+
+
+@step("roll back")
+async def rollback(restoring: Restoring) -> TakenBack | None:
+    """Take back what a failed restore did, unless it was asked not to; None where there is nothing to take back.
+
+    It raises nothing: what cannot be taken back is told, and can be tried again by `undo`.
+    """
+    if not restoring.begun:
+        return None
+    return await in_thread(_rollback, restoring)
+
+
+def _rollback(restoring: Restoring) -> TakenBack | None:
+    journal, keys = restoring.journal, restoring.journal.keys
+    try:
+        journal.flush()
+        if not restoring.options.rollback:
+            journal.end("Failed", "asked not to take it back")
+            _list(restoring)
+            return None
+        if restoring.hold:
+            restoring.hold.check()
+        stored = open_restore(restoring.backup.store, keys.name)
+        done = take_back(stored, restoring.target(), journal, restoring.backup.opener)
+        journal.end("Failed" if done.left else "RolledBack", told(done))
+    except KubeferryError as error:
+        return TakenBack(left=[Problem(what=f"restore {keys.name}", why=f"not taken back, undo it later: {error}")])
+    return done
+
+
+def _list(restoring: Restoring) -> None:
+    """List in the bundles what a failed restore leaves: it can be deleted by them too."""
+    try:
+        list_members(restoring, "Failed")
+    except KubeferryError as error:
+        progress.note(f"bundle {restoring.name} does not list what was created: {error}")
+
+
+def told(done: TakenBack) -> str:
+    """Return in a line what was taken back."""
+    left = f", {len(done.left)} left" if done.left else ""
+    return f"{done.deleted} deleted, {done.restored} restored{left}"
+
+
+def take_back(
+    stored: StoredRestore,
+    cluster: Cluster,
+    journal: Journal,
+    opener: Opener,
+    *,
+    force_finalizers: bool = False,
+    seconds: int = SECONDS,
+) -> TakenBack:
+    """Take back what a journal tells; write into it what was taken back.
+
+    `opener` opens former contents; `seconds` is how long the objects of one level may take to go.
+    """
+    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers, seconds).run().told()
+
+
+@dataclass
+class _Back:
+    stored: StoredRestore
+    cluster: Cluster
+    journal: Journal
+    discovery: Discovery
+    opener: Opener
+    force_finalizers: bool
+    seconds: int
+    done: _Done = field(default_factory=_Done)
+
+    @property
+    def state(self) -> State:
+        return self.stored.state
+
+    def run(self) -> _Done:
+        title = f"take back {self.stored.header.name}"
+        formers: dict[int, list[tuple[Ref, Former]]] = defaultdict(list)
+        for ref, former in self.state.formers.items():
+            formers[former.level].append((ref, former))
+        members = [Member(made.level, ref, made.uid) for ref, made in self.state.created.items()]
+        members += self._doubtful()
+        removal = Removal(self.cluster, self.discovery, title, self.force_finalizers, self.seconds, after=self._deleted)
+        # Objects that were changed come back when what is above them is gone, as they came.
+        for level in sorted({each.level for each in members} | formers.keys(), reverse=True):
+            removal.run([each for each in members if each.level == level])
+            self._restore(level, formers.get(level, []))
+            progress.step(
+                title, len(self.done.deleted) + len(self.done.restored), len(members) + len(self.state.formers)
+            )
+        self.done.left += removal.removed.left
+        self.done.notes += removal.removed.forced
+        return self.done
+
+    def _doubtful(self) -> list[Member]:
+        """Return what was announced and is there, made by this restore: its answer, or the word on it, was lost."""
+        found = in_threads(self._ours, sorted(self.state.doubtful), THREADS)
+        return [each for each in found if each]
+
+    def _ours(self, ref: Ref) -> Member | None:
+        kind = self.discovery.by_kind(ref.group, ref.kind)
+        live = self.cluster.find(kind, ref.namespace, ref.name) if kind else None
+        if live is None or not made_by(live, self.stored.header.manager):
+            return None
+        return Member(self.state.doubtful[ref], ref, str(live["metadata"]["uid"]))
+
+    def _deleted(self, level: int, gone: list[Member]) -> None:
+        self.done.deleted += [each.ref for each in gone]
+        self.journal.undid("deleted", level, {str(each.ref): each.uid for each in gone})
+
+    # --- former contents
+
+    def _restore(self, level: int, formers: list[tuple[Ref, Former]]) -> None:
+        back = [
+            ref
+            for ref in in_threads(lambda each: self._try(*each), sorted(formers, key=lambda each: each[0]), THREADS)
+            if ref
+        ]
+        self.done.restored += back
+        self.journal.undid("restored", level, {str(ref): "" for ref in back})
+
+    def _try(self, ref: Ref, former: Former) -> Ref | None:
+        """Give one object its former content; return it, or note why that cannot be."""
+        try:
+            why = self._give_back(ref, former)
+        except KubeferryError as error:
+            why = str(error)
+        if why:
+            self.done.left.append(Problem(what=str(ref), why=why))
+        return None if why else ref
+
+    def _give_back(self, ref: Ref, former: Former) -> str:
+        kind = self.discovery.by_kind(ref.group, ref.kind)
+        if kind is None:
+            return "its kind is not served any more"
+        body = self.stored.former(former, self.opener)
+        live = self.cluster.find(kind, ref.namespace, ref.name)
+        if live is None:
+            return self._again(ref, body) if former.action in AGAIN else "was deleted by somebody since"
+        if live["metadata"]["uid"] != former.uid:
+            return "another object has that name now"
+        if content(live) == content(body):
+            return ""
+        try:
+            self.cluster.apply(kind, ref.namespace, content(body))
+            live = self.cluster.get(kind, ref.namespace, ref.name)
+            # Server-side apply leaves fields that another manager of ours has set: what is left over goes this way.
+            if content(live) != content(body):
+                self.cluster.replace(kind, ref.namespace, replacement(body, live))
+        except (InvalidError, ConflictError, NotFoundError) as error:
+            return f"cannot be given its former content: {error}"
+        return ""
+
+    def _again(self, ref: Ref, body: Object) -> str:
+        kind = self.discovery.by_kind(ref.group, ref.kind)
+        if kind is None:
+            return "its kind is not served any more"
+        try:
+            self.cluster.create(kind, ref.namespace, anew(body))
+        except AlreadyExistsError:
+            return "another object has that name now"
+        self.done.notes.append(Problem(what=str(ref), why="was made again: it has a new uid"))
+        return ""

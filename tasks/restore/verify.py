@@ -1,0 +1,83 @@
+"""The last step of a restore: read everything back, type by type, and compare it with what was to be restored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tasks.core.formats.records import Action, Problem
+from tasks.core.plan.existing import differing
+from tasks.ports.cluster.pages import begun_again
+from tasks.ports.cluster.transport import THREADS
+from tasks.ports.local import progress
+from tasks.ports.local.threads import in_threads
+from tasks.preflight.target import type_of_item
+from tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tasks.core.jsondoc.edit import Object
+    from tasks.core.kube.objects import Ref
+    from tasks.plan.state import Restoring
+
+Place = tuple[str, str, str]
+"""apiVersion, kind and namespace: what one LIST answers for."""
+
+FEW = 4
+"""Cluster-scoped objects up to which each is asked for: a target has hundreds of others, as of its namespaces."""
+
+UNTOUCHED = {"unchanged", "kept", "skipped", "merged"}
+"""Actions after which the object on the target is not meant to be what the backup holds."""
+
+
+@step("verify")
+async def verify_restored(restoring: Restoring) -> list[Problem]:
+    """Return what is missing on the target; what the cluster made of an object since is noted, not a problem."""
+    return await in_thread(_verify, restoring)
+
+
+def _verify(restoring: Restoring) -> list[Problem]:
+    wanted: dict[Place, set[Ref]] = defaultdict(set)
+    gone = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action == "left"}
+    for ref, item in restoring.plan.items.items():
+        if (ref.type, ref.namespace, ref.name) not in gone:
+            wanted[item.api_version, ref.kind, ref.namespace].add(ref)
+    touched = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in UNTOUCHED}
+    problems: list[Problem] = []
+    places = sorted(wanted)
+    for done, missing in enumerate(
+        in_threads(lambda at: begun_again(lambda: _one(restoring, wanted[at], touched)), places, THREADS), start=1
+    ):
+        problems += missing
+        progress.step(f"verify {restoring.name}", done, len(places))
+    return problems
+
+
+def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
+    """Yield what the target has of the type and in the place of `wanted`."""
+    some = next(iter(wanted))
+    cluster, kind = restoring.target(), type_of_item(restoring, restoring.plan.items[some])
+    if not some.namespace and len(wanted) <= FEW:
+        yield from filter(None, (cluster.find(kind, "", ref.name) for ref in sorted(wanted)))
+        return
+    for page in cluster.pages(kind, some.namespace, at_least=cluster.written(kind)):
+        yield from page.items
+
+
+def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
+    """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
+    some, left, drifted = next(iter(wanted)), set(wanted), list[Action]()
+    for live in _live(restoring, wanted):
+        ref = replace(some, name=live["metadata"]["name"])
+        if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
+            continue
+        left.discard(ref)
+        saved = restoring.planned.read(restoring.plan.items[ref].slot)
+        changed = differing(saved, restoring.rules.without_dynamic(live))
+        if changed and (ref.type, ref.namespace, ref.name) not in touched:
+            why = f"since changed on the target: {', '.join(changed[:3])}"
+            drifted.append(Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why))
+    restoring.notable += drifted  # once, however often the list had to begin again
+    return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]
