@@ -10,34 +10,34 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.backup.candidates import survey, survey_related
-from tasks.backup.discover import discover
-from tasks.backup.fetch import fetch
-from tasks.backup.fetch_at_once import fetch_at_once
-from tasks.backup.index import index
-from tasks.backup.select import select, write
-from tasks.backup.state import CLUSTER, Fetched, Scope
-from tasks.backup.strip import strip, strip_related
-from tasks.backup.upload import upload
-from tasks.core.errors import ExpiredError
-from tasks.core.formats.manifest import Selected
-from tasks.core.models.options import BackupOptions
-from tasks.core.models.results import BackupResult
-from tasks.maintain.catch_up import catch_up
-from tasks.maintain.verify import verify
-from tasks.ports.local import clock
-from tasks.ports.local.gc import settle
-from tasks.ports.local.workdir import workdir
-from tasks.ports.store.open import open_store
-from tasks.report import report
-from tasks.step import as_one, side_by_side, tell
+from kubeferry.tasks.backup.candidates import survey, survey_related
+from kubeferry.tasks.backup.discover import discover
+from kubeferry.tasks.backup.fetch import fetch
+from kubeferry.tasks.backup.fetch_at_once import fetch_at_once
+from kubeferry.tasks.backup.index import index
+from kubeferry.tasks.backup.select import select, write
+from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope
+from kubeferry.tasks.backup.strip import strip, strip_related
+from kubeferry.tasks.backup.upload import upload
+from kubeferry.tasks.core.errors import ExpiredError
+from kubeferry.tasks.core.formats.manifest import Selected
+from kubeferry.tasks.core.models.options import BackupOptions
+from kubeferry.tasks.core.models.results import BackupResult
+from kubeferry.tasks.maintain.catch_up import catch_up
+from kubeferry.tasks.maintain.verify import verify
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.gc import settle
+from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.report import report
+from kubeferry.tasks.step import as_one, side_by_side, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.backup.state import Stripped
-    from tasks.core.formats.manifest import Manifest
-    from tasks.core.lookup.known import Known
+    from kubeferry.tasks.backup.state import Stripped
+    from kubeferry.tasks.core.formats.manifest import Manifest
+    from kubeferry.tasks.core.lookup.known import Known
 
 REVISIONS = 3
 """How many revisions a backup tries: one is compacted away after 5 minutes by default, so a second is rare."""

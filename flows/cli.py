@@ -15,7 +15,7 @@ import typer
 # Typer (pinned) carries Click inside and gives these no public name.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
-from flows.commands import (
+from kubeferry.flows.commands import (
     approve,
     backup,
     delete,
@@ -34,10 +34,10 @@ from flows.commands import (
     undo,
     worker,
 )
-from flows.options.common import Debug, debugging, set_debugging
-from tasks.core.errors import KubeferryError
-from tasks.core.jsondoc.printable import plain
-from tasks.ports.local import gc as memory
+from kubeferry.flows.options.common import Debug, debugging, set_debugging
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.jsondoc.printable import plain
+from kubeferry.tasks.ports.local import gc as memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

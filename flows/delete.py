@@ -5,14 +5,14 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.core.models.options import DeleteOptions
-from tasks.core.models.results import DeleteResult
-from tasks.delete.execute import remove, result
-from tasks.delete.gather import gather
-from tasks.delete.state import Deleting
-from tasks.ports.local import clock
-from tasks.report import report
-from tasks.step import tell
+from kubeferry.tasks.core.models.options import DeleteOptions
+from kubeferry.tasks.core.models.results import DeleteResult
+from kubeferry.tasks.delete.execute import remove, result
+from kubeferry.tasks.delete.gather import gather
+from kubeferry.tasks.delete.state import Deleting
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.report import report
+from kubeferry.tasks.step import tell
 
 
 def _run_name() -> str:

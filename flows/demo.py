@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deployments.sample.install import install
-from deployments.sample.live import Live, read
-from deployments.sample.remove import remove
-from flows.backup import backup
-from flows.restore import restore
-from tasks.core.compare.restored import Finding, findings
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.ports.cluster.client import connect
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.step import in_thread
+from kubeferry.deployments.sample.install import install
+from kubeferry.deployments.sample.live import Live, read
+from kubeferry.deployments.sample.remove import remove
+from kubeferry.flows.backup import backup
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.compare.restored import Finding, findings
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.step import in_thread
 
 if TYPE_CHECKING:
-    from deployments.sample.install import Installed
-    from tasks.core.models.results import BackupResult, RestoreResult
+    from kubeferry.deployments.sample.install import Installed
+    from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
 
 SHOP = "shop"
 

@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.backup import backup
-from flows.migrate_namespace import migrate_here, run_name
-from tasks.core.formats.migration import SHARED
-from tasks.core.models.options_migration import FanOut, MigrateNamespaceOptions, MigrateOptions
-from tasks.core.models.results import MigrateResult
-from tasks.migrate.begin import Muster, backup_to_make, muster, note_source
-from tasks.migrate.dispatch import Dispatch
-from tasks.migrate.finish import lost, migrated, tell_table
-from tasks.migrate.progress import Board
-from tasks.migrate.state import Migrating, sharing
-from tasks.migrate.unpack import unpack
-from tasks.ports.local import clock
-from tasks.ports.local.gc import settle
-from tasks.ports.local.workdir import workdir
-from tasks.ports.prefect.subflows import lean
-from tasks.step import in_thread, side_by_side
+from kubeferry.flows.backup import backup
+from kubeferry.flows.migrate_namespace import migrate_here, run_name
+from kubeferry.tasks.core.formats.migration import SHARED
+from kubeferry.tasks.core.models.options_migration import FanOut, MigrateNamespaceOptions, MigrateOptions
+from kubeferry.tasks.core.models.results import MigrateResult
+from kubeferry.tasks.migrate.begin import Muster, backup_to_make, muster, note_source
+from kubeferry.tasks.migrate.dispatch import Dispatch
+from kubeferry.tasks.migrate.finish import lost, migrated, tell_table
+from kubeferry.tasks.migrate.progress import Board
+from kubeferry.tasks.migrate.state import Migrating, sharing
+from kubeferry.tasks.migrate.unpack import unpack
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.gc import settle
+from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.subflows import lean
+from kubeferry.tasks.step import in_thread, side_by_side
 
 if TYPE_CHECKING:
-    from tasks.core.formats.migration import End, Source
+    from kubeferry.tasks.core.formats.migration import End, Source
 
 
 def _run_name() -> str:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.restore import carry_out
-from tasks.core.errors import KubeferryError
-from tasks.core.formats.migration import SHARED, End
-from tasks.core.models.options_migration import MigrateNamespaceOptions
-from tasks.core.models.results import RestoreResult
-from tasks.migrate.namespace import begun, end_of, failed_end, note_end, opened
-from tasks.migrate.state import Migrating, here
-from tasks.ports.local import clock
-from tasks.ports.local.workdir import workdir
-from tasks.report import report
-from tasks.step import as_one, in_thread
+from kubeferry.flows.restore import carry_out
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats.migration import SHARED, End
+from kubeferry.tasks.core.models.options_migration import MigrateNamespaceOptions
+from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.migrate.namespace import begun, end_of, failed_end, note_end, opened
+from kubeferry.tasks.migrate.state import Migrating, here
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.report import report
+from kubeferry.tasks.step import as_one, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

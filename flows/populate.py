@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.restore import restore
-from tasks.core.formats.migration import End
-from tasks.core.models.options import RestoreOptions
-from tasks.core.models.options_populate import PopulateOptions
-from tasks.core.models.populated import PopulateResult
-from tasks.migrate.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
-from tasks.migrate.progress import Board
-from tasks.plan.template import Template, sharing, unpack_template
-from tasks.ports.local import clock
-from tasks.ports.local.gc import settle
-from tasks.ports.local.workdir import workdir
-from tasks.ports.prefect.subflows import lean
-from tasks.step import in_thread, side_by_side
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.formats.migration import End
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.models.options_populate import PopulateOptions
+from kubeferry.tasks.core.models.populated import PopulateResult
+from kubeferry.tasks.migrate.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
+from kubeferry.tasks.migrate.progress import Board
+from kubeferry.tasks.plan.template import Template, sharing, unpack_template
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.gc import settle
+from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.subflows import lean
+from kubeferry.tasks.step import in_thread, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.core.models.options_populate import Into
+    from kubeferry.tasks.core.models.options_populate import Into
 
 
 def _run_name() -> str:

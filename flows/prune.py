@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from prefect import flow
 
-from tasks.core.models.options_maintenance import PruneOptions
-from tasks.core.models.results_prune import PruneResult
-from tasks.maintain.catch_up import catch_up
-from tasks.maintain.prune import judge, remove
-from tasks.report_prune import report_prune
-from tasks.step import tell
+from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+from kubeferry.tasks.core.models.results_prune import PruneResult
+from kubeferry.tasks.maintain.catch_up import catch_up
+from kubeferry.tasks.maintain.prune import judge, remove
+from kubeferry.tasks.report_prune import report_prune
+from kubeferry.tasks.step import tell
 
 
 @flow(name="prune", flow_run_name="prune", persist_result=False)

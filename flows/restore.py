@@ -10,37 +10,37 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.core.errors import KubeferryError
-from tasks.core.models.options import RestoreOptions
-from tasks.core.models.results import RestoreResult
-from tasks.plan.bindings import late_turns
-from tasks.plan.build import plan
-from tasks.plan.download import download
-from tasks.ports.local import clock
-from tasks.ports.local.workdir import workdir
-from tasks.preflight.approve import approve
-from tasks.preflight.checks import preflight
-from tasks.report import report, report_failure, report_stopped
-from tasks.restore.apply import apply
-from tasks.restore.begin import begin, hold, take_up
-from tasks.restore.bundle import make_bundle, tell_bundle
-from tasks.restore.crds import apply_crds, wait_until_served
-from tasks.restore.namespaces import create_namespace
-from tasks.restore.outcome import end, failed, restored
-from tasks.restore.recheck import follow_again
-from tasks.restore.relink import relink, unpause
-from tasks.restore.resolve import resolve, resolve_late
-from tasks.restore.rollback import rollback
-from tasks.restore.take_turn import take_turn
-from tasks.restore.verify import verify_restored
-from tasks.restore.wait import wait
-from tasks.step import side_by_side, tell
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.plan.bindings import late_turns
+from kubeferry.tasks.plan.build import plan
+from kubeferry.tasks.plan.download import download
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.preflight.approve import approve
+from kubeferry.tasks.preflight.checks import preflight
+from kubeferry.tasks.report import report, report_failure, report_stopped
+from kubeferry.tasks.restore.apply import apply
+from kubeferry.tasks.restore.begin import begin, hold, take_up
+from kubeferry.tasks.restore.bundle import make_bundle, tell_bundle
+from kubeferry.tasks.restore.crds import apply_crds, wait_until_served
+from kubeferry.tasks.restore.namespaces import create_namespace
+from kubeferry.tasks.restore.outcome import end, failed, restored
+from kubeferry.tasks.restore.recheck import follow_again
+from kubeferry.tasks.restore.relink import relink, unpause
+from kubeferry.tasks.restore.resolve import resolve, resolve_late
+from kubeferry.tasks.restore.rollback import rollback
+from kubeferry.tasks.restore.take_turn import take_turn
+from kubeferry.tasks.restore.verify import verify_restored
+from kubeferry.tasks.restore.wait import wait
+from kubeferry.tasks.step import side_by_side, tell
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.kube.objects import Ref
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Restoring
 
 
 MOVES = 80

@@ -5,12 +5,12 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.core.models.options import UndoOptions
-from tasks.core.models.results import UndoResult
-from tasks.ports.local import clock
-from tasks.report import report
-from tasks.restore.undo import undo as take_back
-from tasks.step import tell
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.core.models.results import UndoResult
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.report import report
+from kubeferry.tasks.restore.undo import undo as take_back
+from kubeferry.tasks.step import tell
 
 
 def _run_name() -> str:

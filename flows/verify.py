@@ -5,16 +5,16 @@ from __future__ import annotations
 from prefect import flow
 from prefect.runtime import flow_run
 
-from tasks.core.errors import DamagedError
-from tasks.core.models.options_verify import VerifyOptions
-from tasks.core.models.verified import VerifyResult, phase_of, verdict
-from tasks.maintain.catch_up import catch_up
-from tasks.maintain.choose_backups import choose_backups
-from tasks.maintain.verify import prove_backup
-from tasks.ports.local import clock
-from tasks.ports.store.open import open_store
-from tasks.report import report_verified
-from tasks.step import side_by_side, tell
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.models.options_verify import VerifyOptions
+from kubeferry.tasks.core.models.verified import VerifyResult, phase_of, verdict
+from kubeferry.tasks.maintain.catch_up import catch_up
+from kubeferry.tasks.maintain.choose_backups import choose_backups
+from kubeferry.tasks.maintain.verify import prove_backup
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.report import report_verified
+from kubeferry.tasks.step import side_by_side, tell
 
 
 def _run_name() -> str:

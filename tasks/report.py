@@ -12,19 +12,19 @@ from prefect.events import emit_event
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
-from tasks.core.formats.records import Phase
-from tasks.core.jsondoc.printable import words
-from tasks.core.models.verified import page as verified_page
-from tasks.core.models.verified import verdict
-from tasks.core.ops.report import aftermath, rows, stopped, summary
-from tasks.ports.local import progress
-from tasks.step import tell
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.jsondoc.printable import words
+from kubeferry.tasks.core.models.verified import page as verified_page
+from kubeferry.tasks.core.models.verified import verdict
+from kubeferry.tasks.core.ops.report import aftermath, rows, stopped, summary
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
-    from tasks.core.models.results import RestoreResult
-    from tasks.core.models.verified import VerifyResult
-    from tasks.core.ops.report import AnyResult
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.models.results import RestoreResult
+    from kubeferry.tasks.core.models.verified import VerifyResult
+    from kubeferry.tasks.core.ops.report import AnyResult
+    from kubeferry.tasks.plan.state import Restoring
 
 PARTIAL = "kubeferry.run.partial"
 """The event of a run whose result is partial; deployments/automations.yaml waits for it."""

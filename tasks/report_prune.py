@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_table_artifact
 
-from tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.jsondoc.printable import one_line
 
 if TYPE_CHECKING:
-    from tasks.core.models.results_prune import Judged, PruneResult
+    from kubeferry.tasks.core.models.results_prune import Judged, PruneResult
 
 
 async def report_prune(result: PruneResult) -> None:

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 
-from tasks.core.errors import ExpiredError, TransientError
-from tasks.ports.local import progress
-from tasks.ports.local.workdir import disk_told
+from kubeferry.tasks.core.errors import ExpiredError, TransientError
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.workdir import disk_told
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
-
-from deployments.sandbox.sandbox import Sandbox
-from tasks.ports.local import processes
 from tests.support import tiers
+
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.tasks.ports.local import processes
 
 # Where it is set, each process of ours compiles all of our modules anew, and pytest all tests: a second each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -75,7 +75,7 @@ def pytest_unconfigure(config):
     home = Path(os.environ.pop(HOME))
     try:
         if (home / "all" / "state" / "prefect").exists():
-            from tasks.ports.prefect import server as prefect_server
+            from kubeferry.tasks.ports.prefect import server as prefect_server
 
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("KUBEFERRY_HOME", str(home / "all"))
@@ -201,7 +201,7 @@ def prefect_server(home):
         temporary_settings,
     )
 
-    from tasks.ports.prefect import server
+    from kubeferry.tasks.ports.prefect import server
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEFERRY_HOME", str(shared()))

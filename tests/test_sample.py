@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from deployments.sample.addresses import filled, named
-from deployments.sample.install import edges
-from deployments.sample.objects import linked, objects, owner_ref
-from tasks.core.errors import PermanentError
-from tasks.core.kube.objects import Ref, owners_of
+from kubeferry.deployments.sample.addresses import filled, named
+from kubeferry.deployments.sample.install import edges
+from kubeferry.deployments.sample.objects import linked, objects, owner_ref
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
 
 KINDS = {
     "Namespace",

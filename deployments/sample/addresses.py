@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
-from tasks.core.jsondoc.edit import get
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.strings import put, walk
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.strings import put, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 MARK = re.compile(r"\$\{(Service|Pod)/([-a-z0-9.]+)\}")
 """What stands in the YAML: a kind, and the name of an object in the same namespace."""

@@ -11,28 +11,28 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from deployments.sample.addresses import filled, named
-from deployments.sample.live import context_of
-from deployments.sample.objects import HOME, linked, objects, owner_ref
-from deployments.sample.remove import wait_until_gone
-from tasks.core.errors import AlreadyExistsError, NotFoundError, PermanentError
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.core.needs.references import references
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.restore.watching import Wait
+from kubeferry.deployments.sample.addresses import filled, named
+from kubeferry.deployments.sample.live import context_of
+from kubeferry.deployments.sample.objects import HOME, linked, objects, owner_ref
+from kubeferry.deployments.sample.remove import wait_until_gone
+from kubeferry.tasks.core.errors import AlreadyExistsError, NotFoundError, PermanentError
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.restore.watching import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.readiness.evaluate import Context
-    from tasks.core.kube.resources import Discovery, ResourceType
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.readiness.evaluate import Context
+    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 WAIT_SECONDS = 180
 """How long the objects of one level may take to become ready; on a quiet sandbox it is 1 to 5 s."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness import infrastructure as readiness_cluster
-from tasks.core.needs.cluster_scoped import CRD, Needs, related
-from tasks.core.needs.references import CLUSTER_SCOPED, references
-from tasks.core.selection.exclusions import type_left_out
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness import infrastructure as readiness_cluster
+from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, related
+from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.selection.exclusions import type_left_out
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.readiness.evaluate import Context
-    from tasks.core.kube.resources import Discovery
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.readiness.evaluate import Context
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 NAMESPACE = ("", "Namespace")
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 HOME = "shop"
 """The namespace that is written in the files."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
-from tasks.core.kube.resources import ResourceType
-from tasks.core.needs.references import RBAC
-from tasks.ports.local import progress
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.needs.references import RBAC
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False)
 BINDINGS = ResourceType(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False)

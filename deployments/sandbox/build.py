@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deployments.sandbox import toolchain
-from deployments.sandbox.compiling import run_step
-from deployments.sandbox.failure import SandboxError
-from deployments.sandbox.locks import locked
-from tasks.ports.local import paths as places
-from tasks.ports.local import progress
+from kubeferry.deployments.sandbox import toolchain
+from kubeferry.deployments.sandbox.compiling import run_step
+from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.locks import locked
+from kubeferry.tasks.ports.local import paths as places
+from kubeferry.tasks.ports.local import progress
 
 MODULE = Path(__file__).parent / "go"
 KUBERNETES = "v1.36.1"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import credentials as access
-from deployments.sandbox import local as files
-from deployments.sandbox import pki, ports
-from deployments.sandbox.http import Api
-from deployments.sandbox.network import Network
+from kubeferry.deployments.sandbox import credentials as access
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import pki, ports
+from kubeferry.deployments.sandbox.http import Api
+from kubeferry.deployments.sandbox.network import Network
 
 if TYPE_CHECKING:
     from pathlib import Path

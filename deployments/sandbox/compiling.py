@@ -8,15 +8,15 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from deployments.sandbox.failure import TAIL, SandboxError, with_notes
-from tasks.ports.local import progress
+from kubeferry.deployments.sandbox.failure import TAIL, SandboxError, with_notes
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import IO
 
-    from deployments.sandbox.toolchain import Go
+    from kubeferry.deployments.sandbox.toolchain import Go
 
 SAY_EVERY = 20.0
 """Seconds between two notes of what is being compiled, for terminals without a moving display."""

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import http
-from deployments.sandbox.ports import LOOPBACK
-from deployments.sandbox.processes import Program
+from kubeferry.deployments.sandbox import http
+from kubeferry.deployments.sandbox.ports import LOOPBACK
+from kubeferry.deployments.sandbox.processes import Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deployments.sandbox.cluster import Cluster
+    from kubeferry.deployments.sandbox.cluster import Cluster
 
 STAGES = Path(__file__).parent / "stages"
 """What kwok plays: how nodes, pods and volumes come to life."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import local as files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
+from kubeferry.tasks.core.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Speak to the sandbox's own servers: is one healthy, and create what a new cluster needs.
 
-Only for bringing the sandbox up. Everything else goes through tasks.ports.cluster, which imports the official client.
+Only for bringing the sandbox up. Everything else goes through the cluster port, which imports the official client.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.failure import SandboxError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from tasks.ports.local import progress
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

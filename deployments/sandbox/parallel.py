@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from deployments.sandbox.failure import SandboxError, with_notes
+from kubeferry.deployments.sandbox.failure import SandboxError, with_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from deployments.sandbox import local as files
-from tasks.ports.local import clock
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import local as files
-from deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox.failure import SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import local as files
 
 if TYPE_CHECKING:
     import signal

@@ -11,10 +11,10 @@ from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from deployments.sandbox import http, ports
-from deployments.sandbox import local as files
-from deployments.sandbox.components import Component
-from deployments.sandbox.processes import Program
+from kubeferry.deployments.sandbox import http, ports
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox.components import Component
+from kubeferry.deployments.sandbox.processes import Program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

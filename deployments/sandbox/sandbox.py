@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from deployments.sandbox import build, processes, seed, supervise
-from deployments.sandbox import credentials as access
-from deployments.sandbox import local as files
-from deployments.sandbox.cluster import Cluster
-from deployments.sandbox.components import FIRST, Component, components
-from deployments.sandbox.locks import locked
-from deployments.sandbox.network import MOST
-from deployments.sandbox.parallel import run_all
-from deployments.sandbox.s3 import REGION, S3
-from tasks.core.errors import UsageError
-from tasks.ports.local import paths as places
-from tasks.ports.local import progress
+from kubeferry.deployments.sandbox import build, processes, seed, supervise
+from kubeferry.deployments.sandbox import credentials as access
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox.cluster import Cluster
+from kubeferry.deployments.sandbox.components import FIRST, Component, components
+from kubeferry.deployments.sandbox.locks import locked
+from kubeferry.deployments.sandbox.network import MOST
+from kubeferry.deployments.sandbox.parallel import run_all
+from kubeferry.deployments.sandbox.s3 import REGION, S3
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.ports.local import paths as places
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from deployments.sandbox.failure import SandboxError
-from deployments.sandbox.network import NODES
+from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.network import NODES
 
 if TYPE_CHECKING:
-    from deployments.sandbox.cluster import Cluster
-    from deployments.sandbox.http import Api
+    from kubeferry.deployments.sandbox.cluster import Cluster
+    from kubeferry.deployments.sandbox.http import Api
 
 DRIVER = "volumes.sandbox.kubeferry.io"
 """The volumes' driver: kwok's stages play it (stages/volumes.yaml)."""

@@ -6,15 +6,15 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from deployments.sandbox import ports, processes
-from deployments.sandbox.failure import SandboxError, with_log
-from tasks.ports.local import progress
+from kubeferry.deployments.sandbox import ports, processes
+from kubeferry.deployments.sandbox.failure import SandboxError, with_log
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from deployments.sandbox.processes import Program
+    from kubeferry.deployments.sandbox.processes import Program
 
 LOOK_EVERY = 0.05
 HUNG = 15.0

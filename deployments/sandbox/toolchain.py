@@ -13,7 +13,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import UsageError
 
 HINT = "pip install 'kubeferry[sandbox]' brings one"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployments.sandbox.build import Recipe
+from kubeferry.deployments.sandbox.build import Recipe
 
 HERE = Path(__file__).parent
 VERSION = "v1.18.3"

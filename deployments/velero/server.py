@@ -14,17 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deployments.sandbox import build, http, ports, supervise
-from deployments.sandbox import local as files
-from deployments.sandbox.failure import SandboxError
-from deployments.sandbox.processes import Program
-from deployments.sandbox.s3 import BUCKET, REGION
-from deployments.velero.build import PLUGIN, VELERO, VERSION
+from kubeferry.deployments.sandbox import build, http, ports, supervise
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.processes import Program
+from kubeferry.deployments.sandbox.s3 import BUCKET, REGION
+from kubeferry.deployments.velero.build import PLUGIN, VELERO, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deployments.sandbox.sandbox import Sandbox
+    from kubeferry.deployments.sandbox.sandbox import Sandbox
 
 NAMESPACE = "velero"
 COMMAND_SECONDS = 300

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.options import completion as completing
-from flows.options.common import Debug, Format, Output
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options.common import Debug, Format, Output
 
 if TYPE_CHECKING:
-    from tasks.ports.prefect.answers import Answered
+    from kubeferry.tasks.ports.prefect.answers import Answered
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -49,8 +49,8 @@ def approve(
 
     Where that is, the restore has printed the URL of its plan. Returns when the restore has heard.
     """
-    from flows.console.output import line, print_document
-    from flows.console.terminal import told
+    from kubeferry.flows.console.output import line, print_document
+    from kubeferry.flows.console.terminal import told
 
     with told():
         done = _answer(restore, refuse)
@@ -63,10 +63,10 @@ def approve(
 def _answer(restore: str, refuse: str | None) -> Answered:
     import asyncio
 
-    from flows.console.run import prepare
+    from kubeferry.flows.console.run import prepare
 
     prepare()
-    from tasks.ports.prefect.answers import answer
+    from kubeferry.tasks.ports.prefect.answers import answer
 
     # An empty reason refuses too: a variable that is not set must not approve.
     return asyncio.run(answer(restore, "approve" if refuse is None else "refuse", refuse or ""))

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options import completion as completing
-from flows.options import selection as choosing
-from flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import selection as choosing
+from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.results import BackupResult
+    from kubeferry.tasks.core.models.results import BackupResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -94,12 +94,12 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     What could not be read makes the backup Partial, and exit 3. Contents of volumes are not carried.
     Of a selection, what the selected objects need is in too; the result says why, and what is missing.
     """
-    from flows.console.results import finish
-    from flows.console.run import run
-    from flows.options.parsing import options
-    from tasks.core.errors import UsageError
-    from tasks.core.formats.recipients import rejoined
-    from tasks.core.models.options import BackupOptions
+    from kubeferry.flows.console.results import finish
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options.parsing import options
+    from kubeferry.tasks.core.errors import UsageError
+    from kubeferry.tasks.core.formats.recipients import rejoined
+    from kubeferry.tasks.core.models.options import BackupOptions
 
     if not (namespaces or namespace_selector or all_namespaces):
         raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector or --all-namespaces")
@@ -126,7 +126,7 @@ def backup(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, BackupResult]:
-        from flows.backup import backup as flow
+        from kubeferry.flows.backup import backup as flow
 
         return flow(asked)
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options import completion as completing
-from flows.options.common import Context, Debug, ForceFinalizers, Format, Kubeconfig, Output
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options.common import Context, Debug, ForceFinalizers, Format, Kubeconfig, Output
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.options import DeleteOptions
-    from tasks.core.models.results import DeleteResult
+    from kubeferry.tasks.core.models.options import DeleteOptions
+    from kubeferry.tasks.core.models.results import DeleteResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -92,10 +92,10 @@ def delete(  # noqa: PLR0913 - a parameter is an option
 
     What was there before the restore is not touched. What does not go in time is told with its finalizers: exit 3.
     """
-    from flows.console.delete_table import finish
-    from flows.options.parsing import options
-    from tasks.core.errors import UsageError
-    from tasks.core.models.options import DeleteOptions
+    from kubeferry.flows.console.delete_table import finish
+    from kubeferry.flows.options.parsing import options
+    from kubeferry.tasks.core.errors import UsageError
+    from kubeferry.tasks.core.models.options import DeleteOptions
 
     asked = options(
         DeleteOptions,
@@ -118,10 +118,10 @@ def delete(  # noqa: PLR0913 - a parameter is an option
 
 def _looked(asked: DeleteOptions) -> DeleteResult:
     """Look without Prefect: nothing is written."""
-    from flows.console.terminal import told
-    from tasks.delete.execute import found
-    from tasks.delete.state import Deleting
-    from tasks.ports.local import clock
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.delete.execute import found
+    from kubeferry.tasks.delete.state import Deleting
+    from kubeferry.tasks.ports.local import clock
 
     with told():
         return found(Deleting(asked.model_copy(update={"dry_run": True})), clock.now())
@@ -129,7 +129,7 @@ def _looked(asked: DeleteOptions) -> DeleteResult:
 
 def _agreed(asked: DeleteOptions, output: Format) -> DeleteOptions:
     """Return the options that a person at the terminal has agreed to: for this very group."""
-    from flows.console.delete_table import finish, shown
+    from kubeferry.flows.console.delete_table import finish, shown
 
     seen = _looked(asked)
     if not (seen.members or seen.bundle):
@@ -151,10 +151,10 @@ def _confirmed(question: str) -> bool:
 
 
 def _deleted(asked: DeleteOptions) -> DeleteResult:
-    from flows.console.run import run
+    from kubeferry.flows.console.run import run
 
     def start() -> Coroutine[Any, Any, DeleteResult]:
-        from flows.delete import delete as flow
+        from kubeferry.flows.delete import delete as flow
 
         return flow(asked)
 

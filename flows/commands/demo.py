@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.options.common import Debug, Format, Output
+from kubeferry.flows.options.common import Debug, Format, Output
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-    from flows.demo import Demonstration
+    from kubeferry.flows.demo import Demonstration
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -32,11 +32,11 @@ def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: 
     Touches no other cluster and no other store. The first time it builds the sandbox, which takes some minutes; after
     that it takes half a minute.
     """
-    from flows.commands.demo_tables import document, ok, tables
-    from flows.commands.sandbox import opened
-    from flows.console.output import print_document
-    from flows.console.run import run
-    from tasks.core.models.options import Place
+    from kubeferry.flows.commands.demo_tables import document, ok, tables
+    from kubeferry.flows.commands.sandbox import opened
+    from kubeferry.flows.console.output import print_document
+    from kubeferry.flows.console.run import run
+    from kubeferry.tasks.core.models.options import Place
 
     with opened() as sandbox:
         sandbox.up(2)
@@ -45,7 +45,7 @@ def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: 
     where = Place(context="kubeferry-a", kubeconfig=str(sandbox.kubeconfig), store=environment["KUBEFERRY_STORE"])
 
     def start() -> Coroutine[Any, Any, Demonstration]:
-        from flows.demo import demo as recipe
+        from kubeferry.flows.demo import demo as recipe
 
         return recipe(where.kubeconfig, where.store)
 
@@ -59,7 +59,7 @@ def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: 
 
 def ui() -> str:
     """Return where the runs can be seen: the UI of the Prefect server that they were told to."""
-    from tasks.ports.prefect.api import shown
+    from kubeferry.tasks.ports.prefect.api import shown
 
     return shown(os.environ["PREFECT_API_URL"]).removesuffix("/api") + "/runs"
 

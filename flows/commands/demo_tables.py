@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flows.console.output import line, table
-from flows.console.results import document as result_document
-from tasks.core.compare.restored import WHOLE, Finding, Group, grouped
-from tasks.core.formats.records import Phase
-from tasks.core.graph.order import Phase as Turn
-from tasks.core.graph.order import phase_of
-from tasks.core.kube.objects import Ref, controller_of
-from tasks.core.kube.readiness.evaluate import verdict
-from tasks.ports.local import clock
+from kubeferry.flows.console.output import line, table
+from kubeferry.flows.console.results import document as result_document
+from kubeferry.tasks.core.compare.restored import WHOLE, Finding, Group, grouped
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.graph.order import Phase as Turn
+from kubeferry.tasks.core.graph.order import phase_of
+from kubeferry.tasks.core.kube.objects import Ref, controller_of
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
-    from deployments.sample.live import Live
-    from flows.demo import Copy, Demonstration
+    from kubeferry.deployments.sample.live import Live
+    from kubeferry.flows.demo import Copy, Demonstration
 
 RED, GREEN = "bold red", "bold green"
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
-from flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
-from tasks.core.models.pools import PoolType
+from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from kubeferry.tasks.core.models.pools import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.options_deploy import DeployOptions
+    from kubeferry.tasks.core.models.options_deploy import DeployOptions
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -95,10 +95,10 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     Without namespaces the nightly backup takes those with the label kubeferry.io/backup=nightly. It may be repeated:
     what is as asked for is left alone, and a schedule that was paused stays paused.
     """
-    from flows.console.output import line, print_rows
-    from flows.console.run import run
-    from flows.options.parsing import options, pairs
-    from tasks.core.models.options_deploy import DeployOptions
+    from kubeferry.flows.console.output import line, print_rows
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options.parsing import options, pairs
+    from kubeferry.tasks.core.models.options_deploy import DeployOptions
 
     asked: DeployOptions = options(
         DeployOptions,
@@ -119,7 +119,7 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, list[dict[str, str]]]:
-        from flows.commands.deploying import registered
+        from kubeferry.flows.commands.deploying import registered
 
         return registered(asked)
 
@@ -132,7 +132,7 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
 
 def _crons(given: list[str]) -> dict[str, str]:
     """Return flow → cron expression; one without a flow is the backup's."""
-    from flows.options.parsing import pairs
+    from kubeferry.flows.options.parsing import pairs
 
     return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", FORM)
 

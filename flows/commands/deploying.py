@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from prefect.client.orchestration import get_client
 
-from tasks.core.ops.declarations import check_crons, fitted, title
-from tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
-from tasks.ports.prefect.prefect_automations import ensure_automation, notifier
+from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
+from kubeferry.tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
+from kubeferry.tasks.ports.prefect.prefect_automations import ensure_automation, notifier
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-    from tasks.core.models.options_deploy import DeployOptions
-    from tasks.core.ops.declarations import Declaration
+    from kubeferry.tasks.core.models.options_deploy import DeployOptions
+    from kubeferry.tasks.core.ops.declarations import Declaration
 
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:
@@ -43,7 +43,7 @@ async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str
 
 
 def _read(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((files("deployments") / name).read_text())
+    found: dict[str, Any] = yaml.safe_load((files("kubeferry.deployments") / name).read_text())
     return found
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import look, restore
-from flows.options import completion as completing
-from flows.options import selection as choosing
-from flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.commands import look, restore
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import selection as choosing
+from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from tasks.core.compare.report import DriftReport, ObjectDrift
+    from kubeferry.tasks.core.compare.report import DriftReport, ObjectDrift
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -89,10 +89,10 @@ def diff(  # noqa: PLR0913 - a parameter is an option
     What every cluster decides for itself (addresses, uids, status, what controllers make) is no difference; what a
     Secret holds is never shown, only which of its values changed.
     """
-    from flows.console.terminal import told
-    from flows.options.parsing import options, pairs
-    from tasks.core.models.options import RestoreOptions
-    from tasks.diff.compare import drift
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.options.parsing import options, pairs
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.diff.compare import drift
 
     asked = options(
         RestoreOptions,
@@ -121,8 +121,8 @@ def diff(  # noqa: PLR0913 - a parameter is an option
 
 
 def _print(found: DriftReport, output: Format) -> None:
-    from flows.console.output import line, print_document, table
-    from flows.console.results import problems
+    from kubeferry.flows.console.output import line, print_document, table
+    from kubeferry.flows.console.results import problems
 
     if output is not Format.TABLE:
         print_document(found.model_dump(mode="json"), output)
@@ -138,8 +138,8 @@ def _diffs(found: DriftReport) -> None:
     """Print the diffs, coloured on a terminal; written as they are elsewhere, which may be a million lines."""
     import sys
 
-    from flows.console.output import stdout
-    from tasks.core.jsondoc.printable import plain
+    from kubeferry.flows.console.output import stdout
+    from kubeferry.tasks.core.jsondoc.printable import plain
 
     console = stdout()
     for each in found.objects:
@@ -152,7 +152,7 @@ def _diffs(found: DriftReport) -> None:
 def _coloured(diff: str) -> Text:
     from rich.text import Text
 
-    from tasks.core.jsondoc.printable import plain
+    from kubeferry.tasks.core.jsondoc.printable import plain
 
     coloured = Text()
     for text in diff.splitlines():

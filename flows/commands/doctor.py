@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options import completion as completing
-from flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -48,12 +48,12 @@ def doctor(
     Nothing is changed, and nothing stays in the store. Exits 1 when backups or restores cannot work as things are, 3
     when something should be seen to.
     """
-    from flows.console.output import print_document, table
-    from flows.console.terminal import told
-    from flows.options.parsing import options
-    from tasks.core.models.options_doctor import DoctorOptions
-    from tasks.core.ops.health import exit_code, worst
-    from tasks.doctor.checks import examine
+    from kubeferry.flows.console.output import print_document, table
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.options.parsing import options
+    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.ops.health import exit_code, worst
+    from kubeferry.tasks.doctor.checks import examine
 
     asked = options(
         DoctorOptions,

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options import completion as completing
-from flows.options.common import Debug, Format, Identity, Output, StoreUrl
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options.common import Debug, Format, Identity, Output, StoreUrl
 
 if TYPE_CHECKING:
-    from tasks.core.errors import BackupNotFoundError, DamagedError
-    from tasks.core.formats.manifest import Manifest
-    from tasks.core.formats.velero_backup import Summary
+    from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError
+    from kubeferry.tasks.core.formats.manifest import Manifest
+    from kubeferry.tasks.core.formats.velero_backup import Summary
 
 PARTIAL = 3
 """What is exited with when the answer is not whole (design.md 3)."""
@@ -73,15 +73,15 @@ def list_backups(
 ) -> None:
     """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
     if restores:
-        from flows.commands.look_restores import list_restores
+        from kubeferry.flows.commands.look_restores import list_restores
 
         if not list_restores(store, output):
             raise typer.Exit(PARTIAL)
         return
-    from flows.console.output import line, print_rows
-    from flows.console.terminal import told
-    from tasks.ports.records.backups import backups
-    from tasks.ports.store.open import open_store
+    from kubeferry.flows.console.output import line, print_rows
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.ports.records.backups import backups
+    from kubeferry.tasks.ports.store.open import open_store
 
     with told():
         opened = open_store(store)
@@ -107,11 +107,11 @@ def show(
     JSON and YAML give all of the manifest, with the digest of each object; never the content of one. An encrypted one
     tells the names of objects only with --identity.
     """
-    from flows.console.output import print_document, print_object
-    from tasks.core.errors import BackupNotFoundError
-    from tasks.ports.archive.encryption import opener
-    from tasks.ports.records.backups import open_backup
-    from tasks.ports.store.open import open_store
+    from kubeferry.flows.console.output import print_document, print_object
+    from kubeferry.tasks.core.errors import BackupNotFoundError
+    from kubeferry.tasks.ports.archive.encryption import opener
+    from kubeferry.tasks.ports.records.backups import open_backup
+    from kubeferry.tasks.ports.store.open import open_store
 
     try:
         found = open_backup(open_store(store), backup, opener(map(str, identity or [])))
@@ -128,10 +128,10 @@ def show(
 
 def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError) -> None:
     """Show the restore of a name that no backup has."""
-    from flows.commands.look_restores import show_restore
-    from tasks.core.errors import BackupNotFoundError
-    from tasks.ports.records.restores import open_restore
-    from tasks.ports.store.open import open_store
+    from kubeferry.flows.commands.look_restores import show_restore
+    from kubeferry.tasks.core.errors import BackupNotFoundError
+    from kubeferry.tasks.ports.records.restores import open_restore
+    from kubeferry.tasks.ports.store.open import open_store
 
     try:
         found = open_restore(open_store(store), name)
@@ -155,10 +155,10 @@ def verify(
     """
     from dataclasses import asdict
 
-    from flows.console.output import line, print_document
-    from flows.console.terminal import told
-    from tasks.maintain.verify import order_of
-    from tasks.ports.records.proof import prove
+    from kubeferry.flows.console.output import line, print_document
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.maintain.verify import order_of
+    from kubeferry.tasks.ports.records.proof import prove
 
     identities = list(map(str, identity or []))
     with told():
@@ -197,7 +197,7 @@ def _row(found: Summary | DamagedError) -> dict[str, Any]:
 
 
 def _manifest(manifest: Manifest) -> None:
-    from flows.console import output, results
+    from kubeferry.flows.console import output, results
 
     source = manifest.source
     told = {

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flows.options.common import Format
+from kubeferry.flows.options.common import Format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.errors import DamagedError
-    from tasks.core.formats.journal import State
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.errors import DamagedError
+    from kubeferry.tasks.core.formats.journal import State
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 COLUMNS = ("name", "phase", "backup", "cluster", "objects", "started", "namespaces", "error")
 UNFINISHED = "Unfinished"
@@ -20,10 +20,10 @@ UNFINISHED = "Unfinished"
 
 def list_restores(store: str, output: Format) -> bool:
     """Print the restores of a store, newest last; return whether all could be read."""
-    from flows.console.output import line, print_rows
-    from flows.console.terminal import told
-    from tasks.ports.records.restores import restores
-    from tasks.ports.store.open import open_store
+    from kubeferry.flows.console.output import line, print_rows
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.ports.records.restores import restores
+    from kubeferry.tasks.ports.store.open import open_store
 
     with told():
         opened = open_store(store)
@@ -38,7 +38,7 @@ def list_restores(store: str, output: Format) -> bool:
 
 def show_restore(found: StoredRestore, output: Format) -> None:
     """Print what a restore did so far, level by level; JSON and YAML name every object."""
-    from flows.console.output import print_document
+    from kubeferry.flows.console.output import print_document
 
     if output is Format.TABLE:
         _table(found)
@@ -47,8 +47,8 @@ def show_restore(found: StoredRestore, output: Format) -> None:
 
 
 def _table(found: StoredRestore) -> None:
-    from flows.console.output import line, print_object
-    from flows.console.results import section
+    from kubeferry.flows.console.output import line, print_object
+    from kubeferry.flows.console.results import section
 
     row = _row(found)
     shown = ("name", "phase", "why", "backup", "cluster", "objects", "started", "last", "by")

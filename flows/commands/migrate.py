@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.commands import restore as like  # noqa: TC001 - as above
-from flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
-from flows.options.common import PANEL, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.commands import restore as like  # noqa: TC001 - as above
+from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.flows.options.common import PANEL, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.results import MigrateResult
+    from kubeferry.tasks.core.models.results import MigrateResult
 
-# The values of tasks.core.models.options_migration.FanOut, which cost the import of pydantic; a test compares them.
+# The values of `options_migration.FanOut`, which cost the import of pydantic; a test compares them.
 FanOut = Literal["here", "deployment"]
 
 EPILOG = """\
@@ -118,11 +118,11 @@ def migrate(  # noqa: PLR0913 - a parameter is an option
 
     A namespace that fails is taken back and never stops the others; --resume does what is missing.
     """
-    from flows.console.migrate_table import finish
-    from flows.console.run import run
-    from flows.options.parsing import modes, options, pairs
-    from tasks.core.models.options import Where as Place
-    from tasks.core.models.options_migration import MigrateOptions
+    from kubeferry.flows.console.migrate_table import finish
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options.parsing import modes, options, pairs
+    from kubeferry.tasks.core.models.options import Where as Place
+    from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
     asked = options(
         MigrateOptions,
@@ -159,7 +159,7 @@ def migrate(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, MigrateResult]:
-        from flows.migrate import migrate as flow
+        from kubeferry.flows.migrate import migrate as flow
 
         return flow(asked)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.commands import restore
-from flows.options.common import PANEL, Debug, Identity, Modify, StoreUrl
+from kubeferry.flows.commands import restore
+from kubeferry.flows.options.common import PANEL, Debug, Identity, Modify, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flows.options import selection as choosing
-    from tasks.core.models.options import RestoreOptions
-    from tasks.plan.offline import Planned
+    from kubeferry.flows.options import selection as choosing
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.plan.offline import Planned
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -100,9 +100,9 @@ def plan(  # noqa: PLR0913 - a parameter is an option
     debug: Debug = False,  # noqa: ARG001 - its callback has taken it
 ) -> None:
     """Show what a restore would do, offline: levels, what waits for what and why, and what is rewritten."""
-    from flows.options.files import modifications
-    from flows.options.parsing import options, pairs
-    from tasks.core.models.options import RestoreOptions
+    from kubeferry.flows.options.files import modifications
+    from kubeferry.flows.options.parsing import options, pairs
+    from kubeferry.tasks.core.models.options import RestoreOptions
 
     asked = options(
         RestoreOptions,
@@ -129,12 +129,12 @@ def plan(  # noqa: PLR0913 - a parameter is an option
 
 
 def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: bool) -> None:
-    from flows.console.terminal import told
-    from tasks.plan.offline import planned
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.plan.offline import planned
 
     with told(), planned(asked) as made:
         if kubectl:
-            from tasks.core.plan.kubectl.script import script
+            from kubeferry.tasks.core.plan.kubectl.script import script
 
             _write(script(made.parts, made.body, made.whole), file)
         else:
@@ -142,15 +142,15 @@ def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: b
 
 
 def _text(made: Planned, output: Form) -> Iterable[str]:
-    from flows.console import plan_table
-    from tasks.core.jsondoc.printable import as_json, as_yaml
-    from tasks.core.plan.plan_document import document
+    from kubeferry.flows.console import plan_table
+    from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml
+    from kubeferry.tasks.core.plan.plan_document import document
 
     found = document(made.parts)
     if output is Form.TABLE:
         return plan_table.lines(found)
     if output is Form.HTML:
-        from flows.console.plan_page import page
+        from kubeferry.flows.console.plan_page import page
 
         return [page(found)]
     if output is Form.YAML:
@@ -166,8 +166,8 @@ def _write(text: Iterable[str], file: Path | None) -> None:
         for piece in text:
             sys.stdout.write(piece)
         return
-    from tasks.core.errors import UsageError
-    from tasks.ports.local.files import written
+    from kubeferry.tasks.core.errors import UsageError
+    from kubeferry.tasks.ports.local.files import written
 
     try:
         with written(file.absolute()) as out:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.commands import restore as like  # noqa: TC001 - Typer reads the annotations when the program runs
-from flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
+from kubeferry.flows.commands import restore as like  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.populated import PopulateResult
+    from kubeferry.tasks.core.models.populated import PopulateResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -89,12 +89,12 @@ def populate(  # noqa: PLR0913 - a parameter is an option
 
     A namespace that fails is taken back and never stops the others; the same command again does what is missing.
     """
-    from flows.console.populate_table import finish
-    from flows.console.run import run
-    from flows.options import files as modifying
-    from flows.options.parsing import modes, options, pairs
-    from tasks.core.errors import UsageError
-    from tasks.core.models.options_populate import PopulateOptions
+    from kubeferry.flows.console.populate_table import finish
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options import files as modifying
+    from kubeferry.flows.options.parsing import modes, options, pairs
+    from kubeferry.tasks.core.errors import UsageError
+    from kubeferry.tasks.core.models.options_populate import PopulateOptions
 
     if not (into or into_file):
         raise UsageError("say which namespaces to make, with --into or --into-file")
@@ -121,7 +121,7 @@ def populate(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, PopulateResult]:
-        from flows.populate import populate as flow
+        from kubeferry.flows.populate import populate as flow
 
         return flow(asked)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options.common import Debug, Format, Output, StoreUrl
+from kubeferry.flows.options.common import Debug, Format, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.options_maintenance import PruneOptions
-    from tasks.core.models.results_prune import PruneResult
+    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+    from kubeferry.tasks.core.models.results_prune import PruneResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -94,10 +94,10 @@ def prune(  # noqa: PLR0913 - a parameter is an option
     A series are the backups of the same namespaces of one cluster. Rules mean what they mean in restic; without one
     only what has expired goes. What a killed run half deleted is finished; what is being written is left alone.
     """
-    from flows.console.prune_table import finish
-    from flows.options.parsing import options
-    from tasks.core.errors import UsageError
-    from tasks.core.models.options_maintenance import PruneOptions
+    from kubeferry.flows.console.prune_table import finish
+    from kubeferry.flows.options.parsing import options
+    from kubeferry.tasks.core.errors import UsageError
+    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
 
     asked = options(
         PruneOptions,
@@ -122,8 +122,8 @@ def prune(  # noqa: PLR0913 - a parameter is an option
 
 
 def _span(option: str, text: str) -> str:
-    from tasks.core.errors import UsageError
-    from tasks.core.jsondoc.duration import Span
+    from kubeferry.tasks.core.errors import UsageError
+    from kubeferry.tasks.core.jsondoc.duration import Span
 
     try:
         if text:
@@ -135,8 +135,8 @@ def _span(option: str, text: str) -> str:
 
 def _looked(asked: PruneOptions) -> PruneResult:
     """Look without Prefect: nothing is written."""
-    from flows.console.terminal import told
-    from tasks.maintain.prune import judged
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.maintain.prune import judged
 
     with told():
         return judged(asked)
@@ -144,7 +144,7 @@ def _looked(asked: PruneOptions) -> PruneResult:
 
 def _agreed(asked: PruneOptions, output: Format) -> PruneOptions:
     """Return the options that a person at the terminal has agreed to: for exactly what was shown."""
-    from flows.console.prune_table import finish, shown
+    from kubeferry.flows.console.prune_table import finish, shown
 
     seen = _looked(asked)
     if not seen.going:
@@ -166,10 +166,10 @@ def _confirmed(question: str) -> bool:
 
 
 def _pruned(asked: PruneOptions) -> PruneResult:
-    from flows.console.run import run
+    from kubeferry.flows.console.run import run
 
     def start() -> Coroutine[Any, Any, PruneResult]:
-        from flows.prune import prune as flow
+        from kubeferry.flows.prune import prune as flow
 
         return flow(asked)
 

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from flows.options import completion as completing
-from flows.options import selection as choosing
-from flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import selection as choosing
+from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.results import RestoreResult
+    from kubeferry.tasks.core.models.results import RestoreResult
 
-# The values of tasks.core.models.options.Owned, which cost the import of pydantic; a test holds them together.
+# The values of `options.Owned`, which cost the import of pydantic; a test compares them.
 Owned = Literal["rebuild", "keep"]
 
 EPILOG = """\
@@ -157,13 +157,13 @@ def restore(  # noqa: PLR0913 - a parameter is an option
 
     What the target lacks is told before anything is written.
     """
-    from flows.console.results import failed, finish
-    from flows.console.run import run
-    from flows.options.files import modifications
-    from flows.options.parsing import modes, options, pairs
-    from tasks.core.errors import KubeferryError
-    from tasks.core.models.options import RestoreOptions
-    from tasks.core.models.results import RestoreResult
+    from kubeferry.flows.console.results import failed, finish
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options.files import modifications
+    from kubeferry.flows.options.parsing import modes, options, pairs
+    from kubeferry.tasks.core.errors import KubeferryError
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.models.results import RestoreResult
 
     asked = options(
         RestoreOptions,
@@ -199,7 +199,7 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, RestoreResult]:
-        from flows.restore import restore as flow
+        from kubeferry.flows.restore import restore as flow
 
         return flow(asked)
 

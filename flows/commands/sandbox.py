@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.options.common import PANEL, Debug, Format, Output
-from tasks.core.errors import KubeferryError, UsageError
+from kubeferry.flows.options.common import PANEL, Debug, Format, Output
+from kubeferry.tasks.core.errors import KubeferryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deployments.sandbox.sandbox import Sandbox
+    from kubeferry.deployments.sandbox.sandbox import Sandbox
 
 UP = """\
 [bold]Examples[/bold]
@@ -65,7 +65,7 @@ def up(
     Building takes some minutes, once; starting takes seconds. A machine without Go gets it by Kubeferry's extra
     named sandbox.
     """
-    from flows.console.output import line
+    from kubeferry.flows.console.output import line
 
     with opened() as sandbox:
         sandbox.up(clusters)
@@ -81,7 +81,7 @@ def down(
     debug: Debug = False,  # noqa: ARG001 - an option, whose callback has taken it
 ) -> None:
     """Stop every process of the sandbox; its data is kept for the next `up`, unless --purge."""
-    from flows.console.output import line
+    from kubeferry.flows.console.output import line
 
     with opened() as sandbox:
         sandbox.down(purge=purge)
@@ -94,7 +94,7 @@ def status(
     debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
 ) -> None:
     """Show every process: its pid, its port, whether it is healthy; exit 1 when one is not, or there is none."""
-    from flows.console.output import line, print_rows
+    from kubeferry.flows.console.output import line, print_rows
 
     with opened() as sandbox:
         rows = [asdict(row) for row in sandbox.status()]
@@ -116,7 +116,7 @@ def env(
     debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
 ) -> None:
     """Print what a shell needs to use the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""
-    from flows.console.output import print_object
+    from kubeferry.flows.console.output import print_object
 
     with opened() as sandbox:
         if not sandbox.contexts():
@@ -134,9 +134,9 @@ def opened() -> Iterator[Sandbox]:
 
     What an error has to tell beyond its one line (a log's last lines) goes to stderr before it.
     """
-    from deployments.sandbox.sandbox import Sandbox  # here, to keep `--help` quick
-    from flows.console.terminal import told
-    from tasks.core.jsondoc.printable import plain
+    from kubeferry.deployments.sandbox.sandbox import Sandbox  # here, to keep `--help` quick
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.core.jsondoc.printable import plain
 
     try:
         with told():

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from flows.console.output import print_object
-from flows.console.terminal import told
-from flows.options.common import Debug, Format, Output
+from kubeferry.flows.console.output import print_object
+from kubeferry.flows.console.terminal import told
+from kubeferry.flows.options.common import Debug, Format, Output
 
 if TYPE_CHECKING:
-    from tasks.ports.prefect.server import Status
+    from kubeferry.tasks.ports.prefect.server import Status
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +28,7 @@ STATUS = "[bold]Examples[/bold]: kubeferry server status; kubeferry server statu
 @app.command(epilog=START)
 def start(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
     """Start the server if it is not up, and print where its UI is."""
-    from tasks.ports.prefect import server as prefect_server
+    from kubeferry.tasks.ports.prefect import server as prefect_server
 
     with told():
         prefect_server.start()
@@ -38,7 +38,7 @@ def start(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # no
 @app.command(epilog=STOP)
 def stop(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
     """Stop the server; its history is kept for the next start. Runs that go on now lose their server."""
-    from tasks.ports.prefect import server as prefect_server
+    from kubeferry.tasks.ports.prefect import server as prefect_server
 
     with told():
         prefect_server.stop()
@@ -48,7 +48,7 @@ def stop(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noq
 @app.command(epilog=STATUS)
 def status(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
     """Show whether the server is up, its UI, its API, its database and its log. Exits 1 when it is not up."""
-    from tasks.ports.prefect import server as prefect_server
+    from kubeferry.tasks.ports.prefect import server as prefect_server
 
     found = prefect_server.status()
     _print(found, output)

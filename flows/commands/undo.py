@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.options import completion as completing
-from flows.options.common import (
+from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options.common import (
     Context,
     Debug,
     ForceFinalizers,
@@ -21,7 +21,7 @@ from flows.options.common import (
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from tasks.core.models.results import UndoResult
+    from kubeferry.tasks.core.models.results import UndoResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -65,10 +65,10 @@ def undo(  # noqa: PLR0913 - a parameter is an option
     Works for one that is complete, failed or was killed. What has another uid by now is not touched. Without --context
     it goes to the context that the restore was made with, and only if that is still the same cluster.
     """
-    from flows.console.results import finish
-    from flows.console.run import run
-    from flows.options.parsing import options
-    from tasks.core.models.options import UndoOptions
+    from kubeferry.flows.console.results import finish
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options.parsing import options
+    from kubeferry.tasks.core.models.options import UndoOptions
 
     asked = options(
         UndoOptions,
@@ -82,7 +82,7 @@ def undo(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, UndoResult]:
-        from flows.undo import undo as flow
+        from kubeferry.flows.undo import undo as flow
 
         return flow(asked)
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from flows.options.common import Debug  # noqa: TC001 - Typer reads the annotations when the program runs
-from tasks.core.models.pools import POOLS, PoolType
+from kubeferry.flows.options.common import Debug  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -41,8 +41,8 @@ def worker(
     import signal
     import sys
 
-    from flows.console.run import prepare
-    from flows.console.terminal import told
+    from kubeferry.flows.console.run import prepare
+    from kubeferry.flows.console.terminal import told
 
     with told():
         prepare()

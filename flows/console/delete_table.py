@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from flows.console.output import line, print_document
-from flows.console.results import STYLES, counts, problems, section
-from flows.options.common import Format
-from tasks.core.deletion.finalizers import COLLECTORS
-from tasks.core.models.results import EXIT_CODES
-from tasks.core.transform.strip.portable import SAFE_FINALIZERS
+from kubeferry.flows.console.output import line, print_document
+from kubeferry.flows.console.results import STYLES, counts, problems, section
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.deletion.finalizers import COLLECTORS
+from kubeferry.tasks.core.models.results import EXIT_CODES
+from kubeferry.tasks.core.transform.strip.portable import SAFE_FINALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.models.options import DeleteOptions
-    from tasks.core.models.results import DeleteResult, Doomed
+    from kubeferry.tasks.core.models.options import DeleteOptions
+    from kubeferry.tasks.core.models.results import DeleteResult, Doomed
 
 NAMES = 3
 """Names that are shown of one type in one level; -o json has all of them."""

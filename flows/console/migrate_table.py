@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.console.output import line, print_document, table
-from flows.console.results import STYLES
-from flows.options.common import Format
-from tasks.core.models.results import EXIT_CODES
+from kubeferry.flows.console.output import line, print_document, table
+from kubeferry.flows.console.results import STYLES
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.models.results import EXIT_CODES
 
 if TYPE_CHECKING:
-    from tasks.core.formats.migration import End
-    from tasks.core.models.results import MigrateResult
+    from kubeferry.tasks.core.formats.migration import End
+    from kubeferry.tasks.core.models.results import MigrateResult
 
 ORDER = ("Failed", "Partial", "Completed")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from flows.options.common import Format
-from tasks.core.jsondoc.printable import as_json, as_yaml, one_line, plain
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from tasks.core.plan.document import PlanDocument
+    from kubeferry.tasks.core.plan.document import PlanDocument
 
 
 def page(plan: PlanDocument) -> str:
@@ -33,7 +33,7 @@ def page(plan: PlanDocument) -> str:
 
 
 def _file(name: str) -> str:
-    return files("flows.console").joinpath("html", name).read_text(encoding="utf-8")
+    return files("kubeferry.flows.console").joinpath("html", name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.jsondoc.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.formats.records import LeftOut
-    from tasks.core.plan.document import Named, Need, PlanDocument, PlannedObject
+    from kubeferry.tasks.core.formats.records import LeftOut
+    from kubeferry.tasks.core.plan.document import Named, Need, PlanDocument, PlannedObject
 
 WIDTH = 80
 COPY = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"

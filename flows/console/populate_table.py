@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
-from flows.console.migrate_table import ORDER
-from flows.console.output import line, print_document, table
-from flows.console.results import STYLES
-from flows.options.common import Format
-from tasks.core.models.results import EXIT_CODES
+from kubeferry.flows.console.migrate_table import ORDER
+from kubeferry.flows.console.output import line, print_document, table
+from kubeferry.flows.console.results import STYLES
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.models.results import EXIT_CODES
 
 if TYPE_CHECKING:
-    from tasks.core.formats.migration import End
-    from tasks.core.models.populated import PopulateResult
+    from kubeferry.tasks.core.formats.migration import End
+    from kubeferry.tasks.core.models.populated import PopulateResult
 
 
 def finish(result: PopulateResult, output: Format) -> NoReturn:

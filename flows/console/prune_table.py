@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from flows.console.output import line, print_document, table
-from flows.console.results import STYLES, problems
-from flows.options.common import Format
-from tasks.core.models.results import EXIT_CODES
+from kubeferry.flows.console.output import line, print_document, table
+from kubeferry.flows.console.results import STYLES, problems
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.models.results import EXIT_CODES
 
 if TYPE_CHECKING:
-    from tasks.core.models.results_prune import Judged, PruneResult
+    from kubeferry.tasks.core.models.results_prune import Judged, PruneResult
 
 
 def finish(result: PruneResult, output: Format) -> NoReturn:

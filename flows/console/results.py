@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from flows.console.output import line, print_document, table
-from flows.options.common import Format
-from tasks.core.models.results import EXIT_CODES, BackupResult, RestoreResult, TakenBack, UndoResult
-from tasks.core.ops.report import DONE, aftermath
+from kubeferry.flows.console.output import line, print_document, table
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, RestoreResult, TakenBack, UndoResult
+from kubeferry.tasks.core.ops.report import DONE, aftermath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn
-    from tasks.core.models.options import Place
+    from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn
+    from kubeferry.tasks.core.models.options import Place
 
 STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
 AnyResult = BackupResult | RestoreResult | UndoResult

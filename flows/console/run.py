@@ -12,11 +12,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flows.console.terminal import told
-from flows.options.common import debugging
-from tasks.core.errors import KubeferryError, UnreachableError
-from tasks.ports.local.gc import loading
-from tasks.ports.prefect import api as prefect_api
+from kubeferry.flows.console.terminal import told
+from kubeferry.flows.options.common import debugging
+from kubeferry.tasks.core.errors import KubeferryError, UnreachableError
+from kubeferry.tasks.ports.local.gc import loading
+from kubeferry.tasks.ports.prefect import api as prefect_api
 
 try:
     import uvloop
@@ -26,7 +26,7 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from tasks.core.models.options import Where
+    from kubeferry.tasks.core.models.options import Where
 
 R = TypeVar("R")
 
@@ -67,7 +67,7 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
     with loading():
         from httpx import HTTPError
 
-        from tasks.ports.prefect import events as prefect_events
+        from kubeferry.tasks.ports.prefect import events as prefect_events
 
         work = start()
     url = os.environ["PREFECT_API_URL"]
@@ -96,9 +96,9 @@ def _away(url: str) -> bool:
 
 
 def _reach(asked: Where, *, cluster: bool) -> None:
-    from tasks.core.models.options import Place
-    from tasks.ports.cluster.client import connect
-    from tasks.ports.store.open import open_store
+    from kubeferry.tasks.core.models.options import Place
+    from kubeferry.tasks.ports.cluster.client import connect
+    from kubeferry.tasks.ports.store.open import open_store
 
     if isinstance(asked, Place):
         open_store(asked.store)  # asks nothing yet, but refuses a URL that is none
@@ -109,7 +109,7 @@ def _reach(asked: Where, *, cluster: bool) -> None:
 
 def prepare() -> None:
     """Have a Prefect API, the local one if need be, and set the environment that its client is imported with."""
-    from tasks.ports.prefect import server as prefect_server
+    from kubeferry.tasks.ports.prefect import server as prefect_server
 
     # Prefect's log handler writes what it cannot send, each time, in the middle of other lines.
     logging.raiseExceptions = debugging()

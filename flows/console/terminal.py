@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.printable import one_line
-from tasks.ports.local import progress
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

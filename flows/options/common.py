@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import completion as completing
+from kubeferry.flows.options import completion as completing
 
 PANEL = "Where and how"
 """The group of these options in every command's help."""

@@ -90,13 +90,13 @@ def _contexts() -> Iterable[str]:
 
 
 def _folders(ctx: typer.Context, root: str) -> Iterable[str]:
-    from tasks.ports.store.open import open_store
+    from kubeferry.tasks.ports.store.open import open_store
 
     return open_store(_option(ctx, "store")).folders(f"{root}/")
 
 
 def _namespaces(ctx: typer.Context) -> Iterable[str]:
-    from tasks.ports.cluster.client import connect
+    from kubeferry.tasks.ports.cluster.client import connect
 
     cluster = connect(_option(ctx, "context") or None, _option(ctx, "kubeconfig") or None)
     accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"

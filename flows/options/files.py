@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tasks.core.models.modifications import Modifications
-    from tasks.core.models.options_populate import Into
+    from kubeferry.tasks.core.models.modifications import Modifications
+    from kubeferry.tasks.core.models.options_populate import Into
 
 
 def modifications(files: Iterable[Path]) -> Modifications:
@@ -20,8 +20,8 @@ def modifications(files: Iterable[Path]) -> Modifications:
     Raises:
         UsageError: one of them cannot be read.
     """
-    from tasks.core.models.modifications import Modifications
-    from tasks.core.transform.modify.files import read_modifications
+    from kubeferry.tasks.core.models.modifications import Modifications
+    from kubeferry.tasks.core.transform.modify.files import read_modifications
 
     found = Modifications()
     for file in files:
@@ -35,7 +35,7 @@ def into(names: Iterable[str], file: Path | None) -> list[Into]:
     Raises:
         UsageError: the file cannot be read, or a name cannot be one.
     """
-    from tasks.core.transform.modify.files import read_into
+    from kubeferry.tasks.core.transform.modify.files import read_into
 
     named = [name for each in names for name in each.split(",") if name]
     found = read_into("\n".join(f"- {name!r}" for name in named), "--into") if named else []
@@ -43,7 +43,7 @@ def into(names: Iterable[str], file: Path | None) -> list[Into]:
 
 
 def _text(file: Path) -> str:
-    from tasks.core.transform.modify.files import MOST
+    from kubeferry.tasks.core.transform.modify.files import MOST
 
     try:
         with file.open("rb") as opened:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tasks.core.errors import UsageError
-from tasks.core.models.options import UNQUOTED
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.models.options import UNQUOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,32 +9,32 @@ from __future__ import annotations
 import shutil
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
-from tasks.backup.part import LEFT_OUT, TOLD, Carried, Part, Sieve, carried, leave
-from tasks.backup.state import CLUSTER, Scope
-from tasks.core.errors import PermanentError
-from tasks.core.formats.links import links_of
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.cluster_scoped import Needs, related
-from tasks.core.needs.edges import controller_edges, needs_of
-from tasks.core.needs.implicit import Implied
-from tasks.core.needs.references import CLUSTER_SCOPED, references
-from tasks.core.selection.exclusions import left_to_controller
-from tasks.core.selection.read_types import NAMESPACES
-from tasks.core.selection.resource_types import words_for
-from tasks.core.selection.unmatched import Tally
-from tasks.ports.local import progress
-from tasks.ports.local.plugins import installed
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.part import LEFT_OUT, TOLD, Carried, Part, Sieve, carried, leave
+from kubeferry.tasks.backup.state import CLUSTER, Scope
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
+from kubeferry.tasks.core.needs.implicit import Implied
+from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.selection.exclusions import left_to_controller
+from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.core.selection.resource_types import words_for
+from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.plugins import installed
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from tasks.backup.state import Stripped
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType, Words
-    from tasks.core.lookup.known import Known
+    from kubeferry.tasks.backup.state import Stripped
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType, Words
+    from kubeferry.tasks.core.lookup.known import Known
 
 NEVER = "never-carried.jsonl"
 BODIES = "surveyed.jsonl"

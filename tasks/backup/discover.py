@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.backup.state import Scope, Unread
-from tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
-from tasks.core.formats.layout import BackupKeys, backup_name
-from tasks.core.formats.manifest import Source
-from tasks.core.formats.records import Problem
-from tasks.core.kube.label_selectors import parse_selector
-from tasks.core.selection.breadth import FEW, at_once
-from tasks.core.selection.exclusions import type_left_out
-from tasks.core.selection.namespaces import is_system, without
-from tasks.core.selection.read_types import INDEXED, INDEXED_EVERYWHERE, NAMESPACES, RELATED
-from tasks.core.selection.resource_types import asks_by_kind, choose_types
-from tasks.core.selection.selector import Selector
-from tasks.ports.archive.encryption import recipients
-from tasks.ports.cluster.client import Cluster, connect
-from tasks.ports.cluster.namespaces import listed, live_namespaces
-from tasks.ports.local import clock
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.state import Scope, Unread
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
+from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name
+from kubeferry.tasks.core.formats.manifest import Source
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.selection.breadth import FEW, at_once
+from kubeferry.tasks.core.selection.exclusions import type_left_out
+from kubeferry.tasks.core.selection.namespaces import is_system, without
+from kubeferry.tasks.core.selection.read_types import INDEXED, INDEXED_EVERYWHERE, NAMESPACES, RELATED
+from kubeferry.tasks.core.selection.resource_types import asks_by_kind, choose_types
+from kubeferry.tasks.core.selection.selector import Selector
+from kubeferry.tasks.ports.archive.encryption import recipients
+from kubeferry.tasks.ports.cluster.client import Cluster, connect
+from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import Discovery, ResourceType
-    from tasks.core.models.options import BackupOptions
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+    from kubeferry.tasks.core.models.options import BackupOptions
 
 _API_SERVICES = ("apiregistration.k8s.io", "APIService")
 

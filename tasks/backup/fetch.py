@@ -10,21 +10,21 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from tasks.backup.state import CLUSTER, Fetched, Scope, Unread
-from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
-from tasks.core.formats.records import Problem
-from tasks.core.selection.read_types import NAMESPACES
-from tasks.ports.cluster.pages import begun_again
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope, Unread
+from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.ports.cluster.pages import begun_again
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
-    from tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.kube.resources import ResourceType
 
 T = TypeVar("T")
 

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.backup.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
-from tasks.core.errors import ForbiddenError
-from tasks.core.formats.records import Problem
-from tasks.core.selection.read_types import NAMESPACES
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local.threads import in_threads
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
+from kubeferry.tasks.core.errors import ForbiddenError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.backup.state import Fetched, Scope
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.ports.cluster.pages import Page
+    from kubeferry.tasks.backup.state import Fetched, Scope
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.ports.cluster.pages import Page
 
 
 @step("fetch all namespaces at once")

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.backup.state import CLUSTER
-from tasks.core.lookup.index import CLUSTER as CLUSTER_IDENTITY
-from tasks.core.lookup.index import UID, Source
-from tasks.core.lookup.known import Known
-from tasks.core.selection.read_types import NAMESPACES
-from tasks.ports.local import progress
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.core.lookup.index import CLUSTER as CLUSTER_IDENTITY
+from kubeferry.tasks.core.lookup.index import UID, Source
+from kubeferry.tasks.core.lookup.known import Known
+from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.backup.state import Scope
+    from kubeferry.tasks.backup.state import Scope
 
 
 @step("index")

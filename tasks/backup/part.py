@@ -12,29 +12,29 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import orjson
 
-from tasks.backup.state import CLUSTER, Scope, Stripped
-from tasks.core.errors import DamagedError, PermanentError
-from tasks.core.formats.layout import Member
-from tasks.core.formats.links import links_of
-from tasks.core.formats.links import to_json as links_to_json
-from tasks.core.formats.records import LeftOut, Problem
-from tasks.core.formats.untrusted import written
-from tasks.core.kube.objects import Ref, annotations_of
-from tasks.core.kube.readiness.evaluate import why_not_ready
-from tasks.core.lookup.bindings import Binding, bindings_of, to_json
-from tasks.core.selection.exclusions import left_out
-from tasks.core.selection.policy import Keep, Surroundings
-from tasks.core.transform.strip.portable import strip as portable
-from tasks.ports.archive.tarball import FragmentWriter
-from tasks.ports.local import clock
+from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
+from kubeferry.tasks.core.errors import DamagedError, PermanentError
+from kubeferry.tasks.core.formats.layout import Member
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.formats.links import to_json as links_to_json
+from kubeferry.tasks.core.formats.records import LeftOut, Problem
+from kubeferry.tasks.core.formats.untrusted import written
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of
+from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
+from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, to_json
+from kubeferry.tasks.core.selection.exclusions import left_out
+from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+from kubeferry.tasks.core.transform.strip.portable import strip as portable
+from kubeferry.tasks.ports.archive.tarball import FragmentWriter
+from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.lookup.known import Known
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.lookup.known import Known
 
 LEFT_OUT = "left-out.jsonl"
 

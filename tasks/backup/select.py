@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.backup.state import CLUSTER
-from tasks.core.errors import UsageError
-from tasks.core.formats.manifest import Selected
-from tasks.core.formats.records import Problem, PulledIn
-from tasks.core.graph.closure import PULLED_IN, closure, missing
-from tasks.core.needs.implicit import Implied
-from tasks.core.selection.unmatched import Tally
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.manifest import Selected
+from kubeferry.tasks.core.formats.records import Problem, PulledIn
+from kubeferry.tasks.core.graph.closure import PULLED_IN, closure, missing
+from kubeferry.tasks.core.needs.implicit import Implied
+from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.backup.candidates import Survey
-    from tasks.backup.state import Fetched, Scope, Stripped, Unread
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.backup.candidates import Survey
+    from kubeferry.tasks.backup.state import Fetched, Scope, Stripped, Unread
+    from kubeferry.tasks.core.kube.objects import Ref
 
 EXCLUDED = "its kind is excluded"
 EMPTY = "nothing in it is selected, nor needed by what is"

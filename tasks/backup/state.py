@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.formats.records import Problem  # noqa: TC001 - a dataclass that Prefect looks into
-from tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
-from tasks.core.models.options import BackupOptions  # noqa: TC001 - as above
-from tasks.core.selection.selector import Selector
-from tasks.ports.cluster.client import Cluster, connect
+from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - a dataclass that Prefect looks into
+from kubeferry.tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
+from kubeferry.tasks.core.models.options import BackupOptions  # noqa: TC001 - as above
+from kubeferry.tasks.core.selection.selector import Selector
+from kubeferry.tasks.ports.cluster.client import Cluster, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.formats.manifest import Source
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.formats.manifest import Source
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
 
 CLUSTER = "(cluster)"
 """Stands for the namespace of what has none, where steps are given one; no namespace can have this name."""

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.backup.part import TOLD, Part, Sieve, carried
-from tasks.backup.state import CLUSTER, Scope, Stripped
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.cluster_scoped import Needs, related
-from tasks.core.needs.references import CLUSTER_SCOPED, references
-from tasks.core.selection.read_types import NAMESPACES
-from tasks.ports.local import progress
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.part import TOLD, Part, Sieve, carried
+from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.lookup.known import Known
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.lookup.known import Known
 
 
 @step("strip {namespace}")

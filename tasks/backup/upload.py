@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.backup.state import CLUSTER
-from tasks.core.errors import UsageError
-from tasks.core.formats.contents import divided, joined
-from tasks.core.formats.layout import SEALED, BackupKeys
-from tasks.core.formats.manifest import Digest, Manifest, digest
-from tasks.core.formats.records import LeftOut, Phase
-from tasks.core.formats.velero_backup import backup_object, log_of, optional_files
-from tasks.core.jsondoc.duration import Span
-from tasks.ports.archive import gzip
-from tasks.ports.archive import tarball as archive
-from tasks.ports.archive.encryption import Sealer
-from tasks.ports.local import clock, progress
-from tasks.ports.local.threads import in_threads
-from tasks.ports.records.backups import digest_of
-from tasks.ports.records.reservations import reserved
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step
+from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.contents import divided, joined
+from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys
+from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest
+from kubeferry.tasks.core.formats.records import LeftOut, Phase
+from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
+from kubeferry.tasks.core.jsondoc.duration import Span
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive.encryption import Sealer
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.records.backups import digest_of
+from kubeferry.tasks.ports.records.reservations import reserved
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from tasks.backup.state import Fetched, Scope, Stripped
-    from tasks.core.formats.contents import Contents
-    from tasks.core.formats.manifest import Selected
-    from tasks.core.jsondoc.edit import Object
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.backup.state import Fetched, Scope, Stripped
+    from kubeferry.tasks.core.formats.contents import Contents
+    from kubeferry.tasks.core.formats.manifest import Selected
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
 """Files that are put at once; one of them, the tarball, is nearly all of the bytes."""

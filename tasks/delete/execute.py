@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ConflictError, NotFoundError
-from tasks.core.formats.bundle import Member
-from tasks.core.formats.records import LeftOut, Phase, Problem
-from tasks.core.kube.objects import owners_of
-from tasks.core.models.results import DeleteResult, Doomed, Needed
-from tasks.delete.gather import look, unread
-from tasks.delete.remove import Removal
-from tasks.ports.local import clock
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import ConflictError, NotFoundError
+from kubeferry.tasks.core.formats.bundle import Member
+from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
+from kubeferry.tasks.core.kube.objects import owners_of
+from kubeferry.tasks.core.models.results import DeleteResult, Doomed, Needed
+from kubeferry.tasks.delete.gather import look, unread
+from kubeferry.tasks.delete.remove import Removal
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from tasks.core.kube.objects import Ref
-    from tasks.delete.state import Deleting
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.delete.state import Deleting
 
 TRIES = 5
 """How often an object is untied that others change meanwhile."""

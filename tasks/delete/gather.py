@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks.core.deletion.authorization import Charter
-from tasks.core.deletion.cascade import of_bundles, of_selection
-from tasks.core.deletion.inventory import Facts
-from tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError, UsageError
-from tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, label
-from tasks.core.jsondoc.edit import get
-from tasks.core.kube.label_selectors import parse_selector
-from tasks.core.needs.naming import kinds_naming
-from tasks.core.selection.carry_types import type_left_out
-from tasks.core.selection.policy import ALONE, Surroundings
-from tasks.ports.cluster.namespaces import existing, there
-from tasks.ports.cluster.pages import begun_again
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.deletion.authorization import Charter
+from kubeferry.tasks.core.deletion.cascade import of_bundles, of_selection
+from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError, UsageError
+from kubeferry.tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, label
+from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.needs.naming import kinds_naming
+from kubeferry.tasks.core.selection.carry_types import type_left_out
+from kubeferry.tasks.core.selection.policy import ALONE, Surroundings
+from kubeferry.tasks.ports.cluster.namespaces import existing, there
+from kubeferry.tasks.ports.cluster.pages import begun_again
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.kube.resources import ResourceType
-    from tasks.delete.state import Deleting
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.delete.state import Deleting
 
 
 @step("find what goes: {deleting}")

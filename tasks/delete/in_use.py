@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import NotFoundError
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.core.selection.carry_types import KINDS_LEFT_OUT
+from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.selection.carry_types import KINDS_LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import Discovery
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 NAMESPACE = ("", "Namespace")
 

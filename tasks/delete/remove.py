@@ -10,25 +10,31 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.core.deletion.finalizers import COLLECTORS, blockers, own_finalizers, still_there, waits_for_dependents
-from tasks.core.errors import ConflictError, KubeferryError, NotFoundError
-from tasks.core.formats.bundle import Member
-from tasks.core.formats.records import Problem
-from tasks.core.graph.priorities import Phase, phase_of
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.delete.in_use import NAMESPACE, in_use
-from tasks.delete.wait_gone import Vanishing
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.core.deletion.finalizers import (
+    COLLECTORS,
+    blockers,
+    own_finalizers,
+    still_there,
+    waits_for_dependents,
+)
+from kubeferry.tasks.core.errors import ConflictError, KubeferryError, NotFoundError
+from kubeferry.tasks.core.formats.bundle import Member
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.graph.priorities import Phase, phase_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.delete.in_use import NAMESPACE, in_use
+from kubeferry.tasks.delete.wait_gone import Vanishing
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import Discovery
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 __all__ = ["Member", "Removal", "Removed"]
 

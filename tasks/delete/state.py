@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.deletion.cascade import Group
-from tasks.core.deletion.inventory import Facts
-from tasks.delete.remove import Removed
-from tasks.ports.cluster.leases import Hold
-from tasks.ports.local.plugins import installed
+from kubeferry.tasks.core.deletion.cascade import Group
+from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.delete.remove import Removed
+from kubeferry.tasks.ports.cluster.leases import Hold
+from kubeferry.tasks.ports.local.plugins import installed
 
 if TYPE_CHECKING:
-    from tasks.core.deletion.authorization import Charter
-    from tasks.core.kube.resources import Discovery
-    from tasks.core.models.options import DeleteOptions
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.deletion.authorization import Charter
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.core.models.options import DeleteOptions
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 
 class Deleting:
@@ -41,6 +41,6 @@ class Deleting:
 
     def target(self) -> Cluster:
         """Return the cluster."""
-        from tasks.ports.cluster.client import connect
+        from kubeferry.tasks.ports.cluster.client import connect
 
         return connect(self.options.context or None, self.options.kubeconfig or None)

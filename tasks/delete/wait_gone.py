@@ -7,22 +7,22 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.deletion.finalizers import by_owner, own_finalizers
-from tasks.core.errors import ExpiredError, ForbiddenError, KubeferryError, NotFoundError, UnreachableError
-from tasks.core.kube.objects import owners_of
-from tasks.core.selection.exclusions import type_left_out
-from tasks.ports.cluster.pages import begun_again
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.core.deletion.finalizers import by_owner, own_finalizers
+from kubeferry.tasks.core.errors import ExpiredError, ForbiddenError, KubeferryError, NotFoundError, UnreachableError
+from kubeferry.tasks.core.kube.objects import owners_of
+from kubeferry.tasks.core.selection.exclusions import type_left_out
+from kubeferry.tasks.ports.cluster.pages import begun_again
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.formats.bundle import Member
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import Discovery, ResourceType
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.formats.bundle import Member
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 WATCH_SECONDS = 5
 

@@ -9,25 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.compare.diff import owned
-from tasks.core.formats.links import links_of
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.needs.cluster_scoped import Needs, related
-from tasks.core.needs.rebuild import left_to
-from tasks.core.needs.references import references
-from tasks.core.selection.exclusions import left_out
-from tasks.core.selection.policy import Surroundings
-from tasks.core.selection.resource_types import words_for
-from tasks.core.transform.strip.portable import strip
-from tasks.diff.lists import spaces_of
+from kubeferry.tasks.core.compare.diff import owned
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.selection.exclusions import left_out
+from kubeferry.tasks.core.selection.policy import Surroundings
+from kubeferry.tasks.core.selection.resource_types import words_for
+from kubeferry.tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.diff.lists import spaces_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.diff.sides import Terms
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.diff.sides import Terms
+    from kubeferry.tasks.plan.state import Restoring
 
 
 @dataclass(frozen=True, slots=True)

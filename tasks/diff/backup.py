@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.compare.diff import Compared, added, changed, removed, told_owners
-from tasks.core.formats.records import Problem
-from tasks.core.kube.kinds import SHORT_NAMES
-from tasks.core.kube.resources import words_of
-from tasks.diff.sides import Terms, as_backed_up, plurals, whole, with_values
+from kubeferry.tasks.core.compare.diff import Compared, added, changed, removed, told_owners
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.kube.kinds import SHORT_NAMES
+from kubeferry.tasks.core.kube.resources import words_of
+from kubeferry.tasks.diff.sides import Terms, as_backed_up, plurals, whole, with_values
 
 if TYPE_CHECKING:
-    from tasks.core.compare.diff import Drift
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import Words
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 def compared_with_backup(restoring: Restoring, other: Restoring) -> Compared:

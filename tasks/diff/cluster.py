@@ -10,30 +10,30 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tasks.core.compare.diff import Compared, added, changed, owned, removed, unknown
-from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
-from tasks.core.formats.records import Problem
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.lookup.chain import Ask
-from tasks.core.lookup.follow import Live, pick
-from tasks.core.plan.existing import as_saved
-from tasks.core.selection.exclusions import left_out
-from tasks.diff.added import Stranger, strangers
-from tasks.diff.lists import UNKNOWN_KIND, Place, places
-from tasks.diff.sides import BEING_DELETED, Terms, as_backed_up, whole, with_values
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.preflight.conflicts import give_up_node_ports
-from tasks.preflight.lookup import follow
+from kubeferry.tasks.core.compare.diff import Compared, added, changed, owned, removed, unknown
+from kubeferry.tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.lookup.chain import Ask
+from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.plan.existing import as_saved
+from kubeferry.tasks.core.selection.exclusions import left_out
+from kubeferry.tasks.diff.added import Stranger, strangers
+from kubeferry.tasks.diff.lists import UNKNOWN_KIND, Place, places
+from kubeferry.tasks.diff.sides import BEING_DELETED, Terms, as_backed_up, whole, with_values
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.conflicts import give_up_node_ports
+from kubeferry.tasks.preflight.lookup import follow
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
-    from tasks.core.compare.diff import Drift
-    from tasks.core.lookup.chain import Chain
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 UNREADABLE = (ForbiddenError, InvalidError, NotFoundError, UnavailableError)
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.compare.report import CHANGES, DriftReport, object_drift
-from tasks.core.models.options import Place, RestoreOptions
-from tasks.diff.backup import compared_with_backup
-from tasks.diff.cluster import compared_with_cluster
-from tasks.plan.offline import planned_restore
+from kubeferry.tasks.core.compare.report import CHANGES, DriftReport, object_drift
+from kubeferry.tasks.core.models.options import Place, RestoreOptions
+from kubeferry.tasks.diff.backup import compared_with_backup
+from kubeferry.tasks.diff.cluster import compared_with_cluster
+from kubeferry.tasks.plan.offline import planned_restore
 
 if TYPE_CHECKING:
-    from tasks.core.compare.diff import Compared
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.compare.diff import Compared
+    from kubeferry.tasks.plan.state import Restoring
 
 
 def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DriftReport:

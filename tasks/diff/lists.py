@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.records import Problem
-from tasks.core.kube.kinds import NAMESPACE
-from tasks.core.selection.exclusions import type_left_out
-from tasks.core.selection.read_types import NAMESPACES, RELATED
-from tasks.core.selection.resource_types import words_for
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.selection.exclusions import type_left_out
+from kubeferry.tasks.core.selection.read_types import NAMESPACES, RELATED
+from kubeferry.tasks.core.selection.resource_types import words_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import ResourceType
-    from tasks.diff.sides import Terms
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.diff.sides import Terms
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 UNKNOWN_KIND = "the cluster does not know its kind"
 

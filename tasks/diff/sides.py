@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from tasks.core.compare.diff import owned, told_owners
-from tasks.core.errors import DamagedError
-from tasks.core.formats.links import owner_ref
-from tasks.core.kube.objects import Ref, type_of
-from tasks.core.lookup.bindings import bind
-from tasks.core.models.options import Selection
-from tasks.core.selection.selector import Selector
-from tasks.plan.unpacked import archived_object
+from kubeferry.tasks.core.compare.diff import owned, told_owners
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.kube.objects import Ref, type_of
+from kubeferry.tasks.core.lookup.bindings import bind
+from kubeferry.tasks.core.models.options import Selection
+from kubeferry.tasks.core.selection.selector import Selector
+from kubeferry.tasks.plan.unpacked import archived_object
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
-    from tasks.core.formats.layout import Member
-    from tasks.core.formats.links import Owner
-    from tasks.core.formats.records import LeftOut
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import Words
-    from tasks.core.lookup.chain import Chain
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.formats.layout import Member
+    from kubeferry.tasks.core.formats.links import Owner
+    from kubeferry.tasks.core.formats.records import LeftOut
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 BEING_DELETED = "being deleted"
 

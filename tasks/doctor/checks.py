@@ -12,20 +12,20 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import KubeferryError
-from tasks.core.ops.health import Finding, related
-from tasks.core.ops.health_schedule import NIGHTLY
-from tasks.doctor import cluster as doctor_cluster
-from tasks.doctor import doctor_versions
-from tasks.doctor import prefect as doctor_prefect
-from tasks.doctor import store as doctor_store
-from tasks.ports.local import progress
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.ops.health import Finding, related
+from kubeferry.tasks.core.ops.health_schedule import NIGHTLY
+from kubeferry.tasks.doctor import cluster as doctor_cluster
+from kubeferry.tasks.doctor import doctor_versions
+from kubeferry.tasks.doctor import prefect as doctor_prefect
+from kubeferry.tasks.doctor import store as doctor_store
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
 
 SLOW = "try again with a larger --wait-seconds"
 

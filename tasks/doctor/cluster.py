@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ForbiddenError, NotFoundError
-from tasks.core.kube.resources import ResourceType
-from tasks.core.ops import health_clock, health_versions
-from tasks.core.ops import rights as health_rights
-from tasks.core.ops.rights import NAMESPACES, Right, gives
-from tasks.ports.cluster.client import Cluster, connect
-from tasks.ports.local import clock as local
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.ops import health_clock, health_versions
+from kubeferry.tasks.core.ops import rights as health_rights
+from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
+from kubeferry.tasks.ports.cluster.client import Cluster, connect
+from kubeferry.tasks.ports.local import clock as local
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tasks.core.models.options_doctor import DoctorOptions
-    from tasks.core.ops.health import Finding
+    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.ops.health import Finding
 
 ANYTHING = ResourceType("*", "*", "*", "*", namespaced=True)
 

@@ -6,11 +6,11 @@ import sys
 from importlib.metadata import distributions, requires
 from typing import TYPE_CHECKING
 
-from tasks.core.ops import health_versions
+from kubeferry.tasks.core.ops import health_versions
 
 if TYPE_CHECKING:
-    from tasks.core.models.options_doctor import DoctorOptions
-    from tasks.core.ops.health import Finding
+    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.ops.health import Finding
 
 
 def versions(_asked: DoctorOptions) -> Finding:

@@ -7,19 +7,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tasks.core.errors import KubeferryError
-from tasks.core.formats.velero_backup import Summary
-from tasks.core.ops import health_prefect, health_schedule
-from tasks.core.ops.health import Finding
-from tasks.core.ops.health_schedule import BACKUP, Scheduled, due
-from tasks.ports.local import clock
-from tasks.ports.prefect import api as prefect_api
-from tasks.ports.prefect import server as prefect_server
-from tasks.ports.records.backups import backups
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats.velero_backup import Summary
+from kubeferry.tasks.core.ops import health_prefect, health_schedule
+from kubeferry.tasks.core.ops.health import Finding
+from kubeferry.tasks.core.ops.health_schedule import BACKUP, Scheduled, due
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import server as prefect_server
+from kubeferry.tasks.ports.records.backups import backups
+from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
-    from tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
 
 DOWN = "no Prefect server is up"
 GOOD = ("Completed", "Partial")

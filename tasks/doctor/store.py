@@ -5,15 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import StoreError
-from tasks.core.ops import health_clock
-from tasks.core.ops.health import Finding
-from tasks.ports.local import clock as local
-from tasks.ports.store.base import PROBES, Store
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import StoreError
+from kubeferry.tasks.core.ops import health_clock
+from kubeferry.tasks.core.ops.health import Finding
+from kubeferry.tasks.ports.local import clock as local
+from kubeferry.tasks.ports.store.base import PROBES, Store
+from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
-    from tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
 
 
 def store(asked: DoctorOptions) -> Finding:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks.ports.prefect.runs import take_over
-from tasks.step import tell
+from kubeferry.tasks.ports.prefect.runs import take_over
+from kubeferry.tasks.step import tell
 
 
 async def catch_up() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import BackupNotFoundError, DamagedError
-from tasks.ports.records.backups import backups
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError
+from kubeferry.tasks.ports.records.backups import backups
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.models.options_verify import VerifyOptions
+    from kubeferry.tasks.core.models.options_verify import VerifyOptions
 
 
 @step("choose")

@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from tasks.core.formats.journal import TAKEN_BACK
-from tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, check_name
-from tasks.core.formats.migration import MigrationKeys
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.ops.retention import Candidate
-from tasks.ports.local import clock
-from tasks.ports.local.threads import in_threads
-from tasks.ports.records.backups import StoredBackup, open_backup
-from tasks.ports.records.migrations import open_migration
-from tasks.ports.records.reservations import WRITING, read_mark
-from tasks.ports.records.restores import open_restore
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, check_name
+from kubeferry.tasks.core.formats.migration import MigrationKeys
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.ops.retention import Candidate
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
+from kubeferry.tasks.ports.records.migrations import open_migration
+from kubeferry.tasks.ports.records.reservations import WRITING, read_mark
+from kubeferry.tasks.ports.records.restores import open_restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.ports.records.migrations import StoredMigration
-    from tasks.ports.records.restores import StoredRestore
-    from tasks.ports.store.base import Entry, Store
+    from kubeferry.tasks.ports.records.migrations import StoredMigration
+    from kubeferry.tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.ports.store.base import Entry, Store
 
 THREADS = 8
 RESUMABLE = timedelta(days=7)

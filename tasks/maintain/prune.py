@@ -10,25 +10,33 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ConflictError, KubeferryError
-from tasks.core.formats.layout import BackupKeys, RestoreKeys
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.models.results_prune import Judged, PruneResult
-from tasks.core.ops.retention import Fate, fates
-from tasks.maintain.inventory import ends, old_restores, opened, restore_files, stamp_of, take_stock, under_way
-from tasks.ports.local import clock, progress
-from tasks.ports.local.threads import in_threads
-from tasks.ports.records.reservations import Deletion
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import ConflictError, KubeferryError
+from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.models.results_prune import Judged, PruneResult
+from kubeferry.tasks.core.ops.retention import Fate, fates
+from kubeferry.tasks.maintain.inventory import (
+    ends,
+    old_restores,
+    opened,
+    restore_files,
+    stamp_of,
+    take_stock,
+    under_way,
+)
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.records.reservations import Deletion
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tasks.core.models.options_maintenance import PruneOptions
-    from tasks.maintain.inventory import Files, Stock
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+    from kubeferry.tasks.maintain.inventory import Files, Stock
+    from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
 LEFTOVER = "left of a backup that was half deleted, or never finished"

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError
-from tasks.core.models.options import RestoreOptions
-from tasks.core.models.verified import Verified
-from tasks.core.plan.order_check import order_faults
-from tasks.plan.offline import planned
-from tasks.ports.records.proof import Proof, prove
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.models.verified import Verified
+from kubeferry.tasks.core.plan.order_check import order_faults
+from kubeferry.tasks.plan.offline import planned
+from kubeferry.tasks.ports.records.proof import Proof, prove
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tasks.core.models.options_verify import VerifyOptions
+    from kubeferry.tasks.core.models.options_verify import VerifyOptions
 
 
 @step("verify {name}")

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.core.formats.layout import BackupKeys
-from tasks.core.formats.migration import Header, Source, migration_name, unread_of
-from tasks.core.kube.label_selectors import parse_selector
-from tasks.core.models.options_migration import MigrateOptions
-from tasks.core.selection.namespaces import is_system, without
-from tasks.ports.cluster.client import connect
-from tasks.ports.cluster.namespaces import listed, live_namespaces
-from tasks.ports.local import clock
-from tasks.ports.records.migrations import StoredMigration, begin, open_migration, write_source
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.migration import Header, Source, migration_name, unread_of
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.models.options_migration import MigrateOptions
+from kubeferry.tasks.core.selection.namespaces import is_system, without
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.migrations import StoredMigration, begin, open_migration, write_source
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.models.results import BackupResult
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.models.results import BackupResult
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 HERE = {
     "from_context",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import NotFoundError
-from tasks.core.formats.migration import End
-from tasks.core.formats.records import Phase
-from tasks.ports.records.migrations import read_end
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.formats.migration import End
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.ports.records.migrations import read_end
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from prefect.client.schemas.objects import FlowRun
 
-    from tasks.migrate.progress import Board
-    from tasks.migrate.state import Migrating
+    from kubeferry.tasks.migrate.progress import Board
+    from kubeferry.tasks.migrate.state import Migrating
 
 POLL = 1.0
 """Seconds between two looks at the flow runs: one request for many of them."""

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_table_artifact
 
-from tasks.core.errors import KubeferryError
-from tasks.core.formats.migration import SHARED, End, phase_of
-from tasks.core.formats.records import Phase
-from tasks.core.jsondoc.printable import one_line
-from tasks.core.models.results import MigrateResult
-from tasks.ports.local import clock
-from tasks.step import tell
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats.migration import SHARED, End, phase_of
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.models.results import MigrateResult
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from tasks.migrate.state import Migrating
+    from kubeferry.tasks.migrate.state import Migrating
 
 
 def lost(migrating: Migrating, space: str, error: Exception, started: datetime) -> End:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import BackupNotFoundError, KubeferryError
-from tasks.core.formats.journal import TAKEN_BACK
-from tasks.core.formats.migration import SHARED, End, restore_name
-from tasks.core.formats.records import Phase
-from tasks.migrate.state import Migrating
-from tasks.ports.local import clock
-from tasks.ports.records.migrations import open_migration, read_end, write_end
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError
+from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.migration import SHARED, End, restore_name
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.migrate.state import Migrating
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.migrations import open_migration, read_end, write_end
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from tasks.core.models.options_migration import MigrateNamespaceOptions
-    from tasks.core.models.results import RestoreResult
-    from tasks.plan.state import Restoring
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.models.options_migration import MigrateNamespaceOptions
+    from kubeferry.tasks.core.models.results import RestoreResult
+    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
 def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
@@ -31,7 +31,7 @@ def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
     Raises:
         BackupNotFoundError: no migration of that name, or none that has been backed up.
     """
-    from tasks.core.models.options_migration import MigrateOptions
+    from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
     stored = open_migration(open_store(options.store), options.migration, ends=False)
     if stored.source is None:

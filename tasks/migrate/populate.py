@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_table_artifact
 
-from tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
-from tasks.core.formats.journal import TAKEN_BACK
-from tasks.core.formats.migration import End, phase_of, restore_name
-from tasks.core.formats.records import Phase
-from tasks.core.jsondoc.printable import one_line
-from tasks.core.models.populated import PopulateResult
-from tasks.core.models.results import RestoreResult
-from tasks.ports.cluster.client import connect
-from tasks.ports.cluster.namespaces import there
-from tasks.ports.local import clock
-from tasks.ports.records.restores import open_restore
-from tasks.step import tell
+from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
+from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.migration import End, phase_of, restore_name
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.models.populated import PopulateResult
+from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.namespaces import there
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from tasks.core.models.options import RestoreOptions
-    from tasks.core.models.options_populate import Into, PopulateOptions
-    from tasks.plan.template import Template
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.models.options_populate import Into, PopulateOptions
+    from kubeferry.tasks.plan.template import Template
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
 def template_of(options: PopulateOptions, template: Template) -> str:

@@ -7,13 +7,13 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from tasks.ports.local import progress
+from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
     from uuid import UUID
 
-    from tasks.core.formats.migration import End
+    from kubeferry.tasks.core.formats.migration import End
 
 SECONDS = 2.0
 """Between two updates of the artifact: each is a row in Prefect's database."""

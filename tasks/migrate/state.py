@@ -13,26 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.core.formats.migration import SHARED, Source
-from tasks.plan.build import known_of
-from tasks.plan.state import Archived, Company, Restoring
-from tasks.ports.archive import gzip
-from tasks.ports.archive.encryption import ASK, opener
-from tasks.ports.archive.spool import Spool
-from tasks.ports.cluster.cached import Asked
-from tasks.ports.cluster.client import connect
-from tasks.ports.local.plugins import installed
-from tasks.ports.records.backups import StoredBackup, open_backup
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.formats.migration import SHARED, Source
+from kubeferry.tasks.plan.build import known_of
+from kubeferry.tasks.plan.state import Archived, Company, Restoring
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.archive.encryption import ASK, opener
+from kubeferry.tasks.ports.archive.spool import Spool
+from kubeferry.tasks.ports.cluster.cached import Asked
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local.plugins import installed
+from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
+from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.core.models.options import RestoreOptions
-    from tasks.core.models.options_migration import MigrateOptions
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.models.options_migration import MigrateOptions
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 LINKS, BINDINGS = "links.jsonl.gz", "bindings.jsonl.gz"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.step import in_thread, step
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.migrate.state import Migrating
+    from kubeferry.tasks.migrate.state import Migrating
 
 
 @step("unpack {migrating.source.backup}")

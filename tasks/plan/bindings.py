@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import Binding, from_json, moved
-from tasks.core.lookup.substitute import substitute
-from tasks.core.plan.late_values import How, placeholder, repair, strength_of, without_fields
-from tasks.plan.unpacked import lines
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import Binding, from_json, moved
+from kubeferry.tasks.core.lookup.substitute import substitute
+from kubeferry.tasks.core.plan.late_values import How, placeholder, repair, strength_of, without_fields
+from kubeferry.tasks.plan.unpacked import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 def stored_bindings(restoring: Restoring) -> dict[Ref, list[Binding]]:

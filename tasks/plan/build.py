@@ -7,36 +7,36 @@ from typing import TYPE_CHECKING, Self
 
 import orjson
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.core.formats.links import links_of
-from tasks.core.formats.records import LeftOut, Rewrite
-from tasks.core.graph.order import Edge, order
-from tasks.core.jsondoc.edit import Object, change
-from tasks.core.kube.kinds import NAMESPACE
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import why_not_ready
-from tasks.core.needs.annotations import hints_of, with_namespaces
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.core.needs.edges import needs_of, owner_edges
-from tasks.core.needs.ownership import Owners
-from tasks.core.needs.references import CLUSTER_SCOPED, references
-from tasks.core.transform.modify.apply import modified
-from tasks.core.transform.rename.rewrite import Known, Skip, rename
-from tasks.plan.bindings import attach, hold_back
-from tasks.plan.choice import FIRST, Choice
-from tasks.plan.drop import drop_unchosen
-from tasks.plan.keep_owned import keep_owned
-from tasks.plan.live_bindings import bindings_known
-from tasks.plan.state import Item, Restoring
-from tasks.plan.unpacked import archived_object, of_backup, stored_links
-from tasks.ports.local import clock, progress
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
+from kubeferry.tasks.core.graph.order import Edge, order
+from kubeferry.tasks.core.jsondoc.edit import Object, change
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
+from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
+from kubeferry.tasks.core.needs.ownership import Owners
+from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.transform.modify.apply import modified
+from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
+from kubeferry.tasks.plan.bindings import attach, hold_back
+from kubeferry.tasks.plan.choice import FIRST, Choice
+from kubeferry.tasks.plan.drop import drop_unchosen
+from kubeferry.tasks.plan.keep_owned import keep_owned
+from kubeferry.tasks.plan.live_bindings import bindings_known
+from kubeferry.tasks.plan.state import Item, Restoring
+from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.kube.resources import Words
-    from tasks.plan.state import Archived
+    from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.plan.state import Archived
 
 RENAMED = "namespace renamed"
 ELSEWHERE = "its namespace is left out"

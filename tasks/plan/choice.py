@@ -5,31 +5,31 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.kube.definitions import names_defined
-from tasks.core.kube.kinds import GROUP_OF_KIND, NAMESPACE, SHORT_NAMES, plural_of
-from tasks.core.kube.objects import Ref, annotations_of, labels_of
-from tasks.core.kube.resources import Words, words_of
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.core.needs.edges import controller_edges
-from tasks.core.needs.implicit import Implied
-from tasks.core.selection.exclusions import left_out, left_to_controller
-from tasks.core.selection.namespaces import choose_spaces, unmatched
-from tasks.core.selection.policy import Keep, Surroundings
-from tasks.core.selection.resource_types import check_namespaces
-from tasks.core.selection.selector import Selector
-from tasks.core.selection.unmatched import Tally
-from tasks.core.transform.strip.portable import strip
-from tasks.plan.unpacked import archived_object
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.kube.definitions import names_defined
+from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND, NAMESPACE, SHORT_NAMES, plural_of
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
+from kubeferry.tasks.core.kube.resources import Words, words_of
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.needs.edges import controller_edges
+from kubeferry.tasks.core.needs.implicit import Implied
+from kubeferry.tasks.core.selection.exclusions import left_out, left_to_controller
+from kubeferry.tasks.core.selection.namespaces import choose_spaces, unmatched
+from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+from kubeferry.tasks.core.selection.resource_types import check_namespaces
+from kubeferry.tasks.core.selection.selector import Selector
+from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.plan.unpacked import archived_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.formats.layout import Member
-    from tasks.core.formats.links import Links
-    from tasks.core.graph.order import Edge
-    from tasks.plan.state import Archived, Restoring
+    from kubeferry.tasks.core.formats.layout import Member
+    from kubeferry.tasks.core.formats.links import Links
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.plan.state import Archived, Restoring
 
 FIRST = (NAMESPACE, CRD)
 """Kinds that come before all levels, in steps of their own."""

@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.core.formats.journal import TAKEN_BACK
-from tasks.core.formats.layout import RestoreKeys, alike, backup_name
-from tasks.core.models.options import RestoreOptions
-from tasks.plan.state import Restoring
-from tasks.plan.template import here, unpacked
-from tasks.ports.archive.encryption import ASK, opener
-from tasks.ports.local import clock, progress
-from tasks.ports.records.backups import open_backup
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step, tell
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.layout import RestoreKeys, alike, backup_name
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.plan.state import Restoring
+from kubeferry.tasks.plan.template import here, unpacked
+from kubeferry.tasks.ports.archive.encryption import ASK, opener
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.ports.records.backups import StoredBackup
-    from tasks.ports.records.restores import StoredRestore
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.ports.records.backups import StoredBackup
+    from kubeferry.tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.ports.store.base import Store
 
 HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
 """Options that a resumed restore may be given anew: another machine may call the same cluster otherwise."""

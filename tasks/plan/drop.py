@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.records import LeftOut, Problem
-from tasks.core.graph.closure import closure, missing
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.kinds import NAMESPACE
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.records import LeftOut, Problem
+from kubeferry.tasks.core.graph.closure import closure, missing
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.needs.rebuild import left_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.kube.objects import Ref
-    from tasks.plan.choice import Choice
-    from tasks.plan.state import Plan, Restoring
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.choice import Choice
+    from kubeferry.tasks.plan.state import Plan, Restoring
 
 NOT_SELECTED = "not selected, and nothing selected needs it"
 NOT_NEEDED = "nothing of its kind is restored"

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.records import LeftOut
-from tasks.core.models.options import Owned
-from tasks.core.needs.adoption import ADOPTED, SCHEDULED, dormant, turned
-from tasks.core.needs.rebuild import left_to
-from tasks.core.plugins.registry import Paused, inverse, merged
-from tasks.core.selection.exclusions import left_to_controller
+from kubeferry.tasks.core.formats.records import LeftOut
+from kubeferry.tasks.core.models.options import Owned
+from kubeferry.tasks.core.needs.adoption import ADOPTED, SCHEDULED, dormant, turned
+from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.plugins.registry import Paused, inverse, merged
+from kubeferry.tasks.core.selection.exclusions import left_to_controller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tasks.core.graph.order import Edge
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.plan.state import Plan, Restoring
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Plan, Restoring
 
 SUSPENDED = {"spec": {"suspend": True}}
 LAST = 1_000_000

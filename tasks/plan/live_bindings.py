@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.records import Problem
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import Binding, bindings_of
-from tasks.core.lookup.known import Known
-from tasks.plan.bindings import stored_bindings
-from tasks.plan.unpacked import archived_object
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of
+from kubeferry.tasks.core.lookup.known import Known
+from kubeferry.tasks.plan.bindings import stored_bindings
+from kubeferry.tasks.plan.unpacked import archived_object
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.plan.choice import Choice
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.plan.choice import Choice
+    from kubeferry.tasks.plan.state import Restoring
 
 
 def bindings_known(restoring: Restoring, chosen: Choice) -> dict[Ref, list[Binding]]:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.definitions import defined
-from tasks.core.plan.late_values import repair
-from tasks.core.plan.parts import Part, Parts
-from tasks.plan.build import _plan
-from tasks.plan.download import _download
-from tasks.ports.local.workdir import workdir
+from kubeferry.tasks.core.kube.definitions import defined
+from kubeferry.tasks.core.plan.late_values import repair
+from kubeferry.tasks.core.plan.parts import Part, Parts
+from kubeferry.tasks.plan.build import _plan
+from kubeferry.tasks.plan.download import _download
+from kubeferry.tasks.ports.local.workdir import workdir
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.graph.order import Edge
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.models.options import RestoreOptions
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 class Planned:

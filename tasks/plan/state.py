@@ -13,39 +13,39 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.bundle import maker
-from tasks.core.formats.journal import DEFINITIONS, MADE, NAMESPACES
-from tasks.core.formats.records import Action, Rewrite
-from tasks.core.graph.order import Order
-from tasks.core.kube.readiness.evaluate import Context
-from tasks.core.needs.annotations import NOTHING, Hints
-from tasks.ports.archive.spool import Spool
-from tasks.ports.cluster.cached import Asked
-from tasks.ports.cluster.cancellation import Stop
-from tasks.ports.local.plugins import installed
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.bundle import maker
+from kubeferry.tasks.core.formats.journal import DEFINITIONS, MADE, NAMESPACES
+from kubeferry.tasks.core.formats.records import Action, Rewrite
+from kubeferry.tasks.core.graph.order import Order
+from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
+from kubeferry.tasks.ports.archive.spool import Spool
+from kubeferry.tasks.ports.cluster.cached import Asked
+from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.local.plugins import installed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.core.formats.layout import Member
-    from tasks.core.formats.links import Links
-    from tasks.core.formats.records import LeftOut, Problem
-    from tasks.core.graph.closure import Missing
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import Discovery
-    from tasks.core.lookup.bindings import Binding
-    from tasks.core.lookup.chain import Chain
-    from tasks.core.models.options import RestoreOptions
-    from tasks.core.plugins.registry import Paused, RuleBook
-    from tasks.core.transform.rename.rewrite import Known
-    from tasks.ports.archive.spool import Slot
-    from tasks.ports.cluster.client import Cluster
-    from tasks.ports.cluster.leases import Hold
-    from tasks.ports.records.backups import StoredBackup
-    from tasks.ports.records.journal import Journal
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.formats.layout import Member
+    from kubeferry.tasks.core.formats.links import Links
+    from kubeferry.tasks.core.formats.records import LeftOut, Problem
+    from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.core.lookup.bindings import Binding
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.plugins.registry import Paused, RuleBook
+    from kubeferry.tasks.core.transform.rename.rewrite import Known
+    from kubeferry.tasks.ports.archive.spool import Slot
+    from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.cluster.leases import Hold
+    from kubeferry.tasks.ports.records.backups import StoredBackup
+    from kubeferry.tasks.ports.records.journal import Journal
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Restoring:
 
     def target(self) -> Cluster:
         """Return the target cluster; a plan alone asks for none, and is made without the client."""
-        from tasks.ports.cluster.client import connect
+        from kubeferry.tasks.ports.cluster.client import connect
 
         return connect(self.options.context or None, self.options.kubeconfig or None)
 

@@ -6,20 +6,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.plan.state import Archived
-from tasks.ports.archive.encryption import ASK, opener
-from tasks.ports.archive.spool import Spool
-from tasks.ports.records.backups import StoredBackup, open_backup
-from tasks.ports.store.open import open_store
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.plan.state import Archived
+from kubeferry.tasks.ports.archive.encryption import ASK, opener
+from kubeferry.tasks.ports.archive.spool import Spool
+from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.core.models.options import RestoreOptions
-    from tasks.core.models.options_populate import PopulateOptions
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.models.options_populate import PopulateOptions
 
 BESIDE = ("links.jsonl.gz", "bindings.jsonl.gz")
 """What stands beside the archive, by the names under which it is brought here."""

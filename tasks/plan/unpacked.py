@@ -5,20 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tasks.core.errors import AnnotationError, DamagedError
-from tasks.core.formats.links import Links, from_json
-from tasks.core.formats.untrusted import received
-from tasks.core.jsondoc.encoding import parse
-from tasks.core.jsondoc.printable import one_line
-from tasks.core.kube.objects import Ref
-from tasks.ports.archive import gzip
+from kubeferry.tasks.core.errors import AnnotationError, DamagedError
+from kubeferry.tasks.core.formats.links import Links, from_json
+from kubeferry.tasks.core.formats.untrusted import received
+from kubeferry.tasks.core.jsondoc.encoding import parse
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.ports.archive import gzip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.plan.state import Archived, Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.plan.state import Archived, Restoring
 
 T = TypeVar("T")
 

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
-from tasks.core.errors import NotApprovedError
-from tasks.core.jsondoc.printable import code, one_line
-from tasks.core.plan.approval import Asking, page, rows
-from tasks.core.plan.forecast import changes
-from tasks.core.plan.plan_command import plan_command
-from tasks.core.plan.plan_document import document
-from tasks.plan.offline import Planned
-from tasks.ports.local import clock
-from tasks.ports.prefect.approvals import ask, run_url
-from tasks.preflight.checks import preflight
-from tasks.preflight.forecast import forecast
-from tasks.step import in_thread, tell
+from kubeferry.tasks.core.errors import NotApprovedError
+from kubeferry.tasks.core.jsondoc.printable import code, one_line
+from kubeferry.tasks.core.plan.approval import Asking, page, rows
+from kubeferry.tasks.core.plan.forecast import changes
+from kubeferry.tasks.core.plan.plan_command import plan_command
+from kubeferry.tasks.core.plan.plan_document import document
+from kubeferry.tasks.plan.offline import Planned
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.prefect.approvals import ask, run_url
+from kubeferry.tasks.preflight.checks import preflight
+from kubeferry.tasks.preflight.forecast import forecast
+from kubeferry.tasks.step import in_thread, tell
 
 if TYPE_CHECKING:
-    from tasks.core.plan.forecast import Forecast
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.plan.forecast import Forecast
+    from kubeferry.tasks.plan.state import Restoring
 
 TOLD = 5
 """Changes that are named in an error; how many more there are is told."""

@@ -11,30 +11,30 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
-from tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
-from tasks.core.formats.lease import LEASE_VERBS, LEASES
-from tasks.core.kube.definitions import defined, served
-from tasks.core.lookup.substitute import Absent
-from tasks.core.plan.existing_modes import kind_faults, mode_of, verbs
-from tasks.core.plan.quota import Demand, demand, shortage
-from tasks.plan.unpacked import of_backup
-from tasks.ports.cluster.cached import Asked
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
-from tasks.preflight.fits import misfits, misplaced
-from tasks.preflight.target import seen
-from tasks.step import in_thread, step, tell
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
+from kubeferry.tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
+from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
+from kubeferry.tasks.core.kube.definitions import defined, served
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.plan.existing_modes import kind_faults, mode_of, verbs
+from kubeferry.tasks.core.plan.quota import Demand, demand, shortage
+from kubeferry.tasks.plan.unpacked import of_backup
+from kubeferry.tasks.ports.cluster.cached import Asked
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.fits import misfits, misplaced
+from kubeferry.tasks.preflight.target import seen
+from kubeferry.tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import ResourceType
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.plan.state import Restoring
 
 
 @step("preflight")

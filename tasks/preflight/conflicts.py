@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.errors import ForbiddenError
-from tasks.core.kube.immutable_fields import can_freeze
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import bind
-from tasks.core.models.options import Existing
-from tasks.core.plan.existing import decide
-from tasks.core.plan.existing_modes import advice, mode_of
-from tasks.core.transform import node_ports
-from tasks.ports.cluster.leases import busy
-from tasks.ports.cluster.namespaces import stays
-from tasks.preflight.lookup import follow
-from tasks.preflight.target import seen
+from kubeferry.tasks.core.errors import ForbiddenError
+from kubeferry.tasks.core.kube.immutable_fields import can_freeze
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import bind
+from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.plan.existing import decide
+from kubeferry.tasks.core.plan.existing_modes import advice, mode_of
+from kubeferry.tasks.core.transform import node_ports
+from kubeferry.tasks.ports.cluster.leases import busy
+from kubeferry.tasks.ports.cluster.namespaces import stays
+from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.preflight.target import seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.lookup.chain import Chain
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 def give_up_node_ports(restoring: Restoring) -> None:

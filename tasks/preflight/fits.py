@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 def misfits(restoring: Restoring) -> Iterator[str]:

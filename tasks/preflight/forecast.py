@@ -6,26 +6,26 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.objects import Ref
-from tasks.core.plan.existing import decide
-from tasks.core.plan.existing_modes import mode_of
-from tasks.core.plan.forecast import Forecast, Met, met
-from tasks.ports.cluster.namespaces import there
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.preflight.conflicts import as_bound, serves
-from tasks.preflight.lookup import follow
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plan.existing import decide
+from kubeferry.tasks.core.plan.existing_modes import mode_of
+from kubeferry.tasks.core.plan.forecast import Forecast, Met, met
+from kubeferry.tasks.ports.cluster.namespaces import there
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.conflicts import as_bound, serves
+from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.lookup.chain import Chain
-    from tasks.plan.state import Restoring
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 
 @step("forecast")

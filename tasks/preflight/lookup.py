@@ -8,21 +8,21 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ExpiredError, ForbiddenError, UnreachableError
-from tasks.core.lookup.chain import together
-from tasks.core.lookup.follow import Live, read, walk
-from tasks.ports.cluster.pages import begun_again
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.core.errors import ExpiredError, ForbiddenError, UnreachableError
+from kubeferry.tasks.core.lookup.chain import together
+from kubeferry.tasks.core.lookup.follow import Live, read, walk
+from kubeferry.tasks.ports.cluster.pages import begun_again
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.lookup.chain import Ask, Chain
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.lookup.chain import Ask, Chain
+    from kubeferry.tasks.plan.state import Restoring
 
 WATCH_SECONDS = 5
 PAUSE = 0.5

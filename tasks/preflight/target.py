@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import NotFoundError
-from tasks.ports.cluster.namespaces import existing
+from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.ports.cluster.namespaces import existing
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import ResourceType
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 def seen(restoring: Restoring, name: str) -> Object | None:

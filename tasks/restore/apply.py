@@ -8,37 +8,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import (
+from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     KubeferryError,
     PermanentError,
     TransientError,
     UnavailableError,
 )
-from tasks.core.formats.bundle import owner
-from tasks.core.formats.journal import made_by
-from tasks.core.formats.links import owner_ref
-from tasks.core.graph.order import Phase, phase_of
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
-from tasks.core.kube.readiness.evaluate import verdict
-from tasks.core.needs.ownership import IN_A_NAMESPACE
-from tasks.core.needs.rebuild import relinked
-from tasks.plan.keep_owned import paused
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import clock, progress
-from tasks.ports.local.threads import in_threads
-from tasks.preflight.target import type_of_item
-from tasks.restore.existing import anew, meet
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.formats.bundle import owner
+from kubeferry.tasks.core.formats.journal import made_by
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.graph.order import Phase, phase_of
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE
+from kubeferry.tasks.core.needs.rebuild import relinked
+from kubeferry.tasks.plan.keep_owned import paused
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.target import type_of_item
+from kubeferry.tasks.restore.existing import anew, meet
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.formats.links import Owner
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.formats.links import Owner
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 
 @step("apply level {number}")

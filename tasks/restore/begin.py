@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.journal import Header, Target, made_by
-from tasks.core.formats.layout import RestoreKeys, alike
-from tasks.core.formats.links import owner_ref
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.plan.keep_owned import paused
-from tasks.ports.cluster.cached import cluster_uid
-from tasks.ports.cluster.leases import Hold, me
-from tasks.ports.cluster.namespaces import there
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import clock, progress
-from tasks.ports.local.threads import in_threads
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.restores import open_restore
-from tasks.step import in_thread, step, tell
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.journal import Header, Target, made_by
+from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.plan.keep_owned import paused
+from kubeferry.tasks.ports.cluster.cached import cluster_uid
+from kubeferry.tasks.ports.cluster.leases import Hold, me
+from kubeferry.tasks.ports.cluster.namespaces import there
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.plan.state import Restoring
-    from tasks.ports.cluster.client import Cluster
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
 @step("open the journal")

@@ -6,8 +6,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError, PermanentError
-from tasks.core.formats.bundle import (
+from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError, PermanentError
+from kubeferry.tasks.core.formats.bundle import (
     BUNDLES,
     CRDS,
     DEFINITION,
@@ -20,15 +20,15 @@ from tasks.core.formats.bundle import (
     owner,
     parts,
 )
-from tasks.core.formats.journal import DEFINITIONS, made_by
-from tasks.core.kube.objects import Ref
-from tasks.ports.local import clock
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.formats.journal import DEFINITIONS, made_by
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.plan.state import Restoring
 
 SERVED_SECONDS = 60
 """How long the API server may take to serve bundles for the first time; on a quiet one it is a fraction of a second."""

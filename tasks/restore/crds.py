@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
-from tasks.core.kube.definitions import defined
-from tasks.restore.apply import write
-from tasks.restore.wait import ready
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.definitions import defined
+from kubeferry.tasks.restore.apply import write
+from kubeferry.tasks.restore.wait import ready
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.kube.resources import Discovery
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.plan.state import Restoring
 
 SERVED_SECONDS = 60
 """How long discovery may lag behind an established CRD; it is a fraction of a second on a quiet server."""

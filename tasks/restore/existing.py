@@ -7,16 +7,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
-from tasks.core.formats.journal import made_by
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.plan.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
-from tasks.core.plan.existing_modes import advice, mode_of
+from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from kubeferry.tasks.core.formats.journal import made_by
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.plan.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
+from kubeferry.tasks.core.plan.existing_modes import advice, mode_of
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.plan.state import Restoring
 
 GONE_SECONDS = 60
 """How long a deleted object may take to go before it is made anew."""

@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PermanentError
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import Context
-from tasks.ports.cluster.namespaces import existing
-from tasks.ports.local import progress
-from tasks.preflight.target import seen, type_of
-from tasks.restore.apply import write
-from tasks.restore.watching import Wait
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.ports.cluster.namespaces import existing
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.preflight.target import seen, type_of
+from kubeferry.tasks.restore.apply import write
+from kubeferry.tasks.restore.watching import Wait
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.plan.state import Restoring
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 GONE_SECONDS = 120
 """How long a namespace that is being deleted may take to go."""

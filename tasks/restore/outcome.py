@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.models.results import RestoreResult
-from tasks.ports.local import clock
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tasks.core.errors import KubeferryError
-    from tasks.core.graph.closure import Missing
-    from tasks.core.models.results import TakenBack
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.errors import KubeferryError
+    from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.models.results import TakenBack
+    from kubeferry.tasks.plan.state import Restoring
 
 
 @step("close the journal")

@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.records import Problem
-from tasks.core.lookup.bindings import Binding, bind, dropped
-from tasks.core.lookup.chain_again import again
-from tasks.core.lookup.substitute import shown
-from tasks.core.plan.late_values import How
-from tasks.core.plan.patching import Dropped, patch
-from tasks.plan.bindings import how_late
-from tasks.preflight.lookup import follow
-from tasks.restore.resolve import LEFT, patch_in
-from tasks.restore.wait import ready
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped
+from kubeferry.tasks.core.lookup.chain_again import again
+from kubeferry.tasks.core.lookup.substitute import shown
+from kubeferry.tasks.core.plan.late_values import How
+from kubeferry.tasks.core.plan.patching import Dropped, patch
+from kubeferry.tasks.plan.bindings import how_late
+from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.restore.resolve import LEFT, patch_in
+from kubeferry.tasks.restore.wait import ready
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.formats.records import Rewrite
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.chain import Chain
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 ROUNDS = 3
 """How often changed values are patched in: pods that start anew for one have other addresses themselves."""

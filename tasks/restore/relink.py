@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import ForbiddenError, NotFoundError
-from tasks.core.formats.records import Action, Problem
-from tasks.core.jsondoc.edit import get
-from tasks.core.needs.adoption import dormant
-from tasks.core.needs.rebuild import relinked
-from tasks.preflight.target import type_of, type_of_item
-from tasks.restore.apply import uid_of
-from tasks.restore.existing import anew, linkable
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
+from kubeferry.tasks.core.formats.records import Action, Problem
+from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.needs.adoption import dormant
+from kubeferry.tasks.core.needs.rebuild import relinked
+from kubeferry.tasks.preflight.target import type_of, type_of_item
+from kubeferry.tasks.restore.apply import uid_of
+from kubeferry.tasks.restore.existing import anew, linkable
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Restoring
 
 
 @step("relink")

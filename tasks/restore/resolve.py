@@ -11,28 +11,28 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.errors import InvalidError, PermanentError
-from tasks.core.lookup.bindings import bind, dropped
-from tasks.core.lookup.chain_hope import hopeless
-from tasks.core.lookup.substitute import Absent
-from tasks.core.plan.patching import Dropped, Operation, patch
-from tasks.plan.bindings import bare
-from tasks.ports.cluster.client import JSON_PATCH
-from tasks.ports.local import progress
-from tasks.preflight.lookup import follow
-from tasks.preflight.target import type_of_item
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import InvalidError, PermanentError
+from kubeferry.tasks.core.lookup.bindings import bind, dropped
+from kubeferry.tasks.core.lookup.chain_hope import hopeless
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.plan.patching import Dropped, Operation, patch
+from kubeferry.tasks.plan.bindings import bare
+from kubeferry.tasks.ports.cluster.client import JSON_PATCH
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.preflight.target import type_of_item
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks.core.formats.records import Rewrite
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.bindings import Binding
-    from tasks.core.lookup.chain import Chain
-    from tasks.core.lookup.follow import Live
-    from tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.bindings import Binding
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.lookup.follow import Live
+    from kubeferry.tasks.plan.state import Item, Restoring
 
 PATCHES = 5
 """How often a late value is patched in when others change the object meanwhile."""

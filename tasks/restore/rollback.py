@@ -10,29 +10,29 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
-from tasks.core.formats.journal import made_by
-from tasks.core.formats.records import Problem
-from tasks.core.models.results import TakenBack
-from tasks.core.plan.former import anew, content, replacement
-from tasks.delete.remove import SECONDS, Member, Removal
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.ports.records.restores import open_restore
-from tasks.restore.bundle import list_members
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
+from kubeferry.tasks.core.formats.journal import made_by
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.models.results import TakenBack
+from kubeferry.tasks.core.plan.former import anew, content, replacement
+from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.restore.bundle import list_members
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from tasks.core.formats.journal import Former, State
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import Discovery
-    from tasks.plan.state import Restoring
-    from tasks.ports.archive.encryption import Opener
-    from tasks.ports.cluster.client import Cluster
-    from tasks.ports.records.journal import Journal
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.formats.journal import Former, State
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.ports.archive.encryption import Opener
+    from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.records.journal import Journal
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 AGAIN = ("recreate", "link")
 """Actions by which the former object was deleted, or may have been: it is created again, under a new uid."""

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from tasks.ports.prefect.turns import deployed, turn
-from tasks.step import tell
+from kubeferry.tasks.ports.prefect.turns import deployed, turn
+from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Restoring
 
 
 @asynccontextmanager

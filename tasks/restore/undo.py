@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.journal import TAKEN_BACK
-from tasks.core.formats.layout import SEALED
-from tasks.core.formats.records import Phase
-from tasks.core.models.results import TakenBack, UndoResult
-from tasks.ports.archive.encryption import opener
-from tasks.ports.cluster.leases import Hold, me
-from tasks.ports.cluster.namespaces import there
-from tasks.ports.local import clock
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
-from tasks.restore.begin import same_cluster
-from tasks.restore.rollback import take_back, told
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.layout import SEALED
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.results import TakenBack, UndoResult
+from kubeferry.tasks.ports.archive.encryption import opener
+from kubeferry.tasks.ports.cluster.leases import Hold, me
+from kubeferry.tasks.ports.cluster.namespaces import there
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.restore.begin import same_cluster
+from kubeferry.tasks.restore.rollback import take_back, told
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.models.options import UndoOptions
-    from tasks.ports.cluster.client import Cluster
-    from tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.core.models.options import UndoOptions
+    from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
 @step("undo {options.restore}")
@@ -41,7 +41,7 @@ async def undo(options: UndoOptions, started: datetime) -> UndoResult:
 
 
 def _undo(options: UndoOptions, started: datetime) -> UndoResult:
-    from tasks.ports.cluster.client import connect
+    from kubeferry.tasks.ports.cluster.client import connect
 
     stored = open_restore(open_store(options.store), options.restore)
     cluster = connect(options.context or stored.header.target.context or None, options.kubeconfig or None)

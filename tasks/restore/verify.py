@@ -6,21 +6,21 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.records import Action, Problem
-from tasks.core.plan.existing import differing
-from tasks.ports.cluster.pages import begun_again
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
-from tasks.preflight.target import type_of_item
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.formats.records import Action, Problem
+from kubeferry.tasks.core.plan.existing import differing
+from kubeferry.tasks.ports.cluster.pages import begun_again
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.target import type_of_item
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Restoring
 
 Place = tuple[str, str, str]
 """apiVersion, kind and namespace: what one LIST answers for."""

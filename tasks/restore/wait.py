@@ -6,23 +6,23 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import KubeferryError, PermanentError
-from tasks.core.formats.records import Problem
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import Verdict, verdict
-from tasks.core.kube.readiness.events import cause
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import clock, progress
-from tasks.ports.local.threads import in_threads
-from tasks.preflight.target import type_of
-from tasks.restore.watching import Wait, wait_together
-from tasks.step import in_thread, step
+from kubeferry.tasks.core.errors import KubeferryError, PermanentError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import Verdict, verdict
+from kubeferry.tasks.core.kube.readiness.events import cause
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.target import type_of
+from kubeferry.tasks.restore.watching import Wait, wait_together
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Restoring
 
 SHOWN = 20
 """Objects that an error names; the others are counted."""

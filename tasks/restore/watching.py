@@ -6,21 +6,21 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ExpiredError, UnreachableError
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import Context, Verdict, verdict
-from tasks.core.plugins.registry import RuleBook
-from tasks.ports.cluster.cancellation import Stop
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local import clock
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.core.errors import ExpiredError, UnreachableError
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import Context, Verdict, verdict
+from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 WATCH_SECONDS = 5
 """A watch is asked to end this often, since some verdicts change by time alone (a pod that no node takes)."""

@@ -23,10 +23,10 @@ from threading import Event, Thread, get_ident
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from deployments.sandbox.sandbox import Sandbox
-from tasks.ports.cluster.client import connect
-from tasks.ports.local.threads import in_threads
-from tasks.ports.prefect import server as prefect_server
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.prefect import server as prefect_server
 
 ROOT = str(Path(__file__).parents[2])
 A, B = "kubeferry-a", "kubeferry-b"
@@ -91,7 +91,7 @@ def _sandbox():
 @contextmanager
 def _server():
     os.environ |= prefect_server.environment(prefect_server.ensure())
-    from tasks.ports.prefect import (
+    from kubeferry.tasks.ports.prefect import (
         events as prefect_events,  # as a command does; Prefect reads its settings when it is imported
     )
 
@@ -104,9 +104,9 @@ def _server():
 
 
 def _run(names, args):
-    import flows.migrate as module
-    from flows.console.run import in_loop
-    from tasks.core.models.options_migration import MigrateOptions
+    import kubeferry.flows.migrate as module
+    from kubeferry.flows.console.run import in_loop
+    from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
     more = {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
     more |= {"side_by_side": args.side_by_side} if args.side_by_side else {}
@@ -165,8 +165,8 @@ def counting():
     """Count requests by where to and what for."""
     import httpx
 
-    from tasks.ports.cluster.transport import Transport
-    from tasks.ports.store.local import LocalStore
+    from kubeferry.tasks.ports.cluster.transport import Transport
+    from kubeferry.tasks.ports.store.local import LocalStore
 
     counts: Counter[str] = Counter()
     kept = Transport._send, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tasks.core.graph.closure import closure
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.tokens import tokens
-from tasks.core.transform.rename.dns_names import Hosts, uses
+from kubeferry.tasks.core.graph.closure import closure
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.tokens import tokens
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts, uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable

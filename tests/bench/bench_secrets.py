@@ -22,11 +22,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from deployments.sandbox.sandbox import Sandbox
-from tasks.ports.cluster.client import connect
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local.threads import in_threads
-from tasks.ports.prefect import server as prefect_server
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.prefect import server as prefect_server
 
 NAMESPACE = "bench"
 
@@ -142,10 +142,10 @@ def list_() -> dict[str, float]:
 
 def journal(name: str, secrets: str, store: str) -> dict[str, float]:
     """Write the journal of a restore, by as many threads, and nothing else."""
-    from tasks.core.formats.layout import RestoreKeys
-    from tasks.core.kube.objects import Ref
-    from tasks.ports.records.journal import Journal
-    from tasks.ports.store.open import open_store
+    from kubeferry.tasks.core.formats.layout import RestoreKeys
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.ports.records.journal import Journal
+    from kubeferry.tasks.ports.store.open import open_store
 
     refs = [Ref("", "Secret", name, f"secret-{number:05}") for number in range(int(secrets))]
     uid = "7a41f0c6-3f7d-48de-8913-a1cd0e88f91f"
@@ -165,8 +165,8 @@ def backup(name: str) -> dict[str, float]:
     """Back the namespace up, from the start of the flow to its end."""
     import asyncio
 
-    from flows.backup import backup as flow
-    from tasks.core.models.options import BackupOptions
+    from kubeferry.flows.backup import backup as flow
+    from kubeferry.tasks.core.models.options import BackupOptions
 
     options = BackupOptions(namespaces=[NAMESPACE], context="kubeferry-a", name=name)
     started = time.perf_counter()
@@ -178,8 +178,8 @@ def restore(name: str, namespace: str) -> dict[str, float]:
     """Restore it into a new namespace of the second cluster, from the start of the flow to its end."""
     import asyncio
 
-    from flows.restore import restore as flow
-    from tasks.core.models.options import RestoreOptions
+    from kubeferry.flows.restore import restore as flow
+    from kubeferry.tasks.core.models.options import RestoreOptions
 
     options = RestoreOptions(backup=name, context="kubeferry-b", map={NAMESPACE: namespace})
     started = time.perf_counter()

@@ -19,13 +19,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from deployments.sandbox import processes
-from deployments.sandbox.sandbox import Sandbox
-from deployments.velero.build import VERSION
-from deployments.velero.server import Velero
-from tasks.ports.cluster.client import connect
-from tasks.ports.prefect import server as prefect_server
 from tests.bench.bench_secrets import NAMESPACE, part
+
+from kubeferry.deployments.sandbox import processes
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.deployments.velero.build import VERSION
+from kubeferry.deployments.velero.server import Velero
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.prefect import server as prefect_server
 
 CONTEXT = "kubeferry-a"
 COMMAND = Path(sys.executable).with_name("kubeferry")

@@ -1,8 +1,9 @@
 """What tests of bundles and deletions share: objects in two levels, a denial, what is in a namespace."""
 
-from tasks.core.errors import ForbiddenError, InvalidError
-from tasks.core.formats.bundle import members_of
 from tests.cluster.restores import B
+
+from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
+from kubeferry.tasks.core.formats.bundle import members_of
 
 SOME = """
 apiVersion: v1

@@ -3,13 +3,14 @@
 import time
 from dataclasses import dataclass
 
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.objects import Ref
-from tasks.core.selection.exclusions import type_left_out
-from tasks.ports.cluster.transport import THREADS
-from tasks.ports.local.threads import in_threads
 from tests.cluster.random_markers import Snapshot, Values, as_sent, is_live, render
 from tests.cluster.random_namespaces import NOTED
+
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.selection.exclusions import type_left_out
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local.threads import in_threads
 
 SECONDS = 60
 

@@ -8,8 +8,8 @@ import base64
 import json
 import re
 
-from tasks.core.jsondoc.differences import PLAIN
-from tasks.core.kube.objects import labels_of
+from kubeferry.tasks.core.jsondoc.differences import PLAIN
+from kubeferry.tasks.core.kube.objects import labels_of
 
 MARKER = re.compile("⟪([^⟫]*)⟫")
 FIXED = {"ns", "word"}

@@ -8,15 +8,15 @@ from contextlib import suppress
 
 import yaml
 
-from flows.backup import backup
-from flows.restore import restore
-from tasks.core.errors import NotFoundError
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import verdict
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.ports.cluster.client import connect
-from tasks.ports.local import clock
-from tasks.step import as_one
+from kubeferry.flows.backup import backup
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.step import as_one
 
 A, B = "kubeferry-a", "kubeferry-b"
 SECONDS = 30

@@ -5,26 +5,27 @@ What a step does is called as the step itself calls it; nothing is retried.
 
 from contextlib import contextmanager
 
-import tasks.restore.begin
-from tasks.backup.discover import _discover
-from tasks.backup.fetch import _fetch
-from tasks.backup.index import _index
-from tasks.backup.state import CLUSTER
-from tasks.backup.strip import _strip, _strip_related
-from tasks.backup.upload import _reserved
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.plan.bindings import late_turns
-from tasks.plan.build import _plan
-from tasks.plan.download import _download
-from tasks.ports.local import clock
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
-from tasks.preflight.checks import _look
-from tasks.restore.apply import write
-from tasks.restore.bundle import _make
-from tasks.restore.namespaces import _create
-from tasks.restore.resolve import _resolve, _resolve_late
 from tests.cluster.restores import A, B, Bench, name
+
+import kubeferry.tasks.restore.begin
+from kubeferry.tasks.backup.discover import _discover
+from kubeferry.tasks.backup.fetch import _fetch
+from kubeferry.tasks.backup.index import _index
+from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.backup.strip import _strip, _strip_related
+from kubeferry.tasks.backup.upload import _reserved
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.plan.bindings import late_turns
+from kubeferry.tasks.plan.build import _plan
+from kubeferry.tasks.plan.download import _download
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.preflight.checks import _look
+from kubeferry.tasks.restore.apply import write
+from kubeferry.tasks.restore.bundle import _make
+from kubeferry.tasks.restore.namespaces import _create
+from kubeferry.tasks.restore.resolve import _resolve, _resolve_late
 
 CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
 """A ConfigMap of one value: its name and the value."""
@@ -60,14 +61,14 @@ class Steps:
         """Yield a restore that may write now: planned, looked over, its journal open. What it did is left."""
         with self.planned(backup=backup, context=context, name=name(), **options) as restoring:
             assert _look(restoring) == []
-            tasks.restore.begin._begin(restoring)
+            kubeferry.tasks.restore.begin._begin(restoring)
             yield restoring
 
     @contextmanager
     def resume(self, named, context=B, **options):
         """Yield a restore that was taken up."""
         with self.planned(resume=named, context=context, **options) as restoring:
-            tasks.restore.begin._take_up(restoring)
+            kubeferry.tasks.restore.begin._take_up(restoring)
             yield restoring
 
     @contextmanager

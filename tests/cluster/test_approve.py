@@ -10,14 +10,14 @@ import urllib.request
 from urllib.error import HTTPError
 
 import pytest
-
-from flows.restore import restore
-from tasks.core.errors import NotApprovedError
-from tasks.core.models.options import RestoreOptions
-from tasks.ports.cluster.namespaces import there
-from tasks.ports.prefect import answers, approvals
 from tests.cluster.restores import B, name
 from tests.support.cli import COMMAND
+
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.errors import NotApprovedError
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.ports.cluster.namespaces import there
+from kubeferry.tasks.ports.prefect import answers, approvals
 
 SOME = """
 apiVersion: v1

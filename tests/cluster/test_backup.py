@@ -12,21 +12,28 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-
-import flows.backup
-from tasks.backup import discover, fetch, index, strip, upload
-from tasks.backup.state import CLUSTER
-from tasks.core.errors import DamagedError, ExpiredError, NotFoundError, PermanentError, StoreError, UsageError
-from tasks.core.formats.layout import BackupKeys
-from tasks.core.formats.records import Phase
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import BackupOptions
-from tasks.maintain.verify import prove
-from tasks.ports.local import clock, progress
-from tasks.ports.records import reservations as marks
-from tasks.ports.records.backups import backups, open_backup
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
+
+import kubeferry.flows.backup
+from kubeferry.tasks.backup import discover, fetch, index, strip, upload
+from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.core.errors import (
+    DamagedError,
+    ExpiredError,
+    NotFoundError,
+    PermanentError,
+    StoreError,
+    UsageError,
+)
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import BackupOptions
+from kubeferry.tasks.maintain.verify import prove
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.records import reservations as marks
+from kubeferry.tasks.ports.records.backups import backups, open_backup
+from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.exclusive
 
@@ -189,7 +196,7 @@ class Heard:
 
 
 def test_a_revision_that_is_compacted_away_is_taken_anew_and_told(bench, sandbox_env, monkeypatch):
-    ns, cluster, real, first = bench.namespace("gone", B), bench.clusters[B], flows.backup.discover, []
+    ns, cluster, real, first = bench.namespace("gone", B), bench.clusters[B], kubeferry.flows.backup.discover, []
     ports = json.loads((sandbox_env.home / B / "ports.json").read_text())
 
     def ask(path, **body):
@@ -208,12 +215,14 @@ def test_a_revision_that_is_compacted_away_is_taken_anew_and_told(bench, sandbox
             bench.until(lambda: expired(cluster, bench.kind("ConfigMap", context=B), ns, scope.revision))
         return scope
 
-    monkeypatch.setattr(flows.backup, "discover", discovered)
+    monkeypatch.setattr(kubeferry.flows.backup, "discover", discovered)
     heard = Heard()
 
     async def listened():
         with progress.listening(heard):
-            return await flows.backup.backup(BackupOptions(namespaces=[ns], context=B, name=name(), **bench.where))
+            return await kubeferry.flows.backup.backup(
+                BackupOptions(namespaces=[ns], context=B, name=name(), **bench.where)
+            )
 
     result = bench.run_flow(listened())
     assert any(f"revision {first[0]} was compacted away" in note for note in heard.notes)

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-
-from tasks.backup.discover import _namespaces
-from tasks.core.models.options import BackupOptions
-from tasks.ports.cluster.client import connect
-from tasks.ports.records.backups import open_backup
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A
+
+from kubeferry.tasks.backup.discover import _namespaces
+from kubeferry.tasks.core.models.options import BackupOptions
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.exclusive
 
@@ -49,9 +49,9 @@ def held(bench, result):
 
 
 def test_read_at_once_is_the_same(bench, spaces, monkeypatch):
-    monkeypatch.setattr("tasks.backup.discover.at_once", lambda *_: False)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: False)
     one_by_one = held(bench, bench.backup(*spaces))
-    monkeypatch.setattr("tasks.backup.discover.at_once", lambda *_: True)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: True)
     asked = []
     request = bench.clusters[A].request
     monkeypatch.setattr(
@@ -70,9 +70,9 @@ def test_who_may_not_list_all_of_the_cluster_loses_nothing(bench, spaces, monkey
     two = spaces[:2]
     for ns in two:
         bench.make(INSIDE.format(ns=ns))
-    monkeypatch.setattr("tasks.backup.discover.at_once", lambda *_: False)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: False)
     one_by_one = held(bench, bench.backup(*two, context=f"{A}-viewer"))
-    monkeypatch.setattr("tasks.backup.discover.at_once", lambda *_: True)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: True)
     together = held(bench, bench.backup(*two, context=f"{A}-viewer"))
     assert together.objects == one_by_one.objects
     assert {f"resources/secrets/namespaces/{ns}/token.json" for ns in two} <= together.objects.keys()

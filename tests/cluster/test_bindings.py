@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from string import Template
 
 import pytest
-
-from tasks.core.kube.objects import Ref, controller_of
-from tasks.core.lookup.follow import is_ready
-from tasks.core.models.options import RestoreOptions
-from tasks.core.models.results import RestoreResult
-from tasks.plan.offline import planned
 from tests.cluster.restores import A, B, rested, touch
+
+from kubeferry.tasks.core.kube.objects import Ref, controller_of
+from kubeferry.tasks.core.lookup.follow import is_ready
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.plan.offline import planned
 
 WORKLOAD = Template("""
 apiVersion: apps/v1

@@ -7,7 +7,6 @@ from string import Template
 
 import pytest
 import yaml
-
 from tests.cluster.restores import B
 
 PATIENT = 240

@@ -1,11 +1,11 @@
 """Values that change after they were written: pods are replaced while later levels of a restore are at work."""
 
 import pytest
-
-import tasks.restore.recheck
-import tasks.restore.resolve
-from tasks.core.lookup.follow import is_ready
 from tests.cluster.restores import B
+
+import kubeferry.tasks.restore.recheck
+import kubeferry.tasks.restore.resolve
+from kubeferry.tasks.core.lookup.follow import is_ready
 
 WEB = """
 apiVersion: apps/v1
@@ -66,7 +66,7 @@ def held(bench):
 @pytest.fixture
 def after(monkeypatch):
     """Do something as soon as values were written into what will be created: `after(kind, action)`."""
-    resolve = tasks.restore.resolve._resolve
+    resolve = kubeferry.tasks.restore.resolve._resolve
 
     def do(kind, action):
         def resolved(restoring, refs, title):
@@ -74,7 +74,7 @@ def after(monkeypatch):
             if any(ref.kind == kind for ref in refs):
                 action(restoring)
 
-        monkeypatch.setattr(tasks.restore.resolve, "_resolve", resolved)
+        monkeypatch.setattr(kubeferry.tasks.restore.resolve, "_resolve", resolved)
 
     return do
 
@@ -111,7 +111,7 @@ def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
 def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypatch):
     """However many bindings there are: one request for each kind and namespace that they lead through."""
     ns, saved = held
-    asked, follow = [], tasks.restore.recheck._follow_again
+    asked, follow = [], kubeferry.tasks.restore.recheck._follow_again
 
     def counted(restoring):
         target = restoring.target()
@@ -120,7 +120,7 @@ def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypat
             patch.setattr(target, "request", lambda *args, **more: (asked.append(args[:2]), send(*args, **more))[1])
             return follow(restoring)
 
-    monkeypatch.setattr(tasks.restore.recheck, "_follow_again", counted)
+    monkeypatch.setattr(kubeferry.tasks.restore.recheck, "_follow_again", counted)
     result = bench.restore(saved)
     assert (result.phase, len(result.rewrites)) == ("Completed", 8)
     assert sorted(asked) == [

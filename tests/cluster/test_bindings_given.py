@@ -8,9 +8,9 @@ from string import Template
 
 import orjson
 import pytest
-
-from tasks.core.errors import DamagedError, PermanentError, PreflightError
 from tests.cluster.restores import A, B, rested, touch
+
+from kubeferry.tasks.core.errors import DamagedError, PermanentError, PreflightError
 
 NOTE = "config.kubernetes.io/apply-time-mutation"
 

@@ -4,9 +4,9 @@ import json
 from string import Template
 
 import pytest
-
-from tasks.core.errors import PreflightError
 from tests.cluster.restores import A, B, rested, touch
+
+from kubeferry.tasks.core.errors import PreflightError
 
 SERVICE = "{apiVersion: v1, kind: Service, metadata: {name: NAME}, spec: {ports: [{port: 80}]}}"
 CONFIG = "{apiVersion: v1, kind: ConfigMap, metadata: {name: NAME}}"

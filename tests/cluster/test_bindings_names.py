@@ -6,7 +6,6 @@ from string import Template
 
 import orjson
 import pytest
-
 from tests.cluster.restores import A, B, rested, touch
 
 WEB = "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}"

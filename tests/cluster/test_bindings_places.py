@@ -7,9 +7,9 @@ from string import Template
 
 import pytest
 import yaml
-
-from tasks.core.lookup.follow import is_ready
 from tests.cluster.restores import A, B, rested, touch
+
+from kubeferry.tasks.core.lookup.follow import is_ready
 
 OWNERS = """
 apiVersion: v1

@@ -3,13 +3,13 @@
 import tarfile
 
 import pytest
-
-from tasks.core.errors import KubeferryError
-from tasks.core.formats import bundle as rules
-from tasks.core.formats.bundle import made_for
-from tasks.core.kube.objects import Ref
 from tests.cluster.bundles import ALWAYS, SOME, bundle, bundles, deny_deployments, listed, names
 from tests.cluster.restores import A, B, did, touch
+
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats import bundle as rules
+from kubeferry.tasks.core.formats.bundle import made_for
+from kubeferry.tasks.core.kube.objects import Ref
 
 COLLECTED = 120
 """Seconds that the garbage collector may take: it looks for new kinds twice a minute, and pauses meanwhile."""

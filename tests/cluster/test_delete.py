@@ -3,23 +3,23 @@
 import contextlib
 
 import pytest
-
-from flows.delete import delete
-from tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
-from tasks.core.formats import bundle as rules
-from tasks.core.formats.bundle import maker
-from tasks.core.formats.lease import LEASES
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.resources import ResourceType
-from tasks.core.models.options import DeleteOptions
-from tasks.delete import gather
-from tasks.delete.execute import found
-from tasks.delete.state import Deleting
-from tasks.ports.cluster.client import connect
-from tasks.ports.cluster.leases import Hold
-from tasks.ports.local import clock
 from tests.cluster.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
 from tests.cluster.restores import B, rested, touch
+
+from kubeferry.flows.delete import delete
+from kubeferry.tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
+from kubeferry.tasks.core.formats import bundle as rules
+from kubeferry.tasks.core.formats.bundle import maker
+from kubeferry.tasks.core.formats.lease import LEASES
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.models.options import DeleteOptions
+from kubeferry.tasks.delete import gather
+from kubeferry.tasks.delete.execute import found
+from kubeferry.tasks.delete.state import Deleting
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.leases import Hold
+from kubeferry.tasks.ports.local import clock
 
 HOLD = {"metadata": {"finalizers": ["example.com/hold"]}}
 FREE = {"metadata": {"finalizers": None}}

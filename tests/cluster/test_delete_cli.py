@@ -10,7 +10,6 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
-
 from tests.support.cli import COMMAND
 
 pytestmark = pytest.mark.usefixtures("kubeferry")  # it sets the environment of commands

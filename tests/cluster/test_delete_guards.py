@@ -5,22 +5,22 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-
-from tasks.core.errors import ExpiredError, PermanentError
-from tasks.core.formats.bundle import Member
-from tasks.core.formats.lease import LEASES, Holder, holder_of, lease
-from tasks.core.kube.namespace_defaults import LEASE_NAME
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import DeleteOptions
-from tasks.delete import execute as delete
-from tasks.delete.gather import look
-from tasks.delete.in_use import in_use
-from tasks.delete.remove import Removal
-from tasks.delete.state import Deleting
-from tasks.ports.cluster import client as ports
-from tasks.ports.cluster.leases import Hold
-from tasks.ports.local import clock
 from tests.cluster.restores import B, Bench
+
+from kubeferry.tasks.core.errors import ExpiredError, PermanentError
+from kubeferry.tasks.core.formats.bundle import Member
+from kubeferry.tasks.core.formats.lease import LEASES, Holder, holder_of, lease
+from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import DeleteOptions
+from kubeferry.tasks.delete import execute as delete
+from kubeferry.tasks.delete.gather import look
+from kubeferry.tasks.delete.in_use import in_use
+from kubeferry.tasks.delete.remove import Removal
+from kubeferry.tasks.delete.state import Deleting
+from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.ports.cluster.leases import Hold
+from kubeferry.tasks.ports.local import clock
 
 CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}, labels: {{app: {0}}}}}}}"
 HOLD = {"metadata": {"finalizers": ["example.com/hold"]}}

@@ -5,9 +5,9 @@ import os
 import subprocess
 
 import pytest
-
-from tasks.ports.cluster.client import connect
 from tests.support.cli import COMMAND
+
+from kubeferry.tasks.ports.cluster.client import connect
 
 NAMES = ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]
 

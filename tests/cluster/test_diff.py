@@ -5,11 +5,11 @@ import uuid
 
 import pytest
 import yaml
-
-from tasks.core.models.options import RestoreOptions
-from tasks.diff.compare import drift
 from tests.cluster.restores import A, B, rested, touch
 from tests.cluster.test_restore_archives import live, store
+
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.diff.compare import drift
 
 PASSWORD = "hunter2-is-secret"
 

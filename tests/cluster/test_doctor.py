@@ -11,19 +11,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
-
-from tasks.core.errors import StoreError
-from tasks.core.models.options_doctor import DoctorOptions
-from tasks.core.ops.rights import for_backup, for_restore
-from tasks.doctor import cluster as doctor_cluster
-from tasks.doctor import store as doctor_store
-from tasks.doctor.checks import CHECKS, examine
-from tasks.ports.cluster.client import connect
-from tasks.ports.local import clock, processes
-from tasks.ports.prefect import server as prefect_server
-from tasks.ports.store.open import open_store
 from tests.ports.faults import faulty
 from tests.support.cli import in_another
+
+from kubeferry.tasks.core.errors import StoreError
+from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+from kubeferry.tasks.core.ops.rights import for_backup, for_restore
+from kubeferry.tasks.doctor import cluster as doctor_cluster
+from kubeferry.tasks.doctor import store as doctor_store
+from kubeferry.tasks.doctor.checks import CHECKS, examine
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local import clock, processes
+from kubeferry.tasks.ports.prefect import server as prefect_server
+from kubeferry.tasks.ports.store.open import open_store
 
 NAMES = list(CHECKS)
 PREFECT = ["worker", "schedule backup/nightly", "schedule prune/nightly", "schedule verify/nightly"]

@@ -8,18 +8,18 @@ from dataclasses import replace
 
 import pytest
 from pyrage import x25519
-
-import flows.restore
-from flows.undo import undo
-from tasks.core.errors import DamagedError, KubeferryError, UsageError
-from tasks.core.formats.records import Phase
-from tasks.core.models.options import UndoOptions
-from tasks.ports.archive.encryption import opener
-from tasks.ports.records.backups import _whole, backups, open_backup
-from tasks.ports.records.proof import prove
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B
+
+import kubeferry.flows.restore
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import DamagedError, KubeferryError, UsageError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.ports.archive.encryption import opener
+from kubeferry.tasks.ports.records.backups import _whole, backups, open_backup
+from kubeferry.tasks.ports.records.proof import prove
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
 
 MARK = "marked-secret-value"
 NAMED = "marked-object-name"
@@ -244,7 +244,7 @@ def test_a_restore_is_gone_on_with_by_a_key_from_another_place(bench, keys, save
         raise KubeferryError("cut off")
 
     with monkeypatch.context() as patch:
-        patch.setattr(flows.restore, "verify_restored", cut_off)
+        patch.setattr(kubeferry.flows.restore, "verify_restored", cut_off)
         with pytest.raises(KubeferryError, match=r"^cut off$"):
             bench.restore(saved, map={shop: copy}, identities=[str(path)], name=name, rollback=False)
     path.unlink()
@@ -294,7 +294,7 @@ def test_a_secret_key_that_is_typed_is_never_quoted_or_kept(kubeferry, keys, ben
 
 def test_a_backup_that_fails_leaves_nothing_readable_either(bench, keys, shop, tmp_path, monkeypatch):
     """The last write is refused: what lies in the store by then is encrypted too."""
-    from tasks.backup import upload
+    from kubeferry.tasks.backup import upload
 
     store = open_store((tmp_path / "store").as_uri())
 

@@ -7,14 +7,14 @@ import re
 
 import pytest
 import yaml
-
-from tasks.core.errors import KubeferryError, NotFoundError, PreflightError
-from tasks.core.kube.kinds import is_built_in
-from tasks.core.kube.openapi import Schemas
 from tests.cluster.restores import A, B, definition, name
 from tests.faults.hostile import Forge, config, entry, space
 from tests.faults.hostile_cases import CASES
 from tests.support.tiers import fast
+
+from kubeferry.tasks.core.errors import KubeferryError, NotFoundError, PreflightError
+from kubeferry.tasks.core.kube.kinds import is_built_in
+from kubeferry.tasks.core.kube.openapi import Schemas
 
 SAMPLE = [*CASES][::17]
 """Of so many cases some: all are read by the two steps of a restore that come before it asks the target."""

@@ -1,18 +1,18 @@
 """What is written down before it is done, what is of another restore, and look-ups whose lists end in the middle."""
 
 import pytest
-
-from tasks.core.errors import ConflictError, ExpiredError, KubeferryError
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.models.options import RestoreOptions
-from tasks.diff.compare import drift
-from tasks.ports.cluster import client as ports
-from tasks.preflight.lookup import follow
-from tasks.restore import bundle
-from tasks.restore import existing as meet
-from tasks.restore.bundle import BUNDLES
 from tests.cluster.restores import A, B
 from tests.cluster.steps import CONFIG, Steps, levels, spaces
+
+from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryError
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.diff.compare import drift
+from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.restore import bundle
+from kubeferry.tasks.restore import existing as meet
+from kubeferry.tasks.restore.bundle import BUNDLES
 
 MANY = [f"owner-{number}" for number in range(8)]
 

@@ -9,11 +9,11 @@ import subprocess
 
 import pytest
 import yaml
-
-from tasks.core.errors import PreflightError
 from tests.cluster.restores import B
 from tests.support.cli import COMMAND
 from tests.support.tiers import fast
+
+from kubeferry.tasks.core.errors import PreflightError
 
 POLICIES = ["keep", "drop", "empty"]
 

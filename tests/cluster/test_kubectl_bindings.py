@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from tests.support.cli import COMMAND
 
 A, B = "kubeferry-a", "kubeferry-b"

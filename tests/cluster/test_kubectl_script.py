@@ -9,24 +9,24 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-
-from deployments.sample.addresses import filled, named
-from deployments.sample.install import install
-from deployments.sample.live import Live, read
-from deployments.sample.objects import objects
-from flows.backup import backup
-from flows.demo import left_out
-from flows.restore import restore
-from tasks.core.compare.restored import findings
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.kube.readiness.evaluate import verdict
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.core.models.results import BackupResult, RestoreResult
-from tasks.plan.offline import planned
-from tasks.ports.cluster.client import connect
-from tasks.ports.local import clock
 from tests.support.cli import COMMAND
 from tests.support.sample import remove_later
+
+from kubeferry.deployments.sample.addresses import filled, named
+from kubeferry.deployments.sample.install import install
+from kubeferry.deployments.sample.live import Live, read
+from kubeferry.deployments.sample.objects import objects
+from kubeferry.flows.backup import backup
+from kubeferry.flows.demo import left_out
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.compare.restored import findings
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
+from kubeferry.tasks.plan.offline import planned
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local import clock
 
 
 @dataclass

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-
-from flows.migrate import migrate
-from tasks.core.errors import UsageError
-from tasks.core.formats.migration import SHARED
-from tasks.core.models.options_migration import MigrateOptions
 from tests.cluster.restores import A, B
 from tests.prefect_api import Api
+
+from kubeferry.flows.migrate import migrate
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.migration import SHARED
+from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
 WEB = """
 apiVersion: v1

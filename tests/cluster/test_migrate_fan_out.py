@@ -8,13 +8,13 @@ import time
 import uuid
 
 import pytest
-
-from flows.migrate import migrate
-from flows.migrate_namespace import migrate_namespace
-from tasks.core.errors import NotFoundError
-from tasks.core.models.options_migration import FanOut, MigrateOptions
 from tests.cluster.restores import A, B
 from tests.support.cli import COMMAND
+
+from kubeferry.flows.migrate import migrate
+from kubeferry.flows.migrate_namespace import migrate_namespace
+from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.models.options_migration import FanOut, MigrateOptions
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
@@ -39,7 +39,7 @@ def deployment(run_flow):
         async with get_client() as client:
             await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
         made = await migrate_namespace.ato_deployment(name=pool, work_pool_name=pool)
-        made.entrypoint = "flows.migrate_namespace.migrate_namespace"
+        made.entrypoint = "kubeferry.flows.migrate_namespace.migrate_namespace"
         await made.apply()
 
     run_flow(register())

@@ -5,14 +5,14 @@ from uuid import uuid4
 
 import pytest
 import yaml
-
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.plan.late_values import How, placeholder, repair, without_fields
-from tasks.core.plan.patching import patch
-from tasks.core.transform.strip.portable import strip
-from tasks.ports.local.plugins import installed
 from tests.core.plugin_namespaces import DATA, loaded, planned
+
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.plan.late_values import How, placeholder, repair, without_fields
+from kubeferry.tasks.core.plan.patching import patch
+from kubeferry.tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.ports.local.plugins import installed
 
 CONTEXT = "kubeferry-b"
 

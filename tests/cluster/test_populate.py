@@ -3,15 +3,15 @@
 import json
 
 import pytest
-
-from flows.populate import populate
-from tasks.core.errors import PermanentError
-from tasks.core.formats.records import Phase
-from tasks.core.models.options_populate import PopulateOptions
-from tasks.core.transform.modify.files import read_into, read_modifications
-from tasks.core.transform.strip.portable import strip
-from tasks.ports.store.local import LocalStore
 from tests.cluster.restores import B, name
+
+from kubeferry.flows.populate import populate
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.options_populate import PopulateOptions
+from kubeferry.tasks.core.transform.modify.files import read_into, read_modifications
+from kubeferry.tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.ports.store.local import LocalStore
 
 SHOP = """
 apiVersion: apps/v1
@@ -241,7 +241,7 @@ def test_a_namespace_that_was_cut_off_is_gone_on_with(bench, make, monkeypatch):
         raise PermanentError("cut off here")
 
     with monkeypatch.context() as patch:
-        patch.setattr("flows.restore.wait", cut_off)
+        patch.setattr("kubeferry.flows.restore.wait", cut_off)
         first = make([{"name": space, "replicas": 1}], name=run, rollback=False)
     assert (first.phase, first.namespaces[0].error) == (Phase.FAILED, "cut off here")
     uid = bench.get("Namespace", "", space, B)["metadata"]["uid"]

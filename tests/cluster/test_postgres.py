@@ -20,10 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import KubeferryError
-from tasks.ports.local import processes
-from tasks.ports.prefect import api as prefect_api
-from tasks.ports.prefect import prefect_env
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.ports.local import processes
+from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import prefect_env
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 LIMIT = 240

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 from httpx import AsyncClient
 from prefect import flow, get_run_logger
-
-from tasks.ports.prefect.subflows import lean
-from tasks.step import as_one, side_by_side
 from tests.prefect_api import Api, until
+
+from kubeferry.tasks.ports.prefect.subflows import lean
+from kubeferry.tasks.step import as_one, side_by_side
 
 FILTER = "POST /flow_runs/filter"
 

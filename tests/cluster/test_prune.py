@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import orjson
 import pytest
 
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.ports.store.open import open_store
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ import time
 from dataclasses import dataclass
 
 import pytest
-
-from flows.demo import left_out
-from tasks.core.compare.restored import findings
-from tasks.core.formats.records import Phase
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import RestoreOptions
-from tasks.diff.compare import drift
 from tests.cluster.random_making import Space, make, refs, snapshot
 from tests.cluster.random_markers import MARKER, Values, at, marked, path_of, render
 from tests.cluster.random_namespaces import drafted
 from tests.cluster.random_scan import found_in, old_values
 from tests.cluster.restores import A, B
+
+from kubeferry.flows.demo import left_out
+from kubeferry.tasks.core.compare.restored import findings
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.diff.compare import drift
 
 pytestmark = pytest.mark.exclusive
 

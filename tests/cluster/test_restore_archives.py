@@ -6,9 +6,9 @@ import tarfile
 
 import orjson
 import pytest
-
-from tasks.core.errors import DamagedError, PreflightError
 from tests.cluster.restores import A, B, name
+
+from kubeferry.tasks.core.errors import DamagedError, PreflightError
 
 OBJECTS = """
 apiVersion: apps/v1

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-
-from tasks.core.errors import PermanentError, PreflightError
 from tests.cluster.restores import A, B, did, rested, touch
+
+from kubeferry.tasks.core.errors import PermanentError, PreflightError
 
 KINDS = """
 apiVersion: v1

@@ -2,14 +2,14 @@
 
 import pytest
 import yaml
-
-from flows.undo import undo
-from tasks.core.errors import ForbiddenError, InvalidError, KubeferryError
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import UndoOptions
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import B
+
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, KubeferryError
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
 
 SOME = """
 apiVersion: v1

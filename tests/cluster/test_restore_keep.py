@@ -4,10 +4,10 @@ import subprocess
 from string import Template
 
 import pytest
-
-from tasks.core.kube.objects import controller_of
-from tasks.core.lookup.follow import is_ready
 from tests.cluster.restores import A, B, did
+
+from kubeferry.tasks.core.kube.objects import controller_of
+from kubeferry.tasks.core.lookup.follow import is_ready
 
 TEMPLATE = """
     metadata: {labels: {app: $name}}

@@ -5,7 +5,6 @@ import subprocess
 
 import pytest
 import yaml
-
 from tests.cluster.restores import A, B, did
 from tests.cluster.test_restore_keep import SERVICE, WORKLOADS, pods, revisions, roll, settled, told
 from tests.cluster.test_restore_order import tie

@@ -2,10 +2,10 @@
 
 import pytest
 import yaml
-
-from tasks.core.errors import InvalidError, PreflightError
-from tasks.ports.cluster.client import JSON_PATCH
 from tests.cluster.restores import A, did, rested, touch
+
+from kubeferry.tasks.core.errors import InvalidError, PreflightError
+from kubeferry.tasks.ports.cluster.client import JSON_PATCH
 
 KINDS = """
 apiVersion: v1

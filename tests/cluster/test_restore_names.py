@@ -5,9 +5,9 @@ import json
 import random
 
 import pytest
-
-from tasks.core.errors import PreflightError, UsageError
 from tests.cluster.restores import A, B, artifact, did, rested, touch
+
+from kubeferry.tasks.core.errors import PreflightError, UsageError
 
 PAIR = """
 apiVersion: v1

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 import pytest
 import yaml
-
-from tasks.core.errors import PermanentError
-from tasks.core.kube.readiness.evaluate import Context
-from tasks.ports.cluster.cancellation import Stop
-from tasks.ports.cluster.transport import THREADS
-from tasks.restore.watching import Wait, wait_together
 from tests.cluster.restores import A, B, artifact, definition, did
+
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.restore.watching import Wait, wait_together
 
 OWNED = """
 apiVersion: v1

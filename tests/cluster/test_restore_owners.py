@@ -3,7 +3,6 @@
 import orjson
 import pytest
 import yaml
-
 from tests.cluster.restores import B, did
 from tests.cluster.test_restore_archives import store
 from tests.cluster.test_restore_order import tie

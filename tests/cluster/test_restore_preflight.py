@@ -2,9 +2,9 @@
 
 import pytest
 import yaml
-
-from tasks.core.errors import PreflightError
 from tests.cluster.restores import A, B, did
+
+from kubeferry.tasks.core.errors import PreflightError
 
 WANTS = """
 apiVersion: v1

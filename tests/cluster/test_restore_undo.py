@@ -8,22 +8,22 @@ from datetime import timedelta
 
 import pytest
 import yaml
-
-from flows.restore import restore
-from flows.undo import undo
-from tasks.core.errors import BackupNotFoundError, KubeferryError, PermanentError, PreflightError, UsageError
-from tasks.core.formats.lease import LEASES, Holder, lease
-from tasks.core.kube.namespace_defaults import LEASE_NAME
-from tasks.core.kube.resources import ResourceType
-from tasks.core.models.options import RestoreOptions, UndoOptions
-from tasks.core.plan.former import content
-from tasks.ports.cluster.leases import me
-from tasks.ports.local import clock
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.local import LocalStore
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
 from tests.support.cli import COMMAND
+
+from kubeferry.flows.restore import restore
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, PermanentError, PreflightError, UsageError
+from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
+from kubeferry.tasks.core.plan.former import content
+from kubeferry.tasks.ports.cluster.leases import me
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.local import LocalStore
+from kubeferry.tasks.ports.store.open import open_store
 
 SOME = """
 apiVersion: v1
@@ -302,7 +302,7 @@ def test_undo_waits_for_nobody_who_is_at_work(bench, saved):
 def test_of_two_at_the_same_moment_one_is_refused(bench, saved, monkeypatch):
     """Both pass preflight before either holds a lease: the second finds out when it asks for its own."""
     ns = bench.namespace("t", B)
-    monkeypatch.setattr("tasks.preflight.conflicts.busy", lambda *_: "")
+    monkeypatch.setattr("kubeferry.tasks.preflight.conflicts.busy", lambda *_: "")
     held(bench, ns, Holder("the-first", "another-host", 17, "x:1"))
     with pytest.raises(PermanentError, match="being worked on by restore the-first") as failed:
         bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
@@ -312,9 +312,9 @@ def test_of_two_at_the_same_moment_one_is_refused(bench, saved, monkeypatch):
 
 
 def test_a_lease_is_renewed_while_it_is_held(bench, monkeypatch):
-    from tasks.ports.cluster.leases import Hold
+    from kubeferry.tasks.ports.cluster.leases import Hold
 
-    monkeypatch.setattr("tasks.ports.cluster.leases.RENEW", 0.1)
+    monkeypatch.setattr("kubeferry.tasks.ports.cluster.leases.RENEW", 0.1)
     ns = bench.namespace("t", B)
     hold = Hold(bench.clusters[B], "long")
     hold.take([ns])
@@ -345,7 +345,7 @@ def test_a_restore_that_lost_its_lease_writes_no_more(bench, saved, monkeypatch)
             raise PermanentError("namespace x was taken over by restore thief")
         gone.set()
 
-    monkeypatch.setattr("tasks.ports.cluster.leases.Hold.check", check)
+    monkeypatch.setattr("kubeferry.tasks.ports.cluster.leases.Hold.check", check)
     with pytest.raises(PermanentError, match="taken over by restore thief") as failed:
         bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     (left,) = failed.value.result.taken_back.left  # who lost it takes nothing back either

@@ -4,14 +4,14 @@ import base64
 
 import pyrage
 import pytest
-
-import tasks.restore.begin
-from tasks.core.errors import ConflictError, UsageError
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.preflight.checks import _look
-from tasks.restore.relink import _relink, _unpause
 from tests.cluster.restores import A, B
 from tests.cluster.steps import CONFIG, Steps, levels, spaces
+
+import kubeferry.tasks.restore.begin
+from kubeferry.tasks.core.errors import ConflictError, UsageError
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.preflight.checks import _look
+from kubeferry.tasks.restore.relink import _relink, _unpause
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_a_bundle_says_again_that_it_is_being_restored(steps, bench, plain):
     with steps.restore(backup, map={old: ns}) as first:
         spaces(first, bundle=True)
         levels(first)
-        tasks.restore.bundle.list_members(first, "Failed")
+        kubeferry.tasks.restore.bundle.list_members(first, "Failed")
     kind = "Bundle.kubeferry.io"
     assert bench.get(kind, ns, first.name, B)["status"]["phase"] == "Failed"
     with steps.resume(first.name) as again:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from tasks.core.errors import KubeferryError
-from tasks.core.formats.records import Phase
-from tasks.core.models.results import EXIT_CODES
 from tests.cluster.restores import A
+
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.results import EXIT_CODES
 
 MANIFESTS = Path(__file__).parents[2] / "deployments" / "kubernetes"
 SHOP = """

@@ -5,22 +5,22 @@ from uuid import uuid4
 
 import orjson
 import pytest
-
-from deployments.sample.install import install
-from deployments.sample.live import Live, read
-from deployments.sample.objects import objects
-from flows.backup import backup
-from flows.demo import left_out
-from flows.restore import restore
-from tasks.core.compare.restored import WHOLE, findings
-from tasks.core.formats.records import Phase
-from tasks.core.kube.objects import Ref, controller_of, owners_of
-from tasks.core.kube.readiness.evaluate import verdict
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.core.models.results import BackupResult, RestoreResult
-from tasks.ports.cluster.client import Cluster, connect
-from tasks.ports.local import clock
 from tests.support.sample import remove_later
+
+from kubeferry.deployments.sample.install import install
+from kubeferry.deployments.sample.live import Live, read
+from kubeferry.deployments.sample.objects import objects
+from kubeferry.flows.backup import backup
+from kubeferry.flows.demo import left_out
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.compare.restored import WHOLE, findings
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.objects import Ref, controller_of, owners_of
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
+from kubeferry.tasks.ports.cluster.client import Cluster, connect
+from kubeferry.tasks.ports.local import clock
 
 BESIDE, ACROSS = "beside", "across"
 

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
-from deployments.sandbox import ports, processes, supervise
-from deployments.sandbox.cluster import Cluster
-from deployments.sandbox.failure import SandboxError
-from deployments.sandbox.sandbox import Sandbox
-from tasks.core.errors import UsageError
 from tests.support.tiers import fast
+
+from kubeferry.deployments.sandbox import ports, processes, supervise
+from kubeferry.deployments.sandbox.cluster import Cluster
+from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.tasks.core.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_up_again_changes_nothing(own):
 def test_two_ups_at_once_start_nothing_twice(own):
     own.down()
     program = (
-        "import sys, pathlib; from deployments.sandbox.sandbox import Sandbox; "
+        "import sys, pathlib; from kubeferry.deployments.sandbox.sandbox import Sandbox; "
         "Sandbox(pathlib.Path(sys.argv[1])).up(clusters=1)"
     )
     argv = [sys.executable, "-c", program, str(own.home)]

@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from deployments.sandbox import http
-from deployments.sandbox.cluster import Cluster
-from flows.cli import main
+from kubeferry.deployments.sandbox import http
+from kubeferry.deployments.sandbox.cluster import Cluster
+from kubeferry.flows.cli import main
 
 WORKLOADS = (Path(__file__).parent.parent / "data" / "sandbox" / "workloads.yaml").read_text()
 

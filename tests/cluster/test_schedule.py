@@ -14,12 +14,12 @@ from threading import Thread
 from urllib.error import HTTPError
 
 import pytest
-
-from tasks.ports.records.backups import backups
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B
 from tests.prefect_api import LIMIT, Api, until
 from tests.support.cli import COMMAND
+
+from kubeferry.tasks.ports.records.backups import backups
+from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 

@@ -19,14 +19,14 @@ from urllib.request import Request, urlopen
 
 import pytest
 from pyrage import x25519
-
-from tasks.core.formats.layout import BackupKeys, Member
-from tasks.ports.archive import tarball as archive
-from tasks.ports.store.open import open_store
 from tests.cluster.marks import Marks, files, rows
 from tests.cluster.restores import A, B
 from tests.support.cli import in_another, in_process
 from tests.support.kubectl import KubectlError
+
+from kubeferry.tasks.core.formats.layout import BackupKeys, Member
+from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.store.open import open_store
 
 SAVED = ("data", "text", "annotation", "applied", "url", "docker", "setting", "immutable")
 """What is in the archive in the clear; the Helm record is in it too, packed once more."""

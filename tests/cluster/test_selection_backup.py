@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pyrage
 import pytest
-
-from tasks.core.errors import UsageError
-from tasks.core.formats.contents import HIDDEN
-from tasks.core.formats.manifest import Selected
-from tasks.core.formats.records import Phase
-from tasks.core.kube.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
-from tasks.core.models.options import RestoreOptions
-from tasks.plan.offline import planned
-from tasks.ports.archive.encryption import opener
-from tasks.ports.records.backups import open_backup
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
+
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.contents import HIDDEN
+from kubeferry.tasks.core.formats.manifest import Selected
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.plan.offline import planned
+from kubeferry.tasks.ports.archive.encryption import opener
+from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.exclusive
 

@@ -1,10 +1,10 @@
 """Restores of a selection make what is selected and what that needs, and nothing of namespaces that are left out."""
 
 import pytest
-
-from tasks.core.errors import UsageError
-from tasks.core.formats.records import Phase
 from tests.cluster.restores import B
+
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.records import Phase
 
 SPACE = """
 {{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}}}, value: 7}}

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import dataclass
 
 from prefect import flow
-
-from tasks.step import step
 from tests.prefect_api import Api, until
+
+from kubeferry.tasks.step import step
 
 
 class Many(list):

@@ -4,9 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from tests.cluster.restores import B
+from tests.cluster.steps import CONFIG, Steps, levels, spaces
 
-from tasks import step
-from tasks.core.errors import (
+from kubeferry.tasks import step
+from kubeferry.tasks.core.errors import (
     ExpiredError,
     ForbiddenError,
     InvalidError,
@@ -14,17 +16,15 @@ from tasks.core.errors import (
     PreflightError,
     UnavailableError,
 )
-from tasks.core.formats.lease import LEASES, Holder, lease
-from tasks.core.kube.objects import Ref
-from tasks.ports.cluster import client as ports
-from tasks.ports.local import clock
-from tasks.preflight import approve
-from tasks.preflight import checks as preflight
-from tasks.restore.apply import write
-from tasks.restore.relink import _unpause
-from tasks.restore.verify import _verify
-from tests.cluster.restores import B
-from tests.cluster.steps import CONFIG, Steps, levels, spaces
+from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.preflight import approve
+from kubeferry.tasks.preflight import checks as preflight
+from kubeferry.tasks.restore.apply import write
+from kubeferry.tasks.restore.relink import _unpause
+from kubeferry.tasks.restore.verify import _verify
 
 
 @pytest.fixture(scope="module")

@@ -6,21 +6,21 @@ The journals are written by hand, as a restore leaves them that was killed at th
 from datetime import timedelta
 
 import pytest
-
-from tasks.core.errors import PermanentError
-from tasks.core.formats.journal import Header, Target
-from tasks.core.formats.layout import RestoreKeys
-from tasks.core.formats.lease import LEASES, Holder, lease
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import UndoOptions
-from tasks.core.plan.former import content
-from tasks.ports.cluster.cached import cluster_uid
-from tasks.ports.local import clock
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
-from tasks.restore.undo import _undo
 from tests.cluster.restores import B, Bench, name
+
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.layout import RestoreKeys
+from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.core.plan.former import content
+from kubeferry.tasks.ports.cluster.cached import cluster_uid
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.restore.undo import _undo
 
 TOKEN = "0123456789ab"
 MANAGER = f"kubeferry-{TOKEN}"
@@ -171,7 +171,7 @@ def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(told
     told.changed("changed", level=2)
     seen = []
     cluster = told.bench.clusters[B]
-    monkeypatch.setattr("tasks.ports.cluster.client.connect", lambda *_: cluster)
+    monkeypatch.setattr("kubeferry.tasks.ports.cluster.client.connect", lambda *_: cluster)
     real_delete, real_apply = cluster.delete, cluster.apply
 
     def delete(kind, namespace, named, **more):

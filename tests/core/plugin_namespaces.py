@@ -4,10 +4,10 @@ from pathlib import Path
 
 import yaml
 
-from tasks.core.formats.links import links_of, owner_ref
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.references import references
+from kubeferry.tasks.core.formats.links import links_of, owner_ref
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.references import references
 
 DATA = Path(__file__).parent.parent / "data" / "plugins"
 

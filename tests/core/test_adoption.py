@@ -5,12 +5,12 @@ import json
 import orjson
 import pytest
 
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.jsondoc.go_json import encoded
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import Existing
-from tasks.core.needs.adoption import ADOPTED, SCHEDULED, WHY, dormant, turned
-from tasks.core.plan.existing import decide
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.jsondoc.go_json import encoded
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.needs.adoption import ADOPTED, SCHEDULED, WHY, dormant, turned
+from kubeferry.tasks.core.plan.existing import decide
 
 WEB, SET = Ref("apps", "Deployment", "shop", "web"), Ref("apps", "ReplicaSet", "shop", "web-1")
 CONFIG = Ref("", "ConfigMap", "shop", "c")

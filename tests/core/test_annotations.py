@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import AnnotationError
-from tasks.core.graph.order import Edge, Phase, Strength
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.annotations import (
+from kubeferry.tasks.core.errors import AnnotationError
+from kubeferry.tasks.core.graph.order import Edge, Phase, Strength
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.annotations import (
     CATEGORY,
     CLI_UTILS,
     DEPENDS_ON,

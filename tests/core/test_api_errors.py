@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tasks.core import errors
-from tasks.core.kube.api_errors import BY_STATUS, api_error
+from kubeferry.tasks.core import errors
+from kubeferry.tasks.core.kube.api_errors import BY_STATUS, api_error
 
 MARK = "marked-secret-value"
 

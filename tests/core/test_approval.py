@@ -4,18 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.formats.links import Owner
-from tasks.core.formats.records import LeftOut, Problem, Rewrite
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import Existing, RestoreOptions
-from tasks.core.plan import approval
-from tasks.core.plan.approval import Asking, page, rows
-from tasks.core.plan.existing import Decision
-from tasks.core.plan.forecast import Forecast, changes, met
-from tasks.core.plan.parts import Part, Parts
-from tasks.core.plan.plan_command import FLAGS, plan_command
-from tasks.core.plan.plan_document import document
+from kubeferry.tasks.core.formats.links import Owner
+from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import Existing, RestoreOptions
+from kubeferry.tasks.core.plan import approval
+from kubeferry.tasks.core.plan.approval import Asking, page, rows
+from kubeferry.tasks.core.plan.existing import Decision
+from kubeferry.tasks.core.plan.forecast import Forecast, changes, met
+from kubeferry.tasks.core.plan.parts import Part, Parts
+from kubeferry.tasks.core.plan.plan_command import FLAGS, plan_command
+from kubeferry.tasks.core.plan.plan_document import document
 
 SPACE = Ref("", "Namespace", "", "shop2")
 SECRET = Ref("", "Secret", "shop2", "login")
@@ -173,7 +173,7 @@ def test_the_command_that_shows_the_plan_is_of_the_same_options():
 def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
     from typer.main import get_command
 
-    from flows.cli import app
+    from kubeferry.flows.cli import app
 
     taken = {name for option in get_command(app).commands["plan"].params for name in option.opts}
     assert set(FLAGS.values()) <= taken

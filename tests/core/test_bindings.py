@@ -6,15 +6,15 @@ import json
 
 import pytest
 
-from tasks.core.errors import DamagedError, PermanentError
-from tasks.core.formats.links import links_of
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import Binding, bind, bindings_of, from_json, moved, to_json
-from tasks.core.lookup.derive import Around
-from tasks.core.lookup.follow import Live, pick
-from tasks.core.lookup.substitute import Absent
-from tasks.core.lookup.uses import API_SERVER, CLUSTER, Index
+from kubeferry.tasks.core.errors import DamagedError, PermanentError
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import Binding, bind, bindings_of, from_json, moved, to_json
+from kubeferry.tasks.core.lookup.derive import Around
+from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.lookup.uses import API_SERVER, CLUSTER, Index
 
 VERSIONS = {"Pod": "v1", "Service": "v1", "Node": "v1", "Namespace": "v1", "ReplicaSet": "apps/v1", "Job": "batch/v1"}
 OLD, NEW = "1", "2"

@@ -7,15 +7,15 @@ from zlib import crc32
 
 import pytest
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.links import links_of
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import bind, bindings_of, from_json, to_json
-from tasks.core.lookup.chain_hope import hopeless
-from tasks.core.lookup.derive import Around
-from tasks.core.lookup.follow import Live, pick
-from tasks.core.lookup.substitute import Absent
-from tasks.core.lookup.uses import Index
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import bind, bindings_of, from_json, to_json
+from kubeferry.tasks.core.lookup.chain_hope import hopeless
+from kubeferry.tasks.core.lookup.derive import Around
+from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.lookup.uses import Index
 
 
 def made(kind, name, at, *, owner=None, namespace="shop", **body):

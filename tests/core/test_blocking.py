@@ -2,7 +2,14 @@
 
 import pytest
 
-from tasks.core.deletion.finalizers import MOST, blockers, by_owner, own_finalizers, still_there, waits_for_dependents
+from kubeferry.tasks.core.deletion.finalizers import (
+    MOST,
+    blockers,
+    by_owner,
+    own_finalizers,
+    still_there,
+    waits_for_dependents,
+)
 
 
 def obj(kind, name, finalizers=(), owners=(), *, deleted=True, **more):

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from tasks.core.formats import bundle as bundles
-from tasks.core.formats.bundle import (
+from kubeferry.tasks.core.formats import bundle as bundles
+from kubeferry.tasks.core.formats.bundle import (
     API_VERSION,
     LETTERS,
     MEMBERS,
@@ -18,8 +18,8 @@ from tasks.core.formats.bundle import (
     owner,
     parts,
 )
-from tasks.core.formats.journal import Header, Target, made_by
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.formats.journal import Header, Target, made_by
+from kubeferry.tasks.core.kube.objects import Ref
 
 MANY = [Member(number % 7 + 1, Ref("", "Secret", "shop", f"s{number:05}"), f"u{number:05}") for number in range(12_000)]
 UID = "6a1f7a52-5b0e-4b6f-9a55-3f0d2a1c9e11"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.core.selection.carry_types import KINDS_LEFT_OUT
-from tasks.core.selection.exclusions import (
+from kubeferry.tasks.core.selection.carry_types import KINDS_LEFT_OUT
+from kubeferry.tasks.core.selection.exclusions import (
     EXCLUDING_LABELS,
     MADE_IN_EVERY_NAMESPACE,
     RULES,
@@ -16,7 +16,7 @@ from tasks.core.selection.exclusions import (
     left_out,
     type_left_out,
 )
-from tasks.core.selection.policy import Keep
+from kubeferry.tasks.core.selection.policy import Keep
 
 ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
 AROUND = Surroundings(selecting_services=frozenset({"web"}))

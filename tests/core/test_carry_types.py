@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.selection.exclusions import left_out, type_left_out
+from kubeferry.tasks.core.selection.exclusions import left_out, type_left_out
 
 EVENT = "events tell what happened in the old cluster"
 NODE = "nodes and what drivers say of them belong to their cluster"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.kube.readiness.events import LONGEST, TELLING, cause
+from kubeferry.tasks.core.kube.readiness.events import LONGEST, TELLING, cause
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.chain import FEW, Ask, Chain, together
-from tasks.core.lookup.chain_again import again
-from tasks.core.lookup.follow import Live
-from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.chain import FEW, Ask, Chain, together
+from kubeferry.tasks.core.lookup.chain_again import again
+from kubeferry.tasks.core.lookup.follow import Live
+from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 
 WEB = Ref("apps", "Deployment", "shop", "web")
 SET = "uid-of-the-set"

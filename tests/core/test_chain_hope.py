@@ -2,12 +2,12 @@
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.chain import Chain
-from tasks.core.lookup.chain_hope import hopeless
-from tasks.core.lookup.follow import Live
-from tasks.core.lookup.index import CLUSTER
-from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.chain_hope import hopeless
+from kubeferry.tasks.core.lookup.follow import Live
+from kubeferry.tasks.core.lookup.index import CLUSTER
+from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 
 WEB, DB = Ref("apps", "Deployment", "shop", "web"), Ref("apps", "StatefulSet", "shop", "db")
 NIGHTLY, SERVICE = Ref("batch", "CronJob", "shop", "nightly"), Ref("", "Service", "shop", "web")

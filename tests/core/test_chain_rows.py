@@ -2,11 +2,11 @@
 
 import pytest
 
-from tasks.core.formats.links import Links, Owner, links_of
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.derive import Around, chain_of
-from tasks.core.lookup.follow import Live, pick
-from tasks.core.lookup.index import Index, Source
+from kubeferry.tasks.core.formats.links import Links, Owner, links_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.derive import Around, chain_of
+from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.index import Index, Source
 
 
 def made(api_version, kind, name, namespace="shop", **body):

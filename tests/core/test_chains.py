@@ -2,14 +2,14 @@
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.links import Links, Owner
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.chain import Ask, Chain, may_read, renamed
-from tasks.core.lookup.derive import Around, chain_of
-from tasks.core.lookup.follow import Live, family_of, pick
-from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
-from tasks.core.lookup.uses import Source
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.links import Links, Owner
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.chain import Ask, Chain, may_read, renamed
+from kubeferry.tasks.core.lookup.derive import Around, chain_of
+from kubeferry.tasks.core.lookup.follow import Live, family_of, pick
+from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
+from kubeferry.tasks.core.lookup.uses import Source
 
 POD = Ref("", "Pod", "shop", "web-1")
 WEB = Ref("apps", "Deployment", "shop", "web")

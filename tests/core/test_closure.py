@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.graph.closure import Missing, closure, missing
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.graph.closure import Missing, closure, missing
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.objects import Ref
 
 
 def ref(kind, name="a", group=""):

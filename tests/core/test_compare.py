@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.jsondoc.differences import MISSING, Difference, Masked, differences, revealed
+from kubeferry.tasks.core.jsondoc.differences import MISSING, Difference, Masked, differences, revealed
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

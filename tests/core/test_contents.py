@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.contents import divided, joined, parse_contents
-from tasks.core.formats.manifest import Manifest, Selected, Source, digest
-from tasks.core.formats.records import LeftOut, Phase, Problem
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.contents import divided, joined, parse_contents
+from kubeferry.tasks.core.formats.manifest import Manifest, Selected, Source, digest
+from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 
 MARK = "marked-name"
 DIGEST = "ab" * 32

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.ops.cron import last_due, parse
+from kubeferry.tasks.core.ops.cron import last_due, parse
 
 NOW = datetime(2026, 11, 28, 3, 34, 18, tzinfo=UTC)
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
-from tasks.core.kube.objects import Ref
-from tasks.core.plan.late_values import (
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plan.late_values import (
     OWNERS,
     How,
     placeholder,

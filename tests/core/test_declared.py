@@ -6,8 +6,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from tasks.core.models.options_deploy import DeployOptions
-from tasks.core.ops.declarations import WRITES, fitted, flow_of, title
+from kubeferry.tasks.core.models.options_deploy import DeployOptions
+from kubeferry.tasks.core.ops.declarations import WRITES, fitted, flow_of, title
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
 DECLARED = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())["deployments"]

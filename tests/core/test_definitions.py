@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.kube.definitions import names_defined
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.kube.definitions import names_defined
 
 
 def crd(**names):

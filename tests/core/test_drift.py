@@ -10,15 +10,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.compare import drift_text
-from tasks.core.compare.diff import Drift, added, changed, owned, reconciled, removed, told_owners, unknown
-from tasks.core.compare.drift_mask import masked
-from tasks.core.compare.drift_text import unified
-from tasks.core.compare.report import DriftReport, object_drift
-from tasks.core.formats.links import Owner
-from tasks.core.formats.records import Problem
-from tasks.core.jsondoc.differences import MISSING
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.compare import drift_text
+from kubeferry.tasks.core.compare.diff import Drift, added, changed, owned, reconciled, removed, told_owners, unknown
+from kubeferry.tasks.core.compare.drift_mask import masked
+from kubeferry.tasks.core.compare.drift_text import unified
+from kubeferry.tasks.core.compare.report import DriftReport, object_drift
+from kubeferry.tasks.core.formats.links import Owner
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.differences import MISSING
+from kubeferry.tasks.core.kube.objects import Ref
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.jsondoc.duration import Span
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.jsondoc.duration import Span
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 

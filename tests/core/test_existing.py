@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.jsondoc.differences import differences, steps_of
-from tasks.core.kube.resources import ResourceType
-from tasks.core.models.options import Existing, RestoreOptions
-from tasks.core.plan.existing import SHOWN, decide, differing, leftover, merge_patch
-from tasks.core.plan.existing_modes import kind_faults, mode_of
+from kubeferry.tasks.core.jsondoc.differences import differences, steps_of
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.models.options import Existing, RestoreOptions
+from kubeferry.tasks.core.plan.existing import SHOWN, decide, differing, leftover, merge_patch
+from kubeferry.tasks.core.plan.existing_modes import kind_faults, mode_of
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}, "data": {"a": "1"}}
 ROLE = {

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tasks.core.compare.explain import Move, explain, matching
-from tasks.core.compare.explanations import ROWS
-from tasks.core.jsondoc.differences import differences
+from kubeferry.tasks.core.compare.explain import Move, explain, matching
+from kubeferry.tasks.core.compare.explanations import ROWS
+from kubeferry.tasks.core.jsondoc.differences import differences
 
 OLD, NEW, OTHER = (f"{letter}0000000-0000-4000-8000-000000000000" for letter in "abc")
 MOVE = Move(namespaces={"shop": "copy", "tools": "tools"}, uids={OLD: NEW})

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.deletion.followers import followers, split
-from tasks.core.deletion.inventory import Fact
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.deletion.followers import followers, split
+from kubeferry.tasks.core.deletion.inventory import Fact
+from kubeferry.tasks.core.kube.objects import Ref
 
 
 def facts(owners):

@@ -3,7 +3,7 @@
 import pytest
 from prefect.utilities.schema_tools import validation
 
-from tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
 
 SCHEMA = RestoreOptions.model_json_schema()
 

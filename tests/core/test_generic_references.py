@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.custom_references import BY_SUFFIX, custom_references
-from tasks.core.needs.references import Reference, references
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.custom_references import BY_SUFFIX, custom_references
+from kubeferry.tasks.core.needs.references import Reference, references
 
 
 def thing(spec, namespace="shop", **more):

@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.deletion.authorization import Charter
-from tasks.core.deletion.cascade import NAMELESS, OLDER, REPLACED, UNPROVED, of_bundles, of_selection
-from tasks.core.deletion.inventory import Facts
-from tasks.core.errors import UsageError
-from tasks.core.formats.bundle import MEMBERS, Member, bundle, maker, owner, parts
-from tasks.core.kube.label_selectors import parse_selector
-from tasks.core.kube.objects import Ref
-from tasks.core.plugins.registry import RuleBook
-from tasks.core.selection.policy import ALONE, Surroundings
-from tasks.ports.local.plugins import installed
+from kubeferry.tasks.core.deletion.authorization import Charter
+from kubeferry.tasks.core.deletion.cascade import NAMELESS, OLDER, REPLACED, UNPROVED, of_bundles, of_selection
+from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.bundle import MEMBERS, Member, bundle, maker, owner, parts
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.selection.policy import ALONE, Surroundings
+from kubeferry.tasks.ports.local.plugins import installed
 
 BEFORE, BUNDLED, AFTER = "2026-01-02T03:04:05Z", "2026-01-02T03:05:00Z", "2026-01-02T03:05:09Z"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.deletion.authorization import Charter
-from tasks.core.deletion.cascade import OLDER, UNPROVED, of_bundles, of_selection
-from tasks.core.deletion.inventory import Facts
-from tasks.core.formats.bundle import Member, bundle, maker, owner, parts
-from tasks.core.kube.label_selectors import parse_selector
-from tasks.core.kube.objects import Ref
-from tasks.core.plugins.registry import RuleBook
-from tasks.core.selection.policy import ALONE
+from kubeferry.tasks.core.deletion.authorization import Charter
+from kubeferry.tasks.core.deletion.cascade import OLDER, UNPROVED, of_bundles, of_selection
+from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.formats.bundle import Member, bundle, maker, owner, parts
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.selection.policy import ALONE
 
 BEFORE, BUNDLED, AFTER = "2026-01-02T03:04:05Z", "2026-01-02T03:05:00Z", "2026-01-02T03:05:09Z"
 UID = "bundle-uid"

@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tasks.core.kube.resources import ResourceType
-from tasks.core.ops import health_clock, health_prefect, health_versions
-from tasks.core.ops import rights as health_rights
-from tasks.core.ops.health import Finding, Level, exit_code, related, worst
-from tasks.core.ops.health_schedule import BACKUP, Scheduled, due, newest_backup, schedule
-from tasks.core.ops.rights import NAMESPACES, Right, gives
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.ops import health_clock, health_prefect, health_versions
+from kubeferry.tasks.core.ops import rights as health_rights
+from kubeferry.tasks.core.ops.health import Finding, Level, exit_code, related, worst
+from kubeferry.tasks.core.ops.health_schedule import BACKUP, Scheduled, due, newest_backup, schedule
+from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
 
 NOW = datetime(2026, 11, 28, 3, 34, 18, tzinfo=UTC)
 ALL = frozenset({"list", "create"})

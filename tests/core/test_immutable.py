@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.kube.immutable_fields import can_freeze, freezes
+from kubeferry.tasks.core.kube.immutable_fields import can_freeze, freezes
 
 
 def made(api_version, kind, **body):

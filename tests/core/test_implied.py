@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.implicit import Implied
-from tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.implicit import Implied
+from kubeferry.tasks.core.needs.references import RBAC
 
 
 def obj(group, kind, name, namespace="shop", **more):

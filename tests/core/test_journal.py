@@ -1,8 +1,8 @@
 import orjson
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.journal import (
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.journal import (
     FORMAT,
     TAKEN_BACK,
     Entry,
@@ -13,7 +13,7 @@ from tasks.core.formats.journal import (
     parse_entries,
     parse_header,
 )
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.objects import Ref
 
 AT = "2026-01-02T03:04:05Z"
 WEB, TOKEN = Ref("apps", "Deployment", "shop", "web"), Ref("", "Secret", "shop", "token")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.jsondoc.patch import PatchError, TestFailedError, apply_patch, differences, merge_patch, same
+from kubeferry.tasks.core.jsondoc.patch import PatchError, TestFailedError, apply_patch, differences, merge_patch, same
 
 # RFC 6902, appendix A: document, patch, result.
 EXAMPLES = [

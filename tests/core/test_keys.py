@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.core.formats.keys import check_folder, check_key, flaw
-from tasks.core.formats.layout import BackupKeys, Member, RestoreKeys, former_file
-from tasks.core.formats.migration import MigrationKeys
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.formats.keys import check_folder, check_key, flaw
+from kubeferry.tasks.core.formats.layout import BackupKeys, Member, RestoreKeys, former_file
+from kubeferry.tasks.core.formats.migration import MigrationKeys
 
 
 def test_the_keys_of_a_backup():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.graph.order import Phase, phase_of
-from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, SHORT_NAMES, is_built_in, plural_of
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.graph.order import Phase, phase_of
+from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, SHORT_NAMES, is_built_in, plural_of
+from kubeferry.tasks.core.kube.objects import Ref
 
 # What `kubectl api-resources` prints: NAME SHORTNAMES GROUP NAMESPACED KIND.
 RESOURCES = """

@@ -5,16 +5,16 @@ import shlex
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import Binding
-from tasks.core.lookup.chain import Chain
-from tasks.core.lookup.index import Source
-from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
-from tasks.core.lookup.substitute import Absent
-from tasks.core.lookup.uses import Use
-from tasks.core.plan.kubectl.kubectl_chains import begun, followed, jsonpath, typed
-from tasks.core.plan.kubectl.lookups import Tokens, Values, patched
-from tasks.core.plan.parts import Part
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import Binding
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.index import Source
+from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.lookup.uses import Use
+from kubeferry.tasks.core.plan.kubectl.kubectl_chains import begun, followed, jsonpath, typed
+from kubeferry.tasks.core.plan.kubectl.lookups import Tokens, Values, patched
+from kubeferry.tasks.core.plan.parts import Part
 
 WEB = Ref("apps", "Deployment", "shop", "web")
 POD_IP = Chain((Start(WEB), Newest("apps", "ReplicaSet"), Pods(0, 2), Read("podIP", "IPv4")))

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.formats.links import Owner
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.plan.kubectl.kubectl_text import heredoc
-from tasks.core.plan.kubectl.kubectl_waits import wait_for
-from tasks.core.plan.kubectl.script import OWNERS, script
-from tasks.core.plan.parts import Part, Parts
+from kubeferry.tasks.core.formats.links import Owner
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plan.kubectl.kubectl_text import heredoc
+from kubeferry.tasks.core.plan.kubectl.kubectl_waits import wait_for
+from kubeferry.tasks.core.plan.kubectl.script import OWNERS, script
+from kubeferry.tasks.core.plan.parts import Part, Parts
 
 SPACE = Ref("", "Namespace", "", "shop")
 ODD = [

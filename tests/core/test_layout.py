@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.layout import BackupKeys, backup_name, check_name
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name, check_name
 
 NOW = datetime(2026, 11, 23, 15, 49, 15, tzinfo=UTC)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import Existing
-from tasks.core.plan.existing import decide, leftover, merge_patch, named, owners_lost
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.plan.existing import decide, leftover, merge_patch, named, owners_lost
 
 
 def widget(spec=None, meta=None, **rest):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.links import Links, Owner, from_json, links_of, to_json
-from tasks.core.kube.names import is_segment
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.links import Links, Owner, from_json, links_of, to_json
+from kubeferry.tasks.core.kube.names import is_segment
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4", "uid": "77ee"}
 

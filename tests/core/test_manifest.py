@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.layout import FORMAT
-from tasks.core.formats.manifest import Manifest, Source, digest, parse_manifest
-from tasks.core.formats.records import LeftOut, Phase, Problem
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.layout import FORMAT
+from kubeferry.tasks.core.formats.manifest import Manifest, Source, digest, parse_manifest
+from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 
 MARK = "marked-content"
 MANIFEST = Manifest(

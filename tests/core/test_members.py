@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.layout import Member
-from tasks.core.formats.members import check_folder, check_version, parse_member
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.layout import Member
+from kubeferry.tasks.core.formats.members import check_folder, check_version, parse_member
 
 
 @pytest.mark.parametrize(

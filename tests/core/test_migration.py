@@ -3,11 +3,11 @@
 import pytest
 from pydantic import ValidationError
 
-from tasks.core.formats.layout import check_name
-from tasks.core.formats.migration import SHARED, End, phase_of, restore_name, unread_of
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.models.options_migration import MigrateOptions
-from tasks.core.models.results import EXIT_CODES
+from kubeferry.tasks.core.formats.layout import check_name
+from kubeferry.tasks.core.formats.migration import SHARED, End, phase_of, restore_name, unread_of
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.models.options_migration import MigrateOptions
+from kubeferry.tasks.core.models.results import EXIT_CODES
 
 DONE, PART, LOST = Phase.COMPLETED, Phase.PARTIAL, Phase.FAILED
 

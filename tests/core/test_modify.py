@@ -5,13 +5,13 @@ from copy import deepcopy
 import pytest
 from pydantic import ValidationError
 
-from tasks.core.errors import UsageError
-from tasks.core.jsondoc.patch import PatchError
-from tasks.core.kube.resources import words_of
-from tasks.core.kube.strategic_merge_patch import strategic_merge
-from tasks.core.models.modifications import Modifications
-from tasks.core.transform.modify.apply import modified, new_host
-from tasks.core.transform.modify.files import read_into, read_modifications
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.jsondoc.patch import PatchError
+from kubeferry.tasks.core.kube.resources import words_of
+from kubeferry.tasks.core.kube.strategic_merge_patch import strategic_merge
+from kubeferry.tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.transform.modify.apply import modified, new_host
+from kubeferry.tasks.core.transform.modify.files import read_into, read_modifications
 
 WEB = {
     "apiVersion": "apps/v1",

@@ -4,14 +4,14 @@ import base64
 
 import pytest
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.links import Links
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import bind, bindings_of
-from tasks.core.lookup.derive import Around
-from tasks.core.lookup.follow import Live, pick
-from tasks.core.lookup.mutation import ANNOTATION, mutations, parse_path
-from tasks.core.lookup.uses import Index, Source
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.links import Links
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import bind, bindings_of
+from kubeferry.tasks.core.lookup.derive import Around
+from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.mutation import ANNOTATION, mutations, parse_path
+from kubeferry.tasks.core.lookup.uses import Index, Source
 
 CLI_UTILS = """
 - sourcePath: $.status.number

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.needs.naming import kinds_naming
-from tasks.core.needs.references import POD_SPEC_AT
+from kubeferry.tasks.core.needs.naming import kinds_naming
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT
 
 WORKLOADS = set(POD_SPEC_AT)
 

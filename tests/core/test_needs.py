@@ -2,12 +2,12 @@
 
 import pytest
 
-from tasks.core.formats.links import Links, Owner
-from tasks.core.graph.order import Strength
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.edges import controller_edges, needs_of, owner_edges
-from tasks.core.needs.references import references
-from tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.formats.links import Links, Owner
+from kubeferry.tasks.core.graph.order import Strength
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.edges import controller_edges, needs_of, owner_edges
+from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.plugins.registry import RuleBook
 
 PLAIN = RuleBook(())
 

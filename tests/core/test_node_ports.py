@@ -3,8 +3,8 @@
 import copy
 import json
 
-from tasks.core.kube.objects import Ref
-from tasks.core.transform.node_ports import give_up, held, wanted
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.transform.node_ports import give_up, held, wanted
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 

@@ -7,11 +7,11 @@ import copy
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.transform.node_ports import give_up
-from tasks.core.transform.rename.classes import Known
-from tasks.core.transform.rename.rewrite import rename
-from tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.transform.node_ports import give_up
+from kubeferry.tasks.core.transform.rename.classes import Known
+from kubeferry.tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.transform.strip.portable import strip
 
 LIVE = {"name": "x", "namespace": "shop", "uid": "u"}
 CUSTOM = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": LIVE}

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.graph.order import PHASES, Edge, Phase, Strength, order, phase_of
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.graph.order import PHASES, Edge, Phase, Strength, order, phase_of
+from kubeferry.tasks.core.kube.objects import Ref
 
 
 def ref(kind, name="a", group=""):
@@ -178,7 +178,8 @@ def test_any_graph_is_sorted_topologically_whatever_order_it_comes_in(edges, pha
 def test_the_same_cycles_are_broken_in_every_process():
     """A set of strings has another order in each process; the levels of a plan must not."""
     script = (
-        "import json; from tasks.core.kube.objects import Ref; from tasks.core.graph.order import *;"
+        "import json; from kubeferry.tasks.core.graph.order import *;"
+        "from kubeferry.tasks.core.kube.objects import Ref;"
         "refs = [Ref('g', 'Thing', 'shop', f't{n}') for n in range(30)];"
         "edges = [Edge(refs[n], refs[(n * k + 7) % 30], Strength.REFERENCE, 'x') "
         "for n in range(30) for k in (3, 5, 11)];"

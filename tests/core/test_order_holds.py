@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.formats.links import Owner
-from tasks.core.graph.order import Edge, Order, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.adoption import turned
-from tasks.core.plan.order_check import order_faults
-from tasks.core.plan.parts import Part, Parts
+from kubeferry.tasks.core.formats.links import Owner
+from kubeferry.tasks.core.graph.order import Edge, Order, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.adoption import turned
+from kubeferry.tasks.core.plan.order_check import order_faults
+from kubeferry.tasks.core.plan.parts import Part, Parts
 
 SPACE = Ref("", "Namespace", "", "shop")
 CONFIG = Ref("", "ConfigMap", "shop", "settings")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.formats.links import Links, Owner
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.ownership import FORMER, IN_A_NAMESPACE, Owners
+from kubeferry.tasks.core.formats.links import Links, Owner
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.ownership import FORMER, IN_A_NAMESPACE, Owners
 
 CONFIG, ROLE = Ref("", "ConfigMap", "shop", "child"), Ref("rbac.authorization.k8s.io", "ClusterRole", "", "child")
 

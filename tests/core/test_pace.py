@@ -1,6 +1,6 @@
 """How many requests at once: what the rule learns from answers."""
 
-from tasks.core.ops.concurrency import FIRST, LEAST, MOST, Pace
+from kubeferry.tasks.core.ops.concurrency import FIRST, LEAST, MOST, Pace
 
 
 def answers(pace, seconds, count, *, what="GET ", under_way=None, refused=False):

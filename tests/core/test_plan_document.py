@@ -2,20 +2,20 @@
 
 import json
 
-from tasks.core.formats.links import Owner
-from tasks.core.formats.records import LeftOut, Rewrite
-from tasks.core.graph.order import Edge, Phase, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import RULES
-from tasks.core.kube.readiness.ready_when import READY_WHEN, ready_when
-from tasks.core.lookup.bindings import Binding
-from tasks.core.lookup.chain import Chain
-from tasks.core.lookup.steps import Read, Start
-from tasks.core.lookup.substitute import Absent
-from tasks.core.lookup.uses import Source, Use
-from tasks.core.plan.document import PlanDocument
-from tasks.core.plan.parts import Part, Parts, level_phases
-from tasks.core.plan.plan_document import HIDDEN, document
+from kubeferry.tasks.core.formats.links import Owner
+from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
+from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import RULES
+from kubeferry.tasks.core.kube.readiness.ready_when import READY_WHEN, ready_when
+from kubeferry.tasks.core.lookup.bindings import Binding
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.steps import Read, Start
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.lookup.uses import Source, Use
+from kubeferry.tasks.core.plan.document import PlanDocument
+from kubeferry.tasks.core.plan.parts import Part, Parts, level_phases
+from kubeferry.tasks.core.plan.plan_document import HIDDEN, document
 
 SPACE = Ref("", "Namespace", "", "shop2")
 CRD = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", "orders.example.com")

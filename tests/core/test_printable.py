@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.jsondoc.printable import as_json, as_yaml, code, one_line, plain, words
+from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml, code, one_line, plain, words
 
 TERMINAL = [
     "\x1b[31m",

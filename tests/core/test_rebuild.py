@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.core.formats.links import Links, Owner, owner_ref
-from tasks.core.kube.kinds import REBUILT
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.rebuild import left_to, relinked
+from kubeferry.tasks.core.formats.links import Links, Owner, owner_ref
+from kubeferry.tasks.core.kube.kinds import REBUILT
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.rebuild import left_to, relinked
 
 
 def owner(group, kind, name="web", *, controller=True, block=None, uid="old"):

@@ -5,9 +5,9 @@ import copy
 import orjson
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.layout import Member
-from tasks.core.formats.untrusted import received, written
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.layout import Member
+from kubeferry.tasks.core.formats.untrusted import received, written
 
 MARK = "marked-secret"
 CONFIG = {

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.recipients import is_recipient, is_secret, normal, recipients_in, rejoined
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.recipients import is_recipient, is_secret, normal, recipients_in, rejoined
 
 AGE = "age1p2pz02vgn9pksjhcxnd48t9lel5haavrsnx5v0mlwgsj39j3vexsst3sx7"
 SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM/XXUB+VHtZ6isGN"

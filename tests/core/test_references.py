@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.jsondoc.edit import group_of, values
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.references import (
+from kubeferry.tasks.core.jsondoc.edit import group_of, values
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.references import (
     CLUSTER_SCOPED,
     POD_SPEC,
     POD_SPEC_AT,

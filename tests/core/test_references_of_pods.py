@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.naming import kinds_naming
-from tasks.core.needs.references import references, starts
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.naming import kinds_naming
+from kubeferry.tasks.core.needs.references import references, starts
 
 
 def container(name):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.cluster_scoped import Needs, related
-from tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.references import RBAC
 
 
 def obj(group, kind, name, **more):

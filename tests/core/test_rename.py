@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.jsondoc.edit import EACH
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.needs.references import RBAC
-from tasks.core.transform.rename.rewrite import NAMESPACE_AT, SELECTOR_VALUES_AT, rename
+from kubeferry.tasks.core.jsondoc.edit import EACH
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.transform.rename.rewrite import NAMESPACE_AT, SELECTOR_VALUES_AT, rename
 
 BINDING = (RBAC, "ClusterRoleBinding")
 LABEL = "kubernetes.io/metadata.name"

@@ -10,12 +10,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.transform.rename.classes import RULES, Known, Skip
-from tasks.core.transform.rename.custom_resources import KEYS
-from tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
-from tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.transform.rename.classes import RULES, Known, Skip
+from kubeferry.tasks.core.transform.rename.custom_resources import KEYS
+from kubeferry.tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
+from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 KNOWN = Known.of(
     [

@@ -7,9 +7,9 @@ import json
 import pytest
 import yaml
 
-from tasks.core.jsondoc.yaml_text import documents, edited
-from tasks.core.transform.rename.classes import Known, Skip
-from tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.jsondoc.yaml_text import documents, edited
+from kubeferry.tasks.core.transform.rename.classes import Known, Skip
+from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 KNOWN = Known.of([("services", "shop", "db"), ("secrets", "shop", "tls")])
 NAMES = {"shop": "copy"}

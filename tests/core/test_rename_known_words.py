@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.transform.rename.classes import Known
-from tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.transform.rename.classes import Known
+from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 KNOWN = Known.of([("middlewares.traefik.io", "shop", "auth"), ("configmaps", "shop", "web")])
 

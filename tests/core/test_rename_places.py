@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.transform.rename.classes import Known
-from tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.transform.rename.classes import Known
+from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 ADMISSION, GATEWAY, RBAC = "admissionregistration.k8s.io", "gateway.networking.k8s.io", "rbac.authorization.k8s.io"
 LABEL = "kubernetes.io/metadata.name"

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from tasks.core.formats.records import Action, LeftOut, Phase, Problem, Rewrite
-from tasks.core.models.results import EXIT_CODES, BackupResult, DeleteResult, Needed, RestoreResult
-from tasks.core.ops.report import MOST, rows, stopped, summary
+from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, Rewrite
+from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, DeleteResult, Needed, RestoreResult
+from kubeferry.tasks.core.ops.report import MOST, rows, stopped, summary
 
 STARTED = datetime(2026, 11, 23, 15, tzinfo=UTC)
 COMMON = {

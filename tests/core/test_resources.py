@@ -2,8 +2,8 @@
 
 import pytest
 
-from tasks.core.errors import PermanentError
-from tasks.core.kube.resources import ResourceType, parse_discovery
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.resources import ResourceType, parse_discovery
 
 
 def resource(name, kind, *, scope="Namespaced", **more):

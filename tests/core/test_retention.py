@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.jsondoc.duration import Span
-from tasks.core.models.options_maintenance import PERIODS, Policy
-from tasks.core.ops.retention import Candidate, fates
+from kubeferry.tasks.core.jsondoc.duration import Span
+from kubeferry.tasks.core.models.options_maintenance import PERIODS, Policy
+from kubeferry.tasks.core.ops.retention import Candidate, fates
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)  # a Monday
 

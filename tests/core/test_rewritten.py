@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from tasks.core.compare.rewritten import reason
-from tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.compare.rewritten import reason
+from kubeferry.tasks.core.formats.records import Rewrite
 
 
 def rewrite(old, new, why="namespace renamed: DNS name"):

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tasks.core.plugins.interface
-from tasks.core.errors import PluginError
-from tasks.core.graph.order import Edge, Phase, Strength
-from tasks.core.jsondoc.edit import EACH
-from tasks.core.kube.kinds import REBUILT
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.verdict import Context, Verdict, ready
-from tasks.core.plugins.interface import Need, Pause, Rules
-from tasks.core.plugins.registry import RuleBook, inverse, merged
+import kubeferry.tasks.core.plugins.interface
+from kubeferry.tasks.core.errors import PluginError
+from kubeferry.tasks.core.graph.order import Edge, Phase, Strength
+from kubeferry.tasks.core.jsondoc.edit import EACH
+from kubeferry.tasks.core.kube.kinds import REBUILT
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.verdict import Context, Verdict, ready
+from kubeferry.tasks.core.plugins.interface import Need, Pause, Rules
+from kubeferry.tasks.core.plugins.registry import RuleBook, inverse, merged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHOP, TILL = ("shop.example.com", "Shop"), ("shop.example.com", "Till")
@@ -37,7 +37,7 @@ def rules(name="a", **fields):
 @pytest.fixture
 def example():
     """The module that rules.py's docstring shows, as a module."""
-    source = re.search(r"```python\n(.*?)```", tasks.core.plugins.interface.__doc__, re.DOTALL)[1]
+    source = re.search(r"```python\n(.*?)```", kubeferry.tasks.core.plugins.interface.__doc__, re.DOTALL)[1]
     module = types.ModuleType("shop_rules")
     exec(compile(source, "shop_rules.py", "exec"), module.__dict__)  # noqa: S102 - our own documentation
     return module

@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 
 import pytest
-
-from tasks.core.formats.links import Links, Owner
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.verdict import Context
-from tasks.core.needs.rebuild import left_to
-from tasks.core.plan.late_values import How, repair
-from tasks.core.plugins.cert_manager import RULES as CERT_MANAGER
-from tasks.core.plugins.cluster_api import GROUPS
-from tasks.core.plugins.cluster_api import RULES as CLUSTER_API
-from tasks.core.plugins.registry import RuleBook
 from tests.core.plugin_namespaces import loaded, planned
+
+from kubeferry.tasks.core.formats.links import Links, Owner
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.verdict import Context
+from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.plan.late_values import How, repair
+from kubeferry.tasks.core.plugins.cert_manager import RULES as CERT_MANAGER
+from kubeferry.tasks.core.plugins.cluster_api import GROUPS
+from kubeferry.tasks.core.plugins.cluster_api import RULES as CLUSTER_API
+from kubeferry.tasks.core.plugins.registry import RuleBook
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BOOK = RuleBook([CLUSTER_API, CERT_MANAGER])

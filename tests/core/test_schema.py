@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.core.kube.openapi import Misfit, Schemas
+from kubeferry.tasks.core.kube.openapi import Misfit, Schemas
 
 REF = "#/components/schemas/"
 DOCUMENT = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.label_selectors import Requirement, parse_selector, selects
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.label_selectors import Requirement, parse_selector, selects
 
 
 def one(key, op, *values):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, SHORT_NAMES, plural_of
-from tasks.core.kube.label_selectors import parse_selector
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.resources import words_of
-from tasks.core.models.options import RestoreOptions
-from tasks.core.selection.selector import Name, Selector, text_of
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, SHORT_NAMES, plural_of
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.resources import words_of
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.selection.selector import Name, Selector, text_of
 
 DEPLOYMENTS = words_of("apps", "Deployment", ("deployments", "deploy"))
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.plan.quota import NAMED, demand, quantity, shortage
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.plan.quota import NAMED, demand, quantity, shortage
 
 
 @pytest.mark.parametrize(

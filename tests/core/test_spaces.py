@@ -2,9 +2,9 @@
 
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.models.options import RestoreOptions
-from tasks.core.selection.namespaces import choose_spaces, unmatched
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.selection.namespaces import choose_spaces, unmatched
 
 THERE = {"api": {"team": "x"}, "shop": {"team": "shop"}, "shop-test": {"team": "shop"}, "bare": {}}
 

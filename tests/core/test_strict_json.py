@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.encoding import parse
-from tasks.core.jsondoc.limits import MAX_DEPTH
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.encoding import parse
+from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH
 
 MARK = "marked-secret"
 INTEGERS = st.integers(-(2**63), 2**64 - 1)

@@ -5,7 +5,7 @@ import copy
 
 import pytest
 
-from tasks.core.kube.strings import decoded, leaves, pointer, put
+from kubeferry.tasks.core.kube.strings import decoded, leaves, pointer, put
 
 
 def secret(**data):

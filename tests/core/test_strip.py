@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.kube.objects import type_of
-from tasks.core.transform.strip import storage as strip_storage
-from tasks.core.transform.strip import strip_kinds
-from tasks.core.transform.strip import workloads as strip_workloads
-from tasks.core.transform.strip.case import Case
-from tasks.core.transform.strip.portable import CLUSTER_FIELDS, SAFE_FINALIZERS, Keep, Surroundings, strip
-from tasks.core.transform.strip.strip_kinds import BY_KIND
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.transform.strip import storage as strip_storage
+from kubeferry.tasks.core.transform.strip import strip_kinds
+from kubeferry.tasks.core.transform.strip import workloads as strip_workloads
+from kubeferry.tasks.core.transform.strip.case import Case
+from kubeferry.tasks.core.transform.strip.portable import CLUSTER_FIELDS, SAFE_FINALIZERS, Keep, Surroundings, strip
+from kubeferry.tasks.core.transform.strip.strip_kinds import BY_KIND
 
 DATA = Path(__file__).parent.parent / "data" / "strip"
 

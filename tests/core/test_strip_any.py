@@ -6,11 +6,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.transform.strip.portable import CLUSTER_FIELDS, Keep, Surroundings, strip
-from tasks.core.transform.strip.storage import CLAIM_ANNOTATIONS, TOKEN_DATA, UID_RANGES
-from tasks.core.transform.strip.strip_kinds import BY_KIND, DEPLOYMENT_ANNOTATIONS
-from tasks.core.transform.strip.workloads import JOB_LABELS, POD_FIELDS
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.transform.strip.portable import CLUSTER_FIELDS, Keep, Surroundings, strip
+from kubeferry.tasks.core.transform.strip.storage import CLAIM_ANNOTATIONS, TOKEN_DATA, UID_RANGES
+from kubeferry.tasks.core.transform.strip.strip_kinds import BY_KIND, DEPLOYMENT_ANNOTATIONS
+from kubeferry.tasks.core.transform.strip.workloads import JOB_LABELS, POD_FIELDS
 
 TABLES = [
     *CLUSTER_FIELDS,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.selection.policy import Keep
-from tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.selection.policy import Keep
+from kubeferry.tasks.core.transform.strip.portable import strip
 
 TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
 

@@ -1,9 +1,9 @@
 """What is told of a selection that matches nothing, so that a person sees the error in it."""
 
-from tasks.core.kube.resources import words_of
-from tasks.core.models.options import RestoreOptions
-from tasks.core.selection.selector import Selector
-from tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.core.kube.resources import words_of
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.selection.selector import Selector
+from kubeferry.tasks.core.selection.unmatched import Tally
 
 
 def tally(objects=(("Deployment", "web", {"app": "web"}), ("Secret", "web-db", {"app": "web"})), **options):

@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.formats.migration import SHARED, End
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.resources import ResourceType
-from tasks.core.models.options import Existing
-from tasks.core.models.populated import PopulateResult
-from tasks.core.models.results import MigrateResult, RestoreResult, TakenBack
-from tasks.core.ops.report import aftermath
-from tasks.core.plan.existing_modes import advice, verbs
+from kubeferry.tasks.core.formats.migration import SHARED, End
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.models.populated import PopulateResult
+from kubeferry.tasks.core.models.results import MigrateResult, RestoreResult, TakenBack
+from kubeferry.tasks.core.ops.report import aftermath
+from kubeferry.tasks.core.plan.existing_modes import advice, verbs
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 COMMON = {"name": "r", "phase": Phase.FAILED, "store": "s", "started": NOW, "completed": NOW, "counts": {}}

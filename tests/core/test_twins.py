@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from tasks.core.compare.restored import WHOLE, findings, grouped
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.compare.restored import WHOLE, findings, grouped
+from kubeferry.tasks.core.kube.objects import Ref
 
 NAMES = {"shop": "copy"}
 CONTROLLER = {"controller": True, "blockOwnerDeletion": True}

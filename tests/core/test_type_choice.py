@@ -2,11 +2,11 @@
 
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.resources import ResourceType
-from tasks.core.models.options import BackupOptions
-from tasks.core.selection.resource_types import asks_by_kind, choose_types, words_for
-from tasks.core.selection.selector import Selector
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.models.options import BackupOptions
+from kubeferry.tasks.core.selection.resource_types import asks_by_kind, choose_types, words_for
+from kubeferry.tasks.core.selection.selector import Selector
 
 
 def kind(group, name, plural, *short, namespaced=True):

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.links import Links
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.strings import leaves, pointer
-from tasks.core.lookup.substitute import Absent, substitute
-from tasks.core.lookup.uses import API_SERVER, UID, Index, Source, Use, scan
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.links import Links
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.strings import leaves, pointer
+from kubeferry.tasks.core.lookup.substitute import Absent, substitute
+from kubeferry.tasks.core.lookup.uses import API_SERVER, UID, Index, Source, Use, scan
 
 POD = Ref("", "Pod", "shop", "web")
 SERVICE = Ref("", "Service", "shop", "api")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tasks.core.formats.links import Links
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.substitute import substitute
-from tasks.core.lookup.uses import Index, scan
+from kubeferry.tasks.core.formats.links import Links
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.substitute import substitute
+from kubeferry.tasks.core.lookup.uses import Index, scan
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.manifest import Manifest, Source
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.formats.velero_backup import Summary, backup_object, resource_list
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.manifest import Manifest, Source
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.formats.velero_backup import Summary, backup_object, resource_list
 
 STARTED, COMPLETED = datetime(2026, 11, 23, 15, tzinfo=UTC), datetime(2026, 11, 23, 15, 0, 9, tzinfo=UTC)
 WEB = "resources/deployments.apps/namespaces/shop/web.json"

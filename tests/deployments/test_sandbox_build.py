@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deployments.sandbox import build, toolchain
-from deployments.sandbox.build import Recipe, binaries
-from deployments.sandbox.failure import SandboxError
-from tasks.core.errors import UsageError
-from tasks.ports.local import progress
+from kubeferry.deployments.sandbox import build, toolchain
+from kubeferry.deployments.sandbox.build import Recipe, binaries
+from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.ports.local import progress
 
 GOOD = "package main\n\nfunc main() { println(1) }\n"
 

@@ -8,12 +8,12 @@ import subprocess
 
 import pytest
 
-from deployments.sandbox import credentials as access
-from deployments.sandbox import local as files
-from deployments.sandbox import pki, ports, processes, supervise
-from deployments.sandbox.failure import SandboxError
-from deployments.sandbox.network import MOST, NODES, Network
-from deployments.sandbox.processes import Program
+from kubeferry.deployments.sandbox import credentials as access
+from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import pki, ports, processes, supervise
+from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.network import MOST, NODES, Network
+from kubeferry.deployments.sandbox.processes import Program
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from deployments.sandbox import build, s3, supervise
+from kubeferry.deployments.sandbox import build, s3, supervise
 
 pytestmark = pytest.mark.cluster
 

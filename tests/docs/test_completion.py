@@ -80,7 +80,7 @@ def test_what_needs_no_answer_from_anywhere_is_quick(environment, words):
     """It imports nothing that costs: 0.3 s is what the command line itself takes to start."""
     code = f"""
 import sys
-from flows.cli import main
+from kubeferry.flows.cli import main
 try:
     main([])
 except SystemExit as ended:
@@ -152,7 +152,7 @@ def test_a_cluster_that_does_not_answer_is_not_waited_for(bash, tmp_path):
 
 @pytest.mark.cluster
 def test_bash_offers_namespaces_and_backups_of_a_bucket(bash, sandbox_env, tmp_path):  # noqa: ARG001 - the environment
-    from tasks.ports.store.open import open_store
+    from kubeferry.tasks.ports.store.open import open_store
 
     name = f"tab-{uuid.uuid4().hex[:6]}"
     bucket = os.environ["KUBEFERRY_STORE"]

@@ -4,7 +4,6 @@ import ast
 from collections import Counter
 
 import pytest
-
 from tests.planted.faults import ROOT, load
 
 FAULTS = load()

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from typer.main import get_command
 
-from flows.cli import app
+from kubeferry.flows.cli import app
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -108,7 +108,7 @@ class Reader:
 
 
 def _cache():
-    from tasks.ports.local import paths as places
+    from kubeferry.tasks.ports.local import paths as places
 
     return places.cache()
 

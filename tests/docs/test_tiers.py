@@ -5,7 +5,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
 from tests.support.tiers import TESTS, TIERS, Slice, exclusive, of_this_commit
 
 ROOT = TESTS.parent

@@ -3,9 +3,9 @@
 import botocore.retries.standard
 import pytest
 
-import tasks.ports.cluster.client
-import tasks.ports.cluster.transport
-import tasks.step
+import kubeferry.tasks.ports.cluster.client
+import kubeferry.tasks.ports.cluster.transport
+import kubeferry.tasks.step
 
 pytest.register_assert_rewrite("tests.faults.rig")
 
@@ -42,8 +42,8 @@ def kiosk(bench):
 @pytest.fixture
 def quick(monkeypatch):
     """Pauses between two tries are none, and lists have many pages."""
-    retry = tasks.ports.cluster.transport.RETRY.new(backoff_factor=0, backoff_jitter=0, retry_after_max=0)
-    monkeypatch.setattr(tasks.ports.cluster.transport, "RETRY", retry)
-    monkeypatch.setattr(tasks.step, "BACKOFF", 0.0)
-    monkeypatch.setattr(tasks.ports.cluster.client, "PAGE", 3)
+    retry = kubeferry.tasks.ports.cluster.transport.RETRY.new(backoff_factor=0, backoff_jitter=0, retry_after_max=0)
+    monkeypatch.setattr(kubeferry.tasks.ports.cluster.transport, "RETRY", retry)
+    monkeypatch.setattr(kubeferry.tasks.step, "BACKOFF", 0.0)
+    monkeypatch.setattr(kubeferry.tasks.ports.cluster.client, "PAGE", 3)
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", lambda *_: 0)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import orjson
 
-from deployments.sample.objects import objects
-from tasks.core.formats.layout import BackupKeys, Member
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.kinds import plural_of
-from tasks.core.kube.objects import Ref
+from kubeferry.deployments.sample.objects import objects
+from kubeferry.tasks.core.formats.layout import BackupKeys, Member
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.kinds import plural_of
+from kubeferry.tasks.core.kube.objects import Ref
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 CLOSING = bytes(2 * tarfile.BLOCKSIZE)

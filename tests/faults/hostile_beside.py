@@ -1,7 +1,6 @@
 """Links and bindings of an archive of ours that nobody wrote who means well; their digests are right."""
 
 import orjson
-
 from tests.faults.hostile_tables import bomb, ours, packed
 
 OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}

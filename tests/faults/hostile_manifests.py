@@ -1,10 +1,10 @@
 """Manifests of ours, and Backup objects, that are not what they say; above them there is no digest to fit."""
 
 import orjson
-
-from tasks.core.formats.layout import BackupKeys
 from tests.faults.hostile import digest
 from tests.faults.hostile_tables import ours, velero
+
+from kubeferry.tasks.core.formats.layout import BackupKeys
 
 DIGEST = "kubeferry.io/manifest-sha256"
 

@@ -1,7 +1,6 @@
 """Objects that are not the ones of their places, or called what none is called; definitions and notes of no sense."""
 
 import orjson
-
 from tests.faults.hostile import config, entry
 from tests.faults.hostile_tables import at, body, both, changed
 

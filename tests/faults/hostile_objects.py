@@ -1,7 +1,6 @@
 """Objects of a sound tarball that are no objects: wrong JSON, wrong types, deep, huge, twice."""
 
 import orjson
-
 from tests.faults.hostile import config
 from tests.faults.hostile_tables import body, changed
 

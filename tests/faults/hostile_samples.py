@@ -6,7 +6,6 @@ import gzip
 
 import orjson
 import yaml
-
 from tests.faults.hostile import shop
 
 UID = "11111111-1111-4111-8111-111111111111"

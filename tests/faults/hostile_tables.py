@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import orjson
-
 from tests.faults.hostile import config, entry, space, tar
 
 

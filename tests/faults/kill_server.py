@@ -11,8 +11,8 @@ import signal
 import sys
 import time
 
-from flows.restore import restore
-from tasks.core.models.options import RestoreOptions
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.models.options import RestoreOptions
 
 
 def main():

@@ -7,22 +7,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
-
-from deployments.sample.live import read
-from flows.backup import backup
-from flows.demo import left_out
-from flows.restore import restore
-from tasks.core.compare.restored import WHOLE, findings
-from tasks.core.errors import KubeferryError
-from tasks.core.formats.records import Phase
-from tasks.core.kube.objects import Ref, controller_of
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.core.plan.former import content
-from tasks.ports.local import progress
-from tasks.ports.records.backups import backups, open_backup
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import SECONDS, A, B, foreign, name, touch
 from tests.faults.proxy import proxying
+
+from kubeferry.deployments.sample.live import read
+from kubeferry.flows.backup import backup
+from kubeferry.flows.demo import left_out
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.compare.restored import WHOLE, findings
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.objects import Ref, controller_of
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.plan.former import content
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.records.backups import backups, open_backup
+from kubeferry.tasks.ports.store.open import open_store
 
 OBJECTS = """
 {{apiVersion: v1, kind: ConfigMap, metadata: {{name: a}}, data: {{text: "{text}"}}}}

@@ -9,20 +9,20 @@ import time
 from pathlib import Path
 
 import pytest
-
-import tasks.step
-from deployments.sandbox import build, processes, supervise
-from deployments.sandbox.cluster import Cluster
-from deployments.sandbox.components import components
-from deployments.sandbox.sandbox import Sandbox
-from flows.undo import undo
-from tasks.core.errors import UnavailableError, UnreachableError
-from tasks.core.models.options import UndoOptions
-from tasks.ports.cluster import transport
 from tests.cluster.restores import B
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
 from tests.support.tiers import fast
+
+import kubeferry.tasks.step
+from kubeferry.deployments.sandbox import build, processes, supervise
+from kubeferry.deployments.sandbox.cluster import Cluster
+from kubeferry.deployments.sandbox.components import components
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import UnavailableError, UnreachableError
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.ports.cluster import transport
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ class ApiServer:
 @pytest.fixture
 def patient(monkeypatch):
     """Steps are tried again over the time that a server may need to come up on a busy machine."""
-    monkeypatch.setattr(tasks.step, "BACKOFF", 12.0)
+    monkeypatch.setattr(kubeferry.tasks.step, "BACKOFF", 12.0)
 
 
 SIGNALS = [signal.SIGTERM, signal.SIGKILL]
@@ -109,7 +109,7 @@ def hasty(monkeypatch):
         with monkeypatch.context() as patch:
             retry = transport.RETRY.new(total=1, backoff_factor=0, backoff_jitter=0)
             patch.setattr(transport, "RETRY", retry)
-            patch.setattr(tasks.step, "BACKOFF", 0.0)
+            patch.setattr(kubeferry.tasks.step, "BACKOFF", 0.0)
             yield
 
     return block

@@ -6,14 +6,14 @@ import os
 import subprocess
 
 import pytest
-
-from flows.undo import undo
-from tasks.core.errors import DiskError, StoreError
-from tasks.core.models.options import UndoOptions
-from tasks.ports.records.proof import prove
 from tests.cluster.restores import A, B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
+
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import DiskError, StoreError
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.ports.records.proof import prove
 
 FULL = os.strerror(errno.ENOSPC)
 SMALL, LARGE = "256k", "64m"

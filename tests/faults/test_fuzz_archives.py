@@ -14,19 +14,19 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-
-from flows.console import plan_table
-from flows.console.plan_page import page
-from tasks.core.errors import KubeferryError
-from tasks.core.jsondoc.printable import as_json, as_yaml
-from tasks.core.models.options import RestoreOptions
-from tasks.core.plan.kubectl.script import script
-from tasks.core.plan.order_check import order_faults
-from tasks.core.plan.plan_document import document
-from tasks.plan.offline import planned
 from tests.faults.hostile import Forge, entry, tar
 from tests.faults.hostile_beside import BINDING
 from tests.faults.hostile_samples import RELEASE, release, samples
+
+from kubeferry.flows.console import plan_table
+from kubeferry.flows.console.plan_page import page
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.plan.kubectl.script import script
+from kubeferry.tasks.core.plan.order_check import order_faults
+from kubeferry.tasks.core.plan.plan_document import document
+from kubeferry.tasks.plan.offline import planned
 
 EXAMPLES = int(os.environ.get("KUBEFERRY_FUZZ", "120"))
 SAMPLES = samples()

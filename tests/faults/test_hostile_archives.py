@@ -9,16 +9,16 @@ import re
 import tracemalloc
 
 import pytest
-
-from flows.cli import main
-from tasks.core.errors import AnnotationError, DamagedError
-from tasks.core.models.options import RestoreOptions
-from tasks.plan.offline import planned
-from tasks.ports.archive import tarball as archive
-from tasks.ports.archive.spool import Spool
 from tests.faults.hostile import Forge, config, digest, entry, file, header, space, tar
 from tests.faults.hostile_cases import CASES
 from tests.faults.hostile_tables import packed
+
+from kubeferry.flows.cli import main
+from kubeferry.tasks.core.errors import AnnotationError, DamagedError
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.plan.offline import planned
+from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive.spool import Spool
 
 NS = "shop"
 COMMANDS = [

@@ -10,11 +10,11 @@ from html.parser import HTMLParser
 
 import pytest
 import yaml
-
-from flows.cli import main
-from tasks.core.kube.names import is_segment
 from tests.faults.hostile import Forge, config, entry, space
 from tests.faults.hostile_beside import BINDING
+
+from kubeferry.flows.cli import main
+from kubeferry.tasks.core.kube.names import is_segment
 
 NS = "shop"
 RBAC = "rbac.authorization.k8s.io"

@@ -11,18 +11,18 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from flows.restore import restore
-from flows.undo import undo
-from tasks.core.errors import BackupNotFoundError
-from tasks.core.formats.bundle import members_of
-from tasks.core.kube.objects import owners_of
-from tasks.core.models.options import RestoreOptions, UndoOptions
-from tasks.ports.prefect import server
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import B, name
 from tests.faults.rig import seen
+
+from kubeferry.flows.restore import restore
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import BackupNotFoundError
+from kubeferry.tasks.core.formats.bundle import members_of
+from kubeferry.tasks.core.kube.objects import owners_of
+from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
+from kubeferry.tasks.ports.prefect import server
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
 
 KILLS = int(os.environ.get("KUBEFERRY_KILLS", "50"))
 SEED = int(os.environ["KUBEFERRY_SEED"])

@@ -11,15 +11,15 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-
-from tasks.ports.prefect import api as prefect_api
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
 from tests.faults.rig import seen
 from tests.support.cli import COMMAND
+
+from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
 
 
 class Person:

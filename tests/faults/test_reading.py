@@ -2,15 +2,15 @@
 
 import pytest
 import urllib3
-
-from tasks.core.errors import ExpiredError, PermanentError, UnavailableError, UnreachableError
-from tasks.core.formats.records import Phase
-from tasks.ports.cluster import transport
 from tests.cluster.restores import B, name
 from tests.faults.actions import answer, cut, delay, in_turn, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import Extension, aggregated, serving
 from tests.support.tiers import fast
+
+from kubeferry.tasks.core.errors import ExpiredError, PermanentError, UnavailableError, UnreachableError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.ports.cluster import transport
 
 pytestmark = pytest.mark.exclusive
 

@@ -3,11 +3,6 @@
 import random
 
 import pytest
-
-from tasks.core.errors import DamagedError, StoreError, StoreUnavailableError, UsageError
-from tasks.ports.records.backups import backups
-from tasks.ports.records.proof import prove
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import B, name
 from tests.faults.actions import (
     answer,
@@ -23,6 +18,11 @@ from tests.faults.actions import (
 )
 from tests.faults.proxy import EVERY, Rule
 from tests.support.tiers import fast
+
+from kubeferry.tasks.core.errors import DamagedError, StoreError, StoreUnavailableError, UsageError
+from kubeferry.tasks.ports.records.backups import backups
+from kubeferry.tasks.ports.records.proof import prove
+from kubeferry.tasks.ports.store.open import open_store
 
 
 def xml(status, code, **more):

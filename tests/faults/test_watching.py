@@ -4,7 +4,6 @@ The pods of what is restored are held back until the watches have met their faul
 """
 
 import pytest
-
 from tests.cluster.restores import B
 from tests.faults.actions import answer, cut, cut_stream, delay, doing
 from tests.faults.proxy import EVERY, Rule

@@ -4,18 +4,18 @@ import time
 
 import pytest
 import yaml
-
-from flows.undo import undo
-from tasks.core.errors import PermanentError, UnavailableError, UnreachableError
-from tasks.core.models.options import UndoOptions
-from tasks.ports.cluster import transport
-from tasks.restore import crds
-from tasks.restore import namespaces as namespace
 from tests.cluster.restores import A, B, definition
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import review, serving, webhook
 from tests.support.tiers import fast
+
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.errors import PermanentError, UnavailableError, UnreachableError
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.ports.cluster import transport
+from kubeferry.tasks.restore import crds
+from kubeferry.tasks.restore import namespaces as namespace
 
 LASTING = {
     "429": answer(429, after=1),

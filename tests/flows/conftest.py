@@ -6,19 +6,19 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from flows.cli import main
-from tasks.core.formats.contents import divided, joined
-from tasks.core.formats.layout import BackupKeys, Member
-from tasks.core.formats.manifest import Manifest, Source, digest
-from tasks.core.formats.records import LeftOut, Phase, Problem
-from tasks.core.formats.velero_backup import backup_object
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.kinds import plural_of
-from tasks.ports.archive import gzip
-from tasks.ports.archive import tarball as archive
-from tasks.ports.archive.encryption import Sealer
-from tasks.ports.records.backups import digest_of, open_backup
-from tasks.ports.store.local import LocalStore
+from kubeferry.flows.cli import main
+from kubeferry.tasks.core.formats.contents import divided, joined
+from kubeferry.tasks.core.formats.layout import BackupKeys, Member
+from kubeferry.tasks.core.formats.manifest import Manifest, Source, digest
+from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.velero_backup import backup_object
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.kinds import plural_of
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive.encryption import Sealer
+from kubeferry.tasks.ports.records.backups import digest_of, open_backup
+from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": "shop"}, "data": {"a": "b"}}

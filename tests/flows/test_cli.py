@@ -11,12 +11,12 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from flows.cli import app
-from flows.commands import restore as restoring
-from tasks.core.errors import StoreError
-from tasks.core.formats.records import Phase
-from tasks.core.models.options import Owned, RestoreOptions
-from tasks.ports.store import base as stores
+from kubeferry.flows.cli import app
+from kubeferry.flows.commands import restore as restoring
+from kubeferry.tasks.core.errors import StoreError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.options import Owned, RestoreOptions
+from kubeferry.tasks.ports.store import base as stores
 
 HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
 
@@ -36,7 +36,7 @@ def test_help_does_not_import_what_only_flows_need(arguments):
     """Prefect costs a second, which `--help` has not got."""
     code = f"""
 import sys
-from flows.cli import main
+from kubeferry.flows.cli import main
 try:
     main({arguments!r})
 except SystemExit as ended:

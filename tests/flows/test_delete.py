@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from flows.console import delete_table
-from flows.options.common import Format
-from tasks.core.formats.records import LeftOut, Phase, Problem
-from tasks.core.models.options import DeleteOptions
-from tasks.core.models.results import DeleteResult, Doomed, Needed
+from kubeferry.flows.console import delete_table
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
+from kubeferry.tasks.core.models.options import DeleteOptions
+from kubeferry.tasks.core.models.results import DeleteResult, Doomed, Needed
 
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 NAMED = [("Secret", name) for name in "abcde"] + [("ConfigMap", "z")]

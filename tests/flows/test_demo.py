@@ -5,15 +5,15 @@ import os
 
 import pytest
 
-from deployments.sample.live import Live
-from flows.commands import demo_tables
-from flows.commands.demo import OTHERS, enter
-from flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
-from tasks.core.compare.restored import WHOLE, Finding
-from tasks.core.formats.records import LeftOut, Phase
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import Context
-from tasks.core.models.results import BackupResult, RestoreResult
+from kubeferry.deployments.sample.live import Live
+from kubeferry.flows.commands import demo_tables
+from kubeferry.flows.commands.demo import OTHERS, enter
+from kubeferry.flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
+from kubeferry.tasks.core.compare.restored import WHOLE, Finding
+from kubeferry.tasks.core.formats.records import LeftOut, Phase
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
 
 WEB = Ref("apps", "Deployment", "shop", "web")
 SEED = Ref("batch", "Job", "shop", "seed")

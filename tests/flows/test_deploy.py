@@ -7,7 +7,6 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
-
 from tests.prefect_api import Api
 from tests.support.cli import in_process
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-
-from tasks.core.errors import DamagedError
-from tasks.core.formats.manifest import digest
-from tasks.core.models.options import RestoreOptions
-from tasks.plan.download import _download
 from tests.flows.conftest import CONFIG, place
+
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.manifest import digest
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.plan.download import _download
 
 
 def test_a_backup_that_cannot_be_unpacked_leaves_no_file_open(shelf, tmp_path):

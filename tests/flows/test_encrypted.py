@@ -7,9 +7,9 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from pyrage import x25519
 
-from tasks.core.formats.manifest import Manifest, digest
-from tasks.core.models.options import BackupOptions, RestoreOptions, UndoOptions
-from tasks.ports.archive import gzip
+from kubeferry.tasks.core.formats.manifest import Manifest, digest
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions, UndoOptions
+from kubeferry.tasks.ports.archive import gzip
 
 WEB = "resources/configmaps/namespaces/shop/web.json"
 

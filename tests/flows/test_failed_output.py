@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-import flows.console.run
-from tasks.core.errors import PermanentError
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.models.results import BackupResult, RestoreResult, TakenBack
+import kubeferry.flows.console.run
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult, TakenBack
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE = {"name": "r", "store": "file:///s", "started": NOW, "completed": NOW, "counts": {"Secret": 1}}
@@ -30,7 +30,7 @@ def answers(monkeypatch):
                 raise given
             return given
 
-        monkeypatch.setattr(flows.console.run, "run", run)
+        monkeypatch.setattr(kubeferry.flows.console.run, "run", run)
 
     return answer
 

@@ -7,13 +7,13 @@ from typing import get_args
 import pytest
 import typer
 
-from flows.commands import migrate
-from flows.console.migrate_table import finish
-from flows.options.common import Format
-from tasks.core.formats.migration import SHARED, End
-from tasks.core.formats.records import Phase
-from tasks.core.models.options_migration import FanOut
-from tasks.core.models.results import MigrateResult
+from kubeferry.flows.commands import migrate
+from kubeferry.flows.console.migrate_table import finish
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.formats.migration import SHARED, End
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.options_migration import FanOut
+from kubeferry.tasks.core.models.results import MigrateResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

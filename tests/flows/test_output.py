@@ -10,16 +10,16 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress
 
-from flows.console import output, terminal
-from flows.console.results import MOST, document, finish
-from flows.options.common import Format
-from flows.options.parsing import options, pairs
-from tasks.core.errors import UsageError
-from tasks.core.formats.records import Action, LeftOut, Phase, Problem, Rewrite
-from tasks.core.jsondoc.printable import one_line, plain
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.core.models.results import BackupResult, RestoreResult
-from tasks.ports.local import progress
+from kubeferry.flows.console import output, terminal
+from kubeferry.flows.console.results import MOST, document, finish
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.parsing import options, pairs
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, Rewrite
+from kubeferry.tasks.core.jsondoc.printable import one_line, plain
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
+from kubeferry.tasks.ports.local import progress
 
 ROWS = [{"name": "first", "objects": 7, "why": None, "in": ["a", "b"]}, {"name": "zwölf", "objects": 12, "in": []}]
 

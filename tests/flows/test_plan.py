@@ -9,15 +9,15 @@ import sys
 import pytest
 import yaml
 
-from tasks.core.graph.order import Order
-from tasks.core.plan.document import PlanDocument
+from kubeferry.tasks.core.graph.order import Order
+from kubeferry.tasks.core.plan.document import PlanDocument
 
 
 def test_neither_prefect_nor_kubernetes_is_imported(shelf, tmp_path):
     shelf.add("first")
     code = f"""
 import sys
-from flows.cli import main
+from kubeferry.flows.cli import main
 for command in (["plan", "-o", "json"], ["plan", "-o", "html"], ["plan", "--kubectl"], ["plan"], ["verify"]):
     try:
         main([command[0], "first", "--store", {shelf.url!r}, *command[1:]])
@@ -109,7 +109,7 @@ def test_verify_tells_the_order(cli, shelf):
 
 def test_verify_finds_an_order_that_does_not_hold(cli, shelf, monkeypatch):
     shelf.add("first")
-    monkeypatch.setattr("tasks.plan.build.order", lambda *_, **__: Order([]))
+    monkeypatch.setattr("kubeferry.tasks.plan.build.order", lambda *_, **__: Order([]))
     code, out, err = cli("verify", "first", "--store", shelf.url)
     assert (code, out) == (1, "")
     assert err == ("error: backup first: the order of a restore does not hold: ConfigMap shop/web stands in no level\n")

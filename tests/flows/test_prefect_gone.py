@@ -5,8 +5,8 @@ import asyncio
 import httpx
 import pytest
 
-from flows.console.run import _inside
-from tasks.core.errors import UnreachableError
+from kubeferry.flows.console.run import _inside
+from kubeferry.tasks.core.errors import UnreachableError
 
 LOST = httpx.ConnectError("All connection attempts failed")
 REQUEST = httpx.Request("POST", "http://127.0.0.1:1/api/flow_runs/")

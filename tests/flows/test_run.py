@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from flows.console.run import in_loop
+from kubeferry.flows.console.run import in_loop
 
 
 async def _loop():
@@ -18,5 +18,5 @@ def test_a_command_runs_its_flow_in_the_faster_loop():
 
 
 def test_where_there_is_none_the_usual_one_does(monkeypatch):
-    monkeypatch.setattr("flows.console.run.uvloop", None)
+    monkeypatch.setattr("kubeferry.flows.console.run.uvloop", None)
     assert in_loop(_loop()).startswith("asyncio")

@@ -6,17 +6,17 @@ import re
 import pytest
 import typer
 
-from flows.cli import app
-from flows.commands import plan
-from flows.console import run
-from flows.console.results import finish
-from flows.options.common import Format
-from tasks.core.formats.manifest import Manifest, Selected
-from tasks.core.formats.records import Phase, Problem, PulledIn
-from tasks.core.formats.velero_backup import optional_files
-from tasks.core.models.options import BackupOptions, Selection
-from tasks.core.models.results import BackupResult
-from tasks.core.ops.report import summary
+from kubeferry.flows.cli import app
+from kubeferry.flows.commands import plan
+from kubeferry.flows.console import run
+from kubeferry.flows.console.results import finish
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.formats.manifest import Manifest, Selected
+from kubeferry.tasks.core.formats.records import Phase, Problem, PulledIn
+from kubeferry.tasks.core.formats.velero_backup import optional_files
+from kubeferry.tasks.core.models.options import BackupOptions, Selection
+from kubeferry.tasks.core.models.results import BackupResult
+from kubeferry.tasks.core.ops.report import summary
 
 TYPED = {
     "--selector": ("app=web", "selector", "app=web"),

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.commands.server import app
-from tasks.core.errors import CredentialsError, PermanentError, UnavailableError, UnreachableError, UsageError
-from tasks.ports.local import processes, progress
-from tasks.ports.prefect import api as prefect_api
-from tasks.ports.prefect import server as prefect_server
+from kubeferry.flows.commands.server import app
+from kubeferry.tasks.core.errors import CredentialsError, PermanentError, UnavailableError, UnreachableError, UsageError
+from kubeferry.tasks.ports.local import processes, progress
+from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import server as prefect_server
 
-ENSURE = "from tasks.ports import prefect_server; print(prefect_server.ensure())"
+ENSURE = "from kubeferry.tasks.ports import prefect_server; print(prefect_server.ensure())"
 FLOW = """
 import logging
 from prefect import flow, get_run_logger, task

@@ -21,9 +21,9 @@ class Copy:
         self.root, self.sound = Path(tempfile.mkdtemp(prefix="kf-planted-")), set()
         git = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(git, capture_output=True, text=True, check=True).stdout.splitlines():
-            if (ROOT / name).is_file():
+            if (ROOT / name).exists():
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, self.root / name)
+                shutil.copy2(ROOT / name, self.root / name, follow_symlinks=False)
         return self
 
     def __exit__(self, *_):

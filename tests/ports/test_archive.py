@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.core.errors import DamagedError
-from tasks.ports.archive import tar
-from tasks.ports.archive.tarball import FragmentWriter, join, read
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.ports.archive import tar
+from kubeferry.tasks.ports.archive.tarball import FragmentWriter, join, read
 
 WEB = "resources/deployments.apps/namespaces/shop/web.json"
 DB = "resources/secrets/namespaces/shop/db.json"

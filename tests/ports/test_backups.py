@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from tasks.core.errors import BackupNotFoundError, DamagedError, UsageError
-from tasks.core.formats.layout import BackupKeys
-from tasks.core.formats.manifest import Manifest, Source, digest
-from tasks.core.formats.records import Phase
-from tasks.core.formats.velero_backup import MANIFEST_DIGEST, backup_object
-from tasks.maintain.verify import prove
-from tasks.ports.archive import gzip
-from tasks.ports.archive.tarball import FragmentWriter, join
-from tasks.ports.records.backups import backups, open_backup
-from tasks.ports.store.local import LocalStore
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, UsageError
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.manifest import Manifest, Source, digest
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.formats.velero_backup import MANIFEST_DIGEST, backup_object
+from kubeferry.tasks.maintain.verify import prove
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.archive.tarball import FragmentWriter, join
+from kubeferry.tasks.ports.records.backups import backups, open_backup
+from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 WEB = "resources/deployments.apps/namespaces/shop/web.json"

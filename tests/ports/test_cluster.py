@@ -17,7 +17,7 @@ import urllib3
 import yaml
 from scripted import CUT, LOSE, PASS, scripted
 
-from tasks.core.errors import (
+from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     CredentialsError,
@@ -30,12 +30,12 @@ from tasks.core.errors import (
     UnreachableError,
     UntrustedError,
 )
-from tasks.core.kube.resources import ResourceType
-from tasks.ports.cluster import transport
-from tasks.ports.cluster.cancellation import Stop
-from tasks.ports.cluster.client import PAGE, connect
-from tasks.ports.cluster.transport import RETRY, THREADS
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.ports.cluster import transport
+from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.client import PAGE, connect
+from kubeferry.tasks.ports.cluster.transport import RETRY, THREADS
+from kubeferry.tasks.ports.local.threads import in_threads
 
 pytestmark = pytest.mark.cluster
 

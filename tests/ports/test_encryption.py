@@ -7,9 +7,9 @@ import sys
 import pytest
 from pyrage import passphrase, x25519
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.ports.archive import encryption
-from tasks.ports.archive.encryption import Opener, Sealer, opener, recipients
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.ports.archive import encryption
+from kubeferry.tasks.ports.archive.encryption import Opener, Sealer, opener, recipients
 
 DATA = b"marked-content" * 1000
 
@@ -122,7 +122,7 @@ def test_a_disk_that_fills_up_at_any_write_is_told(keys, size):
 MEMORY = """
 import os, resource, sys
 from pathlib import Path
-from tasks.ports.archive.encryption import Sealer, opener, recipients
+from kubeferry.tasks.ports.archive.encryption import Sealer, opener, recipients
 folder, keys = Path(sys.argv[1]), Path(sys.argv[2])
 sealer, by = Sealer(recipients([str(keys / "age.pub")])), opener([str(keys / "age.txt")])
 def peak(size):

@@ -4,8 +4,8 @@ from threading import Barrier, Lock, Thread
 
 import pytest
 
-from tasks.core.ops.concurrency import LEAST, Pace
-from tasks.ports.cluster.limiter import Gate
+from kubeferry.tasks.core.ops.concurrency import LEAST, Pace
+from kubeferry.tasks.ports.cluster.limiter import Gate
 
 
 def test_no_more_get_through_than_there_is_room_for():

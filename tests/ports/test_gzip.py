@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.limits import MAX_OBJECT, SIDE_ROOM
-from tasks.ports.archive import gzip
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.limits import MAX_OBJECT, SIDE_ROOM
+from kubeferry.tasks.ports.archive import gzip
 
 
 @given(st.binary(max_size=5000))

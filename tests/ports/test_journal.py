@@ -4,15 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.core.errors import BackupNotFoundError, ConflictError, DamagedError, PermanentError, StoreError
-from tasks.core.formats.journal import Header, Target
-from tasks.core.formats.layout import RestoreKeys
-from tasks.core.kube.objects import Ref
-from tasks.ports.archive.encryption import opener
-from tasks.ports.local import clock
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.restores import open_restore, restores
-from tasks.ports.store.local import LocalStore
+from kubeferry.tasks.core.errors import BackupNotFoundError, ConflictError, DamagedError, PermanentError, StoreError
+from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.layout import RestoreKeys
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.ports.archive.encryption import opener
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.restores import open_restore, restores
+from kubeferry.tasks.ports.store.local import LocalStore
 
 KEYS = RestoreKeys("r")
 TOKEN = Ref("", "Secret", "shop", "token")

@@ -8,10 +8,10 @@ import orjson
 import pytest
 from kubernetes.client import Configuration
 
-from tasks.core.errors import ExpiredError
-from tasks.core.kube.resources import ResourceType
-from tasks.ports.cluster.client import Cluster
-from tasks.ports.cluster.pages import LISTS
+from kubeferry.tasks.core.errors import ExpiredError
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.ports.cluster.client import Cluster
+from kubeferry.tasks.ports.cluster.pages import LISTS
 
 SECRETS = ResourceType("", "v1", "Secret", "secrets", namespaced=True)
 EXPIRED = {"kind": "Status", "code": 410, "reason": "Expired", "message": "the token is too old"}

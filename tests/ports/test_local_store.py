@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.core.errors import KeyMissingError, StoreError
-from tasks.ports.local import files, progress
-from tasks.ports.store import local as local_store
-from tasks.ports.store.local import LocalStore
+from kubeferry.tasks.core.errors import KeyMissingError, StoreError
+from kubeferry.tasks.ports.local import files, progress
+from kubeferry.tasks.ports.store import local as local_store
+from kubeferry.tasks.ports.store.local import LocalStore
 
 
 @pytest.fixture

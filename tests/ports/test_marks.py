@@ -5,13 +5,13 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.layout import BackupKeys
-from tasks.core.formats.lease import Holder
-from tasks.ports.cluster.leases import me
-from tasks.ports.local import clock
-from tasks.ports.records.reservations import Deletion, Mark, read_mark, reserve
-from tasks.ports.store.local import LocalStore
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.lease import Holder
+from kubeferry.tasks.ports.cluster.leases import me
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.reservations import Deletion, Mark, read_mark, reserve
+from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
 OWN = me("prune x")

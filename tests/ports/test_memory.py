@@ -6,8 +6,8 @@ import weakref
 
 import pytest
 
-from flows import cli
-from tasks.ports.local.gc import leave, loading, settle
+from kubeferry.flows import cli
+from kubeferry.tasks.ports.local.gc import leave, loading, settle
 
 
 class Knot:

@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
-from tasks.core.kube.resources import ResourceType
-from tasks.ports.cluster.pages import Page
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.ports.cluster.pages import Page
 
 SECRETS = ResourceType("", "v1", "Secret", "secrets", namespaced=True)
 ITEM = {"metadata": {"name": "a", "annotations": {"note": '"items":[', "metadata": '{"continue":"no"}'}}}

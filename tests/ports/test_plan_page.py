@@ -7,17 +7,17 @@ from html.parser import HTMLParser
 
 import pytest
 
-from flows.console.plan_page import page
-from tasks.core.formats.records import LeftOut, Rewrite
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.bindings import Binding
-from tasks.core.lookup.chain import Chain
-from tasks.core.lookup.steps import Read, Start
-from tasks.core.lookup.uses import Source, Use
-from tasks.core.plan.document import PlanDocument
-from tasks.core.plan.parts import Part, Parts
-from tasks.core.plan.plan_document import document
+from kubeferry.flows.console.plan_page import page
+from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import Binding
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.steps import Read, Start
+from kubeferry.tasks.core.lookup.uses import Source, Use
+from kubeferry.tasks.core.plan.document import PlanDocument
+from kubeferry.tasks.core.plan.parts import Part, Parts
+from kubeferry.tasks.core.plan.plan_document import document
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

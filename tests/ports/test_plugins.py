@@ -6,9 +6,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from tasks.core.errors import PluginError
-from tasks.core.plugins.interface import GROUP, Rules
-from tasks.ports.local import plugins
+from kubeferry.tasks.core.errors import PluginError
+from kubeferry.tasks.core.plugins.interface import GROUP, Rules
+from kubeferry.tasks.ports.local import plugins
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def test_ours_are_installed_like_any_other():
 
 
 def test_an_old_install_is_not_taken_for_one_without_knowledge(monkeypatch):
-    monkeypatch.setattr(plugins, "entry_points", lambda group: [point("tasks.core.plugins.cluster_api:RULES", group)])
+    monkeypatch.setattr(
+        plugins, "entry_points", lambda group: [point("kubeferry.tasks.core.plugins.cluster_api:RULES", group)]
+    )
     with pytest.raises(PluginError, match=r"^Kubeferry's own plug-in cert-manager is not installed: install Kubeferry"):
         plugins.installed()
 

@@ -5,7 +5,7 @@ import asyncio
 import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
 
-from tasks.ports.prefect import server_main as prefect_main
+from kubeferry.tasks.ports.prefect import server_main as prefect_main
 
 
 def test_two_transactions_that_read_and_then_write_both_come_through(tmp_path, monkeypatch):

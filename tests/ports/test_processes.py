@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.core.errors import PermanentError
-from tasks.ports.local import processes
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.ports.local import processes
 
 PARENT_AND_CHILD = """
 import subprocess, sys, time

@@ -10,22 +10,22 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from tasks.core.errors import ConflictError, StoreError
-from tasks.core.formats.contents import divided
-from tasks.core.formats.journal import Header, Target
-from tasks.core.formats.layout import BackupKeys, RestoreKeys
-from tasks.core.formats.manifest import Encryption, Manifest, Selected, Source, digest
-from tasks.core.formats.records import Phase
-from tasks.core.formats.velero_backup import backup_object
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options_maintenance import PruneOptions
-from tasks.maintain.prune import judged, removed
-from tasks.ports.archive import gzip
-from tasks.ports.local import clock
-from tasks.ports.records.backups import open_backup
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.reservations import Deletion, reserve
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import ConflictError, StoreError
+from kubeferry.tasks.core.formats.contents import divided
+from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
+from kubeferry.tasks.core.formats.manifest import Encryption, Manifest, Selected, Source, digest
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.formats.velero_backup import backup_object
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+from kubeferry.tasks.maintain.prune import judged, removed
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.reservations import Deletion, reserve
+from kubeferry.tasks.ports.store.open import open_store
 
 NOW = clock.now()
 DAY = timedelta(days=1)
@@ -214,9 +214,9 @@ def test_an_upload_that_died_a_day_ago_is_cleared_away(local, tmp_path):
 
 KILLED = """
 import os, sys
-from tasks.core.formats.layout import BackupKeys
-from tasks.ports.records.reservations import Deletion
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.ports.records.reservations import Deletion
+from kubeferry.tasks.ports.store.open import open_store
 store, keys = open_store(sys.argv[1]), BackupKeys(sys.argv[2])
 assert Deletion(store, keys, "x").take()
 store.delete([keys.metadata])
@@ -274,7 +274,7 @@ def test_what_cannot_be_deleted_is_told_and_the_next_run_goes_on(local, monkeypa
     add(local, "a", 2)
     add(local, "b", 1)
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.maintain.prune.open_store", lambda url: Refusing(open_store(url)))
+        patch.setattr("kubeferry.tasks.maintain.prune.open_store", lambda url: Refusing(open_store(url)))
         result = prune(local, keep_last=1)
     assert (result.phase, [each.what for each in result.problems]) == (Phase.PARTIAL, ["backup a"])
     assert not local.exists(BackupKeys("a").metadata)  # it stopped to look like a backup
@@ -392,7 +392,7 @@ def test_a_half_removed_journal_is_finished(local, tmp_path, monkeypatch, done):
             self._store.delete(keys)
 
     with monkeypatch.context() as patch:
-        patch.setattr("tasks.maintain.prune.open_store", lambda url: Dying(open_store(url)))
+        patch.setattr("kubeferry.tasks.maintain.prune.open_store", lambda url: Dying(open_store(url)))
         assert prune(local, restores_within="30d").phase is Phase.PARTIAL
     assert there(local, "restores") == {"old"}
     prune(local, restores_within="30d")

@@ -6,10 +6,10 @@ import time
 import boto3
 import pytest
 
-from tasks.core.errors import DamagedError, StoreError, StoreUnavailableError
-from tasks.ports.local import processes, progress
-from tasks.ports.store import s3_client
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import DamagedError, StoreError, StoreUnavailableError
+from kubeferry.tasks.ports.local import processes, progress
+from kubeferry.tasks.ports.store import s3_client
+from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.cluster
 BIG = random.Random(1).randbytes(17 * 1024 * 1024)  # noqa: S311 - only bulk, the same each time

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ports.archive.spool import Spool
+from kubeferry.tasks.ports.archive.spool import Spool
 
 
 @pytest.fixture

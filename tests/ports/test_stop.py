@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.cancellation import Stop
 
 
 def test_it_ends_what_is_under_way_and_what_is_yet_to_come():

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
-from tasks.ports.local import files
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
+from kubeferry.tasks.ports.local import files
+from kubeferry.tasks.ports.store.open import open_store
 
 HOSTILE = [
     "", "/", "/etc/passwd", "..", "../x", "a/../../x", "a/..", "a//b", "a/", "./a", "a/.", "a\\b", "..\\x", "a\0b",

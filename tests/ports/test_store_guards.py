@@ -8,27 +8,27 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from tasks.core.errors import DamagedError, StoreError
-from tasks.core.formats.journal import Header, Target
-from tasks.core.formats.layout import BackupKeys, RestoreKeys
-from tasks.core.formats.manifest import Manifest, Source, digest
-from tasks.core.formats.migration import End
-from tasks.core.formats.migration import Header as MigrationHeader
-from tasks.core.formats.migration import Source as Migrated
-from tasks.core.formats.records import Phase
-from tasks.core.formats.velero_backup import backup_object
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options_maintenance import PruneOptions
-from tasks.maintain.prune import judged, removed
-from tasks.migrate.begin import backup_to_make
-from tasks.ports.archive import gzip
-from tasks.ports.archive.encryption import opener
-from tasks.ports.local import clock
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.migrations import begin, write_end, write_source
-from tasks.ports.records.reservations import Deletion
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.local import LocalStore
+from kubeferry.tasks.core.errors import DamagedError, StoreError
+from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
+from kubeferry.tasks.core.formats.manifest import Manifest, Source, digest
+from kubeferry.tasks.core.formats.migration import End
+from kubeferry.tasks.core.formats.migration import Header as MigrationHeader
+from kubeferry.tasks.core.formats.migration import Source as Migrated
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.formats.velero_backup import backup_object
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+from kubeferry.tasks.maintain.prune import judged, removed
+from kubeferry.tasks.migrate.begin import backup_to_make
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.archive.encryption import opener
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.migrations import begin, write_end, write_source
+from kubeferry.tasks.ports.records.reservations import Deletion
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
 KEYS = RestoreKeys("r")
@@ -143,7 +143,7 @@ def add(store, name, age):
 @pytest.fixture
 def two(store, monkeypatch):
     """A store with an old backup and a new one; what would go of it, where only the last is kept."""
-    monkeypatch.setattr("tasks.maintain.prune.open_store", lambda _: store)
+    monkeypatch.setattr("kubeferry.tasks.maintain.prune.open_store", lambda _: store)
     asked = PruneOptions(store=store.url, keep_last=1)
     add(store, "new", 1)
     return add(store, "old", 2), asked
@@ -179,7 +179,7 @@ def test_the_backup_of_a_migration_stays_until_all_its_namespaces_are_done(store
 
 
 def test_a_migration_that_begins_again_leaves_what_its_first_try_left_of_a_backup(store, monkeypatch):
-    monkeypatch.setattr("tasks.migrate.begin.open_store", lambda _: store)
+    monkeypatch.setattr("kubeferry.tasks.migrate.begin.open_store", lambda _: store)
     made = SimpleNamespace(name="m", options=SimpleNamespace(store=store.url))
     assert backup_to_make(made) == "m"
     store.put(BackupKeys("m").tarball, b"half")

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tasks.ports.local import progress
-from tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
 
 
 def test_results_come_in_the_order_of_the_items():

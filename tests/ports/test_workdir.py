@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.local.workdir import workdir
 
 HOLDER = """
 import sys
-from tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.local.workdir import workdir
 with workdir() as folder:
     (folder / "secret").write_text("in the clear")
     print(folder, flush=True)

@@ -1,7 +1,6 @@
 """The tests are tested: faults are planted in the code, and the tests that are there for them fail."""
 
 import pytest
-
 from tests.planted.faults import load
 from tests.planted.planting import Copy
 

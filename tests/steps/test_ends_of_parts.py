@@ -5,26 +5,26 @@ from types import SimpleNamespace
 
 import pytest
 
-import tasks.migrate.populate
-from tasks.core.errors import KubeferryError, PermanentError, UsageError
-from tasks.core.formats.journal import Header, Target
-from tasks.core.formats.layout import RestoreKeys
-from tasks.core.formats.migration import SHARED, End, Source
-from tasks.core.formats.migration import Header as MigrationHeader
-from tasks.core.formats.records import Phase, Problem
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options_migration import MigrateOptions
-from tasks.core.models.options_populate import PopulateOptions
-from tasks.core.models.results import BackupResult, RestoreResult
-from tasks.migrate.begin import Muster, note_source
-from tasks.migrate.dispatch import Dispatch
-from tasks.migrate.finish import lost, migrated
-from tasks.migrate.namespace import begun, end_of, note_end
-from tasks.ports.local import clock
-from tasks.ports.records.journal import Journal
-from tasks.ports.records.migrations import StoredMigration, read_end
-from tasks.ports.records.migrations import begin as begin_migration
-from tasks.ports.store.local import LocalStore
+import kubeferry.tasks.migrate.populate
+from kubeferry.tasks.core.errors import KubeferryError, PermanentError, UsageError
+from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.layout import RestoreKeys
+from kubeferry.tasks.core.formats.migration import SHARED, End, Source
+from kubeferry.tasks.core.formats.migration import Header as MigrationHeader
+from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options_migration import MigrateOptions
+from kubeferry.tasks.core.models.options_populate import PopulateOptions
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
+from kubeferry.tasks.migrate.begin import Muster, note_source
+from kubeferry.tasks.migrate.dispatch import Dispatch
+from kubeferry.tasks.migrate.finish import lost, migrated
+from kubeferry.tasks.migrate.namespace import begun, end_of, note_end
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.migrations import StoredMigration, read_end
+from kubeferry.tasks.ports.records.migrations import begin as begin_migration
+from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
 GAP = Problem(what="widgets.example.com in shop", why="forbidden")
@@ -199,9 +199,9 @@ def asked(store, monkeypatch):
     options = PopulateOptions(backup="b", into=[{"name": "ten"}], name="run", store=store.url)
     template = SimpleNamespace(backup=SimpleNamespace(store=store))
     made = SimpleNamespace(options=options, gone=False)
-    monkeypatch.setattr(tasks.migrate.populate, "connect", lambda *_: None)
-    monkeypatch.setattr(tasks.migrate.populate, "there", lambda _, names: [] if made.gone else names)
-    made.begun = lambda: tasks.migrate.populate.begun(options, template, "shop", options.into[0])
+    monkeypatch.setattr(kubeferry.tasks.migrate.populate, "connect", lambda *_: None)
+    monkeypatch.setattr(kubeferry.tasks.migrate.populate, "there", lambda _, names: [] if made.gone else names)
+    made.begun = lambda: kubeferry.tasks.migrate.populate.begun(options, template, "shop", options.into[0])
     return made
 
 
@@ -209,7 +209,7 @@ def asked(store, monkeypatch):
 def test_a_namespace_that_an_earlier_run_made_is_left_unless_it_is_gone(asked, store, ended):
     kept(store, "run.ten", ended)
     found = asked.begun()
-    end = tasks.migrate.populate.ended("shop", "ten", found)
+    end = kubeferry.tasks.migrate.populate.ended("shop", "ten", found)
     assert (end.phase.value, end.restore, end.counts) == (ended, "run.ten", {"Secret": 1})
     asked.gone = True
     assert asked.begun().name == "run.ten.2"
@@ -230,9 +230,9 @@ def test_a_namespace_that_was_taken_back_is_made_anew_and_one_that_was_cut_off_i
 
 
 def test_problems_of_a_restore_are_those_of_its_namespace():
-    end = tasks.migrate.populate.end_of("shop", "ten", result(Phase.PARTIAL, problems=[LATE]))
+    end = kubeferry.tasks.migrate.populate.end_of("shop", "ten", result(Phase.PARTIAL, problems=[LATE]))
     assert (end.phase, end.problems, end.objects) == (Phase.PARTIAL, [LATE], 2)
     error = PermanentError("no more")
     error.result = result(Phase.FAILED, error="no more")
-    end = tasks.migrate.populate.failed_end("shop", "ten", error, NOW)
+    end = kubeferry.tasks.migrate.populate.failed_end("shop", "ten", error, NOW)
     assert (end.phase, end.error, end.restore, end.actions) == (Phase.FAILED, "no more", "m.shop", {"created": 2})

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-import flows.restore
-from tasks.core.errors import PermanentError
-from tasks.core.formats.records import Phase
-from tasks.core.kube.objects import Ref
-from tasks.core.models.results import RestoreResult, TakenBack
-from tasks.ports.local import clock
+import kubeferry.flows.restore
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.results import RestoreResult, TakenBack
+from kubeferry.tasks.ports.local import clock
 
 NOW = clock.now()
 LEVELS = [[Ref("", "ConfigMap", "shop", "a")], [Ref("", "Secret", "shop", "b")]]
@@ -42,7 +42,7 @@ def taken(monkeypatch):
                 raise PermanentError(f"{name} failed")
             return Taken.answers.get(name)
 
-        monkeypatch.setattr(flows.restore, name, step)
+        monkeypatch.setattr(kubeferry.flows.restore, name, step)
 
     for name in STEPS:
         stand_in(name)
@@ -54,10 +54,10 @@ def taken(monkeypatch):
     def failed(_restoring, error, back, _started):
         return result(Phase.FAILED, error=str(error), taken_back=back)
 
-    monkeypatch.setattr(flows.restore, "restored", lambda *_: result(Phase.COMPLETED))
-    monkeypatch.setattr(flows.restore, "failed", failed)
-    monkeypatch.setattr(flows.restore, "late_turns", lambda _: ({1: LEVELS[0]}, {}))
-    monkeypatch.setattr(flows.restore, "tell", lambda _: None)
+    monkeypatch.setattr(kubeferry.flows.restore, "restored", lambda *_: result(Phase.COMPLETED))
+    monkeypatch.setattr(kubeferry.flows.restore, "failed", failed)
+    monkeypatch.setattr(kubeferry.flows.restore, "late_turns", lambda _: ({1: LEVELS[0]}, {}))
+    monkeypatch.setattr(kubeferry.flows.restore, "tell", lambda _: None)
     return made
 
 
@@ -74,7 +74,7 @@ def restoring(**more):
 
 
 def carried(made):
-    return asyncio.run(flows.restore.carry_out(made, NOW))
+    return asyncio.run(kubeferry.flows.restore.carry_out(made, NOW))
 
 
 FIRST = "create_namespace hold apply_crds wait_until_served make_bundle"

@@ -7,25 +7,32 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-import flows.restore
-import tasks.delete.execute
-import tasks.report
-import tasks.restore.outcome
-from flows.console import delete_table, migrate_table, populate_table, results
-from flows.options.common import Format
-from tasks.core.deletion.cascade import Group
-from tasks.core.deletion.inventory import Facts
-from tasks.core.formats.bundle import Member
-from tasks.core.formats.records import Action, Phase, Problem
-from tasks.core.graph.closure import Missing
-from tasks.core.kube.objects import Ref
-from tasks.core.models.options import DeleteOptions, Place
-from tasks.core.models.populated import PopulateResult
-from tasks.core.models.results import BackupResult, DeleteResult, MigrateResult, RestoreResult, TakenBack, UndoResult
-from tasks.core.plugins.registry import RuleBook
-from tasks.delete.remove import Removed
-from tasks.maintain.prune import removed
-from tasks.ports.local import clock
+import kubeferry.flows.restore
+import kubeferry.tasks.delete.execute
+import kubeferry.tasks.report
+import kubeferry.tasks.restore.outcome
+from kubeferry.flows.console import delete_table, migrate_table, populate_table, results
+from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.deletion.cascade import Group
+from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.formats.bundle import Member
+from kubeferry.tasks.core.formats.records import Action, Phase, Problem
+from kubeferry.tasks.core.graph.closure import Missing
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import DeleteOptions, Place
+from kubeferry.tasks.core.models.populated import PopulateResult
+from kubeferry.tasks.core.models.results import (
+    BackupResult,
+    DeleteResult,
+    MigrateResult,
+    RestoreResult,
+    TakenBack,
+    UndoResult,
+)
+from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.delete.remove import Removed
+from kubeferry.tasks.maintain.prune import removed
+from kubeferry.tasks.ports.local import clock
 
 NOW = clock.now()
 TOKEN, SETTINGS = Ref("", "Secret", "shop", "token"), Ref("", "ConfigMap", "shop", "settings")
@@ -65,14 +72,14 @@ def restoring():
 
 
 def test_what_is_needed_and_missing_what_was_asked_for_in_vain_and_what_is_not_ready_is_in_the_result(restoring):
-    found = tasks.restore.outcome.restored(restoring, [], NOW)
+    found = kubeferry.tasks.restore.outcome.restored(restoring, [], NOW)
     assert found.phase is Phase.COMPLETED
     assert [each.what for each in found.warnings] == [str(TOKEN), "two"]
     assert found.warnings[0].why.startswith("its kind is excluded")
     assert (found.not_ready, [each.name for each in found.notable]) == ([THREE], ["a", "b"])
-    partial = tasks.restore.outcome.restored(restoring, [ONE], NOW)
+    partial = kubeferry.tasks.restore.outcome.restored(restoring, [ONE], NOW)
     assert (partial.phase, partial.problems) == (Phase.PARTIAL, [ONE])
-    failed = tasks.restore.outcome.failed(restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
+    failed = kubeferry.tasks.restore.outcome.failed(restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
     assert (failed.phase, failed.error, failed.taken_back.deleted) == (Phase.FAILED, "no more", 1)
 
 
@@ -84,7 +91,7 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
         async def answer(*_):
             return found
 
-        monkeypatch.setattr(flows.restore, name, answer)
+        monkeypatch.setattr(kubeferry.flows.restore, name, answer)
 
     async def tell_bundle(_, phase):
         listed.append(phase)
@@ -94,13 +101,13 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
     restoring.problems = [ONE] if where == "a step" else []
     restoring.journal = SimpleNamespace(end=lambda *words: told.append(words))
     restoring.hold, restoring.bundles = None, {"shop": "u"}
-    monkeypatch.setattr(flows.restore, "tell_bundle", tell_bundle)
+    monkeypatch.setattr(kubeferry.flows.restore, "tell_bundle", tell_bundle)
 
     async def end(*given):
-        tasks.restore.outcome._end(*given)
+        kubeferry.tasks.restore.outcome._end(*given)
 
-    monkeypatch.setattr(flows.restore, "end", end)
-    found = asyncio.run(flows.restore._finish(restoring, NOW))
+    monkeypatch.setattr(kubeferry.flows.restore, "end", end)
+    found = asyncio.run(kubeferry.flows.restore._finish(restoring, NOW))
     assert (found.phase, found.problems) == (Phase.PARTIAL, [ONE])
     assert (told, listed) == ([("Partial", "1 problems")], ["Partial"])
 
@@ -125,7 +132,7 @@ def deletion(*, unread=False, selector="", refused=(), **more):
         namespaces=["shop"],
         target=lambda: SimpleNamespace(name="b"),
     )
-    return tasks.delete.execute.result(deleting, NOW)
+    return kubeferry.tasks.delete.execute.result(deleting, NOW)
 
 
 def test_a_deletion_is_whole_only_when_nothing_is_left_refused_or_unseen():
@@ -180,8 +187,8 @@ def test_each_command_exits_by_the_phase_of_its_result(capsys, command, phase, c
 @pytest.mark.parametrize(("phase", "told"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 1), (Phase.FAILED, 0)])
 def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, phase, told):
     events = []
-    monkeypatch.setattr(tasks.report, "emit_event", lambda name, _: events.append(name))
-    tasks.report._announce(phase)
+    monkeypatch.setattr(kubeferry.tasks.report, "emit_event", lambda name, _: events.append(name))
+    kubeferry.tasks.report._announce(phase)
     assert events == ["kubeferry.run.partial"] * told
 
 
@@ -189,8 +196,8 @@ def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, pha
 
 
 def test_what_a_prune_could_not_read_is_still_a_problem_when_it_has_removed_the_rest(tmp_path):
-    from tasks.core.models.options_maintenance import PruneOptions
-    from tasks.core.models.results_prune import PruneResult
+    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+    from kubeferry.tasks.core.models.results_prune import PruneResult
 
     asked = PruneOptions(store=tmp_path.as_uri())
     seen = PruneResult(

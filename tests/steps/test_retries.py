@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks import step as steps
-from tasks.core.errors import (
+from kubeferry.tasks import step as steps
+from kubeferry.tasks.core.errors import (
     DiskError,
     ExpiredError,
     ForbiddenError,

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tasks.backup.fetch import OWN_STORE, Read, at_revision, gathered
-from tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, UnavailableError
-from tasks.core.formats.records import Problem
-from tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.backup.fetch import OWN_STORE, Read, at_revision, gathered
+from kubeferry.tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, UnavailableError
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.kube.resources import ResourceType
 
 SECRETS = ResourceType("", "v1", "Secret", "secrets", namespaced=True)
 WIDGETS = ResourceType("example.com", "v1", "Widget", "widgets", namespaced=True)

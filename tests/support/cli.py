@@ -16,8 +16,8 @@ from unittest import mock
 
 import pytest
 
-from flows.cli import main
-from tasks.ports.prefect import events as prefect_events
+from kubeferry.flows.cli import main
+from kubeferry.tasks.ports.prefect import events as prefect_events
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 

@@ -2,7 +2,7 @@
 
 from unittest import mock
 
-from deployments.sample import remove
+from kubeferry.deployments.sample import remove
 
 
 def remove_later(cluster, namespace):

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 
 import pytest
-
 from tests.support.cli import COMMAND
 
 pytest.register_assert_rewrite("tests.ui.prefect_ui")

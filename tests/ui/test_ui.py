@@ -2,11 +2,11 @@
 
 import pytest
 from playwright.sync_api import expect
-
-from tasks.core.errors import ForbiddenError, InvalidError
-from tasks.ports.records.restores import open_restore
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B, name
+
+from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 

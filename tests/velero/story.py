@@ -10,27 +10,27 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 from pyrage import x25519
-
-from deployments.sample.install import install
-from deployments.sample.live import Live, read
-from deployments.sample.objects import objects
-from deployments.sample.remove import remove
-from deployments.velero.server import Velero
-from flows.backup import backup
-from flows.restore import restore
-from tasks.core.compare.restored import findings
-from tasks.core.errors import PreflightError
-from tasks.core.formats.layout import BackupKeys
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.evaluate import verdict
-from tasks.core.models.options import BackupOptions, RestoreOptions
-from tasks.ports.cluster.client import connect
-from tasks.ports.local import clock
-from tasks.ports.local.threads import in_threads
-from tasks.ports.store.open import open_store
 from tests.cluster.restores import A, B
 from tests.support.cli import COMMAND
+
+from kubeferry.deployments.sample.install import install
+from kubeferry.deployments.sample.live import Live, read
+from kubeferry.deployments.sample.objects import objects
+from kubeferry.deployments.sample.remove import remove
+from kubeferry.deployments.velero.server import Velero
+from kubeferry.flows.backup import backup
+from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.compare.restored import findings
+from kubeferry.tasks.core.errors import PreflightError
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.store.open import open_store
 
 SHOP = "shop"
 KIOSK, KIOSK_COPY = "kiosk", "kiosk-copy"

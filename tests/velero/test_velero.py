@@ -9,15 +9,15 @@ import tarfile
 
 import orjson
 import pytest
-
-from flows.undo import undo
-from tasks.core.compare.restored import WHOLE
-from tasks.core.formats.layout import BackupKeys
-from tasks.core.formats.records import Phase
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.models.options import UndoOptions
 from tests.cluster.restores import A, B
 from tests.velero.story import EXPIRED, HALF, KIOSK_COPY, OURS, SEALED, SEALED_EXPIRED, SHOP, THEIRS, unready, until
+
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.compare.restored import WHOLE
+from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.models.options import UndoOptions
 
 pytestmark = pytest.mark.soak(minutes=0.2, setup=13)
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core.compare.drift_mask import masked
-from tasks.core.jsondoc.differences import differences
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.strings import put
-from tasks.core.lookup.uses import leaf_at
+from kubeferry.tasks.core.compare.drift_mask import masked
+from kubeferry.tasks.core.jsondoc.differences import differences
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.strings import put
+from kubeferry.tasks.core.lookup.uses import leaf_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from tasks.core.formats.links import Owner
-    from tasks.core.formats.records import Problem
-    from tasks.core.jsondoc.differences import Difference
+    from kubeferry.tasks.core.formats.links import Owner
+    from kubeferry.tasks.core.formats.records import Problem
+    from kubeferry.tasks.core.jsondoc.differences import Difference
 
 OURS = "kubeferry.io"
 """The group of what Kubeferry itself puts beside restored objects: to be owned by its bundle is no drift."""

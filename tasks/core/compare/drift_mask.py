@@ -11,8 +11,8 @@ import json
 from contextlib import suppress
 from typing import Any
 
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.kube.last_applied import LAST_APPLIED, parsed
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 
 OPEN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
 """Fields of a Secret that are shown; of its metadata all but the annotations."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks.core.kube.last_applied import LAST_APPLIED, parsed
-from tasks.core.kube.objects import annotations_of
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
+from kubeferry.tasks.core.kube.objects import annotations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.compare.diff import Drift
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 CONTEXT = 3
 """Lines around a change, as diff -u shows them."""

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.formats.bundle import is_bundle
-from tasks.core.jsondoc.differences import MISSING
-from tasks.core.jsondoc.edit import Object
-from tasks.core.kube.kinds import TOKEN_TYPE
-from tasks.core.kube.objects import Ref, annotations_of, labels_of
+from kubeferry.tasks.core.formats.bundle import is_bundle
+from kubeferry.tasks.core.jsondoc.differences import MISSING
+from kubeferry.tasks.core.jsondoc.edit import Object
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
 
 if TYPE_CHECKING:
-    from tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.formats.records import Rewrite
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,16 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.compare.expected import Move
-from tasks.core.compare.explanations import ROWS, Row
-from tasks.core.compare.rewritten import reason
-from tasks.core.jsondoc.differences import MISSING, differences, revealed
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.compare.expected import Move
+from kubeferry.tasks.core.compare.explanations import ROWS, Row
+from kubeferry.tasks.core.compare.rewritten import reason
+from kubeferry.tasks.core.jsondoc.differences import MISSING, differences, revealed
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.objects import Ref
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.differences import Difference
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.differences import Difference
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 __all__ = ["Move", "explain", "matching"]
 

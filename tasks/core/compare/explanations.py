@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.core.compare import expected as moves
+from kubeferry.tasks.core.compare import expected as moves
 
 if TYPE_CHECKING:
-    from tasks.core.compare.expected import Test
+    from kubeferry.tasks.core.compare.expected import Test
 
 GIVEN = "given by the cluster"
 MAPPED = "follows the new name of its namespace"

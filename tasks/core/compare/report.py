@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.compare.drift_text import unified
-from tasks.core.formats.records import Problem
-from tasks.core.jsondoc.differences import MISSING, revealed
+from kubeferry.tasks.core.compare.drift_text import unified
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.differences import MISSING, revealed
 
 if TYPE_CHECKING:
-    from tasks.core.compare.diff import Drift
-    from tasks.core.jsondoc.differences import Difference
+    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.jsondoc.differences import Difference
 
 CHANGES = ("added", "removed", "changed")
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.core.compare.expected import Move
-from tasks.core.compare.explain import explain, matching
-from tasks.core.formats.links import links_of
-from tasks.core.jsondoc.differences import differences
-from tasks.core.kube.objects import Ref, annotations_of
-from tasks.core.needs.rebuild import left_to
-from tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.compare.expected import Move
+from kubeferry.tasks.core.compare.explain import explain, matching
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.jsondoc.differences import differences
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of
+from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
 
-    from tasks.core.formats.records import Rewrite
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 WHOLE = "(the object)"
 """Stands for the field where only one side has the object."""

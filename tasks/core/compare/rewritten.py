@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.kube.strings import decoded
+from kubeferry.tasks.core.kube.strings import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.formats.records import Rewrite
 
 LOOKED_UP = "looked up on the target"
 

@@ -18,18 +18,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.bundle import GROUP, KIND, is_bundle, members_of
-from tasks.core.kube.kinds import NAMESPACE
-from tasks.core.kube.objects import Ref, owners_of
-from tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.bundle import GROUP, KIND, is_bundle, members_of
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.deletion.inventory import Fact
-    from tasks.core.formats.bundle import Member
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.deletion.inventory import Fact
+    from kubeferry.tasks.core.formats.bundle import Member
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 NEVER = (NAMESPACE, CRD, (GROUP, KIND))
 """(group, kind) of what no restore lists: they would take along what others put there since."""

@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from tasks.core.deletion.followers import followers, split
-from tasks.core.formats.bundle import Member
-from tasks.core.graph.order import Edge, Strength, order
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.annotations import NOTHING
-from tasks.core.selection.exclusions import ENDPOINTS_BY_CONTROLLER, LEFT_TO_CONTROLLER
+from kubeferry.tasks.core.deletion.followers import followers, split
+from kubeferry.tasks.core.formats.bundle import Member
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.annotations import NOTHING
+from kubeferry.tasks.core.selection.exclusions import ENDPOINTS_BY_CONTROLLER, LEFT_TO_CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from tasks.core.deletion.authorization import Charter
-    from tasks.core.deletion.inventory import Fact, Facts
+    from kubeferry.tasks.core.deletion.authorization import Charter
+    from kubeferry.tasks.core.deletion.inventory import Fact, Facts
 
 
 REPLACED = "another object has that name now"

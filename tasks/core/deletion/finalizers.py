@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import EACH, Object, found, get
-from tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from tasks.core.deletion.inventory import Fact
+    from kubeferry.tasks.core.deletion.inventory import Fact
 
 
 def split(

@@ -10,25 +10,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import KubeferryError
-from tasks.core.formats.bundle import made_for
-from tasks.core.formats.links import Links, links_of
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.label_selectors import Requirement, selects
-from tasks.core.kube.objects import Ref, controller_of, labels_of, owners_of
-from tasks.core.needs.annotations import NOTHING, Hints, hints_of
-from tasks.core.needs.cluster_scoped import CRD
-from tasks.core.needs.edges import needs_of
-from tasks.core.needs.implicit import Implied
-from tasks.core.needs.rebuild import left_to
-from tasks.core.needs.references import references
-from tasks.core.selection.exclusions import EXCLUDING_LABELS, finished, left_out
-from tasks.core.selection.policy import Keep
+from kubeferry.tasks.core.errors import KubeferryError
+from kubeferry.tasks.core.formats.bundle import made_for
+from kubeferry.tasks.core.formats.links import Links, links_of
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
+from kubeferry.tasks.core.kube.objects import Ref, controller_of, labels_of, owners_of
+from kubeferry.tasks.core.needs.annotations import NOTHING, Hints, hints_of
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.needs.edges import needs_of
+from kubeferry.tasks.core.needs.implicit import Implied
+from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.selection.exclusions import EXCLUDING_LABELS, finished, left_out
+from kubeferry.tasks.core.selection.policy import Keep
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.plugins.registry import RuleBook
-    from tasks.core.selection.policy import Surroundings
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.plugins.registry import RuleBook
+    from kubeferry.tasks.core.selection.policy import Surroundings
 
 DEFAULT_ACCOUNT = ("", "ServiceAccount", "default")
 

@@ -14,9 +14,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import Object, get, group_of
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.resources import ResourceType
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

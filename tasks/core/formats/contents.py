@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.layout import FORMAT
-from tasks.core.formats.manifest import Encryption, Selected, Sha256, checked
-from tasks.core.formats.records import LeftOut, Model
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.layout import FORMAT
+from kubeferry.tasks.core.formats.manifest import Encryption, Selected, Sha256, checked
+from kubeferry.tasks.core.formats.records import LeftOut, Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.formats.manifest import Manifest
+    from kubeferry.tasks.core.formats.manifest import Manifest
 
 HIDDEN = "hidden, since it is encrypted"
 """What the readable part of a manifest tells of a selection."""

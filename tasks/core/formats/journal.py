@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from tasks.core.errors import DamagedError
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.kube.objects import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 FORMAT: Literal["kubeferry.io/restore/v1"] = "kubeferry.io/restore/v1"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import UsageError
 
 LONGEST = 1024
 """Bytes of UTF-8: S3's limit ("Naming Amazon S3 objects")."""

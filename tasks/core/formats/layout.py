@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

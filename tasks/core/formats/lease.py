@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks.core.jsondoc.edit import get
-from tasks.core.kube.namespace_defaults import LEASE_NAME
-from tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
+from kubeferry.tasks.core.kube.resources import ResourceType
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
 

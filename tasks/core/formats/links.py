@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.bundle import is_bundle
-from tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
-from tasks.core.kube.names import is_segment
-from tasks.core.kube.objects import Ref, type_of
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.bundle import is_bundle
+from kubeferry.tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
+from kubeferry.tasks.core.kube.names import is_segment
+from kubeferry.tasks.core.kube.objects import Ref, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 _INGRESS: tuple[Path, ...] = (
     ("status", "loadBalancer", "ingress", EACH, "ip"),

@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.keys import flaw
-from tasks.core.formats.layout import FORMAT, BackupKeys
-from tasks.core.formats.records import LeftOut, Model, Phase, Problem, PulledIn
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.keys import flaw
+from kubeferry.tasks.core.formats.layout import FORMAT, BackupKeys
+from kubeferry.tasks.core.formats.records import LeftOut, Model, Phase, Problem, PulledIn
 
 M = TypeVar("M", bound="Model")
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.layout import Member
-from tasks.core.kube.names import NAMESPACE, is_segment
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.layout import Member
+from kubeferry.tasks.core.kube.names import NAMESPACE, is_segment
 
 VERSION_FILE = "metadata/version"
 """Holds the version of the tarball's format."""

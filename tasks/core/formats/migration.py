@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.formats.layout import RESTORES, backup_name
-from tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.formats.layout import RESTORES, backup_name
+from kubeferry.tasks.core.formats.records import Phase, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

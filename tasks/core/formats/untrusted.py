@@ -14,16 +14,16 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.members import parse_member
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.jsondoc.encoding import check_depth, parse
-from tasks.core.jsondoc.limits import MAX_DEPTH, MAX_OBJECT
-from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
-from tasks.core.kube.names import is_segment, is_subdomain
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.members import parse_member
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.jsondoc.encoding import check_depth, parse
+from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH, MAX_OBJECT
+from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
+from kubeferry.tasks.core.kube.names import is_segment, is_subdomain
 
 if TYPE_CHECKING:
-    from tasks.core.formats.layout import Member
+    from kubeferry.tasks.core.formats.layout import Member
 
 ApiVersion = Annotated[
     str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")

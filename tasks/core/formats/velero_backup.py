@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from tasks.core.errors import DamagedError
-from tasks.core.formats.layout import VELERO_FORMAT
-from tasks.core.formats.recipients import AGE
-from tasks.core.formats.records import Phase
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.layout import VELERO_FORMAT
+from kubeferry.tasks.core.formats.recipients import AGE
+from kubeferry.tasks.core.formats.records import Phase
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from tasks.core.formats.manifest import Manifest
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.formats.manifest import Manifest
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 MANIFEST_DIGEST = "kubeferry.io/manifest-sha256"
 BACKED_UP_BY = "kubeferry.io/version"

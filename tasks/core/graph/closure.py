@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
-    from tasks.core.graph.order import Edge
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.kube.objects import Ref
 
 PULLED_IN = "needed by "
 """How the reason of an object begins that is in because of another one."""

@@ -15,14 +15,14 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from tasks.core.graph.cycles import knots
-from tasks.core.graph.priorities import PHASES, Phase, phase_of
-from tasks.core.graph.untie import untied
+from kubeferry.tasks.core.graph.cycles import knots
+from kubeferry.tasks.core.graph.priorities import PHASES, Phase, phase_of
+from kubeferry.tasks.core.graph.untie import untied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.objects import Ref
 
 __all__ = ["PHASES", "Edge", "Order", "Phase", "Strength", "order", "phase_of"]
 

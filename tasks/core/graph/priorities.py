@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.objects import Ref
 
 
 class Phase(IntEnum):

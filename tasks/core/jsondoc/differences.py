@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.jsondoc.edit import group_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 class Missing(Enum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Self
 
-from tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.limits import MAX_DEPTH
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH
 
 _INTEGERS = range(-(2**63), 2**64)
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.jsondoc.edit import group_of
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 COMPARED = frozenset({("apps", "ControllerRevision")})
 """(group, kind) of objects that hold such bytes."""

@@ -16,7 +16,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.core.jsondoc.edit import Place
+    from kubeferry.tasks.core.jsondoc.edit import Place
 
 LARGEST = 1_000_000
 """Values of a document with every alias written out: some kilobytes can stand for more than fill a memory."""

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from tasks.core.errors import (
+from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     CredentialsError,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.edit import values
-from tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.edit import values
+from kubeferry.tasks.core.kube.resources import ResourceType
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 def defined(definition: Object) -> ResourceType:

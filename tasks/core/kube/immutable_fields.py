@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

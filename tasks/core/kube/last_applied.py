@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.jsondoc.encoding import is_deep
-from tasks.core.jsondoc.limits import MAX_DEPTH
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.jsondoc.encoding import is_deep
+from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which `kubectl apply` keeps the object as its author last wrote it."""

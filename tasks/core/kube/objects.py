@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasks.core.kube.strings import pointer
+from kubeferry.tasks.core.kube.strings import pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object, Place
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
 
 Schema = dict[str, Any]
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tasks.core.errors import PermanentError
+from kubeferry.tasks.core.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

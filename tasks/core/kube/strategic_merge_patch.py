@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from tasks.core.jsondoc.patch import PatchError
+from kubeferry.tasks.core.jsondoc.patch import PatchError
 
 _POD_KEYS = {
     "containers": "name",

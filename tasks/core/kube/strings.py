@@ -12,12 +12,12 @@ import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.kube.objects import type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object, Place
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
 
 
 ENCODED: Mapping[tuple[str, str], str] = {("", "Secret"): "data", ("", "ConfigMap"): "binaryData"}

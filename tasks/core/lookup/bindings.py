@@ -10,22 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from tasks.core.errors import DamagedError, PermanentError
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.chain import FIXED, Chain, mapped, may_read
-from tasks.core.lookup.chain_json import a_list, a_map, a_text, ref_from_json, ref_to_json
-from tasks.core.lookup.derive import Around, chain_of
-from tasks.core.lookup.endpoints import endpoint_uses
-from tasks.core.lookup.index import CLUSTER, Index, Source
-from tasks.core.lookup.mutation import ANNOTATION, mutations
-from tasks.core.lookup.substitute import Absent, New, substitute
-from tasks.core.lookup.uses import Form, Use, scan
+from kubeferry.tasks.core.errors import DamagedError, PermanentError
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.chain import FIXED, Chain, mapped, may_read
+from kubeferry.tasks.core.lookup.chain_json import a_list, a_map, a_text, ref_from_json, ref_to_json
+from kubeferry.tasks.core.lookup.derive import Around, chain_of
+from kubeferry.tasks.core.lookup.endpoints import endpoint_uses
+from kubeferry.tasks.core.lookup.index import CLUSTER, Index, Source
+from kubeferry.tasks.core.lookup.mutation import ANNOTATION, mutations
+from kubeferry.tasks.core.lookup.substitute import Absent, New, substitute
+from kubeferry.tasks.core.lookup.uses import Form, Use, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks.core.formats.records import Rewrite
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 Kind = Literal[
     "pod-ip",

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.objects import labels_of
-from tasks.core.lookup.follow import POD, Live, ready_pods, roles_of, walk
-from tasks.core.lookup.steps import Nodes, Pods, Step
+from kubeferry.tasks.core.kube.objects import labels_of
+from kubeferry.tasks.core.lookup.follow import POD, Live, ready_pods, roles_of, walk
+from kubeferry.tasks.core.lookup.steps import Nodes, Pods, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.lookup.chain import Chain
 
 Way = tuple[Step, ...]
 """A chain without what it reads: chains of one way read the same object."""

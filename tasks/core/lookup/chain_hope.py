@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import get
-from tasks.core.lookup.chain import FIXED
-from tasks.core.lookup.follow import Live, values_at, walk
-from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read
+from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.lookup.chain import FIXED
+from kubeferry.tasks.core.lookup.follow import Live, values_at, walk
+from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.chain import Chain
 
 COMPLETE = ("podIP", "hostIP", "clusterIP", "nodeAddress")
 """What is handed out all at once: where one address is there, no other comes later."""

@@ -19,18 +19,18 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.links import owner_ref
-from tasks.core.lookup.chain import Chain
-from tasks.core.lookup.follow import family_of, roles_of
-from tasks.core.lookup.index import UID
-from tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start, Step
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.follow import family_of, roles_of
+from kubeferry.tasks.core.lookup.index import UID
+from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.formats.links import Links
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.index import Source
+    from kubeferry.tasks.core.formats.links import Links
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.index import Source
 
 POD = ("", "Pod")
 NODE = ("", "Node")

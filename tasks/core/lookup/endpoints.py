@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import EACH, Object, Path, found, get
-from tasks.core.kube.objects import Ref, type_of
-from tasks.core.lookup.derive import has_fixed_name
-from tasks.core.lookup.index import Index, Source
-from tasks.core.lookup.tokens import key_of
-from tasks.core.lookup.uses import Use
+from kubeferry.tasks.core.jsondoc.edit import EACH, Object, Path, found, get
+from kubeferry.tasks.core.kube.objects import Ref, type_of
+from kubeferry.tasks.core.lookup.derive import has_fixed_name
+from kubeferry.tasks.core.lookup.index import Index, Source
+from kubeferry.tasks.core.lookup.tokens import key_of
+from kubeferry.tasks.core.lookup.uses import Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.lookup.derive import Around
+    from kubeferry.tasks.core.lookup.derive import Around
 
 ENTRIES: Mapping[tuple[str, str], tuple[Path, ...]] = {
     ("", "Endpoints"): (("subsets", EACH, "addresses", EACH), ("subsets", EACH, "notReadyAddresses", EACH)),

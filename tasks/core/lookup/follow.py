@@ -11,14 +11,14 @@ import ipaddress
 import json
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import EACH, Object, found, get
-from tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
-from tasks.core.lookup.steps import READS, Family, Named, Newest, Nodes, Pods, Read, Start, Step
+from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
+from kubeferry.tasks.core.lookup.steps import READS, Family, Named, Newest, Nodes, Pods, Read, Start, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.lookup.chain import Chain
 
 POD = ("", "Pod")
 NODE = ("", "Node")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.objects import Ref
-from tasks.core.lookup.tokens import class_of, key_of
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.tokens import class_of, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.formats.links import Links
+    from kubeferry.tasks.core.formats.links import Links
 
 UID = "/metadata/uid"
 CLUSTER = Ref("", "Namespace", "", "kube-system")

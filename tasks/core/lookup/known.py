@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.links import links_of
-from tasks.core.kube.objects import Ref, labels_of
-from tasks.core.lookup.derive import Around
-from tasks.core.lookup.follow import is_ready
-from tasks.core.lookup.index import Index
+from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.lookup.derive import Around
+from kubeferry.tasks.core.lookup.follow import is_ready
+from kubeferry.tasks.core.lookup.index import Index
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 POD = ("", "Pod")
 

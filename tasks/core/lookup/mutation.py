@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks.core.errors import PermanentError
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.jsondoc.yaml_text import loaded
-from tasks.core.kube.objects import Ref, annotations_of
-from tasks.core.kube.strings import pointer
-from tasks.core.lookup.chain import Chain
-from tasks.core.lookup.index import Source
-from tasks.core.lookup.steps import Read, Start
-from tasks.core.lookup.uses import Use, leaf_at
-from tasks.core.needs.references import CLUSTER_SCOPED
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.jsondoc.yaml_text import loaded
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of
+from kubeferry.tasks.core.kube.strings import pointer
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.index import Source
+from kubeferry.tasks.core.lookup.steps import Read, Start
+from kubeferry.tasks.core.lookup.uses import Use, leaf_at
+from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Place
-    from tasks.core.lookup.derive import Around
+    from kubeferry.tasks.core.jsondoc.edit import Place
+    from kubeferry.tasks.core.lookup.derive import Around
 
 ANNOTATION = "config.kubernetes.io/apply-time-mutation"
 

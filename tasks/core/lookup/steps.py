@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tasks.core.jsondoc.edit import EACH, Path
+from kubeferry.tasks.core.jsondoc.edit import EACH, Path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.objects import Ref
 
 Family = Literal["", "IPv4", "IPv6", "host"]
 """What kind of address: a value of one family is never replaced by one of another; "" where it is no address."""

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.records import Rewrite
-from tasks.core.jsondoc.edit import GONE, Place
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.strings import Leaf
-from tasks.core.lookup.tokens import Token, class_of, key_of, replaced, spelled, tokens
-from tasks.core.lookup.uses import Use, applied, leaf_at
-from tasks.core.lookup.values_edges import PLAIN, place_of
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.jsondoc.edit import GONE, Place
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.strings import Leaf
+from kubeferry.tasks.core.lookup.tokens import Token, class_of, key_of, replaced, spelled, tokens
+from kubeferry.tasks.core.lookup.uses import Use, applied, leaf_at
+from kubeferry.tasks.core.lookup.values_edges import PLAIN, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 class Absent(Enum):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from tasks.core.lookup.values_edges import PLAIN, Hint, pod_stands, uid_stands, v4_stands, v6_stands
+from kubeferry.tasks.core.lookup.values_edges import PLAIN, Hint, pod_stands, uid_stands, v4_stands, v6_stands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

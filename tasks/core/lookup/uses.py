@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from tasks.core.kube.last_applied import LAST_APPLIED, parsed
-from tasks.core.kube.objects import type_of
-from tasks.core.kube.strings import ENCODED, Leaf, decoded, leaves, pointer
-from tasks.core.lookup.index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
-from tasks.core.lookup.tokens import tokens
-from tasks.core.lookup.values_edges import PLAIN, Hint, place_of
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
+from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.kube.strings import ENCODED, Leaf, decoded, leaves, pointer
+from kubeferry.tasks.core.lookup.index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
+from kubeferry.tasks.core.lookup.tokens import tokens
+from kubeferry.tasks.core.lookup.values_edges import PLAIN, Hint, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.jsondoc.edit import Object, Place
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
 
 __all__ = ["API_SERVER", "CLUSTER", "PREFERENCE", "UID", "Index", "Source", "Use", "scan"]
 

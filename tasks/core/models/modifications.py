@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.label_selectors import parse_selector
 
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
 Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]

@@ -11,12 +11,12 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from tasks.core.formats.recipients import SECRET_KEY, is_secret
-from tasks.core.jsondoc.duration import OPTIONAL as SPAN
-from tasks.core.lookup.bindings import Kind as BindingKind
-from tasks.core.lookup.substitute import Absent
-from tasks.core.models.forms import either, in_order, title
-from tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.formats.recipients import SECRET_KEY, is_secret
+from kubeferry.tasks.core.jsondoc.duration import OPTIONAL as SPAN
+from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.models.forms import either, in_order, title
+from kubeferry.tasks.core.models.modifications import Modifications
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 """A DNS label (RFC 1123), as Kubernetes wants namespaces named."""

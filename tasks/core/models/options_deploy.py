@@ -7,8 +7,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from tasks.core.models.options import NamespaceName, Place
-from tasks.core.models.pools import POOLS, PoolType
+from kubeferry.tasks.core.models.options import NamespaceName, Place
+from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 Rule = Literal["within", "last", "hourly", "daily", "weekly", "monthly", "yearly"]
 """What a backup is kept by: the options `--keep-…` of prune."""

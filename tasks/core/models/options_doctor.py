@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.core.models.options import NamespaceName, Place
+from kubeferry.tasks.core.models.options import NamespaceName, Place
 
 
 class DoctorOptions(Place):

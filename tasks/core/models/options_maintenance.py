@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, StringConstraints
 
-from tasks.core.jsondoc.duration import OPTIONAL, Span
-from tasks.core.models.options import Place
+from kubeferry.tasks.core.jsondoc.duration import OPTIONAL, Span
+from kubeferry.tasks.core.models.options import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from tasks.core.models.options import BackupOptions, Choosing, Manner, OptionalName, Place, RestoreOptions
+from kubeferry.tasks.core.models.options import BackupOptions, Choosing, Manner, OptionalName, Place, RestoreOptions
 
 
 class FanOut(StrEnum):

@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from tasks.core.models.modifications import Modifications
-from tasks.core.models.options import Manner, NamespaceName, OptionalName, Place, RestoreOptions
+from kubeferry.tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.models.options import Manner, NamespaceName, OptionalName, Place, RestoreOptions
 
 
 class Into(Modifications):

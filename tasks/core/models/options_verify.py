@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.core.models.options import NoSecret, OptionalName
+from kubeferry.tasks.core.models.options import NoSecret, OptionalName
 
 
 class VerifyOptions(BaseModel):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tasks.core.formats.migration import End
-from tasks.core.models.results import Result
+from kubeferry.tasks.core.formats.migration import End
+from kubeferry.tasks.core.models.results import Result
 
 
 class PopulateResult(Result):

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.formats.migration import SHARED, End
-from tasks.core.formats.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
+from kubeferry.tasks.core.formats.migration import SHARED, End
+from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
 """What the command line exits with (design.md 3)."""

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.formats.records import Phase, Problem
 
 
 class _Row(BaseModel):

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.formats.records import Phase
-from tasks.core.jsondoc.printable import words
+from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.jsondoc.printable import words
 
 
 class Verified(BaseModel):

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.jsondoc.edit import get
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
 
 ADOPTED: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("apps", "ReplicaSet"): frozenset({("apps", "Deployment")}),

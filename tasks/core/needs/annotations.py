@@ -26,16 +26,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import AnnotationError
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.graph.priorities import Phase
-from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
-from tasks.core.kube.objects import Ref, annotations_of
+from kubeferry.tasks.core.errors import AnnotationError
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.priorities import Phase
+from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 DEPENDS_ON = "kubeferry.io/depends-on"
 LEVEL = "kubeferry.io/level"

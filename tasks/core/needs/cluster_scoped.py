@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.edit import values
-from tasks.core.kube.label_selectors import Requirement, selects
-from tasks.core.kube.objects import Ref, labels_of
-from tasks.core.needs.references import RBAC, references
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.edit import values
+from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.needs.references import RBAC, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 

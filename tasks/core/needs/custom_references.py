@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
-from tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
+from kubeferry.tasks.core.kube.objects import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

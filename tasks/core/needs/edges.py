@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.links import owner_ref
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.annotations import explicit_edges
-from tasks.core.needs.references import starts
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.annotations import explicit_edges
+from kubeferry.tasks.core.needs.references import starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.formats.links import Links
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.needs.references import Reference
-    from tasks.core.plugins.registry import RuleBook
+    from kubeferry.tasks.core.formats.links import Links
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.needs.references import Reference
+    from kubeferry.tasks.core.plugins.registry import RuleBook
 
 
 def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: RuleBook) -> list[Edge]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.needs.references import POD_SPEC, POD_SPEC_AT, TABLE, TYPED_AT
+from kubeferry.tasks.core.needs.references import POD_SPEC, POD_SPEC_AT, TABLE, TYPED_AT
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.links import owner_ref
-from tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
 
 if TYPE_CHECKING:
-    from tasks.core.formats.links import Links, Owner
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.formats.links import Links, Owner
+    from kubeferry.tasks.core.kube.objects import Ref
 
 IN_A_NAMESPACE = "is in a namespace, and owns nothing cluster-wide"
 

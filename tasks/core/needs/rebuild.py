@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.formats.links import owner_ref
-from tasks.core.kube.kinds import REBUILT
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.kube.kinds import REBUILT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
-    from tasks.core.formats.links import Links, Owner
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.formats.links import Links, Owner
+    from kubeferry.tasks.core.kube.objects import Ref
 
 
 def left_to(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import Object, get, group_of, values
-from tasks.core.kube.objects import Ref, annotations_of, labels_of
-from tasks.core.needs.custom_references import custom_references
-from tasks.core.needs.references_pods import POD_SPEC, POD_SPEC_AT, Row
+from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of, values
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
+from kubeferry.tasks.core.needs.custom_references import custom_references
+from kubeferry.tasks.core.needs.references_pods import POD_SPEC, POD_SPEC_AT, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import UsageError
-from tasks.core.models.pools import PoolType
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.models.pools import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tasks.core.models.options_deploy import DeployOptions
+    from kubeferry.tasks.core.models.options_deploy import DeployOptions
 
 PLACE = ("context", "kubeconfig", "store")
 """What every flow is told that takes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from tasks.core.ops.health import Finding
+from kubeferry.tasks.core.ops.health import Finding
 
 if TYPE_CHECKING:
     from datetime import datetime

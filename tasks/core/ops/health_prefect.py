@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.models.pools import POOLS, PoolType
-from tasks.core.ops.health import Finding
-from tasks.core.ops.health_versions import numbers
+from kubeferry.tasks.core.models.pools import POOLS, PoolType
+from kubeferry.tasks.core.ops.health import Finding
+from kubeferry.tasks.core.ops.health_versions import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.ops.cron import last_due
-from tasks.core.ops.health import Finding
-from tasks.core.ops.health_prefect import ago, moment
+from kubeferry.tasks.core.ops.cron import last_due
+from kubeferry.tasks.core.ops.health import Finding
+from kubeferry.tasks.core.ops.health_prefect import ago, moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

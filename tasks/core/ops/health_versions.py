@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks.core.ops.health import Finding
+from kubeferry.tasks.core.ops.health import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.printable import code, one_line, words
-from tasks.core.models.results import BackupResult, DeleteResult, RestoreResult, UndoResult
+from kubeferry.tasks.core.jsondoc.printable import code, one_line, words
+from kubeferry.tasks.core.models.results import BackupResult, DeleteResult, RestoreResult, UndoResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.formats.records import Problem
+    from kubeferry.tasks.core.formats.records import Problem
 
 MOST = 50
 """Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""

@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.models.options_maintenance import PERIODS, Policy
+from kubeferry.tasks.core.models.options_maintenance import PERIODS, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

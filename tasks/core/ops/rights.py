@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.formats.bundle import BUNDLES, RIGHTS
-from tasks.core.formats.lease import LEASE_VERBS, LEASES
-from tasks.core.kube.resources import ResourceType
-from tasks.core.ops.health import Finding
-from tasks.core.plan.existing_modes import VERBS
-from tasks.core.selection.exclusions import type_left_out
-from tasks.core.selection.read_types import INDEXED_EVERYWHERE, RELATED
+from kubeferry.tasks.core.formats.bundle import BUNDLES, RIGHTS
+from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.ops.health import Finding
+from kubeferry.tasks.core.plan.existing_modes import VERBS
+from kubeferry.tasks.core.selection.exclusions import type_left_out
+from kubeferry.tasks.core.selection.read_types import INDEXED_EVERYWHERE, RELATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

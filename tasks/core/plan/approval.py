@@ -10,17 +10,17 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.printable import code, one_line
-from tasks.core.kube.objects import Ref
-from tasks.core.plan.forecast import ABSENT
+from kubeferry.tasks.core.jsondoc.printable import code, one_line
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plan.forecast import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from tasks.core.models.options import RestoreOptions
-    from tasks.core.plan.document import Level, Named, PlanDocument, PlannedObject
-    from tasks.core.plan.forecast import Forecast
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.plan.document import Level, Named, PlanDocument, PlannedObject
+    from kubeferry.tasks.core.plan.forecast import Forecast
 
 MOST = 50
 """Lines of a section of the page; the command that it names shows all of them."""

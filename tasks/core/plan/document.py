@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from tasks.core.formats.records import LeftOut, Problem
+from kubeferry.tasks.core.formats.records import LeftOut, Problem
 
 FORMAT: Literal["kubeferry.io/plan/v1"] = "kubeferry.io/plan/v1"
 

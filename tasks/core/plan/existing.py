@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasks.core.jsondoc.differences import differences, steps_of
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.kube.immutable_fields import freezes
-from tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
-from tasks.core.models.options import Existing
-from tasks.core.selection.policy import Keep, Surroundings
-from tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.core.jsondoc.differences import differences, steps_of
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.kube.immutable_fields import freezes
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
+from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+from kubeferry.tasks.core.transform.strip.portable import strip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

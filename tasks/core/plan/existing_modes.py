@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.resources import words_of
-from tasks.core.models.options import Existing
+from kubeferry.tasks.core.kube.resources import words_of
+from kubeferry.tasks.core.models.options import Existing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.models.options import RestoreOptions
 
 VERBS = ("create", "get", "list", "watch")
 """What a restore does with every object: make it, look at one that is there, wait for it, read it back."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.formats.records import Rewrite
-    from tasks.core.kube.objects import Ref
-    from tasks.core.plan.existing import Decision
+    from kubeferry.tasks.core.formats.records import Rewrite
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.plan.existing import Decision
 
 CHANGING = {"merged", "updated", "recreated"}
 """Actions that change the object that is there; with the others it matters to nobody which one it is."""

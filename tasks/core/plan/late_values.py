@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.graph.order import BINDINGS, Edge, Strength
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.immutable_fields import freezes, required_or_frozen
-from tasks.core.needs.references import POD_SPEC_AT
+from kubeferry.tasks.core.graph.order import BINDINGS, Edge, Strength
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.immutable_fields import freezes, required_or_frozen
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 class How(Enum):

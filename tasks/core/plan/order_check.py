@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.formats.links import owner_ref
-from tasks.core.needs.adoption import WHY
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.needs.adoption import WHY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.kube.objects import Ref
-    from tasks.core.plan.parts import Parts
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.plan.parts import Parts
 
 
 def order_faults(parts: Parts) -> list[str]:

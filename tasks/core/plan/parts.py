@@ -8,18 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tasks.core.graph.order import Order, phase_of
+from kubeferry.tasks.core.graph.order import Order, phase_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tasks.core.formats.links import Owner
-    from tasks.core.formats.records import LeftOut, Problem, Rewrite
-    from tasks.core.graph.closure import Missing
-    from tasks.core.graph.order import Edge
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.bindings import Binding, Kind
-    from tasks.core.lookup.substitute import Absent
+    from kubeferry.tasks.core.formats.links import Owner
+    from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
+    from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.bindings import Binding, Kind
+    from kubeferry.tasks.core.lookup.substitute import Absent
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.plan.late_values import pointer_of, steps_of, value_at
+from kubeferry.tasks.core.plan.late_values import pointer_of, steps_of, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 Operation = dict[str, Any]
 """One operation of a JSON patch (RFC 6902)."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.core.models.options import RestoreOptions
 
 FLAGS = {
     "map": "--map",

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.readiness.ready_when import ready_when
-from tasks.core.lookup.substitute import Absent
-from tasks.core.plan.document import (
+from kubeferry.tasks.core.kube.readiness.ready_when import ready_when
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.plan.document import (
     Binding,
     Broken,
     First,
@@ -24,18 +24,18 @@ from tasks.core.plan.document import (
     Summary,
     Wanted,
 )
-from tasks.core.plan.parts import level_phases
+from kubeferry.tasks.core.plan.parts import level_phases
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.formats.records import Rewrite as Rewritten
-    from tasks.core.graph.closure import Missing
-    from tasks.core.graph.order import Edge
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.bindings import Binding as Bound
-    from tasks.core.lookup.bindings import Kind
-    from tasks.core.plan.parts import Part, Parts
+    from kubeferry.tasks.core.formats.records import Rewrite as Rewritten
+    from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.bindings import Binding as Bound
+    from kubeferry.tasks.core.lookup.bindings import Kind
+    from kubeferry.tasks.core.plan.parts import Part, Parts
 
 HIDDEN = "(not shown: in a Secret)"
 

@@ -11,10 +11,10 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.edit import Object, get, group_of, values
-from tasks.core.kube.objects import Ref
-from tasks.core.needs.references import POD_SPEC_AT
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of, values
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

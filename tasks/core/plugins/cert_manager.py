@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.kube.objects import Ref, labels_of
-from tasks.core.kube.readiness.verdict import spec_of
-from tasks.core.plugins.interface import INTERFACE, Kind, Need, Rules
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.kube.readiness.verdict import spec_of
+from kubeferry.tasks.core.plugins.interface import INTERFACE, Kind, Need, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

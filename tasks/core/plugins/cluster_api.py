@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.graph.priorities import Phase
-from tasks.core.jsondoc.edit import Object, group_of
-from tasks.core.kube.objects import Ref, labels_of
-from tasks.core.kube.readiness.verdict import (
+from kubeferry.tasks.core.graph.priorities import Phase
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
     Verdict,
     condition,
@@ -31,7 +31,7 @@ from tasks.core.kube.readiness.verdict import (
     spec_of,
     waiting,
 )
-from tasks.core.plugins.interface import INTERFACE, Kind, Need, Pause, Rules
+from kubeferry.tasks.core.plugins.interface import INTERFACE, Kind, Need, Pause, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

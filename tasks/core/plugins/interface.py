@@ -8,10 +8,10 @@ A plug-in is an installed Python package with an entry point in that group, whic
 and, as the whole of its module shop_rules.py:
 
 ```python
-from tasks.core.plugins.interface import Need, Pause, Rules
-from tasks.core.kube.objects import Ref
-from tasks.core.graph.priorities import Phase
-from tasks.core.kube.readiness.verdict import ready, status_of, waiting
+from kubeferry.tasks.core.plugins.interface import Need, Pause, Rules
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.graph.priorities import Phase
+from kubeferry.tasks.core.kube.readiness.verdict import ready, status_of, waiting
 
 SHOP = ("shop.example.com", "Shop")
 TILL = ("shop.example.com", "Till")
@@ -60,10 +60,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from tasks.core.graph.priorities import Phase
-    from tasks.core.jsondoc.edit import Object, Path
-    from tasks.core.kube.objects import Ref
-    from tasks.core.kube.readiness.verdict import Rule
+    from kubeferry.tasks.core.graph.priorities import Phase
+    from kubeferry.tasks.core.jsondoc.edit import Object, Path
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.readiness.verdict import Rule
 
 INTERFACE = 1
 """The version of this interface."""

@@ -8,21 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from tasks.core.errors import PluginError
-from tasks.core.graph.order import Edge, Strength
-from tasks.core.jsondoc.edit import Object, group_of, remove
-from tasks.core.kube.kinds import REBUILT
-from tasks.core.kube.objects import Ref
-from tasks.core.kube.readiness.verdict import Verdict
-from tasks.core.plugins.interface import Need
+from kubeferry.tasks.core.errors import PluginError
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.jsondoc.edit import Object, group_of, remove
+from kubeferry.tasks.core.kube.kinds import REBUILT
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.readiness.verdict import Verdict
+from kubeferry.tasks.core.plugins.interface import Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from tasks.core.graph.priorities import Phase
-    from tasks.core.kube.readiness.verdict import Context, Rule
-    from tasks.core.plugins.interface import Kind, Pause, Rules
+    from kubeferry.tasks.core.graph.priorities import Phase
+    from kubeferry.tasks.core.kube.readiness.verdict import Context, Rule
+    from kubeferry.tasks.core.plugins.interface import Kind, Pause, Rules
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
-from tasks.core.kube.namespace_defaults import LEASE_NAME
-from tasks.core.kube.objects import annotations_of, controller_of, labels_of
-from tasks.core.selection.carry_types import KINDS_LEFT_OUT, TYPES_LEFT_OUT, type_left_out
-from tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
+from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
+from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
+from kubeferry.tasks.core.kube.objects import annotations_of, controller_of, labels_of
+from kubeferry.tasks.core.selection.carry_types import KINDS_LEFT_OUT, TYPES_LEFT_OUT, type_left_out
+from kubeferry.tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
 
 __all__ = ["TYPES_LEFT_OUT", "Surroundings", "left_out", "left_to_controller", "type_left_out"]
 

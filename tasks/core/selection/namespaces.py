@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.label_selectors import parse_selector, selects
-from tasks.core.selection.selector import WILD, is_like
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.label_selectors import parse_selector, selects
+from kubeferry.tasks.core.selection.selector import WILD, is_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from tasks.core.models.options import Selection
+    from kubeferry.tasks.core.models.options import Selection
 
 MOST = 10
 """Namespaces that an error names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.core.kube.resources import ResourceType
 
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
 """The type of namespaces themselves."""

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.kinds import NAMESPACE
-from tasks.core.kube.resources import Words, words_of
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.resources import Words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.kube.resources import ResourceType
-    from tasks.core.selection.selector import Selector
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.selection.selector import Selector
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,17 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
-from tasks.core.errors import UsageError
-from tasks.core.kube.kinds import NAMESPACE
-from tasks.core.kube.label_selectors import Requirement, parse_selector
-from tasks.core.kube.objects import Ref, annotations_of, labels_of
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.label_selectors import Requirement, parse_selector
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import Words
-    from tasks.core.models.options import Selection
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.core.models.options import Selection
 
 WILD = re.compile(r"[*?\[]")
 

@@ -11,16 +11,16 @@ from collections import Counter
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.objects import Ref, annotations_of, labels_of
-from tasks.core.selection.selector import text_of
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
+from kubeferry.tasks.core.selection.selector import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.label_selectors import Requirement
-    from tasks.core.kube.resources import Words
-    from tasks.core.selection.selector import Name, Selector
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.label_selectors import Requirement
+    from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.core.selection.selector import Name, Selector
 
 MOST = 3
 """Values or names that are told."""

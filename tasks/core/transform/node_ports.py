@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.formats.records import Rewrite
-from tasks.core.jsondoc.edit import EACH, GONE, Object, Path, change, found
-from tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
-from tasks.core.kube.objects import Ref, annotations_of
+from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.jsondoc.edit import EACH, GONE, Object, Path, change, found
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

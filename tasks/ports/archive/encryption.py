@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyrage
 
-from tasks.core.errors import DamagedError, PermanentError, UsageError
-from tasks.core.formats.recipients import AGE, NATIVE, is_recipient, is_secret, normal, recipients_in
+from kubeferry.tasks.core.errors import DamagedError, PermanentError, UsageError
+from kubeferry.tasks.core.formats.recipients import AGE, NATIVE, is_recipient, is_secret, normal, recipients_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

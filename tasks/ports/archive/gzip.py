@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from isal import igzip, isal_zlib
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.limits import MAX_OBJECT, MAX_RATIO, MIB, SIDE_ROOM, most_unpacked
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.limits import MAX_OBJECT, MAX_RATIO, MIB, SIDE_ROOM, most_unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ import tarfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.core.errors import DamagedError
-from tasks.core.jsondoc.limits import MAX_HEADER, MAX_PADDING
+from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.limits import MAX_HEADER, MAX_PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,11 @@ import shutil
 import tarfile
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import DamagedError, UsageError
-from tasks.core.formats.layout import VELERO_FORMAT
-from tasks.core.formats.members import VERSION_FILE, check_folder, check_version, parse_member
-from tasks.core.jsondoc.limits import MAX_OBJECT, MIB, ROOM, most_unpacked
-from tasks.ports.archive import gzip, tar
+from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.formats.layout import VELERO_FORMAT
+from kubeferry.tasks.core.formats.members import VERSION_FILE, check_folder, check_version, parse_member
+from kubeferry.tasks.core.jsondoc.limits import MAX_OBJECT, MIB, ROOM, most_unpacked
+from kubeferry.tasks.ports.archive import gzip, tar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from tasks.core.formats.layout import Member
+    from kubeferry.tasks.core.formats.layout import Member
 
 VARIABLE = "KUBEFERRY_MAX_UNPACKED"
 """Grants tarballs a size in GiB, for a real one that shrinks more than limits.py foresees."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tasks.core.errors import ForbiddenError, NotFoundError
-from tasks.core.kube.openapi import Schemas
-from tasks.core.kube.readiness.infrastructure import STORAGE_CLASS, context_of
-from tasks.core.ops.rights import NAMESPACES
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
+from kubeferry.tasks.core.kube.openapi import Schemas
+from kubeferry.tasks.core.kube.readiness.infrastructure import STORAGE_CLASS, context_of
+from kubeferry.tasks.core.ops.rights import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from tasks.core.kube.readiness.evaluate import Context
-    from tasks.core.kube.resources import Discovery, ResourceType
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.kube.readiness.evaluate import Context
+    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 T = TypeVar("T")
 

@@ -15,17 +15,17 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
-from tasks.core.errors import CredentialsError, NotFoundError, UnavailableError
-from tasks.core.jsondoc.go_json import encoded
-from tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
-from tasks.ports.cluster.pages import Page, begun_again
-from tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport
+from kubeferry.tasks.core.errors import CredentialsError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.jsondoc.go_json import encoded
+from kubeferry.tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
+from kubeferry.tasks.ports.cluster.pages import Page, begun_again
+from kubeferry.tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.ports.cluster.cancellation import Stop
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.cluster.cancellation import Stop
 
 PAGE = 500
 """Objects per LIST page: what kubectl and client-go ask for."""

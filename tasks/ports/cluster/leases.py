@@ -7,17 +7,17 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
-from tasks.core.formats.lease import LEASES, RENEW, Holder, expired, holder_of, lease, renewed, taken
-from tasks.core.kube.namespace_defaults import LEASE_NAME
-from tasks.ports.local import clock
-from tasks.ports.local.processes import Process, alive, myself
+from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
+from kubeferry.tasks.core.formats.lease import LEASES, RENEW, Holder, expired, holder_of, lease, renewed, taken
+from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local.processes import Process, alive, myself
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 TRIES = 5
 """How often a free lease is asked for when others take and leave it meanwhile."""

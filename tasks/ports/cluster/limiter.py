@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from tasks.core.ops.concurrency import Pace
+from kubeferry.tasks.core.ops.concurrency import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

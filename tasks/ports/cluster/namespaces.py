@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import ForbiddenError, NotFoundError
-from tasks.core.selection.breadth import FEW
-from tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
+from kubeferry.tasks.core.selection.breadth import FEW
+from kubeferry.tasks.core.selection.read_types import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 
 def existing(cluster: Cluster, name: str) -> Object | None:

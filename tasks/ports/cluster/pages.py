@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
-from tasks.core.errors import ExpiredError, PermanentError
+from kubeferry.tasks.core.errors import ExpiredError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.resources import ResourceType
 
 T = TypeVar("T")
 

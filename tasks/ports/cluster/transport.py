@@ -14,17 +14,17 @@ from urllib.parse import urlencode
 import orjson
 import urllib3
 
-from tasks.core.errors import PermanentError, UnreachableError, UntrustedError
-from tasks.core.kube.api_errors import api_error
-from tasks.core.ops.concurrency import MOST, REFUSALS
-from tasks.ports.cluster.cancellation import Stop
-from tasks.ports.cluster.limiter import Gate
-from tasks.ports.cluster.pages import NO_SERVER
+from kubeferry.tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+from kubeferry.tasks.core.kube.api_errors import api_error
+from kubeferry.tasks.core.ops.concurrency import MOST, REFUSALS
+from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.limiter import Gate
+from kubeferry.tasks.ports.cluster.pages import NO_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 THREADS = 16
 """Threads of one step. How many requests are under way at once to one API server, of all steps, its pace tells."""

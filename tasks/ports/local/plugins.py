@@ -10,9 +10,9 @@ import os
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import PluginError
-from tasks.core.plugins.interface import GROUP, INTERFACE, Rules
-from tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.errors import PluginError
+from kubeferry.tasks.core.plugins.interface import GROUP, INTERFACE, Rules
+from kubeferry.tasks.core.plugins.registry import RuleBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

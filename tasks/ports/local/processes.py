@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tasks.core.errors import PermanentError
+from kubeferry.tasks.core.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from tasks.core.errors import DiskError
-from tasks.ports.local import paths as places
+from kubeferry.tasks.core.errors import DiskError
+from kubeferry.tasks.ports.local import paths as places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

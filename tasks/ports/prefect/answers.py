@@ -23,15 +23,15 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from prefect.utilities.urls import url_for
 
-from tasks.core.errors import NotApprovedError, UnreachableError, UsageError
-from tasks.ports.prefect.api import shown
-from tasks.ports.prefect.approvals import TAG, TAKEN
+from kubeferry.tasks.core.errors import NotApprovedError, UnreachableError, UsageError
+from kubeferry.tasks.ports.prefect.api import shown
+from kubeferry.tasks.ports.prefect.approvals import TAG, TAKEN
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas import FlowRun
 
-    from tasks.ports.prefect.approvals import Decision
+    from kubeferry.tasks.ports.prefect.approvals import Decision
 
 TAKEN_SECONDS = 30
 """How long the waiting process may take to hear the answer: it asks every `approvals.POLL` seconds."""

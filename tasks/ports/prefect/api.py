@@ -15,7 +15,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
-from tasks.core.errors import (
+from kubeferry.tasks.core.errors import (
     CredentialsError,
     NotFoundError,
     PermanentError,

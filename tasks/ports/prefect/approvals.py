@@ -21,7 +21,7 @@ from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 from pydantic import Field, ValidationError
 
-from tasks.core.errors import NotApprovedError, PermanentError, UnreachableError
+from kubeferry.tasks.core.errors import NotApprovedError, PermanentError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,15 +18,15 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
-from tasks.core.errors import UsageError
-from tasks.core.ops.declarations import title
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.ops.declarations import title
 
 if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-    from tasks.core.ops.declarations import Declaration
+    from kubeferry.tasks.core.ops.declarations import Declaration
 
 Change = Literal["created", "updated", "unchanged"]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
-    from tasks.ports.prefect.deployments import Change
+    from kubeferry.tasks.ports.prefect.deployments import Change
 
 SUBJECT = "Kubeferry: {{ flow_run.name }}: {{ flow_run.state.name }}"
 BODY = """\

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from tasks.ports.local import paths as places
-from tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.local import paths as places
+from kubeferry.tasks.ports.prefect import api as prefect_api
 
 if TYPE_CHECKING:
     from pathlib import Path

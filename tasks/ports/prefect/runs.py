@@ -14,7 +14,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
-from tasks.ports.local import clock
+from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import KubeferryError, PermanentError, UnreachableError
-from tasks.ports.local import files, processes, progress
-from tasks.ports.prefect import api as prefect_api
-from tasks.ports.prefect.prefect_env import environment, home, local, settings
+from kubeferry.tasks.core.errors import KubeferryError, PermanentError, UnreachableError
+from kubeferry.tasks.ports.local import files, processes, progress
+from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect.prefect_env import environment, home, local, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +143,7 @@ def _spawn(port: int | None) -> tuple[processes.Process, int]:
     argv = [
         sys.executable,
         "-m",
-        "tasks.ports.prefect.server_main",
+        "kubeferry.tasks.ports.prefect.server_main",
         "server",
         "start",
         "--host",

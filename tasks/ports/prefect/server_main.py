@@ -1,4 +1,4 @@
-"""What starts the local Prefect server, `python -m tasks.ports.prefect.server_main server start`: a patient Prefect.
+"""What starts the local Prefect server, `python -m …prefect.server_main server start`: a patient Prefect.
 
 Prefect 3.8.8 begins most of its SQLite transactions as DEFERRED and then writes: when another one has written
 meanwhile, SQLite fails at once (SQLITE_BUSY_SNAPSHOT, sqlite.org/rescode.html), the server answers 503, and its client

@@ -11,24 +11,24 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from tasks.core.formats.contents import joined, parse_contents
-from tasks.core.formats.layout import ROOT, SEALED, BackupKeys, check_name
-from tasks.core.formats.manifest import Digest, Manifest, digest, parse_manifest
-from tasks.core.formats.velero_backup import Summary
-from tasks.core.jsondoc.encoding import parse
-from tasks.core.jsondoc.limits import LISTED_RATIO, MAX_OBJECT
-from tasks.core.jsondoc.printable import one_line
-from tasks.ports.archive import gzip
-from tasks.ports.archive import tarball as archive
-from tasks.ports.archive.encryption import ASK, Opener, Sealer
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from kubeferry.tasks.core.formats.contents import joined, parse_contents
+from kubeferry.tasks.core.formats.layout import ROOT, SEALED, BackupKeys, check_name
+from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, parse_manifest
+from kubeferry.tasks.core.formats.velero_backup import Summary
+from kubeferry.tasks.core.jsondoc.encoding import parse
+from kubeferry.tasks.core.jsondoc.limits import LISTED_RATIO, MAX_OBJECT
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive.encryption import ASK, Opener, Sealer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tasks.core.formats.layout import Member
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.core.formats.layout import Member
+    from kubeferry.tasks.ports.store.base import Store
 
 
 NO_KEYS = Opener()

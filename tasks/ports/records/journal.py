@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.errors import ConflictError, KubeferryError, PermanentError
-from tasks.core.formats.journal import End, Entry
-from tasks.core.formats.layout import RestoreKeys, former_file
-from tasks.ports.archive import gzip
-from tasks.ports.local import clock
+from kubeferry.tasks.core.errors import ConflictError, KubeferryError, PermanentError
+from kubeferry.tasks.core.formats.journal import End, Entry
+from kubeferry.tasks.core.formats.layout import RestoreKeys, former_file
+from kubeferry.tasks.ports.archive import gzip
+from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.ports.store.base import Store
 
 SECONDS = 0.5
 """How long what was done may wait for company; what is about to be done is saved at once."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from tasks.core.formats.layout import check_name
-from tasks.core.formats.migration import End, Header, MigrationKeys, Source
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from kubeferry.tasks.core.formats.layout import check_name
+from kubeferry.tasks.core.formats.migration import End, Header, MigrationKeys, Source
 
 if TYPE_CHECKING:
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.ports.store.base import Store
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import UsageError
-from tasks.ports.archive.encryption import ASK, opener
-from tasks.ports.local import progress
-from tasks.ports.local.workdir import workdir
-from tasks.ports.records.backups import open_backup
-from tasks.ports.store.open import open_store
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.ports.archive.encryption import ASK, opener
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from tasks.ports.records.backups import StoredBackup
+    from kubeferry.tasks.ports.records.backups import StoredBackup
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.errors import KeyMissingError, KubeferryError, UsageError
-from tasks.core.formats.lease import Holder
-from tasks.ports.cluster.leases import me
-from tasks.ports.local import clock, progress
-from tasks.ports.local.processes import Process, alive
+from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, UsageError
+from kubeferry.tasks.core.formats.lease import Holder
+from kubeferry.tasks.ports.cluster.leases import me
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.processes import Process, alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from tasks.core.formats.layout import BackupKeys
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.core.formats.layout import BackupKeys
+    from kubeferry.tasks.ports.store.base import Store
 
 DELETING = timedelta(hours=1)
 """After this long a deletion, which takes seconds, is one of a process that died on a machine that cannot be asked."""

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from tasks.core.formats.journal import Entry, Header, State, fold, parse_entries, parse_header
-from tasks.core.formats.layout import RESTORES, SEALED, RestoreKeys, check_name
-from tasks.ports.archive import gzip
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from kubeferry.tasks.core.formats.journal import Entry, Header, State, fold, parse_entries, parse_header
+from kubeferry.tasks.core.formats.layout import RESTORES, SEALED, RestoreKeys, check_name
+from kubeferry.tasks.ports.archive import gzip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.formats.journal import Former
-    from tasks.core.jsondoc.edit import Object
-    from tasks.ports.archive.encryption import Opener
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.core.formats.journal import Former
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.archive.encryption import Opener
+    from kubeferry.tasks.ports.store.base import Store
 
 _UNREADABLE: tuple[type[Exception], ...] = (
     *gzip.DAMAGED,

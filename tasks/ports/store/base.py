@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import StoreError
-from tasks.core.jsondoc.limits import MAX_READ
+from kubeferry.tasks.core.errors import StoreError
+from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
-from tasks.core.formats.keys import check_folder, check_key, flaw
-from tasks.core.jsondoc.limits import MAX_READ
-from tasks.ports.local import files, progress
-from tasks.ports.store.base import Entry, Names, Store
+from kubeferry.tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
+from kubeferry.tasks.core.formats.keys import check_folder, check_key, flaw
+from kubeferry.tasks.core.jsondoc.limits import MAX_READ
+from kubeferry.tasks.ports.local import files, progress
+from kubeferry.tasks.ports.store.base import Entry, Names, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

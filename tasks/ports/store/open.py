@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.keys import check_folder
-from tasks.ports.local import paths as places
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.keys import check_folder
+from kubeferry.tasks.ports.local import paths as places
 
 if TYPE_CHECKING:
-    from tasks.ports.store.base import Store
+    from kubeferry.tasks.ports.store.base import Store
 
 PARAMETERS = {"endpoint", "region"}
 
@@ -25,7 +25,7 @@ BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
 def open_store(url: str | None = None) -> Store:
-    """Open the store at `url`; None is the user's own folder (`tasks.ports.local.paths.store()`).
+    """Open the store at `url`; None is the user's own folder (`kubeferry.tasks.ports.local.paths.store()`).
 
     Nothing is asked or written yet: use `check_writable` for that.
 
@@ -60,14 +60,14 @@ def _split(url: str) -> SplitResult:
 
 
 def _open_folder(path: Path) -> Store:
-    from tasks.ports.store.local import LocalStore
+    from kubeferry.tasks.ports.store.local import LocalStore
 
     return LocalStore(path)
 
 
 def _open_bucket(parts: SplitResult) -> Store:
-    from tasks.ports.store.s3 import S3Store
-    from tasks.ports.store.s3_bucket import Bucket
+    from kubeferry.tasks.ports.store.s3 import S3Store
+    from kubeferry.tasks.ports.store.s3_bucket import Bucket
 
     if not BUCKET.fullmatch(parts.netloc):
         raise UsageError("the s3:// store's URL names no bucket: write s3://bucket/prefix")

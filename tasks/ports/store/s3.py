@@ -14,18 +14,18 @@ from contextlib import suppress
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from tasks.core.errors import KeyMissingError, StoreError
-from tasks.core.formats.keys import check_folder, check_key, flaw
-from tasks.core.jsondoc.limits import MAX_READ
-from tasks.ports.local import files, progress
-from tasks.ports.store.base import PROBES, Entry, Names, Store
-from tasks.ports.store.s3_errors import BusyKeyError, TakenError, UnsupportedError
+from kubeferry.tasks.core.errors import KeyMissingError, StoreError
+from kubeferry.tasks.core.formats.keys import check_folder, check_key, flaw
+from kubeferry.tasks.core.jsondoc.limits import MAX_READ
+from kubeferry.tasks.ports.local import files, progress
+from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store
+from kubeferry.tasks.ports.store.s3_errors import BusyKeyError, TakenError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tasks.ports.store.s3_bucket import Bucket
+    from kubeferry.tasks.ports.store.s3_bucket import Bucket
 
 WRITER = "kubeferry-writer"
 """The metadata field that tells our own conditional write from another's."""

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, FlexibleChecksumError
 
-from tasks.core.errors import DamagedError, KubeferryError, StoreUnavailableError
-from tasks.ports.local import files
-from tasks.ports.store.s3_client import Answer, Client
-from tasks.ports.store.s3_errors import UnsupportedError
+from kubeferry.tasks.core.errors import DamagedError, KubeferryError, StoreUnavailableError
+from kubeferry.tasks.ports.local import files
+from kubeferry.tasks.ports.store.s3_client import Answer, Client
+from kubeferry.tasks.ports.store.s3_errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tasks.core.errors import KubeferryError, StoreError, StoreUnavailableError
-from tasks.ports.store.s3_errors import translate
+from kubeferry.tasks.core.errors import KubeferryError, StoreError, StoreUnavailableError
+from kubeferry.tasks.ports.store.s3_errors import translate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore import exceptions as aws
 
-from tasks.core.errors import KeyMissingError, KubeferryError, StoreError, StoreUnavailableError
+from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, StoreError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import group_of
-from tasks.core.kube.readiness.infrastructure import CLUSTER
-from tasks.core.kube.readiness.readiness_pods import PODS
-from tasks.core.kube.readiness.verdict import (
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.readiness.infrastructure import CLUSTER
+from kubeferry.tasks.core.kube.readiness.readiness_pods import PODS
+from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
     Rule,
     Verdict,
@@ -24,12 +24,12 @@ from tasks.core.kube.readiness.verdict import (
     status_of,
     waiting,
 )
-from tasks.core.kube.readiness.workloads import WORKLOADS
+from kubeferry.tasks.core.kube.readiness.workloads import WORKLOADS
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 __all__ = ["Context", "Verdict", "verdict", "why_not_ready"]
 

@@ -11,12 +11,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.kube.readiness.verdict import mapping
+from kubeferry.tasks.core.kube.readiness.verdict import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 RECENT = timedelta(minutes=15)
 """Older events are about something else: controllers repeat a Warning at least every few minutes (kubelet: 5)."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.kinds import TOKEN_TYPE
-from tasks.core.kube.objects import annotations_of
-from tasks.core.kube.readiness.verdict import (
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
+from kubeferry.tasks.core.kube.objects import annotations_of
+from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
     Rule,
     Verdict,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 CLASS = "volume.beta.kubernetes.io/storage-class"
 """The annotation that named a claim's class before `spec.storageClassName`, and is still honoured over it."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.objects import controller_of
-from tasks.core.kube.readiness.verdict import (
+from kubeferry.tasks.core.kube.objects import controller_of
+from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
     Rule,
     Verdict,
@@ -26,7 +26,7 @@ from tasks.core.kube.readiness.verdict import (
 )
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 PATIENCE = timedelta(seconds=15)
 """How long a scheduler may find no node before that counts as a failure (kstatus: ScheduleWindow)."""

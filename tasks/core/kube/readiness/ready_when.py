@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.objects import Ref
 
 READY_WHEN: Mapping[tuple[str, str], str] = {
     ("apps", "Deployment"): "all replicas are updated and available",

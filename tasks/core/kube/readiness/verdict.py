@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.core.jsondoc.edit import Object
+from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.readiness.verdict import (
+from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
     Rule,
     Verdict,
@@ -29,7 +29,7 @@ from tasks.core.kube.readiness.verdict import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 def deployment(obj: Object, _now: datetime, _context: Context) -> Verdict:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import EACH, Path
-from tasks.core.lookup.steps import READS, Named, Newest, Nodes, Pods, Read, Start, Step
+from kubeferry.tasks.core.jsondoc.edit import EACH, Path
+from kubeferry.tasks.core.lookup.steps import READS, Named, Newest, Nodes, Pods, Read, Start, Step
 
 if TYPE_CHECKING:
-    from tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.lookup.chain import Chain
 
 
 def typed(group: str, kind: str) -> str:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.jsondoc.printable import one_line
 
 if TYPE_CHECKING:
-    from tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.objects import Ref
 
 
 def heredoc(text: str) -> str:

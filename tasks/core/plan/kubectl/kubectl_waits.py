@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import Object, get, group_of
-from tasks.core.kube.kinds import TOKEN_TYPE
+from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

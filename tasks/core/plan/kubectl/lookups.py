@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from tasks.core.jsondoc.printable import one_line
-from tasks.core.kube.strings import leaves, put
-from tasks.core.lookup.bindings import Binding, Kind, bind
-from tasks.core.lookup.substitute import Absent
-from tasks.core.lookup.tokens import spelled
-from tasks.core.plan.kubectl.kubectl_chains import begun, followed, typed
-from tasks.core.plan.kubectl.kubectl_text import heredoc, named
-from tasks.core.plan.late_values import pointer_of, steps_of, value_at, without_fields
-from tasks.core.plan.patching import Operation, patch
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.kube.strings import leaves, put
+from kubeferry.tasks.core.lookup.bindings import Binding, Kind, bind
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.lookup.tokens import spelled
+from kubeferry.tasks.core.plan.kubectl.kubectl_chains import begun, followed, typed
+from kubeferry.tasks.core.plan.kubectl.kubectl_text import heredoc, named
+from kubeferry.tasks.core.plan.late_values import pointer_of, steps_of, value_at, without_fields
+from kubeferry.tasks.core.plan.patching import Operation, patch
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.lookup.chain import Chain
-    from tasks.core.plan.parts import Part
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.chain import Chain
+    from kubeferry.tasks.core.plan.parts import Part
 
 UID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 NO_PARTS: Mapping[str, tuple[str, str]] = MappingProxyType({})

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.errors import PermanentError
-from tasks.core.formats.links import owner_ref
-from tasks.core.jsondoc.printable import one_line
-from tasks.core.kube.definitions import defined
-from tasks.core.plan.kubectl.bash import LIBRARY
-from tasks.core.plan.kubectl.kubectl_steps import STEPS
-from tasks.core.plan.kubectl.kubectl_text import heredoc, identity, named
-from tasks.core.plan.kubectl.kubectl_waits import wait_for
-from tasks.core.plan.kubectl.lookups import Tokens, Values, patched
-from tasks.core.plan.parts import level_phases
-from tasks.core.transform.node_ports import give_up, wanted
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.kube.definitions import defined
+from kubeferry.tasks.core.plan.kubectl.bash import LIBRARY
+from kubeferry.tasks.core.plan.kubectl.kubectl_steps import STEPS
+from kubeferry.tasks.core.plan.kubectl.kubectl_text import heredoc, identity, named
+from kubeferry.tasks.core.plan.kubectl.kubectl_waits import wait_for
+from kubeferry.tasks.core.plan.kubectl.lookups import Tokens, Values, patched
+from kubeferry.tasks.core.plan.parts import level_phases
+from kubeferry.tasks.core.transform.node_ports import give_up, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from tasks.core.formats.links import Owner
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.kube.objects import Ref
-    from tasks.core.plan.parts import Part, Parts
+    from kubeferry.tasks.core.formats.links import Owner
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.plan.parts import Part, Parts
 
 OWNERS = "@@kubeferry:owners@@"
 """Stands in an object for its ownerReferences until the script has looked their uids up."""

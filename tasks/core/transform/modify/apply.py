@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tasks.core.errors import UsageError
-from tasks.core.formats.records import Rewrite
-from tasks.core.jsondoc.edit import EACH, Object, change
-from tasks.core.jsondoc.patch import (
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change
+from kubeferry.tasks.core.jsondoc.patch import (
     MISSING,
     PatchError,
     TestFailedError,
@@ -27,17 +27,17 @@ from tasks.core.jsondoc.patch import (
     merge_patch,
     same,
 )
-from tasks.core.kube.kinds import NAMESPACE, is_built_in
-from tasks.core.kube.label_selectors import parse_selector, selects
-from tasks.core.kube.objects import Ref, labels_of
-from tasks.core.kube.strategic_merge_patch import strategic_merge
-from tasks.core.selection.selector import is_like
+from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
+from kubeferry.tasks.core.kube.label_selectors import parse_selector, selects
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.kube.strategic_merge_patch import strategic_merge
+from kubeferry.tasks.core.selection.selector import is_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tasks.core.kube.resources import Words
-    from tasks.core.models.modifications import Modifications, Rule
+    from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.core.models.modifications import Modifications, Rule
 
 SCALED = {("apps", "Deployment"), ("apps", "StatefulSet"), ("", "ReplicationController")}
 

@@ -14,10 +14,10 @@ import orjson
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tasks.core.errors import UsageError
-from tasks.core.models.modifications import Modifications
-from tasks.core.models.options_populate import Into
-from tasks.core.transform.modify.velero import is_velero, velero_rules
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.models.options_populate import Into
+from kubeferry.tasks.core.transform.modify.velero import is_velero, velero_rules
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -12,8 +12,8 @@ import orjson
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tasks.core.errors import UsageError
-from tasks.core.models.modifications import Match, Operation, Rule
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.models.modifications import Match, Operation, Rule
 
 
 class _Model(BaseModel):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import Every, Path, get
-from tasks.core.kube.objects import type_of
-from tasks.core.needs.references import RBAC
-from tasks.core.transform.rename.classes import Case, Hit
-from tasks.core.transform.rename.dns_names import Hosts, replaced, uses
-from tasks.core.transform.rename.rename_table import LABEL, RULE_AT, SELECTOR_VALUES_AT
+from kubeferry.tasks.core.jsondoc.edit import Every, Path, get
+from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.transform.rename.classes import Case, Hit
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
+from kubeferry.tasks.core.transform.rename.rename_table import LABEL, RULE_AT, SELECTOR_VALUES_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.jsondoc.edit import Object, Place
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
 
 _SUBJECTS = ("RoleBinding", "ClusterRoleBinding")
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.errors import UsageError
-from tasks.core.transform.rename.dns_names import Hosts
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tasks.core.jsondoc.edit import Place
+    from kubeferry.tasks.core.jsondoc.edit import Place
 
 RULES: Mapping[str, str] = {
     "subject": "subject of a RoleBinding or ClusterRoleBinding",

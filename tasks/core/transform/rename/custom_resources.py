@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import get, group_of
-from tasks.core.kube.kinds import GROUP_OF_KIND
-from tasks.core.transform.rename.api_fields import items, selector_hits
-from tasks.core.transform.rename.rename_table import GATEWAY
+from kubeferry.tasks.core.jsondoc.edit import get, group_of
+from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND
+from kubeferry.tasks.core.transform.rename.api_fields import items, selector_hits
+from kubeferry.tasks.core.transform.rename.rename_table import GATEWAY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.core.jsondoc.edit import Object, Place
-    from tasks.core.transform.rename.classes import Case, Hit
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
+    from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 
 OWN_GROUPS = frozenset(
     {*GROUP_OF_KIND.values(), "", "certificates.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "extensions"}

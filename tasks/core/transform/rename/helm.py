@@ -17,17 +17,17 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.encoding import is_deep
-from tasks.core.jsondoc.yaml_text import documents, edited
-from tasks.core.kube.objects import labels_of, type_of
-from tasks.core.kube.strings import decoded, put, walk
-from tasks.core.transform.rename.classes import Case, Hit
-from tasks.core.transform.rename.dns_names import replaced, uses
+from kubeferry.tasks.core.jsondoc.encoding import is_deep
+from kubeferry.tasks.core.jsondoc.yaml_text import documents, edited
+from kubeferry.tasks.core.kube.objects import labels_of, type_of
+from kubeferry.tasks.core.kube.strings import decoded, put, walk
+from kubeferry.tasks.core.transform.rename.classes import Case, Hit
+from kubeferry.tasks.core.transform.rename.dns_names import replaced, uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 PLACE = ("data", "release")
 LARGEST = 64 << 20

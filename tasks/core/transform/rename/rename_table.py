@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import EACH, Path
-from tasks.core.needs.references import POD_SPEC_AT, RBAC
+from kubeferry.tasks.core.jsondoc.edit import EACH, Path
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT, RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

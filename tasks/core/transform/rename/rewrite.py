@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.formats.records import Rewrite
-from tasks.core.jsondoc.edit import EACH, Object, change, found
-from tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
-from tasks.core.kube.objects import Ref, annotations_of, type_of
-from tasks.core.kube.strings import pointer, put
-from tasks.core.needs.references import RBAC
-from tasks.core.transform.rename.api_fields import fields
-from tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
-from tasks.core.transform.rename.custom_resources import custom
-from tasks.core.transform.rename.helm import release
-from tasks.core.transform.rename.rename_table import NAMESPACE_AT, SELECTOR_VALUES_AT
-from tasks.core.transform.rename.settings import annotated, settings
-from tasks.core.transform.rename.text import texts
+from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change, found
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, type_of
+from kubeferry.tasks.core.kube.strings import pointer, put
+from kubeferry.tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.transform.rename.api_fields import fields
+from kubeferry.tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
+from kubeferry.tasks.core.transform.rename.custom_resources import custom
+from kubeferry.tasks.core.transform.rename.helm import release
+from kubeferry.tasks.core.transform.rename.rename_table import NAMESPACE_AT, SELECTOR_VALUES_AT
+from kubeferry.tasks.core.transform.rename.settings import annotated, settings
+from kubeferry.tasks.core.transform.rename.text import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tasks.core.jsondoc.edit import Place
+    from kubeferry.tasks.core.jsondoc.edit import Place
 
 __all__ = ["NAMESPACE_AT", "SELECTOR_VALUES_AT", "Known", "Renamed", "Skip", "rename"]
 

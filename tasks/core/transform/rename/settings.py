@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.kube.objects import annotations_of, type_of
-from tasks.core.kube.strings import leaves
-from tasks.core.needs.annotations import with_namespaces
-from tasks.core.transform.rename.classes import Case, Hit
-from tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.kube.objects import annotations_of, type_of
+from kubeferry.tasks.core.kube.strings import leaves
+from kubeferry.tasks.core.needs.annotations import with_namespaces
+from kubeferry.tasks.core.transform.rename.classes import Case, Hit
+from kubeferry.tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tasks.core.kube.strings import Leaf
+    from kubeferry.tasks.core.kube.strings import Leaf
 
 _FLAG = re.compile(r"--?([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
 

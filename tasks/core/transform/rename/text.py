@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.kube.last_applied import LAST_APPLIED
-from tasks.core.kube.objects import type_of
-from tasks.core.kube.strings import leaves
-from tasks.core.transform.rename.classes import Case, Hit
-from tasks.core.transform.rename.dns_names import Use, replaced, uses
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.kube.strings import leaves
+from kubeferry.tasks.core.transform.rename.classes import Case, Hit
+from kubeferry.tasks.core.transform.rename.dns_names import Use, replaced, uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from tasks.core.jsondoc.edit import Object, Place
-    from tasks.core.kube.strings import Leaf
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
+    from kubeferry.tasks.core.kube.strings import Leaf
 
 HOST_NAMES = frozenset(
     {

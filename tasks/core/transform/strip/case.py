@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import Object, get
-from tasks.core.kube.last_applied import LAST_APPLIED, parsed
+from kubeferry.tasks.core.jsondoc.edit import Object, get
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 
 if TYPE_CHECKING:
-    from tasks.core.selection.policy import Keep, Surroundings
+    from kubeferry.tasks.core.selection.policy import Keep, Surroundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import EACH, change, get, remove
+from kubeferry.tasks.core.jsondoc.edit import EACH, change, get, remove
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object, Path
-    from tasks.core.transform.strip.case import Case, Step
+    from kubeferry.tasks.core.jsondoc.edit import Object, Path
+    from kubeferry.tasks.core.transform.strip.case import Case, Step
 
 INJECTORS = (
     "cert-manager.io/inject-ca-from",

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import EACH, GONE, change, get, remove, without
+from kubeferry.tasks.core.jsondoc.edit import EACH, GONE, change, get, remove, without
 
 if TYPE_CHECKING:
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.transform.strip.case import Case
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.transform.strip.case import Case
 
 NO_ADDRESS = "None"
 """The clusterIP of a headless service: its author's choice, not an address."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import change, only, without
-from tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl
-from tasks.core.kube.objects import type_of
-from tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
-from tasks.core.transform.strip.case import Case
-from tasks.core.transform.strip.strip_kinds import BY_KIND
+from kubeferry.tasks.core.jsondoc.edit import change, only, without
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl
+from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
+from kubeferry.tasks.core.transform.strip.case import Case
+from kubeferry.tasks.core.transform.strip.strip_kinds import BY_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 __all__ = ["CLUSTER_FIELDS", "SAFE_FINALIZERS", "Keep", "Surroundings", "strip"]
 

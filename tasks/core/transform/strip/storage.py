@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import change, get, only, remove, without
-from tasks.core.kube.kinds import TOKEN_TYPE
-from tasks.core.transform.strip.workloads import SUFFIX
+from kubeferry.tasks.core.jsondoc.edit import change, get, only, remove, without
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
+from kubeferry.tasks.core.transform.strip.workloads import SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.jsondoc.edit import Edit, Object
-    from tasks.core.transform.strip.case import Case, Step
+    from kubeferry.tasks.core.jsondoc.edit import Edit, Object
+    from kubeferry.tasks.core.transform.strip.case import Case, Step
 
 CLAIM_ANNOTATIONS: Mapping[str, str] = {
     "pv.kubernetes.io/bind-completed": "a claim that says so is lost while its volume is not there yet",

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.core.jsondoc.edit import EACH, Path, remove
-from tasks.core.transform.strip.extensions import drop_aggregated_rules, drop_injected_authority, make_crd_valid
-from tasks.core.transform.strip.network import (
+from kubeferry.tasks.core.jsondoc.edit import EACH, Path, remove
+from kubeferry.tasks.core.transform.strip.extensions import (
+    drop_aggregated_rules,
+    drop_injected_authority,
+    make_crd_valid,
+)
+from kubeferry.tasks.core.transform.strip.network import (
     forget_endpoint_targets,
     free_cluster_ips,
     free_health_check_port,
     free_node_ports,
 )
-from tasks.core.transform.strip.storage import (
+from kubeferry.tasks.core.transform.strip.storage import (
     CLAIM_ANNOTATIONS,
     VOLUME_ANNOTATIONS,
     drop_annotations,
@@ -25,7 +29,7 @@ from tasks.core.transform.strip.storage import (
     free_namespace,
     unbind_claim,
 )
-from tasks.core.transform.strip.workloads import (
+from kubeferry.tasks.core.transform.strip.workloads import (
     clean_templates,
     drop_added_tolerations,
     drop_generated_selector,
@@ -40,8 +44,8 @@ from tasks.core.transform.strip.workloads import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.transform.strip.case import Case, Step
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.transform.strip.case import Case, Step
 
 REPLICA_SET_ANNOTATIONS: Mapping[str, str] = {
     "deployment.kubernetes.io/desired-replicas": "copied from the Deployment by its controller",

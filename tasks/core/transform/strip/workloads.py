@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tasks.core.jsondoc.edit import EACH, GONE, Path, change, get, only, remove, without
+from kubeferry.tasks.core.jsondoc.edit import EACH, GONE, Path, change, get, only, remove, without
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.core.jsondoc.edit import Object
-    from tasks.core.transform.strip.case import Case, Step
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.transform.strip.case import Case, Step
 
 SUFFIX = "-[bcdfghjklmnpqrstvwxz2456789]{5}"
 """How the API server ends a generated name (apimachinery util/rand): five of these letters, no vowels."""
