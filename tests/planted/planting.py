@@ -62,7 +62,8 @@ class Copy:
     def _run(self, tests):
         argv = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "", *tests]
         # Commands that tests start take the code of the copy, too.
-        env = os.environ | {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+        paths = os.pathsep.join([str(self.root / ".src"), str(self.root)])
+        env = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
         for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "PYTEST_CURRENT_TEST"):
             env.pop(name, None)
         return subprocess.run(argv, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
