@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kubeferry.flows.commands import restore
+from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import PANEL, Debug, Identity, Modify, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubeferry.flows.options import selection as choosing
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.plan.offline import Planned
 
