@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - a dataclass that Prefect looks into
+from kubeferry.tasks.core.formats.manifest import Source  # noqa: TC001 - a dataclass that Prefect looks into
+from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - as above
 from kubeferry.tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
 from kubeferry.tasks.core.models.options import BackupOptions  # noqa: TC001 - as above
 from kubeferry.tasks.core.selection.selector import Selector
@@ -17,7 +18,6 @@ from kubeferry.tasks.ports.cluster.client import Cluster, connect
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kubeferry.tasks.core.formats.manifest import Source
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
 
