@@ -16,7 +16,7 @@ from kubeferry.flows.commands import restore as restoring
 from kubeferry.tasks.core.errors import StoreError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.options import Owned, RestoreOptions
-from kubeferry.tasks.ports.store import base as stores
+from kubeferry.tasks.ports.store import open as stores
 
 HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
 
