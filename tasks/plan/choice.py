@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.jsondoc.edit import Object, get
-from kubeferry.tasks.core.kube.definitions import names_defined
 from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND, NAMESPACE, SHORT_NAMES, plural_of
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
-from kubeferry.tasks.core.kube.resources import Words, words_of
+from kubeferry.tasks.core.kube.resources import Words, names_defined, words_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import controller_edges
 from kubeferry.tasks.core.needs.implicit import Implied

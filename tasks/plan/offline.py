@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.kube.definitions import defined
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.late_values import repair
 from kubeferry.tasks.core.plan.parts import Part, Parts
 from kubeferry.tasks.plan.build import _plan

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import PermanentError
-from kubeferry.tasks.core.kube.definitions import defined
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.wait import ready
 from kubeferry.tasks.step import in_thread, step

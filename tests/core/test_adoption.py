@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
-from kubeferry.tasks.core.jsondoc.go_json import encoded
+from kubeferry.tasks.core.jsondoc.encoding import encoded
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.needs.adoption import ADOPTED, SCHEDULED, WHY, dormant, turned

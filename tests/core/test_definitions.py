@@ -3,7 +3,7 @@
 import pytest
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.kube.definitions import names_defined
+from kubeferry.tasks.core.kube.resources import names_defined
 
 
 def crd(**names):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.links import Links, Owner, from_json, links_of, to_json
-from kubeferry.tasks.core.kube.names import is_segment
+from kubeferry.tasks.core.kube.objects import is_segment
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5d4", "uid": "77ee"}
 

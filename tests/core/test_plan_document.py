@@ -6,8 +6,7 @@ from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
 from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness.evaluate import RULES
-from kubeferry.tasks.core.kube.readiness.ready_when import READY_WHEN, ready_when
+from kubeferry.tasks.core.kube.readiness.evaluate import READY_WHEN, RULES, ready_when
 from kubeferry.tasks.core.lookup.bindings import Binding
 from kubeferry.tasks.core.lookup.chain import Chain
 from kubeferry.tasks.core.lookup.steps import Read, Start

@@ -3,7 +3,7 @@
 import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness.ready_when import ready_when
+from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops.rights import for_backup, for_restore
 from kubeferry.tasks.core.selection.read_types import INDEXED, INDEXED_EVERYWHERE, RELATED

@@ -14,7 +14,7 @@ from tests.faults.hostile import Forge, config, entry, space
 from tests.faults.hostile_beside import BINDING
 
 from kubeferry.flows.cli import main
-from kubeferry.tasks.core.kube.names import is_segment
+from kubeferry.tasks.core.kube.objects import is_segment
 
 NS = "shop"
 RBAC = "rbac.authorization.k8s.io"

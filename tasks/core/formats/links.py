@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.bundle import is_bundle
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
-from kubeferry.tasks.core.kube.names import is_segment
-from kubeferry.tasks.core.kube.objects import Ref, type_of
+from kubeferry.tasks.core.kube.objects import Ref, is_segment, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

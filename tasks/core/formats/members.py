@@ -10,7 +10,7 @@ import re
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import Member
-from kubeferry.tasks.core.kube.names import NAMESPACE, is_segment
+from kubeferry.tasks.core.kube.objects import NAMESPACE, is_segment
 
 VERSION_FILE = "metadata/version"
 """Holds the version of the tarball's format."""

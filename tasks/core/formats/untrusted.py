@@ -20,7 +20,7 @@ from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.jsondoc.encoding import check_depth, parse
 from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH, MAX_OBJECT
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
-from kubeferry.tasks.core.kube.names import is_segment, is_subdomain
+from kubeferry.tasks.core.kube.objects import is_segment, is_subdomain
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.layout import Member

@@ -2,17 +2,28 @@
 
 Refused are a key that comes twice, an integer of more than 64 bits (it would come out rounded), nesting too deep to
 walk through, and what the standard does not have (NaN, half a surrogate pair). No value is ever quoted in an error.
+
+JSON as Kubernetes' own controllers write it, byte for byte, where they compare bytes.
+
+A StatefulSet and a DaemonSet know a former revision by the bytes of its `data` (pkg/controller/history EqualRevision):
+written in another way, the same content would be another revision. Go sorts the keys of a map, and escapes what HTML
+or JavaScript would mean something by (encoding/json, HTMLEscape).
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH
+
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.jsondoc.edit import Object
+
 
 _INTEGERS = range(-(2**63), 2**64)
 
@@ -64,3 +75,20 @@ def _once(pairs: list[tuple[str, Any]]) -> None:
 def _integer(text: str) -> None:
     if int(text) not in _INTEGERS:
         raise DamagedError("has an integer of more than 64 bits")
+
+
+COMPARED = frozenset({("apps", "ControllerRevision")})
+"""(group, kind) of objects that hold such bytes."""
+
+ESCAPES = {char.encode(): f"\\u{ord(char):04x}".encode() for char in "<>&\u2028\u2029"}
+"""What stands in no JSON but inside of strings → how Go writes it."""
+
+
+def encoded(obj: Object) -> bytes:
+    """Return an object as it is sent to an API server."""
+    if (group_of(obj["apiVersion"]), obj["kind"]) not in COMPARED:
+        return orjson.dumps(obj)
+    text = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)
+    for char, escape in ESCAPES.items():
+        text = text.replace(char, escape)
+    return text

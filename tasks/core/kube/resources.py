@@ -3,6 +3,8 @@
 The source of the format is KEP-3352 (aggregated discovery): `/api` and `/apis`, group by group, the preferred version
 first. A group that the server marks `Stale` is a problem to be told, never a silent gap; one without any resources is
 none (a metrics adapter with no metrics answers so).
+
+What a CRD defines: its kind, the versions that it serves, the type under which its objects are written.
 """
 
 from __future__ import annotations
@@ -12,10 +14,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.errors import DamagedError, PermanentError
+from kubeferry.tasks.core.jsondoc.edit import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from kubeferry.tasks.core.jsondoc.edit import Object
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -149,3 +154,44 @@ def words_of(group: str, kind: str, others: Iterable[str] = ()) -> Words:
     """Return what a user may call a kind; `others` are its plural, singular and short names."""
     words = {kind.lower(), *(each.lower() for each in others if each)}
     return frozenset(words | {f"{word}.{group.lower()}" for word in words if group})
+
+
+def defined(definition: Object) -> ResourceType:
+    """Return the type that a CRD defines, in the first version that it serves.
+
+    Raises:
+        DamagedError: it is no CRD, or serves nothing.
+    """
+    versions = served(definition)
+    try:
+        spec = definition["spec"]
+        texts = (spec["group"], versions[0], spec["names"]["kind"], spec["names"]["plural"])
+        namespaced = spec["scope"] == "Namespaced"
+        "".join(texts)  # refuses what is no text
+    except (KeyError, TypeError, IndexError) as error:
+        raise DamagedError(f"CustomResourceDefinition {definition['metadata']['name']} defines no kind") from error
+    return ResourceType(*texts, namespaced)
+
+
+def names_defined(definition: Object) -> tuple[tuple[str, str], tuple[str, ...]]:
+    """Return the (group, kind) that a CRD defines, and what else it calls that kind: plural, singular, short names.
+
+    Raises:
+        DamagedError: it is no CRD, or serves nothing.
+    """
+    kind = defined(definition)
+    short = values(definition, "spec.names.shortNames[]")
+    names = (kind.resource, *values(definition, "spec.names.singular"), *short)
+    return (kind.group, kind.kind), tuple(name for name in names if isinstance(name, str))
+
+
+def served(definition: Object) -> list[str]:
+    """Return the names of the versions that a CRD serves.
+
+    Raises:
+        DamagedError: it is no CRD.
+    """
+    try:
+        return [each["name"] for each in definition["spec"]["versions"] if each["served"]]
+    except (KeyError, TypeError) as error:
+        raise DamagedError(f"CustomResourceDefinition {definition['metadata']['name']} has no versions") from error

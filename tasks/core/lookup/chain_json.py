@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.kube.names import NAMESPACE, is_segment
-from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.objects import NAMESPACE, Ref, is_segment
 from kubeferry.tasks.core.lookup.steps import READS, Family, Named, Newest, Nodes, Pods, Read, Start, Step
 
 if TYPE_CHECKING:

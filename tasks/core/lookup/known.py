@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
-from kubeferry.tasks.core.lookup.derive import Around
+from kubeferry.tasks.core.lookup.derive import POD, Around
 from kubeferry.tasks.core.lookup.follow import is_ready
 from kubeferry.tasks.core.lookup.index import Index
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
-
-POD = ("", "Pod")
 
 
 class Known:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.jsondoc.edit import Object, get, values
-from kubeferry.tasks.core.kube.definitions import defined
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, bound_accounts, requirements
 from kubeferry.tasks.core.needs.references import POD_SPEC_AT, RBAC
 

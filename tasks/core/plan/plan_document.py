@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.kube.readiness.ready_when import ready_when
+from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.document import (
     Binding,

@@ -16,7 +16,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
 from kubeferry.tasks.core.errors import CredentialsError, NotFoundError, UnavailableError
-from kubeferry.tasks.core.jsondoc.go_json import encoded
+from kubeferry.tasks.core.jsondoc.encoding import encoded
 from kubeferry.tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
 from kubeferry.tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport

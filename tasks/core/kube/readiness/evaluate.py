@@ -3,6 +3,8 @@
 The order is that of kstatus (cli-utils, pkg/kstatus/status): deletion, a controller that lags behind, the standard
 conditions Reconciling and Stalled, the kind's own rule, and for kinds that have none the condition Ready. What an
 object refers to is not looked at: a Deployment with a missing Secret is `waiting`, because its pods are.
+
+What `ready` means for each kind, in one phrase for a person. A test holds the table and the rules together.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.readiness.infrastructure import CLUSTER
-from kubeferry.tasks.core.kube.readiness.readiness_pods import PODS
 from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
     Rule,
@@ -24,14 +25,15 @@ from kubeferry.tasks.core.kube.readiness.verdict import (
     status_of,
     waiting,
 )
-from kubeferry.tasks.core.kube.readiness.workloads import WORKLOADS
+from kubeferry.tasks.core.kube.readiness.workloads import PODS, WORKLOADS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
 
-__all__ = ["Context", "Verdict", "verdict", "why_not_ready"]
 
 RULES: dict[tuple[str, str], Rule] = WORKLOADS | PODS | CLUSTER
 """(group, kind) → rule. A rule is asked only when its controller has seen the object's latest spec."""
@@ -88,3 +90,37 @@ def _by_condition(obj: Object) -> Verdict:
     if _lags(told.get("observedGeneration"), obj):
         return waiting("its Ready condition is older than its latest change")
     return ready(reason_in(told, "is Ready")) if holds(told) else waiting(reason_in(told, "is not Ready"))
+
+
+READY_WHEN: Mapping[tuple[str, str], str] = {
+    ("apps", "Deployment"): "all replicas are updated and available",
+    ("apps", "StatefulSet"): "all replicas are updated and available",
+    ("apps", "DaemonSet"): "every node that should run it has an available pod",
+    ("apps", "ReplicaSet"): "all replicas are available",
+    ("", "ReplicationController"): "all replicas are available",
+    ("batch", "Job"): "it has started (or is complete, or suspended)",
+    ("batch", "CronJob"): "it exists",
+    ("", "Pod"): "its condition Ready is true",
+    ("", "PersistentVolumeClaim"): "it is bound, unless that waits for its first pod",
+    ("", "PersistentVolume"): "it is Available or Bound",
+    ("", "Namespace"): "it is Active and has its account `default`",
+    ("", "ResourceQuota"): "its use is counted",
+    ("", "Secret"): "it exists (a service-account token: is issued)",
+    ("", "Service"): "it exists",
+    ("", "ServiceAccount"): "it exists",
+    ("networking.k8s.io", "Ingress"): "it exists",
+    ("extensions", "Ingress"): "it exists",
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "it is established and its kind is served",
+    ("apiregistration.k8s.io", "APIService"): "the API server can reach what serves it",
+    ("autoscaling", "HorizontalPodAutoscaler"): "it exists",
+    ("policy", "PodDisruptionBudget"): "it exists",
+}
+
+BUILT_IN = "it exists"
+CUSTOM = "its condition Ready is true, if it has one"
+
+
+def ready_when(ref: Ref) -> str:
+    """Return what an object is waited for, after it was created."""
+    native = "." not in ref.group or ref.group.endswith(".k8s.io")
+    return READY_WHEN.get((ref.group, ref.kind), BUILT_IN if native else CUSTOM)

@@ -14,7 +14,7 @@ import orjson
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.jsondoc.printable import one_line
-from kubeferry.tasks.core.kube.definitions import defined
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.kubectl.bash import LIBRARY
 from kubeferry.tasks.core.plan.kubectl.kubectl_steps import STEPS
 from kubeferry.tasks.core.plan.kubectl.kubectl_text import heredoc, identity, named
