@@ -2,6 +2,13 @@
 
 Tarjan's algorithm (Depth-first search and linear graph algorithms, 1972) in linear time and without recursion, so that
 a chain of any length is walked. It refuses to decide which edge of a knot is given up.
+
+Decide which links of a knot are given up, so that nothing in it waits for itself.
+
+A depth-first search against the direction of need; a link that closes a cycle is given up, unless the way there holds
+a weaker one: then that goes, and the search takes up again before it. What is finished is never looked at again, so
+that a knot of 100,000 objects takes seconds. The same knot loses the same links, of a ring of equals the one whose
+source comes first.
 """
 
 from __future__ import annotations
@@ -9,7 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
 
 T = TypeVar("T")
 
@@ -68,3 +76,79 @@ class _Walk(Generic[T]):
             component.append(self.open.popitem()[0])
         if len(component) > 1:
             self.found.append(component)
+
+
+Link = tuple[int, int]
+"""(source, target): the source waits for the target."""
+
+
+def untied(needed_by: Mapping[int, Sequence[tuple[int, int]]]) -> list[Link]:
+    """Return the links that have to be given up.
+
+    `needed_by` maps every node of a knot to (node that waits for it, strength of that link); its order and that of its
+    lists decide between links of the same strength.
+    """
+    search = _Search(needed_by)
+    for node in needed_by:
+        search.begin(node)
+    return search.given_up
+
+
+class _Search:
+    def __init__(self, needed_by: Mapping[int, Sequence[tuple[int, int]]]) -> None:
+        self.needed_by = needed_by
+        self.given_up: list[Link] = []
+        self.dropped: set[Link] = set()
+        self.done: set[int] = set()
+        self.way: list[tuple[int, Iterator[tuple[int, int]]]] = []
+        """The nodes from the one begun with, each with those that wait for it and were not looked at yet."""
+        self.at: dict[int, int] = {}
+        """Node → its place on the way."""
+        self.steps: dict[int, list[int]] = {}
+        """Strength → the places on the way that a link of that strength leads to, growing."""
+
+    def begin(self, node: int) -> None:
+        if node in self.done:
+            return
+        self._enter(node)
+        while self.way:
+            node, waiting = self.way[-1]
+            for source, strength in waiting:
+                if source in self.done or (source, node) in self.dropped:
+                    continue
+                if source in self.at:
+                    self._cut(source, node, strength)
+                else:
+                    self.steps.setdefault(strength, []).append(len(self.way))
+                    self._enter(source)
+                break
+            else:
+                self._leave()
+                self.done.add(node)
+
+    def _enter(self, node: int) -> None:
+        self.at[node] = len(self.way)
+        self.way.append((node, iter(self.needed_by[node])))
+
+    def _leave(self) -> None:
+        node, _ = self.way.pop()
+        del self.at[node]
+        for places in self.steps.values():
+            if places and places[-1] == len(self.way):
+                places.pop()
+
+    def _cut(self, source: int, target: int, strength: int) -> None:
+        """Give up the weakest link of the cycle that `source` waiting for `target` closes."""
+        begins = self.at[source]
+        weaker = [each for each, places in self.steps.items() if each < strength and places and places[-1] > begins]
+        if not weaker:
+            self._drop((source, target))
+            return
+        place = self.steps[min(weaker)][-1]
+        self._drop((self.way[place][0], self.way[place - 1][0]))
+        while len(self.way) > place:
+            self._leave()
+
+    def _drop(self, link: Link) -> None:
+        self.given_up.append(link)
+        self.dropped.add(link)

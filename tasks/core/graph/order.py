@@ -15,9 +15,8 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.graph.cycles import knots
+from kubeferry.tasks.core.graph.cycles import knots, untied
 from kubeferry.tasks.core.graph.priorities import PHASES, Phase, phase_of
-from kubeferry.tasks.core.graph.untie import untied
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
