@@ -14,9 +14,8 @@ import orjson
 
 from kubeferry.tasks.backup.state import CLUSTER
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.contents import divided, joined
 from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys
-from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest
+from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, divided, joined
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
 from kubeferry.tasks.core.jsondoc.duration import Span
@@ -35,8 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeferry.tasks.backup.state import Fetched, Scope, Stripped
-    from kubeferry.tasks.core.formats.contents import Contents
-    from kubeferry.tasks.core.formats.manifest import Selected
+    from kubeferry.tasks.core.formats.manifest import Contents, Selected
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.ports.store.base import Store
 

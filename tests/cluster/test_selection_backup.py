@@ -8,8 +8,7 @@ import pytest
 from tests.cluster.restores import A, B, name
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.contents import HIDDEN
-from kubeferry.tasks.core.formats.manifest import Selected
+from kubeferry.tasks.core.formats.manifest import HIDDEN, Selected
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
 from kubeferry.tasks.core.models.options import RestoreOptions

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.contents import divided, joined, parse_contents
-from kubeferry.tasks.core.formats.manifest import Manifest, Selected, Source, digest
+from kubeferry.tasks.core.formats.manifest import Manifest, Selected, Source, digest, divided, joined, parse_contents
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 
 MARK = "marked-name"

@@ -3,8 +3,15 @@
 import pytest
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
-from kubeferry.tasks.core.formats.keys import check_folder, check_key, flaw
-from kubeferry.tasks.core.formats.layout import BackupKeys, Member, RestoreKeys, former_file
+from kubeferry.tasks.core.formats.layout import (
+    BackupKeys,
+    Member,
+    RestoreKeys,
+    check_folder,
+    check_key,
+    flaw,
+    former_file,
+)
 from kubeferry.tasks.core.formats.migration import MigrationKeys
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.layout import Member
-from kubeferry.tasks.core.formats.members import check_folder, check_version, parse_member
+from kubeferry.tasks.core.formats.layout import Member, check_version, parse_member
+from kubeferry.tasks.core.formats.layout import check_folder_path as check_folder
 
 
 @pytest.mark.parametrize(

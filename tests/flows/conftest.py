@@ -7,9 +7,8 @@ import orjson
 import pytest
 
 from kubeferry.flows.cli import main
-from kubeferry.tasks.core.formats.contents import divided, joined
 from kubeferry.tasks.core.formats.layout import BackupKeys, Member
-from kubeferry.tasks.core.formats.manifest import Manifest, Source, digest
+from kubeferry.tasks.core.formats.manifest import Manifest, Source, digest, divided, joined
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 from kubeferry.tasks.core.formats.velero_backup import backup_object
 from kubeferry.tasks.core.jsondoc.edit import group_of

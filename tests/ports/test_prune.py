@@ -11,10 +11,9 @@ import orjson
 import pytest
 
 from kubeferry.tasks.core.errors import ConflictError, StoreError
-from kubeferry.tasks.core.formats.contents import divided
 from kubeferry.tasks.core.formats.journal import Header, Target
 from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
-from kubeferry.tasks.core.formats.manifest import Encryption, Manifest, Selected, Source, digest
+from kubeferry.tasks.core.formats.manifest import Encryption, Manifest, Selected, Source, digest, divided
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object
 from kubeferry.tasks.core.kube.objects import Ref

@@ -1,21 +1,34 @@
-"""Where everything of a backup stands in a store and in a tarball: the one place where such a key is built or read.
+r"""Where everything of a backup stands in a store and in a tarball: the one place where such a key is built or read.
 
 The layout is Velero's (its docs: output file format, and internal/storage layout), with our own files beside Velero's
 inside `backups/NAME/`. A path that is read from an archive is looked at by members.py.
+
+What may be a key of a store: a relative POSIX path such as `backups/shop/velero-backup.json`.
+
+Keys come from users, and from stores that others may write to. Refused is what could leave the root of a store or of a
+folder on disk, and what no line of text can show: `..`, an absolute path, an empty segment, `\`, control characters.
+
+What a path inside a tarball says: the place of an object, something to pass over, or nothing that an archive holds.
+
+The layout is Velero's (its docs: output file format). Nobody vouches for a path that is read from an archive: what is
+not exactly of this form is refused, and a name that Kubernetes could not have given is, too.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
+from kubeferry.tasks.core.kube.objects import NAMESPACE, is_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
 
 FORMAT = "kubeferry.io/v1"
 """The version of our own files; a reader refuses any other with a message that names both."""
@@ -172,3 +185,113 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name) or ".." in name:
         raise UsageError(f"{name[:80]!r} cannot be a name: lower-case letters, digits, '-' and '.' only")
     return name
+
+
+LONGEST = 1024
+"""Bytes of UTF-8: S3's limit ("Naming Amazon S3 objects")."""
+
+UNSHOWN = {"Cc", "Cs"}
+"""Unicode categories: control characters (NUL among them) and lone surrogates, which UTF-8 cannot carry."""
+
+
+def flaw(key: str) -> str:
+    """Say why no store may hold `key`; "" when it may."""
+    if not 0 < len(key.encode(errors="surrogatepass")) <= LONGEST:
+        return f"it is empty or longer than {LONGEST} bytes"
+    if {"", ".", ".."} & set(key.split("/")):
+        return "it has an empty, '.' or '..' segment"
+    if "\\" in key:
+        return "it has a backslash"
+    if any(unicodedata.category(char) in UNSHOWN for char in key):
+        return "it has a control character or is not Unicode"
+    return ""
+
+
+def check_key(key: str) -> str:
+    """Return `key` if a store may hold it.
+
+    Raises:
+        UsageError: it may not; the message says why.
+    """
+    if why := flaw(key):
+        raise UsageError(f"the key {key[:200]!r} is refused: {why}")
+    return key
+
+
+def check_folder(prefix: str) -> str:
+    """Return the folder `prefix` with one `/` at its end, or "" for the root.
+
+    Raises:
+        UsageError: as `check_key` does.
+    """
+    return check_key(prefix.removesuffix("/")) + "/" if prefix else ""
+
+
+VERSION_FILE = "metadata/version"
+"""Holds the version of the tarball's format."""
+
+READ_VERSION = "1"
+"""The version that is read, whatever comes after its first dot: Velero writes `1` and `1.1.0`."""
+
+_LONGEST_LINE = 20
+
+_RESOURCE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,315}[a-z0-9])?")
+"""A plural, and perhaps a dot and a group: a label of 63 characters and a subdomain of 253 (RFC 1123)."""
+
+
+def parse_member(path: str) -> Member | None:
+    """Return the object's place that a tarball path names.
+
+    None for what a reader passes over: `metadata/...`, and Velero's copies under `VERSION-preferredversion`.
+
+    Raises:
+        DamagedError: the path leaves the archive's layout, with `..`, an absolute path or strange characters. The
+            message is the cause alone, as for all here.
+    """
+    match _parts(path.removeprefix("./"), path):
+        case ["metadata", *_]:
+            return None
+        case ["resources", gr, "cluster", file] if _is_object(gr, file):
+            return Member(gr, "", file.removesuffix(".json"))
+        case ["resources", gr, "namespaces", space, file] if _is_object(gr, file) and NAMESPACE.fullmatch(space):
+            return Member(gr, space, file.removesuffix(".json"))
+        case ["resources", _, _, "cluster", _] | ["resources", _, _, "namespaces", _, _]:
+            return None
+    raise _refused(path)
+
+
+def check_folder_path(path: str) -> None:
+    """Look at the path of a folder, which some programs add to a tarball; nothing is made of it.
+
+    Raises:
+        DamagedError: it is absolute, or has `..` or strange characters in it.
+    """
+    if path.rstrip("/") != ".":
+        _parts(path.removeprefix("./").removesuffix("/"), path)
+
+
+def check_version(data: bytes) -> None:
+    """Look at the content of VERSION_FILE.
+
+    Raises:
+        DamagedError: another version than this Kubeferry reads.
+    """
+    told = data[:_LONGEST_LINE].decode(errors="replace").strip()
+    if told.partition(".")[0] != READ_VERSION:
+        raise DamagedError(f"is of format {told!r}, this Kubeferry reads {READ_VERSION}")
+
+
+def _parts(path: str, written: str) -> list[str]:
+    parts = path.split("/")
+    if not all(map(is_segment, parts)):
+        raise _refused(written)
+    return parts
+
+
+def _is_object(group_resource: str, file: str) -> bool:
+    named = file.endswith(".json") and is_segment(file.removesuffix(".json"))
+    return named and _RESOURCE.fullmatch(group_resource) is not None
+
+
+def _refused(path: str) -> DamagedError:
+    return DamagedError(f"holds a path that no archive may hold: {path[:200]!r}")

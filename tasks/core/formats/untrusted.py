@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic.alias_generators import to_camel
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.members import parse_member
+from kubeferry.tasks.core.formats.layout import parse_member
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.jsondoc.encoding import check_depth, parse
 from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH, MAX_OBJECT

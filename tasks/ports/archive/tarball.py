@@ -15,8 +15,8 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
-from kubeferry.tasks.core.formats.layout import VELERO_FORMAT
-from kubeferry.tasks.core.formats.members import VERSION_FILE, check_folder, check_version, parse_member
+from kubeferry.tasks.core.formats.layout import VELERO_FORMAT, VERSION_FILE, check_version, parse_member
+from kubeferry.tasks.core.formats.layout import check_folder_path as check_folder
 from kubeferry.tasks.core.jsondoc.limits import MAX_OBJECT, MIB, ROOM, most_unpacked
 from kubeferry.tasks.ports.archive import gzip, tar
 

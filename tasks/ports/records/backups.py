@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from kubeferry.tasks.core.formats.contents import joined, parse_contents
 from kubeferry.tasks.core.formats.layout import ROOT, SEALED, BackupKeys, check_name
-from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, parse_manifest
+from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, joined, parse_contents, parse_manifest
 from kubeferry.tasks.core.formats.velero_backup import Summary
 from kubeferry.tasks.core.jsondoc.encoding import parse
 from kubeferry.tasks.core.jsondoc.limits import LISTED_RATIO, MAX_OBJECT

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from kubeferry.tasks.core.errors import DamagedError, KeyMissingError, StoreError, UsageError
-from kubeferry.tasks.core.formats.keys import check_folder, check_key, flaw
+from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.ports.local import files, progress
 from kubeferry.tasks.ports.store.base import Entry, Names, Store

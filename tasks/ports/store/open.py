@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.keys import check_folder
+from kubeferry.tasks.core.formats.layout import check_folder
 from kubeferry.tasks.ports.local import paths as places
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import KeyMissingError, StoreError
-from kubeferry.tasks.core.formats.keys import check_folder, check_key, flaw
+from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.ports.local import files, progress
 from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store
