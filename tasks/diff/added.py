@@ -13,7 +13,7 @@ from kubeferry.tasks.core.compare.diff import owned
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
-from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.ownership import left_to
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import left_out
 from kubeferry.tasks.core.selection.policy import Surroundings

@@ -13,7 +13,7 @@ from kubeferry.tasks.core.graph.closure import closure, missing
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
-from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.ownership import left_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

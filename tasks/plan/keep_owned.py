@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.records import LeftOut
 from kubeferry.tasks.core.models.options import Owned
-from kubeferry.tasks.core.needs.adoption import ADOPTED, SCHEDULED, dormant, turned
-from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.ownership import ADOPTED, SCHEDULED, dormant, left_to, turned
 from kubeferry.tasks.core.plugins.registry import Paused, inverse, merged
 from kubeferry.tasks.core.selection.exclusions import left_to_controller
 

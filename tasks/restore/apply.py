@@ -22,8 +22,7 @@ from kubeferry.tasks.core.graph.order import Phase, phase_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
-from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE
-from kubeferry.tasks.core.needs.rebuild import relinked
+from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE, relinked
 from kubeferry.tasks.plan.keep_owned import paused
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress

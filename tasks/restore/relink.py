@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.formats.records import Action, Problem
 from kubeferry.tasks.core.jsondoc.edit import get
-from kubeferry.tasks.core.needs.adoption import dormant
-from kubeferry.tasks.core.needs.rebuild import relinked
+from kubeferry.tasks.core.needs.ownership import dormant, relinked
 from kubeferry.tasks.preflight.target import type_of, type_of_item
 from kubeferry.tasks.restore.apply import uid_of
 from kubeferry.tasks.restore.existing import anew, linkable

@@ -9,7 +9,7 @@ from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.jsondoc.encoding import encoded
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing
-from kubeferry.tasks.core.needs.adoption import ADOPTED, SCHEDULED, WHY, dormant, turned
+from kubeferry.tasks.core.needs.ownership import ADOPTED, SCHEDULED, WHY, dormant, turned
 from kubeferry.tasks.core.plan.existing import decide
 
 WEB, SET = Ref("apps", "Deployment", "shop", "web"), Ref("apps", "ReplicaSet", "shop", "web-1")

@@ -2,8 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.naming import kinds_naming
-from kubeferry.tasks.core.needs.references import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT, kinds_naming
 
 WORKLOADS = set(POD_SPEC_AT)
 

@@ -7,7 +7,7 @@ import pytest
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.graph.order import Edge, Order, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.adoption import turned
+from kubeferry.tasks.core.needs.ownership import turned
 from kubeferry.tasks.core.plan.order_check import order_faults
 from kubeferry.tasks.core.plan.parts import Part, Parts
 

@@ -5,7 +5,7 @@ import pytest
 from kubeferry.tasks.core.formats.links import Links, Owner, owner_ref
 from kubeferry.tasks.core.kube.kinds import REBUILT
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.rebuild import left_to, relinked
+from kubeferry.tasks.core.needs.ownership import left_to, relinked
 
 
 def owner(group, kind, name="web", *, controller=True, block=None, uid="old"):

@@ -3,8 +3,7 @@
 import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.naming import kinds_naming
-from kubeferry.tasks.core.needs.references import references, starts
+from kubeferry.tasks.core.needs.references import kinds_naming, references, starts
 
 
 def container(name):

@@ -8,7 +8,7 @@ from tests.core.plugin_namespaces import loaded, planned
 from kubeferry.tasks.core.formats.links import Links, Owner
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context
-from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.ownership import left_to
 from kubeferry.tasks.core.plan.late_values import How, repair
 from kubeferry.tasks.core.plugins.cert_manager import RULES as CERT_MANAGER
 from kubeferry.tasks.core.plugins.cluster_api import GROUPS

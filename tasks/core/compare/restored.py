@@ -14,7 +14,7 @@ from kubeferry.tasks.core.compare.explain import explain, matching
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.jsondoc.differences import differences
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
-from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.ownership import left_to
 from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from kubeferry.tasks.core.needs.annotations import NOTHING, Hints, hints_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.needs.rebuild import left_to
+from kubeferry.tasks.core.needs.ownership import left_to
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import EXCLUDING_LABELS, finished, left_out
 from kubeferry.tasks.core.selection.policy import Keep

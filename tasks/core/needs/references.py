@@ -3,6 +3,12 @@
 A row is (path, target group, target kind); `[]` in a path means each entry of a list. The pod template's rows are in
 references_pods.py; custom resources are left to generic_references.py. Source: the API reference
 (kubernetes.io/docs/reference), v1.36.
+
+What a pod's spec names, and where each kind keeps one: rows of references.py, written once for all of them.
+
+Source: the API reference (kubernetes.io/docs/reference), v1.36.
+
+Which kinds have fields that name objects of given kinds: where to look for who uses a cluster-wide object.
 """
 
 from __future__ import annotations
@@ -14,12 +20,54 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of, values
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
 from kubeferry.tasks.core.needs.custom_references import custom_references
-from kubeferry.tasks.core.needs.references_pods import POD_SPEC, POD_SPEC_AT, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["CLUSTER_SCOPED", "POD_SPEC", "POD_SPEC_AT", "RBAC", "Reference", "Row", "references"]
+
+Row = tuple[str, str, str]
+
+_CONTAINER: tuple[Row, ...] = (
+    ("envFrom[].configMapRef.name", "", "ConfigMap"),
+    ("envFrom[].secretRef.name", "", "Secret"),
+    ("env[].valueFrom.configMapKeyRef.name", "", "ConfigMap"),
+    ("env[].valueFrom.secretKeyRef.name", "", "Secret"),
+)
+
+POD_SPEC: tuple[Row, ...] = (
+    ("serviceAccountName", "", "ServiceAccount"),
+    ("priorityClassName", "scheduling.k8s.io", "PriorityClass"),
+    ("runtimeClassName", "node.k8s.io", "RuntimeClass"),
+    ("imagePullSecrets[].name", "", "Secret"),
+    ("volumes[].configMap.name", "", "ConfigMap"),
+    ("volumes[].secret.secretName", "", "Secret"),
+    ("volumes[].persistentVolumeClaim.claimName", "", "PersistentVolumeClaim"),
+    ("volumes[].projected.sources[].configMap.name", "", "ConfigMap"),
+    ("volumes[].projected.sources[].secret.name", "", "Secret"),
+    ("volumes[].csi.nodePublishSecretRef.name", "", "Secret"),
+    ("volumes[].ephemeral.volumeClaimTemplate.spec.storageClassName", "storage.k8s.io", "StorageClass"),
+    ("resourceClaims[].resourceClaimName", "resource.k8s.io", "ResourceClaim"),
+    ("resourceClaims[].resourceClaimTemplateName", "resource.k8s.io", "ResourceClaimTemplate"),
+    *(
+        (f"{where}[].{path}", group, kind)
+        for where in ("initContainers", "containers")
+        for path, group, kind in _CONTAINER
+    ),
+)
+
+POD_SPEC_AT: dict[tuple[str, str], str] = {
+    ("", "Pod"): "spec",
+    ("", "PodTemplate"): "template.spec",
+    ("", "ReplicationController"): "spec.template.spec",
+    ("apps", "Deployment"): "spec.template.spec",
+    ("apps", "ReplicaSet"): "spec.template.spec",
+    ("apps", "StatefulSet"): "spec.template.spec",
+    ("apps", "DaemonSet"): "spec.template.spec",
+    ("batch", "Job"): "spec.template.spec",
+    ("batch", "CronJob"): "spec.jobTemplate.spec.template.spec",
+}
+"""Where each kind keeps a pod's spec."""
+
 
 RBAC = "rbac.authorization.k8s.io"
 
@@ -161,3 +209,15 @@ _BY_MARK: dict[tuple[str, str], Callable[[Object, str], Iterator[Reference]]] = 
     ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
 }
 """Kinds whose reference is a name, a label or an annotation."""
+
+
+def kinds_naming(targets: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+    """Return the (group, kind) whose fields may name an object of `targets`, by the tables of references.py.
+
+    What a typed field names is not known from its kind. Custom resources are not among them: they may name anything.
+    """
+    if not targets:
+        return frozenset()
+    pods = POD_SPEC_AT if any((group, kind) in targets for _, group, kind in POD_SPEC) else ()
+    rows = (of for of, rows in TABLE.items() if any((group, kind) in targets for _, group, kind in rows))
+    return frozenset({*pods, *rows, *TYPED_AT})

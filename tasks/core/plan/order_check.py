@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.links import owner_ref
-from kubeferry.tasks.core.needs.adoption import WHY
+from kubeferry.tasks.core.needs.ownership import WHY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
