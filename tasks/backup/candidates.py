@@ -20,8 +20,7 @@ from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
 from kubeferry.tasks.core.selection.exclusions import left_to_controller
-from kubeferry.tasks.core.selection.read_types import NAMESPACES
-from kubeferry.tasks.core.selection.resource_types import words_for
+from kubeferry.tasks.core.selection.resource_types import NAMESPACES, words_for
 from kubeferry.tasks.core.selection.unmatched import Tally
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.plugins import installed

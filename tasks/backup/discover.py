@@ -10,11 +10,18 @@ from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name
 from kubeferry.tasks.core.formats.manifest import Source
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
-from kubeferry.tasks.core.selection.breadth import FEW, at_once
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.namespaces import is_system, without
-from kubeferry.tasks.core.selection.read_types import INDEXED, INDEXED_EVERYWHERE, NAMESPACES, RELATED
-from kubeferry.tasks.core.selection.resource_types import asks_by_kind, choose_types
+from kubeferry.tasks.core.selection.resource_types import (
+    FEW,
+    INDEXED,
+    INDEXED_EVERYWHERE,
+    NAMESPACES,
+    RELATED,
+    asks_by_kind,
+    at_once,
+    choose_types,
+)
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.archive.encryption import recipients
 from kubeferry.tasks.ports.cluster.client import Cluster, connect

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope, Unread
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress

@@ -13,7 +13,7 @@ import orjson
 from kubeferry.tasks.backup.fetch import PROBLEMS, Read, at_revision, gathered, make_folder, read, told
 from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.step import in_thread, step

@@ -18,7 +18,7 @@ from kubeferry.tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, labe
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.needs.references import kinds_naming
-from kubeferry.tasks.core.selection.carry_types import type_left_out
+from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.policy import ALONE, Surroundings
 from kubeferry.tasks.ports.cluster.namespaces import existing, there
 from kubeferry.tasks.ports.cluster.pages import begun_again

@@ -10,7 +10,7 @@ from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
-from kubeferry.tasks.core.selection.carry_types import KINDS_LEFT_OUT
+from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Container

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.selection.exclusions import type_left_out
-from kubeferry.tasks.core.selection.read_types import NAMESPACES, RELATED
-from kubeferry.tasks.core.selection.resource_types import words_for
+from kubeferry.tasks.core.selection.resource_types import NAMESPACES, RELATED, words_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

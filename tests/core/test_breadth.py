@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.selection.breadth import at_once
+from kubeferry.tasks.core.selection.resource_types import at_once
 
 
 @pytest.mark.parametrize(

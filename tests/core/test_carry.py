@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubeferry.tasks.core.selection.carry_types import KINDS_LEFT_OUT
 from kubeferry.tasks.core.selection.exclusions import (
     EXCLUDING_LABELS,
+    KINDS_LEFT_OUT,
     MADE_IN_EVERY_NAMESPACE,
     RULES,
     SLICE_MANAGERS,

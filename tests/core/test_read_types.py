@@ -6,7 +6,7 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops.rights import for_backup, for_restore
-from kubeferry.tasks.core.selection.read_types import INDEXED, INDEXED_EVERYWHERE, RELATED
+from kubeferry.tasks.core.selection.resource_types import INDEXED, INDEXED_EVERYWHERE, RELATED
 
 
 def test_cluster_wide_types_of_which_a_backup_carries_what_its_namespaces_need():

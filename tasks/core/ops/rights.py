@@ -11,7 +11,7 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.core.plan.existing_modes import VERBS
 from kubeferry.tasks.core.selection.exclusions import type_left_out
-from kubeferry.tasks.core.selection.read_types import INDEXED_EVERYWHERE, RELATED
+from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

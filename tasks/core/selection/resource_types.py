@@ -1,4 +1,12 @@
-"""Which types a backup reads: those of which objects may be asked for, and those of which something may be needed."""
+"""Which types a backup reads: those of which objects may be asked for, and those of which something may be needed.
+
+The types that a backup reads beside those it is asked for: what its namespaces refer to, and who owns an address.
+
+Whether to read many namespaces at once: one LIST of a type for all of the cluster, or one for each namespace.
+
+A request costs a round trip and some milliseconds of an API server, an object that is read in vain some microseconds.
+All of a cluster is read where that saves most of the requests and not most of the objects are read in vain.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +16,11 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
-from kubeferry.tasks.core.kube.resources import Words, words_of
+from kubeferry.tasks.core.kube.resources import ResourceType, Words, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.selection.selector import Selector
 
 
@@ -73,3 +80,47 @@ def check_namespaces(selector: Selector) -> None:
     excluded = selector.not_kinds | {name.kind for name in selector.not_names}
     if excluded & words_of(*NAMESPACE, ("namespaces", "ns")):
         raise UsageError("namespaces are not excluded as objects: leave some out with --exclude-namespace")
+
+
+NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
+"""The type of namespaces themselves."""
+
+RELATED = frozenset(
+    {
+        ("", "persistentvolumes"),
+        ("apiextensions.k8s.io", "customresourcedefinitions"),
+        ("networking.k8s.io", "ingressclasses"),
+        ("node.k8s.io", "runtimeclasses"),
+        ("rbac.authorization.k8s.io", "clusterrolebindings"),
+        ("rbac.authorization.k8s.io", "clusterroles"),
+        ("scheduling.k8s.io", "priorityclasses"),
+        ("storage.k8s.io", "storageclasses"),
+    }
+)
+"""Cluster-scoped types of which a backup carries what its namespaces need (design.md 4)."""
+
+INDEXED = frozenset(
+    {
+        ("", "pods"),
+        ("", "services"),
+        ("apps", "replicasets"),
+        ("networking.k8s.io", "ingresses"),
+        ("gateway.networking.k8s.io", "gateways"),
+    }
+)
+"""Namespaced types that are read whatever is chosen: addresses and owners of addresses that saved objects may name."""
+
+INDEXED_EVERYWHERE = frozenset({("", "nodes"), ("", "services")})
+"""Types that are read in all of the cluster: what a namespace names may stand outside it."""
+
+
+FEW = 4
+"""Up to so many namespaces are read each on their own: two rounds of lists side by side."""
+
+SHARE = 4
+"""All of the cluster is read where at least one of so many of its namespaces is asked for."""
+
+
+def at_once(asked: int, there: int | None) -> bool:
+    """Return whether `asked` namespaces of `there` are read by lists of all of the cluster; None is not known."""
+    return there is not None and asked > FEW and asked * SHARE >= there

@@ -6,8 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
-from kubeferry.tasks.core.selection.breadth import FEW
-from kubeferry.tasks.core.selection.read_types import NAMESPACES
+from kubeferry.tasks.core.selection.resource_types import FEW, NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
