@@ -14,8 +14,8 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.transform.rename.classes import RULES, Known, Skip
 from kubeferry.tasks.core.transform.rename.custom_resources import KEYS
-from kubeferry.tasks.core.transform.rename.rename_words import ANNOTATIONS, FLAGS, VARIABLES
 from kubeferry.tasks.core.transform.rename.rewrite import rename
+from kubeferry.tasks.core.transform.rename.settings import ANNOTATIONS, FLAGS, VARIABLES
 
 KNOWN = Known.of(
     [

@@ -9,12 +9,18 @@ import yaml
 
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.transform.strip import portable as strip_kinds
 from kubeferry.tasks.core.transform.strip import storage as strip_storage
-from kubeferry.tasks.core.transform.strip import strip_kinds
 from kubeferry.tasks.core.transform.strip import workloads as strip_workloads
 from kubeferry.tasks.core.transform.strip.case import Case
-from kubeferry.tasks.core.transform.strip.portable import CLUSTER_FIELDS, SAFE_FINALIZERS, Keep, Surroundings, strip
-from kubeferry.tasks.core.transform.strip.strip_kinds import BY_KIND
+from kubeferry.tasks.core.transform.strip.portable import (
+    BY_KIND,
+    CLUSTER_FIELDS,
+    SAFE_FINALIZERS,
+    Keep,
+    Surroundings,
+    strip,
+)
 
 DATA = Path(__file__).parent.parent / "data" / "strip"
 

@@ -7,9 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
-from kubeferry.tasks.core.transform.strip.portable import CLUSTER_FIELDS, Keep, Surroundings, strip
+from kubeferry.tasks.core.transform.strip.portable import (
+    BY_KIND,
+    CLUSTER_FIELDS,
+    DEPLOYMENT_ANNOTATIONS,
+    Keep,
+    Surroundings,
+    strip,
+)
 from kubeferry.tasks.core.transform.strip.storage import CLAIM_ANNOTATIONS, TOKEN_DATA, UID_RANGES
-from kubeferry.tasks.core.transform.strip.strip_kinds import BY_KIND, DEPLOYMENT_ANNOTATIONS
 from kubeferry.tasks.core.transform.strip.workloads import JOB_LABELS, POD_FIELDS
 
 TABLES = [

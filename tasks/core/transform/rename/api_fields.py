@@ -1,20 +1,167 @@
-"""Find the fields that the API defines as a namespace: the tables of rename_table.py, applied. Nothing is guessed."""
+"""Find the fields that the API defines as a namespace: the tables of rename_table.py, applied. Nothing is guessed.
+
+Where Kubernetes' own kinds, and those of the Gateway API, name a namespace in a field: knowledge and nothing else.
+
+Sources: the API reference of Kubernetes v1.36 and of Gateway API v1.4. Fields that name an object of the namespace that
+they stand in have no namespace and are not here.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.jsondoc.edit import Every, Path, get
+from kubeferry.tasks.core.jsondoc.edit import EACH, Every, Path, get
 from kubeferry.tasks.core.kube.objects import type_of
-from kubeferry.tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT, RBAC
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
-from kubeferry.tasks.core.transform.rename.rename_table import LABEL, RULE_AT, SELECTOR_VALUES_AT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object, Place
+
+
+Kind = tuple[str, str]
+
+ADMISSION = "admissionregistration.k8s.io"
+GATEWAY = "gateway.networking.k8s.io"
+LABEL = "kubernetes.io/metadata.name"
+"""The label of every namespace that holds its name (kubernetes.io: automatic labelling)."""
+
+_BINDINGS = tuple((RBAC, kind) for kind in ("RoleBinding", "ClusterRoleBinding"))
+_WEBHOOKS = tuple((ADMISSION, kind) for kind in ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"))
+_POLICIES = tuple((ADMISSION, kind) for kind in ("ValidatingAdmissionPolicy", "MutatingAdmissionPolicy"))
+_ROUTES = tuple((GATEWAY, kind) for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"))
+_CSI = tuple(
+    f"{step}SecretRef" for step in ("controllerPublish", "nodeStage", "nodePublish", "controllerExpand", "nodeExpand")
+)
+_OLD_DRIVERS = ("cephfs", "rbd", "iscsi", "scaleIO", "flexVolume", "storageos")
+
+
+def _path(text: str) -> Path:
+    """Return the path of `spec.rules[].name`."""
+    steps: list[str] = text.replace("[]", ".[]").split(".")
+    return tuple(EACH if step == "[]" else step for step in steps)
+
+
+def _paths(*texts: str) -> tuple[Path, ...]:
+    return tuple(map(_path, texts))
+
+
+_BACKEND = "spec.rules[].backendRefs[]"
+
+ROWS: Mapping[str, Mapping[Kind, tuple[Path, ...]]] = {
+    "subject": dict.fromkeys(_BINDINGS, _paths("subjects[].namespace")),
+    "service": {
+        **dict.fromkeys(_WEBHOOKS, _paths("webhooks[].clientConfig.service.namespace")),
+        ("apiregistration.k8s.io", "APIService"): _paths("spec.service.namespace"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"): _paths(
+            "spec.conversion.webhook.clientConfig.service.namespace"
+        ),
+    },
+    "field": {
+        ("", "PersistentVolume"): _paths(
+            "spec.claimRef.namespace",
+            *(f"spec.csi.{each}.namespace" for each in _CSI),
+            *(f"spec.{each}.secretRef.namespace" for each in _OLD_DRIVERS),
+            "spec.azureFile.secretNamespace",
+            "spec.glusterfs.endpointsNamespace",
+        ),
+        ("", "PersistentVolumeClaim"): _paths("spec.dataSourceRef.namespace"),
+        ("", "ServiceAccount"): _paths("secrets[].namespace"),
+        ("", "Endpoints"): _paths(
+            "subsets[].addresses[].targetRef.namespace", "subsets[].notReadyAddresses[].targetRef.namespace"
+        ),
+        ("discovery.k8s.io", "EndpointSlice"): _paths("endpoints[].targetRef.namespace"),
+        ("networking.k8s.io", "IngressClass"): _paths("spec.parameters.namespace"),
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema"): _paths(
+            "spec.rules[].subjects[].serviceAccount.namespace", "spec.rules[].resourceRules[].namespaces[]"
+        ),
+        **{(ADMISSION, f"{kind}Binding"): _paths("spec.paramRef.namespace") for _, kind in _POLICIES},
+        (GATEWAY, "GatewayClass"): _paths("spec.parametersRef.namespace"),
+        (GATEWAY, "Gateway"): _paths(
+            "spec.listeners[].tls.certificateRefs[].namespace",
+            "spec.listeners[].tls.frontendValidation.caCertificateRefs[].namespace",
+            "spec.tls.frontend.default.validation.caCertificateRefs[].namespace",
+            "spec.tls.backend.clientCertificateRef.namespace",
+            "spec.backendTLS.clientCertificateRef.namespace",
+        ),
+        (GATEWAY, "ListenerSet"): _paths(
+            "spec.parentRef.namespace", "spec.listeners[].tls.certificateRefs[].namespace"
+        ),
+        (GATEWAY, "ReferenceGrant"): _paths("spec.from[].namespace"),
+        **dict.fromkeys(
+            _ROUTES,
+            _paths(
+                "spec.parentRefs[].namespace",
+                f"{_BACKEND}.namespace",
+                "spec.rules[].filters[].requestMirror.backendRef.namespace",
+                "spec.rules[].filters[].externalAuth.backendRef.namespace",
+                f"{_BACKEND}.filters[].requestMirror.backendRef.namespace",
+                f"{_BACKEND}.filters[].externalAuth.backendRef.namespace",
+            ),
+        ),
+    },
+}
+"""Class → kind → fields whose whole value is a namespace's name."""
+
+_LISTENERS = ("spec.listeners[].allowedRoutes.namespaces.selector",)
+
+SELECTORS: Mapping[Kind, tuple[Path, ...]] = {
+    **dict.fromkeys(_WEBHOOKS, _paths("webhooks[].namespaceSelector")),
+    **{kind: _paths("spec.matchConstraints.namespaceSelector") for kind in _POLICIES},
+    **{(ADMISSION, f"{kind}Binding"): _paths("spec.matchResources.namespaceSelector") for _, kind in _POLICIES},
+    ("networking.k8s.io", "NetworkPolicy"): _paths(
+        "spec.ingress[].from[].namespaceSelector", "spec.egress[].to[].namespaceSelector"
+    ),
+    (GATEWAY, "Gateway"): _paths(*_LISTENERS, "spec.allowedListeners.namespaces.selector"),
+    (GATEWAY, "ListenerSet"): _paths(*_LISTENERS),
+}
+"""Kind → its selectors of namespaces, `{matchLabels, matchExpressions}`."""
+
+
+_TEMPLATE_AT = {**POD_SPEC_AT, ("apps", "ControllerRevision"): "data.spec.template.spec"}
+"""Where kinds keep a pod's spec; a StatefulSet's and a DaemonSet's former ones change as the present one does."""
+
+
+def affinity_terms(kind: Kind) -> Iterator[Path]:
+    """Yield the paths of a pod's affinity terms, each of which has `namespaces` and a `namespaceSelector`."""
+    if kind in _TEMPLATE_AT:
+        for way in ("podAffinity", "podAntiAffinity"):
+            at = f"{_TEMPLATE_AT[kind]}.affinity.{way}"
+            yield _path(f"{at}.requiredDuringSchedulingIgnoredDuringExecution[]")
+            yield _path(f"{at}.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm")
+
+
+def _all(rule: str) -> dict[Kind, tuple[Path, ...]]:
+    affinity = {kind: tuple(affinity_terms(kind)) for kind in _TEMPLATE_AT}
+    if rule == "selector":
+        terms = {kind: tuple((*term, "namespaceSelector") for term in affinity[kind]) for kind in affinity}
+        return {**SELECTORS, **terms}
+    return {kind: tuple((*term, "namespaces", EACH) for term in affinity[kind]) for kind in affinity}
+
+
+_SELECTORS = _all("selector")
+_ROWS = {**ROWS, "field": {**ROWS["field"], **_all("field")}}
+
+SELECTOR_VALUES_AT: Mapping[Kind, tuple[Path, ...]] = {
+    kind: tuple((*path, "matchExpressions", EACH) for path in paths) for kind, paths in _SELECTORS.items()
+}
+"""Kind → the requirements of its selectors of namespaces, of which those on LABEL list namespaces."""
+
+RULE_AT: Mapping[Kind, Mapping[Path, str]] = {
+    kind: {
+        **{path: rule for rule, rows in _ROWS.items() for path in rows.get(kind, ())},
+        **{(*path, "matchLabels", LABEL): "selector" for path in _SELECTORS.get(kind, ())},
+    }
+    for kind in {*(kind for rows in _ROWS.values() for kind in rows), *_SELECTORS}
+}
+"""Kind → field whose whole value is a namespace's name → class."""
+
+NAMESPACE_AT: Mapping[Kind, tuple[Path, ...]] = {kind: tuple(rules) for kind, rules in RULE_AT.items()}
+"""Kind → fields whose whole value is a namespace's name."""
+
 
 _SUBJECTS = ("RoleBinding", "ClusterRoleBinding")
 

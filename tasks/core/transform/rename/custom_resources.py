@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import get, group_of
 from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND
-from kubeferry.tasks.core.transform.rename.api_fields import items, selector_hits
-from kubeferry.tasks.core.transform.rename.rename_table import GATEWAY
+from kubeferry.tasks.core.transform.rename.api_fields import GATEWAY, items, selector_hits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

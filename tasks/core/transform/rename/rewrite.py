@@ -18,11 +18,10 @@ from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, par
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, type_of
 from kubeferry.tasks.core.kube.strings import pointer, put
 from kubeferry.tasks.core.needs.references import RBAC
-from kubeferry.tasks.core.transform.rename.api_fields import fields
+from kubeferry.tasks.core.transform.rename.api_fields import NAMESPACE_AT, SELECTOR_VALUES_AT, fields
 from kubeferry.tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
 from kubeferry.tasks.core.transform.rename.custom_resources import custom
 from kubeferry.tasks.core.transform.rename.helm import release
-from kubeferry.tasks.core.transform.rename.rename_table import NAMESPACE_AT, SELECTOR_VALUES_AT
 from kubeferry.tasks.core.transform.rename.settings import annotated, settings
 from kubeferry.tasks.core.transform.rename.text import texts
 
