@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.backup.state import Stripped
     from kubeferry.tasks.core.formats.manifest import Manifest
-    from kubeferry.tasks.core.lookup.known import Known
+    from kubeferry.tasks.core.lookup.derive import Known
 
 REVISIONS = 3
 """How many revisions a backup tries: one is compacted away after 5 minutes by default, so a second is rare."""

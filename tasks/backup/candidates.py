@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.backup.state import Stripped
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType, Words
-    from kubeferry.tasks.core.lookup.known import Known
+    from kubeferry.tasks.core.lookup.derive import Known
 
 NEVER = "never-carried.jsonl"
 BODIES = "surveyed.jsonl"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.core.lookup.derive import Known
 from kubeferry.tasks.core.lookup.index import CLUSTER as CLUSTER_IDENTITY
 from kubeferry.tasks.core.lookup.index import UID, Source
-from kubeferry.tasks.core.lookup.known import Known
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.step import in_thread, step

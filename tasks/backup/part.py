@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.core.lookup.known import Known
+    from kubeferry.tasks.core.lookup.derive import Known
 
 LEFT_OUT = "left-out.jsonl"
 

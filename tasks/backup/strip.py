@@ -20,7 +20,7 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.core.lookup.known import Known
+    from kubeferry.tasks.core.lookup.derive import Known
 
 
 @step("strip {namespace}")

@@ -12,7 +12,7 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of
-from kubeferry.tasks.core.lookup.known import Known
+from kubeferry.tasks.core.lookup.derive import Known
 from kubeferry.tasks.plan.bindings import stored_bindings
 from kubeferry.tasks.plan.unpacked import archived_object
 

@@ -13,7 +13,7 @@ import orjson
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped
-from kubeferry.tasks.core.lookup.chain_again import again
+from kubeferry.tasks.core.lookup.follow import again
 from kubeferry.tasks.core.lookup.substitute import shown
 from kubeferry.tasks.core.plan.late_values import How
 from kubeferry.tasks.core.plan.patching import Dropped, patch

@@ -13,7 +13,7 @@ import orjson
 
 from kubeferry.tasks.core.errors import InvalidError, PermanentError
 from kubeferry.tasks.core.lookup.bindings import bind, dropped
-from kubeferry.tasks.core.lookup.chain_hope import hopeless
+from kubeferry.tasks.core.lookup.follow import hopeless
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.patching import Dropped, Operation, patch
 from kubeferry.tasks.plan.bindings import bare

@@ -11,9 +11,8 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind, bindings_of, from_json, to_json
-from kubeferry.tasks.core.lookup.chain_hope import hopeless
 from kubeferry.tasks.core.lookup.derive import Around
-from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.follow import Live, hopeless, pick
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Index
 

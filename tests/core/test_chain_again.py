@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.chain import FEW, Ask, Chain, together
-from kubeferry.tasks.core.lookup.chain_again import again
-from kubeferry.tasks.core.lookup.follow import Live
+from kubeferry.tasks.core.lookup.follow import Live, again
 from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 
 WEB = Ref("apps", "Deployment", "shop", "web")

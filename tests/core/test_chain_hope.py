@@ -4,8 +4,7 @@ import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.chain import Chain
-from kubeferry.tasks.core.lookup.chain_hope import hopeless
-from kubeferry.tasks.core.lookup.follow import Live
+from kubeferry.tasks.core.lookup.follow import Live, hopeless
 from kubeferry.tasks.core.lookup.index import CLUSTER
 from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.lookup.tokens import class_of, key_of, replaced, spelled, tokens
-from kubeferry.tasks.core.lookup.values_edges import place_of
+from kubeferry.tasks.core.lookup.tokens import class_of, key_of, place_of, replaced, spelled, tokens
 
 UID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 HOST = "a1b2.eu-west-1.elb.amazonaws.com"

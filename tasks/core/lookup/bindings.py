@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from kubeferry.tasks.core.errors import DamagedError, PermanentError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.chain import FIXED, Chain, mapped, may_read
-from kubeferry.tasks.core.lookup.chain_json import a_list, a_map, a_text, ref_from_json, ref_to_json
 from kubeferry.tasks.core.lookup.derive import Around, chain_of
 from kubeferry.tasks.core.lookup.endpoints import endpoint_uses
 from kubeferry.tasks.core.lookup.index import CLUSTER, Index, Source
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION, mutations
+from kubeferry.tasks.core.lookup.steps import a_list, a_map, a_text, ref_from_json, ref_to_json
 from kubeferry.tasks.core.lookup.substitute import Absent, New, substitute
 from kubeferry.tasks.core.lookup.uses import Form, Use, scan
 

@@ -13,9 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.lookup.chain_json import a_list, step_from_json, step_to_json
 from kubeferry.tasks.core.lookup.index import API_SERVER, CLUSTER
-from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start, Step
+from kubeferry.tasks.core.lookup.steps import (
+    Named,
+    Newest,
+    Nodes,
+    Pods,
+    Read,
+    Start,
+    Step,
+    a_list,
+    step_from_json,
+    step_to_json,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -11,6 +11,8 @@
 
 The number is counted among the ready pods of the same ReplicaSet or Job, and the pod itself. It refuses to say where a
 value comes from that the links do not hold.
+
+What is known of a source cluster's values: addresses and uids, each with its owner. Asks no cluster.
 """
 
 from __future__ import annotations
@@ -19,18 +21,20 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.formats.links import links_of, owner_ref
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.lookup.chain import Chain
-from kubeferry.tasks.core.lookup.follow import family_of, roles_of
-from kubeferry.tasks.core.lookup.index import UID
+from kubeferry.tasks.core.lookup.follow import family_of, is_ready, roles_of
+from kubeferry.tasks.core.lookup.index import UID, Index
 from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubeferry.tasks.core.formats.links import Links
-    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.lookup.index import Source
+
 
 POD = ("", "Pod")
 NODE = ("", "Node")
@@ -174,3 +178,20 @@ def has_fixed_name(pod: Ref, owner: Ref) -> bool:
 
 def _kind(ref: Ref) -> tuple[str, str]:
     return ref.group, ref.kind
+
+
+class Known:
+    """What is known of the source cluster. A plain class: Prefect would walk through a dataclass' every value."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.index = Index()
+        self.around = Around()
+
+    def add(self, obj: Object) -> None:
+        """Take the values of one live object."""
+        ref, links = Ref.of(obj), links_of(obj)
+        ready = (ref.group, ref.kind) != POD or is_ready(obj)
+        self.index.add(ref, links, ready=ready)
+        if links.owners or links.addresses or ref.kind == "Node":  # the others begin chains of their own
+            self.around.add(ref, links, ready=ready, labels=labels_of(obj))

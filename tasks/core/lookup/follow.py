@@ -3,6 +3,16 @@
 Pods are found by the uids in ownerReferences, never by guessing at labels. None is returned until as many pods are
 ready as the ordinal was counted among, so that two look-ups at different moments never meet the same pod. It refuses to
 wait, and to take an object that is being deleted.
+
+Follow chains a second time: what was found before and is still there counts, and not who comes first by name now.
+
+Pods that are made anew have other names, so that each may be another's successor by number: a value changes only where
+what gave it is gone. It refuses to wait.
+
+Whether a value that is not there may still come, so that waiting for it makes sense.
+
+Judged by what the target has and what the restore brings: nobody makes what is neither, no pod comes of an owner that
+wants none, and no address of a family that the cluster does not have. It refuses to say that a value will come.
 """
 
 from __future__ import annotations
@@ -13,12 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
+from kubeferry.tasks.core.lookup.chain import FIXED
 from kubeferry.tasks.core.lookup.steps import READS, Family, Named, Newest, Nodes, Pods, Read, Start, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable, Mapping
 
     from kubeferry.tasks.core.lookup.chain import Chain
+
 
 POD = ("", "Pod")
 NODE = ("", "Node")
@@ -179,3 +191,120 @@ def family_of(value: str) -> Family:
         return "IPv6" if ipaddress.ip_address(value).version == 6 else "IPv4"  # noqa: PLR2004 - the version of IP
     except ValueError:
         return "host"
+
+
+Way = tuple[Step, ...]
+"""A chain without what it reads: chains of one way read the same object."""
+
+
+def again(chains: Iterable[Chain], live: Live, held: Mapping[Chain, str]) -> dict[Chain, Object]:
+    """Return the objects that chains read now, without those that are not there.
+
+    Args:
+        chains: those to follow.
+        live: all that they ask for.
+        held: uid of the object that each chain read before.
+    """
+    ways: dict[Way, list[Chain]] = {}
+    for chain in chains:
+        ways.setdefault(chain.steps[:-1], []).append(chain)
+    before = {way: next((held[each] for each in some if each in held), "") for way, some in ways.items()}
+    now = _of_pods({way: uid for way, uid in before.items() if isinstance(way[-1], Pods)}, live)
+    now |= {way: _same_node(way[-1], uid, live) for way, uid in before.items() if isinstance(way[-1], Nodes)}
+    found = {way: now[way] if way in now else walk(way, live) for way in ways}
+    return {chain: obj for way, some in ways.items() if (obj := found[way]) is not None for chain in some}
+
+
+def _of_pods(before: Mapping[Way, str], live: Live) -> dict[Way, Object | None]:
+    """Return the pod of each way: the one that it had, else one of its owner's that no other way has."""
+    now: dict[Way, Object | None] = {}
+    for way, uid in before.items():
+        owner = walk(way[:-1], live)
+        now[way] = next((pod for pod in live.owned(owner, POD) if _uid(pod) == uid), None) if owner else None
+    taken = {_uid(pod) for pod in now.values() if pod}
+    for way in sorted((way for way, pod in now.items() if not pod), key=_ordinal):
+        owner = walk(way[:-1], live)
+        free = [pod for pod in _ready(way[-1], owner, live) if _uid(pod) not in taken]
+        now[way] = free[0] if free else walk(way, live)
+        taken |= {_uid(pod) for pod in free[:1]}
+    return now
+
+
+def _ready(step: Step, owner: Object | None, live: Live) -> list[Object]:
+    return ready_pods(step, owner, live) if isinstance(step, Pods) and owner else []
+
+
+def _ordinal(way: Way) -> tuple[int, str]:
+    step = way[-1]
+    return step.ordinal if isinstance(step, Pods) else 0, " → ".join(each.text() for each in way)
+
+
+def _same_node(step: Step, uid: str, live: Live) -> Object | None:
+    """Return the node that it was while that is there with the same roles: others may have come before it by name."""
+    roles = step.roles if isinstance(step, Nodes) else ()
+    same = (node for node in live.nodes() if _uid(node) == uid and roles_of(labels_of(node)) == roles)
+    return next(same, None) or walk((step,), live)
+
+
+def _uid(obj: Object) -> str:
+    return str(obj["metadata"].get("uid", ""))
+
+
+COMPLETE = ("podIP", "hostIP", "clusterIP", "nodeAddress")
+"""What is handed out all at once: where one address is there, no other comes later."""
+
+
+def hopeless(chain: Chain, live: Live, coming: Container[Ref]) -> str:
+    """Return why the value of a chain cannot come, in one sentence; "" where it may.
+
+    Args:
+        chain: one whose value is not there.
+        live: all that it asks for.
+        coming: what the restore creates.
+    """
+    if isinstance(chain.steps[0], Nodes):
+        return _given(chain, live) if walk(chain.steps[:-1], live) else "no such node is there, and none is restored"
+    start = chain.start
+    if start is None or start in FIXED:
+        return ""
+    owner = live.get(start)
+    if owner is None:
+        return "" if start in coming else f"{start} is neither there nor restored"
+    return _no_pods(chain, owner) or _no_address(chain.read, owner) or _given(chain, live)
+
+
+def _no_pods(chain: Chain, owner: Object) -> str:
+    """Return why the owner makes no such pod."""
+    wanted, first = get(owner, "spec", "replicas"), get(owner, "spec", "ordinals", "start")
+    for step in chain.steps[1:-1]:
+        if isinstance(step, Newest) and step.kind == "Job" and get(owner, "spec", "suspend") is True:
+            return f"{chain.start} is suspended"
+        at = step.ordinal if isinstance(step, Pods) else _number(step.name) if isinstance(step, Named) else None
+        if isinstance(step, Named) and at is not None and isinstance(first, int):
+            at -= first
+        if isinstance(wanted, int) and at is not None and not 0 <= at < wanted:
+            return f"{chain.start} wants {wanted} replicas"
+    return ""
+
+
+def _number(name: str) -> int | None:
+    number = name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else None
+
+
+def _no_address(read: Read, service: Object) -> str:
+    """Return why a Service is given no such address."""
+    if service["kind"] != "Service":
+        return ""
+    of, ip = get(service, "spec", "type"), get(service, "spec", "clusterIP")
+    if read.what == "clusterIP" and (ip == "None" or of == "ExternalName"):
+        return "the Service has no address of its own"
+    return f"the Service is of type {of}" if read.what == "ingress" and of != "LoadBalancer" else ""
+
+
+def _given(chain: Chain, live: Live) -> str:
+    """Return why no further address comes: the object has been given its own, and this one is not among them."""
+    read, obj = chain.read, walk(chain.steps[:-1], live)
+    if obj is None or read.what not in COMPLETE or not values_at(read.what, "", obj):
+        return ""
+    return f"it has no {read.family or 'such'} address"

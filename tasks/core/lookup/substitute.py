@@ -17,9 +17,8 @@ from kubeferry.tasks.core.formats.records import Rewrite
 from kubeferry.tasks.core.jsondoc.edit import GONE, Place
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.strings import Leaf
-from kubeferry.tasks.core.lookup.tokens import Token, class_of, key_of, replaced, spelled, tokens
+from kubeferry.tasks.core.lookup.tokens import PLAIN, Token, class_of, key_of, place_of, replaced, spelled, tokens
 from kubeferry.tasks.core.lookup.uses import Use, applied, leaf_at
-from kubeferry.tasks.core.lookup.values_edges import PLAIN, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

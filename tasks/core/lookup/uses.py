@@ -17,8 +17,7 @@ from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.kube.strings import ENCODED, Leaf, decoded, leaves, pointer
 from kubeferry.tasks.core.lookup.index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
-from kubeferry.tasks.core.lookup.tokens import tokens
-from kubeferry.tasks.core.lookup.values_edges import PLAIN, Hint, place_of
+from kubeferry.tasks.core.lookup.tokens import PLAIN, Hint, place_of, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
