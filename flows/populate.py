@@ -14,8 +14,8 @@ from prefect.runtime import flow_run
 from kubeferry.flows.restore import restore
 from kubeferry.tasks.core.formats.migration import End
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.core.models.options_populate import PopulateOptions
-from kubeferry.tasks.core.models.populated import PopulateResult
+from kubeferry.tasks.core.models.options_migration import PopulateOptions
+from kubeferry.tasks.core.models.results import PopulateResult
 from kubeferry.tasks.migrate.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
 from kubeferry.tasks.migrate.progress import Board
 from kubeferry.tasks.plan.template import Template, sharing, unpack_template
@@ -28,7 +28,7 @@ from kubeferry.tasks.step import in_thread, side_by_side
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubeferry.tasks.core.models.options_populate import Into
+    from kubeferry.tasks.core.models.options_migration import Into
 
 
 def _run_name() -> str:

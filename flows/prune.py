@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import flow
 
 from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-from kubeferry.tasks.core.models.results_prune import PruneResult
+from kubeferry.tasks.core.models.results import PruneResult
 from kubeferry.tasks.maintain.catch_up import catch_up
 from kubeferry.tasks.maintain.prune import judge, remove
 from kubeferry.tasks.report_prune import report_prune

@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.models.options_verify import VerifyOptions
-from kubeferry.tasks.core.models.verified import VerifyResult, phase_of, verdict
+from kubeferry.tasks.core.models.options_maintenance import VerifyOptions
+from kubeferry.tasks.core.models.results import VerifyResult, phase_of, verdict
 from kubeferry.tasks.maintain.catch_up import catch_up
 from kubeferry.tasks.maintain.choose_backups import choose_backups
 from kubeferry.tasks.maintain.verify import prove_backup

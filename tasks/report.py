@@ -14,15 +14,14 @@ from prefect.runtime import flow_run
 
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.jsondoc.printable import words
-from kubeferry.tasks.core.models.verified import page as verified_page
-from kubeferry.tasks.core.models.verified import verdict
+from kubeferry.tasks.core.models.results import page as verified_page
+from kubeferry.tasks.core.models.results import verdict
 from kubeferry.tasks.core.ops.report import aftermath, rows, stopped, summary
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.results import RestoreResult
-    from kubeferry.tasks.core.models.verified import VerifyResult
+    from kubeferry.tasks.core.models.results import RestoreResult, VerifyResult
     from kubeferry.tasks.core.ops.report import AnyResult
     from kubeferry.tasks.plan.state import Restoring
 

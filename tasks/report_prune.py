@@ -9,7 +9,7 @@ from prefect.artifacts import acreate_table_artifact
 from kubeferry.tasks.core.jsondoc.printable import one_line
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.results_prune import Judged, PruneResult
+    from kubeferry.tasks.core.models.results import Judged, PruneResult
 
 
 async def report_prune(result: PruneResult) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
-from kubeferry.tasks.core.models.pools import PoolType
+from kubeferry.tasks.core.models.options_deploy import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

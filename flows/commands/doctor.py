@@ -51,7 +51,7 @@ def doctor(
     from kubeferry.flows.console.output import print_document, table
     from kubeferry.flows.console.terminal import told
     from kubeferry.flows.options.parsing import options
-    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
     from kubeferry.tasks.core.ops.health import exit_code, worst
     from kubeferry.tasks.doctor.checks import examine
 

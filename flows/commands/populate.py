@@ -13,7 +13,7 @@ from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kub
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from kubeferry.tasks.core.models.populated import PopulateResult
+    from kubeferry.tasks.core.models.results import PopulateResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -94,7 +94,7 @@ def populate(  # noqa: PLR0913 - a parameter is an option
     from kubeferry.flows.options import files as modifying
     from kubeferry.flows.options.parsing import modes, options, pairs
     from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.models.options_populate import PopulateOptions
+    from kubeferry.tasks.core.models.options_migration import PopulateOptions
 
     if not (into or into_file):
         raise UsageError("say which namespaces to make, with --into or --into-file")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-    from kubeferry.tasks.core.models.results_prune import PruneResult
+    from kubeferry.tasks.core.models.results import PruneResult
 
 EPILOG = """\
 [bold]Examples[/bold]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from kubeferry.flows.options.common import Debug  # noqa: TC001 - Typer reads the annotations when the program runs
-from kubeferry.tasks.core.models.pools import POOLS, PoolType
+from kubeferry.tasks.core.models.options_deploy import POOLS, PoolType
 
 EPILOG = """\
 [bold]Examples[/bold]

@@ -14,7 +14,7 @@ from kubeferry.tasks.core.models.results import EXIT_CODES
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.migration import End
-    from kubeferry.tasks.core.models.populated import PopulateResult
+    from kubeferry.tasks.core.models.results import PopulateResult
 
 
 def finish(result: PopulateResult, output: Format) -> NoReturn:

@@ -12,7 +12,7 @@ from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.models.results import EXIT_CODES
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.results_prune import Judged, PruneResult
+    from kubeferry.tasks.core.models.results import Judged, PruneResult
 
 
 def finish(result: PruneResult, output: Format) -> NoReturn:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeferry.tasks.core.models.modifications import Modifications
-    from kubeferry.tasks.core.models.options_populate import Into
+    from kubeferry.tasks.core.models.options_migration import Into
 
 
 def modifications(files: Iterable[Path]) -> Modifications:

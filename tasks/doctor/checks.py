@@ -25,7 +25,7 @@ from kubeferry.tasks.ports.store.open import open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 
 SLOW = "try again with a larger --wait-seconds"
 

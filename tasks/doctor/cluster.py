@@ -15,7 +15,7 @@ from kubeferry.tasks.ports.local import clock as local
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
     from kubeferry.tasks.core.ops.health import Finding
 
 ANYTHING = ResourceType("*", "*", "*", "*", namespaced=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.ops import health_versions
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
     from kubeferry.tasks.core.ops.health import Finding
 
 

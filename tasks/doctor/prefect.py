@@ -19,7 +19,7 @@ from kubeferry.tasks.ports.records.backups import backups
 from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 
 DOWN = "no Prefect server is up"
 GOOD = ("Completed", "Partial")

@@ -13,7 +13,7 @@ from kubeferry.tasks.ports.store.base import PROBES, Store
 from kubeferry.tasks.ports.store.open import open_store
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 
 
 def store(asked: DoctorOptions) -> Finding:

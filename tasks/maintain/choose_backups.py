@@ -10,7 +10,7 @@ from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.options_verify import VerifyOptions
+    from kubeferry.tasks.core.models.options_maintenance import VerifyOptions
 
 
 @step("choose")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError
 from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
 from kubeferry.tasks.core.formats.records import Phase, Problem
-from kubeferry.tasks.core.models.results_prune import Judged, PruneResult
+from kubeferry.tasks.core.models.results import Judged, PruneResult
 from kubeferry.tasks.core.ops.retention import Fate, fates
 from kubeferry.tasks.maintain.inventory import (
     ends,

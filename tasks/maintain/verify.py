@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.core.models.verified import Verified
+from kubeferry.tasks.core.models.results import Verified
 from kubeferry.tasks.core.plan.order_check import order_faults
 from kubeferry.tasks.plan.offline import planned
 from kubeferry.tasks.ports.records.proof import Proof, prove
@@ -15,7 +15,7 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kubeferry.tasks.core.models.options_verify import VerifyOptions
+    from kubeferry.tasks.core.models.options_maintenance import VerifyOptions
 
 
 @step("verify {name}")

@@ -14,8 +14,7 @@ from kubeferry.tasks.core.formats.journal import TAKEN_BACK
 from kubeferry.tasks.core.formats.migration import End, phase_of, restore_name
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.jsondoc.printable import one_line
-from kubeferry.tasks.core.models.populated import PopulateResult
-from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.core.models.results import PopulateResult, RestoreResult
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.local import clock
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeferry.tasks.core.models.options import RestoreOptions
-    from kubeferry.tasks.core.models.options_populate import Into, PopulateOptions
+    from kubeferry.tasks.core.models.options_migration import Into, PopulateOptions
     from kubeferry.tasks.plan.template import Template
     from kubeferry.tasks.ports.records.restores import StoredRestore
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeferry.tasks.core.models.options import RestoreOptions
-    from kubeferry.tasks.core.models.options_populate import PopulateOptions
+    from kubeferry.tasks.core.models.options_migration import PopulateOptions
 
 BESIDE = ("links.jsonl.gz", "bindings.jsonl.gz")
 """What stands beside the archive, by the names under which it is brought here."""

@@ -15,7 +15,7 @@ from tests.ports.faults import faulty
 from tests.support.cli import in_another
 
 from kubeferry.tasks.core.errors import StoreError
-from kubeferry.tasks.core.models.options_doctor import DoctorOptions
+from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 from kubeferry.tasks.core.ops.rights import for_backup, for_restore
 from kubeferry.tasks.doctor import cluster as doctor_cluster
 from kubeferry.tasks.doctor import store as doctor_store

@@ -8,7 +8,7 @@ from tests.cluster.restores import B, name
 from kubeferry.flows.populate import populate
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.models.options_populate import PopulateOptions
+from kubeferry.tasks.core.models.options_migration import PopulateOptions
 from kubeferry.tasks.core.transform.modify.files import read_into, read_modifications
 from kubeferry.tasks.core.transform.strip.portable import strip
 from kubeferry.tasks.ports.store.local import LocalStore

@@ -9,8 +9,7 @@ from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import Existing
-from kubeferry.tasks.core.models.populated import PopulateResult
-from kubeferry.tasks.core.models.results import MigrateResult, RestoreResult, TakenBack
+from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult, RestoreResult, TakenBack
 from kubeferry.tasks.core.ops.report import aftermath
 from kubeferry.tasks.core.plan.existing_modes import advice, verbs
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kubeferry.tasks.core.models.verified import Verified, VerifyResult, page, phase_of, verdict
+from kubeferry.tasks.core.models.results import Verified, VerifyResult, page, phase_of, verdict
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PROVED = Verified(name="a", files=4, bytes=900, objects=12, proved=True, levels=5)

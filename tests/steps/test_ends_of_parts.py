@@ -13,8 +13,7 @@ from kubeferry.tasks.core.formats.migration import SHARED, End, Source
 from kubeferry.tasks.core.formats.migration import Header as MigrationHeader
 from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.models.options_migration import MigrateOptions
-from kubeferry.tasks.core.models.options_populate import PopulateOptions
+from kubeferry.tasks.core.models.options_migration import MigrateOptions, PopulateOptions
 from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
 from kubeferry.tasks.migrate.begin import Muster, note_source
 from kubeferry.tasks.migrate.dispatch import Dispatch

@@ -20,11 +20,11 @@ from kubeferry.tasks.core.formats.records import Action, Phase, Problem
 from kubeferry.tasks.core.graph.closure import Missing
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import DeleteOptions, Place
-from kubeferry.tasks.core.models.populated import PopulateResult
 from kubeferry.tasks.core.models.results import (
     BackupResult,
     DeleteResult,
     MigrateResult,
+    PopulateResult,
     RestoreResult,
     TakenBack,
     UndoResult,
@@ -197,7 +197,7 @@ def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, pha
 
 def test_what_a_prune_could_not_read_is_still_a_problem_when_it_has_removed_the_rest(tmp_path):
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-    from kubeferry.tasks.core.models.results_prune import PruneResult
+    from kubeferry.tasks.core.models.results import PruneResult
 
     asked = PruneOptions(store=tmp_path.as_uri())
     seen = PruneResult(

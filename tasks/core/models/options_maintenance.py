@@ -1,14 +1,19 @@
-"""What a person can ask of the flow `prune`."""
+"""What a person can ask of the flow `prune`.
+
+What a person can ask of a verification: which backups, and how closely.
+
+What `kubeferry doctor` is asked to look at.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL, Span
-from kubeferry.tasks.core.models.options import Place
+from kubeferry.tasks.core.models.options import NamespaceName, NoSecret, OptionalName, Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,3 +99,34 @@ class Policy:
     def given(self) -> bool:
         """Return whether any rule is."""
         return bool(self.within or self.last or any(count for _, count in self.periods))
+
+
+class VerifyOptions(BaseModel):
+    """Which backups to prove; no cluster is needed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+
+    store: str = ""
+    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
+
+    backup: OptionalName = ""
+    """Name of the backup; empty: the newest ones."""
+
+    newest: Annotated[int, Field(ge=1, le=1000)] = 3
+    """How many of the newest backups, when none is named."""
+
+    deep: bool = False
+    """Also each object in the archive, one by one."""
+
+    identities: list[NoSecret] = Field(default_factory=list)
+    """Paths of files of secret keys that open encrypted backups: of age, or SSH; else their order is not seen."""
+
+
+class DoctorOptions(Place):
+    """A cluster, a store, and the namespaces whose backup or restore is meant."""
+
+    namespaces: list[NamespaceName] = Field(default=[])
+    """Namespaces; without any the rights for all of them are asked for."""
+
+    seconds: Annotated[int, Field(ge=1, le=600)] = 30
+    """Longest time of each check, in seconds."""

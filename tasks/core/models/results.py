@@ -1,13 +1,21 @@
-"""What a flow answers: the same value is printed by the command line, shown in artifacts and told by `-o json`."""
+"""What a flow answers: the same value is printed by the command line, shown in artifacts and told by `-o json`.
+
+What the flow `prune` answers.
+
+What the flow `populate` answers.
+
+What a verification answers, and how it is told.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from kubeferry.tasks.core.formats.migration import SHARED, End
 from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
+from kubeferry.tasks.core.jsondoc.printable import words
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
 """What the command line exits with (design.md 3)."""
@@ -164,3 +172,134 @@ class MigrateResult(Result):
         """Return how many namespaces ended how; what is cluster-wide is none."""
         ended = [each.phase.value for each in self.namespaces if each.namespace != SHARED]
         return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Judged(_Row):
+    """One backup of the store, or what is kept of one restore, and what becomes of it."""
+
+    name: str
+    what: str = "backup"
+    """`backup`, `leftover` (of a backup that was half deleted or never finished) or `restore`."""
+    series: str = ""
+    """The namespaces, and what tells this series from others of them."""
+    phase: str = ""
+    tool: str = ""
+    started: datetime | None = None
+    keep: bool
+    why: str
+    bytes: int = 0
+    removed: bool = False
+    """It is gone; never in a dry run."""
+    stamp: str = ""
+    """By which it is known again: another one under its name is not touched."""
+
+
+class PruneResult(_Row):
+    """What of a store stays and what went, or would go in a dry run."""
+
+    store: str
+    started: datetime
+    completed: datetime
+    phase: Phase
+    dry_run: bool
+    digest: str
+    """Of what goes: `expect` of another run removes exactly that or nothing."""
+    judged: list[Judged] = []
+    left: list[Problem] = []
+    """What was to go and did not, since somebody else is at work there: not this run's business."""
+    problems: list[Problem] = []
+    """What could not be read or removed."""
+
+    @property
+    def going(self) -> list[Judged]:
+        """Return what goes."""
+        return [each for each in self.judged if not each.keep]
+
+    @property
+    def removed(self) -> list[Judged]:
+        """Return what went."""
+        return [each for each in self.judged if each.removed]
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it took."""
+        return (self.completed - self.started).total_seconds()
+
+
+class PopulateResult(Result):
+    """One run: how it went with each namespace. The same command again does what is missing."""
+
+    backup: str
+    template: str
+    cluster: str
+    namespaces: list[End]
+    earlier: list[str] = Field([])
+    """Namespaces that an earlier run of the same name had made: nothing was done with them now."""
+
+    @property
+    def phases(self) -> dict[str, int]:
+        """Return how many namespaces ended how."""
+        ended = [each.phase.value for each in self.namespaces]
+        return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
+
+
+class Verified(BaseModel):
+    """What was proved of one backup."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    files: int = 0
+    bytes: int = 0
+    objects: int = 0
+    """Objects that were looked at one by one."""
+    proved: bool = False
+    """False for an archive without digests, which can be read but not proved, and for a damaged one."""
+    levels: int | None = None
+    """Of a restore, whose order holds; None for an encrypted backup without a key."""
+    error: str = ""
+    """What is wrong with it."""
+
+
+class VerifyResult(BaseModel):
+    """One verification: Completed when all is proved, Partial when something has no digests, Failed when damaged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    phase: Phase
+    store: str
+    started: datetime
+    completed: datetime
+    backups: list[Verified]
+
+    @property
+    def damaged(self) -> list[Verified]:
+        """Return the backups that are not as they were written."""
+        return [each for each in self.backups if each.error]
+
+
+def phase_of(backups: list[Verified]) -> Phase:
+    """Return what all come to."""
+    if any(each.error for each in backups):
+        return Phase.FAILED
+    return Phase.COMPLETED if all(each.proved for each in backups) else Phase.PARTIAL
+
+
+def page(result: VerifyResult) -> str:
+    """Return a page of Markdown."""
+    lines = [f"# Verification: {result.phase.value}", "", f"- store: {words(result.store)}", ""]
+    return "\n".join([*lines, *(f"- **{words(each.name)}**: {words(verdict(each))}" for each in result.backups), ""])
+
+
+def verdict(found: Verified) -> str:
+    """Return one line about a backup."""
+    if found.error:
+        return found.error
+    objects = f", {found.objects} objects one by one" if found.objects else ""
+    as_told = "as the manifest says" if found.proved else "readable, without digests"
+    order = f"; the order of a restore holds, {found.levels} levels" if found.levels is not None else ""
+    return f"{found.files} files, {found.bytes} bytes{objects}: {as_told}{order}"

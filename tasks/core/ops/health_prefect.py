@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.models.pools import POOLS, PoolType
+from kubeferry.tasks.core.models.options_deploy import POOLS, PoolType
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.core.ops.health_versions import numbers
 

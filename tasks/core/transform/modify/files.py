@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.models.modifications import Modifications
-from kubeferry.tasks.core.models.options_populate import Into
+from kubeferry.tasks.core.models.options_migration import Into
 from kubeferry.tasks.core.transform.modify.velero import is_velero, velero_rules
 
 M = TypeVar("M", bound=BaseModel)
