@@ -144,7 +144,7 @@ def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: b
 def _text(made: Planned, output: Form) -> Iterable[str]:
     from kubeferry.flows.console import plan_table
     from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml
-    from kubeferry.tasks.core.plan.plan_document import document
+    from kubeferry.tasks.core.plan.document import document
 
     found = document(made.parts)
     if output is Form.TABLE:

@@ -11,10 +11,9 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 
 from kubeferry.tasks.core.errors import NotApprovedError
 from kubeferry.tasks.core.jsondoc.printable import code, one_line
-from kubeferry.tasks.core.plan.approval import Asking, page, rows
+from kubeferry.tasks.core.plan.approval import Asking, page, plan_command, rows
+from kubeferry.tasks.core.plan.document import document
 from kubeferry.tasks.core.plan.forecast import changes
-from kubeferry.tasks.core.plan.plan_command import plan_command
-from kubeferry.tasks.core.plan.plan_document import document
 from kubeferry.tasks.plan.offline import Planned
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.prefect.approvals import ask, run_url

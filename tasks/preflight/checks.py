@@ -16,7 +16,7 @@ from kubeferry.tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
 from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import defined, served
 from kubeferry.tasks.core.lookup.substitute import Absent
-from kubeferry.tasks.core.plan.existing_modes import kind_faults, mode_of, verbs
+from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.quota import Demand, demand, shortage
 from kubeferry.tasks.plan.unpacked import of_backup
 from kubeferry.tasks.ports.cluster.cached import Asked

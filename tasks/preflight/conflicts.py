@@ -12,8 +12,7 @@ from kubeferry.tasks.core.kube.immutable_fields import can_freeze
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options import Existing
-from kubeferry.tasks.core.plan.existing import decide
-from kubeferry.tasks.core.plan.existing_modes import advice, mode_of
+from kubeferry.tasks.core.plan.existing import advice, decide, mode_of
 from kubeferry.tasks.core.transform import node_ports
 from kubeferry.tasks.ports.cluster.leases import busy
 from kubeferry.tasks.ports.cluster.namespaces import stays

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.plan.existing import decide
-from kubeferry.tasks.core.plan.existing_modes import mode_of
+from kubeferry.tasks.core.plan.existing import decide, mode_of
 from kubeferry.tasks.core.plan.forecast import Forecast, Met, met
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.cluster.transport import THREADS

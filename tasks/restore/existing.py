@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.core.plan.existing import Decision, decide, differing, leftover, merge_patch, named, owners_lost
-from kubeferry.tasks.core.plan.existing_modes import advice, mode_of
+from kubeferry.tasks.core.plan.existing import (
+    Decision,
+    advice,
+    decide,
+    differing,
+    leftover,
+    merge_patch,
+    mode_of,
+    named,
+    owners_lost,
+)
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object

@@ -15,8 +15,7 @@ from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped
 from kubeferry.tasks.core.lookup.follow import again
 from kubeferry.tasks.core.lookup.substitute import shown
-from kubeferry.tasks.core.plan.late_values import How
-from kubeferry.tasks.core.plan.patching import Dropped, patch
+from kubeferry.tasks.core.plan.late_values import Dropped, How, patch
 from kubeferry.tasks.plan.bindings import how_late
 from kubeferry.tasks.preflight.lookup import follow
 from kubeferry.tasks.restore.resolve import LEFT, patch_in

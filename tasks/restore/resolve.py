@@ -15,7 +15,7 @@ from kubeferry.tasks.core.errors import InvalidError, PermanentError
 from kubeferry.tasks.core.lookup.bindings import bind, dropped
 from kubeferry.tasks.core.lookup.follow import hopeless
 from kubeferry.tasks.core.lookup.substitute import Absent
-from kubeferry.tasks.core.plan.patching import Dropped, Operation, patch
+from kubeferry.tasks.core.plan.late_values import Dropped, Operation, patch
 from kubeferry.tasks.plan.bindings import bare
 from kubeferry.tasks.ports.cluster.client import JSON_PATCH
 from kubeferry.tasks.ports.local import progress

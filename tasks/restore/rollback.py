@@ -14,7 +14,7 @@ from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, Inval
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.models.results import TakenBack
-from kubeferry.tasks.core.plan.former import anew, content, replacement
+from kubeferry.tasks.core.plan.existing import anew, content, replacement
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress

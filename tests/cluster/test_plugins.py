@@ -9,8 +9,7 @@ from tests.core.plugin_namespaces import DATA, loaded, planned
 
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.core.plan.late_values import How, placeholder, repair, without_fields
-from kubeferry.tasks.core.plan.patching import patch
+from kubeferry.tasks.core.plan.late_values import How, patch, placeholder, repair, without_fields
 from kubeferry.tasks.core.transform.strip.portable import strip
 from kubeferry.tasks.ports.local.plugins import installed
 

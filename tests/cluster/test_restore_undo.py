@@ -18,7 +18,7 @@ from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
-from kubeferry.tasks.core.plan.former import content
+from kubeferry.tasks.core.plan.existing import content
 from kubeferry.tasks.ports.cluster.leases import me
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.restores import open_restore

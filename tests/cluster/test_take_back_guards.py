@@ -14,7 +14,7 @@ from kubeferry.tasks.core.formats.layout import RestoreKeys
 from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import UndoOptions
-from kubeferry.tasks.core.plan.former import content
+from kubeferry.tasks.core.plan.existing import content
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal

@@ -10,12 +10,11 @@ from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing, RestoreOptions
 from kubeferry.tasks.core.plan import approval
-from kubeferry.tasks.core.plan.approval import Asking, page, rows
+from kubeferry.tasks.core.plan.approval import FLAGS, Asking, page, plan_command, rows
+from kubeferry.tasks.core.plan.document import document
 from kubeferry.tasks.core.plan.existing import Decision
 from kubeferry.tasks.core.plan.forecast import Forecast, changes, met
 from kubeferry.tasks.core.plan.parts import Part, Parts
-from kubeferry.tasks.core.plan.plan_command import FLAGS, plan_command
-from kubeferry.tasks.core.plan.plan_document import document
 
 SPACE = Ref("", "Namespace", "", "shop2")
 SECRET = Ref("", "Secret", "shop2", "login")

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from kubeferry.tasks.core.jsondoc.differences import differences, steps_of
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import Existing, RestoreOptions
-from kubeferry.tasks.core.plan.existing import SHOWN, decide, differing, leftover, merge_patch
-from kubeferry.tasks.core.plan.existing_modes import kind_faults, mode_of
+from kubeferry.tasks.core.plan.existing import SHOWN, decide, differing, kind_faults, leftover, merge_patch, mode_of
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}, "data": {"a": "1"}}
 ROLE = {

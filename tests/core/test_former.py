@@ -2,7 +2,7 @@
 
 import copy
 
-from kubeferry.tasks.core.plan.former import anew, content, replacement
+from kubeferry.tasks.core.plan.existing import anew, content, replacement
 
 FORMER = {
     "apiVersion": "v1",

@@ -12,8 +12,7 @@ from kubeferry.tasks.core.lookup.index import Source
 from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Use
-from kubeferry.tasks.core.plan.kubectl.kubectl_chains import begun, followed, jsonpath, typed
-from kubeferry.tasks.core.plan.kubectl.lookups import Tokens, Values, patched
+from kubeferry.tasks.core.plan.kubectl.lookups import Tokens, Values, begun, followed, jsonpath, patched, typed
 from kubeferry.tasks.core.plan.parts import Part
 
 WEB = Ref("apps", "Deployment", "shop", "web")

@@ -11,9 +11,8 @@ import pytest
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.plan.kubectl.kubectl_text import heredoc
-from kubeferry.tasks.core.plan.kubectl.kubectl_waits import wait_for
-from kubeferry.tasks.core.plan.kubectl.script import OWNERS, script
+from kubeferry.tasks.core.plan.kubectl.bash import heredoc
+from kubeferry.tasks.core.plan.kubectl.script import OWNERS, script, wait_for
 from kubeferry.tasks.core.plan.parts import Part, Parts
 
 SPACE = Ref("", "Namespace", "", "shop")

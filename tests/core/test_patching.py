@@ -5,8 +5,7 @@ from copy import deepcopy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.plan.late_values import pointer_of, steps_of, without_fields
-from kubeferry.tasks.core.plan.patching import Dropped, patch
+from kubeferry.tasks.core.plan.late_values import Dropped, patch, pointer_of, steps_of, without_fields
 
 
 def applied(obj, operations):

@@ -12,9 +12,8 @@ from kubeferry.tasks.core.lookup.chain import Chain
 from kubeferry.tasks.core.lookup.steps import Read, Start
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Source, Use
-from kubeferry.tasks.core.plan.document import PlanDocument
+from kubeferry.tasks.core.plan.document import HIDDEN, PlanDocument, document
 from kubeferry.tasks.core.plan.parts import Part, Parts, level_phases
-from kubeferry.tasks.core.plan.plan_document import HIDDEN, document
 
 SPACE = Ref("", "Namespace", "", "shop2")
 CRD = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", "orders.example.com")

@@ -11,7 +11,7 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult, RestoreResult, TakenBack
 from kubeferry.tasks.core.ops.report import aftermath
-from kubeferry.tasks.core.plan.existing_modes import advice, verbs
+from kubeferry.tasks.core.plan.existing import advice, verbs
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 COMMON = {"name": "r", "phase": Phase.FAILED, "store": "s", "started": NOW, "completed": NOW, "counts": {}}

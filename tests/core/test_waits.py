@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.plan.kubectl.kubectl_waits import wait_for
+from kubeferry.tasks.core.plan.kubectl.script import wait_for
 
 ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
 

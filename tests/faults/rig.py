@@ -19,7 +19,7 @@ from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.kube.objects import Ref, controller_of
 from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
-from kubeferry.tasks.core.plan.former import content
+from kubeferry.tasks.core.plan.existing import content
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.records.backups import backups, open_backup
 from kubeferry.tasks.ports.store.open import open_store

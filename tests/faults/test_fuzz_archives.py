@@ -23,9 +23,9 @@ from kubeferry.flows.console.plan_page import page
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml
 from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.plan.document import document
 from kubeferry.tasks.core.plan.kubectl.script import script
 from kubeferry.tasks.core.plan.order_check import order_faults
-from kubeferry.tasks.core.plan.plan_document import document
 from kubeferry.tasks.plan.offline import planned
 
 EXAMPLES = int(os.environ.get("KUBEFERRY_FUZZ", "120"))

@@ -15,9 +15,8 @@ from kubeferry.tasks.core.lookup.bindings import Binding
 from kubeferry.tasks.core.lookup.chain import Chain
 from kubeferry.tasks.core.lookup.steps import Read, Start
 from kubeferry.tasks.core.lookup.uses import Source, Use
-from kubeferry.tasks.core.plan.document import PlanDocument
+from kubeferry.tasks.core.plan.document import PlanDocument, document
 from kubeferry.tasks.core.plan.parts import Part, Parts
-from kubeferry.tasks.core.plan.plan_document import document
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

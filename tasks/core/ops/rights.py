@@ -9,7 +9,7 @@ from kubeferry.tasks.core.formats.bundle import BUNDLES, RIGHTS
 from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops.health import Finding
-from kubeferry.tasks.core.plan.existing_modes import VERBS
+from kubeferry.tasks.core.plan.existing import VERBS
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED
 

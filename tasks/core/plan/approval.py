@@ -2,13 +2,16 @@
 
 It holds names, fields and reasons, no content of any Secret: what stands in one is hidden by the plan's document. Names
 and values come from an archive that anybody may have written: they are shown as code, on one line, never as Markdown.
+
+Write the command that shows the whole plan of a restore, as a person would type it.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.printable import code, one_line
 from kubeferry.tasks.core.kube.objects import Ref
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.core.plan.document import Level, Named, PlanDocument, PlannedObject
     from kubeferry.tasks.core.plan.forecast import Forecast
+
 
 MOST = 50
 """Lines of a section of the page; the command that it names shows all of them."""
@@ -164,3 +168,44 @@ def _objects(plan: PlanDocument) -> Iterator[tuple[int, PlannedObject]]:
 def _ref(each: Named) -> Ref:
     kind, _, group = each.type.partition(".")
     return Ref(group, kind, each.namespace, each.name)
+
+
+FLAGS = {
+    "map": "--map",
+    "owned": "--owned",
+    "modify": "--modify",
+    "no_rewrite": "--no-rewrite",
+    "absent": "--absent",
+    "namespaces": "--namespace",
+    "namespace_selector": "--namespace-selector",
+    "exclude_namespace": "--exclude-namespace",
+    "selector": "--selector",
+    "annotation_selector": "--annotation-selector",
+    "include": "--include",
+    "exclude": "--exclude",
+    "include_name": "--include-name",
+    "exclude_name": "--exclude-name",
+    "only": "--only",
+    "identities": "--identity",
+}
+"""Options of a restore that change its plan, by field, as `kubeferry plan` calls them; a test holds them together."""
+
+
+def plan_command(options: RestoreOptions, store: str) -> str:
+    """Return `kubeferry plan …` for a shell; `store` is the URL that the backup was found under."""
+    given: dict[str, Any] = options.model_dump(mode="json", exclude_defaults=True)
+    words = [word for field, flag in FLAGS.items() if field in given for word in _words(flag, given[field])]
+    return shlex.join(["kubeferry", "plan", options.backup, *words, "--store", store])
+
+
+def _words(flag: str, value: Any) -> Iterator[str]:
+    if value is True:
+        yield flag
+    elif flag == FLAGS["modify"]:
+        yield from (flag, "FILE")  # a person has it in a file
+    elif isinstance(value, dict):
+        yield from (word for old, new in value.items() for word in (flag, f"{old}={new}"))
+    elif isinstance(value, list):
+        yield from (word for each in value for word in (flag, each))
+    else:
+        yield from (flag, str(value))

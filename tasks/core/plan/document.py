@@ -2,15 +2,35 @@
 
 Fields are added, never renamed or given another meaning. Objects are told by type, namespace and name under their
 target identity. It holds no content of any Secret.
+
+Make the document of a plan (plan_model.py) from its parts: what all forms of a plan show.
+
+Where a value stands in a Secret, the place is told and the value is not.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from kubeferry.tasks.core.formats.records import LeftOut, Problem
+from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.plan.parts import level_phases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kubeferry.tasks.core.formats.records import Rewrite as Rewritten
+    from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.bindings import Binding as Bound
+    from kubeferry.tasks.core.lookup.bindings import Kind
+    from kubeferry.tasks.core.plan.parts import Part, Parts
+
 
 FORMAT: Literal["kubeferry.io/plan/v1"] = "kubeferry.io/plan/v1"
 
@@ -163,3 +183,140 @@ class PlanDocument(_Model):
     missing: list[Lacking] = []
     warnings: list[Problem] = []
     """What is asked for and matches nothing."""
+
+
+HIDDEN = "(not shown: in a Secret)"
+
+
+def document(parts: Parts) -> PlanDocument:
+    """Return the document of a plan."""
+    make = _Objects(parts)
+    first = First(
+        namespaces=[make.planned(ref) for ref in parts.first],
+        definitions=[make.planned(ref) for ref in parts.definitions],
+    )
+    phases = zip(parts.order.levels, level_phases(parts.order), strict=True)
+    levels = [
+        Level(number=number, phase=phase, objects=[make.planned(ref) for ref in refs])
+        for number, (refs, phase) in enumerate(phases, start=1)
+    ]
+    return PlanDocument(
+        backup=parts.backup,
+        store=parts.store,
+        namespaces=dict(sorted(parts.namespaces.items())),
+        summary=_summary(
+            parts, [*first.namespaces, *first.definitions, *(one for each in levels for one in each.objects)]
+        ),
+        first=first,
+        levels=levels,
+        broken=[_broken(edge, parts.instead.get(edge, "created all the same")) for edge in parts.order.broken],
+        left_out=sorted(parts.left_out, key=lambda each: (each.type, each.namespace, each.name)),
+        target_must_have=[_wanted(ref, users) for ref, users in sorted(parts.wants.items())],
+        impossible=list(parts.impossible),
+        selection=parts.selection,
+        missing=[_lacking(each) for each in parts.missing],
+        warnings=list(parts.warnings),
+    )
+
+
+def _summary(parts: Parts, objects: list[PlannedObject]) -> Summary:
+    return Summary(
+        objects=len(objects),
+        levels=len(parts.order.levels),
+        types=dict(sorted(Counter(each.type for each in objects).items())),
+        needs=sum(len(each.needs) for each in objects),
+        broken=len(parts.order.broken),
+        bindings=sum(len(each.bindings) for each in objects),
+        rewrites=dict(sorted(Counter(each.why for each in parts.rewrites).items())),
+        left_out=len(parts.left_out),
+    )
+
+
+class _Objects:
+    """Makes the objects of the document; knows at which level each stands."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.level = {ref: number for number, refs in enumerate(parts.order.levels, start=1) for ref in refs}
+        self.rewrites: dict[str, list[Rewritten]] = {}
+        for each in parts.rewrites:
+            self.rewrites.setdefault(each.object, []).append(each)
+
+    def planned(self, ref: Ref) -> PlannedObject:
+        part = self.parts.items[ref]
+        return PlannedObject(
+            type=ref.type,
+            namespace=ref.namespace,
+            name=ref.name,
+            api_version=part.api_version,
+            source_namespace=part.source.namespace,
+            source_name=part.source.name,
+            why=part.why,
+            needs=list(self._needs(ref)),
+            ready="" if part.not_ready else ready_when(ref),
+            not_ready=part.not_ready,
+            unowned=list(part.unowned),
+            bindings=[_binding(part, each, self.parts.absent) for each in part.bindings],
+            rewrites=[_rewrite(ref, each) for each in self._rewritten(part)],
+        )
+
+    def _needs(self, ref: Ref) -> Iterable[Need]:
+        definition = self.parts.kinds.get((ref.group, ref.kind))
+        if definition:
+            yield self._need(definition, "its kind", "definition")
+        for edge in self.parts.order.needs.get(ref, ()):
+            yield self._need(edge.target, edge.why, edge.strength.name.lower())
+
+    def _need(self, target: Ref, because: str, strength: str) -> Need:
+        return Need(**_named(target), because=because, strength=strength, level=self.level.get(target, 0))
+
+    def _rewritten(self, part: Part) -> list[Rewritten]:
+        """Return the rewrites of one object, which are told under its name in the backup."""
+        return self.rewrites.get(str(part.source), [])
+
+
+def _named(ref: Ref) -> Mapping[str, str]:
+    return {"type": ref.type, "namespace": ref.namespace, "name": ref.name}
+
+
+def _binding(part: Part, each: Bound, absent: Mapping[Kind, Absent]) -> Binding:
+    return Binding(
+        path=each.use.pointer,
+        layers=list(each.use.layers),
+        old=HIDDEN if _secret(part.ref, each.use.pointer) else each.old,
+        chain=each.chain.text(),
+        kind=each.kind,
+        policy=absent.get(each.kind, Absent.FAIL).value,
+        late=each in part.late,
+    )
+
+
+def _rewrite(ref: Ref, each: Rewritten) -> Rewrite:
+    hidden = _secret(ref, each.path)
+    old, new = (HIDDEN, HIDDEN) if hidden else (each.old, each.new)
+    return Rewrite(path=each.path, old=old, new=new, why=each.why, rule=each.rule)
+
+
+def _secret(ref: Ref, path: str) -> bool:
+    """Return whether a place is one where a Secret's contents are: its data, and the copy in an annotation."""
+    told = path.replace(".", "/").lstrip("/")
+    return (ref.group, ref.kind) == ("", "Secret") and told.startswith(("data", "stringData", "metadata/annotations"))
+
+
+def _broken(edge: Edge, instead: str) -> Broken:
+    return Broken(
+        source=Named(**_named(edge.source)),
+        target=Named(**_named(edge.target)),
+        because=edge.why,
+        strength=edge.strength.name.lower(),
+        instead=instead,
+    )
+
+
+def _wanted(ref: Ref, users: Iterable[Ref]) -> Wanted:
+    return Wanted(**_named(ref), users=[Named(**_named(each)) for each in sorted(users)])
+
+
+def _lacking(each: Missing) -> Lacking:
+    users = [Named(**_named(user)) for user in each.users]
+    return Lacking(**_named(each.ref), why=each.why, because=each.because, users=users)

@@ -2,6 +2,12 @@
 
 An identical object is never touched. Cluster-wide objects are shared with others, so they are left as they are, and a
 ServiceAccount is merged (semantics.md: existing objects on the target). What an update cannot change is told before.
+
+What is asked to be done with existing objects, kind by kind, and what credentials must allow for it.
+
+A kind goes by any of its names, as everywhere. It refuses to choose where two words are said of one kind.
+
+What an object has to be given to be again what it was: its former content, and whether it has it.
 """
 
 from __future__ import annotations
@@ -13,12 +19,17 @@ from kubeferry.tasks.core.jsondoc.differences import differences, steps_of
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.immutable_fields import freezes
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
+from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.selection.policy import Keep, Surroundings
 from kubeferry.tasks.core.transform.strip.portable import strip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kubeferry.tasks.core.kube.resources import ResourceType
+    from kubeferry.tasks.core.models.options import RestoreOptions
+
 
 SHOWN = 3
 """Differing fields that are named in a reason."""
@@ -128,3 +139,95 @@ def merge_patch(wanted: Object, live: Object) -> dict[str, Any]:
     if "automountServiceAccountToken" in wanted:
         patch["automountServiceAccountToken"] = wanted["automountServiceAccountToken"]
     return patch
+
+
+VERBS = ("create", "get", "list", "watch")
+"""What a restore does with every object: make it, look at one that is there, wait for it, read it back."""
+
+MORE_VERBS = {Existing.UPDATE: ("patch",), Existing.RECREATE: ("delete",)}
+"""What it may do besides with one in a namespace that is there with other content."""
+
+
+def mode_of(kind: ResourceType, options: RestoreOptions) -> Existing:
+    """Return what to do with existing objects of a type: what is said of its kind, else of all.
+
+    A kind goes by any of its names; one with its group counts more than one without.
+    """
+    kinds = options.existing_kinds
+    words = [word for word in kinds if _is(kind, word)]
+    return kinds[max(words, key=lambda word: ("." in word, word))] if words else options.existing
+
+
+def kind_faults(types: Iterable[ResourceType], kinds: Mapping[str, Existing]) -> list[str]:
+    """Return what is wrong with what was said of kinds, a line each: an unknown name, or two words for one kind."""
+    known = list(types)
+    faults = [
+        f"--existing {word}={mode.value}: the cluster knows no kind {word}, and the backup defines none"
+        for word, mode in sorted(kinds.items())
+        if not any(_is(kind, word) for kind in known)
+    ]
+    for kind in known if kinds else ():
+        said = {
+            grouped: sorted(word for word in kinds if ("." in word) is grouped and _is(kind, word))
+            for grouped in (True, False)
+        }
+        words = said[True] or said[False]
+        if len({kinds[word] for word in words}) > 1:
+            faults.append(f"--existing says two things of {kind.group_resource}: {', '.join(words)}")
+    return faults
+
+
+def advice(kind: ResourceType) -> str:
+    """Return what a person may say about an object that cannot be updated."""
+    lost = ", and deletes its volume unless that is retained" if kind.group_resource == "persistentvolumeclaims" else ""
+    return (
+        f"--existing recreate, or for this kind --existing {kind.group_resource}=recreate, makes it anew{lost}; "
+        "=skip leaves it"
+    )
+
+
+def verbs(ref: Ref, existing: Existing) -> tuple[str, ...]:
+    """Return what credentials must allow with an object's type, for a restore to do with it what `decide` may say."""
+    if not ref.namespace:
+        return VERBS
+    if (ref.group, ref.kind) == ("", "ServiceAccount"):
+        return (*VERBS, "patch")
+    return (*VERBS, *MORE_VERBS.get(existing, ()))
+
+
+def _is(kind: ResourceType, word: str) -> bool:
+    return word.lower() in words_of(kind.group, kind.kind, (kind.resource, *kind.names))
+
+
+_SERVERS = frozenset(
+    {
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+        "selfLink",
+    }
+)
+"""Fields of metadata that only the API server writes."""
+
+
+def content(live: Object) -> Object:
+    """Return what a person can say of an object: without what only the API server writes, and without status."""
+    meta = {key: value for key, value in live["metadata"].items() if key not in _SERVERS and value not in ({}, [])}
+    return {key: value for key, value in live.items() if key not in ("metadata", "status")} | {"metadata": meta}
+
+
+def replacement(former: Object, live: Object) -> Object:
+    """Return what to put in the place of `live` so that it has its former content; refused if it changes meanwhile."""
+    wanted = content(former)
+    kept = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
+    status = {"status": live["status"]} if "status" in live else {}
+    return wanted | {"metadata": wanted["metadata"] | kept} | status
+
+
+def anew(former: Object) -> Object:
+    """Return what to create when the object itself is gone: addresses of a Service are asked for again as they were."""
+    return content(former)
