@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.ops.health import Finding, related
-from kubeferry.tasks.core.ops.health_schedule import NIGHTLY
+from kubeferry.tasks.core.ops.health_prefect import NIGHTLY
 from kubeferry.tasks.doctor import cluster as doctor_cluster
 from kubeferry.tasks.doctor import doctor_versions
 from kubeferry.tasks.doctor import prefect as doctor_prefect

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.core.ops import health_clock, health_versions
+from kubeferry.tasks.core.ops import health as health_clock
+from kubeferry.tasks.core.ops import health as health_versions
 from kubeferry.tasks.core.ops import rights as health_rights
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
 from kubeferry.tasks.ports.cluster.client import Cluster, connect

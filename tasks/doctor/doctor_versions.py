@@ -6,7 +6,7 @@ import sys
 from importlib.metadata import distributions, requires
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.ops import health_versions
+from kubeferry.tasks.core.ops import health as health_versions
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_maintenance import DoctorOptions

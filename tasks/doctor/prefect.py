@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.velero_backup import Summary
-from kubeferry.tasks.core.ops import health_prefect, health_schedule
+from kubeferry.tasks.core.ops import health_prefect
+from kubeferry.tasks.core.ops import health_prefect as health_schedule
 from kubeferry.tasks.core.ops.health import Finding
-from kubeferry.tasks.core.ops.health_schedule import BACKUP, Scheduled, due
+from kubeferry.tasks.core.ops.health_prefect import BACKUP, Scheduled, due
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.prefect import api as prefect_api
 from kubeferry.tasks.ports.prefect import server as prefect_server

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import StoreError
-from kubeferry.tasks.core.ops import health_clock
+from kubeferry.tasks.core.ops import health as health_clock
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.ports.local import clock as local
 from kubeferry.tasks.ports.store.base import PROBES, Store

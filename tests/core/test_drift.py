@@ -10,11 +10,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.compare import drift_text
-from kubeferry.tasks.core.compare.diff import Drift, added, changed, owned, reconciled, removed, told_owners, unknown
-from kubeferry.tasks.core.compare.drift_mask import masked
-from kubeferry.tasks.core.compare.drift_text import unified
-from kubeferry.tasks.core.compare.report import DriftReport, object_drift
+from kubeferry.tasks.core.compare import report as drift_text
+from kubeferry.tasks.core.compare.diff import (
+    Drift,
+    added,
+    changed,
+    masked,
+    owned,
+    reconciled,
+    removed,
+    told_owners,
+    unknown,
+)
+from kubeferry.tasks.core.compare.report import DriftReport, object_drift, unified
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.differences import MISSING

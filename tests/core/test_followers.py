@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.deletion.followers import followers, split
+from kubeferry.tasks.core.deletion.cascade import followers, split
 from kubeferry.tasks.core.deletion.inventory import Fact
 from kubeferry.tasks.core.kube.objects import Ref
 

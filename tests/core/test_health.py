@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.core.ops import health_clock, health_prefect, health_versions
+from kubeferry.tasks.core.ops import health as health_clock
+from kubeferry.tasks.core.ops import health as health_versions
+from kubeferry.tasks.core.ops import health_prefect
 from kubeferry.tasks.core.ops import rights as health_rights
 from kubeferry.tasks.core.ops.health import Finding, Level, exit_code, related, worst
-from kubeferry.tasks.core.ops.health_schedule import BACKUP, Scheduled, due, newest_backup, schedule
+from kubeferry.tasks.core.ops.health_prefect import BACKUP, Scheduled, due, newest_backup, schedule
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
 
 NOW = datetime(2026, 11, 28, 3, 34, 18, tzinfo=UTC)

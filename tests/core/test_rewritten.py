@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from kubeferry.tasks.core.compare.rewritten import reason
+from kubeferry.tasks.core.compare.explain import reason
 from kubeferry.tasks.core.formats.records import Rewrite
 
 
