@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.readiness.evaluate import Context
+    from kubeferry.tasks.core.kube.readiness.verdict import Context
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
     from kubeferry.tasks.ports.cluster.client import Cluster
 

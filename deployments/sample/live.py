@@ -15,7 +15,7 @@ from kubeferry.tasks.ports.local.threads import in_threads
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.readiness.evaluate import Context
+    from kubeferry.tasks.core.kube.readiness.verdict import Context
     from kubeferry.tasks.core.kube.resources import Discovery
     from kubeferry.tasks.ports.cluster.client import Cluster
 

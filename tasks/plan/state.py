@@ -18,7 +18,7 @@ from kubeferry.tasks.core.formats.bundle import maker
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, MADE, NAMESPACES
 from kubeferry.tasks.core.formats.records import Action, Rewrite
 from kubeferry.tasks.core.graph.order import Order
-from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
 from kubeferry.tasks.ports.archive.spool import Spool
 from kubeferry.tasks.ports.cluster.cached import Asked

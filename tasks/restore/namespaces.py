@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.ports.cluster.namespaces import existing
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.preflight.target import seen, type_of

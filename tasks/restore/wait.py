@@ -10,7 +10,7 @@ from kubeferry.tasks.core.errors import KubeferryError, PermanentError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness.evaluate import Verdict, verdict
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
 from kubeferry.tasks.core.kube.readiness.events import cause
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
@@ -22,6 +22,7 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from kubeferry.tasks.core.kube.readiness.verdict import Verdict
     from kubeferry.tasks.plan.state import Restoring
 
 SHOWN = 20

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ExpiredError, UnreachableError
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness.evaluate import Context, Verdict, verdict
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.kube.readiness.verdict import Context, Verdict
 from kubeferry.tasks.core.plugins.registry import RuleBook
 from kubeferry.tasks.ports.cluster.cancellation import Stop
 from kubeferry.tasks.ports.cluster.transport import THREADS

@@ -9,7 +9,7 @@ import yaml
 from tests.cluster.restores import A, B, artifact, definition, did
 
 from kubeferry.tasks.core.errors import PermanentError
-from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.ports.cluster.cancellation import Stop
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.restore.watching import Wait, wait_together

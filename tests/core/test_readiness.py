@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubeferry.tasks.core.kube.readiness.evaluate import RULES, Context, verdict
+from kubeferry.tasks.core.kube.readiness.evaluate import RULES, verdict
+from kubeferry.tasks.core.kube.readiness.verdict import Context
 
 DATA = Path(__file__).parent.parent / "data" / "readiness"
 CASES = sorted(path.stem for path in DATA.glob("*.yaml"))

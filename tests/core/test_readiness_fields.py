@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kubeferry.tasks.core.kube.readiness.evaluate import Context, verdict, why_not_ready
+from kubeferry.tasks.core.kube.readiness.evaluate import verdict, why_not_ready
 from kubeferry.tasks.core.kube.readiness.infrastructure import context_of
+from kubeferry.tasks.core.kube.readiness.verdict import Context
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

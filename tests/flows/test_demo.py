@@ -12,7 +12,7 @@ from kubeferry.flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
 from kubeferry.tasks.core.compare.restored import WHOLE, Finding
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness.evaluate import Context
+from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
 
 WEB = Ref("apps", "Deployment", "shop", "web")

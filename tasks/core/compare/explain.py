@@ -16,7 +16,6 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.compare.expected import Move
 from kubeferry.tasks.core.compare.explanations import ROWS, Row
 from kubeferry.tasks.core.jsondoc.differences import MISSING, differences, revealed
 from kubeferry.tasks.core.jsondoc.edit import group_of
@@ -26,6 +25,7 @@ from kubeferry.tasks.core.kube.strings import decoded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kubeferry.tasks.core.compare.expected import Move
     from kubeferry.tasks.core.formats.records import Rewrite
     from kubeferry.tasks.core.jsondoc.differences import Difference
     from kubeferry.tasks.core.jsondoc.edit import Object

@@ -44,7 +44,7 @@ _RESOLVED = re.compile(r"\.(?:nip|sslip|xip)\.io(?![0-9A-Za-z_-]|\.[0-9A-Za-z])"
 _GROUP_BEFORE = re.compile(r"(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{4,}[-_]\Z")
 _UID_PATTERN = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _UID_BEFORE = re.compile(_UID_PATTERN + r"[-_]\Z")
-_GROUP_AFTER = re.compile(rf"[-_](?!{_UID}(?![0-9A-Za-z]))(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{{4,}}(?![0-9A-Za-z])")
+_GROUP_AFTER = re.compile(rf"[-_](?!{_UID_PATTERN}(?![0-9A-Za-z]))(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{{4,}}(?![0-9A-Za-z])")
 _PREFIX = re.compile(r"/([0-9]{1,3})(?![0-9A-Za-z_.-])")
 _URL = ("//", "@")
 

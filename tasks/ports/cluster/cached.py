@@ -17,7 +17,7 @@ from kubeferry.tasks.core.ops.rights import NAMESPACES
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from kubeferry.tasks.core.kube.readiness.evaluate import Context
+    from kubeferry.tasks.core.kube.readiness.verdict import Context
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
     from kubeferry.tasks.ports.cluster.client import Cluster
 
