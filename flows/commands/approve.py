@@ -11,7 +11,7 @@ from kubeferry.flows.options import completion as completing
 from kubeferry.flows.options.common import Debug, Format, Output
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.ports.prefect.answers import Answered
+    from kubeferry.tasks.ports.prefect.approvals import Answered
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -66,7 +66,7 @@ def _answer(restore: str, refuse: str | None) -> Answered:
     from kubeferry.flows.console.run import prepare
 
     prepare()
-    from kubeferry.tasks.ports.prefect.answers import answer
+    from kubeferry.tasks.ports.prefect.approvals import answer
 
     # An empty reason refuses too: a variable that is not set must not approve.
     return asyncio.run(answer(restore, "approve" if refuse is None else "refuse", refuse or ""))

@@ -9,8 +9,7 @@ import yaml
 from prefect.client.orchestration import get_client
 
 from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
-from kubeferry.tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
-from kubeferry.tasks.ports.prefect.prefect_automations import ensure_automation, notifier
+from kubeferry.tasks.ports.prefect.deployments import ensure_automation, ensure_deployment, ensure_pool, notifier, takes
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

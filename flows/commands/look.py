@@ -158,7 +158,7 @@ def verify(
     from kubeferry.flows.console.output import line, print_document
     from kubeferry.flows.console.terminal import told
     from kubeferry.tasks.maintain.verify import order_of
-    from kubeferry.tasks.ports.records.proof import prove
+    from kubeferry.tasks.ports.records.backups import prove
 
     identities = list(map(str, identity or []))
     with told():

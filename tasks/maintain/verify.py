@@ -9,7 +9,7 @@ from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.results import Verified
 from kubeferry.tasks.core.plan.order_check import order_faults
 from kubeferry.tasks.plan.offline import planned
-from kubeferry.tasks.ports.records.proof import Proof, prove
+from kubeferry.tasks.ports.records.backups import Proof, prove
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kubeferry.tasks.ports.prefect.turns import deployed, turn
+from kubeferry.tasks.ports.prefect.runs import deployed, turn
 from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from kubeferry.flows.restore import restore
 from kubeferry.tasks.core.errors import NotApprovedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.ports.cluster.namespaces import there
-from kubeferry.tasks.ports.prefect import answers, approvals
+from kubeferry.tasks.ports.prefect import approvals
+from kubeferry.tasks.ports.prefect import approvals as answers
 
 SOME = """
 apiVersion: v1

@@ -16,8 +16,7 @@ from kubeferry.tasks.core.errors import DamagedError, KubeferryError, UsageError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.archive.encryption import opener
-from kubeferry.tasks.ports.records.backups import _whole, backups, open_backup
-from kubeferry.tasks.ports.records.proof import prove
+from kubeferry.tasks.ports.records.backups import _whole, backups, open_backup, prove
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
 

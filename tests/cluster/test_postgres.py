@@ -23,7 +23,7 @@ import pytest
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.ports.local import processes
 from kubeferry.tasks.ports.prefect import api as prefect_api
-from kubeferry.tasks.ports.prefect import prefect_env
+from kubeferry.tasks.ports.prefect import server as prefect_env
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 LIMIT = 240

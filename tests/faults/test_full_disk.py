@@ -13,7 +13,7 @@ from tests.faults.proxy import Rule
 from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import DiskError, StoreError
 from kubeferry.tasks.core.models.options import UndoOptions
-from kubeferry.tasks.ports.records.proof import prove
+from kubeferry.tasks.ports.records.backups import prove
 
 FULL = os.strerror(errno.ENOSPC)
 SMALL, LARGE = "256k", "64m"

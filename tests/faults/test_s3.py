@@ -20,8 +20,7 @@ from tests.faults.proxy import EVERY, Rule
 from tests.support.tiers import fast
 
 from kubeferry.tasks.core.errors import DamagedError, StoreError, StoreUnavailableError, UsageError
-from kubeferry.tasks.ports.records.backups import backups
-from kubeferry.tasks.ports.records.proof import prove
+from kubeferry.tasks.ports.records.backups import backups, prove
 from kubeferry.tasks.ports.store.open import open_store
 
 

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.ports.local import files, progress
 from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store
-from kubeferry.tasks.ports.store.s3_errors import BusyKeyError, TakenError, UnsupportedError
+from kubeferry.tasks.ports.store.s3_client import BusyKeyError, TakenError, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -17,8 +17,7 @@ from botocore.exceptions import BotoCoreError, FlexibleChecksumError
 
 from kubeferry.tasks.core.errors import DamagedError, KubeferryError, StoreUnavailableError
 from kubeferry.tasks.ports.local import files
-from kubeferry.tasks.ports.store.s3_client import Answer, Client
-from kubeferry.tasks.ports.store.s3_errors import UnsupportedError
+from kubeferry.tasks.ports.store.s3_client import Answer, Client, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
