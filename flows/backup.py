@@ -12,8 +12,7 @@ from prefect.runtime import flow_run
 
 from kubeferry.tasks.backup.candidates import survey, survey_related
 from kubeferry.tasks.backup.discover import discover
-from kubeferry.tasks.backup.fetch import fetch
-from kubeferry.tasks.backup.fetch_at_once import fetch_at_once
+from kubeferry.tasks.backup.fetch import fetch, fetch_at_once
 from kubeferry.tasks.backup.index import index
 from kubeferry.tasks.backup.select import select, write
 from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope

@@ -19,8 +19,7 @@ from kubeferry.tasks.migrate.begin import Muster, backup_to_make, muster, note_s
 from kubeferry.tasks.migrate.dispatch import Dispatch
 from kubeferry.tasks.migrate.finish import lost, migrated, tell_table
 from kubeferry.tasks.migrate.progress import Board
-from kubeferry.tasks.migrate.state import Migrating, sharing
-from kubeferry.tasks.migrate.unpack import unpack
+from kubeferry.tasks.migrate.state import Migrating, sharing, unpack
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.gc import settle
 from kubeferry.tasks.ports.local.workdir import workdir

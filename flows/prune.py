@@ -8,7 +8,7 @@ from kubeferry.tasks.core.models.options_maintenance import PruneOptions
 from kubeferry.tasks.core.models.results import PruneResult
 from kubeferry.tasks.maintain.catch_up import catch_up
 from kubeferry.tasks.maintain.prune import judge, remove
-from kubeferry.tasks.report_prune import report_prune
+from kubeferry.tasks.report import report_prune
 from kubeferry.tasks.step import tell
 
 

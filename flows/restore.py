@@ -22,16 +22,13 @@ from kubeferry.tasks.preflight.approve import approve
 from kubeferry.tasks.preflight.checks import preflight
 from kubeferry.tasks.report import report, report_failure, report_stopped
 from kubeferry.tasks.restore.apply import apply
-from kubeferry.tasks.restore.begin import begin, hold, take_up
+from kubeferry.tasks.restore.begin import begin, hold, take_turn, take_up
 from kubeferry.tasks.restore.bundle import make_bundle, tell_bundle
-from kubeferry.tasks.restore.crds import apply_crds, wait_until_served
-from kubeferry.tasks.restore.namespaces import create_namespace
+from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
-from kubeferry.tasks.restore.recheck import follow_again
 from kubeferry.tasks.restore.relink import relink, unpause
-from kubeferry.tasks.restore.resolve import resolve, resolve_late
+from kubeferry.tasks.restore.resolve import follow_again, resolve, resolve_late
 from kubeferry.tasks.restore.rollback import rollback
-from kubeferry.tasks.restore.take_turn import take_turn
 from kubeferry.tasks.restore.verify import verify_restored
 from kubeferry.tasks.restore.wait import wait
 from kubeferry.tasks.step import side_by_side, tell

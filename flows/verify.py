@@ -9,8 +9,7 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.models.options_maintenance import VerifyOptions
 from kubeferry.tasks.core.models.results import VerifyResult, phase_of, verdict
 from kubeferry.tasks.maintain.catch_up import catch_up
-from kubeferry.tasks.maintain.choose_backups import choose_backups
-from kubeferry.tasks.maintain.verify import prove_backup
+from kubeferry.tasks.maintain.verify import choose_backups, prove_backup
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.report import report_verified

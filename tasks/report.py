@@ -1,4 +1,7 @@
-"""Leave what a run did in Prefect: a page of text and a table, found again under the run and under Artifacts."""
+"""Leave what a run did in Prefect: a page of text and a table, found again under the run and under Artifacts.
+
+Leave in Prefect what a prune kept and removed: one table, found again under the run and under Artifacts.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.jsondoc.printable import words
+from kubeferry.tasks.core.jsondoc.printable import one_line, words
 from kubeferry.tasks.core.models.results import page as verified_page
 from kubeferry.tasks.core.models.results import verdict
 from kubeferry.tasks.core.ops.report import aftermath, rows, stopped, summary
@@ -21,9 +24,10 @@ from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.results import RestoreResult, VerifyResult
+    from kubeferry.tasks.core.models.results import Judged, PruneResult, RestoreResult, VerifyResult
     from kubeferry.tasks.core.ops.report import AnyResult
     from kubeferry.tasks.plan.state import Restoring
+
 
 PARTIAL = "kubeferry.run.partial"
 """The event of a run whose result is partial; deployments/automations.yaml waits for it."""
@@ -90,3 +94,28 @@ def _announce(phase: Phase) -> None:
     if phase is Phase.PARTIAL:
         named = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name or ""}
         emit_event(PARTIAL, named)
+
+
+async def report_prune(result: PruneResult) -> None:
+    """Create the artifact of a prune."""
+    rows = [_row(each) for each in result.judged]
+    rows += [{"what": one_line(each.what), "verdict": "left", "why": one_line(each.why)} for each in result.left]
+    rows += [{"what": one_line(each.what), "verdict": "problem", "why": one_line(each.why)} for each in result.problems]
+    told = "what would go" if result.dry_run else "what went and what stays"
+    await acreate_table_artifact(rows, key="prune", description=f"prune {result.store}: {told}")
+
+
+def _row(each: Judged) -> dict[str, str]:
+    return {
+        "what": f"{each.what} {each.name}",
+        "series": one_line(each.series),
+        "phase": each.phase,
+        "started": f"{each.started:%Y-%m-%d %H:%M}" if each.started else "",
+        "verdict": verdict(each),
+        "why": one_line(each.why),
+    }
+
+
+def verdict(each: Judged) -> str:
+    """Return what becomes of one, in a word."""
+    return "keep" if each.keep else "removed" if each.removed else "remove"

@@ -23,7 +23,7 @@ from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.restore.watching import Wait
+from kubeferry.tasks.restore.wait import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

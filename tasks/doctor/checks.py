@@ -16,9 +16,9 @@ from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.ops.health import Finding, related
 from kubeferry.tasks.core.ops.health_prefect import NIGHTLY
 from kubeferry.tasks.doctor import cluster as doctor_cluster
-from kubeferry.tasks.doctor import doctor_versions
 from kubeferry.tasks.doctor import prefect as doctor_prefect
 from kubeferry.tasks.doctor import store as doctor_store
+from kubeferry.tasks.doctor import store as doctor_versions
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.store.open import open_store
 

@@ -1,12 +1,18 @@
-"""Look at a store for `kubeferry doctor`: whether it can be written, read, listed and cleared, and its clock."""
+"""Look at a store for `kubeferry doctor`: whether it can be written, read, listed and cleared, and its clock.
+
+Look at this installation for `kubeferry doctor`: Python, and the packages that Kubeferry was tested with.
+"""
 
 from __future__ import annotations
 
+import sys
 import uuid
+from importlib.metadata import distributions, requires
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import StoreError
 from kubeferry.tasks.core.ops import health as health_clock
+from kubeferry.tasks.core.ops import health as health_versions
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.ports.local import clock as local
 from kubeferry.tasks.ports.store.base import PROBES, Store
@@ -52,3 +58,9 @@ def clock(asked: DoctorOptions) -> Finding:
     before = local.now()
     date = found.date()
     return health_clock.clock(date, before, local.now())
+
+
+def versions(_asked: DoctorOptions) -> Finding:
+    """Compare what is installed with what Kubeferry's metadata wants."""
+    installed = {each.name: each.version for each in distributions()}
+    return health_versions.versions(tuple(sys.version_info[:3]), requires("kubeferry") or (), installed)

@@ -1,15 +1,19 @@
-"""Prove a stored backup: read every file back from the store and compare it with the manifest."""
+"""Prove a stored backup: read every file back from the store and compare it with the manifest.
+
+Choose the backups that are to be verified: the one that was named, or the newest of the store.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.results import Verified
 from kubeferry.tasks.core.plan.order_check import order_faults
 from kubeferry.tasks.plan.offline import planned
-from kubeferry.tasks.ports.records.backups import Proof, prove
+from kubeferry.tasks.ports.records.backups import Proof, backups, prove
+from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -62,3 +66,26 @@ def order_of(store: str, name: str, identities: Sequence[str]) -> tuple[int, int
             more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
             raise DamagedError(f"backup {name}: the order of a restore does not hold: {faults[0]}{more}")
         return len(made.parts.order.levels), len(made.parts.order.broken)
+
+
+@step("choose")
+async def choose_backups(options: VerifyOptions) -> list[str]:
+    """Return names of backups, the newest first.
+
+    Raises:
+        BackupNotFoundError: the store holds none.
+        DamagedError: the metadata of a backup cannot be read, so nobody knows which are the newest.
+    """
+    return [options.backup] if options.backup else await in_thread(_newest, options)
+
+
+def _newest(options: VerifyOptions) -> list[str]:
+    store = open_store(options.store)
+    found = []
+    for each in backups(store):
+        if isinstance(each, DamagedError):
+            raise each
+        found.append((each.started, each.name))
+    if not found:
+        raise BackupNotFoundError(f"there is no backup to verify in {store.url}")
+    return [name for _, name in sorted(found, reverse=True)[: options.newest]]

@@ -2,6 +2,8 @@
 
 A flow run of a namespace finds it here when its migration runs in the same process; alone, on a worker, it opens its
 own.
+
+Bring the backup of a migration here, proved, once for all of its namespaces.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local.plugins import installed
 from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
 from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.core.models.options_migration import MigrateOptions
     from kubeferry.tasks.ports.cluster.client import Cluster
+
 
 LINKS, BINDINGS = "links.jsonl.gz", "bindings.jsonl.gz"
 
@@ -141,3 +145,13 @@ def sharing(migrating: Migrating) -> Iterator[None]:
         yield
     finally:
         _here.reset(token)
+
+
+@step("unpack {migrating.source.backup}")
+async def unpack(migrating: Migrating) -> None:
+    """Unpack the backup and divide it by namespace.
+
+    Raises:
+        DamagedError: a file or an object is missing, changed, or cannot be read.
+    """
+    await in_thread(migrating.unpack)

@@ -22,11 +22,10 @@ from kubeferry.tasks.core.needs.ownership import Owners
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
-from kubeferry.tasks.plan.bindings import attach, hold_back
+from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
 from kubeferry.tasks.plan.keep_owned import keep_owned
-from kubeferry.tasks.plan.live_bindings import bindings_known
 from kubeferry.tasks.plan.state import Item, Restoring
 from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
 from kubeferry.tasks.ports.local import clock, progress

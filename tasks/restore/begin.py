@@ -1,8 +1,13 @@
-"""Open the journal of a restore before anything is written, or take up the one of a restore that was cut off."""
+"""Open the journal of a restore before anything is written, or take up the one of a restore that was cut off.
+
+Let restores into one cluster come one after the other, where Prefect starts them.
+"""
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.journal import Header, Target, made_by
@@ -16,12 +21,13 @@ from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.prefect.runs import deployed, turn
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.state import Restoring
@@ -176,3 +182,19 @@ def _recall(restoring: Restoring, ref: Ref, live: Object, action: str) -> None:
     pause = paused(restoring, ref, restoring.planned.read(item.slot))
     if pause and pause.back:
         restoring.paused[ref] = pause
+
+
+@asynccontextmanager
+async def take_turn(restoring: Restoring) -> AsyncIterator[None]:
+    """Wait until no other restore of a deployment works in the target cluster, and keep others waiting meanwhile.
+
+    A person at a terminal does not wait: two restores into one namespace are kept apart by its lease. Neither does one
+    that is to be approved, which could keep others waiting for hours.
+    """
+    if not deployed() or restoring.options.approve:
+        yield
+        return
+    where = urlsplit(restoring.target().host).netloc
+    name = f"kubeferry restore into {where}"
+    async with turn(name, lambda: tell(f"waits for its turn: another restore is at work in {where} (limit {name!r})")):
+        yield

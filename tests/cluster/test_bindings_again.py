@@ -3,7 +3,6 @@
 import pytest
 from tests.cluster.restores import B
 
-import kubeferry.tasks.restore.recheck
 import kubeferry.tasks.restore.resolve
 from kubeferry.tasks.core.lookup.follow import is_ready
 
@@ -111,7 +110,7 @@ def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
 def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypatch):
     """However many bindings there are: one request for each kind and namespace that they lead through."""
     ns, saved = held
-    asked, follow = [], kubeferry.tasks.restore.recheck._follow_again
+    asked, follow = [], kubeferry.tasks.restore.resolve._follow_again
 
     def counted(restoring):
         target = restoring.target()
@@ -120,7 +119,7 @@ def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypat
             patch.setattr(target, "request", lambda *args, **more: (asked.append(args[:2]), send(*args, **more))[1])
             return follow(restoring)
 
-    monkeypatch.setattr(kubeferry.tasks.restore.recheck, "_follow_again", counted)
+    monkeypatch.setattr(kubeferry.tasks.restore.resolve, "_follow_again", counted)
     result = bench.restore(saved)
     assert (result.phase, len(result.rewrites)) == ("Completed", 8)
     assert sorted(asked) == [

@@ -12,7 +12,7 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.ports.cluster.cancellation import Stop
 from kubeferry.tasks.ports.cluster.transport import THREADS
-from kubeferry.tasks.restore.watching import Wait, wait_together
+from kubeferry.tasks.restore.wait import Wait, wait_together
 
 OWNED = """
 apiVersion: v1

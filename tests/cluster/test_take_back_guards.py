@@ -20,7 +20,7 @@ from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.restore.undo import _undo
+from kubeferry.tasks.restore.rollback import _undo
 
 TOKEN = "0123456789ab"
 MANAGER = f"kubeferry-{TOKEN}"

@@ -14,7 +14,7 @@ from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import PermanentError, UnavailableError, UnreachableError
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.cluster import transport
-from kubeferry.tasks.restore import crds
+from kubeferry.tasks.restore import namespaces as crds
 from kubeferry.tasks.restore import namespaces as namespace
 
 LASTING = {
