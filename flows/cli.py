@@ -16,7 +16,6 @@ import typer
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
 from kubeferry.flows.commands import (
-    approve,
     backup,
     delete,
     demo,
@@ -31,9 +30,10 @@ from kubeferry.flows.commands import (
     restore,
     sandbox,
     server,
-    undo,
-    worker,
 )
+from kubeferry.flows.commands import restore as approve
+from kubeferry.flows.commands import restore as undo
+from kubeferry.flows.commands import server as worker
 from kubeferry.flows.options.common import Debug, debugging, set_debugging
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain

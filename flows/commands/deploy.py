@@ -1,19 +1,31 @@
-"""`kubeferry deploy`: register deployments, schedules and work pool with a Prefect server."""
+"""`kubeferry deploy`: register deployments, schedules and work pool with a Prefect server.
+
+Read the declarations that come with Kubeferry, fit them to what was asked, and have each registered.
+"""
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
+from prefect.client.orchestration import get_client
 
 from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 from kubeferry.tasks.core.models.options_deploy import PoolType
+from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
+from kubeferry.tasks.ports.prefect.deployments import ensure_automation, ensure_deployment, ensure_pool, notifier, takes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from prefect.client.orchestration import PrefectClient
+
     from kubeferry.tasks.core.models.options_deploy import DeployOptions
+    from kubeferry.tasks.core.ops.declarations import Declaration
+
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -119,7 +131,7 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, list[dict[str, str]]]:
-        from kubeferry.flows.commands.deploying import registered
+        from kubeferry.flows.commands.deploy import registered
 
         return registered(asked)
 
@@ -142,3 +154,40 @@ def _absolute(path: str) -> str:
     from pathlib import Path
 
     return str(Path(path).expanduser().absolute()) if path else ""
+
+
+async def registered(asked: DeployOptions) -> list[dict[str, str]]:
+    """Register work pool and deployments; return a row for each, with what was done."""
+    declared = _read("prefect.yaml")["deployments"]
+    check_crons(declared, asked)
+    wanted = [fitted(each, asked, takes(each["entrypoint"])) for each in declared]
+    async with get_client() as client:
+        template = _read(f"pools/{asked.type}.yaml")
+        rows = [_row("work pool", asked.work_pool, await ensure_pool(client, asked.work_pool, asked.type, template))]
+        rows += await _automations(client, asked.notify)
+        rows += [_row("deployment", title(e), await ensure_deployment(client, e), _when(e)) for e in wanted]
+    return rows
+
+
+async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str]]:
+    """Register the automations; those that notify only when there is a block for it, and after it was found."""
+    declared = _read("automations.yaml")["automations"]
+    action = [await notifier(client, notify)] if notify else []
+    wanted = [
+        each | ({"actions": action} if each["notify"] else {}) for each in declared if notify or not each["notify"]
+    ]
+    return [_row("automation", each["name"], await ensure_automation(client, each)) for each in wanted]
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((files("kubeferry.deployments") / name).read_text())
+    return found
+
+
+def _row(what: str, name: str, change: str, schedule: str = "") -> dict[str, str]:
+    return {"what": what, "name": name, "change": change, "schedule": schedule}
+
+
+def _when(declaration: Declaration) -> str:
+    off = {True: "", False: " (off: say --keep)"}
+    return "; ".join(f"{each['cron']} {each['timezone']}{off[each['active']]}" for each in declaration["schedules"])

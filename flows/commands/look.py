@@ -1,4 +1,7 @@
-"""`kubeferry list`, `show` and `verify`: look into a store. They need no cluster and no Prefect server."""
+"""`kubeferry list`, `show` and `verify`: look into a store. They need no cluster and no Prefect server.
+
+What `kubeferry list --restores` and `kubeferry show RESTORE` print: what journals in a store tell.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,14 @@ from kubeferry.flows.options import completion as completing
 from kubeferry.flows.options.common import Debug, Format, Identity, Output, StoreUrl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError
+    from kubeferry.tasks.core.formats.journal import State
     from kubeferry.tasks.core.formats.manifest import Manifest
     from kubeferry.tasks.core.formats.velero_backup import Summary
+    from kubeferry.tasks.ports.records.restores import StoredRestore
+
 
 PARTIAL = 3
 """What is exited with when the answer is not whole (design.md 3)."""
@@ -73,7 +81,7 @@ def list_backups(
 ) -> None:
     """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
     if restores:
-        from kubeferry.flows.commands.look_restores import list_restores
+        from kubeferry.flows.commands.look import list_restores
 
         if not list_restores(store, output):
             raise typer.Exit(PARTIAL)
@@ -128,7 +136,7 @@ def show(
 
 def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError) -> None:
     """Show the restore of a name that no backup has."""
-    from kubeferry.flows.commands.look_restores import show_restore
+    from kubeferry.flows.commands.look import show_restore
     from kubeferry.tasks.core.errors import BackupNotFoundError
     from kubeferry.tasks.ports.records.restores import open_restore
     from kubeferry.tasks.ports.store.open import open_store
@@ -219,3 +227,98 @@ def _manifest(manifest: Manifest) -> None:
     results.left_out(manifest.left_out)
     results.problems("Warnings", manifest.selection.warnings if manifest.selection else [])
     results.problems("Problems", manifest.problems)
+
+
+RESTORE_COLUMNS = ("name", "phase", "backup", "cluster", "objects", "started", "namespaces", "error")
+UNFINISHED = "Unfinished"
+"""Of a restore without an end: at work, or killed."""
+
+
+def list_restores(store: str, output: Format) -> bool:
+    """Print the restores of a store, newest last; return whether all could be read."""
+    from kubeferry.flows.console.output import line, print_rows
+    from kubeferry.flows.console.terminal import told
+    from kubeferry.tasks.ports.records.restores import restores
+    from kubeferry.tasks.ports.store.open import open_store
+
+    with told():
+        opened = open_store(store)
+        rows = sorted(map(_restore_row, restores(opened)), key=lambda row: (row["started"], row["name"]))
+    damaged = any(row["error"] for row in rows)
+    if rows or output is not Format.TABLE:
+        print_rows(rows, output, columns=RESTORE_COLUMNS if damaged else RESTORE_COLUMNS[:-1])
+    else:
+        line(f"no restores in {opened.url}")
+    return not damaged
+
+
+def show_restore(found: StoredRestore, output: Format) -> None:
+    """Print what a restore did so far, level by level; JSON and YAML name every object."""
+    from kubeferry.flows.console.output import print_document
+
+    if output is Format.TABLE:
+        _table(found)
+    else:
+        print_document(_restore_row(found) | _details(found), output)
+
+
+def _table(found: StoredRestore) -> None:
+    from kubeferry.flows.console.output import line, print_object
+    from kubeferry.flows.console.results import section
+
+    row = _restore_row(found)
+    shown = ("name", "phase", "why", "backup", "cluster", "objects", "started", "last", "by")
+    print_object({name: row[name] for name in shown if row[name]} | {"namespaces": _moved(found)}, Format.TABLE)
+    levels = [
+        [_level(level), ", ".join(f"{count} {action}" for action, count in sorted(did.items()))]
+        for level, did in found.state.levels().items()
+    ]
+    section("Done", ["LEVEL", "OBJECTS"], levels)
+    section("Not known to be done", ["OBJECT", "LEVEL"], [[str(ref), at] for ref, at in found.state.doubtful.items()])
+    if row["phase"] in (UNFINISHED, "Stopped", "Failed") and (found.state.created or found.state.formers):
+        line(f"go on: kubeferry restore --resume {row['name']}; or take it back: kubeferry undo {row['name']}")
+
+
+def _level(level: int) -> str:
+    return {-1: "namespaces", 0: "definitions"}.get(level, str(level))
+
+
+def _moved(found: StoredRestore) -> str:
+    names = found.header.namespaces.items()
+    return ", ".join(old if old == new else f"{old} → {new}" for old, new in names)
+
+
+def _restore_row(found: StoredRestore | DamagedError) -> dict[str, Any]:
+    if isinstance(found, Exception):
+        empty = {"namespaces": [], "objects": 0}
+        return dict.fromkeys(RESTORE_COLUMNS, "") | empty | {"phase": "Damaged", "error": str(found)}
+    header, state = found.header, found.state
+    return {
+        "name": header.name,
+        "phase": state.end or UNFINISHED,
+        "why": state.why,
+        "backup": header.backup,
+        "cluster": header.target.context,
+        "objects": len(state.done),
+        "started": header.started.isoformat(timespec="seconds"),
+        "last": state.last.isoformat(timespec="seconds") if state.last else "",
+        "by": state.holder,
+        "namespaces": list(header.namespaces.values()),
+        "error": "",
+    }
+
+
+def _details(found: StoredRestore) -> dict[str, Any]:
+    return {
+        "map": found.header.namespaces,
+        "target": found.header.target.model_dump(),
+        "options": found.header.options,
+        "done": list(_done(found.state)),
+        "not_known": [{"object": str(ref), "level": level} for ref, level in sorted(found.state.doubtful.items())],
+    }
+
+
+def _done(state: State) -> Iterator[dict[str, Any]]:
+    for ref, (level, action) in sorted(state.done.items(), key=lambda each: (each[1][0], each[0])):
+        uid = state.created[ref].uid if ref in state.created else ""
+        yield {"level": level, "object": str(ref), "action": action} | ({"uid": uid} if uid else {})

@@ -89,7 +89,7 @@ def populate(  # noqa: PLR0913 - a parameter is an option
 
     A namespace that fails is taken back and never stops the others; the same command again does what is missing.
     """
-    from kubeferry.flows.console.populate_table import finish
+    from kubeferry.flows.console.migrate_table import finish_populate as finish
     from kubeferry.flows.console.run import run
     from kubeferry.flows.options import files as modifying
     from kubeferry.flows.options.parsing import modes, options, pairs

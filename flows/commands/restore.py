@@ -1,19 +1,37 @@
-"""`kubeferry restore`: ask, start the flow, print its result."""
+"""`kubeferry restore`: ask, start the flow, print its result.
+
+`kubeferry undo`: ask, start the flow, print its result.
+
+`kubeferry approve`: answer a restore that waits for approval, through the Prefect API and with no cluster.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from kubeferry.flows.options import completion as completing
 from kubeferry.flows.options import selection as choosing
-from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Modify, Output, StoreUrl
+from kubeferry.flows.options.common import (
+    Context,
+    Debug,
+    ForceFinalizers,
+    Format,
+    Identity,
+    Kubeconfig,
+    Modify,
+    Output,
+    StoreUrl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from kubeferry.tasks.core.models.results import RestoreResult
+    from kubeferry.tasks.core.models.results import RestoreResult, UndoResult
+    from kubeferry.tasks.ports.prefect.approvals import Answered
+
 
 # The values of `options.Owned`, which cost the import of pydantic; a test compares them.
 Owned = Literal["rebuild", "keep"]
@@ -210,3 +228,128 @@ def restore(  # noqa: PLR0913 - a parameter is an option
             failed(error.result, output)
         raise
     finish(result, asked, output)
+
+
+UNDO_EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry list --restores
+
+kubeferry undo before-upgrade-restore-20260102-030405
+
+kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
+"""
+
+RestoreToUndo = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESTORE", help="Name of the restore.", show_default=False, autocompletion=completing.restores
+    ),
+]
+
+UndoWaitSeconds = Annotated[
+    int,
+    typer.Option(
+        min=1, max=86400, metavar="SECONDS", help="Longest time for one level to go; namespaces get four times that."
+    ),
+]
+
+
+def undo(  # noqa: PLR0913 - a parameter is an option
+    restore: RestoreToUndo,
+    *,
+    force_finalizers: ForceFinalizers = False,
+    wait_seconds: UndoWaitSeconds = 60,
+    context: Context = "",
+    kubeconfig: Kubeconfig = "",
+    store: StoreUrl = "",
+    identity: Identity = None,
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Take a restore back: delete what it created, give what it changed its former content, in reverse order.
+
+    Works for one that is complete, failed or was killed. What has another uid by now is not touched. Without --context
+    it goes to the context that the restore was made with, and only if that is still the same cluster.
+    """
+    from kubeferry.flows.console.results import finish
+    from kubeferry.flows.console.run import run
+    from kubeferry.flows.options.parsing import options
+    from kubeferry.tasks.core.models.options import UndoOptions
+
+    asked = options(
+        UndoOptions,
+        restore=restore,
+        force_finalizers=force_finalizers,
+        wait_seconds=wait_seconds,
+        context=context,
+        kubeconfig=kubeconfig,
+        store=store,
+        identities=list(map(str, identity or [])),
+    )
+
+    def start() -> Coroutine[Any, Any, UndoResult]:
+        from kubeferry.flows.undo import undo as flow
+
+        return flow(asked)
+
+    finish(run(start, asked, reach=bool(context)), asked, output)
+
+
+APPROVE_EPILOG = """\
+[bold]Examples[/bold]
+
+kubeferry approve before-upgrade-restore-20260102-030405
+
+kubeferry approve before-upgrade-restore-20260102-030405 --refuse 'not before Monday'
+
+PREFECT_API_URL=https://prefect.example.com/api kubeferry approve nightly-restore-20260102-030405
+"""
+
+RestoreToApprove = Annotated[
+    str,
+    typer.Argument(
+        metavar="RESTORE",
+        help="Name of the restore that waits, or the id of its flow run.",
+        show_default=False,
+        autocompletion=completing.restores,
+    ),
+]
+Refuse = Annotated[
+    str | None,
+    typer.Option("--refuse", metavar="REASON", show_default=False, help="End it instead; it is told the reason."),
+]
+
+
+def approve(
+    restore: RestoreToApprove,
+    *,
+    refuse: Refuse = None,
+    output: Output = Format.TABLE,
+    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
+) -> None:
+    """Let a restore go on that waits for approval (restore --approve), or refuse it. Its Prefect server is used.
+
+    Where that is, the restore has printed the URL of its plan. Returns when the restore has heard.
+    """
+    from kubeferry.flows.console.output import line, print_document
+    from kubeferry.flows.console.terminal import told
+
+    with told():
+        done = _answer(restore, refuse)
+    if output is Format.TABLE:
+        line(f"restore {done.restore}: {done.decision}, {done.run}")
+    else:
+        print_document(asdict(done), output)
+
+
+def _answer(restore: str, refuse: str | None) -> Answered:
+    import asyncio
+
+    from kubeferry.flows.console.run import prepare
+
+    prepare()
+    from kubeferry.tasks.ports.prefect.approvals import answer
+
+    # An empty reason refuses too: a variable that is not set must not approve.
+    return asyncio.run(answer(restore, "approve" if refuse is None else "refuse", refuse or ""))

@@ -11,7 +11,8 @@ import kubeferry.flows.restore
 import kubeferry.tasks.delete.execute
 import kubeferry.tasks.report
 import kubeferry.tasks.restore.outcome
-from kubeferry.flows.console import delete_table, migrate_table, populate_table, results
+from kubeferry.flows.console import delete_table, migrate_table, results
+from kubeferry.flows.console import migrate_table as populate_table
 from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.deletion.cascade import Group
 from kubeferry.tasks.core.deletion.inventory import Facts
