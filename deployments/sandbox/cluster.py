@@ -7,8 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kubeferry.deployments.sandbox import credentials as access
+from kubeferry.deployments.sandbox import credentials as pki
 from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import pki, ports
+from kubeferry.deployments.sandbox import network as ports
 from kubeferry.deployments.sandbox.http import Api
 from kubeferry.deployments.sandbox.network import Network
 

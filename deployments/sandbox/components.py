@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeferry.deployments.sandbox import http
-from kubeferry.deployments.sandbox.ports import LOOPBACK
+from kubeferry.deployments.sandbox.network import LOOPBACK
 from kubeferry.deployments.sandbox.processes import Program
 
 if TYPE_CHECKING:

@@ -1,18 +1,34 @@
-"""Who may enter a cluster: bearer tokens, made up once per cluster, and the kubeconfigs that hold them."""
+"""Who may enter a cluster: bearer tokens, made up once per cluster, and the kubeconfigs that hold them.
+
+The keys and certificates of one cluster: a CA of its own, made once, so that every connection can be verified.
+
+Elliptic keys (P-256): made in a millisecond. The extensions are those that Python's strict verification asks for.
+"""
 
 from __future__ import annotations
 
 import base64
 import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Address, ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kubeferry.deployments.sandbox import local as files
+from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
+
 
 MASTERS = "system:masters"
 
@@ -69,3 +85,144 @@ def kubeconfig(clusters: list[dict[str, Any]], entries: Iterable[tuple[str, str,
         "current-context": current,
     }
     return yaml.safe_dump(config, sort_keys=False)
+
+
+LIFETIME = timedelta(days=3650)
+HOURS_BACK = timedelta(hours=1)
+"""A certificate is valid from an hour ago: another machine's clock may be behind."""
+
+SERVER_NAMES = (
+    "127.0.0.1",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+)
+
+
+PAIRS = ("ca", "server", "front-proxy-ca", "front-proxy")
+MADE = frozenset({*(f"{name}.{end}" for name in PAIRS for end in ("crt", "key")), "sa.key", "sa.pub"})
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA that can sign."""
+
+    key: ec.EllipticCurvePrivateKey
+    cert: x509.Certificate
+
+
+def ensure(folder: Path, service_ip: IPv4Address) -> None:
+    """Make all keys of a cluster in `folder`; leave them when they are there, make all anew when one is missing.
+
+    ca (signs the servers and CertificateSigningRequests), server, front-proxy-ca and front-proxy (the apiserver's proof
+    of identity to aggregated APIs), sa (signs service account tokens): each NAME.crt and NAME.key; sa has a sa.pub.
+    """
+    if folder.is_dir():
+        if {path.name for path in folder.iterdir()} >= MADE:
+            return
+        shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = Path(tempfile.mkdtemp(prefix=".pki-", dir=folder.parent))
+    try:
+        authority = new_authority(draft, "ca")
+        issue(draft, "server", authority, (*SERVER_NAMES, str(service_ip)))
+        front = new_authority(draft, "front-proxy-ca")
+        issue(draft, "front-proxy", front, ())
+        account = ec.generate_private_key(ec.SECP256R1())
+        save_key(draft / "sa.key", account)
+        public = serialization.PublicFormat.SubjectPublicKeyInfo
+        files.write(draft / "sa.pub", account.public_key().public_bytes(serialization.Encoding.PEM, public).decode())
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft)
+        raise
+
+
+def new_authority(folder: Path, name: str) -> Authority:
+    """Make a CA, self-signed, as NAME.crt and NAME.key in `folder`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = common_name(f"kubeferry-sandbox-{name}")
+    usage = key_usage(key_cert_sign=True, crl_sign=True, digital_signature=True)
+    cert = (
+        begun(subject, subject, key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    save(folder, name, key, cert)
+    return Authority(key, cert)
+
+
+def issue(folder: Path, name: str, by: Authority, hosts: Sequence[str]) -> None:
+    """Make a certificate for `hosts` (a server), or for a client when there are none, as NAME.crt and NAME.key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    purpose = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
+    draft = (
+        begun(common_name(name), by.cert.subject, key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.key.public_key()), critical=False)
+    )
+    if hosts:
+        draft = draft.add_extension(x509.SubjectAlternativeName([alternative(host) for host in hosts]), critical=False)
+    save(folder, name, key, draft.sign(by.key, hashes.SHA256()))
+
+
+def begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    """Return what every certificate here starts with."""
+    now = clock.now()
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - HOURS_BACK)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def key_usage(*, digital_signature: bool, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
+    """Return the usage of a key: only what is named."""
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=key_cert_sign,
+        crl_sign=crl_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def common_name(name: str) -> x509.Name:
+    """Return a subject that is only a common name."""
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def alternative(host: str) -> x509.GeneralName:
+    """Return `host` as a subject alternative name: an address or a DNS name."""
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def save(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, cert: x509.Certificate) -> None:
+    """Write NAME.crt and NAME.key."""
+    files.write(folder / f"{name}.crt", cert.public_bytes(serialization.Encoding.PEM).decode())
+    save_key(folder / f"{name}.key", key)
+
+
+def save_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
+    """Write a private key, unencrypted and for this user only (files.write)."""
+    plain = serialization.NoEncryption()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    files.write(path, pem.decode())

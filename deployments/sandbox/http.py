@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.local import SandboxError
 
 if TYPE_CHECKING:
     from pathlib import Path

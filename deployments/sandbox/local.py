@@ -1,13 +1,32 @@
-"""Small files that are never seen half-written: written beside their place, then renamed into it."""
+"""Small files that are never seen half-written: written beside their place, then renamed into it.
+
+One at a time: a lock between processes, which the system lets go when its holder dies.
+
+How the sandbox fails: one line that names the process or the build step, with the last lines of its log as notes.
+
+The lines are the error's notes (PEP 678), since an error's text is one line everywhere in Kubeferry.
+
+Run a few jobs side by side, each with the progress listener of the caller, and hear of every failure.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.ports.local import progress
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
 
 PRIVATE = 0o600
 """Mode of every file: nearly all hold tokens or keys, and none is for another user."""
@@ -34,3 +53,57 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, data: dict[str, Any]) -> None:
     """Write `data` to `path` as JSON, at once."""
     write(path, json.dumps(data, indent=1))
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path`, whose folder is made; where another process has it, say that `what` waits for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress.note(f"another process is at it: {what} waits")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+TAIL = 12
+"""How many lines of a log an error shows: enough for a Go panic's first frame or a compiler's complaint."""
+
+
+class SandboxError(PermanentError):
+    """The sandbox could not be built or started: the message names the step or process, the notes show its log."""
+
+
+def with_notes(error: SandboxError, notes: Iterable[str]) -> SandboxError:
+    """Return `error` with `notes`, a line each."""
+    for note in notes:
+        error.add_note(note)
+    return error
+
+
+def with_log(message: str, log: Path) -> SandboxError:
+    """Return an error that says `message` and where `log` is, with its last lines as notes."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return with_notes(SandboxError(f"{message} (log: {log})"), (f"  {line}" for line in lines[-TAIL:]))
+
+
+def run_all(jobs: Sequence[Callable[[], None]]) -> None:
+    """Run `jobs`, each in a thread; return when all have ended.
+
+    Raises what a job raised; a SandboxError with all their messages and notes when several did.
+    """
+    if not jobs:
+        return
+    with ThreadPoolExecutor(max_workers=len(jobs)) as pool:
+        futures = [pool.submit(copy_context().run, job) for job in jobs]
+    failures = [failure for failure in (future.exception() for future in futures) if failure]
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        notes = [note for failure in failures for note in getattr(failure, "__notes__", ())]
+        raise with_notes(SandboxError("; ".join(map(str, failures))), notes) from failures[0]

@@ -11,8 +11,9 @@ from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from kubeferry.deployments.sandbox import http, ports
+from kubeferry.deployments.sandbox import http
 from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import network as ports
 from kubeferry.deployments.sandbox.components import Component
 from kubeferry.deployments.sandbox.processes import Program
 

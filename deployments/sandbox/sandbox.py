@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from kubeferry.deployments.sandbox import build, processes, seed, supervise
+from kubeferry.deployments.sandbox import build, processes, seed
 from kubeferry.deployments.sandbox import credentials as access
 from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import processes as supervise
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.components import FIRST, Component, components
-from kubeferry.deployments.sandbox.locks import locked
+from kubeferry.deployments.sandbox.local import locked, run_all
 from kubeferry.deployments.sandbox.network import MOST
-from kubeferry.deployments.sandbox.parallel import run_all
 from kubeferry.deployments.sandbox.s3 import REGION, S3
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.ports.local import paths as places

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.network import NODES
 
 if TYPE_CHECKING:

@@ -14,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.deployments.sandbox import build, http, ports, supervise
+from kubeferry.deployments.sandbox import build, http
 from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox import network as ports
+from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.processes import Program
 from kubeferry.deployments.sandbox.s3 import BUCKET, REGION
 from kubeferry.deployments.velero.build import PLUGIN, VELERO, VERSION

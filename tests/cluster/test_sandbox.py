@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from tests.support.tiers import fast
 
-from kubeferry.deployments.sandbox import ports, processes, supervise
+from kubeferry.deployments.sandbox import network as ports
+from kubeferry.deployments.sandbox import processes
+from kubeferry.deployments.sandbox import processes as supervise
 from kubeferry.deployments.sandbox.cluster import Cluster
-from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.core.errors import UsageError
 

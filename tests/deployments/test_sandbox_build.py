@@ -5,9 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kubeferry.deployments.sandbox import build, toolchain
+from kubeferry.deployments.sandbox import build
+from kubeferry.deployments.sandbox import build as toolchain
 from kubeferry.deployments.sandbox.build import Recipe, binaries
-from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.ports.local import progress
 

@@ -9,9 +9,12 @@ import subprocess
 import pytest
 
 from kubeferry.deployments.sandbox import credentials as access
+from kubeferry.deployments.sandbox import credentials as pki
 from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import pki, ports, processes, supervise
-from kubeferry.deployments.sandbox.failure import SandboxError
+from kubeferry.deployments.sandbox import network as ports
+from kubeferry.deployments.sandbox import processes
+from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.network import MOST, NODES, Network
 from kubeferry.deployments.sandbox.processes import Program
 

@@ -4,7 +4,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from kubeferry.deployments.sandbox import build, s3, supervise
+from kubeferry.deployments.sandbox import build, s3
+from kubeferry.deployments.sandbox import processes as supervise
 
 pytestmark = pytest.mark.cluster
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kubeferry.deployments.sandbox import pki
+from kubeferry.deployments.sandbox import credentials as pki
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -15,7 +15,8 @@ from tests.faults.proxy import Rule
 from tests.support.tiers import fast
 
 import kubeferry.tasks.step
-from kubeferry.deployments.sandbox import build, processes, supervise
+from kubeferry.deployments.sandbox import build, processes
+from kubeferry.deployments.sandbox import processes as supervise
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.components import components
 from kubeferry.deployments.sandbox.sandbox import Sandbox
