@@ -111,11 +111,11 @@ def _row(each: Judged) -> dict[str, str]:
         "series": one_line(each.series),
         "phase": each.phase,
         "started": f"{each.started:%Y-%m-%d %H:%M}" if each.started else "",
-        "verdict": verdict(each),
+        "verdict": _judgement(each),
         "why": one_line(each.why),
     }
 
 
-def verdict(each: Judged) -> str:
+def _judgement(each: Judged) -> str:
     """Return what becomes of one, in a word."""
     return "keep" if each.keep else "removed" if each.removed else "remove"

@@ -157,7 +157,7 @@ def build(recipe: Recipe) -> None:
     cache = recipe.cache()
     for left in cache.glob(".build-*"):  # of a build that was killed: nobody else holds the lock
         shutil.rmtree(left)
-    go = toolchain.find(recipe.module)
+    go = find(recipe.module)
     progress.note(f"building the {recipe.what}'s binaries with {go.path}: some minutes, once")
     with tempfile.TemporaryDirectory(prefix=".build-", dir=cache, ignore_cleanup_errors=True) as draft:
         place = Path(draft, "out", "bin")

@@ -24,7 +24,6 @@ from kubeferry.deployments.sandbox.local import SandboxError, with_log
 from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:
-    import signal
     from collections.abc import Callable
 
 
@@ -175,8 +174,8 @@ def ensure(program: Program, port: int, healthy: Callable[[], bool]) -> None:
     Raises SandboxError when it dies or stays unhealthy (with the last lines of its log as notes), or when another
     program has its port.
     """
-    pid = processes.running(program.record)
-    if pid and processes.runs_as(program):
+    pid = running(program.record)
+    if pid and runs_as(program):
         if reached(healthy, HUNG, program.record):
             return
         progress.note(f"{label(program)} does not answer: replacing it")
@@ -187,10 +186,10 @@ def ensure(program: Program, port: int, healthy: Callable[[], bool]) -> None:
             f"{label(program)} cannot start: another program listens on its port {port}. "
             "Stop that one, or `kubeferry sandbox down --purge` and `up` to get other ports (deletes the clusters)"
         )
-    processes.start(program)
+    start(program)
     if reached(healthy, START, program.record):
         return
-    if processes.running(program.record):
+    if running(program.record):
         raise with_log(f"{label(program)} is not healthy after {START:.0f} s", program.log)
     raise with_log(f"{label(program)} died at its start", program.log)
 
@@ -198,7 +197,7 @@ def ensure(program: Program, port: int, healthy: Callable[[], bool]) -> None:
 def reached(healthy: Callable[[], bool], limit: float, record: Path) -> bool:
     """Wait until `healthy`; return False once `limit` seconds have passed or the recorded process is gone."""
     until = time.monotonic() + limit
-    while time.monotonic() < until and processes.running(record):
+    while time.monotonic() < until and running(record):
         if healthy():
             return True
         time.sleep(LOOK_EVERY)
@@ -217,13 +216,13 @@ def released(port: int) -> bool:
 
 def strays(program: Program) -> list[int]:
     """Return what runs as this program already: as recorded, or marked as ours with its record lost."""
-    pid = processes.running(program.record)
-    return sorted({*processes.marked(program.mark), *([pid] if pid else [])})
+    pid = running(program.record)
+    return sorted({*marked(program.mark), *([pid] if pid else [])})
 
 
 def stop(program_record: Path) -> None:
     """End the recorded process, if it is still the one that was recorded, and forget it."""
-    pid = processes.running(program_record)
+    pid = running(program_record)
     if pid:
         end(pid)
     program_record.unlink(missing_ok=True)
@@ -231,15 +230,15 @@ def stop(program_record: Path) -> None:
 
 def end(pid: int) -> None:
     """End process `pid`: SIGTERM, and SIGKILL when that did not do after a while. The caller knows that it is ours."""
-    born = processes.born(pid)
+    began = born(pid)
     for number, limit in ((signal.SIGTERM, TERM), (signal.SIGKILL, KILLED)):
-        if born is None or processes.born(pid) != born:
+        if began is None or born(pid) != began:
             return
-        processes.send(pid, number)
+        send(pid, number)
         until = time.monotonic() + limit
-        while processes.born(pid) == born and time.monotonic() < until:
+        while born(pid) == began and time.monotonic() < until:
             time.sleep(LOOK_EVERY)
-    if processes.born(pid) == born:
+    if born(pid) == began:
         raise SandboxError(f"process {pid} of the sandbox does not end, even by SIGKILL")
 
 
