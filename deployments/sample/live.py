@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.readiness import infrastructure as readiness_cluster
+from kubeferry.tasks.core.kube.readiness import infrastructure
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, related
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
 from kubeferry.tasks.core.selection.exclusions import type_left_out
@@ -51,9 +51,9 @@ def read(cluster: Cluster, namespace: str) -> Live:
 
 def context_of(cluster: Cluster, discovery: Discovery) -> Context:
     """Return what readiness has to know of a cluster's storage classes."""
-    kind = discovery.by_kind(*readiness_cluster.STORAGE_CLASS)
+    kind = discovery.by_kind(*infrastructure.STORAGE_CLASS)
     classes = cluster.list(kind) if kind else []
-    return readiness_cluster.context_of(classes)
+    return infrastructure.context_of(classes)
 
 
 def _inside(cluster: Cluster, discovery: Discovery, namespace: str) -> dict[Ref, Object]:

@@ -29,8 +29,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.deployments.sandbox.local import TAIL, SandboxError, locked, with_notes
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.ports.local import paths as places
-from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local import paths, progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +134,7 @@ class Recipe:
 
     def cache(self) -> Path:
         """Return the folder that holds every build."""
-        return places.cache() / "sandbox"
+        return paths.cache() / "sandbox"
 
 
 def binaries(recipe: Recipe | None = None) -> Path:

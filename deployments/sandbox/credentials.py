@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import local
 from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def tokens(path: Path) -> dict[str, str]:
     if set(known) != set(GROUPS):
         known = {user: secrets.token_urlsafe(24) for user in GROUPS}
         lines = [f'{known[user]},{user},{user},"{group}"' for user, group in GROUPS.items()]
-        files.write(path, "\n".join(lines) + "\n")
+        local.write(path, "\n".join(lines) + "\n")
     return known
 
 
@@ -133,7 +133,7 @@ def ensure(folder: Path, service_ip: IPv4Address) -> None:
         account = ec.generate_private_key(ec.SECP256R1())
         save_key(draft / "sa.key", account)
         public = serialization.PublicFormat.SubjectPublicKeyInfo
-        files.write(draft / "sa.pub", account.public_key().public_bytes(serialization.Encoding.PEM, public).decode())
+        local.write(draft / "sa.pub", account.public_key().public_bytes(serialization.Encoding.PEM, public).decode())
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft)
@@ -217,7 +217,7 @@ def alternative(host: str) -> x509.GeneralName:
 
 def save(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, cert: x509.Certificate) -> None:
     """Write NAME.crt and NAME.key."""
-    files.write(folder / f"{name}.crt", cert.public_bytes(serialization.Encoding.PEM).decode())
+    local.write(folder / f"{name}.crt", cert.public_bytes(serialization.Encoding.PEM).decode())
     save_key(folder / f"{name}.key", key)
 
 
@@ -225,4 +225,4 @@ def save_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     """Write a private key, unencrypted and for this user only (files.write)."""
     plain = serialization.NoEncryption()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    files.write(path, pem.decode())
+    local.write(path, pem.decode())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from kubeferry.deployments.sandbox import local as files
+from kubeferry.deployments.sandbox import local
 from kubeferry.deployments.sandbox.local import SandboxError
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ TRIES = 200
 
 def assign(path: Path, names: Sequence[str]) -> dict[str, int]:
     """Return a port for each of `names`: the one kept in the file `path`, else a free one, which is then kept there."""
-    known = {name: port for name, port in files.read_json(path).items() if isinstance(port, int)}
+    known = {name: port for name, port in local.read_json(path).items() if isinstance(port, int)}
     ports = {name: known[name] for name in names if name in known}
     for name in names:
         if name not in ports:
             ports[name] = pick(taken=set(ports.values()))
     if ports != known:
-        files.write_json(path, ports)
+        local.write_json(path, ports)
     return ports
 
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import network as ports
+from kubeferry.deployments.sandbox import local, network
 from kubeferry.deployments.sandbox.local import SandboxError, with_log
 from kubeferry.tasks.ports.local import progress
 
@@ -81,17 +80,17 @@ def start(program: Program) -> int:
         setsid=True,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_OPEN, 1, str(program.log), out, files.PRIVATE),
+            (os.POSIX_SPAWN_OPEN, 1, str(program.log), out, local.PRIVATE),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ],
     )
-    files.write_json(program.record, {"pid": pid, "born": born(pid), "digest": program.digest()})
+    local.write_json(program.record, {"pid": pid, "born": born(pid), "digest": program.digest()})
     return pid
 
 
 def running(record: Path) -> int | None:
     """Return the pid of the process that `record` tells of, or None when it is gone or the pid is another's now."""
-    told = files.read_json(record)
+    told = local.read_json(record)
     pid = told.get("pid")
     if not isinstance(pid, int) or born(pid) is None or born(pid) != told.get("born"):
         return None
@@ -100,7 +99,7 @@ def running(record: Path) -> int | None:
 
 def runs_as(program: Program) -> bool:
     """Tell whether the recorded process was started with what `program` would be started with now."""
-    return files.read_json(program.record).get("digest") == program.digest()
+    return local.read_json(program.record).get("digest") == program.digest()
 
 
 def born(pid: int) -> str | None:
@@ -207,7 +206,7 @@ def reached(healthy: Callable[[], bool], limit: float, record: Path) -> bool:
 def released(port: int) -> bool:
     """Wait until nothing listens on `port`; return False when that takes too long: it is another program's."""
     until = time.monotonic() + RELEASE
-    while not ports.free(port):
+    while not network.free(port):
         if time.monotonic() > until:
             return False
         time.sleep(LOOK_EVERY)

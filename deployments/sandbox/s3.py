@@ -11,9 +11,7 @@ from pathlib import Path  # noqa: TC003 - a dataclass field
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from kubeferry.deployments.sandbox import http
-from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import network as ports
+from kubeferry.deployments.sandbox import http, local, network
 from kubeferry.deployments.sandbox.components import Component
 from kubeferry.deployments.sandbox.processes import Program
 
@@ -39,12 +37,12 @@ class S3:
     @cached_property
     def port(self) -> int:
         """Where it listens."""
-        return ports.assign(self.folder / "ports.json", ["versitygw"])["versitygw"]
+        return network.assign(self.folder / "ports.json", ["versitygw"])["versitygw"]
 
     @property
     def endpoint(self) -> str:
         """Its URL."""
-        return f"http://{ports.LOOPBACK}:{self.port}"
+        return f"http://{network.LOOPBACK}:{self.port}"
 
     @property
     def store(self) -> str:
@@ -55,13 +53,13 @@ class S3:
     def credentials(self) -> Mapping[str, str]:
         """Its AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, made up once."""
         path = self.folder / "credentials.json"
-        known = files.read_json(path)
+        known = local.read_json(path)
         if set(known) != {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
             known = {
                 "AWS_ACCESS_KEY_ID": f"SANDBOX{secrets.token_hex(6).upper()}",
                 "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
             }
-            files.write_json(path, known)
+            local.write_json(path, known)
         return known
 
     def _sidecar(self) -> Path:
@@ -76,7 +74,7 @@ class S3:
         (data / BUCKET).mkdir(parents=True, exist_ok=True, mode=0o700)
         argv = [
             str(binaries / "versitygw"),
-            f"--port={ports.LOOPBACK}:{self.port}",
+            f"--port={network.LOOPBACK}:{self.port}",
             f"--region={REGION}",
             f"--health={HEALTH}",
             "--quiet",

@@ -15,18 +15,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from kubeferry.deployments.sandbox import build, processes, seed
-from kubeferry.deployments.sandbox import credentials as access
-from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox import build, credentials, local, processes, seed
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.components import FIRST, Component, components
 from kubeferry.deployments.sandbox.local import locked, run_all
 from kubeferry.deployments.sandbox.network import MOST
 from kubeferry.deployments.sandbox.s3 import REGION, S3
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.ports.local import paths as places
-from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local import paths, progress
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -47,7 +43,7 @@ class Sandbox:
 
     def __init__(self, home: Path | None = None) -> None:
         """Take the folder; nothing is made or started yet."""
-        self.home = (home or places.state() / "sandbox").absolute()
+        self.home = (home or paths.state() / "sandbox").absolute()
         self.kubeconfig = self.home / "kubeconfig"
         self.s3 = S3(self.home)
 
@@ -73,7 +69,7 @@ class Sandbox:
             run_all([partial(stop_cluster, run.parent) for run in sorted(self.home.glob("*/run"))])
             lost = processes.marked(f"{self.home}{os.sep}")  # processes without a record
             for pid in sorted(lost, key=lambda pid: rank(lost[pid])):
-                supervise.end(pid)
+                processes.end(pid)
             if purge and self.home.exists():
                 shutil.rmtree(self.home)
 
@@ -122,7 +118,7 @@ class Sandbox:
 
     def _up_s3(self, binaries: Path) -> None:
         part = self.s3.component(binaries)
-        supervise.ensure(part.program, part.port, part.healthy)
+        processes.ensure(part.program, part.port, part.healthy)
 
     def _up_cluster(self, cluster: Cluster, binaries: Path) -> None:
         """Bring one cluster up: etcd, then the API server, then what works on it, side by side."""
@@ -131,13 +127,13 @@ class Sandbox:
         told = f"sandbox: start {cluster.name}"
         for done, part in enumerate(parts[: len(FIRST)]):
             progress.step(told, done, len(parts))
-            supervise.ensure(part.program, part.port, part.healthy)
+            processes.ensure(part.program, part.port, part.healthy)
         progress.step(told, len(FIRST), len(parts))
         others = parts[len(FIRST) :]
         run_all(
             [
                 partial(seed.seed, cluster),
-                *(partial(supervise.ensure, part.program, part.port, part.healthy) for part in others),
+                *(partial(processes.ensure, part.program, part.port, part.healthy) for part in others),
             ]
         )
         seed.wait(cluster)
@@ -145,18 +141,18 @@ class Sandbox:
 
     def _write_kubeconfig(self, clusters: list[Cluster]) -> None:
         """Write one kubeconfig with an administrator's and a viewer's context for each cluster."""
-        entries = [access.cluster_entry(one.name, one.server, one.ca) for one in clusters]
+        entries = [credentials.cluster_entry(one.name, one.server, one.ca) for one in clusters]
         contexts = [(one.name, one.name, one.tokens["admin"]) for one in clusters]
         contexts += [(f"{one.name}-viewer", one.name, one.tokens["viewer"]) for one in clusters]
-        files.write(self.kubeconfig, access.kubeconfig(entries, contexts, clusters[0].name))
+        local.write(self.kubeconfig, credentials.kubeconfig(entries, contexts, clusters[0].name))
 
 
 def stop_cluster(folder: Path) -> None:
     """End the recorded processes of `folder` (a cluster's or the S3 server's): the API server and etcd last."""
     records = {path.stem: path for path in (folder / "run").glob("*.json")}
-    run_all([partial(supervise.stop, path) for name, path in records.items() if name not in FIRST])
+    run_all([partial(processes.stop, path) for name, path in records.items() if name not in FIRST])
     for name in sorted(set(records) & set(FIRST), key=rank):
-        supervise.stop(records[name])
+        processes.stop(records[name])
 
 
 def rank(record: str) -> int:
@@ -168,5 +164,5 @@ def rank(record: str) -> int:
 def row(part: Component) -> Row:
     """Return the state of `part` now."""
     pid = processes.running(part.program.record)
-    name = supervise.label(part.program)
+    name = processes.label(part.program)
     return Row(name, pid, part.port, healthy=pid is not None and part.healthy())

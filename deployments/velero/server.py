@@ -14,10 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.deployments.sandbox import build, http
-from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import network as ports
-from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox import build, http, local, network, processes
 from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.processes import Program
 from kubeferry.deployments.sandbox.s3 import BUCKET, REGION
@@ -59,19 +56,19 @@ class Velero:
         """
         binaries = build.binaries(VELERO)
         self._plugins(build.binaries(PLUGIN))
-        files.write(self.folder / "credentials", credentials(self.sandbox.s3.credentials))
+        local.write(self.folder / "credentials", credentials(self.sandbox.s3.credentials))
         self._kubectl(
             "apply", "--server-side", "-f", "-", text=self.run("install", "--crds-only", "--dry-run", "-o", "yaml")
         )
         self._kubectl("wait", "crd", "-l", "component=velero", "--for=condition=Established", "--timeout=60s")
         self._kubectl("apply", "--server-side", "-f", "-", text=json.dumps(self._objects()))
         program = Program("velero", self.folder, self._server(binaries), self._env())
-        at = f"http://{ports.LOOPBACK}:{self._ports()['metrics']}/metrics"
-        supervise.ensure(program, self._ports()["metrics"], partial(http.healthy, at))
+        at = f"http://{network.LOOPBACK}:{self._ports()['metrics']}/metrics"
+        processes.ensure(program, self._ports()["metrics"], partial(http.healthy, at))
 
     def down(self) -> None:
         """End the server. What it made on the cluster stays."""
-        supervise.stop(self.folder / "run" / "velero.json")
+        processes.stop(self.folder / "run" / "velero.json")
 
     def run(self, *arguments: str) -> str:
         """Return what `velero ARGUMENTS` prints.
@@ -84,7 +81,7 @@ class Velero:
         return self._run([str(binary), *arguments, *where], self._env())
 
     def _server(self, binaries: Path) -> list[str]:
-        listen = {name: f"{ports.LOOPBACK}:{port}" for name, port in self._ports().items()}
+        listen = {name: f"{network.LOOPBACK}:{port}" for name, port in self._ports().items()}
         return [
             str(binaries / "velero"),
             "server",
@@ -107,7 +104,7 @@ class Velero:
         }
 
     def _ports(self) -> dict[str, int]:
-        return ports.assign(self.folder / "ports.json", list(LISTENERS))
+        return network.assign(self.folder / "ports.json", list(LISTENERS))
 
     def _plugins(self, built: Path) -> None:
         """Make the plugin folder: the server starts each program that is in it."""

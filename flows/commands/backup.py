@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kubeferry.flows.options import completion as completing
-from kubeferry.flows.options import selection as choosing
+from kubeferry.flows.options import completion, selection
 from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ kubeferry backup shop --include-name deployments/web --exclude-name 'secrets/tmp
 Namespaces = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="NAMESPACE", help="Namespaces to back up.", show_default=False, autocompletion=completing.namespaces
+        metavar="NAMESPACE", help="Namespaces to back up.", show_default=False, autocompletion=completion.namespaces
     ),
 ]
 Name = Annotated[
@@ -62,24 +61,24 @@ Ttl = Annotated[
     ),
 ]
 KeepCompletedJobs = Annotated[
-    bool, typer.Option("--keep-completed-jobs", rich_help_panel=choosing.WHAT, help="Carry Jobs that are completed.")
+    bool, typer.Option("--keep-completed-jobs", rich_help_panel=selection.WHAT, help="Carry Jobs that are completed.")
 ]
 
 
 def backup(  # noqa: PLR0913 - a parameter is an option
     namespaces: Namespaces = None,
     *,
-    all_namespaces: choosing.AllNamespaces = False,
-    namespace_selector: choosing.NamespaceSelector = "",
-    exclude_namespace: choosing.ExcludeNamespace = None,
+    all_namespaces: selection.AllNamespaces = False,
+    namespace_selector: selection.NamespaceSelector = "",
+    exclude_namespace: selection.ExcludeNamespace = None,
     name: Name = "",
-    selector: choosing.Selector = "",
-    annotation_selector: choosing.AnnotationSelector = "",
-    include: choosing.Include = None,
-    exclude: choosing.Exclude = None,
-    include_name: choosing.IncludeName = None,
-    exclude_name: choosing.ExcludeName = None,
-    only: choosing.Only = False,
+    selector: selection.Selector = "",
+    annotation_selector: selection.AnnotationSelector = "",
+    include: selection.Include = None,
+    exclude: selection.Exclude = None,
+    include_name: selection.IncludeName = None,
+    exclude_name: selection.ExcludeName = None,
+    only: selection.Only = False,
     keep_completed_jobs: KeepCompletedJobs = False,
     encrypt_to: EncryptTo = None,
     ttl: Ttl = "",

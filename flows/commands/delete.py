@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import completion
 from kubeferry.flows.options.common import Context, Debug, ForceFinalizers, Format, Kubeconfig, Output
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ Namespaces = Annotated[
     typer.Option(
         "-n",
         "--namespace",
-        autocompletion=completing.namespaces,
+        autocompletion=completion.namespaces,
         metavar="NAMESPACE",
         show_default=False,
         help="Namespace of the bundle (else it is looked for), or in which to look for labels; may be repeated.",

@@ -12,7 +12,7 @@ import typer
 import yaml
 from prefect.client.orchestration import get_client
 
-from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 from kubeferry.tasks.core.models.options_deploy import PoolType
 from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
@@ -86,9 +86,9 @@ Notify = Annotated[
 def deploy(  # noqa: PLR0913 - a parameter is an option
     namespaces: Namespaces = None,
     *,
-    all_namespaces: choosing.AllNamespaces = False,
-    namespace_selector: choosing.NamespaceSelector = "",
-    exclude_namespace: choosing.ExcludeNamespace = None,
+    all_namespaces: selection.AllNamespaces = False,
+    namespace_selector: selection.NamespaceSelector = "",
+    exclude_namespace: selection.ExcludeNamespace = None,
     cron: Cron = None,
     timezone: Timezone = "",
     keep: Keep = None,

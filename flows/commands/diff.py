@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kubeferry.flows.commands import look, restore
-from kubeferry.flows.options import completion as completing
-from kubeferry.flows.options import selection as choosing
+from kubeferry.flows.options import completion, selection
 from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ Against = Annotated[
     str,
     typer.Option(
         metavar="BACKUP",
-        autocompletion=completing.backups,
+        autocompletion=completion.backups,
         show_default=False,
         help="Compare with this backup of the same store, not with a cluster.",
     ),
@@ -67,16 +66,16 @@ def diff(  # noqa: PLR0913 - a parameter is an option
     against: Against = "",
     unified: Unified = True,
     no_rewrite: NoRewrite = None,
-    namespace: choosing.OneNamespace = None,
-    namespace_selector: choosing.NamespaceSelector = "",
-    exclude_namespace: choosing.ExcludeNamespace = None,
-    selector: choosing.Selector = "",
-    annotation_selector: choosing.AnnotationSelector = "",
-    include: choosing.Include = None,
-    exclude: choosing.Exclude = None,
-    include_name: choosing.IncludeName = None,
-    exclude_name: choosing.ExcludeName = None,
-    only: choosing.Only = False,
+    namespace: selection.OneNamespace = None,
+    namespace_selector: selection.NamespaceSelector = "",
+    exclude_namespace: selection.ExcludeNamespace = None,
+    selector: selection.Selector = "",
+    annotation_selector: selection.AnnotationSelector = "",
+    include: selection.Include = None,
+    exclude: selection.Exclude = None,
+    include_name: selection.IncludeName = None,
+    exclude_name: selection.ExcludeName = None,
+    only: selection.Only = False,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import completion
 from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
 
 EPILOG = """\
@@ -23,7 +23,7 @@ Namespaces = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="NAMESPACE",
-        autocompletion=completing.namespaces,
+        autocompletion=completion.namespaces,
         show_default=False,
         help="Namespaces whose backup or restore is meant; else the rights for all of them are asked for.",
     ),

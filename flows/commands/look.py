@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import completion
 from kubeferry.flows.options.common import Debug, Format, Identity, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ kubeferry verify before-upgrade --deep -o json
 
 Backup = Annotated[
     str,
-    typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False, autocompletion=completing.backups),
+    typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False, autocompletion=completion.backups),
 ]
 Either = Annotated[
     str,
@@ -68,7 +68,7 @@ Either = Annotated[
         metavar="BACKUP|RESTORE",
         help="Name of the backup or of the restore.",
         show_default=False,
-        autocompletion=completing.both,
+        autocompletion=completion.both,
     ),
 ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from kubeferry.flows.commands import restore as like  # noqa: TC001 - as above
-from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import PANEL, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
 
 if TYPE_CHECKING:
@@ -98,16 +98,16 @@ def migrate(  # noqa: PLR0913 - a parameter is an option
     bundle: like.Bundle = True,
     wait: like.Wait = True,
     wait_seconds: like.WaitSeconds = 300,
-    all_namespaces: choosing.AllNamespaces = False,
-    namespace_selector: choosing.NamespaceSelector = "",
-    exclude_namespace: choosing.ExcludeNamespace = None,
-    selector: choosing.Selector = "",
-    annotation_selector: choosing.AnnotationSelector = "",
-    include: choosing.Include = None,
-    exclude: choosing.Exclude = None,
-    include_name: choosing.IncludeName = None,
-    exclude_name: choosing.ExcludeName = None,
-    only: choosing.Only = False,
+    all_namespaces: selection.AllNamespaces = False,
+    namespace_selector: selection.NamespaceSelector = "",
+    exclude_namespace: selection.ExcludeNamespace = None,
+    selector: selection.Selector = "",
+    annotation_selector: selection.AnnotationSelector = "",
+    include: selection.Include = None,
+    exclude: selection.Exclude = None,
+    include_name: selection.IncludeName = None,
+    exclude_name: selection.ExcludeName = None,
+    only: selection.Only = False,
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
     identity: Identity = None,

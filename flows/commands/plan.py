@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kubeferry.flows.commands import restore
-from kubeferry.flows.options import selection as choosing  # noqa: TC001 - Typer reads the annotations when the program runs
+from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import PANEL, Debug, Identity, Modify, StoreUrl
 
 if TYPE_CHECKING:
@@ -83,16 +83,16 @@ def plan(  # noqa: PLR0913 - a parameter is an option
     no_rewrite: NoRewrite = None,
     absent: IfAbsent = None,
     kubectl: Kubectl = False,
-    namespace: choosing.OneNamespace = None,
-    namespace_selector: choosing.NamespaceSelector = "",
-    exclude_namespace: choosing.ExcludeNamespace = None,
-    selector: choosing.Selector = "",
-    annotation_selector: choosing.AnnotationSelector = "",
-    include: choosing.Include = None,
-    exclude: choosing.Exclude = None,
-    include_name: choosing.IncludeName = None,
-    exclude_name: choosing.ExcludeName = None,
-    only: choosing.Only = False,
+    namespace: selection.OneNamespace = None,
+    namespace_selector: selection.NamespaceSelector = "",
+    exclude_namespace: selection.ExcludeNamespace = None,
+    selector: selection.Selector = "",
+    annotation_selector: selection.AnnotationSelector = "",
+    include: selection.Include = None,
+    exclude: selection.Exclude = None,
+    include_name: selection.IncludeName = None,
+    exclude_name: selection.ExcludeName = None,
+    only: selection.Only = False,
     store: StoreUrl = "",
     identity: Identity = None,
     output: How = Form.TABLE,

@@ -89,9 +89,9 @@ def populate(  # noqa: PLR0913 - a parameter is an option
 
     A namespace that fails is taken back and never stops the others; the same command again does what is missing.
     """
-    from kubeferry.flows.console.migrate_table import finish_populate as finish
+    from kubeferry.flows.console.migrate_table import finish_populate
     from kubeferry.flows.console.run import run
-    from kubeferry.flows.options import files as modifying
+    from kubeferry.flows.options import files
     from kubeferry.flows.options.parsing import modes, options, pairs
     from kubeferry.tasks.core.errors import UsageError
     from kubeferry.tasks.core.models.options_migration import PopulateOptions
@@ -102,8 +102,8 @@ def populate(  # noqa: PLR0913 - a parameter is an option
         PopulateOptions,
         backup=backup,
         template=template or None,
-        into=modifying.into(into or [], into_file),
-        modify=modifying.modifications(modify or []),
+        into=files.into(into or [], into_file),
+        modify=files.modifications(modify or []),
         name=name,
         side_by_side=side_by_side,
         **modes(existing or []),
@@ -125,4 +125,4 @@ def populate(  # noqa: PLR0913 - a parameter is an option
 
         return flow(asked)
 
-    finish(run(start, asked), output)
+    finish_populate(run(start, asked), output)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from kubeferry.flows.options import completion as completing
-from kubeferry.flows.options import selection as choosing
+from kubeferry.flows.options import completion, selection
 from kubeferry.flows.options.common import (
     Context,
     Debug,
@@ -65,13 +64,13 @@ Backup = Annotated[
         metavar="BACKUP",
         help="Name of the backup; none with --resume.",
         show_default=False,
-        autocompletion=completing.backups,
+        autocompletion=completion.backups,
     ),
 ]
 Resume = Annotated[
     str,
     typer.Option(
-        autocompletion=completing.restores,
+        autocompletion=completion.restores,
         metavar="RESTORE",
         show_default=False,
         help="Go on with a restore that was cut off: only what is missing, with the options that it began with.",
@@ -154,16 +153,16 @@ def restore(  # noqa: PLR0913 - a parameter is an option
     bundle: Bundle = True,
     wait: Wait = True,
     wait_seconds: WaitSeconds = 300,
-    namespace: choosing.OneNamespace = None,
-    namespace_selector: choosing.NamespaceSelector = "",
-    exclude_namespace: choosing.ExcludeNamespace = None,
-    selector: choosing.Selector = "",
-    annotation_selector: choosing.AnnotationSelector = "",
-    include: choosing.Include = None,
-    exclude: choosing.Exclude = None,
-    include_name: choosing.IncludeName = None,
-    exclude_name: choosing.ExcludeName = None,
-    only: choosing.Only = False,
+    namespace: selection.OneNamespace = None,
+    namespace_selector: selection.NamespaceSelector = "",
+    exclude_namespace: selection.ExcludeNamespace = None,
+    selector: selection.Selector = "",
+    annotation_selector: selection.AnnotationSelector = "",
+    include: selection.Include = None,
+    exclude: selection.Exclude = None,
+    include_name: selection.IncludeName = None,
+    exclude_name: selection.ExcludeName = None,
+    only: selection.Only = False,
     context: Context = "",
     kubeconfig: Kubeconfig = "",
     store: StoreUrl = "",
@@ -243,7 +242,7 @@ kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
 RestoreToUndo = Annotated[
     str,
     typer.Argument(
-        metavar="RESTORE", help="Name of the restore.", show_default=False, autocompletion=completing.restores
+        metavar="RESTORE", help="Name of the restore.", show_default=False, autocompletion=completion.restores
     ),
 ]
 
@@ -312,7 +311,7 @@ RestoreToApprove = Annotated[
         metavar="RESTORE",
         help="Name of the restore that waits, or the id of its flow run.",
         show_default=False,
-        autocompletion=completing.restores,
+        autocompletion=completion.restores,
     ),
 ]
 Refuse = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kubeferry.flows.options import completion as completing
+from kubeferry.flows.options import completion
 
 PANEL = "Where and how"
 """The group of these options in every command's help."""
@@ -79,7 +79,7 @@ Context = Annotated[
     str,
     typer.Option(
         envvar="KUBEFERRY_CONTEXT",
-        autocompletion=completing.contexts,
+        autocompletion=completion.contexts,
         metavar="NAME",
         show_default=False,
         rich_help_panel=PANEL,

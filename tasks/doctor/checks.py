@@ -15,10 +15,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.ops.health import Finding, related
 from kubeferry.tasks.core.ops.health_prefect import NIGHTLY
-from kubeferry.tasks.doctor import cluster as doctor_cluster
-from kubeferry.tasks.doctor import prefect as doctor_prefect
-from kubeferry.tasks.doctor import store as doctor_store
-from kubeferry.tasks.doctor import store as doctor_versions
+from kubeferry.tasks.doctor import cluster, prefect, store
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.store.open import open_store
 
@@ -33,21 +30,21 @@ CLUSTER, STORE, SERVER = "cluster", "store", "Prefect server"
 
 
 def _schedule(name: str) -> Callable[[DoctorOptions], Finding]:
-    return lambda asked: doctor_prefect.schedule(asked, name)
+    return lambda asked: prefect.schedule(asked, name)
 
 
 CHECKS: dict[str, tuple[str, Callable[[DoctorOptions], Finding], str]] = {
-    "versions": ("", doctor_versions.versions, "install with deployments/constraints.txt"),
-    CLUSTER: ("", doctor_cluster.cluster, "name the cluster with --context and --kubeconfig; see kubectl version"),
-    "cluster clock": (CLUSTER, doctor_cluster.clock, ""),
-    "rights to back up": (CLUSTER, doctor_cluster.to_back_up, ""),
-    "rights to restore": (CLUSTER, doctor_cluster.to_restore, ""),
-    STORE: ("", doctor_store.store, "name the store with --store; S3's credentials come from the AWS chain"),
-    "store clock": (STORE, doctor_store.clock, ""),
-    SERVER: ("", doctor_prefect.server, "set PREFECT_API_URL to a server that is up, or unset it"),
-    "worker": (SERVER, doctor_prefect.worker, ""),
+    "versions": ("", store.versions, "install with deployments/constraints.txt"),
+    CLUSTER: ("", cluster.cluster, "name the cluster with --context and --kubeconfig; see kubectl version"),
+    "cluster clock": (CLUSTER, cluster.clock, ""),
+    "rights to back up": (CLUSTER, cluster.to_back_up, ""),
+    "rights to restore": (CLUSTER, cluster.to_restore, ""),
+    STORE: ("", store.store, "name the store with --store; S3's credentials come from the AWS chain"),
+    "store clock": (STORE, store.clock, ""),
+    SERVER: ("", prefect.server, "set PREFECT_API_URL to a server that is up, or unset it"),
+    "worker": (SERVER, prefect.worker, ""),
     **{f"schedule {name}": (SERVER, _schedule(name), "") for name in NIGHTLY},
-    "newest backup": (STORE, doctor_prefect.newest_backup, ""),
+    "newest backup": (STORE, prefect.newest_backup, ""),
 }
 """Check → the one without which it makes no sense, what looks, and what to do when it cannot look at all."""
 

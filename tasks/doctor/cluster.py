@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.core.ops import health as health_clock
-from kubeferry.tasks.core.ops import health as health_versions
-from kubeferry.tasks.core.ops import rights as health_rights
+from kubeferry.tasks.core.ops import health, rights
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 from kubeferry.tasks.ports.local import clock as local
@@ -25,7 +23,7 @@ ANYTHING = ResourceType("*", "*", "*", "*", namespaced=True)
 def cluster(asked: DoctorOptions) -> Finding:
     """Reach it, with credentials that it takes."""
     found = _connect(asked)
-    return health_versions.kubernetes(f"{found.name} ({found.host})", found.version(), found.discover().problems)
+    return health.kubernetes(f"{found.name} ({found.host})", found.version(), found.discover().problems)
 
 
 def clock(asked: DoctorOptions) -> Finding:
@@ -34,21 +32,21 @@ def clock(asked: DoctorOptions) -> Finding:
     found.version()  # the connection is up then, which takes some of the time
     before = local.now()
     date = found.request("GET", "/version").date
-    return health_clock.clock(date, before, local.now())
+    return health.clock(date, before, local.now())
 
 
 def to_back_up(asked: DoctorOptions) -> Finding:
     """Ask for the rights of a backup."""
     found = _connect(asked)
-    wanted = health_rights.for_backup(found.discover().types, asked.namespaces)
-    return health_rights.to_back_up(wanted, _missing(found, wanted), _absent(found, asked.namespaces))
+    wanted = rights.for_backup(found.discover().types, asked.namespaces)
+    return rights.to_back_up(wanted, _missing(found, wanted), _absent(found, asked.namespaces))
 
 
 def to_restore(asked: DoctorOptions) -> Finding:
     """Ask for the rights of a restore."""
     found = _connect(asked)
-    wanted = health_rights.for_restore(found.discover().types, asked.namespaces)
-    return health_rights.to_restore(wanted, _missing(found, wanted))
+    wanted = rights.for_restore(found.discover().types, asked.namespaces)
+    return rights.to_restore(wanted, _missing(found, wanted))
 
 
 def _connect(asked: DoctorOptions) -> Cluster:

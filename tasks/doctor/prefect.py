@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.velero_backup import Summary
 from kubeferry.tasks.core.ops import health_prefect
-from kubeferry.tasks.core.ops import health_prefect as health_schedule
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.core.ops.health_prefect import BACKUP, Scheduled, due
 from kubeferry.tasks.ports.local import clock
@@ -55,14 +54,14 @@ def worker(_asked: DoctorOptions) -> Finding:
 def schedule(_asked: DoctorOptions, name: str) -> Finding:
     """Look at a scheduled deployment and its runs."""
     url = _url()
-    return health_schedule.schedule(name, _scheduled(url, name), clock.now(), _zone) if url else Finding.skipped(DOWN)
+    return health_prefect.schedule(name, _scheduled(url, name), clock.now(), _zone) if url else Finding.skipped(DOWN)
 
 
 def newest_backup(asked: DoctorOptions) -> Finding:
     """Compare the newest good backup of the store with the schedule."""
     found = [each for each in backups(open_store(asked.store)) if isinstance(each, Summary) and each.phase in GOOD]
     newest = max(((each.name, each.started) for each in found), key=lambda each: each[1], default=None)
-    return health_schedule.newest_backup(newest, _due(), clock.now())
+    return health_prefect.newest_backup(newest, _due(), clock.now())
 
 
 def _due() -> Any:

@@ -11,8 +11,7 @@ from importlib.metadata import distributions, requires
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import StoreError
-from kubeferry.tasks.core.ops import health as health_clock
-from kubeferry.tasks.core.ops import health as health_versions
+from kubeferry.tasks.core.ops import health
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.ports.local import clock as local
 from kubeferry.tasks.ports.store.base import PROBES, Store
@@ -57,10 +56,10 @@ def clock(asked: DoctorOptions) -> Finding:
         return Finding.skipped("a folder has this machine's")
     before = local.now()
     date = found.date()
-    return health_clock.clock(date, before, local.now())
+    return health.clock(date, before, local.now())
 
 
 def versions(_asked: DoctorOptions) -> Finding:
     """Compare what is installed with what Kubeferry's metadata wants."""
     installed = {each.name: each.version for each in distributions()}
-    return health_versions.versions(tuple(sys.version_info[:3]), requires("kubeferry") or (), installed)
+    return health.versions(tuple(sys.version_info[:3]), requires("kubeferry") or (), installed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kubeferry.tasks.core.compare import expected as moves
+from kubeferry.tasks.core.compare import expected
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.compare.expected import Test
@@ -26,8 +26,8 @@ INJECTED = "injected by another controller"
 METADATA_NAME = '["kubernetes.io/metadata.name"]'
 JOB_UID = ("controller-uid", '["batch.kubernetes.io/controller-uid"]')
 SELECTORS = (
-    (f"matchLabels{METADATA_NAME}", moves.mapped_namespace),
-    ("matchExpressions[*].values[*]", moves.selected_namespace),
+    (f"matchLabels{METADATA_NAME}", expected.mapped_namespace),
+    ("matchExpressions[*].values[*]", expected.selected_namespace),
 )
 WEBHOOKS = (
     "ValidatingWebhookConfiguration.admissionregistration.k8s.io "
@@ -56,32 +56,32 @@ def _annotation(kinds: str, keys: tuple[str, ...], test: Test, reason: str) -> l
 
 
 EVERY_KIND = [
-    Row("*", "metadata.uid", moves.fresh_uid, GIVEN),
-    Row("*", "metadata.resourceVersion", moves.anything, GIVEN),
-    Row("*", "metadata.creationTimestamp", moves.anything, GIVEN),
-    Row("*", "metadata.generation", moves.anything, GIVEN),
-    Row("*", "metadata.managedFields**", moves.anything, GIVEN),
-    Row("*", "metadata.selfLink", moves.anything, GIVEN),
-    Row("*", "metadata.generateName", moves.dropped, "dropped, as the name is kept and not generated again"),
-    Row("*", "metadata.finalizers**", moves.dropped_finalizer, "dropped, as what would clear it may not be there"),
-    Row("*", "metadata.namespace", moves.mapped_namespace, MAPPED),
-    Row("*", "metadata.ownerReferences", moves.bundled, "owned by the bundle of the restore"),
-    Row("*", "metadata.ownerReferences[*].uid", moves.mapped_uid, "re-linked to the new owner"),
-    Row("*", "status**", moves.anything, "observed anew by its controller"),
+    Row("*", "metadata.uid", expected.fresh_uid, GIVEN),
+    Row("*", "metadata.resourceVersion", expected.anything, GIVEN),
+    Row("*", "metadata.creationTimestamp", expected.anything, GIVEN),
+    Row("*", "metadata.generation", expected.anything, GIVEN),
+    Row("*", "metadata.managedFields**", expected.anything, GIVEN),
+    Row("*", "metadata.selfLink", expected.anything, GIVEN),
+    Row("*", "metadata.generateName", expected.dropped, "dropped, as the name is kept and not generated again"),
+    Row("*", "metadata.finalizers**", expected.dropped_finalizer, "dropped, as what would clear it may not be there"),
+    Row("*", "metadata.namespace", expected.mapped_namespace, MAPPED),
+    Row("*", "metadata.ownerReferences", expected.bundled, "owned by the bundle of the restore"),
+    Row("*", "metadata.ownerReferences[*].uid", expected.mapped_uid, "re-linked to the new owner"),
+    Row("*", "status**", expected.anything, "observed anew by its controller"),
 ]
 
 TRAFFIC = [
-    Row("Service", "spec.clusterIP", moves.not_headless, ALLOCATED),
-    Row("Service", "spec.clusterIPs[*]", moves.not_headless, ALLOCATED),
-    Row("Service", "spec.ports[*].nodePort", moves.both_told, ALLOCATED),
+    Row("Service", "spec.clusterIP", expected.not_headless, ALLOCATED),
+    Row("Service", "spec.clusterIPs[*]", expected.not_headless, ALLOCATED),
+    Row("Service", "spec.ports[*].nodePort", expected.both_told, ALLOCATED),
     *(
-        Row("Endpoints EndpointSlice.discovery.k8s.io", f"{address}.targetRef.{key}", moves.dropped, FORGOTTEN)
+        Row("Endpoints EndpointSlice.discovery.k8s.io", f"{address}.targetRef.{key}", expected.dropped, FORGOTTEN)
         for address in ("subsets[*].addresses[*]", "subsets[*].notReadyAddresses[*]", "endpoints[*]")
         for key in ("uid", "resourceVersion")
     ),
-    Row("Service", "spec.healthCheckNodePort", moves.both_told, ALLOCATED),
-    Row("Endpoints", "subsets**", moves.filled_by_controller, COMPUTED),
-    *_annotation("Endpoints", ("endpoints.kubernetes.io/last-change-trigger-time",), moves.anything, COMPUTED),
+    Row("Service", "spec.healthCheckNodePort", expected.both_told, ALLOCATED),
+    Row("Endpoints", "subsets**", expected.filled_by_controller, COMPUTED),
+    *_annotation("Endpoints", ("endpoints.kubernetes.io/last-change-trigger-time",), expected.anything, COMPUTED),
     *(
         Row(POLICY, f"spec.{peers}.namespaceSelector.{values}", test, MAPPED)
         for peers in ("ingress[*].from[*]", "egress[*].to[*]")
@@ -96,31 +96,31 @@ WORKLOADS = [
             f"deployment.kubernetes.io/{key}"
             for key in ("revision", "revision-history", "desired-replicas", "max-replicas")
         ),
-        moves.anything,
+        expected.anything,
         COUNTED,
     ),
-    *_annotation("DaemonSet.apps", ("deprecated.daemonset.template.generation",), moves.both_told, COUNTED),
+    *_annotation("DaemonSet.apps", ("deprecated.daemonset.template.generation",), expected.both_told, COUNTED),
     *(
-        Row("Job.batch", f"{place}{key if key.startswith('[') else f'.{key}'}", moves.own_uid, COMPUTED)
+        Row("Job.batch", f"{place}{key if key.startswith('[') else f'.{key}'}", expected.own_uid, COMPUTED)
         for place in ("metadata.labels", "spec.selector.matchLabels", "spec.template.metadata.labels")
         for key in JOB_UID
     ),
     *(
-        Row("ReplicaSet.apps Pod", f"{place}.pod-template-hash", moves.both_told, COMPUTED)
+        Row("ReplicaSet.apps Pod", f"{place}.pod-template-hash", expected.both_told, COMPUTED)
         for place in ("metadata.labels", "spec.selector.matchLabels", "spec.template.metadata.labels")
     ),
-    Row("Pod ControllerRevision.apps", "metadata.labels.controller-revision-hash", moves.both_told, COMPUTED),
-    Row("Pod", "spec.nodeName", moves.anything, "scheduled anew"),
+    Row("Pod ControllerRevision.apps", "metadata.labels.controller-revision-hash", expected.both_told, COMPUTED),
+    Row("Pod", "spec.nodeName", expected.anything, "scheduled anew"),
     # Written by the binding's admission (PodTopologyLabels, Kubernetes 1.35).
-    Row("Pod", 'metadata.labels["topology.kubernetes.io/region"]', moves.anything, "copied from its node"),
-    Row("Pod", 'metadata.labels["topology.kubernetes.io/zone"]', moves.anything, "copied from its node"),
-    Row("Pod", "spec.volumes[*].name", moves.token_volume, GIVEN),
-    Row("Pod", "spec.containers[*].volumeMounts[*].name", moves.token_volume, GIVEN),
-    Row("Pod", "spec.initContainers[*].volumeMounts[*].name", moves.token_volume, GIVEN),
+    Row("Pod", 'metadata.labels["topology.kubernetes.io/region"]', expected.anything, "copied from its node"),
+    Row("Pod", 'metadata.labels["topology.kubernetes.io/zone"]', expected.anything, "copied from its node"),
+    Row("Pod", "spec.volumes[*].name", expected.token_volume, GIVEN),
+    Row("Pod", "spec.containers[*].volumeMounts[*].name", expected.token_volume, GIVEN),
+    Row("Pod", "spec.initContainers[*].volumeMounts[*].name", expected.token_volume, GIVEN),
 ]
 
 STORAGE = [
-    Row("PersistentVolumeClaim", "spec.volumeName", moves.anything, PROVISIONED),
+    Row("PersistentVolumeClaim", "spec.volumeName", expected.anything, PROVISIONED),
     *_annotation(
         "PersistentVolumeClaim",
         (
@@ -132,31 +132,31 @@ STORAGE = [
             "volume.kubernetes.io/selected-node",
             "pv.kubernetes.io/migrated-to",
         ),
-        moves.anything,
+        expected.anything,
         PROVISIONED,
     ),
-    Row("PersistentVolume", "spec.claimRef.namespace", moves.mapped_namespace, MAPPED),
-    Row("PersistentVolume", "spec.claimRef.uid", moves.mapped_uid, "re-linked to the new claim"),
-    Row("PersistentVolume", "spec.claimRef.resourceVersion", moves.anything, GIVEN),
+    Row("PersistentVolume", "spec.claimRef.namespace", expected.mapped_namespace, MAPPED),
+    Row("PersistentVolume", "spec.claimRef.uid", expected.mapped_uid, "re-linked to the new claim"),
+    Row("PersistentVolume", "spec.claimRef.resourceVersion", expected.anything, GIVEN),
 ]
 
 IDENTITY = [
-    Row("Namespace", "metadata.name", moves.mapped_namespace, MAPPED),
-    Row("Namespace", f"metadata.labels{METADATA_NAME}", moves.mapped_namespace, MAPPED),
-    Row("Secret", "data.token", moves.of_token, ISSUED),
-    Row("Secret", 'data["ca.crt"]', moves.of_token, ISSUED),
-    Row("Secret", "data.namespace", moves.token_namespace, MAPPED),
+    Row("Namespace", "metadata.name", expected.mapped_namespace, MAPPED),
+    Row("Namespace", f"metadata.labels{METADATA_NAME}", expected.mapped_namespace, MAPPED),
+    Row("Secret", "data.token", expected.of_token, ISSUED),
+    Row("Secret", 'data["ca.crt"]', expected.of_token, ISSUED),
+    Row("Secret", "data.namespace", expected.token_namespace, MAPPED),
     *(
-        Row("Secret", f'metadata.labels["kubernetes.io/legacy-token-{key}"]', moves.token_used, GIVEN)
+        Row("Secret", f'metadata.labels["kubernetes.io/legacy-token-{key}"]', expected.token_used, GIVEN)
         for key in ("last-used", "invalid-since")
     ),
-    *_annotation("Secret", ("kubernetes.io/service-account.uid",), moves.fresh_uid, "re-linked to the new account"),
-    Row("ConfigMap", 'data["ca.crt"]', moves.root_certificate, "each cluster's own root certificate"),
-    Row("ServiceAccount", "secrets**", moves.generated_secrets, "generated Secrets are not carried"),
-    Row(BINDINGS, "subjects[*].namespace", moves.mapped_namespace, MAPPED),
-    Row(BINDINGS, "subjects[*].name", moves.service_account_subject, MAPPED),
-    Row(BINDINGS.split()[1], "metadata.name", moves.named_for_target, "a copy of its own for the mapped namespace"),
-    Row("ClusterRole.rbac.authorization.k8s.io", "rules**", moves.aggregated, "gathered anew from other roles"),
+    *_annotation("Secret", ("kubernetes.io/service-account.uid",), expected.fresh_uid, "re-linked to the new account"),
+    Row("ConfigMap", 'data["ca.crt"]', expected.root_certificate, "each cluster's own root certificate"),
+    Row("ServiceAccount", "secrets**", expected.generated_secrets, "generated Secrets are not carried"),
+    Row(BINDINGS, "subjects[*].namespace", expected.mapped_namespace, MAPPED),
+    Row(BINDINGS, "subjects[*].name", expected.service_account_subject, MAPPED),
+    Row(BINDINGS.split()[1], "metadata.name", expected.named_for_target, "a copy of its own for the mapped namespace"),
+    Row("ClusterRole.rbac.authorization.k8s.io", "rules**", expected.aggregated, "gathered anew from other roles"),
 ]
 
 EXTENSIONS = [
@@ -169,8 +169,8 @@ EXTENSIONS = [
             (API, "spec"),
         )
         for row in (
-            Row(kinds, f"{client}.service.namespace", moves.mapped_namespace, MAPPED),
-            Row(kinds, f"{client}.caBundle", moves.injected, INJECTED),
+            Row(kinds, f"{client}.service.namespace", expected.mapped_namespace, MAPPED),
+            Row(kinds, f"{client}.caBundle", expected.injected, INJECTED),
         )
     ),
 ]

@@ -15,8 +15,13 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
-from kubeferry.tasks.core.formats.layout import VELERO_FORMAT, VERSION_FILE, check_version, parse_member
-from kubeferry.tasks.core.formats.layout import check_folder_path as check_folder
+from kubeferry.tasks.core.formats.layout import (
+    VELERO_FORMAT,
+    VERSION_FILE,
+    check_folder_path,
+    check_version,
+    parse_member,
+)
 from kubeferry.tasks.core.jsondoc.limits import MAX_OBJECT, MIB, ROOM, most_unpacked
 from kubeferry.tasks.ports.archive import gzip, tar
 
@@ -112,7 +117,7 @@ def _objects(plain: gzip.Reader) -> Iterator[tuple[Member, str, bytes]]:
     seen: set[Member] = set()
     for entry in tar.entries(plain):
         if entry.is_folder:
-            check_folder(entry.name)
+            check_folder_path(entry.name)
             continue
         member = parse_member(entry.name)
         if entry.name.removeprefix("./") == VERSION_FILE:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from kubeferry.tasks.core.errors import DiskError
-from kubeferry.tasks.ports.local import paths as places
+from kubeferry.tasks.ports.local import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def disk_told() -> Iterator[None]:
 
 
 def _root() -> Path:
-    return places.state() / "work"
+    return paths.state() / "work"
 
 
 def _workdir() -> Iterator[Path]:

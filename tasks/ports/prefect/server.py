@@ -21,8 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import KubeferryError, PermanentError, UnreachableError
-from kubeferry.tasks.ports.local import files, processes, progress
-from kubeferry.tasks.ports.local import paths as places
+from kubeferry.tasks.ports.local import files, paths, processes, progress
 from kubeferry.tasks.ports.prefect import api as prefect_api
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ about another server, and a process that stays for weeks is no place for credent
 
 def home() -> Path:
     """Return the folder of all that Prefect keeps here: its PREFECT_HOME, the database, the log."""
-    return places.state() / "prefect"
+    return paths.state() / "prefect"
 
 
 def local(port: int) -> str:

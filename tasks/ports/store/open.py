@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import check_folder
-from kubeferry.tasks.ports.local import paths as places
+from kubeferry.tasks.ports.local import paths
 
 if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
@@ -36,7 +36,7 @@ def open_store(url: str | None = None) -> Store:
         UsageError: a URL that names no store, or one with credentials in it (which are not echoed).
     """
     if not url:
-        return _open_folder(places.store())
+        return _open_folder(paths.store())
     parts = _split(url)
     if parts.scheme == "file":
         if parts.netloc not in ("", "localhost") or parts.query or not parts.path.startswith("/"):
