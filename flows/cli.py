@@ -31,9 +31,6 @@ from kubeferry.flows.commands import (
     sandbox,
     server,
 )
-from kubeferry.flows.commands import restore as approve
-from kubeferry.flows.commands import restore as undo
-from kubeferry.flows.commands import server as worker
 from kubeferry.flows.options.common import Debug, debugging, set_debugging
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain
@@ -64,9 +61,9 @@ MOVE, LOOK, SCHEDULE, HERE = "Move", "Look", "On schedule", "This machine"
 app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
 app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
 app.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
-app.command("approve", rich_help_panel=MOVE, epilog=approve.EPILOG)(approve.approve)
+app.command("approve", rich_help_panel=MOVE, epilog=restore.APPROVE_EPILOG)(restore.approve)
 app.command("populate", rich_help_panel=MOVE, epilog=populate.EPILOG)(populate.populate)
-app.command("undo", rich_help_panel=MOVE, epilog=undo.EPILOG)(undo.undo)
+app.command("undo", rich_help_panel=MOVE, epilog=restore.UNDO_EPILOG)(restore.undo)
 app.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
 app.command("prune", rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
 app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
@@ -76,7 +73,7 @@ app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
 app.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
 app.command("doctor", rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
 app.command("deploy", rich_help_panel=SCHEDULE, epilog=deploy.EPILOG)(deploy.deploy)
-app.command("worker", rich_help_panel=SCHEDULE, epilog=worker.EPILOG)(worker.worker)
+app.command("worker", rich_help_panel=SCHEDULE, epilog=server.EPILOG)(server.worker)
 app.command("demo", rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
 app.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
 app.add_typer(server.app, name="server", rich_help_panel=HERE)
