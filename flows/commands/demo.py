@@ -1,33 +1,18 @@
-"""`kubeferry demo`: bring the sandbox up, run the demo on it, print what it found.
-
-Print what the demo found: every workload's readiness, and every difference with its explanation.
-"""
+"""`kubeferry demo`: bring the sandbox up, run the demo on it, print what it found."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kubeferry.flows.console.output import line, table
-from kubeferry.flows.console.results import document as result_document
 from kubeferry.flows.options.common import Debug, Format, Output
-from kubeferry.tasks.core.compare.restored import WHOLE, Finding, Group, grouped
-from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.graph.order import Phase as Turn
-from kubeferry.tasks.core.graph.order import phase_of
-from kubeferry.tasks.core.kube.objects import Ref, controller_of
-from kubeferry.tasks.core.kube.readiness.evaluate import verdict
-from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-    from kubeferry.deployments.sample.live import Live
-    from kubeferry.flows.demo import Copy, Demonstration
-
+    from kubeferry.flows.demo import Demonstration
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -47,8 +32,8 @@ def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: 
     Touches no other cluster and no other store. The first time it builds the sandbox, which takes some minutes; after
     that it takes half a minute.
     """
-    from kubeferry.flows.commands.demo import document, ok, tables
     from kubeferry.flows.commands.sandbox import opened
+    from kubeferry.flows.console.demo_table import document, ok, tables
     from kubeferry.flows.console.output import print_document
     from kubeferry.flows.console.run import run
     from kubeferry.tasks.core.models.options import Place
@@ -84,163 +69,3 @@ def enter(environment: Mapping[str, str]) -> None:
     for name in OTHERS:
         os.environ.pop(name, None)
     os.environ.update({name: value for name, value in environment.items() if name.startswith("AWS_")})
-
-
-RED, GREEN = "bold red", "bold green"
-
-
-@dataclass(frozen=True)
-class State:
-    """How one workload stands in one namespace."""
-
-    state: str
-    """ready, waiting, failed, `left out` where the backup or the restore said so, or missing."""
-    why: str
-
-    @property
-    def good(self) -> bool:
-        """Return whether it is as it should be."""
-        return self.state in ("ready", "left out")
-
-
-def ok(shown: Demonstration) -> bool:
-    """Return whether all runs completed, all workloads are ready and all differences are explained."""
-    phases = {shown.saved.phase, *(copy.restored.phase for copy in shown.copies)}
-    return phases == {Phase.COMPLETED} and not (_unexplained(shown) or _not_ready(shown))
-
-
-def document(shown: Demonstration) -> dict[str, Any]:
-    """Return what the tables show, and the three results, as JSON's types."""
-    names = places(shown)
-    return {
-        "ok": ok(shown),
-        "namespaces": names,
-        "backup": result_document(shown.saved),
-        "restores": [result_document(copy.restored) for copy in shown.copies],
-        "workloads": [
-            {
-                "workload": f"{kind} {name}",
-                "namespaces": {
-                    place: {"state": state.state, "why": state.why} for place, state in zip(names, states, strict=True)
-                },
-            }
-            for (kind, name), states in workloads(shown).items()
-        ],
-        "differences": [
-            {"field": each.field, "why": each.why, "kinds": list(each.kinds)}
-            | {"counts": dict(zip(names[1:], each.counts, strict=True))}
-            for each in _groups(shown)
-        ],
-        "unexplained": [
-            {"namespace": place, "object": str(each.ref), "field": each.field, "values": each.told}
-            for place, each in _unexplained(shown)
-        ],
-    }
-
-
-def tables(shown: Demonstration, ui: str) -> None:
-    """Print both tables, what is wrong in red, and where to look next."""
-    names = places(shown)
-    table(
-        ["WORKLOAD", *(name.replace("/", "/\n") for name in names)],
-        [
-            [f"{kind} {name}", *(f"{each.state}: {each.why}" for each in states)]
-            for (kind, name), states in workloads(shown).items()
-        ],
-        title="Every workload",
-    )
-    table(
-        ["KIND", "FIELD", "WHY IT DIFFERS", "TIMES"],
-        [
-            [_kinds(each), each.field, each.why, " + ".join(map(str, each.counts))]
-            for each in _groups(shown)
-            if each.why
-        ],
-        title=f"Every difference from {names[0]}, in {' + '.join(names[1:])}",
-    )
-    for place, each in _unexplained(shown):
-        line(f"not explained: {place}: {each.ref}: {each.told}", RED)
-    for place, name, state in _not_ready(shown):
-        line(f"not ready: {place}: {name}: {state.state}, {state.why}", RED)
-    _last(shown, ui)
-
-
-def places(shown: Demonstration) -> list[str]:
-    """Return what the three namespaces are called, the original first."""
-    return [f"{live.cluster}/{live.namespace}" for live in _lives(shown)]
-
-
-def workloads(shown: Demonstration) -> dict[tuple[str, str], list[State]]:
-    """Return the state of each workload, by kind and name, in the three namespaces."""
-    known = sorted({(ref.kind, ref.name) for live in _lives(shown) for ref in _workloads(live)})
-    return {
-        each: [_state(shown.original, None, each), *(_state(c.live, c, each) for c in shown.copies)] for each in known
-    }
-
-
-def _lives(shown: Demonstration) -> list[Live]:
-    return [shown.original, *(copy.live for copy in shown.copies)]
-
-
-def _workloads(live: Live) -> dict[Ref, Any]:
-    """Return what runs by itself; what a controller makes is judged with its controller."""
-    return {
-        ref: obj
-        for ref, obj in live.objects.items()
-        if phase_of(ref) == Turn.WORKLOAD and ref.kind != "ControllerRevision" and controller_of(obj) is None
-    }
-
-
-def _state(live: Live, copy: Copy | None, workload: tuple[str, str]) -> State:
-    found = [obj for ref, obj in _workloads(live).items() if (ref.kind, ref.name) == workload]
-    if found:
-        judged = verdict(found[0], clock.now(), live.context)
-        return State(judged.state, judged.why)
-    told = [each.why for each in (copy.findings if copy else []) if _is_lost(each, workload)]
-    return State("left out", told[0]) if told and told[0] else State("missing", "it is not there")
-
-
-def _is_lost(each: Finding, workload: tuple[str, str]) -> bool:
-    return each.field == WHOLE and (each.ref.kind, each.ref.name) == workload
-
-
-def _groups(shown: Demonstration) -> list[Group]:
-    return grouped(copy.findings for copy in shown.copies)
-
-
-def _kinds(group: Group) -> str:
-    """Return the kind without its group, or how many kinds there are: a terminal has no room for more."""
-    return group.kinds[0].partition(".")[0] if len(group.kinds) == 1 else f"{len(group.kinds)} kinds"
-
-
-def _unexplained(shown: Demonstration) -> list[tuple[str, Finding]]:
-    return [
-        (place, each)
-        for place, copy in zip(places(shown)[1:], shown.copies, strict=True)
-        for each in copy.findings
-        if each.why is None
-    ]
-
-
-def _not_ready(shown: Demonstration) -> list[tuple[str, str, State]]:
-    return [
-        (place, f"{kind} {name}", state)
-        for (kind, name), states in workloads(shown).items()
-        for place, state in zip(places(shown), states, strict=True)
-        if not state.good
-    ]
-
-
-def _last(shown: Demonstration, ui: str) -> None:
-    objects, changes = len(shown.original.objects), sum(len(copy.findings) for copy in shown.copies)
-    if ok(shown):
-        line(
-            f"\n{places(shown)[0]} was backed up ({shown.saved.objects} objects) and restored twice: every workload is"
-            f" ready and all {changes} differences are explained.",
-            GREEN,
-        )
-    else:
-        line(f"\nThe demo failed: of {objects} objects and {changes} differences, see what is red above.", RED)
-    line(f"Next: see the three runs at {ui}")
-    line('      eval "$(kubeferry sandbox env)", then kubeferry list, or kubectl get all -n shop-copy')
-    line("      kubeferry sandbox down ends all of it")

@@ -5,18 +5,13 @@ Read the declarations that come with Kubeferry, fit them to what was asked, and 
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
-from prefect.client.orchestration import get_client
 
 from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
 from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
-from kubeferry.tasks.core.models.options_deploy import PoolType
-from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
-from kubeferry.tasks.ports.prefect.deployments import ensure_automation, ensure_deployment, ensure_pool, notifier, takes
+from kubeferry.tasks.core.models.pools import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -131,8 +126,6 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     )
 
     def start() -> Coroutine[Any, Any, list[dict[str, str]]]:
-        from kubeferry.flows.commands.deploy import registered
-
         return registered(asked)
 
     rows = run(start, asked, reach=False)
@@ -158,6 +151,11 @@ def _absolute(path: str) -> str:
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:
     """Register work pool and deployments; return a row for each, with what was done."""
+    from prefect.client.orchestration import get_client
+
+    from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
+    from kubeferry.tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
+
     declared = _read("prefect.yaml")["deployments"]
     check_crons(declared, asked)
     wanted = [fitted(each, asked, takes(each["entrypoint"])) for each in declared]
@@ -171,6 +169,8 @@ async def registered(asked: DeployOptions) -> list[dict[str, str]]:
 
 async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str]]:
     """Register the automations; those that notify only when there is a block for it, and after it was found."""
+    from kubeferry.tasks.ports.prefect.deployments import ensure_automation, notifier
+
     declared = _read("automations.yaml")["automations"]
     action = [await notifier(client, notify)] if notify else []
     wanted = [
@@ -180,6 +180,10 @@ async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str
 
 
 def _read(name: str) -> dict[str, Any]:
+    from importlib.resources import files
+
+    import yaml
+
     found: dict[str, Any] = yaml.safe_load((files("kubeferry.deployments") / name).read_text())
     return found
 

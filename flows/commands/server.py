@@ -17,7 +17,7 @@ from kubeferry.flows.options.common import (
     Format,
     Output,
 )
-from kubeferry.tasks.core.models.options_deploy import POOLS, PoolType
+from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 if TYPE_CHECKING:
     from kubeferry.tasks.ports.prefect.server import Status

@@ -6,8 +6,8 @@ import os
 import pytest
 
 from kubeferry.deployments.sample.live import Live
-from kubeferry.flows.commands import demo as demo_tables
 from kubeferry.flows.commands.demo import OTHERS, enter
+from kubeferry.flows.console import demo_table as demo_tables
 from kubeferry.flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
 from kubeferry.tasks.core.compare.restored import WHOLE, Finding
 from kubeferry.tasks.core.formats.records import LeftOut, Phase

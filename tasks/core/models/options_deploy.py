@@ -1,29 +1,14 @@
-"""What a person can ask of `kubeferry deploy`: where runs work, when, and who hears of what goes wrong.
-
-The work pools of Prefect that take Kubeferry's runs. No pydantic: the command line's help needs these words.
-"""
+"""What a person can ask of `kubeferry deploy`: where runs work, when, and who hears of what goes wrong."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from kubeferry.tasks.core.models.options import NamespaceName, Place
-
-
-class PoolType(StrEnum):
-    """How the worker of a work pool runs flows."""
-
-    PROCESS = "process"
-    KUBERNETES = "kubernetes"
-
-
-POOLS = {PoolType.PROCESS: "kubeferry", PoolType.KUBERNETES: "kubeferry-kubernetes"}
-"""Names of the work pools, where none is given."""
-
+from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 Rule = Literal["within", "last", "hourly", "daily", "weekly", "monthly", "yearly"]
 """What a backup is kept by: the options `--keep-…` of prune."""

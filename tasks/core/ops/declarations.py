@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.models.options_deploy import PoolType
+from kubeferry.tasks.core.models.pools import PoolType
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.models.options_deploy import POOLS, PoolType
+from kubeferry.tasks.core.models.pools import POOLS, PoolType
 from kubeferry.tasks.core.ops.cron import last_due
 from kubeferry.tasks.core.ops.health import Finding, numbers
 
