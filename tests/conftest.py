@@ -279,7 +279,7 @@ def kubeferry_process(kubeferry):  # noqa: ARG001 - it sets the environment
 @pytest.fixture(scope="module")
 def bench(request, sandbox_env, served, run_flow, tmp_path_factory):  # noqa: ARG001 - it sets the environment
     """What the tests of a restore work at: both clusters, and a store of the module's own."""
-    from tests.cluster.restores import Bench
+    from tests.support.bench import Bench
 
     alone = request.node.get_closest_marker("exclusive") is not None
     made = Bench(run_flow, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"), alone=alone)

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
-from tests.cluster.restores import SECONDS, A, B, foreign, name, touch
 from tests.faults.proxy import proxying
+from tests.support.bench import SECONDS, A, B, foreign, name, touch
 
 from kubeferry.deployments.sample.live import read
 from kubeferry.flows.backup import backup
@@ -157,7 +157,7 @@ class Heard:
 
 
 class Rig:
-    """A bench (tests/cluster/restores.py) whose API servers, and the S3 server, are reached through proxies."""
+    """A bench (tests/support/bench.py) whose API servers, and the S3 server, are reached through proxies."""
 
     def __init__(self, bench, sandbox, folder):
         self.bench, self.sandbox, self.kubeconfig = bench, sandbox, folder / "kubeconfig"

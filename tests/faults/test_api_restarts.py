@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.cluster.restores import B
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
+from tests.support.bench import B
 from tests.support.tiers import fast
 
 import kubeferry.tasks.step

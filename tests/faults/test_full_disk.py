@@ -6,9 +6,9 @@ import os
 import subprocess
 
 import pytest
-from tests.cluster.restores import A, B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
+from tests.support.bench import A, B, name
 
 from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import DiskError, StoreError

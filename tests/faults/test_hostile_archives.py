@@ -1,7 +1,7 @@
 """A hostile backup is refused in one clear line by all that reads one, at once, and nothing is written anywhere.
 
 No cluster is needed: `verify` and `plan` run the steps `download` and `plan` of a restore. That a restore stops there,
-too, is shown on the sandbox by tests/cluster/test_hostile_restores.py, with the same cases.
+too, is shown on the sandbox by tests/cluster/restore/test_hostile_archives.py, with the same cases.
 """
 
 import gzip

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cluster.restores import B, name
 from tests.faults.rig import seen
+from tests.support.bench import B, name
 
 from kubeferry.flows.restore import restore
 from kubeferry.flows.undo import undo

@@ -11,10 +11,10 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
-from tests.cluster.restores import B, name
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
 from tests.faults.rig import seen
+from tests.support.bench import B, name
 from tests.support.cli import COMMAND
 
 from kubeferry.tasks.ports.prefect import api as prefect_api

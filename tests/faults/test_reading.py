@@ -2,10 +2,10 @@
 
 import pytest
 import urllib3
-from tests.cluster.restores import B, name
 from tests.faults.actions import answer, cut, delay, in_turn, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import Extension, aggregated, serving
+from tests.support.bench import B, name
 from tests.support.tiers import fast
 
 from kubeferry.tasks.core.errors import ExpiredError, PermanentError, UnavailableError, UnreachableError

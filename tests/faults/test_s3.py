@@ -3,7 +3,6 @@
 import random
 
 import pytest
-from tests.cluster.restores import B, name
 from tests.faults.actions import (
     answer,
     cut,
@@ -17,6 +16,7 @@ from tests.faults.actions import (
     truncate_silently,
 )
 from tests.faults.proxy import EVERY, Rule
+from tests.support.bench import B, name
 from tests.support.tiers import fast
 
 from kubeferry.tasks.core.errors import DamagedError, StoreError, StoreUnavailableError, UsageError

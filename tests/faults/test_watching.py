@@ -4,10 +4,10 @@ The pods of what is restored are held back until the watches have met their faul
 """
 
 import pytest
-from tests.cluster.restores import B
 from tests.faults.actions import answer, cut, cut_stream, delay, doing
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.rig import Shop
+from tests.support.bench import B
 from tests.support.tiers import fast
 
 WATCHES = "/deployments.*watch=1"

@@ -4,10 +4,10 @@ import time
 
 import pytest
 import yaml
-from tests.cluster.restores import A, B, definition
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import review, serving, webhook
+from tests.support.bench import A, B, definition
 from tests.support.tiers import fast
 
 from kubeferry.flows.undo import undo

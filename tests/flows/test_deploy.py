@@ -7,8 +7,8 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 import pytest
-from tests.prefect_api import Api
 from tests.support.cli import in_process
+from tests.support.prefect_api import Api
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 

@@ -1,16 +1,11 @@
 """The sandbox's bucket, plain and through a proxy that breaks things."""
 
 import os
-import sys
 import uuid
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # test folders are not packages: this one's helpers are found here
-
-from faults import faulty
+from tests.support.store_faults import faulty
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ FILES = ("test_checks.py", "test_readme.py")
 
 LONG = (
     "docs/test_readme_runs.py",
-    "cluster/test_schedule.py",
-    "cluster/test_secrets_stay.py",
-    "cluster/test_postgres.py",
-    "cluster/test_kubectl_script.py",
+    "cluster/maintain/test_schedule.py",
+    "cluster/flows/test_secrets_stay.py",
+    "cluster/flows/test_postgres.py",
+    "cluster/kubectl/test_script.py",
     "ui/test_ui.py",
 )
 """Files that take longest: they begin first, so that no process has one left at the end."""

@@ -41,7 +41,7 @@ def browser():
 @pytest.fixture(scope="module")
 def bench(sandbox_env, tmp_path_factory):
     """Both clusters, and a store of the module's own; nothing runs in this process."""
-    from tests.cluster.restores import Bench
+    from tests.support.bench import Bench
 
     made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
     yield made

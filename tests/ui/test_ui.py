@@ -2,7 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
-from tests.cluster.restores import A, B, name
+from tests.support.bench import A, B, name
 
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
 from kubeferry.tasks.ports.records.restores import open_restore

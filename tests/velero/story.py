@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 from pyrage import x25519
-from tests.cluster.restores import A, B
+from tests.support.bench import A, B
 from tests.support.cli import COMMAND
 
 from kubeferry.deployments.sample.install import install

@@ -9,7 +9,7 @@ import tarfile
 
 import orjson
 import pytest
-from tests.cluster.restores import A, B
+from tests.support.bench import A, B
 from tests.velero.story import EXPIRED, HALF, KIOSK_COPY, OURS, SEALED, SEALED_EXPIRED, SHOP, THEIRS, unready, until
 
 from kubeferry.flows.undo import undo

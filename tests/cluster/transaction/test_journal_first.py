@@ -1,0 +1,189 @@
+"""What is written down before it is done, what is of another restore, and look-ups whose lists end in the middle."""
+
+import pytest
+from tests.support.bench import A, B
+from tests.support.steps import CONFIG, Steps, levels, spaces
+
+from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryError
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.diff.compare import drift
+from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.restore import bundle
+from kubeferry.tasks.restore import existing as meet
+from kubeferry.tasks.restore.bundle import BUNDLES
+
+MANY = [f"owner-{number}" for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def steps(sandbox_env, tmp_path_factory):
+    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
+    yield made
+    made.bench.clear()
+
+
+@pytest.fixture(scope="module")
+def bench(steps):
+    return steps.bench
+
+
+@pytest.fixture
+def cluster(bench):
+    return bench.clusters[B]
+
+
+@pytest.fixture(scope="module")
+def some(steps, bench):
+    """A namespace with a ConfigMap, and an account that has a label; its backup."""
+    ns = bench.namespace("some")
+    bench.make(CONFIG.format("a", 1), ns)
+    bench.patch("ServiceAccount", ns, "default", {"metadata": {"labels": {"app": "web"}}})
+    return ns, steps.backup(ns)
+
+
+@pytest.fixture(scope="module")
+def many(steps, bench):
+    """A namespace in which one ConfigMap holds the uids of eight others; its backup."""
+    ns = bench.namespace("many")
+    uids = [bench.make(CONFIG.format(named, 1), ns)[0]["metadata"]["uid"] for named in MANY]
+    held = ", ".join(f"{named}: {uid}" for named, uid in zip(MANY, uids, strict=True))
+    bench.make(f"{{apiVersion: v1, kind: ConfigMap, metadata: {{name: holder}}, data: {{{held}}}}}", ns)
+    return ns, steps.backup(ns)
+
+
+# --- first it is written down
+
+
+def spied(monkeypatch, cluster, look):
+    """Have `look` called with each object right before it is first written; return what it said, by name."""
+    seen = {}
+
+    def spy(real):
+        def written(kind, namespace, what, *args, **options):
+            named = what["metadata"]["name"] if isinstance(what, dict) else what
+            if kind.kind in ("ConfigMap", "ServiceAccount") and named not in seen:
+                seen[named] = look(Ref("", kind.kind, namespace, named))
+            return real(kind, namespace, what, *args, **options)
+
+        return written
+
+    for method in ("create", "apply", "patch", "delete"):
+        monkeypatch.setattr(cluster, method, spy(getattr(cluster, method)))
+    return seen
+
+
+def test_a_create_is_in_the_journal_before_the_api_server_hears_of_it(steps, bench, cluster, some, monkeypatch):
+    old, backup = some
+    ns = bench.name("some")
+    with steps.restore(backup, map={old: ns}) as restoring:
+        spaces(restoring)
+        look = spied(monkeypatch, cluster, lambda ref: ref in steps.stored(restoring.name).state.doubtful)
+        levels(restoring)
+    assert look["a"] is True
+
+
+@pytest.mark.parametrize(("existing", "action"), [("update", "update"), ("recreate", "recreate")])
+def test_what_is_changed_is_kept_before_the_api_server_hears_of_it(
+    steps, bench, cluster, some, monkeypatch, existing, action
+):
+    old, backup = some
+    ns = bench.namespace("some", B)
+    bench.make(CONFIG.format("a", "other"), ns, B)
+    with steps.restore(backup, map={old: ns}, existing=existing) as restoring:
+        spaces(restoring)
+        look = spied(monkeypatch, cluster, lambda ref: former(steps, restoring, ref))
+        levels(restoring)
+    assert look == {"a": (action, {"a": "other"}), "default": ("merge", None)}
+
+
+def former(steps, restoring, ref):
+    stored = steps.stored(restoring.name)
+    kept = stored.state.formers.get(ref)
+    return kept and (kept.action, stored.former(kept, restoring.backup.opener).get("data"))
+
+
+# --- of others
+
+
+def test_a_bundle_of_the_name_that_another_restore_made_is_not_taken(steps, bench, cluster, some):
+    old, backup = some
+    ns = bench.namespace("some", B)
+    with steps.restore(backup, map={old: ns}) as restoring:
+        bundle._define(restoring)
+        cluster.create(BUNDLES, ns, bundle._of(restoring, ns), manager="kubeferry-ba9876543210")
+        with pytest.raises(ConflictError, match=f"namespace {ns} has a bundle {restoring.name} of another restore"):
+            bundle._make(restoring)
+        assert steps.stored(restoring.name).state.created == {}
+
+
+def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench, cluster, some):
+    old, backup = some
+    ns = bench.namespace("some", B)
+    with steps.restore(backup, map={old: ns}) as restoring:
+        bundle._define(restoring)
+        made, _ = cluster.create(BUNDLES, ns, bundle._of(restoring, ns), manager=restoring.manager)
+        bundle._make(restoring)
+        assert restoring.bundles == {ns: made["metadata"]["uid"]}
+
+
+def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew(steps, bench, some, monkeypatch):
+    """It came in the place of the one that was looked at: the garbage collector took that with its former owner."""
+    monkeypatch.setattr(meet, "GONE_SECONDS", 1)
+    old, backup = some
+    ns = bench.namespace("some", B)
+    (looked_at,) = bench.make(CONFIG.format("a", 1), ns, B)
+    bench.delete("ConfigMap", ns, "a", B)
+    bench.make(CONFIG.format("a", 1), ns, B)
+    (boss,) = bench.make(CONFIG.format("boss", 1), ns, B)
+    link = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": boss["metadata"]["uid"]}
+    obj = looked_at | {"metadata": {"name": "a", "namespace": ns, "ownerReferences": [link]}}
+    with steps.restore(backup, map={old: ns}, existing="recreate") as restoring, pytest.raises(KubeferryError):
+        meet._follow(restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
+    assert owners_of(bench.get("ConfigMap", ns, "a", B)) == []
+
+
+# --- lists
+
+
+def expiring(monkeypatch, cluster):
+    """Have the first list of ConfigMaps expire after its first page."""
+    monkeypatch.setattr(ports, "PAGE", 3)
+    real, done = cluster.pages, []
+
+    def pages(kind, *args, **options):
+        for page in real(kind, *args, **options):
+            yield page
+            if kind.kind == "ConfigMap" and page.next and not done:
+                done.append(True)
+                raise ExpiredError("the token is too old")
+
+    monkeypatch.setattr(cluster, "pages", pages)
+    return done
+
+
+def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, bench, cluster, many, monkeypatch):
+    old, backup = many
+    ns = bench.name("many")
+    with steps.restore(backup, map={old: ns}) as restoring:
+        spaces(restoring)
+        levels(restoring)
+        chains = {each.chain for item in restoring.plan.items.values() for each in item.bindings}
+        done = expiring(monkeypatch, cluster)
+        values = follow(restoring, chains, 0)
+    uids = {bench.get("ConfigMap", ns, named, B)["metadata"]["uid"] for named in MANY}
+    assert (done, set(values.values())) == ([True], uids)
+    assert set(bench.get("ConfigMap", ns, "holder", B)["data"].values()) == uids
+
+
+def test_a_list_that_expires_while_a_backup_is_compared_is_begun_again(steps, bench, many, monkeypatch):
+    ns, backup = many
+    done = expiring(monkeypatch, bench.clusters[A])
+    found = drift(RestoreOptions(backup=backup, context=A, **steps.where))
+    assert (done, found.objects, found.problems) == ([True], [], [])
+    assert found.counts["same"] > len(MANY)
+    bench.patch("ConfigMap", ns, MANY[-1], {"data": {"a": "changed"}})
+    found = drift(RestoreOptions(backup=backup, context=A, **steps.where))
+    assert [each.name for each in found.objects] == [MANY[-1]]
+    bench.patch("ConfigMap", ns, MANY[-1], {"data": {"a": "1"}})

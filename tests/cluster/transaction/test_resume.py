@@ -1,0 +1,233 @@
+"""What only a restore does that is taken up: it finds what an earlier process made, and what that left undone."""
+
+import base64
+
+import pyrage
+import pytest
+from tests.support.bench import A, B
+from tests.support.steps import CONFIG, Steps, levels, spaces
+
+import kubeferry.tasks.restore.begin
+from kubeferry.tasks.core.errors import ConflictError, UsageError
+from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.preflight.checks import _look
+from kubeferry.tasks.restore.relink import _relink, _unpause
+
+
+@pytest.fixture(scope="module")
+def steps(sandbox_env, tmp_path_factory):
+    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
+    yield made
+    made.bench.clear()
+
+
+@pytest.fixture(scope="module")
+def bench(steps):
+    return steps.bench
+
+
+def owner(live):
+    """Return the ownerReference of an object."""
+    meta = live["metadata"]
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "name": meta["name"], "uid": meta["uid"]}
+
+
+def owned_by(bench, ns, named, context):
+    return [(each["name"], each["uid"]) for each in owners_of(bench.get("ConfigMap", ns, named, context))]
+
+
+@pytest.fixture(scope="module")
+def plain(steps, bench):
+    """A namespace with two ConfigMaps and a Secret, and its backup."""
+    ns = bench.namespace("plain")
+    bench.make(CONFIG.format("a", 1), ns)
+    bench.make(CONFIG.format("b", 1), ns)
+    return ns, steps.backup(ns)
+
+
+@pytest.fixture(scope="module")
+def ring(steps, bench):
+    """A namespace with two ConfigMaps each of which owns the other, and its backup."""
+    ns = bench.namespace("ring")
+    one, two = (bench.make(CONFIG.format(named, 1), ns)[0] for named in ("one", "two"))
+    bench.patch("ConfigMap", ns, "one", {"metadata": {"ownerReferences": [owner(two)]}})
+    bench.patch("ConfigMap", ns, "two", {"metadata": {"ownerReferences": [owner(one)]}})
+    return ns, steps.backup(ns)
+
+
+def test_an_owner_that_came_late_is_linked_by_the_one_that_goes_on(steps, bench, ring):
+    old, backup = ring
+    ns = bench.name("ring")
+    with steps.restore(backup, map={old: ns}) as first:
+        spaces(first)
+        levels(first)
+        (late,) = first.pending
+    assert owned_by(bench, ns, late.name, B) == []
+    with steps.resume(first.name) as again:
+        _relink(again)
+    for named, other in (("one", "two"), ("two", "one")):
+        uid = bench.get("ConfigMap", ns, other, B)["metadata"]["uid"]
+        assert owned_by(bench, ns, named, B) == [(other, uid)]
+
+
+def test_an_object_of_others_is_kept_as_it_was_before_its_owner_is_linked(steps, bench, ring):
+    old, backup = ring
+    ns = bench.namespace("ring", B)
+    one, _ = (bench.make(CONFIG.format(named, 1), ns, B)[0] for named in ("one", "two"))
+    bench.patch("ConfigMap", ns, "two", {"metadata": {"ownerReferences": [owner(one)]}}, B)
+    with steps.restore(backup, map={old: ns}) as restoring:
+        spaces(restoring)
+        levels(restoring)
+        late = restoring.pending
+        _relink(restoring)
+        changed = {ref for ref in late if owned_by(bench, ns, ref.name, B)}
+    assert changed
+    state = steps.stored(restoring.name).state
+    assert (state.created, state.formers.keys()) == ({}, changed)
+
+
+CRON = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: &job
+    spec:
+      suspend: true
+      template:
+        spec: {restartPolicy: Never, containers: [{name: c, image: c}]}
+"""
+
+JOB = """
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: nightly-1
+  ownerReferences: [{{apiVersion: batch/v1, kind: CronJob, name: nightly, uid: {uid}, controller: true}}]
+spec:
+  suspend: true
+  template:
+    spec: {{restartPolicy: Never, containers: [{{name: c, image: c}}]}}
+"""
+
+
+def test_what_was_created_paused_goes_on_when_the_restore_was_taken_up(steps, bench):
+    old, ns = bench.namespace("cron"), bench.name("cron")
+    (cron,) = bench.make(CRON, old)
+    bench.make(JOB.format(uid=cron["metadata"]["uid"]), old)
+    with steps.restore(steps.backup(old), map={old: ns}, owned="keep") as first:
+        spaces(first)
+        levels(first)
+    assert bench.get("CronJob", ns, "nightly", B)["spec"]["suspend"] is True
+    with steps.resume(first.name) as again:
+        assert _look(again) == []
+        _unpause(again)
+    live = bench.get("CronJob", ns, "nightly", B)
+    assert live["spec"]["suspend"] is False
+    uid = bench.get("Job", ns, "nightly-1", B)["metadata"]["uid"]
+    assert [(each["name"], each["uid"]) for each in live["status"]["active"]] == [("nightly-1", uid)]
+
+
+def test_what_somebody_made_anew_meanwhile_is_not_taken_for_the_restore_s_own(steps, bench, plain):
+    old, backup = plain
+    ns = bench.namespace("plain", B)
+    with steps.restore(backup, map={old: ns}) as first:
+        spaces(first)
+        levels(first)
+    bench.delete("ConfigMap", ns, "a", B)
+    bench.make(CONFIG.format("a", "mine"), ns, B)
+    with steps.resume(first.name) as again:
+        found = {ref.name for ref in again.made if ref.kind == "ConfigMap"}
+        assert (found, "a" in {ref.name for ref in again.uids}) == ({"b"}, False)
+        assert _look(again) == [
+            f"ConfigMap {ns}/a exists with other content: data.a; --existing says what to do about it"
+        ]
+        with pytest.raises(ConflictError):
+            levels(again)
+    assert bench.get("ConfigMap", ns, "a", B)["data"] == {"a": "mine"}
+
+
+def test_what_is_going_is_not_taken_for_there(steps, bench, plain):
+    old, backup = plain
+    ns = bench.namespace("plain", B)
+    with steps.restore(backup, map={old: ns}) as first:
+        spaces(first)
+        levels(first)
+    bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": ["example.com/hold"]}}, B)
+    live = bench.get("ConfigMap", ns, "a", B)
+    bench.clusters[B].delete(bench.kind("ConfigMap", context=B), ns, "a", uid=live["metadata"]["uid"])
+    with steps.resume(first.name) as again:
+        assert {ref.name for ref in again.uids if ref.kind == "ConfigMap"} == {"b"}
+    bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": None}}, B)
+
+
+def test_what_was_in_doubt_is_settled_and_who_goes_on_is_told(steps, bench, plain):
+    old, backup = plain
+    ns = bench.namespace("plain", B)
+    with steps.restore(backup, map={old: ns}) as first:
+        spaces(first)
+        refs = [Ref("", "ConfigMap", ns, named) for named in "ab"]
+        first.journal.will_create(1, refs)
+        body = first.planned.read(first.plan.items[refs[0]].slot)
+        made, _ = bench.clusters[B].create(bench.kind("ConfigMap", context=B), ns, body, manager=first.manager)
+    assert steps.stored(first.name).state.end == "Stopped"
+    with steps.resume(first.name) as again:
+        again.journal.flush()
+        state = steps.stored(first.name).state
+        assert (state.end, list(state.doubtful)) == ("", refs[1:])
+        assert state.created[refs[0]].uid == made["metadata"]["uid"]
+        levels(again)
+    assert (again.counts["ConfigMap"], again.actions["created"]) == (2, 2)
+
+
+def test_a_restore_is_not_taken_up_on_another_cluster(steps, bench, plain):
+    old, backup = plain
+    ns = bench.name("plain")
+    with steps.restore(backup, map={old: ns}) as first:
+        spaces(first)
+    bench.namespace_named(ns, A)
+    with (
+        pytest.raises(UsageError, match=f"restore {first.name} was made on cluster {B}"),
+        steps.resume(first.name, context=A),
+    ):
+        pass
+    assert len(bench.list("ConfigMap", ns, A)) <= 1
+
+
+def test_a_bundle_says_again_that_it_is_being_restored(steps, bench, plain):
+    old, backup = plain
+    ns = bench.name("plain")
+    with steps.restore(backup, map={old: ns}) as first:
+        spaces(first, bundle=True)
+        levels(first)
+        kubeferry.tasks.restore.bundle.list_members(first, "Failed")
+    kind = "Bundle.kubeferry.io"
+    assert bench.get(kind, ns, first.name, B)["status"]["phase"] == "Failed"
+    with steps.resume(first.name) as again:
+        spaces(again, bundle=True)
+        status = bench.get(kind, ns, first.name, B)["status"]
+    assert status["phase"] == "Restoring"
+    assert sorted(name for level in status["levels"] for name in map(str, level["objects"]))
+
+
+def test_what_is_replaced_after_a_restore_was_taken_up_is_kept_encrypted(steps, bench):
+    """Its backup is encrypted, so nothing that the target had may be read in the store either."""
+    key, mark = pyrage.x25519.Identity.generate(), "marked-secret-value"
+    path = steps.work() / "key.txt"
+    path.write_text(f"{key}\n")
+    secret = "{{apiVersion: v1, kind: Secret, metadata: {{name: db}}, stringData: {{password: {0}}}}}"
+    old, ns = bench.namespace("sealed"), bench.namespace("sealed", B)
+    bench.make(secret.format("new"), old)
+    bench.make(secret.format(mark), ns, B)
+    backup = steps.backup(old, encrypt_to=[str(key.to_public())])
+    with steps.restore(backup, map={old: ns}, existing="update", identities=[str(path)]) as first:
+        spaces(first)
+    with steps.resume(first.name, identities=[str(path)]) as again:
+        spaces(again)
+        levels(again)
+    stored = steps.stored(first.name)
+    (former,) = [each for ref, each in stored.state.formers.items() if ref.kind == "Secret"]
+    assert former.file.endswith(".age")
+    body = stored.former(former, again.backup.opener)
+    assert base64.b64decode(body["data"]["password"]).decode() == mark

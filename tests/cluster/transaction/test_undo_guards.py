@@ -1,0 +1,230 @@
+"""What is taken back from a journal: only what is still the restore's own, in reverse, and each thing once.
+
+The journals are written by hand, as a restore leaves them that was killed at that very moment.
+"""
+
+from datetime import timedelta
+
+import pytest
+from tests.support.bench import B, Bench, name
+
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.layout import RestoreKeys
+from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import UndoOptions
+from kubeferry.tasks.core.plan.existing import content
+from kubeferry.tasks.ports.cluster.cached import cluster_uid
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.restore.rollback import _undo
+
+TOKEN = "0123456789ab"
+MANAGER = f"kubeferry-{TOKEN}"
+CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
+
+
+@pytest.fixture(scope="module")
+def bench(sandbox_env, tmp_path_factory):
+    """The clusters and a store, without Prefect: no flow runs here."""
+    made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
+    yield made
+    made.clear()
+
+
+@pytest.fixture(scope="module")
+def ns(bench):
+    return bench.namespace("back", B)
+
+
+class Told:
+    """A restore of the past: its journal, and what it made."""
+
+    def __init__(self, bench, ns):
+        self.bench, self.ns, self.name = bench, ns, name()
+        self.store = open_store(bench.where["store"])
+        cluster = bench.clusters[B]
+        header = Header(
+            name=self.name,
+            token=TOKEN,
+            backup="b",
+            target=Target(context=B, host=cluster.host, uid=cluster_uid(cluster)),
+            namespaces={ns: ns},
+            started=clock.now(),
+            options={},
+        )
+        keys = RestoreKeys(self.name)
+        self.store.put_new(keys.header, header.model_dump_json().encode())
+        self.journal = Journal(self.store, keys, 0)
+        self.journal.begin("somebody")
+
+    def ref(self, named):
+        return Ref("", "ConfigMap", self.ns, named)
+
+    def live(self, named):
+        return self.bench.find("ConfigMap", self.ns, named, B)
+
+    def make(self, named, value="made", manager=MANAGER):
+        """Create a ConfigMap, as the restore did; say nothing of it yet."""
+        obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": named, "namespace": self.ns}}
+        kind = self.bench.kind("ConfigMap", context=B)
+        made, _ = self.bench.clusters[B].create(kind, self.ns, obj | {"data": {"a": value}}, manager=manager)
+        return made["metadata"]["uid"]
+
+    def created(self, named, level=1):
+        self.journal.will_create(level, [self.ref(named)])
+        self.journal.did(level, "created", self.ref(named), self.make(named))
+
+    def changed(self, named, action="update", level=1):
+        """Keep what an object is, and give it other content."""
+        live = self.live(named)
+        self.journal.keep(level, action, self.ref(named), live)
+        self.bench.patch("ConfigMap", self.ns, named, {"data": {"a": "restored"}}, B)
+        self.journal.did(level, f"{action}d", self.ref(named), live["metadata"]["uid"])
+        return live
+
+    def stored(self):
+        return open_restore(self.store, self.name)
+
+    def undo(self, **more):
+        """Take it back; return the result, and what is left as object → reason."""
+        self.journal.close()
+        options = UndoOptions(restore=self.name, context=B, **{**self.bench.where, "wait_seconds": 20, **more})
+        result = _undo(options, clock.now())
+        return result, {each.what.rpartition("/")[2]: each.why for each in result.taken_back.left}
+
+
+@pytest.fixture
+def told(bench, ns):
+    made = Told(bench, ns)
+    yield made
+    made.journal.close()
+    for each in bench.list("ConfigMap", ns, B):
+        if each["metadata"]["name"] != "kube-root-ca.crt":
+            bench.patch("ConfigMap", ns, each["metadata"]["name"], {"metadata": {"finalizers": None}}, B)
+            if not each["metadata"].get("deletionTimestamp"):
+                bench.delete("ConfigMap", ns, each["metadata"]["name"], B)
+
+
+def test_what_was_announced_and_made_by_others_stays(told):
+    told.journal.will_create(1, [told.ref("mine"), told.ref("theirs"), told.ref("never")])
+    told.make("mine")
+    told.make("theirs", manager="kubeferry-ba9876543210")
+    result, left = told.undo()
+    assert (result.phase, left, result.taken_back.deleted) == ("Completed", {}, 1)
+    assert told.live("mine") is None
+    assert told.live("theirs")["data"] == {"a": "made"}
+
+
+def test_what_was_changed_and_is_another_object_by_now_stays_as_it_is(told):
+    told.make("settings", "before", "someone")
+    told.changed("settings")
+    told.bench.delete("ConfigMap", told.ns, "settings", B)
+    told.make("settings", "new one", "someone")
+    result, left = told.undo()
+    assert (result.phase, left) == ("Partial", {"settings": "another object has that name now"})
+    assert told.live("settings")["data"] == {"a": "new one"}
+
+
+def test_what_was_changed_and_somebody_deleted_is_not_made_again(told):
+    told.make("settings", "before", "someone")
+    told.changed("settings")
+    told.bench.delete("ConfigMap", told.ns, "settings", B)
+    result, left = told.undo()
+    assert (result.phase, left) == ("Partial", {"settings": "was deleted by somebody since"})
+    assert told.live("settings") is None
+
+
+@pytest.mark.parametrize("action", ["recreate", "link"])
+def test_what_was_made_anew_is_taken_away_and_the_former_made_again_under_a_new_uid(told, action):
+    told.make("settings", "before", "someone")
+    before = told.live("settings")
+    told.journal.keep(1, action, told.ref("settings"), before)
+    told.bench.delete("ConfigMap", told.ns, "settings", B)
+    told.journal.did(1, "recreated", told.ref("settings"), told.make("settings", "restored"))
+    result, left = told.undo()
+    assert (result.phase, left) == ("Completed", {})
+    after = told.live("settings")
+    assert content(after) == content(before)
+    assert [each.why for each in result.taken_back.notes] == ["was made again: it has a new uid"]
+
+
+def test_what_was_made_anew_and_replaced_by_somebody_stays(told):
+    told.make("settings", "before", "someone")
+    told.journal.keep(1, "recreate", told.ref("settings"), told.live("settings"))
+    told.bench.delete("ConfigMap", told.ns, "settings", B)
+    told.journal.did(1, "recreated", told.ref("settings"), told.make("settings", "restored"))
+    told.bench.delete("ConfigMap", told.ns, "settings", B)
+    told.make("settings", "new one", "someone")
+    _, left = told.undo()
+    assert left == {"settings": "another object has that name now"}
+    assert told.live("settings")["data"] == {"a": "new one"}
+
+
+def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(told, monkeypatch):
+    for level, named in enumerate(("first", "second", "third"), start=1):
+        told.created(named, level)
+    told.make("changed", "before", "someone")
+    told.changed("changed", level=2)
+    seen = []
+    cluster = told.bench.clusters[B]
+    monkeypatch.setattr("kubeferry.tasks.ports.cluster.client.connect", lambda *_: cluster)
+    real_delete, real_apply = cluster.delete, cluster.apply
+
+    def delete(kind, namespace, named, **more):
+        seen.append(("delete", named))
+        real_delete(kind, namespace, named, **more)
+
+    def apply(kind, namespace, obj, **more):
+        seen.append(("give back", obj["metadata"]["name"]))
+        return real_apply(kind, namespace, obj, **more)
+
+    monkeypatch.setattr(cluster, "delete", delete)
+    monkeypatch.setattr(cluster, "apply", apply)
+    result, left = told.undo()
+    assert (result.phase, left) == ("Completed", {})
+    ours = [each for each in seen if each[1] in ("first", "second", "third", "changed")]
+    assert ours == [("delete", "third"), ("delete", "second"), ("give back", "changed"), ("delete", "first")]
+
+
+def test_what_is_taken_back_once_is_not_taken_back_again(told):
+    """An undo that left something is run again: what others did meanwhile with the rest stays."""
+    told.created("gone")
+    told.created("held")
+    told.make("settings", "before", "someone")
+    told.changed("settings")
+    told.bench.patch("ConfigMap", told.ns, "held", {"metadata": {"finalizers": ["example.com/held"]}}, B)
+    result, left = told.undo(wait_seconds=1)
+    assert (result.phase, list(left), told.live("settings")["data"]) == ("Partial", ["held"], {"a": "before"})
+    state = told.stored().state
+    assert ([ref.name for ref in state.created], state.formers, state.end) == (["held"], {}, "Failed")
+    told.bench.patch("ConfigMap", told.ns, "settings", {"data": {"a": "changed since"}}, B)
+    told.bench.patch("ConfigMap", told.ns, "held", {"metadata": {"finalizers": None}}, B)
+    told.bench.until(lambda: told.live("held") is None)
+    result, left = told.undo()
+    assert (result.phase, left, result.taken_back.deleted, result.taken_back.restored) == ("Completed", {}, 1, 0)
+    assert told.live("settings")["data"] == {"a": "changed since"}
+    assert told.stored().state.end == "Undone"
+
+
+@pytest.mark.parametrize("what", ["created", "changed", "announced"])
+def test_undo_takes_every_namespace_in_which_the_restore_did_anything(bench, told, what):
+    if what == "created":
+        told.created("a")
+    elif what == "announced":
+        told.journal.will_create(1, [told.ref("a")])
+        told.make("a")
+    else:
+        told.make("a", "before", "someone")
+        told.changed("a")
+    taken = lease(told.ns, Holder("another", "another-host", 17, "x:1"), clock.now() - timedelta(seconds=1))
+    held, _ = bench.clusters[B].create(LEASES, told.ns, taken)
+    try:
+        with pytest.raises(PermanentError, match="is being worked on by restore another"):
+            told.undo()
+        assert told.live("a")
+    finally:
+        bench.clusters[B].delete(LEASES, told.ns, held["metadata"]["name"], uid=held["metadata"]["uid"])

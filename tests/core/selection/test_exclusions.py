@@ -1,0 +1,109 @@
+"""What is never carried is left out with its reason, and what only looks like it is carried."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kubeferry.tasks.core.selection.exclusions import (
+    EXCLUDING_LABELS,
+    KINDS_LEFT_OUT,
+    MADE_IN_EVERY_NAMESPACE,
+    RULES,
+    SLICE_MANAGERS,
+    TYPES_LEFT_OUT,
+    Surroundings,
+    left_out,
+    type_left_out,
+)
+from kubeferry.tasks.core.selection.policy import Keep
+
+ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
+AROUND = Surroundings(selecting_services=frozenset({"web"}))
+DATA = Path(__file__).parents[2] / "data" / "carry"
+
+
+def load(name):
+    return yaml.load((DATA / name).read_text(encoding="utf-8"), yaml.CSafeLoader)
+
+
+LEFT_OUT = [(case["object"], case["why"]) for case in load("left-out.yaml")]
+CARRIED = load("carried.yaml")
+
+
+@pytest.mark.parametrize(("obj", "why"), LEFT_OUT)
+def test_never_carried(obj, why):
+    assert left_out(obj, AROUND) == why
+
+
+@pytest.mark.parametrize("obj", CARRIED)
+def test_carried(obj):
+    assert left_out(obj, AROUND) is None
+
+
+def test_every_rule_leaves_something_out_here():
+    seen = {(obj["apiVersion"].rpartition("/")[0], obj["kind"]) for obj, _ in LEFT_OUT}
+    assert set(RULES) - seen == set()
+
+
+def test_every_manager_of_slices_is_named_here():
+    assert set(SLICE_MANAGERS.values()) <= {why for _, why in LEFT_OUT}
+
+
+@pytest.mark.parametrize("label", EXCLUDING_LABELS)
+def test_label_leaves_any_object_out(label):
+    thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a", "labels": {label: "true"}}}
+    assert left_out(thing) == f"labelled {label}=true"
+
+
+@pytest.mark.parametrize(("group", "kind", "name"), MADE_IN_EVERY_NAMESPACE)
+def test_what_a_controller_writes_into_each_namespace_is_left_out(group, kind, name):
+    made = {
+        "apiVersion": f"{group}/v1" if group else "v1",
+        "kind": kind,
+        "metadata": {"name": name, "namespace": "shop"},
+    }
+    assert left_out(made) == MADE_IN_EVERY_NAMESPACE[group, kind, name]
+
+
+@pytest.mark.parametrize(("group", "kind"), KINDS_LEFT_OUT)
+def test_object_of_a_type_that_is_never_carried_is_left_out(group, kind):
+    """An archive that others wrote may hold such objects."""
+    obj = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": {"name": "a"}}
+    assert left_out(obj) == KINDS_LEFT_OUT[group, kind]
+
+
+@pytest.mark.parametrize(("group", "resource"), TYPES_LEFT_OUT)
+def test_type_that_is_never_carried(group, resource):
+    assert type_left_out(group, resource, ALL_VERBS) == TYPES_LEFT_OUT[group, resource]
+
+
+def test_semantics_never_carried_kinds_are_in_the_table():
+    """Each kind that semantics.md names, spelled out, so that no row can get lost."""
+    named = {("", "events"), ("events.k8s.io", "events"), ("", "nodes"), ("storage.k8s.io", "volumeattachments")}
+    assert named | {("storage.k8s.io", "csinodes"), ("", "componentstatuses")} <= set(TYPES_LEFT_OUT)
+
+
+@pytest.mark.parametrize(
+    ("verbs", "why"),
+    [
+        (ALL_VERBS, None),
+        ({"list", "create"}, None),
+        (ALL_VERBS - {"list"}, "the server does not list it"),
+        ({"get", "list", "watch"}, "the server does not create it"),
+        ({"create"}, "the server does not list it"),
+        ((), "the server does not list it"),
+    ],
+)
+def test_type_must_be_listed_and_created(verbs, why):
+    assert type_left_out("example.com", "things", frozenset(verbs)) == why
+
+
+def test_finished_jobs_are_carried_where_a_user_asks_for_them():
+    jobs = [obj for obj, _ in LEFT_OUT if obj["kind"] == "Job"]
+    assert [left_out(job, AROUND, Keep(completed_jobs=True)) for job in jobs] == [None, None]
+
+
+def test_endpoints_without_surroundings_are_told_by_their_own_marks():
+    """With nothing known of the services, an unmarked Endpoints counts as written by hand."""
+    assert left_out({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "web"}}) is None

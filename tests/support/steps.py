@@ -1,0 +1,104 @@
+"""The steps of a backup and a restore one by one, without Prefect: to stop between two of them, and go on as another.
+
+What a step does is called as the step itself calls it; nothing is retried.
+"""
+
+from contextlib import contextmanager
+
+from tests.support.bench import A, B, Bench, name
+
+import kubeferry.tasks.restore.begin
+from kubeferry.tasks.backup.discover import _discover
+from kubeferry.tasks.backup.fetch import _fetch
+from kubeferry.tasks.backup.index import _index
+from kubeferry.tasks.backup.state import CLUSTER
+from kubeferry.tasks.backup.strip import _strip, _strip_related
+from kubeferry.tasks.backup.upload import _reserved
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.plan.bindings import late_turns
+from kubeferry.tasks.plan.build import _plan
+from kubeferry.tasks.plan.download import _download
+from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.preflight.checks import _look
+from kubeferry.tasks.restore.apply import write
+from kubeferry.tasks.restore.bundle import _make
+from kubeferry.tasks.restore.namespaces import _create
+from kubeferry.tasks.restore.resolve import _resolve, _resolve_late
+
+CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
+"""A ConfigMap of one value: its name and the value."""
+
+
+class Steps:
+    """A bench (restores.py) and a folder for what is spooled."""
+
+    def __init__(self, sandbox, folder):
+        (folder / "store").mkdir()
+        self.bench, self.folder = Bench(None, sandbox.kubeconfig, folder / "store"), folder
+        self.where = self.bench.where
+
+    def work(self):
+        """Return a new folder."""
+        made = self.folder / name()
+        made.mkdir()
+        return made
+
+    def backup(self, *namespaces, context=A, **options):
+        """Back up; return the backup's name."""
+        asked = {"context": context, "name": name(), **self.where, **options}
+        scope = _discover(BackupOptions(namespaces=namespaces, **asked), str(self.work()))
+        fetched = [_fetch(scope, each) for each in (*scope.namespaces, CLUSTER)]
+        known = _index(scope)
+        stripped = [_strip(scope, each, known) for each in scope.namespaces]
+        stripped.append(_strip_related(scope, stripped, known))
+        _reserved(scope, fetched, stripped, clock.now(), None)
+        return scope.name
+
+    @contextmanager
+    def restore(self, backup, context=B, **options):
+        """Yield a restore that may write now: planned, looked over, its journal open. What it did is left."""
+        with self.planned(backup=backup, context=context, name=name(), **options) as restoring:
+            assert _look(restoring) == []
+            kubeferry.tasks.restore.begin._begin(restoring)
+            yield restoring
+
+    @contextmanager
+    def resume(self, named, context=B, **options):
+        """Yield a restore that was taken up."""
+        with self.planned(resume=named, context=context, **options) as restoring:
+            kubeferry.tasks.restore.begin._take_up(restoring)
+            yield restoring
+
+    @contextmanager
+    def planned(self, **options):
+        """Yield a restore that is planned."""
+        restoring = _download(RestoreOptions(**{**self.where, "wait_seconds": 20, **options}), self.work())
+        try:
+            _plan(restoring)
+            yield restoring
+        finally:
+            restoring.close()
+
+    def stored(self, named):
+        """Return what the store holds of a restore."""
+        return open_restore(open_store(self.where["store"]), named)
+
+
+def spaces(restoring, *, bundle=False):
+    """Make the namespaces of a restore, and its bundles if need be."""
+    for each in restoring.plan.namespaces:
+        _create(restoring, each)
+    if bundle:
+        _make(restoring)
+
+
+def levels(restoring):
+    """Write all levels, with the values that come late; nothing is waited for."""
+    written, stands = late_turns(restoring)
+    for number, level in enumerate(restoring.plan.order.levels, start=1):
+        _resolve(restoring, level, "resolve")
+        write(restoring, level, "apply")
+        for refs in (written.get(number, []), stands.get(number, [])):
+            _resolve_late(restoring, refs, "late")
