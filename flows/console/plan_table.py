@@ -9,6 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.jsondoc.printable import one_line
+from kubeferry.tasks.core.kube.kinds import is_built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -132,7 +133,7 @@ class _Short:
     def __call__(self, each: Named) -> str:
         path = f"{each.namespace}/{each.name}" if each.namespace and each.namespace not in self.alone else each.name
         kind, _, group = each.type.partition(".")
-        return f"{each.type if '.' in group and not group.endswith('.k8s.io') else kind} {path}"
+        return f"{kind if is_built_in(group) else each.type} {path}"
 
     def needs(self, needs: list[Need]) -> dict[str, list[str]]:
         """Return each thing needed, with the fields that say so, the common beginning of which tells nothing."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.compare.diff import Compared, added, changed, removed, told_owners
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.kube.kinds import SHORT_NAMES
+from kubeferry.tasks.core.kube.kinds import short_names_of
 from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.diff.sides import Terms, as_backed_up, plurals, whole, with_values
 
@@ -73,7 +73,7 @@ class _Pair:
     def _words(self, ref: Ref) -> Words:
         kind = (ref.group, ref.kind)
         plural = self.plurals[kind].partition(".")[0]
-        return words_of(*kind, (plural, *SHORT_NAMES.get(kind, ())))
+        return words_of(*kind, (plural, *short_names_of(*kind)))
 
 
 def _by_chain(body: Object, item: Item) -> Object:

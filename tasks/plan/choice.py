@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.jsondoc.edit import Object, get
-from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND, NAMESPACE, SHORT_NAMES, plural_of
+from kubeferry.tasks.core.kube.kinds import BUILT_IN, NAMESPACE, short_names_of
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
 from kubeferry.tasks.core.kube.resources import Words, names_defined, words_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
@@ -121,7 +121,7 @@ class Choice:
         plural = member.group_resource.partition(".")[0]
         key = (ref.group, ref.kind, plural)
         if key not in self._words:
-            others = (plural, *SHORT_NAMES.get(key[:2], ()), *self._defined.get(key[:2], ()))
+            others = (plural, *short_names_of(*key[:2]), *self._defined.get(key[:2], ()))
             self._words[key] = words_of(*key[:2], others)
         return self._words[key]
 
@@ -167,10 +167,7 @@ def _all(restoring: Restoring, group_resource: str) -> Iterator[Archived]:
 
 def _built_in() -> Words:
     """Return all names of Kubernetes' own kinds: who excludes one of them need not know whether the backup has any."""
-    words = (
-        words_of(group, kind, (plural_of(kind), *SHORT_NAMES.get((group, kind), ())))
-        for kind, group in GROUP_OF_KIND.items()
-    )
+    words = (words_of(*key, (found.plural, *found.short_names)) for key, found in BUILT_IN.items())
     return frozenset[str]().union(*words)
 
 

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.formats.layout import parse_member
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.jsondoc.encoding import check_depth, parse
 from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH, MAX_OBJECT
-from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in, plural_of
+from kubeferry.tasks.core.kube.kinds import BUILT_IN, GROUP_OF_KIND, is_built_in, plural_of
 from kubeferry.tasks.core.kube.objects import is_segment, is_subdomain
 
 if TYPE_CHECKING:
@@ -173,12 +173,12 @@ def _is_of(group: str, kind: str, place: Member) -> bool:
         return False
     if not is_built_in(group):
         return True
-    known = GROUP_OF_KIND.get(kind) == group
-    scoped = not known or bool(place.namespace) != ((group, kind) in CLUSTER_KINDS)
+    known = BUILT_IN.get((group, kind))
+    scoped = known is None or bool(place.namespace) == known.namespaced
     return _KINDS.get((group, resource), kind) == kind and resource == plural_of(kind) and scoped
 
 
-_KINDS = {(group, plural_of(kind)): kind for kind, group in GROUP_OF_KIND.items()}
+_KINDS = {(group, found.plural): kind for (group, kind), found in BUILT_IN.items()}
 """Group and plural → the kind, as it is spelled."""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.kube.kinds import is_protected
+
 if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
 
@@ -24,8 +26,6 @@ class Phase(IntEnum):
     CUSTOM = 6
     ADMISSION = 7
 
-
-_BUILT_IN = ("", "apps", "batch", "autoscaling", "policy", "extensions")
 
 PHASES: dict[tuple[str, str], Phase] = {
     **dict.fromkeys(
@@ -78,8 +78,8 @@ PHASES: dict[tuple[str, str], Phase] = {
 
 
 def phase_of(ref: Ref) -> Phase:
-    """Return when an object comes if nothing else decides; kinds that Kubernetes does not define are CUSTOM."""
+    """Return when an object comes if nothing else decides; kinds of groups that are not protected are CUSTOM."""
     found = PHASES.get((ref.group, ref.kind))
     if found is not None:
         return found
-    return Phase.CONFIG if ref.group in _BUILT_IN or ref.group.endswith(".k8s.io") else Phase.CUSTOM
+    return Phase.CONFIG if is_protected(ref.group) else Phase.CUSTOM

@@ -1,4 +1,4 @@
-"""What a bare kind name means: Kubernetes' own kinds with their groups, and which of them have no namespace.
+"""Kubernetes' own kinds: one table of what each is called, and which API groups are Kubernetes' own.
 
 Source: the API reference (kubernetes.io/docs/reference/kubernetes-api), v1.36. It refuses to guess about kinds that
 others define: their scope is known only from their CRD.
@@ -6,74 +6,102 @@ others define: their scope is known only from their CRD.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NAMESPACE = ("", "Namespace")
 TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - the name of a Secret type, not a secret
 
-_NAMESPACED: Mapping[str, tuple[str, ...]] = {
-    "": (
-        "ConfigMap",
-        "Endpoints",
-        "LimitRange",
-        "PersistentVolumeClaim",
-        "Pod",
-        "PodTemplate",
-        "ReplicationController",
-        "ResourceQuota",
-        "Secret",
-        "Service",
-        "ServiceAccount",
+
+@dataclass(frozen=True, slots=True)
+class BuiltIn:
+    """What kube-apiserver's discovery says of a kind that it serves itself."""
+
+    plural: str
+    """The name in URLs."""
+    namespaced: bool = True
+    short_names: tuple[str, ...] = ()
+
+
+BUILT_IN: Mapping[tuple[str, str], BuiltIn] = {
+    ("", "ConfigMap"): BuiltIn("configmaps", short_names=("cm",)),
+    ("", "Endpoints"): BuiltIn("endpoints", short_names=("ep",)),
+    ("", "LimitRange"): BuiltIn("limitranges", short_names=("limits",)),
+    ("", "Namespace"): BuiltIn("namespaces", namespaced=False, short_names=("ns",)),
+    ("", "Node"): BuiltIn("nodes", namespaced=False, short_names=("no",)),
+    ("", "PersistentVolume"): BuiltIn("persistentvolumes", namespaced=False, short_names=("pv",)),
+    ("", "PersistentVolumeClaim"): BuiltIn("persistentvolumeclaims", short_names=("pvc",)),
+    ("", "Pod"): BuiltIn("pods", short_names=("po",)),
+    ("", "PodTemplate"): BuiltIn("podtemplates"),
+    ("", "ReplicationController"): BuiltIn("replicationcontrollers", short_names=("rc",)),
+    ("", "ResourceQuota"): BuiltIn("resourcequotas", short_names=("quota",)),
+    ("", "Secret"): BuiltIn("secrets"),
+    ("", "Service"): BuiltIn("services", short_names=("svc",)),
+    ("", "ServiceAccount"): BuiltIn("serviceaccounts", short_names=("sa",)),
+    ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"): BuiltIn("mutatingadmissionpolicies", namespaced=False),
+    ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"): BuiltIn(
+        "mutatingadmissionpolicybindings", namespaced=False
     ),
-    "apps": ("ControllerRevision", "DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
-    "autoscaling": ("HorizontalPodAutoscaler",),
-    "batch": ("CronJob", "Job"),
-    "coordination.k8s.io": ("Lease",),
-    "discovery.k8s.io": ("EndpointSlice",),
-    "networking.k8s.io": ("Ingress", "NetworkPolicy"),
-    "policy": ("PodDisruptionBudget",),
-    "rbac.authorization.k8s.io": ("Role", "RoleBinding"),
-    "resource.k8s.io": ("ResourceClaim", "ResourceClaimTemplate"),
-    "storage.k8s.io": ("CSIStorageCapacity",),
-}
-
-_CLUSTER: Mapping[str, tuple[str, ...]] = {
-    "": ("Namespace", "Node", "PersistentVolume"),
-    "admissionregistration.k8s.io": (
-        "MutatingAdmissionPolicy",
-        "MutatingAdmissionPolicyBinding",
-        "MutatingWebhookConfiguration",
-        "ValidatingAdmissionPolicy",
-        "ValidatingAdmissionPolicyBinding",
-        "ValidatingWebhookConfiguration",
+    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): BuiltIn(
+        "mutatingwebhookconfigurations", namespaced=False
     ),
-    "apiextensions.k8s.io": ("CustomResourceDefinition",),
-    "apiregistration.k8s.io": ("APIService",),
-    "networking.k8s.io": ("IngressClass",),
-    "node.k8s.io": ("RuntimeClass",),
-    "rbac.authorization.k8s.io": ("ClusterRole", "ClusterRoleBinding"),
-    "resource.k8s.io": ("DeviceClass",),
-    "scheduling.k8s.io": ("PriorityClass",),
-    "storage.k8s.io": ("CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): BuiltIn(
+        "validatingadmissionpolicies", namespaced=False
+    ),
+    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"): BuiltIn(
+        "validatingadmissionpolicybindings", namespaced=False
+    ),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): BuiltIn(
+        "validatingwebhookconfigurations", namespaced=False
+    ),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): BuiltIn(
+        "customresourcedefinitions", namespaced=False, short_names=("crd", "crds")
+    ),
+    ("apiregistration.k8s.io", "APIService"): BuiltIn("apiservices", namespaced=False),
+    ("apps", "ControllerRevision"): BuiltIn("controllerrevisions"),
+    ("apps", "DaemonSet"): BuiltIn("daemonsets", short_names=("ds",)),
+    ("apps", "Deployment"): BuiltIn("deployments", short_names=("deploy",)),
+    ("apps", "ReplicaSet"): BuiltIn("replicasets", short_names=("rs",)),
+    ("apps", "StatefulSet"): BuiltIn("statefulsets", short_names=("sts",)),
+    ("autoscaling", "HorizontalPodAutoscaler"): BuiltIn("horizontalpodautoscalers", short_names=("hpa",)),
+    ("batch", "CronJob"): BuiltIn("cronjobs", short_names=("cj",)),
+    ("batch", "Job"): BuiltIn("jobs"),
+    ("coordination.k8s.io", "Lease"): BuiltIn("leases"),
+    ("discovery.k8s.io", "EndpointSlice"): BuiltIn("endpointslices"),
+    ("networking.k8s.io", "Ingress"): BuiltIn("ingresses", short_names=("ing",)),
+    ("networking.k8s.io", "IngressClass"): BuiltIn("ingressclasses", namespaced=False),
+    ("networking.k8s.io", "NetworkPolicy"): BuiltIn("networkpolicies", short_names=("netpol",)),
+    ("node.k8s.io", "RuntimeClass"): BuiltIn("runtimeclasses", namespaced=False),
+    ("policy", "PodDisruptionBudget"): BuiltIn("poddisruptionbudgets", short_names=("pdb",)),
+    ("rbac.authorization.k8s.io", "ClusterRole"): BuiltIn("clusterroles", namespaced=False),
+    ("rbac.authorization.k8s.io", "ClusterRoleBinding"): BuiltIn("clusterrolebindings", namespaced=False),
+    ("rbac.authorization.k8s.io", "Role"): BuiltIn("roles"),
+    ("rbac.authorization.k8s.io", "RoleBinding"): BuiltIn("rolebindings"),
+    ("resource.k8s.io", "DeviceClass"): BuiltIn("deviceclasses", namespaced=False),
+    ("resource.k8s.io", "ResourceClaim"): BuiltIn("resourceclaims"),
+    ("resource.k8s.io", "ResourceClaimTemplate"): BuiltIn("resourceclaimtemplates"),
+    ("scheduling.k8s.io", "PriorityClass"): BuiltIn("priorityclasses", namespaced=False, short_names=("pc",)),
+    ("storage.k8s.io", "CSIDriver"): BuiltIn("csidrivers", namespaced=False),
+    ("storage.k8s.io", "CSINode"): BuiltIn("csinodes", namespaced=False),
+    ("storage.k8s.io", "CSIStorageCapacity"): BuiltIn("csistoragecapacities"),
+    ("storage.k8s.io", "StorageClass"): BuiltIn("storageclasses", namespaced=False, short_names=("sc",)),
+    ("storage.k8s.io", "VolumeAttachment"): BuiltIn("volumeattachments", namespaced=False),
+    ("storage.k8s.io", "VolumeAttributesClass"): BuiltIn(
+        "volumeattributesclasses", namespaced=False, short_names=("vac",)
+    ),
 }
+"""(group, kind) → what it is called. No two of these kinds share a name."""
 
-GROUP_OF_KIND: Mapping[str, str] = {
-    kind: group for table in (_NAMESPACED, _CLUSTER) for group, kinds in table.items() for kind in kinds
-}
-"""Kind → its group, for the kinds that Kubernetes itself defines; no two of its groups in use share a kind."""
+GROUP_OF_KIND: Mapping[str, str] = {kind: group for group, kind in BUILT_IN}
+"""Kind → its group: what a bare kind name means."""
 
-CLUSTER_KINDS = frozenset((group, kind) for group, kinds in _CLUSTER.items() for kind in kinds)
-"""(group, kind) of Kubernetes' own kinds that have no namespace."""
+CLUSTER_KINDS = frozenset(key for key, found in BUILT_IN.items() if not found.namespaced)
+"""(group, kind) of the built-in kinds that have no namespace."""
 
-
-def is_built_in(group: str) -> bool:
-    """Return whether a group is Kubernetes' own; `k8s.io` groups of projects beside it (`cluster.x-k8s.io`) are not."""
-    return group in GROUPS
-
-
-GROUPS = frozenset(GROUP_OF_KIND.values()) | {
+_GROUPS = frozenset(GROUP_OF_KIND.values()) | {
     "authentication.k8s.io",
     "authorization.k8s.io",
     "certificates.k8s.io",
@@ -83,47 +111,36 @@ GROUPS = frozenset(GROUP_OF_KIND.values()) | {
     "internal.apiserver.k8s.io",
     "storagemigration.k8s.io",
 }
-"""The API groups that kube-apiserver, with its aggregator and extension server, serves itself."""
 
 
-SHORT_NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("", "ConfigMap"): ("cm",),
-    ("", "Endpoints"): ("ep",),
-    ("", "LimitRange"): ("limits",),
-    ("", "Namespace"): ("ns",),
-    ("", "Node"): ("no",),
-    ("", "PersistentVolume"): ("pv",),
-    ("", "PersistentVolumeClaim"): ("pvc",),
-    ("", "Pod"): ("po",),
-    ("", "ReplicationController"): ("rc",),
-    ("", "ResourceQuota"): ("quota",),
-    ("", "Service"): ("svc",),
-    ("", "ServiceAccount"): ("sa",),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): ("crd", "crds"),
-    ("apps", "DaemonSet"): ("ds",),
-    ("apps", "Deployment"): ("deploy",),
-    ("apps", "ReplicaSet"): ("rs",),
-    ("apps", "StatefulSet"): ("sts",),
-    ("autoscaling", "HorizontalPodAutoscaler"): ("hpa",),
-    ("batch", "CronJob"): ("cj",),
-    ("networking.k8s.io", "Ingress"): ("ing",),
-    ("networking.k8s.io", "NetworkPolicy"): ("netpol",),
-    ("policy", "PodDisruptionBudget"): ("pdb",),
-    ("scheduling.k8s.io", "PriorityClass"): ("pc",),
-    ("storage.k8s.io", "StorageClass"): ("sc",),
-    ("storage.k8s.io", "VolumeAttributesClass"): ("vac",),
-}
-"""(group, kind) → the short names that an API server's discovery gives, for where there is none: an archive alone."""
+def is_built_in(group: str) -> bool:
+    """Return whether kube-apiserver, with its aggregator and extension server, serves a group itself."""
+    return group in _GROUPS
+
+
+def is_protected(group: str) -> bool:
+    """Return whether a group is reserved for the Kubernetes project: built in, or a CRD of one of its subprojects.
+
+    The API server accepts a CRD of such a group only with an annotation that names its review (kubernetes/enhancements
+    pull 1111): `gateway.networking.k8s.io`, `snapshot.storage.k8s.io`.
+    """
+    return is_built_in(group) or group.endswith((".k8s.io", ".kubernetes.io"))
 
 
 def plural_of(kind: str) -> str:
-    """Return the name in URLs of one of Kubernetes' own kinds: `Ingress` → `ingresses`."""
+    """Return the name of a kind in URLs, `ingresses` of `Ingress`; for one that is not built in, the likely one."""
+    if kind in GROUP_OF_KIND:
+        return BUILT_IN[GROUP_OF_KIND[kind], kind].plural
     word = kind.lower()
-    if word == "endpoints":
-        return word
     if word.endswith(("s", "x")):
         return f"{word}es"
     return f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+
+
+def short_names_of(group: str, kind: str) -> tuple[str, ...]:
+    """Return the short names that an API server's discovery gives a built-in kind; none for all others."""
+    found = BUILT_IN.get((group, kind))
+    return found.short_names if found else ()
 
 
 REBUILT: dict[tuple[str, str], frozenset[tuple[str, str]]] = {
@@ -142,6 +159,3 @@ REBUILT: dict[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("discovery.k8s.io", "EndpointSlice"): frozenset({("", "Service"), ("", "Endpoints")}),
 }
 """(group, kind) of an object → kinds of controllers that make it again by themselves."""
-
-
-NAMESPACE = ("", "Namespace")

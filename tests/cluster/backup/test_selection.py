@@ -10,7 +10,7 @@ from tests.support.bench import A, B, name
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.manifest import HIDDEN, Selected
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND, SHORT_NAMES, plural_of
+from kubeferry.tasks.core.kube.kinds import BUILT_IN
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.plan.offline import planned
 from kubeferry.tasks.ports.archive.encryption import opener
@@ -267,13 +267,12 @@ def test_a_backup_of_a_selection_holds_what_a_restore_takes_of_the_whole(bench, 
 def test_kinds_have_the_names_offline_that_the_server_gives_them(bench):
     """A restore's options go by tables, as an archive has no discovery; a backup's by what the server says."""
     served = {(each.group, each.kind): each for each in bench.clusters[A].discover().types}
-    own = {(group, kind): served[group, kind] for kind, group in GROUP_OF_KIND.items() if (group, kind) in served}
+    own = {key: served[key] for key in BUILT_IN if key in served}
     assert len(own) > 40
     short = {kind: each.names - {each.resource, each.kind.lower()} for kind, each in own.items()}
-    assert {kind: frozenset(names) for kind, names in SHORT_NAMES.items()} == {
-        kind: n for kind, n in short.items() if n
-    }
-    assert {each.resource for each in own.values()} == {plural_of(kind) for _, kind in own}
+    assert {key: frozenset(BUILT_IN[key].short_names) for key in own} == short
+    assert {key: each.resource for key, each in own.items()} == {key: BUILT_IN[key].plural for key in own}
+    assert {key: each.namespaced for key, each in own.items()} == {key: BUILT_IN[key].namespaced for key in own}
 
 
 # --- more namespaces

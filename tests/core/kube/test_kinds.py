@@ -3,7 +3,14 @@
 import pytest
 
 from kubeferry.tasks.core.graph.order import Phase, phase_of
-from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, SHORT_NAMES, is_built_in, plural_of
+from kubeferry.tasks.core.kube.kinds import (
+    CLUSTER_KINDS,
+    GROUP_OF_KIND,
+    is_built_in,
+    is_protected,
+    plural_of,
+    short_names_of,
+)
 from kubeferry.tasks.core.kube.objects import Ref
 
 # What `kubectl api-resources` prints: NAME SHORTNAMES GROUP NAMESPACED KIND.
@@ -68,7 +75,7 @@ def test_each_kind_has_the_group_the_scope_and_the_names_of_kubectl(plural, shor
     assert GROUP_OF_KIND[kind] == group
     assert ((group, kind) in CLUSTER_KINDS) is (namespaced == "false")
     assert plural_of(kind) == plural
-    assert SHORT_NAMES.get((group, kind), ()) == tuple(short.split(",")) * bool(short)
+    assert short_names_of(group, kind) == tuple(short.split(",")) * bool(short)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +102,28 @@ def test_a_group_that_the_api_server_serves_itself_is_its_own(group):
 )
 def test_a_group_of_a_project_beside_kubernetes_is_not(group):
     assert not is_built_in(group)
+
+
+@pytest.mark.parametrize(
+    ("group", "built_in", "protected"),
+    [
+        ("", True, True),
+        ("apps", True, True),
+        ("storage.k8s.io", True, True),
+        # CRDs of subprojects: what waits, renames or is shown by the built-in kinds' rules must not take these for one.
+        ("gateway.networking.k8s.io", False, True),
+        ("snapshot.storage.k8s.io", False, True),
+        ("metrics.k8s.io", False, True),
+        ("node.kubernetes.io", False, True),
+        # Reserved are whole labels only.
+        ("cluster.x-k8s.io", False, False),
+        ("k8s.io", False, False),
+        ("notk8s.io", False, False),
+        ("cert-manager.io", False, False),
+    ],
+)
+def test_groups_that_are_built_in_and_groups_that_are_reserved(group, built_in, protected):
+    assert (is_built_in(group), is_protected(group)) == (built_in, protected)
 
 
 TURNS = {

@@ -162,3 +162,9 @@ def test_a_level_has_the_latest_phase_of_what_it_needs():
 def test_every_kind_that_has_a_rule_has_a_phrase():
     assert RULES.keys() == READY_WHEN.keys()
     assert ready_when(Ref("rbac.authorization.k8s.io", "Role", "a", "b")) == "it exists"
+
+
+def test_a_custom_resource_of_a_protected_group_is_waited_for_as_one():
+    gateway = Ref("gateway.networking.k8s.io", "Gateway", "a", "b")
+    assert ready_when(gateway) == ready_when(Ref("cert-manager.io", "Certificate", "a", "b"))
+    assert ready_when(gateway) == "its condition Ready is true, if it has one"

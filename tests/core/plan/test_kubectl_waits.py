@@ -41,6 +41,8 @@ ON_DELETE = {"updateStrategy": {"type": "OnDelete"}}
         ("networking.k8s.io/v1", "Ingress", {}, ""),
         ("example.com/v1", "Deployment", {}, "ready_custom"),
         ("cert-manager.io/v1", "Certificate", {}, "ready_custom"),
+        ("gateway.networking.k8s.io/v1", "Gateway", {}, "ready_custom"),
+        ("snapshot.storage.k8s.io/v1", "VolumeSnapshot", {}, "ready_custom"),
     ],
 )
 def test_each_kind_is_waited_for_in_its_own_way(api_version, kind, body, command):

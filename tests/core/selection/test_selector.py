@@ -3,7 +3,7 @@
 import pytest
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, SHORT_NAMES, plural_of
+from kubeferry.tasks.core.kube.kinds import BUILT_IN
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.resources import words_of
@@ -177,8 +177,6 @@ def test_a_name_is_told_as_it_is_written():
     ]
 
 
-def test_short_names_are_of_kinds_that_kubernetes_has_and_no_two_kinds_share_one():
-    own = {(group, kind) for kind, group in GROUP_OF_KIND.items()} | CLUSTER_KINDS
-    assert SHORT_NAMES.keys() <= own
-    every = [name for names in SHORT_NAMES.values() for name in names] + [plural_of(kind) for _, kind in own]
-    assert len(every) == len(set(every))
+def test_no_two_built_in_kinds_share_a_name():
+    every = [name for each in BUILT_IN.values() for name in (each.plural, *each.short_names)]
+    assert len(every) == len(set(every)) > len(BUILT_IN)

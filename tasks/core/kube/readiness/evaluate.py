@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.readiness.infrastructure import CLUSTER
 from kubeferry.tasks.core.kube.readiness.verdict import (
     Context,
@@ -122,5 +123,4 @@ CUSTOM = "its condition Ready is true, if it has one"
 
 def ready_when(ref: Ref) -> str:
     """Return what an object is waited for, after it was created."""
-    native = "." not in ref.group or ref.group.endswith(".k8s.io")
-    return READY_WHEN.get((ref.group, ref.kind), BUILT_IN if native else CUSTOM)
+    return READY_WHEN.get((ref.group, ref.kind), BUILT_IN if is_built_in(ref.group) else CUSTOM)

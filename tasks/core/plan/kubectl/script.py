@@ -19,7 +19,7 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of
 from kubeferry.tasks.core.jsondoc.printable import one_line
-from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE, is_built_in
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.kubectl.bash import LIBRARY, STEPS, heredoc, identity, named
 from kubeferry.tasks.core.plan.kubectl.lookups import Tokens, Values, patched
@@ -94,8 +94,7 @@ def wait_for(obj: Object) -> str:
     known = WAITS.get((group, obj["kind"]))
     if known:
         return known(obj)
-    native = "." not in group or group.endswith(".k8s.io")
-    return "" if native else "ready_custom"
+    return "" if is_built_in(group) else "ready_custom"
 
 
 OWNERS = "@@kubeferry:owners@@"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import get, group_of
-from kubeferry.tasks.core.kube.kinds import GROUP_OF_KIND
+from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.transform.rename.api_fields import GATEWAY, items, selector_hits
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object, Place
     from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-
-OWN_GROUPS = frozenset(
-    {*GROUP_OF_KIND.values(), "", "certificates.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "extensions"}
-)
-"""API groups that Kubernetes serves itself: all others are defined by CRDs or aggregated."""
 
 KEYS = frozenset(
     {
@@ -60,7 +55,7 @@ IN_CLUSTER = frozenset({"", "in-cluster", "https://kubernetes.default.svc", "*"}
 def custom(obj: Object, case: Case) -> Iterator[Hit]:
     """Yield the places of a custom resource that name a namespace; nothing for Kubernetes' own kinds."""
     group = group_of(obj["apiVersion"])
-    if group in OWN_GROUPS:
+    if is_built_in(group):
         return
     for key, value in obj.items():
         if key not in ("apiVersion", "kind", "metadata", "status") and not (group == GATEWAY and key != "spec"):
