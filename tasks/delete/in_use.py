@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import NotFoundError
 from kubeferry.tasks.core.jsondoc.edit import group_of
-from kubeferry.tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
+from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
@@ -59,7 +59,7 @@ def _of_the_namespace(discovery: Discovery, item: Object) -> bool:
     ref = Ref.of(item)
     owners = [discovery.by_kind(group_of(each["apiVersion"]), each["kind"]) for each in owners_of(item)]
     return (
-        (ref.group, ref.kind, ref.name) in IN_EVERY_NAMESPACE
+        namespace_default(ref) is not None
         or bool(item["metadata"].get("deletionTimestamp"))
         or any(owner is None or owner.namespaced for owner in owners)
     )

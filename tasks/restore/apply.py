@@ -20,7 +20,7 @@ from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.graph.order import Phase, phase_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
-from kubeferry.tasks.core.kube.namespace_defaults import IN_EVERY_NAMESPACE
+from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
 from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE, relinked
 from kubeferry.tasks.plan.keep_owned import paused
@@ -89,7 +89,7 @@ def _write(restoring: Restoring, item: Item) -> None:
     obj = restoring.planned.read(item.slot)
     why = _own(restoring, item, obj)
     # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
-    old = ref.namespace in restoring.old_namespaces or (ref.group, ref.kind, ref.name) in IN_EVERY_NAMESPACE
+    old = ref.namespace in restoring.old_namespaces or namespace_default(ref) is not None
     live = cluster.find(kind, ref.namespace, ref.name) if old else None
     if live is None:
         try:

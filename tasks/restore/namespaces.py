@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.kube.resources import defined
@@ -51,9 +52,10 @@ def _create(restoring: Restoring, namespace: Ref) -> None:
     write(restoring, [namespace], f"create namespace {namespace.name}")
     if namespace not in restoring.made:  # somebody was faster
         restoring.old_namespaces.add(namespace.name)
-    kind = type_of(restoring, Ref("", "ServiceAccount", namespace.name, "default"))
+    group, account, name = DEFAULT_ACCOUNT
+    kind = type_of(restoring, Ref(group, account, namespace.name, name))
     limit = time.monotonic() + ACCOUNT_SECONDS
-    if Wait(cluster, kind, namespace.name, frozenset({"default"}), Context(), limit).until_ready():
+    if Wait(cluster, kind, namespace.name, frozenset({name}), Context(), limit).until_ready():
         raise PermanentError(f"namespace {namespace.name}: no account `default` within {ACCOUNT_SECONDS} s")
 
 

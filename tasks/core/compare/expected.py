@@ -16,6 +16,7 @@ from kubeferry.tasks.core.formats.bundle import is_bundle
 from kubeferry.tasks.core.jsondoc.differences import MISSING
 from kubeferry.tasks.core.jsondoc.edit import Object
 from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
+from kubeferry.tasks.core.kube.namespace_defaults import ROOT_CERTIFICATE
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def token_namespace(old: Any, new: Any, obj: Object, move: Move) -> bool:
 
 def root_certificate(_old: Any, _new: Any, obj: Object, _move: Move) -> bool:
     """The ConfigMap is the one in which every cluster publishes its own root certificate."""
-    return bool(obj["metadata"]["name"] == "kube-root-ca.crt")
+    return bool(obj["metadata"]["name"] == ROOT_CERTIFICATE[2])
 
 
 def generated_secrets(old: Any, new: Any, obj: Object, _move: Move) -> bool:

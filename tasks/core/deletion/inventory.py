@@ -15,6 +15,7 @@ from kubeferry.tasks.core.formats.bundle import made_for
 from kubeferry.tasks.core.formats.links import Links, links_of
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
+from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT, NAMESPACE_DEFAULTS
 from kubeferry.tasks.core.kube.objects import Ref, controller_of, labels_of, owners_of
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints, hints_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.plugins.registry import RuleBook
     from kubeferry.tasks.core.selection.policy import Surroundings
-
-DEFAULT_ACCOUNT = ("", "ServiceAccount", "default")
 
 KEEP = Keep(completed_jobs=True)
 """What is finished and would not be saved is deleted with the rest."""
@@ -91,7 +90,7 @@ class Facts:
         # What is being deleted already is deleted with the rest: that may have been begun by a run before.
         why = left_out(_alive(obj), around, KEEP)
         if (ref.group, ref.kind, ref.name) == DEFAULT_ACCOUNT:
-            self.stays[ref] = "every namespace has one"
+            self.stays[ref] = NAMESPACE_DEFAULTS[DEFAULT_ACCOUNT].made_by
         elif why and not finished(why):
             self.stays[ref] = why
         if self.stays.get(ref) is None or any(labels_of(obj).get(label) == "true" for label in EXCLUDING_LABELS):

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER_OBJECTS
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.lookup.index import API_SERVER, CLUSTER
+from kubeferry.tasks.core.lookup.index import CLUSTER
 from kubeferry.tasks.core.lookup.steps import (
     Named,
     Newest,
@@ -132,14 +133,7 @@ def _asks(step: Step, namespace: str) -> tuple[Ask, ...]:
             return ()
 
 
-FIXED = frozenset(
-    {
-        CLUSTER,
-        API_SERVER,
-        Ref("", "Endpoints", "default", "kubernetes"),
-        Ref("discovery.k8s.io", "EndpointSlice", "default", "kubernetes"),
-    }
-)
+FIXED = frozenset({CLUSTER, *API_SERVER_OBJECTS})
 """Objects that stand for the cluster: every cluster has its own, under the same name, whatever is renamed."""
 
 

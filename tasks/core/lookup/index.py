@@ -21,7 +21,6 @@ UID = "/metadata/uid"
 CLUSTER = Ref("", "Namespace", "", "kube-system")
 """Its uid stands for the cluster (kubernetes.io: no other identity; KEP-2149 proposes the same)."""
 
-API_SERVER = Ref("", "Service", "default", "kubernetes")
 
 PREFERENCE: tuple[tuple[str, str, str], ...] = (
     ("", "Service", "/spec/"),

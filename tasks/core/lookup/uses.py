@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
+from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.kube.strings import ENCODED, Leaf, decoded, leaves, pointer
-from kubeferry.tasks.core.lookup.index import API_SERVER, CLUSTER, PREFERENCE, UID, Index, Source
+from kubeferry.tasks.core.lookup.index import CLUSTER, PREFERENCE, UID, Index, Source
 from kubeferry.tasks.core.lookup.tokens import PLAIN, Hint, place_of, tokens
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.jsondoc.edit import Object, get, values
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
+from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, bound_accounts, requirements
@@ -33,7 +34,6 @@ DEFINED = "its kind"
 STANDS_IN = "its namespace"
 
 _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
-_ACCOUNT = ("", "ServiceAccount")
 
 
 class Implied:
@@ -56,7 +56,7 @@ class Implied:
         """
         ref = Ref.of(obj)
         kind = (ref.group, ref.kind)
-        if kind == _ACCOUNT:
+        if kind == DEFAULT_ACCOUNT[:2]:
             self._accounts.setdefault(ref.namespace, []).append(ref)
         elif ref.group == RBAC and ref.kind in _BINDINGS:
             self._bindings[ref] = bound_accounts(obj)
@@ -120,4 +120,4 @@ class Implied:
 def _default_account(obj: Object, ref: Ref) -> Iterator[Edge]:
     spec = get(obj, *POD_SPEC_AT[ref.group, ref.kind].split("."))
     if isinstance(spec, dict) and not (spec.get("serviceAccountName") or spec.get("serviceAccount")):
-        yield Edge(ref, Ref(*_ACCOUNT, ref.namespace, "default"), Strength.REFERENCE, RUNS_AS)
+        yield Edge(ref, Ref(*DEFAULT_ACCOUNT[:2], ref.namespace, DEFAULT_ACCOUNT[2]), Strength.REFERENCE, RUNS_AS)

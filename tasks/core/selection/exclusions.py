@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
-from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
-from kubeferry.tasks.core.kube.objects import annotations_of, controller_of, labels_of
+from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER, namespace_default
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
 from kubeferry.tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
 
 EVENT = "events tell what happened in the old cluster"
@@ -99,13 +99,6 @@ Rule = Callable[[Object, Surroundings, Keep], str | None]
 EXCLUDING_LABELS = ("velero.io/exclude-from-backup", "kubeferry.io/exclude")
 """Labels by which the author of an object leaves it out, with the value "true"."""
 
-MADE_IN_EVERY_NAMESPACE: Mapping[tuple[str, str, str], str] = {
-    ("", "ConfigMap", "kube-root-ca.crt"): "every cluster publishes its own root certificate",
-    ("", "ConfigMap", "openshift-service-ca.crt"): "every cluster publishes its own service certificate",
-    ("", "ConfigMap", "istio-ca-root-cert"): "every mesh publishes its own root certificate",
-}
-"""(group, kind, name) → why: what a controller writes into each namespace."""
-
 MADE_BY_API_SERVER = "the API server makes its own `kubernetes` service"
 
 SLICE_MANAGERS: Mapping[str, str] = {
@@ -124,9 +117,11 @@ ENDPOINTS_BY_CONTROLLER = "the endpoints controller makes it from the service's 
 def left_out(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> str | None:
     """Return why `obj`, as the API server lists it, is not carried, or None where it is."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
-    known = KINDS_LEFT_OUT.get(kind) or MADE_IN_EVERY_NAMESPACE.get((*kind, obj["metadata"]["name"]))
-    if known:
-        return known
+    if kind in KINDS_LEFT_OUT:
+        return KINDS_LEFT_OUT[kind]
+    default = namespace_default(Ref.of(obj))
+    if default and not default.may_hold_user_content:
+        return default.made_by
     if obj["metadata"].get("deletionTimestamp"):
         return "being deleted"
     labels = labels_of(obj)
@@ -201,7 +196,7 @@ def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> str | No
 
 
 def _is_kubernetes(obj: Object, service: str | None) -> bool:
-    return obj["metadata"].get("namespace") == "default" and service == "kubernetes"
+    return (obj["metadata"].get("namespace"), service) == (API_SERVER.namespace, API_SERVER.name)
 
 
 def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
@@ -211,8 +206,6 @@ def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
 
 
 def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
-    if obj["metadata"]["name"] == LEASE_NAME:
-        return "a restore was at work"
     return "a node's sign of life" if obj["metadata"].get("namespace") == "kube-node-lease" else None
 
 

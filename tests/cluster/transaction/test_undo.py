@@ -136,6 +136,22 @@ def test_what_has_another_uid_by_now_stays(bench, saved):
     assert (again.phase, bench.find("Namespace", "", ns, B)) == ("Completed", None)
 
 
+MADE_BY_OTHERS = """
+{apiVersion: v1, kind: ConfigMap, metadata: {name: istio-ca-root-cert}, data: {root-cert.pem: mesh}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: openshift-service-ca.crt}, data: {service-ca.crt: cluster}}
+"""
+"""What istiod and OpenShift's service CA operator write into every namespace."""
+
+
+def test_a_namespace_that_holds_only_what_controllers_make_in_each_one_goes(bench, saved):
+    ns = bench.name("t")
+    result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
+    bench.make(MADE_BY_OTHERS, ns, B)
+    back = taken_back(bench, result.name)
+    assert (back.phase, back.taken_back.left, bench.find("Namespace", "", ns, B)) == ("Completed", [], None)
+
+
 def test_a_definition_that_others_use_stays(bench):
     ns = bench.namespace()
     group = bench.crd(ns)

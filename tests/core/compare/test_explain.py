@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from kubeferry.tasks.core.compare.explain import Move, explain, matching
+from kubeferry.tasks.core.compare.expected import Move
+from kubeferry.tasks.core.compare.explain import explain, matching
 from kubeferry.tasks.core.compare.explanations import ROWS
 from kubeferry.tasks.core.jsondoc.differences import differences
 

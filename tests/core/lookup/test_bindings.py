@@ -9,12 +9,13 @@ import pytest
 from kubeferry.tasks.core.errors import DamagedError, PermanentError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding, bind, bindings_of, from_json, moved, to_json
 from kubeferry.tasks.core.lookup.derive import Around
 from kubeferry.tasks.core.lookup.follow import Live, pick
 from kubeferry.tasks.core.lookup.substitute import Absent
-from kubeferry.tasks.core.lookup.uses import API_SERVER, CLUSTER, Index
+from kubeferry.tasks.core.lookup.uses import CLUSTER, Index
 
 VERSIONS = {"Pod": "v1", "Service": "v1", "Node": "v1", "Namespace": "v1", "ReplicaSet": "apps/v1", "Job": "batch/v1"}
 OLD, NEW = "1", "2"

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import Links
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.strings import leaves, pointer
 from kubeferry.tasks.core.lookup.substitute import Absent, substitute
-from kubeferry.tasks.core.lookup.uses import API_SERVER, UID, Index, Source, Use, scan
+from kubeferry.tasks.core.lookup.uses import UID, Index, Source, Use, scan
 
 POD = Ref("", "Pod", "shop", "web")
 SERVICE = Ref("", "Service", "shop", "api")

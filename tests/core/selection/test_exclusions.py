@@ -8,7 +8,6 @@ import yaml
 from kubeferry.tasks.core.selection.exclusions import (
     EXCLUDING_LABELS,
     KINDS_LEFT_OUT,
-    MADE_IN_EVERY_NAMESPACE,
     RULES,
     SLICE_MANAGERS,
     TYPES_LEFT_OUT,
@@ -56,14 +55,19 @@ def test_label_leaves_any_object_out(label):
     assert left_out(thing) == f"labelled {label}=true"
 
 
-@pytest.mark.parametrize(("group", "kind", "name"), MADE_IN_EVERY_NAMESPACE)
-def test_what_a_controller_writes_into_each_namespace_is_left_out(group, kind, name):
-    made = {
-        "apiVersion": f"{group}/v1" if group else "v1",
-        "kind": kind,
-        "metadata": {"name": name, "namespace": "shop"},
-    }
-    assert left_out(made) == MADE_IN_EVERY_NAMESPACE[group, kind, name]
+@pytest.mark.parametrize(
+    ("api_version", "kind", "name", "why"),
+    [
+        ("v1", "ConfigMap", "kube-root-ca.crt", "every cluster publishes its own root certificate"),
+        ("v1", "ConfigMap", "openshift-service-ca.crt", "every cluster publishes its own service certificate"),
+        ("v1", "ConfigMap", "istio-ca-root-cert", "every mesh publishes its own root certificate"),
+        ("coordination.k8s.io/v1", "Lease", "kubeferry-restore", "a restore was at work"),
+        ("v1", "ServiceAccount", "default", None),
+    ],
+)
+def test_what_is_made_in_every_namespace_is_left_out_unless_people_change_it(api_version, kind, name, why):
+    made = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "shop"}}
+    assert left_out(made) == why
 
 
 @pytest.mark.parametrize(("group", "kind"), KINDS_LEFT_OUT)

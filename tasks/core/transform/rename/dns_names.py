@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
@@ -44,7 +46,7 @@ _LOOK_BACK = 256
 FILES = re.compile("ya?ml|json|toml|conf|cfg|ini|txt|md|log|crt|cer|key|pem|csr|p12|jks|sock|pid|t?gz|zip|sh")
 """Last labels that make a name a file's, where its cluster domain is not known."""
 
-API_SERVER = ("kubernetes", "default")
+_API_SERVER = (API_SERVER.name, API_SERVER.namespace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ def _full(labels: list[str], hosts: Hosts, *, open_start: bool) -> int | None:
             fits = certain and (bool(domain) or open_start)
         else:
             likely = hosts.has(namespace, before) and domain and not FILES.fullmatch(domain[-1])
-            fits = (before, namespace) != API_SERVER and bool(certain or likely)
+            fits = (before, namespace) != _API_SERVER and bool(certain or likely)
         if fits:
             return at
     return None
@@ -150,7 +152,7 @@ def _bare(labels: list[str], hosts: Hosts) -> bool:
     if not 2 <= len(labels) <= 3 or labels[-1] not in hosts.names:  # noqa: PLR2004 - as the docstring spells them
         return False
     *pod, service, namespace = labels
-    known = hosts.has(namespace, service) and (service, namespace) != API_SERVER
+    known = hosts.has(namespace, service) and (service, namespace) != _API_SERVER
     return known and all(_ORDINAL.fullmatch(each) for each in pod)
 
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import EACH, GONE, Path, change, get, only, remove, without
+from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ def drop_token_volume(obj: Object, case: Case) -> Object:
     """
     if not case.live:
         return obj
-    account = get(obj, "spec", "serviceAccountName") or "default"
+    account = get(obj, "spec", "serviceAccountName") or DEFAULT_ACCOUNT[2]
     # Before 1.22 the token came from a Secret of the account.
     generated = re.compile(f"(kube-api-access|{re.escape(str(account))}-token){SUFFIX}")
     volumes = get(obj, "spec", "volumes")
