@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.bundle import maker
-from kubeferry.tasks.core.formats.journal import DEFINITIONS, MADE, NAMESPACES
-from kubeferry.tasks.core.formats.records import Action, Rewrite
+from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
+from kubeferry.tasks.core.formats.records import MADE, Action, ActionTaken, Intent, Rewrite
 from kubeferry.tasks.core.graph.order import Order
 from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
@@ -161,7 +161,7 @@ class Restoring:
         """Values that were written in place of the old cluster's."""
         self.actions: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
-        self.notable: list[Action] = []
+        self.notable: list[ActionTaken] = []
         self.not_ready: list[Problem] = []
         self.spaces: dict[str, Object | None] = {}
         """Namespaces of the target as the last look before the first write found them; None for one that is not."""
@@ -276,27 +276,27 @@ class Restoring:
         uid = self.bundle_of(ref)
         return maker(self.manager, uid) if uid else self.manager
 
-    def keep(self, ref: Ref, action: str, live: Object) -> None:
+    def keep(self, ref: Ref, intent: Intent, live: Object) -> None:
         """Keep what an object of others is before it is changed; what this restore made has no former content."""
         if ref not in self.made:
-            self.journal.keep(self.level(ref), action, ref, live)
+            self.journal.keep(self.level(ref), intent, ref, live)
 
-    def done(self, ref: Ref, uid: str, action: str, why: str = "") -> None:
+    def done(self, ref: Ref, uid: str, action: Action, why: str = "") -> None:
         """Note what was done with one object, in the journal too."""
         self.journal.did(self.level(ref), action, ref, uid)
         self.note(ref, uid, action, why)
 
-    def note(self, ref: Ref, uid: str, action: str, why: str = "") -> None:
+    def note(self, ref: Ref, uid: str, action: Action, why: str = "") -> None:
         """Note what was done with one object, which the journal knows already."""
         with self._lock:
             self.uids[ref] = uid
             if action in MADE:
                 self.made.add(ref)
-            if action == "created":
+            if action == Action.CREATED:
                 self.members[ref] = uid
             self.counts[ref.type] += 1
             self.actions[action] += 1
-            if action != "created" or why:
+            if action != Action.CREATED or why:
                 self.notable.append(
-                    Action(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why)
+                    ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why)
                 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kubeferry.tasks.core.errors import ForbiddenError
+from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.immutable_fields import can_freeze
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind
@@ -81,10 +82,10 @@ def _conflicting(
             continue
         wanted, adopter = as_bound(restoring, item, values), restoring.plan.adopters.get(item.ref)
         decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)
-        if decision.action == "conflict":
+        if decision.action == Action.CONFLICT:
             yield f"{item.ref} {decision.why}; --existing says what to do about it"
         # A value that is not known yet may be the live one: meet() looks again when it is.
-        if decision.action == "immutable" and all(each.chain in values for each in item.bindings):
+        if decision.action == Action.IMMUTABLE and all(each.chain in values for each in item.bindings):
             yield f"{item.ref} {decision.why}; {advice(kind)}"
 
 

@@ -18,6 +18,7 @@ from kubeferry.tasks.core.errors import (
 from kubeferry.tasks.core.formats.bundle import owner
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.graph.order import Phase, phase_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
@@ -102,15 +103,15 @@ def _write(restoring: Restoring, item: Item) -> None:
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
         uid = anew(restoring, kind, _rooted(restoring, ref, obj), restoring.maker(ref))
-        restoring.done(ref, uid, "created", "when a former one was gone")
+        restoring.done(ref, uid, Action.CREATED, "when a former one was gone")
     elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
         _created(restoring, ref, live, why)
-    elif meet(restoring, kind, obj, live) == "unchanged":
+    elif meet(restoring, kind, obj, live) == Action.UNCHANGED:
         _settle(restoring, ref, live)
 
 
 def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
-    restoring.done(ref, created["metadata"]["uid"], "created", why)
+    restoring.done(ref, created["metadata"]["uid"], Action.CREATED, why)
     _settle(restoring, ref, created)
 
 

@@ -13,6 +13,7 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.journal import Header, Target, made_by
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
 from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.plan.keep_owned import paused
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
@@ -153,10 +154,10 @@ def recall(restoring: Restoring, stored: StoredRestore) -> None:
             continue
         uid = str(obj["metadata"]["uid"])
         if ref in state.created and state.created[ref].uid == uid:
-            _recall(restoring, ref, obj, state.done[ref][1])
+            _recall(restoring, ref, obj, state.action(ref))
         elif made_by(obj, restoring.manager):
-            restoring.journal.did(restoring.level(ref), "created", ref, uid)
-            _recall(restoring, ref, obj, "created")
+            restoring.journal.did(restoring.level(ref), Action.CREATED, ref, uid)
+            _recall(restoring, ref, obj, Action.CREATED)
         progress.step(f"take up {restoring.name}", done, len(asked))
 
 
@@ -170,7 +171,7 @@ def _live(restoring: Restoring, group: str, kind_name: str, namespace: str) -> d
     return {obj["metadata"]["name"]: obj for obj in objects}
 
 
-def _recall(restoring: Restoring, ref: Ref, live: Object, action: str) -> None:
+def _recall(restoring: Restoring, ref: Ref, live: Object, action: Action) -> None:
     """Note one object, with what is still to be done about it: owners that came later, a pause to take back."""
     restoring.note(ref, str(live["metadata"]["uid"]), action)
     item = restoring.plan.items[ref]

@@ -21,6 +21,7 @@ from kubeferry.tasks.core.formats.bundle import (
     parts,
 )
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, made_by
+from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.step import in_thread, step
@@ -57,7 +58,7 @@ def _make(restoring: Restoring) -> None:
     for ref, space in refs.items():
         made = _created(restoring, BUNDLES, _of(restoring, space))
         restoring.bundles[space] = uid = str(made["metadata"]["uid"])
-        restoring.journal.did(DEFINITIONS, "created", ref, uid)
+        restoring.journal.did(DEFINITIONS, Action.CREATED, ref, uid)
     if len(spaces) == 1:
         restoring.bundle_of_all = restoring.bundles[spaces[0]]
     if restoring.resumed:  # the first time, the definition says this of what is new
@@ -131,7 +132,7 @@ def _drop_empty(restoring: Restoring) -> None:
                 continue  # an empty one harms nobody
             except NotFoundError:
                 pass
-            restoring.journal.undid("deleted", DEFINITIONS, {str(ref): uid})
+            restoring.journal.undid(Action.DELETED, DEFINITIONS, {str(ref): uid})
             del restoring.bundles[space]
 
 

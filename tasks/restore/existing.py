@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from kubeferry.tasks.core.formats.journal import made_by
+from kubeferry.tasks.core.formats.records import Action, Intent
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.plan.existing import (
     Decision,
@@ -31,7 +32,7 @@ GONE_SECONDS = 60
 """How long a deleted object may take to go before it is made anew."""
 
 
-def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> str:
+def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> Action:
     """Do what is right about an object that is there already; return what that was.
 
     Raises:
@@ -43,25 +44,25 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
     decision = decide(obj, bare, mode_of(kind, restoring.options), adopter)
     uid = str(live["metadata"]["uid"])
     match decision.action:
-        case "conflict":
+        case Action.CONFLICT:
             raise ConflictError(f"{ref} {decision.why}; say --existing skip, update or recreate")
-        case "immutable":
+        case Action.IMMUTABLE:
             raise InvalidError(f"{ref} {decision.why}; {advice(kind)}")
-        case "merged":
-            restoring.keep(ref, "merge", live)
+        case Action.MERGED:
+            restoring.keep(ref, Intent.MERGE, live)
             cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
-        case "updated":
-            restoring.keep(ref, "update", live)
+        case Action.UPDATED:
+            restoring.keep(ref, Intent.UPDATE, live)
             obj, decision = _free(restoring, obj, decision)
             decision = _update(restoring, kind, obj, decision)
-        case "recreated":
-            restoring.keep(ref, "recreate", live)
+        case Action.RECREATED:
+            restoring.keep(ref, Intent.RECREATE, live)
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(restoring, obj, decision)
             uid = anew(restoring, kind, obj)
-        case "unchanged" if owners_lost(obj, live):
-            restoring.keep(ref, "link", live)
+        case Action.UNCHANGED if owners_lost(obj, live):
+            restoring.keep(ref, Intent.LINK, live)
             decision, uid = _follow(restoring, kind, obj, uid)
         case _:
             pass
@@ -114,14 +115,14 @@ def _update(restoring: Restoring, kind: ResourceType, obj: Object, decision: Dec
 def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> tuple[Decision, str]:
     """Link an object to its owner that was made anew, before or after the garbage collector took it; return its uid."""
     ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
-    gone = Decision("recreated", "the garbage collector took it with its former owner")
+    gone = Decision(Action.RECREATED, "the garbage collector took it with its former owner")
     try:
         found = restoring.target().patch(kind, ref.namespace, ref.name, owners)
     except (NotFoundError, ConflictError):
         return gone, anew(restoring, kind, obj)
     if found["metadata"].get("deletionTimestamp"):
         return gone, anew(restoring, kind, obj)
-    return Decision("linked", "to its owner, which was made anew"), uid
+    return Decision(Action.LINKED, "to its owner, which was made anew"), uid
 
 
 def anew(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "") -> str:

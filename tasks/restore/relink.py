@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
-from kubeferry.tasks.core.formats.records import Action, Problem
+from kubeferry.tasks.core.formats.records import Action, ActionTaken, Intent, Problem
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.needs.ownership import dormant, relinked
 from kubeferry.tasks.preflight.target import type_of, type_of_item
@@ -54,15 +54,15 @@ def _replace(restoring: Restoring, ref: Ref, references: list[dict[str, Any]]) -
     adopter, item = restoring.plan.adopters.get(ref), restoring.plan.items[ref]
     if adopter is None:
         raise NotFoundError(f"{ref} was deleted before its owners were linked")
-    action, why = "left", f"the former {adopter.kind} {adopter.name} took it along, and the new one made its own"
+    action, why = Action.LEFT, f"the former {adopter.kind} {adopter.name} took it along, and the new one made its own"
     body = restoring.planned.read(item.slot)
     if dormant(body):
         body["metadata"]["ownerReferences"] = references
         uid = anew(restoring, type_of_item(restoring, item), body, restoring.maker(ref))
-        restoring.journal.did(restoring.level(ref), "created", ref, uid)
+        restoring.journal.did(restoring.level(ref), Action.CREATED, ref, uid)
         restoring.uids[ref] = uid
-        action, why = "recreated", f"the former {adopter.kind} {adopter.name} took it along"
-    restoring.notable.append(Action(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why))
+        action, why = Action.RECREATED, f"the former {adopter.kind} {adopter.name} took it along"
+    restoring.notable.append(ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why))
 
 
 def _keep(restoring: Restoring, ref: Ref) -> None:
@@ -70,7 +70,7 @@ def _keep(restoring: Restoring, ref: Ref) -> None:
     if ref in restoring.made:
         return
     live = restoring.target().get(type_of(restoring, ref), ref.namespace, ref.name)
-    restoring.keep(ref, "patch", live)
+    restoring.keep(ref, Intent.PATCH, live)
 
 
 @step("unpause")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kubeferry.tasks.core.errors import InvalidError, PermanentError
-from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.formats.records import STAYS, Intent, Problem
 from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped
 from kubeferry.tasks.core.lookup.follow import again, hopeless
 from kubeferry.tasks.core.lookup.substitute import Absent, shown
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 PATCHES = 5
 """How often a late value is patched in when others change the object meanwhile."""
-LEFT = ("kept", "skipped")
 """What was done with objects of the target that stay as they are."""
 
 
@@ -134,7 +133,7 @@ def _follow(restoring: Restoring, bindings: Iterable[Binding]) -> None:
 def _resolve_late(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
     items = [item for ref in refs if (item := restoring.plan.items[ref]).late]
     _follow(restoring, [each for item in items for each in item.late])
-    left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in LEFT}
+    left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in STAYS}
     for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
         if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
             _patch(restoring, item)
@@ -169,7 +168,7 @@ def patch_in(restoring: Restoring, item: Item, operations: Callable[[Object], li
         todo = operations(live)
         if not todo:
             return
-        restoring.keep(item.ref, "patch", live)
+        restoring.keep(item.ref, Intent.PATCH, live)
         try:
             cluster.patch(kind, item.ref.namespace, item.ref.name, todo, content_type=JSON_PATCH)
         except InvalidError as error:  # a `test` failed: somebody changed the object between our look and our patch
@@ -202,7 +201,7 @@ def _follow_again(restoring: Restoring) -> list[Problem]:
 class _Again:
     def __init__(self, restoring: Restoring) -> None:
         self.restoring = restoring
-        left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in LEFT}
+        left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in STAYS}
         self.items = {
             ref: item
             for ref, item in restoring.plan.items.items()

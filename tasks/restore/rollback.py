@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
 from kubeferry.tasks.core.formats.journal import TAKEN_BACK, made_by
 from kubeferry.tasks.core.formats.layout import SEALED
-from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.formats.records import Action, Intent, Phase, Problem
 from kubeferry.tasks.core.models.results import TakenBack, UndoResult
 from kubeferry.tasks.core.plan.existing import anew, content, replacement
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
-AGAIN = ("recreate", "link")
+AGAIN = (Intent.RECREATE, Intent.LINK)
 """Actions by which the former object was deleted, or may have been: it is created again, under a new uid."""
 
 
@@ -168,7 +168,7 @@ class _Back:
 
     def _deleted(self, level: int, gone: list[Member]) -> None:
         self.done.deleted += [each.ref for each in gone]
-        self.journal.undid("deleted", level, {str(each.ref): each.uid for each in gone})
+        self.journal.undid(Action.DELETED, level, {str(each.ref): each.uid for each in gone})
 
     # --- former contents
 
@@ -179,7 +179,7 @@ class _Back:
             if ref
         ]
         self.done.restored += back
-        self.journal.undid("restored", level, {str(ref): "" for ref in back})
+        self.journal.undid(Action.RESTORED, level, {str(ref): "" for ref in back})
 
     def _try(self, ref: Ref, former: Former) -> Ref | None:
         """Give one object its former content; return it, or note why that cannot be."""

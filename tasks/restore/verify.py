@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.records import Action, Problem
+from kubeferry.tasks.core.formats.records import UNTOUCHED, Action, ActionTaken, Problem
 from kubeferry.tasks.core.plan.existing import differing
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -28,9 +28,6 @@ Place = tuple[str, str, str]
 FEW = 4
 """Cluster-scoped objects up to which each is asked for: a target has hundreds of others, as of its namespaces."""
 
-UNTOUCHED = {"unchanged", "kept", "skipped", "merged"}
-"""Actions after which the object on the target is not meant to be what the backup holds."""
-
 
 @step("verify")
 async def verify_restored(restoring: Restoring) -> list[Problem]:
@@ -40,7 +37,7 @@ async def verify_restored(restoring: Restoring) -> list[Problem]:
 
 def _verify(restoring: Restoring) -> list[Problem]:
     wanted: dict[Place, set[Ref]] = defaultdict(set)
-    gone = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action == "left"}
+    gone = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action == Action.LEFT}
     for ref, item in restoring.plan.items.items():
         if (ref.type, ref.namespace, ref.name) not in gone:
             wanted[item.api_version, ref.kind, ref.namespace].add(ref)
@@ -68,7 +65,7 @@ def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
 
 def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
     """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
-    some, left, drifted = next(iter(wanted)), set(wanted), list[Action]()
+    some, left, drifted = next(iter(wanted)), set(wanted), list[ActionTaken]()
     for live in _live(restoring, wanted):
         ref = replace(some, name=live["metadata"]["name"])
         if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
@@ -78,6 +75,8 @@ def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, st
         changed = differing(saved, restoring.rules.without_dynamic(live))
         if changed and (ref.type, ref.namespace, ref.name) not in touched:
             why = f"since changed on the target: {', '.join(changed[:3])}"
-            drifted.append(Action(type=ref.type, namespace=ref.namespace, name=ref.name, action="changed", why=why))
+            drifted.append(
+                ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=Action.CHANGED, why=why)
+            )
     restoring.notable += drifted  # once, however often the list had to begin again
     return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]

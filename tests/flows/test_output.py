@@ -15,7 +15,7 @@ from kubeferry.flows.console.results import MOST, document, finish
 from kubeferry.flows.options.common import Format
 from kubeferry.flows.options.parsing import options, pairs
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, Rewrite
+from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Problem, Rewrite
 from kubeferry.tasks.core.jsondoc.printable import one_line, plain
 from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
 from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
@@ -60,7 +60,7 @@ def restore_result(moment):
         cluster="kubeferry-b",
         namespaces={"shop": "shop2"},
         actions={"created": MOST, "skipped": 2},
-        notable=[Action(type="ConfigMap", namespace="shop2", name="web", action="skipped", why="there already")],
+        notable=[ActionTaken(type="ConfigMap", namespace="shop2", name="web", action="skipped", why="there already")],
         rewrites=[Rewrite(object=f"ConfigMap c{n}", path="p", old="o", new="n", why="w") for n in range(MOST + 5)],
         not_ready=[Problem(what="Deployment.apps shop2/web", why="0 of 2 pods are ready")],
     )

@@ -17,7 +17,7 @@ from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.deletion.cascade import Group
 from kubeferry.tasks.core.deletion.inventory import Facts
 from kubeferry.tasks.core.formats.bundle import Member
-from kubeferry.tasks.core.formats.records import Action, Phase, Problem
+from kubeferry.tasks.core.formats.records import ActionTaken, Phase, Problem
 from kubeferry.tasks.core.graph.closure import Missing
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import DeleteOptions, Place
@@ -59,7 +59,7 @@ def restoring():
         backup=SimpleNamespace(store=SimpleNamespace(url="file:///s")),
         counts={"Secret": 1},
         actions={"created": 1},
-        notable=[Action(type="Secret", name=name, action="updated") for name in "ba"],
+        notable=[ActionTaken(type="Secret", name=name, action="updated") for name in "ba"],
         rewrites=[],
         not_ready=[THREE],
         plan=plan,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.records import MADE, Action, Intent
 from kubeferry.tasks.core.kube.objects import Ref
 
 if TYPE_CHECKING:
@@ -29,14 +30,8 @@ FORMAT: Literal["kubeferry.io/restore/v1"] = "kubeferry.io/restore/v1"
 NAMESPACES, DEFINITIONS = -1, 0
 """The levels of what comes before the levels of a plan, which count from 1."""
 
-CREATE = "create"
-"""What is announced of an object that was not there; every other action keeps the former object first."""
-
 Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 End = Literal["Completed", "Partial", "Failed", "RolledBack", "Undone", "Stopped"]
-
-MADE = frozenset({"created", "recreated"})
-"""What was done with objects that are a restore's own."""
 
 TAKEN_BACK = ("RolledBack", "Undone")
 """Ends after which nothing of a restore is left, but for what the entry names."""
@@ -129,6 +124,11 @@ class State:
     last: datetime | None = None
     """When something was last written."""
 
+    def action(self, ref: Ref) -> Action:
+        """Return what was done with an object last; a word that no journal of ours holds counts as created."""
+        word = self.done[ref][1]
+        return next((each for each in Action if each == word), Action.CREATED)
+
     def levels(self) -> dict[int, dict[str, int]]:
         """Return level → action → objects, of what was done; `in doubt` for what was announced only."""
         found: dict[int, dict[str, int]] = {}
@@ -153,7 +153,7 @@ def _begin(state: State, entry: Entry) -> None:
 
 def _will(state: State, entry: Entry) -> None:
     for line, (ref, uid) in enumerate(_named(entry), start=entry.line):
-        if entry.action == CREATE:
+        if entry.action == Intent.CREATE:
             if ref not in state.created:
                 state.doubtful[ref] = entry.level
         elif ref not in state.created:
@@ -172,7 +172,7 @@ def _undid(state: State, entry: Entry) -> None:
     for ref, _ in _named(entry):
         state.doubtful.pop(ref, None)
         state.done.pop(ref, None)
-        if entry.action == "deleted":
+        if entry.action == Action.DELETED:
             state.created.pop(ref, None)
         else:
             state.formers.pop(ref, None)

@@ -18,6 +18,55 @@ class Phase(StrEnum):
     FAILED = "Failed"
 
 
+class Action(StrEnum):
+    """What a restore did with an object, or would do with it."""
+
+    CREATED = "created"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+    """It is there with other content and stays as it is, whatever was asked for."""
+    MERGED = "merged"
+    """It has what it lacked besides what it had."""
+    LINKED = "linked"
+    CONFLICT = "conflict"
+    IMMUTABLE = "immutable"
+    SKIPPED = "skipped"
+    UPDATED = "updated"
+    RECREATED = "recreated"
+    LEFT = "left"
+    """A controller has made its own in the meantime."""
+    CHANGED = "changed"
+    """Somebody or something of the cluster has changed it since."""
+    DELETED = "deleted"
+    RESTORED = "restored"
+    """It has its previous content again."""
+
+
+MADE = frozenset({Action.CREATED, Action.RECREATED})
+"""The object is the restore's own."""
+
+CHANGING = frozenset({Action.MERGED, Action.UPDATED, Action.RECREATED})
+"""An object that is there is changed; with the other actions it matters to nobody which one it is."""
+
+UNTOUCHED = frozenset({Action.UNCHANGED, Action.KEPT, Action.SKIPPED, Action.MERGED})
+"""The object on the target is not meant to be what the backup holds."""
+
+STAYS = frozenset({Action.KEPT, Action.SKIPPED})
+"""Nothing is written to the object, its late values included."""
+
+
+class Intent(StrEnum):
+    """What a journal announces before it is done."""
+
+    CREATE = "create"
+    """Of an object that is not there; every other intent keeps the previous object first."""
+    UPDATE = "update"
+    RECREATE = "recreate"
+    MERGE = "merge"
+    LINK = "link"
+    PATCH = "patch"
+
+
 class Model(BaseModel):
     """A part of our own files: frozen, and of exactly this shape."""
 
@@ -49,7 +98,7 @@ class Problem(Model):
     why: str
 
 
-class Action(BaseModel):
+class ActionTaken(BaseModel):
     """What a restore did with one object, and why."""
 
     model_config = ConfigDict(frozen=True)
@@ -57,8 +106,7 @@ class Action(BaseModel):
     type: str
     namespace: str = ""
     name: str
-    action: str
-    """created, unchanged, updated, recreated, merged or skipped."""
+    action: Action
     why: str = ""
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from kubeferry.tasks.core.formats.migration import SHARED, End
-from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, PulledIn, Rewrite
+from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Problem, PulledIn, Rewrite
 from kubeferry.tasks.core.jsondoc.printable import words
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
@@ -148,7 +148,7 @@ class RestoreResult(Result):
     """Old name to new name."""
     actions: dict[str, int]
     """How many objects were created, unchanged, updated and so on."""
-    notable: list[Action] = []
+    notable: list[ActionTaken] = []
     """Objects with which something else than `created` was done."""
     rewrites: list[Rewrite] = []
     levels: int = 0

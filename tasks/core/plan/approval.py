@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.jsondoc.printable import code, one_line
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.plan.forecast import ABSENT
@@ -117,7 +118,7 @@ def _levels(levels: Sequence[Level]) -> Iterator[str]:
 
 def _met(forecast: Forecast) -> Iterator[str]:
     """Yield what is there, first what would be changed; that which is the same already is only counted."""
-    others = [each for each in forecast.met if each.action != "unchanged"]
+    others = [each for each in forecast.met if each.action != Action.UNCHANGED]
     for each in sorted(others, key=lambda each: (not each.uid, each.ref)):
         yield f"{code(str(each.ref))}: {each.action} ({code(each.why)})"
     same = len(forecast.met) - len(others)

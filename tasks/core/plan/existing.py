@@ -13,8 +13,9 @@ What an object has to be given to be again what it was: its former content, and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.jsondoc.differences import differences, steps_of
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.immutable_fields import freezes
@@ -39,7 +40,7 @@ SHOWN = 3
 class Decision:
     """What to do, and why."""
 
-    action: Literal["unchanged", "kept", "merged", "linked", "conflict", "immutable", "skipped", "updated", "recreated"]
+    action: Action
     why: str = ""
 
 
@@ -50,24 +51,26 @@ def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None
     """
     changed = differing(wanted, live)
     if not changed:
-        return Decision("unchanged")
+        return Decision(Action.UNCHANGED)
     ref = Ref.of(wanted)
     where = named(changed)
     if not ref.namespace:
-        return Decision("kept", f"cluster-wide and there with other content: {where}")
+        return Decision(Action.KEPT, f"cluster-wide and there with other content: {where}")
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
-        return Decision("merged", f"labels, annotations and secrets added: {where}")
+        return Decision(Action.MERGED, f"labels, annotations and secrets added: {where}")
     controller = controller_of(live)
     if adopter and controller and (controller["kind"], controller["name"]) == (adopter.kind, adopter.name):
-        return Decision("kept", f"its controller, {adopter.kind} {adopter.name}, has one of that name: {where}")
+        return Decision(Action.KEPT, f"its controller, {adopter.kind} {adopter.name}, has one of that name: {where}")
     frozen = [path for path in changed if freezes(live, steps_of(path))] if existing is Existing.UPDATE else []
     if frozen:
-        return Decision("immutable", f"has other content in what cannot be changed once it is there: {named(frozen)}")
+        return Decision(
+            Action.IMMUTABLE, f"has other content in what cannot be changed once it is there: {named(frozen)}"
+        )
     return {
-        Existing.FAIL: Decision("conflict", f"exists with other content: {where}"),
-        Existing.SKIP: Decision("skipped", f"exists with other content: {where}"),
-        Existing.UPDATE: Decision("updated", f"had other content: {where}"),
-        Existing.RECREATE: Decision("recreated", f"had other content: {where}"),
+        Existing.FAIL: Decision(Action.CONFLICT, f"exists with other content: {where}"),
+        Existing.SKIP: Decision(Action.SKIPPED, f"exists with other content: {where}"),
+        Existing.UPDATE: Decision(Action.UPDATED, f"had other content: {where}"),
+        Existing.RECREATE: Decision(Action.RECREATED, f"had other content: {where}"),
     }[existing]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.records import CHANGING, Action
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,10 +14,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.plan.existing import Decision
 
-CHANGING = {"merged", "updated", "recreated"}
-"""Actions that change the object that is there; with the others it matters to nobody which one it is."""
-
-ABSENT = "created"
+ABSENT = Action.CREATED
 """What is done with an object that is not there."""
 
 
@@ -24,8 +23,7 @@ class Met:
     """One object of the plan that is there already, with what would be done about it."""
 
     ref: Ref
-    action: str
-    """A word of `existing.Decision`."""
+    action: Action
     why: str
     uid: str
     """Of the object that would be changed; "" where it stays."""

@@ -17,6 +17,7 @@ import orjson
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError, PermanentError
 from kubeferry.tasks.core.formats.journal import End, Entry
 from kubeferry.tasks.core.formats.layout import RestoreKeys, former_file
+from kubeferry.tasks.core.formats.records import Action, Intent
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.local import clock
 
@@ -73,23 +74,25 @@ class Journal:
         """Tell what is about to be created; it is in the store when this returns."""
         objects = dict.fromkeys(map(str, refs), "")
         if objects:
-            self._line(Entry(at=clock.now(), event="will", action="create", level=level, objects=objects), wait=True)
+            self._line(
+                Entry(at=clock.now(), event="will", action=Intent.CREATE, level=level, objects=objects), wait=True
+            )
 
-    def keep(self, level: int, action: str, ref: Ref, live: Object) -> None:
+    def keep(self, level: int, intent: Intent, ref: Ref, live: Object) -> None:
         """Keep what an object is before it is changed; it is in the store when this returns."""
         with self._turn:
             self._check()
-            self._formers.append(_Former(level, action, ref, live))
+            self._formers.append(_Former(level, intent, ref, live))
             self._wait(self._ticket())
 
-    def did(self, level: int, action: str, ref: Ref, uid: str) -> None:
+    def did(self, level: int, action: Action, ref: Ref, uid: str) -> None:
         """Tell what was done; it is in the store soon."""
         with self._turn:
             self._check()
             self._did[level, action][str(ref)] = uid
             self._ticket()
 
-    def undid(self, action: str, level: int, objects: dict[str, str]) -> None:
+    def undid(self, action: Action, level: int, objects: dict[str, str]) -> None:
         """Tell what was taken back: `deleted`, or `restored` to its former content."""
         if objects:
             self._line(Entry(at=clock.now(), event="undid", action=action, level=level, objects=objects), wait=False)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from kubeferry.tasks.core.formats.records import Action, LeftOut, Phase, Problem, Rewrite
+from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Problem, Rewrite
 from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, DeleteResult, Needed, RestoreResult
 from kubeferry.tasks.core.ops.report import MOST, rows, stopped, summary
 
@@ -34,7 +34,9 @@ RESTORE = RestoreResult(
     namespaces={"shop": "copy", "bank": "bank"},
     actions={"created": 3, "unchanged": 1},
     notable=[
-        Action(type="ConfigMap", namespace="copy", name="c", action="skipped", why="exists with other content: data.a")
+        ActionTaken(
+            type="ConfigMap", namespace="copy", name="c", action="skipped", why="exists with other content: data.a"
+        )
     ],
     rewrites=[
         Rewrite(object="RoleBinding shop/r", path="/subjects/0/namespace", old="shop", new="copy", why="renamed")
