@@ -13,13 +13,13 @@ from kubeferry.tasks.backup.part import LEFT_OUT, TOLD, Carried, Part, Sieve, ca
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
-from kubeferry.tasks.core.selection.exclusions import left_to_controller
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES, words_for
 from kubeferry.tasks.core.selection.unmatched import Tally
 from kubeferry.tasks.ports.local import progress
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 NEVER = "never-carried.jsonl"
 BODIES = "surveyed.jsonl"
 BINDINGS = "surveyed-bindings.jsonl"
-NOT_SELECTED = "not selected, and nothing selected needs it"
 
 
 @step("survey {namespace}")
@@ -122,7 +121,7 @@ class Survey:
             return
         if why_not := self.selector.why_not(ref, words):
             self.barred[ref] = why_not
-            sieve.leave(ref, why_not)
+            sieve.leave(ref, Reason(ReasonCode.EXCLUDED, detail=why_not))
             return
         if selected:
             self.selected[ref] = selected
@@ -135,11 +134,11 @@ class Survey:
         out[1].writelines(made.lines)
         self.records[ref] = Record(ref, made.path, made.what, made.bound, problem, made.refused)
 
-    def _never(self, obj: Object, ref: Ref, selected: str, why: str) -> None:
+    def _never(self, obj: Object, ref: Ref, selected: str, why: Reason) -> None:
         """Follow what is selected and made by a controller to that one: it is what makes it again."""
         if selected and self.selector.narrow:
-            self.tally.never[str(ref)] = why
-            if left_to_controller(why):
+            self.tally.never[str(ref)] = why.text
+            if why.code is ReasonCode.LEFT_TO_CONTROLLER:
                 self.selected[ref] = selected
                 self.edges += controller_edges(ref, links_of(obj))
 

@@ -22,7 +22,7 @@ from kubeferry.tasks.core.formats.untrusted import written
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, to_json
-from kubeferry.tasks.core.selection.exclusions import left_out
+from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.core.selection.policy import Keep, Surroundings
 from kubeferry.tasks.core.transform.strip.portable import strip as portable
 from kubeferry.tasks.ports.archive.tarball import FragmentWriter
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from kubeferry.tasks.core.formats.reasons import Reason
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.lookup.derive import Known
@@ -96,11 +97,11 @@ class Sieve:
         self._links.close()
         self._gaps.close()
 
-    def never(self, obj: Object) -> str:
-        """Take note of an object; return why it is never carried, or ""."""
+    def never(self, obj: Object) -> Reason | None:
+        """Take note of an object; return why it is never carried, or None."""
         self.seen += 1
         self._link(obj)
-        why = left_out(obj, self.around, self.keep) or ""
+        why = exclusion(obj, self.around, self.keep)
         if why:
             self.leave(Ref.of(obj), why)
         return why
@@ -109,7 +110,7 @@ class Sieve:
         """Return an object without what only its old cluster meant."""
         return portable(obj, self.around, self.keep)
 
-    def leave(self, ref: Ref, why: str) -> None:
+    def leave(self, ref: Ref, why: Reason) -> None:
         """Write why an object is left out."""
         leave(self._gaps, ref, why)
 
@@ -190,9 +191,9 @@ class Part:
         )
 
 
-def leave(gaps: IO[bytes], ref: Ref, why: str) -> None:
+def leave(gaps: IO[bytes], ref: Ref, why: Reason) -> None:
     """Write a line that tells why an object is left out."""
-    _line(gaps, LeftOut(type=ref.type, namespace=ref.namespace, name=ref.name, why=why).model_dump())
+    _line(gaps, LeftOut.of(ref, why).model_dump())
 
 
 def _line(file: IO[bytes], value: Any) -> None:

@@ -110,7 +110,7 @@ def result(deleting: Deleting, started: datetime) -> DeleteResult:
         started=started,
         completed=clock.now(),
         counts=dict(sorted(Counter(each.object.partition(" ")[0] for each in members if each.uid in gone).items())),
-        left_out=[LeftOut(type=ref.type, namespace=ref.namespace, name=ref.name, why=why) for ref, why in group.stays],
+        left_out=[LeftOut.of(ref, why) for ref, why in group.stays],
         warnings=blind,
         cluster=deleting.target().name,
         namespaces=deleting.namespaces,

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
 from kubeferry.tasks.core.needs.ownership import left_to
 from kubeferry.tasks.core.needs.references import references
-from kubeferry.tasks.core.selection.exclusions import left_out
+from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.core.selection.policy import Surroundings
 from kubeferry.tasks.core.selection.resource_types import words_for
 from kubeferry.tasks.core.transform.strip.portable import strip
@@ -67,7 +67,7 @@ def strangers(
             continue
         names = selecting.get(each.ref.namespace, frozenset())
         made = left_to(each.ref, links_of(each.live), there, restoring.rules.makers)
-        if not (made or left_out(each.live, Surroundings(selecting_services=names))):
+        if not (made or exclusion(each.live, Surroundings(selecting_services=names))):
             inside.append(each)
     new = [_portable(restoring, each) for each in inside]
     needs = Needs(

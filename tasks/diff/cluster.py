@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.compare.diff import Compared, added, changed, owned, removed, unknown
 from kubeferry.tasks.core.errors import ExpiredError, ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.formats.reasons import BEING_DELETED, UNKNOWN_KIND
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.lookup.chain import Ask
 from kubeferry.tasks.core.lookup.follow import Live, pick
 from kubeferry.tasks.core.plan.existing import as_saved
-from kubeferry.tasks.core.selection.exclusions import left_out
+from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.diff.added import Stranger, strangers
-from kubeferry.tasks.diff.lists import UNKNOWN_KIND, Place, places
-from kubeferry.tasks.diff.sides import BEING_DELETED, Terms, as_backed_up, whole, with_values
+from kubeferry.tasks.diff.lists import Place, places
+from kubeferry.tasks.diff.sides import Terms, as_backed_up, whole, with_values
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -117,12 +118,12 @@ class _Cluster:
             seen.selecting.add(ref.name)
         item = self.items.get(ref)
         if item is None:
-            if not (left_out(live) or self.restoring.rules.left_out(live)):
+            if not (exclusion(live) or self.restoring.rules.exclusion(live)):
                 seen.strangers.append(Stranger(ref, seen.place.kind, live))
         elif item.api_version != live["apiVersion"]:
             return  # the place of the other version shows it
         elif live["metadata"].get("deletionTimestamp"):
-            seen.drifts.append(removed(whole(self.restoring, item), BEING_DELETED))
+            seen.drifts.append(removed(whole(self.restoring, item), BEING_DELETED.text))
         elif item.bindings or item.links.owners:
             seen.later.append((item, live))
         else:
@@ -178,7 +179,7 @@ class _Cluster:
 
     def _removed(self, seen: list[Seen], there: Container[Ref]) -> Iterator[Drift]:
         for ref in self.places.unknown:
-            yield removed(whole(self.restoring, self.items[ref]), UNKNOWN_KIND)
+            yield removed(whole(self.restoring, self.items[ref]), UNKNOWN_KIND.text)
         unread = {one.place for one in seen if one.problem}
         for ref, place in self.places.of_items.items():
             if ref not in there and place not in unread:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.reasons import UNKNOWN_KIND, Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.selection.exclusions import type_left_out
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.diff.sides import Terms
     from kubeferry.tasks.plan.state import Item, Restoring
-
-UNKNOWN_KIND = "the cluster does not know its kind"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,10 @@ def places(restoring: Restoring, terms: Terms) -> Places:
     unserved: dict[str, str] = {}
     for ref, item in restoring.plan.items.items():
         why = _unserved(restoring, item)
-        if why == UNKNOWN_KIND:
+        if why is UNKNOWN_KIND:
             found.unknown.append(ref)
         elif why:
-            unserved[f"{ref.type} in {item.api_version}"] = why
+            unserved[f"{ref.type} in {item.api_version}"] = why.text
         else:
             found.of_items[ref] = _place(restoring, item)
     found.problems += [Problem(what=what, why=why) for what, why in unserved.items()]
@@ -95,16 +94,18 @@ def _place(restoring: Restoring, item: Item) -> Place:
     return Place(replace(kind, version=item.api_version.rpartition("/")[2]), ref.namespace)
 
 
-def _unserved(restoring: Restoring, item: Item) -> str:
-    """Return why objects like this one cannot be listed; "" where they can."""
+def _unserved(restoring: Restoring, item: Item) -> Reason | None:
+    """Return why objects like this one cannot be listed; None where they can."""
     kind = (item.ref.group, item.ref.kind)
     served = restoring.discovery.versions.get(kind, ())
     if item.api_version.rpartition("/")[2] in served:
-        return ""
+        return None
     stale = [why for what, why in restoring.discovery.problems.items() if what.partition("/")[0] == item.ref.group]
     if stale:
-        return stale[0]
-    return f"the cluster serves {', '.join(served)}" if served else UNKNOWN_KIND
+        return Reason(ReasonCode.NOT_READ, detail=stale[0])
+    if not served:
+        return UNKNOWN_KIND
+    return Reason(ReasonCode.OTHER_VERSIONS, detail=f"the cluster serves {', '.join(served)}")
 
 
 def _takable(restoring: Restoring, terms: Terms) -> Iterator[Place]:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from kubeferry.tasks.core.compare.diff import owned, told_owners
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.formats.reasons import ReasonCode
 from kubeferry.tasks.core.kube.objects import Ref, type_of
 from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options import Selection
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.resources import Words
     from kubeferry.tasks.core.lookup.chain import Chain
     from kubeferry.tasks.plan.state import Item, Restoring
-
-BEING_DELETED = "being deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Terms:
             DamagedError: the manifest's options are none.
         """
         manifest, names = restoring.backup.manifest, restoring.options.map
-        gaps = [each for each in (manifest.left_out if manifest else ()) if each.why != BEING_DELETED]
+        gaps = [each for each in (manifest.left_out if manifest else ()) if each.code != ReasonCode.BEING_DELETED]
         kinds = {plural: kind for kind, plural in plurals(restoring).items()}
         held = [Ref(*kinds[one.group_resource], one.namespace, one.name) for one in _members(restoring)]
         return cls(

@@ -9,6 +9,7 @@ import orjson
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
 from kubeferry.tasks.core.graph.order import Edge, order
 from kubeferry.tasks.core.jsondoc.edit import Object, change
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Archived
 
 RENAMED = "namespace renamed"
-ELSEWHERE = "its namespace is left out"
+ELSEWHERE = Reason(ReasonCode.NAMESPACE_NOT_SELECTED)
 
 
 @step("plan")
@@ -97,7 +98,7 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
         why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
         if why:
             target = ref.renamed(moving.names)
-            if why == ELSEWHERE:
+            if why is ELSEWHERE:
                 chosen.bar(target, why)
             else:
                 chosen.look_at_never(obj, each.member, target, tied, why)
@@ -195,5 +196,5 @@ def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen:
     return needs_of(body, named, item.links, restoring.rules)
 
 
-def _leave(restoring: Restoring, ref: Ref, why: str) -> None:
-    restoring.plan.left_out.append(LeftOut(type=ref.type, namespace=ref.namespace, name=ref.name, why=why))
+def _leave(restoring: Restoring, ref: Ref, why: Reason) -> None:
+    restoring.plan.left_out.append(LeftOut.of(ref, why))

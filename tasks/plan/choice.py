@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.kinds import BUILT_IN, NAMESPACE, short_names_of
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
@@ -13,7 +14,7 @@ from kubeferry.tasks.core.kube.resources import Words, names_defined, words_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import controller_edges
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.selection.exclusions import left_out, left_to_controller
+from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.core.selection.namespaces import choose_spaces, unmatched
 from kubeferry.tasks.core.selection.policy import Keep, Surroundings
 from kubeferry.tasks.core.selection.resource_types import check_namespaces
@@ -57,7 +58,7 @@ class Choice:
         self.implied = Implied()
         self.tally = Tally(self.selector)
         self.selected: dict[Ref, str] = {}
-        self.barred: dict[Ref, str] = {}
+        self.barred: dict[Ref, Reason] = {}
         """What is in the archive and stays out whoever needs it, by its identity on the target, with the reason."""
         self.leads: list[Edge] = []
         """From what is selected and never carried to the controller that makes it."""
@@ -79,13 +80,17 @@ class Choice:
         space = member.name if member.group_resource == "namespaces" else member.namespace
         return bool(space) and space not in self.spaces
 
-    def bar(self, target: Ref, why: str) -> None:
+    def bar(self, target: Ref, why: Reason) -> None:
         """Keep an object out whoever needs it."""
         self.barred[target] = why
 
-    def why_never(self, obj: Object) -> str:
-        """Return why no restore carries an object, or ""."""
-        return left_out(obj, self.around, self.keep) or self.rules.left_out(obj) or ""
+    def why_barred(self, ref: Ref) -> str:
+        """Return why an object stays out whoever needs it, or ""."""
+        return self.barred[ref].text if ref in self.barred else ""
+
+    def why_never(self, obj: Object) -> Reason | None:
+        """Return why no restore carries an object, or None."""
+        return exclusion(obj, self.around, self.keep) or self.rules.exclusion(obj)
 
     def portable(self, obj: Object) -> Object:
         """Return an object without what only its old cluster meant: again for what we wrote, needed for others'."""
@@ -96,17 +101,17 @@ class Choice:
         words = self.words(Ref.of(obj), member)
         self.tally.look(obj, words)
         if why_not := self.selector.why_not(Ref.of(obj), words):
-            self.bar(target, why_not)
+            self.bar(target, Reason(ReasonCode.EXCLUDED, detail=why_not))
         elif why := self._why(obj, words):
             self.selected[target] = why
 
-    def look_at_never(self, obj: Object, member: Member, target: Ref, links: Links, why: str) -> None:
+    def look_at_never(self, obj: Object, member: Member, target: Ref, links: Links, why: Reason) -> None:
         """Note whether an object that is never carried is selected: that means the controller that makes it."""
         words = self.words(Ref.of(obj), member)
         self.tally.look(obj, words)
         if self.selector.narrow and (selected := self.selector.why(obj, words)):
-            self.tally.never[str(Ref.of(obj))] = why
-            if left_to_controller(why):
+            self.tally.never[str(Ref.of(obj))] = why.text
+            if why.code is ReasonCode.LEFT_TO_CONTROLLER:
                 self.selected[target] = selected
                 self.leads += controller_edges(target, links)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut, Problem
 from kubeferry.tasks.core.graph.closure import closure, missing
 from kubeferry.tasks.core.graph.order import Edge, Strength
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.choice import Choice
     from kubeferry.tasks.plan.state import Plan, Restoring
 
-NOT_SELECTED = "not selected, and nothing selected needs it"
-NOT_NEEDED = "nothing of its kind is restored"
+NOT_NEEDED = Reason(ReasonCode.NOT_NEEDED, detail="nothing of its kind is restored")
 
 
 def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> None:
@@ -48,7 +48,7 @@ def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> No
         raise UsageError(choice.tally.nothing(choice.backup))
     plan.selection = choice.text()
     sure += _without(found, choice)
-    plan.missing = missing(found.keys(), sure, lambda ref: choice.barred.get(ref, ""), only=only)
+    plan.missing = missing(found.keys(), sure, choice.why_barred, only=only)
     plan.warnings = [Problem(what=what, why=why) for what, why in choice.unmatched()]
     _drop(plan, found, makers, choice.barred)
 
@@ -62,19 +62,20 @@ def _without(found: Mapping[Ref, str], choice: Choice) -> Iterator[Edge]:
                     yield Edge(ref, target, Strength.EXPLICIT, why)
 
 
-def _drop(plan: Plan, found: Mapping[Ref, str], makers: Mapping[Ref, Ref], barred: Mapping[Ref, str]) -> None:
+def _drop(plan: Plan, found: Mapping[Ref, str], makers: Mapping[Ref, Ref], barred: Mapping[Ref, Reason]) -> None:
     for ref, item in list(plan.items.items()):
         item.why = found.get(ref, "")
         maker = makers.get(ref)
         if item.why and not (maker and maker in found):
             continue
-        why = f"left to its controller, {maker.kind} {maker.name}" if item.why and maker else _why_not(ref, barred)
+        left = item.why and maker
+        why = Reason(ReasonCode.LEFT_TO_CONTROLLER, maker) if left else _why_not(ref, barred)
         del plan.items[ref]
         source = item.source
-        plan.left_out.append(LeftOut(type=source.type, namespace=source.namespace, name=source.name, why=why))
+        plan.left_out.append(LeftOut.of(source, why))
 
 
-def _why_not(ref: Ref, barred: Mapping[Ref, str]) -> str:
+def _why_not(ref: Ref, barred: Mapping[Ref, Reason]) -> Reason:
     return barred.get(ref) or (NOT_NEEDED if (ref.group, ref.kind) == CRD else NOT_SELECTED)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut
 from kubeferry.tasks.core.models.options import Owned
 from kubeferry.tasks.core.needs.ownership import ADOPTED, SCHEDULED, dormant, left_to, turned
 from kubeferry.tasks.core.plugins.registry import Paused, inverse, merged
-from kubeferry.tasks.core.selection.exclusions import left_to_controller
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -57,15 +57,15 @@ def _knows(plan: Plan, ref: Ref, owner: Ref) -> bool:
 
 def _leave(plan: Plan, ref: Ref, owner: Ref) -> None:
     source = plan.items.pop(ref).source
-    why = f"left to its controller, {owner.kind} {owner.name}, whose uid or address it holds"
-    plan.left_out.append(LeftOut(type=source.type, namespace=source.namespace, name=source.name, why=why))
+    why = Reason(ReasonCode.LEFT_TO_CONTROLLER, owner, ", whose uid or address it holds")
+    plan.left_out.append(LeftOut.of(source, why))
 
 
 def _remade(restoring: Restoring) -> Iterator[LeftOut]:
     """Yield what the backup left to its controllers."""
     manifest, spaces = restoring.backup.manifest, {item.source.namespace for item in restoring.plan.items.values()}
     for each in manifest.left_out if manifest else ():
-        if left_to_controller(each.why) and each.namespace in spaces:
+        if each.code == ReasonCode.LEFT_TO_CONTROLLER and each.namespace in spaces:
             yield each.model_copy(update={"why": f"{each.why}, which makes it anew"})
 
 

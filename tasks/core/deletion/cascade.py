@@ -14,10 +14,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.bundle import Member
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import NOTHING
-from kubeferry.tasks.core.selection.exclusions import ENDPOINTS_BY_CONTROLLER, LEFT_TO_CONTROLLER
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -80,8 +80,8 @@ def _owners(fact: Fact, by_uid: Mapping[str, Fact], others: Container[str] = ())
     }
 
 
-REPLACED = "another object has that name now"
-OLDER = "was there before the bundle"
+REPLACED = Reason(ReasonCode.REPLACED, detail="another object has that name now")
+OLDER = Reason(ReasonCode.OLDER, detail="was there before the bundle")
 UNPROVED = "is listed, and nothing on it says that it belongs to the bundle"
 NAMELESS = "is listed, and names no object"
 
@@ -98,7 +98,7 @@ class Group:
     """Who outside the group needs what in it."""
     users: dict[str, frozenset[str]] = field(default_factory=dict)
     """uid of what is deleted → uids of what in the group needs it, or needs what goes with it."""
-    stays: list[tuple[Ref, str]] = field(default_factory=list)
+    stays: list[tuple[Ref, Reason]] = field(default_factory=list)
     """What is listed or selected and not taken, and why."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """What a bundle lists and cannot claim, and why."""
@@ -131,7 +131,7 @@ def of_bundles(charters: Sequence[Charter], facts: Facts) -> Group:
         following=_members(asked, following, by_uid),
         needed=_needed(facts, going),
         users=_users(facts, asked, following),
-        stays=sorted(stays.items()),
+        stays=sorted(stays.items(), key=lambda each: each[0]),
         refused=[(str(ref), why) for ref, why in claims.refused if ref not in settled] + claims.nameless,
         untie=_ties(charters, asked.keys() | following.keys(), [by_uid[uid] for uid in old]),
     )
@@ -180,11 +180,13 @@ def _ties(charters: Iterable[Charter], going: Iterable[str], old: Iterable[Fact]
 
 def of_selection(facts: Facts) -> Group:
     """Return the group of what is selected in namespaces."""
-    stays: dict[Ref, str] = {}
+    stays: dict[Ref, Reason] = {}
     chosen: list[Ref] = []
     for ref in sorted(each for each in facts.selected if each.namespace):
         controller = facts.controller(ref)
-        why = facts.stays.get(ref) or (f"{LEFT_TO_CONTROLLER}{controller.kind} {controller.name}" if controller else "")
+        why = facts.stays.get(ref)
+        if why is None and controller:
+            why = Reason(ReasonCode.LEFT_TO_CONTROLLER, controller)
         if why:
             stays[ref] = why
         else:
@@ -204,9 +206,9 @@ def of_selection(facts: Facts) -> Group:
     )
 
 
-def _made_from(ref: Ref, why: str, going: Container[Ref]) -> bool:
+def _made_from(ref: Ref, why: Reason, going: Container[Ref]) -> bool:
     """Return whether a controller makes an object from one that goes, and deletes it then: no reference tells."""
-    return why == ENDPOINTS_BY_CONTROLLER and Ref("", "Service", ref.namespace, ref.name) in going
+    return why.code is ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER and Ref("", "Service", ref.namespace, ref.name) in going
 
 
 def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Facts) -> dict[Ref, int]:

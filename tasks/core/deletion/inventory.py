@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.bundle import made_for
 from kubeferry.tasks.core.formats.links import Links, links_of
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT, NAMESPACE_DEFAULTS
@@ -23,7 +24,7 @@ from kubeferry.tasks.core.needs.edges import needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.ownership import left_to
 from kubeferry.tasks.core.needs.references import references
-from kubeferry.tasks.core.selection.exclusions import EXCLUDING_LABELS, finished, left_out
+from kubeferry.tasks.core.selection.exclusions import EXCLUDING_LABELS, exclusion
 from kubeferry.tasks.core.selection.policy import Keep
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Facts:
         self.edges: list[Edge] = []
         self.hints: dict[Ref, Hints] = {}
         self.selected: set[Ref] = set()
-        self.stays: dict[Ref, str] = {}
+        self.stays: dict[Ref, Reason] = {}
         """Why no backup would carry an object."""
         self.unclear: dict[Ref, str] = {}
         """What could not be read of an object's needs."""
@@ -88,10 +89,11 @@ class Facts:
         if self.selector and selects(self.selector, labels_of(obj)):
             self.selected.add(ref)
         # What is being deleted already is deleted with the rest: that may have been begun by a run before.
-        why = left_out(_alive(obj), around, KEEP)
+        why = exclusion(_alive(obj), around, KEEP)
         if (ref.group, ref.kind, ref.name) == DEFAULT_ACCOUNT:
-            self.stays[ref] = NAMESPACE_DEFAULTS[DEFAULT_ACCOUNT].made_by
-        elif why and not finished(why):
+            made_by = NAMESPACE_DEFAULTS[DEFAULT_ACCOUNT].made_by
+            self.stays[ref] = Reason(ReasonCode.NAMESPACE_DEFAULT, detail=made_by)
+        elif why and why.code is not ReasonCode.FINISHED:
             self.stays[ref] = why
         if self.stays.get(ref) is None or any(labels_of(obj).get(label) == "true" for label in EXCLUDING_LABELS):
             self._need(obj, ref, links)

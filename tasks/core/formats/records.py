@@ -6,8 +6,15 @@ A stored part is read back as untrusted input: pydantic refuses what is not exac
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from kubeferry.tasks.core.formats.reasons import code_of
+
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.formats.reasons import Reason
+    from kubeferry.tasks.core.kube.objects import Ref
 
 
 class Phase(StrEnum):
@@ -80,6 +87,13 @@ class LeftOut(Model):
     namespace: str = ""
     name: str
     why: str
+    code: str = Field(default_factory=lambda data: code_of(data["why"]))
+    """A `ReasonCode`; of a backup that was made before there were codes it is read off the sentence."""
+
+    @classmethod
+    def of(cls, ref: Ref, reason: Reason) -> Self:
+        """Return an object with the reason why it is left out."""
+        return cls(type=ref.type, namespace=ref.namespace, name=ref.name, why=reason.text, code=reason.code.value)
 
 
 class PulledIn(Model):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from kubeferry.tasks.core.errors import PluginError
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of, remove
 from kubeferry.tasks.core.kube.kinds import REBUILT
@@ -63,7 +64,7 @@ class RuleBook:
         rows = (_row(each.rebuilt, kind) or frozenset() for each in self.rules)
         return REBUILT.get(kind, frozenset()).union(*rows)
 
-    def left_out(self, obj: Object) -> str | None:
+    def exclusion(self, obj: Object) -> Reason | None:
         """Return why `obj` is not restored, or None.
 
         Raises:
@@ -72,7 +73,7 @@ class RuleBook:
         for each in self.rules:
             why = _asked(each, obj, each.leave_out, obj)
             if why:
-                return f"{why} ({each.name})"
+                return Reason(ReasonCode.BY_PLUGIN, detail=f"{why} ({each.name})")
         return None
 
     def edges(self, obj: Object) -> list[Edge]:

@@ -13,7 +13,9 @@ what the API server makes or serves by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from kubeferry.tasks.core.formats.reasons import BEING_DELETED, Reason, ReasonCode
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER, namespace_default
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
@@ -94,12 +96,12 @@ def type_left_out(group: str, resource: str, verbs: frozenset[str]) -> str | Non
     return known or next((why for verb, why in NEEDED_VERBS.items() if verb not in verbs), None)
 
 
-Rule = Callable[[Object, Surroundings, Keep], str | None]
+Rule = Callable[[Object, Surroundings, Keep], Reason | None]
 
 EXCLUDING_LABELS = ("velero.io/exclude-from-backup", "kubeferry.io/exclude")
 """Labels by which the author of an object leaves it out, with the value "true"."""
 
-MADE_BY_API_SERVER = "the API server makes its own `kubernetes` service"
+MADE_BY_API_SERVER = Reason(ReasonCode.MADE_BY_CLUSTER, detail="the API server makes its own `kubernetes` service")
 
 SLICE_MANAGERS: Mapping[str, str] = {
     "endpointslice-controller.k8s.io": "the endpoint slice controller makes it from the service's pods",
@@ -108,63 +110,60 @@ SLICE_MANAGERS: Mapping[str, str] = {
 """Values of the managed-by label that Kubernetes' own controllers write; any other is a person or another tool."""
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
-LEFT_TO_CONTROLLER = "left to its controller, "
-FINISHED = "has finished"
 UNNAMED_MANAGER = "a controller makes it from the service's pods"
-ENDPOINTS_BY_CONTROLLER = "the endpoints controller makes it from the service's pods"
 
 
-def left_out(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> str | None:
+def exclusion(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> Reason | None:
     """Return why `obj`, as the API server lists it, is not carried, or None where it is."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
     if kind in KINDS_LEFT_OUT:
-        return KINDS_LEFT_OUT[kind]
+        return Reason(ReasonCode.NEVER_CARRIED, detail=KINDS_LEFT_OUT[kind])
     default = namespace_default(Ref.of(obj))
     if default and not default.may_hold_user_content:
-        return default.made_by
+        return Reason(ReasonCode.NAMESPACE_DEFAULT, detail=default.made_by)
     if obj["metadata"].get("deletionTimestamp"):
-        return "being deleted"
+        return BEING_DELETED
     labels = labels_of(obj)
     for label in EXCLUDING_LABELS:
         if labels.get(label) == "true":
-            return f"labelled {label}=true"
+            return Reason(ReasonCode.EXCLUDED_BY_LABEL, detail=label)
     rule = RULES.get(kind)
     return rule(obj, around, keep) if rule else None
 
 
-def left_to_controller(why: str) -> bool:
-    """Return whether an object is left out for this `why`: the controller that owns it makes it again."""
-    return why.startswith(LEFT_TO_CONTROLLER)
+def _left_to_owner(owner: Mapping[str, Any], namespace: str) -> Reason:
+    """Return that an object is left to the controller of an ownerReference."""
+    group, kind, name = group_of(str(owner.get("apiVersion") or "")), str(owner.get("kind")), str(owner.get("name"))
+    return Reason(ReasonCode.LEFT_TO_CONTROLLER, Ref(group, kind, namespace, name))
 
 
-def finished(why: str) -> bool:
-    """Return whether an object is left out for this `why`: its work is done."""
-    return why.startswith(FINISHED)
+def _made(why: str) -> Reason:
+    return Reason(ReasonCode.MADE_BY_CLUSTER, detail=why)
 
 
-def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     if "kubernetes.io/config.mirror" in annotations_of(obj):
-        return "mirrors a static pod of its node"
+        return _made("mirrors a static pod of its node")
     owner = controller_of(obj)
     if owner:
-        return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
+        return _left_to_owner(owner, obj["metadata"].get("namespace", ""))
     phase = get(obj, "status", "phase")
-    return f"{FINISHED} ({phase})" if phase in ("Succeeded", "Failed") else None
+    return Reason(ReasonCode.FINISHED, detail=phase) if phase in ("Succeeded", "Failed") else None
 
 
-def _job(obj: Object, _around: Surroundings, keep: Keep) -> str | None:
+def _job(obj: Object, _around: Surroundings, keep: Keep) -> Reason | None:
     for _, condition in found(obj, ("status", "conditions", EACH)):
         how = get(condition, "type")
         if how in ("Complete", "Failed") and get(condition, "status") == "True":
-            return None if keep.completed_jobs else f"{FINISHED} ({how})"
+            return None if keep.completed_jobs else Reason(ReasonCode.FINISHED, detail=how)
     return None
 
 
-def _service(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _service(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     return MADE_BY_API_SERVER if _is_kubernetes(obj, obj["metadata"]["name"]) else None
 
 
-def _endpoints(obj: Object, around: Surroundings, _keep: Keep) -> str | None:
+def _endpoints(obj: Object, around: Surroundings, _keep: Keep) -> Reason | None:
     """Tell the endpoints controller's objects (pkg/controller/endpoint) from those that a person wrote.
 
     Only that controller writes its label (since 1.33) and the trigger time; before, a Service of the same name with a
@@ -174,12 +173,13 @@ def _endpoints(obj: Object, around: Surroundings, _keep: Keep) -> str | None:
     if _is_kubernetes(obj, name):
         return MADE_BY_API_SERVER
     if "control-plane.alpha.kubernetes.io/leader" in annotations:
-        return "a lock of a leader election"
+        return _made("a lock of a leader election")
     made = labels_of(obj).get("endpoints.kubernetes.io/managed-by") == "endpoint-controller"
-    return ENDPOINTS_BY_CONTROLLER if made or TRIGGER_TIME in annotations or name in around.selecting_services else None
+    made = made or TRIGGER_TIME in annotations or name in around.selecting_services
+    return Reason(ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER) if made else None
 
 
-def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     """Tell slices that Kubernetes' controllers made from those that a person or another tool added.
 
     A Service with a selector proves nothing here: others may add slices of their own to it (KEP-752).
@@ -189,39 +189,40 @@ def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> str | No
         return MADE_BY_API_SERVER
     owner, manager = controller_of(obj), labels.get("endpointslice.kubernetes.io/managed-by")
     if manager is not None and manager in SLICE_MANAGERS:
-        return SLICE_MANAGERS[manager]
+        return _made(SLICE_MANAGERS[manager])
     if owner:
-        return f"{LEFT_TO_CONTROLLER}{owner.get('kind')} {owner.get('name')}"
-    return UNNAMED_MANAGER if manager is None and TRIGGER_TIME in annotations_of(obj) else None
+        return _left_to_owner(owner, obj["metadata"].get("namespace", ""))
+    return _made(UNNAMED_MANAGER) if manager is None and TRIGGER_TIME in annotations_of(obj) else None
 
 
 def _is_kubernetes(obj: Object, service: str | None) -> bool:
     return (obj["metadata"].get("namespace"), service) == (API_SERVER.namespace, API_SERVER.name)
 
 
-def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     # Velero saves them; a claim of a backup names only volumes that somebody made by hand (strip_storage.py).
     made = "pv.kubernetes.io/provisioned-by" in annotations_of(obj)
-    return "provisioned on demand: its claim gets a new one" if made else None
+    return _made("provisioned on demand: its claim gets a new one") if made else None
 
 
-def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
-    return "a node's sign of life" if obj["metadata"].get("namespace") == "kube-node-lease" else None
+def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+    return _made("a node's sign of life") if obj["metadata"].get("namespace") == "kube-node-lease" else None
 
 
-def _api_service(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _api_service(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     managed = "kube-aggregator.kubernetes.io/automanaged" in labels_of(obj)
-    return "the API server registers it for a group of its own or of a CRD" if managed else None
+    return _made("the API server registers it for a group of its own or of a CRD") if managed else None
 
 
-def _rbac(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _rbac(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     default = labels_of(obj).get("kubernetes.io/bootstrapping") == "rbac-defaults"
-    return "every cluster makes its default roles and bindings" if default else None
+    return _made("every cluster makes its default roles and bindings") if default else None
 
 
-def _priority_class(obj: Object, _around: Surroundings, _keep: Keep) -> str | None:
+def _priority_class(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     # The prefix is reserved: the API server makes these and refuses them from anyone else.
-    return "every cluster makes its system- priority classes" if obj["metadata"]["name"].startswith("system-") else None
+    system = obj["metadata"]["name"].startswith("system-")
+    return _made("every cluster makes its system- priority classes") if system else None
 
 
 RBAC = "rbac.authorization.k8s.io"

@@ -75,7 +75,7 @@ def told(group):
     return (
         levels,
         [each.ref.name for each in group.following],
-        {ref.name: why for ref, why in group.stays},
+        {ref.name: why.text for ref, why in group.stays},
         dict(group.refused),
     )
 
@@ -158,7 +158,7 @@ def test_a_cluster_wide_object_is_never_proved_by_an_owner():
 
 def test_an_object_that_took_the_name_stays():
     found = of_bundles([charter(listed(SECRET, uid="former"))], facts(SECRET))
-    assert told(found) == ({}, [], {"x": REPLACED}, {})
+    assert told(found) == ({}, [], {"x": REPLACED.text}, {})
 
 
 def test_what_is_gone_is_nothing_to_tell():
@@ -208,7 +208,7 @@ def test_what_was_there_before_is_untied_and_stays():
     below = obj("Secret", "below", created=BEFORE, meta=tied(old, "Secret", "v1"))
     found = of_bundles([charter(listed(boss))], facts(boss, old, adopted, below))
     assert told(found)[:2] == ({1: ["boss"]}, [])
-    assert told(found)[2] == dict.fromkeys(["old", "adopted", "below"], OLDER)
+    assert told(found)[2] == dict.fromkeys(["old", "adopted", "below"], OLDER.text)
     assert {ref.name: owners for ref, owners in found.untie.items()} == {
         "old": {boss["metadata"]["uid"]},
         "adopted": {UID},
@@ -229,7 +229,7 @@ def test_of_what_came_in_the_second_of_the_bundle_only_what_a_controller_made_is
     boss = obj("Widget", "boss", api="example.com/v1", meta=MINE)
     child = obj("Secret", "child", created=created, meta=tied(boss, "Widget", "example.com/v1", controller=controller))
     found = of_bundles([charter(listed(boss))], facts(boss, child))
-    assert (told(found)[1], told(found)[2]) == (([], {"child": OLDER}) if stays else (["child"], {}))
+    assert (told(found)[1], told(found)[2]) == (([], {"child": OLDER.text}) if stays else (["child"], {}))
 
 
 def test_what_was_there_before_and_has_another_owner_is_left_alone():

@@ -52,8 +52,8 @@ def test_the_example_of_the_documentation_works(example, monkeypatch):
         Edge(Ref.of(shop), Ref("", "ConfigMap", "town", "list"), Strength.REFERENCE, "metadata.labels (shop-operator)")
     ]
     assert book.makers(TILL) == {SHOP}
-    assert book.left_out(made("Receipt")) == "sales of the old cluster (shop-operator)"
-    assert book.left_out(shop) is None
+    assert book.exclusion(made("Receipt")).text == "sales of the old cluster (shop-operator)"
+    assert book.exclusion(shop) is None
     assert book.phase(Ref.of(shop)) is Phase.WORKLOAD
     assert book.without_dynamic(shop)["spec"] == {"floors": 2}
     assert book.without_dynamic(shop)["metadata"]["annotations"] == {}
@@ -67,7 +67,7 @@ def test_the_example_of_the_documentation_works(example, monkeypatch):
 
 def test_an_empty_book_says_nothing():
     book, obj = RuleBook(()), made()
-    assert (book.edges(obj), book.left_out(obj), book.paused(obj)) == ([], None, None)
+    assert (book.edges(obj), book.exclusion(obj), book.paused(obj)) == ([], None, None)
     assert (book.phase(Ref.of(obj)), book.verdict(obj, NOW, Context())) == (None, None)
     assert book.without_dynamic(obj) is obj
     assert book.makers(POD) == REBUILT[POD]
@@ -115,7 +115,7 @@ def fails(*_):
     ("fields", "ask"),
     [
         ({"needs": fails}, lambda book, obj: book.edges(obj)),
-        ({"leave_out": fails}, lambda book, obj: book.left_out(obj)),
+        ({"leave_out": fails}, lambda book, obj: book.exclusion(obj)),
         ({"readiness": {SHOP: fails}}, lambda book, obj: book.verdict(obj, NOW, Context())),
     ],
 )

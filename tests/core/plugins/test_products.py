@@ -43,7 +43,7 @@ def test_a_management_namespace_comes_back_owners_first_as_clusterctl_moves_it()
 def test_no_machine_is_left_to_a_controller():
     for ref in loaded("cluster-api"):
         assert BOOK.makers((ref.group, ref.kind)) == frozenset()
-        assert BOOK.left_out(loaded("cluster-api")[ref]) is None
+        assert BOOK.exclusion(loaded("cluster-api")[ref]) is None
 
 
 def test_clusters_are_paused_and_resumed_after_their_classes():
@@ -107,11 +107,11 @@ def test_other_products_are_left_alone():
         "metadata": {"name": "a"},
         "spec": {"clusterName": "x"},
     }
-    assert (BOOK.edges(other), BOOK.paused(other), BOOK.left_out(other)) == ([], None, None)
+    assert (BOOK.edges(other), BOOK.paused(other), BOOK.exclusion(other)) == ([], None, None)
 
 
 def test_a_certificate_finds_its_secret_even_where_it_owns_it():
-    objects = {ref: obj for ref, obj in loaded("cert-manager").items() if not BOOK.left_out(obj)}
+    objects = {ref: obj for ref, obj in loaded("cert-manager").items() if not BOOK.exclusion(obj)}
     found = planned(objects, BOOK)
     level = level_of(found)
     assert level["Secret/acme-account"] < level["Issuer/acme"] < level["Certificate/web"]
@@ -122,16 +122,17 @@ def test_a_certificate_finds_its_secret_even_where_it_owns_it():
 
 
 def test_what_belongs_to_one_issuance_is_left_out_with_the_reason():
-    why = {f"{ref.kind}/{ref.name}": BOOK.left_out(obj) for ref, obj in loaded("cert-manager").items()}
+    reasons = {f"{ref.kind}/{ref.name}": BOOK.exclusion(obj) for ref, obj in loaded("cert-manager").items()}
+    why = {name: reason and reason.text for name, reason in reasons.items()}
     assert {name for name, told in why.items() if told} == {"CertificateRequest/web-3", "Secret/web-abcde"}
     assert why["Secret/web-abcde"] == "the key of an issuance that was under way (cert-manager)"
     for kind in ("Order", "Challenge"):
         obj = {"apiVersion": "acme.cert-manager.io/v1", "kind": kind, "metadata": {"name": "a"}}
-        assert BOOK.left_out(obj)
-        assert BOOK.left_out(obj | {"apiVersion": "shop.example.com/v1"}) is None
+        assert BOOK.exclusion(obj)
+        assert BOOK.exclusion(obj | {"apiVersion": "shop.example.com/v1"}) is None
     solver = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
     solver["metadata"]["labels"] = {"acme.cert-manager.io/http01-solver": "true"}
-    assert BOOK.left_out(solver)
+    assert BOOK.exclusion(solver)
 
 
 def test_the_certificate_of_an_ingress_is_left_to_cert_manager():

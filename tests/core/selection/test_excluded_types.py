@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.selection.exclusions import left_out, type_left_out
+from kubeferry.tasks.core.selection.exclusions import exclusion, type_left_out
 
 EVENT = "events tell what happened in the old cluster"
 NODE = "nodes and what drivers say of them belong to their cluster"
@@ -64,7 +64,9 @@ NEVER = [
 @pytest.mark.parametrize(("group", "resource", "kind", "why"), NEVER)
 def test_a_type_is_not_listed_and_its_objects_are_not_restored(group, resource, kind, why):
     assert type_left_out(group, resource, frozenset({"list", "create"})) == why
-    assert left_out({"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": {"name": "a"}}) == why
+    assert (
+        exclusion({"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": {"name": "a"}}).text == why
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,10 +78,10 @@ def test_a_type_is_not_listed_and_its_objects_are_not_restored(group, resource, 
     ],
 )
 def test_a_certificate_that_is_written_into_every_namespace_is_left_out(name, why):
-    assert left_out({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}) == why
+    assert exclusion({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}).text == why
 
 
 @pytest.mark.parametrize("label", ["velero.io/exclude-from-backup", "kubeferry.io/exclude"])
 def test_an_author_leaves_an_object_out_by_a_label(label):
     meta = {"name": "a", "labels": {label: "true"}}
-    assert left_out({"apiVersion": "v1", "kind": "Secret", "metadata": meta}) == f"labelled {label}=true"
+    assert exclusion({"apiVersion": "v1", "kind": "Secret", "metadata": meta}).text == f"labelled {label}=true"

@@ -12,7 +12,7 @@ from kubeferry.tasks.core.selection.exclusions import (
     SLICE_MANAGERS,
     TYPES_LEFT_OUT,
     Surroundings,
-    left_out,
+    exclusion,
     type_left_out,
 )
 from kubeferry.tasks.core.selection.policy import Keep
@@ -26,18 +26,24 @@ def load(name):
     return yaml.load((DATA / name).read_text(encoding="utf-8"), yaml.CSafeLoader)
 
 
+def why_not(obj, *around):
+    """The sentence that a person reads, None for what is carried."""
+    reason = exclusion(obj, *around)
+    return reason and reason.text
+
+
 LEFT_OUT = [(case["object"], case["why"]) for case in load("left-out.yaml")]
 CARRIED = load("carried.yaml")
 
 
 @pytest.mark.parametrize(("obj", "why"), LEFT_OUT)
 def test_never_carried(obj, why):
-    assert left_out(obj, AROUND) == why
+    assert why_not(obj, AROUND) == why
 
 
 @pytest.mark.parametrize("obj", CARRIED)
 def test_carried(obj):
-    assert left_out(obj, AROUND) is None
+    assert why_not(obj, AROUND) is None
 
 
 def test_every_rule_leaves_something_out_here():
@@ -52,7 +58,7 @@ def test_every_manager_of_slices_is_named_here():
 @pytest.mark.parametrize("label", EXCLUDING_LABELS)
 def test_label_leaves_any_object_out(label):
     thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a", "labels": {label: "true"}}}
-    assert left_out(thing) == f"labelled {label}=true"
+    assert why_not(thing) == f"labelled {label}=true"
 
 
 @pytest.mark.parametrize(
@@ -67,14 +73,14 @@ def test_label_leaves_any_object_out(label):
 )
 def test_what_is_made_in_every_namespace_is_left_out_unless_people_change_it(api_version, kind, name, why):
     made = {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "shop"}}
-    assert left_out(made) == why
+    assert why_not(made) == why
 
 
 @pytest.mark.parametrize(("group", "kind"), KINDS_LEFT_OUT)
 def test_object_of_a_type_that_is_never_carried_is_left_out(group, kind):
     """An archive that others wrote may hold such objects."""
     obj = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": {"name": "a"}}
-    assert left_out(obj) == KINDS_LEFT_OUT[group, kind]
+    assert why_not(obj) == KINDS_LEFT_OUT[group, kind]
 
 
 @pytest.mark.parametrize(("group", "resource"), TYPES_LEFT_OUT)
@@ -105,9 +111,9 @@ def test_type_must_be_listed_and_created(verbs, why):
 
 def test_finished_jobs_are_carried_where_a_user_asks_for_them():
     jobs = [obj for obj, _ in LEFT_OUT if obj["kind"] == "Job"]
-    assert [left_out(job, AROUND, Keep(completed_jobs=True)) for job in jobs] == [None, None]
+    assert [exclusion(job, AROUND, Keep(completed_jobs=True)) for job in jobs] == [None, None]
 
 
 def test_endpoints_without_surroundings_are_told_by_their_own_marks():
     """With nothing known of the services, an unmarked Endpoints counts as written by hand."""
-    assert left_out({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "web"}}) is None
+    assert why_not({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "web"}}) is None
