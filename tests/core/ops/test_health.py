@@ -91,7 +91,8 @@ def test_a_server_without_a_clock(text):
 
 # --- versions
 
-WANTED = ["prefect==3.8.8", "fastapi<0.153", "kubernetes==37.0.1", 'ruff==0.1; extra == "dev"']
+WANTED = ["prefect<3.9,>=3.8.8", "fastapi<0.153", "kubernetes>=37.0.1", 'ruff>=0.1; extra == "dev"']
+"""As the metadata of an installation has them: the upper bound first."""
 GOOD = {"prefect": "3.8.8", "fastapi": "0.152.1", "kubernetes": "37.0.1"}
 
 
@@ -101,9 +102,25 @@ def test_versions_as_they_should_be():
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"prefect": "3.8.13"}, {"kubernetes": "37.1"}, {"kubernetes": "38"}, {"fastapi": "0.9"}],
+    ids=str,
+)
+def test_any_version_of_a_range_is_right(changes):
+    assert health_versions.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
+
+
+def test_a_range_may_begin_at_a_version_with_fewer_numbers():
+    assert health_versions.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
+
+
+@pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"prefect": "3.9.1"}, "prefect 3.9.1 instead of ==3.8.8"),
+        ({"prefect": "3.9.0"}, "prefect 3.9.0 instead of >=3.8.8,<3.9"),
+        ({"prefect": "3.9.0rc1"}, "prefect 3.9.0rc1 instead of >=3.8.8,<3.9"),
+        ({"prefect": "3.8.7"}, "prefect 3.8.7 instead of >=3.8.8,<3.9"),
+        ({"kubernetes": "37.0.0"}, "kubernetes 37.0.0 instead of >=37.0.1"),
         ({"fastapi": "0.155.0"}, "fastapi 0.155.0 instead of <0.153"),
         ({"fastapi": ""}, "fastapi missing instead of <0.153"),
     ],
