@@ -282,6 +282,51 @@ def test_workers(pools, workers, level, told, todo):
     assert todo in found.todo
 
 
+# --- deployments
+
+BACKUP_AT, PRUNE_AT = "kubeferry.flows.backup.backup", "kubeferry.flows.prune.prune"
+DECLARED = {"backup/nightly": BACKUP_AT, "backup/on-demand": BACKUP_AT, "prune/nightly": PRUNE_AT}
+
+
+def test_deployments_with_the_entry_points_of_now():
+    found = health_prefect.deployments(DECLARED, {"backup/nightly": BACKUP_AT, "prune/nightly": PRUNE_AT})
+    assert (found.level, found.todo) == (Level.OK, "")
+    assert found.found.startswith("2 registered")
+
+
+def test_no_deployment():
+    found = health_prefect.deployments(DECLARED, {})
+    assert (found.level, found.found) == (Level.SKIPPED, "none is registered")
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("flows.backup.backup", "flows.backup.backup"),
+        ("flows/backup.py:backup", "flows/backup.py:backup"),
+        (PRUNE_AT, PRUNE_AT),
+        ("kubeferry.flows.backup:backup", "kubeferry.flows.backup:backup"),
+        ("", "none"),
+        (None, "none"),
+    ],
+)
+def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, told):
+    found = health_prefect.deployments(DECLARED, {"backup/on-demand": at, "prune/nightly": PRUNE_AT})
+    assert found == Finding.warning(
+        f"entry points of another version of Kubeferry: backup/on-demand ({told})",
+        "repeat kubeferry deploy with the options that it had",
+    )
+
+
+def test_of_many_deployments_with_old_entry_points_three_are_named():
+    old = {f"{flow}/on-demand": f"flows.{flow}.{flow}" for flow in ("verify", "backup", "migrate", "prune", "restore")}
+    found = health_prefect.deployments(dict.fromkeys(old, BACKUP_AT), old).found
+    assert found.endswith(
+        ": backup/on-demand (flows.backup.backup), migrate/on-demand (flows.migrate.migrate), "
+        "prune/on-demand (flows.prune.prune) and 2 more"
+    )
+
+
 # --- schedules
 
 
