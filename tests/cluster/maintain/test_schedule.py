@@ -13,14 +13,13 @@ from urllib.error import HTTPError
 
 import pytest
 from tests.support.bench import B
-from tests.support.desk import Desk
-from tests.support.prefect_api import Api, until
+from tests.support.desk import DONE, Desk, environment
+from tests.support.prefect_api import until
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
 EVERY = 8
 """Seconds between two runs of the schedule."""
-DONE = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +47,13 @@ def desk(bench, prefect_server, sandbox_env, home, told):
     store = sandbox_env.env()["KUBEFERRY_STORE"]
     bucket, question, query = store.partition("?")
     named = uuid.uuid4().hex[:6]
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("KUBEFERRY_", "PREFECT_"))}
-    env |= {
-        "PREFECT_API_URL": prefect_server,
-        "KUBEFERRY_HOME": str(home),
-        "KUBECONFIG": bench.where["kubeconfig"],
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_WORKER_PREFETCH_SECONDS": "1",
-    }
-    arrived, url = told
+    env = environment(PREFECT_API_URL=prefect_server, KUBEFERRY_HOME=str(home), KUBECONFIG=bench.where["kubeconfig"])
     store = f"{bucket.rstrip('/')}/{named}{question}{query}"
-    made = Desk(Api(prefect_server), env, f"pool-{named}", store, arrived)
-    made.api.make_webhook(made.pool, url)
+    pool = f"pool-{named}"
+    made = Desk(env, pool, store, notify=f"custom-webhook/{pool}")
+    made.api.make_webhook(pool, told[1])
     yield made
-    left = made.api.deployment("backup/nightly")
-    for each in left["schedules"]:
-        made.api.ask(f"/deployments/{left['id']}/schedules/{each['id']}", method="DELETE")
-    for each in made.workers:
-        made.stop(each, signal.SIGKILL)
+    made.clear()
 
 
 @pytest.mark.soak(minutes=4)
@@ -110,7 +98,8 @@ def three_late(api, deployment):
 
 
 @pytest.mark.soak(minutes=4)
-def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
+def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, told):
+    arrived, _ = told
     ns = bench.namespace("told")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     saved = bench.backup(ns, store=desk.store)
@@ -119,10 +108,10 @@ def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
     absent = bench.name("absent")
     failed = desk.api.start(desk.api.deployment("backup/on-demand")["id"], namespaces=[absent])["id"]
     # Prefect tells at once only of a run that has an event of being scheduled, or was scheduled long before.
-    until(lambda: any("Late" in each for each in desk.told))
+    until(lambda: any("Late" in each for each in arrived))
     worker = desk.worker()
     until(lambda: desk.states([failed])[0]["type"] == "FAILED")
-    text = until(lambda: [each for each in desk.told if absent in each])[0]
+    text = until(lambda: [each for each in arrived if absent in each])[0]
     assert "Failed" in text
 
     # A restore that waits for approval, so that it is surely there to be killed; no process is left to say so.
@@ -137,7 +126,7 @@ def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
         os.kill(int(desk.api.run(killed)["infrastructure_pid"]), signal.SIGKILL)
     until(lambda: desk.states([killed])[0]["type"] == "CRASHED")
     assert desk.states([killed])[0]["message"].startswith("No heartbeat for ")
-    until(lambda: any("Crashed" in each for each in desk.told))
+    until(lambda: any("Crashed" in each for each in arrived))
     desk.api.ask(f"/automations/{dead['id']}", sooner | {"trigger": dead["trigger"]}, "PUT")
 
 
