@@ -1,10 +1,15 @@
-"""What CI installs before it runs the README's test command: Debian packages, only those that are missing."""
+"""What CI installs before it runs the README's test command: Debian packages, only those that are missing.
+
+And what git runs at a commit.
+"""
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = [line for line in (ROOT / ".ci" / "packages").read_text().splitlines() if line and not line.startswith("#")]
@@ -53,3 +58,15 @@ def test_old_lists_are_brought_up_to_date(install):
 def test_ci_installs_first_and_says_that_it_is_ci():
     text = (ROOT / ".ci" / "run").read_text()
     assert 0 < text.index("\n.ci/install\n") < text.index("\nexport CI=true\n") < text.index("bash -euo pipefail -c")
+
+
+# --- git
+
+
+def test_at_a_commit_git_runs_programs_of_the_environment():
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [each["repo"] for each in repositories] == ["local"]
+    programs = [each["entry"].split()[0] for each in repositories[0]["hooks"]]
+    assert programs == [".venv/bin/ruff", ".venv/bin/ruff", ".venv/bin/lint-imports"]
+    valid = [Path(sys.executable).with_name("pre-commit"), "validate-config"]
+    subprocess.run(valid, cwd=ROOT, check=True, capture_output=True, timeout=60)
