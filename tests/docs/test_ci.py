@@ -1,9 +1,10 @@
 """What CI installs before it runs the README's test command: Debian packages, only those that are missing.
 
-And what git runs at a commit.
+And what GitHub runs at a push, and git at a commit.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,16 @@ def test_ci_installs_first_and_says_that_it_is_ci():
     assert 0 < text.index("\n.ci/install\n") < text.index("\nexport CI=true\n") < text.index("bash -euo pipefail -c")
 
 
-# --- git
+# --- GitHub, and git
+
+
+def test_the_workflow_runs_ci_and_names_a_version_of_each_action():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert steps[-1] == {"run": ".ci/run"}
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+(\.\d+)*", each)] == []
 
 
 def test_at_a_commit_git_runs_programs_of_the_environment():
