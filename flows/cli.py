@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-# Typer (pinned) carries Click inside and gives these no public name.
+# Typer carries Click inside and gives these no public name: for their sake pyproject.toml has a cap on Typer.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
 from kubeferry.flows.commands import (

@@ -37,6 +37,7 @@ def test_top_level_is_what_the_design_fixes():
     tracked = subprocess.run([GIT, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     top = {line.partition("/")[0] for line in tracked.splitlines()}
     assert {each for each in top if not each.startswith(".")} == {
+        "LICENSE",
         "README.md",
         "deployments",
         "flows",

@@ -154,13 +154,14 @@ async def registered(asked: DeployOptions) -> list[dict[str, str]]:
     from prefect.client.orchestration import get_client
 
     from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
+    from kubeferry.tasks.ports.local import shipped
     from kubeferry.tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
 
-    declared = _read("prefect.yaml")["deployments"]
+    declared = shipped.read("prefect.yaml")["deployments"]
     check_crons(declared, asked)
     wanted = [fitted(each, asked, takes(each["entrypoint"])) for each in declared]
     async with get_client() as client:
-        template = _read(f"pools/{asked.type}.yaml")
+        template = shipped.read(f"pools/{asked.type}.yaml")
         rows = [_row("work pool", asked.work_pool, await ensure_pool(client, asked.work_pool, asked.type, template))]
         rows += await _automations(client, asked.notify)
         rows += [_row("deployment", title(e), await ensure_deployment(client, e), _when(e)) for e in wanted]
@@ -169,23 +170,15 @@ async def registered(asked: DeployOptions) -> list[dict[str, str]]:
 
 async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str]]:
     """Register the automations; those that notify only when there is a block for it, and after it was found."""
+    from kubeferry.tasks.ports.local import shipped
     from kubeferry.tasks.ports.prefect.deployments import ensure_automation, notifier
 
-    declared = _read("automations.yaml")["automations"]
+    declared = shipped.read("automations.yaml")["automations"]
     action = [await notifier(client, notify)] if notify else []
     wanted = [
         each | ({"actions": action} if each["notify"] else {}) for each in declared if notify or not each["notify"]
     ]
     return [_row("automation", each["name"], await ensure_automation(client, each)) for each in wanted]
-
-
-def _read(name: str) -> dict[str, Any]:
-    from importlib.resources import files
-
-    import yaml
-
-    found: dict[str, Any] = yaml.safe_load((files("kubeferry.deployments") / name).read_text())
-    return found
 
 
 def _row(what: str, name: str, change: str, schedule: str = "") -> dict[str, str]:

@@ -43,7 +43,7 @@ def doctor(
     output: Output = Format.TABLE,
     debug: Debug = False,  # noqa: ARG001 - its callback has taken it
 ) -> None:
-    """Check cluster, rights, store, clocks, Prefect server, worker, schedules and versions, and say what to do.
+    """Check cluster, rights, store, clocks, Prefect server, worker, deployments, schedules, versions; say what to do.
 
     Nothing is changed, and nothing stays in the store. Exits 1 when backups or restores cannot work as things are, 3
     when something should be seen to.

@@ -43,6 +43,7 @@ CHECKS: dict[str, tuple[str, Callable[[DoctorOptions], Finding], str]] = {
     "store clock": (STORE, store.clock, ""),
     SERVER: ("", prefect.server, "set PREFECT_API_URL to a server that is up, or unset it"),
     "worker": (SERVER, prefect.worker, ""),
+    "deployments": (SERVER, prefect.deployments, ""),
     **{f"schedule {name}": (SERVER, _schedule(name), "") for name in NIGHTLY},
     "newest backup": (STORE, prefect.newest_backup, ""),
 }

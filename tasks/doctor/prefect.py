@@ -1,4 +1,4 @@
-"""Look at Prefect for `kubeferry doctor`: its server, the workers of our pools, and whether nightly runs took place."""
+"""Look at Prefect for `kubeferry doctor`: its server, the workers of our pools, our deployments and their runs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.velero_backup import Summary
 from kubeferry.tasks.core.ops import health_prefect
+from kubeferry.tasks.core.ops.declarations import title
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.core.ops.health_prefect import BACKUP, Scheduled, due
-from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.local import clock, shipped
 from kubeferry.tasks.ports.prefect import api as prefect_api
 from kubeferry.tasks.ports.prefect import server as prefect_server
 from kubeferry.tasks.ports.records.backups import backups
@@ -49,6 +50,16 @@ def worker(_asked: DoctorOptions) -> Finding:
     pools = {name: pool for name, pool in known.items() if pool}
     workers = {name: prefect_api.ask(url, f"/work_pools/{name}/workers/filter", {}) for name in pools}
     return health_prefect.worker(pools, workers, clock.now())
+
+
+def deployments(_asked: DoctorOptions) -> Finding:
+    """Compare the entry points of our deployments with those that are declared now."""
+    url = _url()
+    if not url:
+        return Finding.skipped(DOWN)
+    declared = {title(each): each["entrypoint"] for each in shipped.read("prefect.yaml")["deployments"]}
+    known = {name: prefect_api.ask(url, f"/deployments/name/{name}") for name in declared}
+    return health_prefect.deployments(declared, {name: each["entrypoint"] for name, each in known.items() if each})
 
 
 def schedule(_asked: DoctorOptions, name: str) -> Finding:

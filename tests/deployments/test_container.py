@@ -31,7 +31,7 @@ def test_only_known_instructions_and_two_stages():
 def test_what_is_copied_from_here_is_here_and_is_enough():
     copied = [word for each in of("COPY") if not each.startswith("--from") for word in shlex.split(each)[:-1]]
     assert [each for each in copied if not (ROOT / each).exists()] == []
-    assert {".src", "flows", "tasks", "deployments", "pyproject.toml", "README.md"} == set(copied)
+    assert {".src", "flows", "tasks", "deployments", "pyproject.toml", "README.md", "LICENSE"} == set(copied)
 
 
 def test_it_installs_with_the_constraints():

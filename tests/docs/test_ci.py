@@ -1,10 +1,16 @@
-"""What CI installs before it runs the README's test command: Debian packages, only those that are missing."""
+"""What CI installs before it runs the README's test command: Debian packages, only those that are missing.
+
+And what GitHub runs at a push, and git at a commit.
+"""
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = [line for line in (ROOT / ".ci" / "packages").read_text().splitlines() if line and not line.startswith("#")]
@@ -53,3 +59,24 @@ def test_old_lists_are_brought_up_to_date(install):
 def test_ci_installs_first_and_says_that_it_is_ci():
     text = (ROOT / ".ci" / "run").read_text()
     assert 0 < text.index("\n.ci/install\n") < text.index("\nexport CI=true\n") < text.index("bash -euo pipefail -c")
+
+
+# --- GitHub, and git
+
+
+def test_the_workflow_runs_ci_and_names_a_version_of_each_action():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    assert steps[-1] == {"run": ".ci/run"}
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w-]+/[\w-]+@v\d+(\.\d+)*", each)] == []
+
+
+def test_at_a_commit_git_runs_programs_of_the_environment():
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [each["repo"] for each in repositories] == ["local"]
+    programs = [each["entry"].split()[0] for each in repositories[0]["hooks"]]
+    assert programs == [".venv/bin/ruff", ".venv/bin/ruff", ".venv/bin/lint-imports"]
+    valid = [Path(sys.executable).with_name("pre-commit"), "validate-config"]
+    subprocess.run(valid, cwd=ROOT, check=True, capture_output=True, timeout=60)

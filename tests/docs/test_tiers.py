@@ -1,6 +1,8 @@
 """The tiers: a slice of soak is a part that time makes whole, and what CI runs is what tests/README.md says."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -57,12 +59,28 @@ def test_another_commit_begins_elsewhere():
 
 def test_files_that_change_a_cluster_for_all_are_known_by_their_text():
     assert exclusive(TESTS / "faults" / "test_reading.py")
-    assert not exclusive(TESTS / "cluster" / "test_cli.py")
+    assert not exclusive(TESTS / "cluster" / "flows" / "test_commands.py")
 
 
 def test_the_readme_has_a_row_for_each_tier_with_its_command():
     rows = re.findall(r"^\| `(\w+)` \| .* \| `\.venv/bin/pytest -n \d -m (\w+)` \|", README, re.MULTILINE)
     assert rows == [(tier, tier) for tier in TIERS]
+
+
+def recipe(name):
+    """Return what `just` would run."""
+    argv = [Path(sys.executable).with_name("just"), "--dry-run", name]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stderr.strip()
+
+
+def test_just_runs_each_tier_by_the_command_of_the_readme():
+    rows = dict(re.findall(r"^\| `(\w+)` \| .* \| `\.venv/bin/(pytest [^`]+)` \|", README, re.MULTILINE))
+    assert {tier: recipe(tier) for tier in TIERS} == {tier: f'{rows[tier]} "$@"' for tier in TIERS}
+
+
+def test_just_runs_a_slice_of_soak_and_planted_faults():
+    assert recipe("slice") == 'pytest -n 2 --slice "$@"'
+    assert recipe("planted") == 'python -m tests.planted "$@"'
 
 
 def test_ci_runs_what_failed_once_more_in_the_tiers_in_which_it_failed():

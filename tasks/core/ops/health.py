@@ -138,8 +138,9 @@ KUBERNETES = (1, 27)
 SHOWN = ("prefect", "kubernetes")
 """Packages whose version is told in any case."""
 
-REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*(==|<)\s*([0-9][0-9a-zA-Z.]*)")
-"""The two forms in which pyproject.toml names what it needs."""
+REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([<>].*)")
+BOUND = re.compile(r"(>=|<)\s*([0-9][0-9a-zA-Z.]*)")
+"""The two bounds that pyproject.toml gives a range: its first version, and the one before which it ends."""
 
 INSTALL = "pip install -c deployments/constraints.txt, into a virtual environment of its own"
 
@@ -160,10 +161,11 @@ def _wrong(requirement: str, installed: Mapping[str, str]) -> str:
     fit = REQUIREMENT.fullmatch(requirement.partition(";")[0].strip())
     if fit is None or "extra" in requirement.partition(";")[2]:
         return ""
-    name, relation, version = fit.groups()
-    have = installed.get(name, "")
-    right = have == version if relation == "==" else have and numbers(have) < numbers(version)
-    return "" if right else f"{name} {have or 'missing'} instead of {relation}{version}"
+    name, have = fit[1], installed.get(fit[1], "")
+    bounds = sorted(BOUND.findall(fit[2]), reverse=True)
+    if have and all((numbers(have) < numbers(version)) is (sign == "<") for sign, version in bounds):
+        return ""
+    return f"{name} {have or 'missing'} instead of {','.join(map(''.join, bounds))}"
 
 
 def kubernetes(host: str, version: str, problems: Mapping[str, str]) -> Finding:
@@ -178,5 +180,5 @@ def kubernetes(host: str, version: str, problems: Mapping[str, str]) -> Finding:
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """Return the first three numbers of a version: those of a pre-release count as the release's."""
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    """Return the first three numbers of a version, 0 for a missing one: a pre-release counts as its release."""
+    return tuple(int(part) for part in [*re.findall(r"\d+", version), "0", "0", "0"][:3])

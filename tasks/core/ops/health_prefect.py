@@ -1,6 +1,7 @@
 """Judge a Prefect server and the workers of our work pools by what its API answers.
 
-Judge whether what should have run by itself has: the nightly deployments, and the newest backup in the store.
+Judge whether what should have run by itself has: the nightly deployments, and the newest backup in the store; and
+whether the flows of our deployments are where their entry points say.
 """
 
 from __future__ import annotations
@@ -121,6 +122,27 @@ def ago(past: timedelta) -> str:
     seconds = max(0, int(past.total_seconds()))
     size, unit = next((each for each in UNITS if seconds >= 2 * each[0]), UNITS[-1])
     return f"{seconds // size} {unit}"
+
+
+AGAIN = "repeat kubeferry deploy with the options that it had"
+
+NAMED = 3
+"""Deployments that are named, besides how many more there are."""
+
+
+def deployments(declared: Mapping[str, str], registered: Mapping[str, str | None]) -> Finding:
+    """Return the verdict on our deployments that the server has; both map FLOW/NAME to an entry point.
+
+    Another one than is declared now is that of another version: where this one is installed, no run of it can start.
+    """
+    old = [f"{name} ({at or 'none'})" for name, at in sorted(registered.items()) if at != declared[name]]
+    if old:
+        more = f" and {len(old) - NAMED} more" if len(old) > NAMED else ""
+        told = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
+        return Finding.warning(told, AGAIN)
+    if not registered:
+        return Finding.skipped("none is registered")
+    return Finding.ok(f"{len(registered)} registered, all with the entry points of this version")
 
 
 BACKUP = "backup/nightly"

@@ -1,4 +1,4 @@
 """This machine: clock, files, paths, processes, threads, work folders, progress, plug-ins.
 
-Every other port may use it; it uses none of them.
+And the declarations that ship with Kubeferry. Every other port may use it; it uses none of them.
 """

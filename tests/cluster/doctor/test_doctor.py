@@ -26,7 +26,7 @@ from kubeferry.tasks.ports.prefect import server as prefect_server
 from kubeferry.tasks.ports.store.open import open_store
 
 NAMES = list(CHECKS)
-PREFECT = ["worker", "schedule backup/nightly", "schedule prune/nightly", "schedule verify/nightly"]
+PREFECT = ["worker", "deployments", "schedule backup/nightly", "schedule prune/nightly", "schedule verify/nightly"]
 
 ROLE = """
 apiVersion: v1
@@ -127,7 +127,7 @@ def test_a_machine_on_which_nothing_was_done_yet(bucket):
     found = look(store=bucket)
     well = ["versions", "cluster", "cluster clock", "rights to back up", "rights to restore", "store", "store clock"]
     assert levels(found, *well) == ["ok"] * len(well)
-    assert levels(found, "Prefect server", *PREFECT, "newest backup") == ["warning"] + ["skipped"] * 5
+    assert levels(found, "Prefect server", *PREFECT, "newest backup") == ["warning"] + ["skipped"] * (len(PREFECT) + 1)
     assert found["Prefect server"].todo == "kubeferry server start"
     assert "Kubernetes v1.36.1" in found["cluster"].found
 
@@ -315,14 +315,14 @@ def test_a_prefect_server_out_of_reach_is_told_once(monkeypatch, tmp_path):
     found = look(store=tmp_path.as_uri())
     assert "no Prefect API answers" in found["Prefect server"].found
     assert "SECRET" not in str(found)
-    assert levels(found, "Prefect server", *PREFECT) == ["failed"] + ["skipped"] * 4
+    assert levels(found, "Prefect server", *PREFECT) == ["failed"] + ["skipped"] * len(PREFECT)
 
 
 def test_what_is_no_prefect_server(server, monkeypatch, tmp_path):
     monkeypatch.setenv("PREFECT_API_URL", server.replace("/api", "/nothing"))
     found = look(store=tmp_path.as_uri())
     assert "no Prefect API" in found["Prefect server"].found
-    assert levels(found, "Prefect server", *PREFECT) == ["failed"] + ["skipped"] * 4
+    assert levels(found, "Prefect server", *PREFECT) == ["failed"] + ["skipped"] * len(PREFECT)
 
 
 @pytest.fixture
@@ -361,7 +361,8 @@ def test_nothing_is_registered(server, tmp_path):
     nightly = found["schedule backup/nightly"]
     assert (nightly.level, nightly.todo) == ("warning", "kubeferry deploy NAMESPACE")
     assert "no schedule" in nightly.found
-    assert levels(found, "schedule prune/nightly", "schedule verify/nightly") == ["skipped", "skipped"]
+    others = ("deployments", "schedule prune/nightly", "schedule verify/nightly")
+    assert levels(found, *others) == ["skipped"] * 3
 
 
 def test_what_is_registered_has_no_worker_and_then_one(server, deployed, tmp_path):  # noqa: ARG001 - it registers
@@ -371,6 +372,18 @@ def test_what_is_registered_has_no_worker_and_then_one(server, deployed, tmp_pat
     beat = {"name": "one", "heartbeat_interval_seconds": 30}
     ask(server, "/work_pools/kubeferry/workers/heartbeat", beat)
     assert look(store=tmp_path.as_uri())["worker"].found == "kubeferry: 1 worker at work"
+
+
+@pytest.mark.parametrize("at", ["flows.backup.backup", "flows/backup.py:backup"])
+def test_a_deployment_of_another_version_is_told_until_it_is_registered_again(server, deployed, tmp_path, at):
+    _, nightly = deployed
+    ask(server, f"/deployments/{nightly}", {"entrypoint": at}, "PATCH")
+    found = look(store=tmp_path.as_uri())["deployments"]
+    assert (found.level, found.todo) == ("warning", "repeat kubeferry deploy with the options that it had")
+    assert f"backup/nightly ({at})" in found.found
+    ask(server, f"/deployments/{nightly}", {"entrypoint": "kubeferry.flows.backup.backup"}, "PATCH")
+    found = look(store=tmp_path.as_uri())["deployments"]
+    assert (found.level, found.found) == ("ok", "1 registered, all with the entry points of this version")
 
 
 def test_three_days_later_all_that_ages_is_told(server, deployed, monkeypatch, bucket):

@@ -5,78 +5,21 @@ The schedule is every few seconds, which Prefect allows by interval, so that nob
 
 import os
 import signal
-import subprocess
 import uuid
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from urllib.error import HTTPError
 
 import pytest
-from tests.support.bench import A, B
-from tests.support.cli import COMMAND
-from tests.support.prefect_api import LIMIT, Api, until
-
-from kubeferry.tasks.ports.records.backups import backups
-from kubeferry.tasks.ports.store.open import open_store
+from tests.support.bench import B
+from tests.support.desk import DONE, Desk, environment
+from tests.support.prefect_api import until
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
 EVERY = 8
 """Seconds between two runs of the schedule."""
-DONE = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-class Desk:
-    """Deployments of this module's own namespace and store, and workers for them."""
-
-    def __init__(self, api, env, pool, store, told):
-        self.api, self.env, self.pool, self.store, self.told = api, env, pool, store, told
-        self.workers = []
-
-    def deploy(self, *args):
-        place = ["--pool", self.pool, "--store", self.store, "--context", A, "--notify", f"custom-webhook/{self.pool}"]
-        argv = [COMMAND, "deploy", *args, *place, "-o", "json"]
-        done = subprocess.run(argv, env=self.env, capture_output=True, text=True, check=False, timeout=LIMIT)
-        assert done.returncode == 0, done.stderr
-
-    def every(self, deployment, seconds):
-        """Give a deployment a schedule by interval in the place of its cron."""
-        body = {"schedule": {"interval": seconds}, "active": True}
-        for each in deployment["schedules"]:
-            self.api.ask(f"/deployments/{deployment['id']}/schedules/{each['id']}", method="DELETE")
-        (made,) = self.api.ask(f"/deployments/{deployment['id']}/schedules", [body])
-        return made
-
-    def pause(self, deployment, schedule):
-        path = f"/deployments/{deployment['id']}/schedules/{schedule['id']}"
-        self.api.ask(path, {"active": False}, "PATCH")
-
-    def worker(self, *args):
-        # As a script starts it with `&`: with SIGINT ignored. It must end at SIGTERM nevertheless.
-        argv = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", COMMAND, "worker", "--pool", self.pool, *args]
-        path = Path(self.env["KUBEFERRY_HOME"], f"worker-{len(self.workers)}.log")
-        with path.open("wb") as log:
-            started = subprocess.Popen(argv, env=self.env, stdout=log, stderr=log, start_new_session=True)
-        self.workers.append(started)
-        return started
-
-    def rest(self):
-        """Have no worker."""
-        for each in self.workers:
-            self.stop(each)
-
-    def stop(self, worker, number=signal.SIGTERM):
-        if worker.poll() is None:
-            os.killpg(worker.pid, number)
-            worker.wait(timeout=LIMIT)
-
-    def saved(self):
-        return sorted(each.name for each in backups(open_store(self.store)) if each.phase == "Completed")
-
-    def states(self, ids):
-        return [self.api.run(each)["state"] for each in ids]
 
 
 @pytest.fixture(scope="module")
@@ -104,24 +47,13 @@ def desk(bench, prefect_server, sandbox_env, home, told):
     store = sandbox_env.env()["KUBEFERRY_STORE"]
     bucket, question, query = store.partition("?")
     named = uuid.uuid4().hex[:6]
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("KUBEFERRY_", "PREFECT_"))}
-    env |= {
-        "PREFECT_API_URL": prefect_server,
-        "KUBEFERRY_HOME": str(home),
-        "KUBECONFIG": bench.where["kubeconfig"],
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
-        "PREFECT_WORKER_PREFETCH_SECONDS": "1",
-    }
-    arrived, url = told
+    env = environment(PREFECT_API_URL=prefect_server, KUBEFERRY_HOME=str(home), KUBECONFIG=bench.where["kubeconfig"])
     store = f"{bucket.rstrip('/')}/{named}{question}{query}"
-    made = Desk(Api(prefect_server), env, f"pool-{named}", store, arrived)
-    made.api.make_webhook(made.pool, url)
+    pool = f"pool-{named}"
+    made = Desk(env, pool, store, notify=f"custom-webhook/{pool}")
+    made.api.make_webhook(pool, told[1])
     yield made
-    left = made.api.deployment("backup/nightly")
-    for each in left["schedules"]:
-        made.api.ask(f"/deployments/{left['id']}/schedules/{each['id']}", method="DELETE")
-    for each in made.workers:
-        made.stop(each, signal.SIGKILL)
+    made.clear()
 
 
 @pytest.mark.soak(minutes=4)
@@ -166,7 +98,8 @@ def three_late(api, deployment):
 
 
 @pytest.mark.soak(minutes=4)
-def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
+def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, told):
+    arrived, _ = told
     ns = bench.namespace("told")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     saved = bench.backup(ns, store=desk.store)
@@ -175,10 +108,10 @@ def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
     absent = bench.name("absent")
     failed = desk.api.start(desk.api.deployment("backup/on-demand")["id"], namespaces=[absent])["id"]
     # Prefect tells at once only of a run that has an event of being scheduled, or was scheduled long before.
-    until(lambda: any("Late" in each for each in desk.told))
+    until(lambda: any("Late" in each for each in arrived))
     worker = desk.worker()
     until(lambda: desk.states([failed])[0]["type"] == "FAILED")
-    text = until(lambda: [each for each in desk.told if absent in each])[0]
+    text = until(lambda: [each for each in arrived if absent in each])[0]
     assert "Failed" in text
 
     # A restore that waits for approval, so that it is surely there to be killed; no process is left to say so.
@@ -193,7 +126,7 @@ def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk):
         os.kill(int(desk.api.run(killed)["infrastructure_pid"]), signal.SIGKILL)
     until(lambda: desk.states([killed])[0]["type"] == "CRASHED")
     assert desk.states([killed])[0]["message"].startswith("No heartbeat for ")
-    until(lambda: any("Crashed" in each for each in desk.told))
+    until(lambda: any("Crashed" in each for each in arrived))
     desk.api.ask(f"/automations/{dead['id']}", sooner | {"trigger": dead["trigger"]}, "PUT")
 
 

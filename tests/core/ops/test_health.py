@@ -91,7 +91,8 @@ def test_a_server_without_a_clock(text):
 
 # --- versions
 
-WANTED = ["prefect==3.8.8", "fastapi<0.153", "kubernetes==37.0.1", 'ruff==0.1; extra == "dev"']
+WANTED = ["prefect<3.9,>=3.8.8", "fastapi<0.153", "kubernetes>=37.0.1", 'ruff>=0.1; extra == "dev"']
+"""As the metadata of an installation has them: the upper bound first."""
 GOOD = {"prefect": "3.8.8", "fastapi": "0.152.1", "kubernetes": "37.0.1"}
 
 
@@ -101,9 +102,25 @@ def test_versions_as_they_should_be():
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [{"prefect": "3.8.13"}, {"kubernetes": "37.1"}, {"kubernetes": "38"}, {"fastapi": "0.9"}],
+    ids=str,
+)
+def test_any_version_of_a_range_is_right(changes):
+    assert health_versions.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
+
+
+def test_a_range_may_begin_at_a_version_with_fewer_numbers():
+    assert health_versions.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
+
+
+@pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"prefect": "3.9.1"}, "prefect 3.9.1 instead of ==3.8.8"),
+        ({"prefect": "3.9.0"}, "prefect 3.9.0 instead of >=3.8.8,<3.9"),
+        ({"prefect": "3.9.0rc1"}, "prefect 3.9.0rc1 instead of >=3.8.8,<3.9"),
+        ({"prefect": "3.8.7"}, "prefect 3.8.7 instead of >=3.8.8,<3.9"),
+        ({"kubernetes": "37.0.0"}, "kubernetes 37.0.0 instead of >=37.0.1"),
         ({"fastapi": "0.155.0"}, "fastapi 0.155.0 instead of <0.153"),
         ({"fastapi": ""}, "fastapi missing instead of <0.153"),
     ],
@@ -263,6 +280,51 @@ def test_workers(pools, workers, level, told, todo):
     assert found.level is level
     assert told in found.found
     assert todo in found.todo
+
+
+# --- deployments
+
+BACKUP_AT, PRUNE_AT = "kubeferry.flows.backup.backup", "kubeferry.flows.prune.prune"
+DECLARED = {"backup/nightly": BACKUP_AT, "backup/on-demand": BACKUP_AT, "prune/nightly": PRUNE_AT}
+
+
+def test_deployments_with_the_entry_points_of_now():
+    found = health_prefect.deployments(DECLARED, {"backup/nightly": BACKUP_AT, "prune/nightly": PRUNE_AT})
+    assert (found.level, found.todo) == (Level.OK, "")
+    assert found.found.startswith("2 registered")
+
+
+def test_no_deployment():
+    found = health_prefect.deployments(DECLARED, {})
+    assert (found.level, found.found) == (Level.SKIPPED, "none is registered")
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("flows.backup.backup", "flows.backup.backup"),
+        ("flows/backup.py:backup", "flows/backup.py:backup"),
+        (PRUNE_AT, PRUNE_AT),
+        ("kubeferry.flows.backup:backup", "kubeferry.flows.backup:backup"),
+        ("", "none"),
+        (None, "none"),
+    ],
+)
+def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, told):
+    found = health_prefect.deployments(DECLARED, {"backup/on-demand": at, "prune/nightly": PRUNE_AT})
+    assert found == Finding.warning(
+        f"entry points of another version of Kubeferry: backup/on-demand ({told})",
+        "repeat kubeferry deploy with the options that it had",
+    )
+
+
+def test_of_many_deployments_with_old_entry_points_three_are_named():
+    old = {f"{flow}/on-demand": f"flows.{flow}.{flow}" for flow in ("verify", "backup", "migrate", "prune", "restore")}
+    found = health_prefect.deployments(dict.fromkeys(old, BACKUP_AT), old).found
+    assert found.endswith(
+        ": backup/on-demand (flows.backup.backup), migrate/on-demand (flows.migrate.migrate), "
+        "prune/on-demand (flows.prune.prune) and 2 more"
+    )
 
 
 # --- schedules
