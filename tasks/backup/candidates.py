@@ -14,7 +14,7 @@ from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
@@ -27,7 +27,7 @@ from kubeferry.tasks.ports.local.plugins import installed
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Container, Iterator
     from pathlib import Path
 
     from kubeferry.tasks.backup.state import Stripped
@@ -129,7 +129,9 @@ class Survey:
         made, bindings = carried(kind, body, self._known)
         problem = self._needs(body, obj) or made.problem
         for each in bindings:
-            self.edges += (Edge(ref, need, Strength.BINDING, each.use.pointer) for need in each.needs if need != ref)
+            self.edges += (
+                Edge(ref, need, Strength.BINDING, each.use.pointer, Via.BINDING) for need in each.needs if need != ref
+            )
         out[0].write(made.data + b"\n")  # compact JSON has no line ends
         out[1].writelines(made.lines)
         self.records[ref] = Record(ref, made.path, made.what, made.bound, problem, made.refused)
@@ -154,7 +156,7 @@ class Survey:
             return str(error)
         return ""
 
-    def write(self, chosen: dict[Ref, str]) -> Stripped:
+    def write(self, chosen: Container[Ref]) -> Stripped:
         """Write the part of the archive: of what may be carried, that which is chosen."""
         shutil.copyfile(self.folder / NEVER, self.folder / LEFT_OUT)
         with Part(self.folder) as part, (self.folder / LEFT_OUT).open("ab") as gaps:

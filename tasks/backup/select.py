@@ -8,7 +8,7 @@ from kubeferry.tasks.backup.state import CLUSTER
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.manifest import Selected
 from kubeferry.tasks.core.formats.records import Problem, PulledIn
-from kubeferry.tasks.core.graph.closure import PULLED_IN, closure, missing
+from kubeferry.tasks.core.graph.closure import Inclusion, closure, missing, selected
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.selection.unmatched import Tally
 from kubeferry.tasks.step import in_thread, step
@@ -29,7 +29,7 @@ TERMS = {"selector", "annotation_selector", "include", "exclude", "include_name"
 class Chosen:
     """What is in, each with its reason, and what is told of the selection. A plain class, as Survey."""
 
-    def __init__(self, found: dict[Ref, str], told: Selected) -> None:
+    def __init__(self, found: dict[Ref, Inclusion], told: Selected) -> None:
         """Hold both."""
         self.found = found
         self.told = told
@@ -58,13 +58,13 @@ def _select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chos
     sure = [*(edge for each in surveys for edge in each.edges), *implied.edges()]
     guesses = [*(edge for each in surveys for edge in each.guesses), *implied.by_default()]
     found = closure(
-        {ref: why for each in surveys for ref, why in each.selected.items()},
+        selected({ref: why for each in surveys for ref, why in each.selected.items()}),
         [*sure, *guesses],
         there,
         only=selector.only,
         always=lambda ref: implied.always(ref) if ref in there else (),
     )
-    found = {ref: why for ref, why in found.items() if ref in there}
+    found = {ref: each for ref, each in found.items() if ref in there}
     if not found:
         raise UsageError(tally.nothing(_where(scope)))
     unread = [*scope.unread, *(each for one in fetched for each in one.unread)]
@@ -76,7 +76,7 @@ def _select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chos
     return Chosen(found, _told(scope, found, [*warnings, *_not_read(unread)]))
 
 
-def _empty(surveys: list[Survey], found: dict[Ref, str]) -> Iterator[str]:
+def _empty(surveys: list[Survey], found: dict[Ref, Inclusion]) -> Iterator[str]:
     """Yield the namespaces of which nothing is in."""
     for each in surveys:
         if each.namespace != CLUSTER and each.records.keys().isdisjoint(found):
@@ -125,11 +125,11 @@ def _not_read(unread: list[Unread]) -> Iterator[Problem]:
         )
 
 
-def _told(scope: Scope, found: dict[Ref, str], warnings: list[Problem]) -> Selected:
+def _told(scope: Scope, found: dict[Ref, Inclusion], warnings: list[Problem]) -> Selected:
     pulled_in = [
-        PulledIn(type=ref.type, namespace=ref.namespace, name=ref.name, why=why)
-        for ref, why in sorted(found.items())
-        if why.startswith(PULLED_IN)
+        PulledIn(type=ref.type, namespace=ref.namespace, name=ref.name, why=each.text)
+        for ref, each in sorted(found.items(), key=lambda one: one[0])
+        if each.source
     ]
     options = scope.options.model_dump(mode="json", include=TERMS, exclude_defaults=True)
     return Selected(asked=scope.selector.text(), options=options, pulled_in=pulled_in, warnings=warnings)

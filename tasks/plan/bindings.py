@@ -17,7 +17,7 @@ import orjson
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, from_json, moved
 from kubeferry.tasks.core.lookup.derive import Known
@@ -55,7 +55,7 @@ def attach(restoring: Restoring, stored: dict[Ref, list[Binding]], names: dict[s
         body = restoring.planned.read(item.slot) if item.bindings else {}
         for each in item.bindings:
             strength = strength_of(body, each.use.pointer)
-            yield from (Edge(item.ref, need, strength, each.use.pointer) for need in each.needs)
+            yield from (Edge(item.ref, need, strength, each.use.pointer, Via.BINDING) for need in each.needs)
 
 
 def _overridden(pointer: str, modified: Iterable[str]) -> bool:
@@ -117,7 +117,7 @@ def _hold_back(restoring: Restoring, item: Item) -> None:
 
 def how_late(obj: Object, binding: Binding) -> How:
     """Return what it takes to write a value into an object that is there."""
-    return repair(obj, Edge(binding.object, binding.object, Strength.BINDING, binding.use.pointer)).how
+    return repair(obj, Edge(binding.object, binding.object, Strength.BINDING, binding.use.pointer, Via.BINDING)).how
 
 
 def bare(obj: Object, late: Iterable[Binding]) -> Object:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut, Problem
-from kubeferry.tasks.core.graph.closure import closure, missing
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.closure import Inclusion, closure, missing, selected
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.ownership import left_to
@@ -53,18 +53,18 @@ def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> No
     _drop(plan, found, makers, choice.barred)
 
 
-def _without(found: Mapping[Ref, str], choice: Choice) -> Iterator[Edge]:
+def _without(found: Mapping[Ref, Inclusion], choice: Choice) -> Iterator[Edge]:
     """Yield who is in without the definition of its kind, since that is excluded."""
     if any((ref.group, ref.kind) == CRD for ref in choice.barred):
         for ref in found:
             for target, why in choice.implied.always(ref):
                 if target in choice.barred:
-                    yield Edge(ref, target, Strength.EXPLICIT, why)
+                    yield Edge(ref, target, Strength.EXPLICIT, why, Via.IMPLICIT)
 
 
-def _drop(plan: Plan, found: Mapping[Ref, str], makers: Mapping[Ref, Ref], barred: Mapping[Ref, Reason]) -> None:
+def _drop(plan: Plan, found: Mapping[Ref, Inclusion], makers: Mapping[Ref, Ref], barred: Mapping[Ref, Reason]) -> None:
     for ref, item in list(plan.items.items()):
-        item.why = found.get(ref, "")
+        item.why = found[ref].text if ref in found else ""
         maker = makers.get(ref)
         if item.why and not (maker and maker in found):
             continue
@@ -100,17 +100,19 @@ def _followed(edges: list[Edge], makers: Mapping[Ref, Ref], choice: Choice) -> I
             yield edge
 
 
-def _selected(restoring: Restoring, choice: Choice, needs: list[Edge]) -> Mapping[Ref, str]:
+def _selected(restoring: Restoring, choice: Choice, needs: list[Edge]) -> Mapping[Ref, Inclusion]:
     """Return what is selected; of what is cluster-wide, only what the namespaces that are asked for need."""
     if restoring.company and restoring.company.whole:
-        return dict.fromkeys(restoring.plan.items, "what is migrated needs it")
+        return selected(dict.fromkeys(restoring.plan.items, "what is migrated needs it"))
     if not choice.narrowed:
-        return choice.selected
+        return selected(choice.selected)
     items, spaces = restoring.plan.items, frozenset(restoring.options.map.get(each, each) for each in choice.spaces)
     inside = {ref: "" for ref in items if ref.namespace or (ref.group, ref.kind) == NAMESPACE}
     serving = dict.fromkeys(choice.implied.serving(spaces), "gives rights to accounts of the namespaces")
-    around = closure(inside | serving, needs, items.keys(), always=choice.implied.always)
+    around = closure(selected(inside | serving), needs, items.keys(), always=choice.implied.always)
     narrow = choice.selector.narrow
     return {
-        ref: why if ref in inside or narrow else around[ref] for ref, why in choice.selected.items() if ref in around
+        ref: Inclusion(why) if ref in inside or narrow else around[ref]
+        for ref, why in choice.selected.items()
+        if ref in around
     }

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from kubeferry.tasks.core.graph.closure import closure
+from kubeferry.tasks.core.graph.closure import closure, selected
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.tokens import tokens
@@ -99,7 +99,7 @@ def closed(size: int) -> Callable[[], object]:
     refs = [Ref("g", "Thing", "shop", f"t{n}") for n in range(size)]
     edges = [Edge(refs[n - 1], refs[n], Strength.REFERENCE, "") for n in range(1, size)]
     edges += [Edge(refs[n], refs[chosen.randrange(size)], Strength.REFERENCE, "") for n in range(size)]
-    return lambda: closure({refs[0]: "x"}, edges, set(refs))
+    return lambda: closure(selected({refs[0]: "x"}), edges, set(refs))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from kubeferry.tasks.core.formats.links import links_of, owner_ref
-from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.references import references
 
@@ -22,7 +22,8 @@ def planned(objects, book):
     for ref, obj in objects.items():
         owners = links_of(obj).owners
         edges += [
-            Edge(ref, owner_ref(each, ref.namespace), Strength.OWNER, "metadata.ownerReferences") for each in owners
+            Edge(ref, owner_ref(each, ref.namespace), Strength.OWNER, "metadata.ownerReferences", Via.OWNER)
+            for each in owners
         ]
         edges += [Edge(ref, each.target, Strength.REFERENCE, each.path) for each in references(obj)]
         edges += book.edges(obj)

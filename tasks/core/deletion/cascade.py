@@ -215,7 +215,7 @@ def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Fact
     """Return the levels of objects, from 1; who needs what goes with `roots` of it needs these."""
     wanted = set(refs)
     edges = [
-        Edge(source, target, edge.strength, edge.why)
+        Edge(source, target, edge.strength, edge.why, edge.via)
         for edge in facts.needs()
         for source in roots.get(edge.source, (edge.source,))
         for target in roots.get(edge.target, (edge.target,))

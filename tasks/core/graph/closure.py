@@ -17,19 +17,36 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.graph.order import Edge
     from kubeferry.tasks.core.kube.objects import Ref
 
-PULLED_IN = "needed by "
-"""How the reason of an object begins that is in because of another one."""
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Why an object is in: it is selected, or another one needs it."""
+
+    reason: str
+    """Why it is selected; or by which field, annotation or rule `source` needs it."""
+    source: Ref | None = None
+    """The object that needs it; None for one that is selected."""
+
+    @property
+    def text(self) -> str:
+        """Return it as a person reads it."""
+        return f"needed by {self.source}: {self.reason}" if self.source else self.reason
+
+
+def selected(reasons: Mapping[Ref, str]) -> dict[Ref, Inclusion]:
+    """Return what is selected, each with its reason."""
+    return {ref: Inclusion(reason) for ref, reason in reasons.items()}
 
 
 def closure(
-    selected: Mapping[Ref, str],
+    selected: Mapping[Ref, Inclusion],
     edges: Iterable[Edge],
     there: Container[Ref],
     *,
     only: bool = False,
     may: Callable[[Ref], bool] = lambda _: True,
     always: Callable[[Ref], Iterable[tuple[Ref, str]]] = lambda _: (),
-) -> dict[Ref, str]:
+) -> dict[Ref, Inclusion]:
     """Return why each object is in: what is selected, with its reason, and what that needs, transitively.
 
     `there` is what the backup holds. `only` takes nothing but what is selected, and what `always` says that an object
@@ -47,7 +64,7 @@ def closure(
         ranked = sorted(needs.get(source, ()), key=lambda edge: (edge.target, -edge.strength, edge.why))
         for target, why in (*((edge.target, edge.why) for edge in ranked), *always(source)):
             if target not in found and target in there and may(target):
-                found[target] = f"{PULLED_IN}{source}: {why}"
+                found[target] = Inclusion(why, source)
                 ahead.append(target)
     return found
 

@@ -9,7 +9,7 @@ input gives the same levels, whatever order it comes in; 100,000 objects with 30
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from graphlib import TopologicalSorter
 from operator import itemgetter
 from types import MappingProxyType
@@ -50,14 +50,30 @@ BINDINGS = frozenset({Strength.LATER, Strength.BINDING, Strength.FIXED})
 """The strengths of edges whose `why` is the JSON pointer of a string."""
 
 
+class Via(StrEnum):
+    """By what an object needs another one."""
+
+    FIELD = "field"
+    OWNER = "owner"
+    """An ownerReference."""
+    ADOPTION = "adoption"
+    """A controller that adopts what is there comes after it."""
+    BINDING = "binding"
+    """A string that holds a value which the cluster gave the other object."""
+    ANNOTATION = "annotation"
+    IMPLICIT = "implicit"
+    """No field says so: the rights of an account, the definition of a kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`source` waits for `target`, because of `why` (a field's path)."""
+    """`source` waits for `target`, because of `why`: a field's path, a JSON pointer, an annotation, or a phrase."""
 
     source: Ref
     target: Ref
     strength: Strength
     why: str
+    via: Via = Via.FIELD
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import AnnotationError
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.graph.priorities import Phase
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
@@ -80,7 +80,11 @@ def explicit_edges(obj: Object) -> list[Edge]:
         AnnotationError: as `hints_of`.
     """
     key = depends_on_key(obj)
-    return [Edge(Ref.of(obj), each, Strength.EXPLICIT, key) for each in hints_of(obj).depends_on] if key else []
+    return (
+        [Edge(Ref.of(obj), each, Strength.EXPLICIT, key, Via.ANNOTATION) for each in hints_of(obj).depends_on]
+        if key
+        else []
+    )
 
 
 def depends_on_key(obj: Object) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.links import owner_ref
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import explicit_edges
 from kubeferry.tasks.core.needs.references import starts
@@ -44,13 +44,13 @@ def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: RuleB
 def owner_edges(ref: Ref, links: Links) -> list[Edge]:
     """Return the edges from an object to its owners, each in its namespace and cluster-wide."""
     owners = (owner_ref(owner, space) for space in dict.fromkeys((ref.namespace, "")) for owner in links.owners)
-    return [Edge(ref, owner, Strength.OWNER, "metadata.ownerReferences") for owner in owners]
+    return [Edge(ref, owner, Strength.OWNER, "metadata.ownerReferences", Via.OWNER) for owner in owners]
 
 
 def controller_edges(ref: Ref, links: Links) -> list[Edge]:
     """Return the edges from an object to what controls it, in its namespace or cluster-wide."""
     return [
-        Edge(ref, owner_ref(owner, space), Strength.OWNER, "metadata.ownerReferences")
+        Edge(ref, owner_ref(owner, space), Strength.OWNER, "metadata.ownerReferences", Via.OWNER)
         for space in dict.fromkeys((ref.namespace, ""))
         for owner in links.owners
         if owner.controller

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.jsondoc.edit import Object, get, values
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
@@ -92,11 +92,11 @@ class Implied:
         for binding, (accounts, spaces) in self._bindings.items():
             of_spaces = (each for space in spaces for each in self._accounts.get(space, ()))
             for account in sorted({*accounts, *of_spaces}):
-                yield Edge(account, binding, Strength.REFERENCE, RIGHTS)
+                yield Edge(account, binding, Strength.REFERENCE, RIGHTS, Via.IMPLICIT)
         for role, rules in self._gathering.items():
             for other, labels in self._roles.items():
                 if other != role and any(selects(rule, labels) for rule in rules):
-                    yield Edge(role, other, Strength.REFERENCE, GATHERS)
+                    yield Edge(role, other, Strength.REFERENCE, GATHERS, Via.IMPLICIT)
 
     def by_default(self) -> Iterable[Edge]:
         """Return which workloads run as the account `default`, of which every cluster has one of its own."""
@@ -120,4 +120,6 @@ class Implied:
 def _default_account(obj: Object, ref: Ref) -> Iterator[Edge]:
     spec = get(obj, *POD_SPEC_AT[ref.group, ref.kind].split("."))
     if isinstance(spec, dict) and not (spec.get("serviceAccountName") or spec.get("serviceAccount")):
-        yield Edge(ref, Ref(*DEFAULT_ACCOUNT[:2], ref.namespace, DEFAULT_ACCOUNT[2]), Strength.REFERENCE, RUNS_AS)
+        yield Edge(
+            ref, Ref(*DEFAULT_ACCOUNT[:2], ref.namespace, DEFAULT_ACCOUNT[2]), Strength.REFERENCE, RUNS_AS, Via.IMPLICIT
+        )

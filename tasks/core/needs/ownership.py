@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.formats.links import owner_ref
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, REBUILT
 
@@ -134,7 +134,7 @@ def turned(edges: Iterable[Edge], adopters: Mapping[Ref, Ref]) -> Iterator[Edge]
     """
     for edge in edges:
         if edge.strength is Strength.OWNER and adopters.get(edge.source) == edge.target:
-            yield Edge(edge.target, edge.source, Strength.EXPLICIT, WHY)
+            yield Edge(edge.target, edge.source, Strength.EXPLICIT, WHY, Via.ADOPTION)
         else:
             yield edge
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.graph.order import BINDINGS, Edge, Strength
+from kubeferry.tasks.core.graph.order import BINDINGS, Edge, Strength, Via
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.immutable_fields import freezes, required_or_frozen
 from kubeferry.tasks.core.needs.references import POD_SPEC_AT
@@ -72,7 +72,7 @@ def repair(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -> 
     """
     if edge.strength in BINDINGS:
         return Repair(edge, _binding(obj, edge.why, schema), edge.why)
-    if edge.strength is Strength.OWNER and edge.why != OWNERS:
+    if edge.strength is Strength.OWNER and edge.via is not Via.OWNER:
         # The controller of such an object deletes it until its target is there (references.py, vital).
         return Repair(edge, How.IMPOSSIBLE)
     return Repair(edge, _PLAIN[edge.strength])
@@ -87,7 +87,6 @@ def strength_of(obj: Object, pointer: str) -> Strength:
     return Strength.FIXED if how is How.IMPOSSIBLE or (pods and pointer.startswith(f"/{pods}/")) else Strength.BINDING
 
 
-OWNERS = "metadata.ownerReferences"
 _PLAIN: Mapping[Strength, How] = {
     Strength.REFERENCE: How.NOTHING,
     Strength.OWNER: How.RELINK,

@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.links import owner_ref
-from kubeferry.tasks.core.needs.ownership import WHY
+from kubeferry.tasks.core.graph.order import Via
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,9 @@ def _needs(parts: Parts, level: dict[Ref, int]) -> Iterator[str]:
 def _owners(parts: Parts, level: dict[Ref, int]) -> Iterator[str]:
     """Yield owners that come too late without being told: an object's own account of what it needs."""
     given_up = {(edge.source, edge.target) for edge in parts.order.broken}
-    given_up |= {(edge.target, edge.source) for some in parts.order.needs.values() for edge in some if edge.why == WHY}
+    given_up |= {
+        (edge.target, edge.source) for some in parts.order.needs.values() for edge in some if edge.via is Via.ADOPTION
+    }
     for ref, part in sorted(parts.items.items()):
         for owner in part.owners:
             both = {owner_ref(owner, ref.namespace), owner_ref(owner, "")} - {ref}

@@ -5,7 +5,7 @@ import json
 import orjson
 import pytest
 
-from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via, order
 from kubeferry.tasks.core.jsondoc.encoding import encoded
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing
@@ -17,13 +17,13 @@ CONFIG = Ref("", "ConfigMap", "shop", "c")
 
 
 def test_only_the_edge_to_the_adopter_is_turned_round():
-    owned = Edge(SET, WEB, Strength.OWNER, "metadata.ownerReferences")
+    owned = Edge(SET, WEB, Strength.OWNER, "metadata.ownerReferences", Via.OWNER)
     others = [
         Edge(SET, CONFIG, Strength.START, "spec"),
-        Edge(CONFIG, WEB, Strength.OWNER, "metadata.ownerReferences"),
+        Edge(CONFIG, WEB, Strength.OWNER, "metadata.ownerReferences", Via.OWNER),
         Edge(SET, WEB, Strength.BINDING, "/spec"),
     ]
-    assert list(turned([owned, *others], {SET: WEB})) == [Edge(WEB, SET, Strength.EXPLICIT, WHY), *others]
+    assert list(turned([owned, *others], {SET: WEB})) == [Edge(WEB, SET, Strength.EXPLICIT, WHY, Via.ADOPTION), *others]
     assert list(turned([owned], {})) == [owned]
     assert order([WEB, SET], turned([owned], {SET: WEB})).levels == [[SET], [WEB]]
 

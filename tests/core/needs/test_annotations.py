@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.errors import AnnotationError
-from kubeferry.tasks.core.graph.order import Edge, Phase, Strength
+from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import (
     CATEGORY,
@@ -137,7 +137,9 @@ def test_the_most_specific_dependence_decides_even_when_it_is_none():
 
 def test_a_dependence_is_an_edge_that_names_its_annotation():
     target = Ref("", "Secret", "shop", "a")
-    assert explicit_edges(made({DEPENDS_ON: "Secret/a"})) == [Edge(WEB, target, Strength.EXPLICIT, DEPENDS_ON)]
+    assert explicit_edges(made({DEPENDS_ON: "Secret/a"})) == [
+        Edge(WEB, target, Strength.EXPLICIT, DEPENDS_ON, Via.ANNOTATION)
+    ]
     assert explicit_edges(made({LEVEL: "1"})) == []
 
 

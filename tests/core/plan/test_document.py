@@ -4,7 +4,7 @@ import json
 
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
-from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, order
+from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, Via, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import READY_WHEN, RULES, ready_when
 from kubeferry.tasks.core.lookup.bindings import Binding
@@ -24,7 +24,7 @@ SERVICE = Ref("", "Service", "shop2", "web")
 CLASS = Ref("scheduling.k8s.io", "PriorityClass", "", "high")
 EDGES = [
     Edge(WEB, SECRET, Strength.REFERENCE, "spec.template.spec.volumes[].secret.secretName"),
-    Edge(ORDER, WEB, Strength.OWNER, "metadata.ownerReferences"),
+    Edge(ORDER, WEB, Strength.OWNER, "metadata.ownerReferences", Via.OWNER),
     Edge(SECRET, ORDER, Strength.REFERENCE, "made.up"),
 ]
 

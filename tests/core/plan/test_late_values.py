@@ -4,11 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.plan.late_values import (
-    OWNERS,
     How,
     placeholder,
     pointer_of,
@@ -26,8 +25,8 @@ def made(group, kind, **body):
     return {"apiVersion": version, "kind": kind, "metadata": {"name": "it", "namespace": "shop"}, **body}
 
 
-def how(obj, strength, why, schema=None):
-    return repair(obj, Edge(Ref.of(obj), WEB, strength, why), schema).how
+def how(obj, strength, why, via=Via.FIELD, schema=None):
+    return repair(obj, Edge(Ref.of(obj), WEB, strength, why, via), schema).how
 
 
 def binding(group, kind, pointer, **body):
@@ -35,17 +34,17 @@ def binding(group, kind, pointer, **body):
 
 
 @pytest.mark.parametrize(
-    ("strength", "why", "told"),
+    ("strength", "why", "via", "told"),
     [
-        (Strength.REFERENCE, "spec.x", How.NOTHING),
-        (Strength.OWNER, OWNERS, How.RELINK),
-        (Strength.OWNER, "metadata.annotations", How.IMPOSSIBLE),
-        (Strength.START, "spec.template.spec.serviceAccountName", How.NOTHING),
-        (Strength.EXPLICIT, "kubeferry.io/depends-on", How.UNFOLLOWED),
+        (Strength.REFERENCE, "spec.x", Via.FIELD, How.NOTHING),
+        (Strength.OWNER, "metadata.ownerReferences", Via.OWNER, How.RELINK),
+        (Strength.OWNER, "metadata.annotations", Via.FIELD, How.IMPOSSIBLE),
+        (Strength.START, "spec.template.spec.serviceAccountName", Via.FIELD, How.NOTHING),
+        (Strength.EXPLICIT, "kubeferry.io/depends-on", Via.ANNOTATION, How.UNFOLLOWED),
     ],
 )
-def test_what_an_edge_takes(strength, why, told):
-    assert how(made("", "ConfigMap"), strength, why) is told
+def test_what_an_edge_takes(strength, why, via, told):
+    assert how(made("", "ConfigMap"), strength, why, via) is told
 
 
 @pytest.mark.parametrize(
@@ -127,14 +126,14 @@ def schema(**rules):
     ],
 )
 def test_a_crd_tells_what_cannot_be_changed(rules, told):
-    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema(**rules)) is told
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=schema(**rules)) is told
 
 
 def test_a_frozen_field_that_is_required_is_a_problem():
     with_rule = schema(host="self == oldSelf")
     with_rule["properties"]["spec"]["required"] = ["host"]
-    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", with_rule) is How.IMPOSSIBLE
-    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/hosts/0", with_rule) is How.IMPOSSIBLE
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=with_rule) is How.IMPOSSIBLE
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/hosts/0", schema=with_rule) is How.IMPOSSIBLE
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kubeferry.tasks.core.formats.links import Owner
-from kubeferry.tasks.core.graph.order import Edge, Order, Strength, order
+from kubeferry.tasks.core.graph.order import Edge, Order, Strength, Via, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.ownership import turned
 from kubeferry.tasks.core.plan.order_check import order_faults
@@ -15,7 +15,10 @@ SPACE = Ref("", "Namespace", "", "shop")
 CONFIG = Ref("", "ConfigMap", "shop", "settings")
 SECRET = Ref("", "Secret", "shop", "login")
 WEB = Ref("apps", "Deployment", "shop", "web")
-EDGES = [Edge(WEB, CONFIG, Strength.REFERENCE, "spec.volumes"), Edge(SECRET, WEB, Strength.OWNER, "metadata.owners")]
+EDGES = [
+    Edge(WEB, CONFIG, Strength.REFERENCE, "spec.volumes"),
+    Edge(SECRET, WEB, Strength.OWNER, "metadata.owners", Via.OWNER),
+]
 
 
 def parts_of(made, owners=()):
@@ -60,7 +63,7 @@ def test_an_owner_that_adopts_comes_after_what_it_adopts():
         Ref("apps", "ReplicaSet", "shop", "web-1"),
         Owner("apps/v1", "Deployment", "web", "u", controller=True),
     )
-    edges = [Edge(owned, WEB, Strength.OWNER, "metadata.ownerReferences")]
+    edges = [Edge(owned, WEB, Strength.OWNER, "metadata.ownerReferences", Via.OWNER)]
     items = {ref: Part(ref, ref, "v1", "") for ref in (SPACE, WEB)} | {owned: Part(owned, owned, "v1", "", (owner,))}
 
     def faults(edges):
