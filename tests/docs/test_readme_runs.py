@@ -1,4 +1,4 @@
-"""The README does what it says: every block of shell runs, in its order, on a sandbox of its own, as a newcomer would.
+"""The READMEs do what they say: their shell blocks run in order, on a sandbox of their own, as a newcomer would.
 
 A block that cannot be run as it stands says why in the comment before it: `<!-- not run: … -->`.
 """
@@ -10,15 +10,13 @@ import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from tests.docs.readmes import PATHS, ROOT, TEXTS, blocks
 from typer.main import get_command
 
 from kubeferry.flows.cli import app
 
-ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 LIMIT = 600
 """Seconds for one block, on a busy machine; alone, each takes a few."""
@@ -27,7 +25,7 @@ BESIDE = """
 kubectl --context kubeferry-a create namespace billing
 kubectl --context kubeferry-a -n billing create configmap settings --from-literal=currency=eur
 """
-"""What the README takes for granted: a second namespace."""
+"""What the READMEs take for granted: a second namespace."""
 
 
 MORE = r"""
@@ -47,45 +45,33 @@ kubeferry deploy shop --type process
 """Options that the table of commands names, and that no other test gives to the command line."""
 
 
-class Block(NamedTuple):
-    line: int
-    text: str
-    reason: str
-    """Why it is not run here; "" for one that is."""
-
-
-def blocks():
-    found, before = [], ""
-    lines = README.splitlines()
-    for at, line in enumerate(lines):
-        if line == "```sh":
-            end = lines.index("```", at)
-            comment = re.fullmatch(r"<!-- (?:not run: (.+)|(test command)) -->", before)
-            found.append(Block(at + 1, "\n".join(lines[at + 1 : end]), (comment[1] or comment[2]) if comment else ""))
-        before = line
-    return found
-
-
 BLOCKS = blocks()
 RUN = [block for block in BLOCKS if not block.reason]
+TOPS = ("flows", "tasks", "deployments")
+
+
+def test_every_readme_has_its_place_in_the_order():
+    there = {path.relative_to(ROOT).as_posix() for top in TOPS for path in (ROOT / top).rglob("README.md")}
+    assert {"README.md", *there} == set(PATHS)
 
 
 def test_every_block_is_run_or_says_why_not():
     assert len(RUN) >= 4
     assert all(len(block.reason) > 10 for block in BLOCKS if block.reason)
-    # Shell in any other clothes would be passed over.
-    assert set(re.findall(r"^```(\w+)", README, re.MULTILINE)) <= {"sh", "text", "mermaid", "yaml", "json", "csv"}
-    assert not re.findall(r"^(?:```$\n|[ ]{4,}|\$ )(?:kubeferry|kubectl|prefect) ", README, re.MULTILINE)
+    for text in TEXTS.values():
+        # Shell in any other clothes would be passed over.
+        assert set(re.findall(r"^```(\w+)", text, re.MULTILINE)) <= {"sh", "text", "mermaid", "yaml", "json", "csv"}
+        assert not re.findall(r"^(?:```$\n|[ ]{4,}|\$ )(?:kubeferry|kubectl|prefect) ", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason], ids=lambda block: f"line {block.line}")
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason], ids=str)
 def test_a_reason_names_only_what_is_there(block):
     for path in re.findall(r"(?:tests|deployments)/[\w/.-]+", block.reason):
         assert (ROOT / path).exists(), path
 
 
 class Reader:
-    """A person with a shell, who goes through the README; what one block exports, the next one has."""
+    """A person with a shell, who goes through the READMEs; what one block exports, the next one has."""
 
     def __init__(self, folder):
         kept = ("LANG", "TERM", "TMPDIR", "SSL_CERT_FILE", "KUBEFERRY_CACHE", "XDG_CACHE_HOME")
@@ -149,7 +135,11 @@ def test_more_options_of_the_table_run(read):
 
 # --- the table of commands
 
-ROWS = re.findall(r"^\| (`kubeferry [^|]*(?:\\\|[^|]*)*) \| (.*) \|$", README, re.MULTILINE)
+ROWS = [
+    row
+    for text in TEXTS.values()
+    for row in re.findall(r"^\| (`kubeferry [^|]*(?:\\\|[^|]*)*) \| (.*) \|$", text, re.MULTILINE)
+]
 SOURCES = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
 
 
