@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.docs.readmes import TEXTS
 
 ROOT = Path(__file__).parent.parent
 GIT = shutil.which("git") or "git"
 README = (ROOT / "README.md").read_text()
+MAP = (ROOT / "tasks/README.md").read_text()
 PICTURE = 200_000
 """Bytes that a picture of the README may have at most."""
 
@@ -28,7 +30,7 @@ def test_every_package_says_what_it_owns():
 
 
 def test_the_map_names_folders_that_are_there():
-    named = re.findall(r"^\| `((?:flows|tasks|deployments|tests)[a-z/_]*)/` \| .* \|$", README, re.MULTILINE)
+    named = re.findall(r"^\| `((?:flows|tasks|deployments|tests)[a-z/_]*)/` \| .* \|$", MAP, re.MULTILINE)
     assert {"flows", "tasks", "deployments", "tests"} <= set(named)
     assert [each for each in named if not (ROOT / each).is_dir()] == []
 
@@ -57,7 +59,10 @@ def test_pictures_are_there_and_small_and_are_made_by_a_test():
         assert len(data) < PICTURE, each
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"kubeferry ((?:sandbox |server )?[a-z]+)", README))))
+NAMED = sorted(set(re.findall(r"kubeferry ((?:sandbox |server )?[a-z]+)", "\n".join(TEXTS.values()))))
+
+
+@pytest.mark.parametrize("command", NAMED)
 def test_every_command_named_exists(command):
     done = subprocess.run(
         [Path(sys.executable).parent / "kubeferry", *command.split(), "--help"],
