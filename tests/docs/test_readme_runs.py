@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from tests.docs.commands import users
 from tests.docs.readmes import PATHS, ROOT, TEXTS, blocks
 from typer.main import get_command
 
@@ -31,18 +32,23 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
 echo 'replicas: {web: 2}' > modify.yaml
-kubeferry restore first --map shop=shop4 --modify modify.yaml
+kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle
 kubeferry populate first --template shop --into tenant-1,tenant-2 --modify modify.yaml
 printf 'name,replicas.web\ntenant-3,1\n' > tenants.csv
-kubeferry populate first --into-file tenants.csv --name more
+kubeferry populate first --into-file tenants.csv --name more --side-by-side 2
+kubeferry prune --velero --keep-hourly 1 --keep-yearly 1 --dry-run
 kubeferry prune --velero --keep-last 1 --dry-run -o json > pruning.json
 kubeferry prune --velero --keep-last 1 --yes --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
 export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
 kubeferry migrate --all-namespaces --exclude-namespace 'shop*' --exclude-namespace billing --name rest $BETWEEN
 kubeferry migrate --resume rest $BETWEEN
+kubeferry backup shop --keep-completed-jobs --name with-jobs
 kubeferry deploy shop --type process
+kubeferry sandbox up --clusters 2
 """
-"""Options that the table of commands names, and that no other test gives to the command line."""
+"""Options that no other test gives to the command line."""
+
+LAST = "kubeferry server stop; kubeferry sandbox down --purge"
 
 
 BLOCKS = blocks()
@@ -106,7 +112,7 @@ def reader():
         try:
             yield person
         finally:
-            person.does("kubeferry server stop; kubeferry sandbox down --purge")
+            person.does(LAST)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +139,7 @@ def test_more_options_of_the_table_run(read):
         read.does(line)
 
 
-# --- the table of commands
+# --- tables of commands, and the reference
 
 ROWS = [
     row
@@ -176,13 +182,22 @@ def test_the_table_is_read():
     assert ("sandbox down", "") in CLAIMS
 
 
+def is_run(command, options):
+    """Return whether a test gives one of these options to the command."""
+    quoted = [f'"{word}"' for word in command.split()]
+    texts = [text for text in SOURCES if all(word in text for word in quoted)]
+    lines = "\n".join([MORE, LAST, *(block.text for block in RUN)]).splitlines()
+    texts += [line for line in lines if re.search(rf"kubeferry {command}\b", line)]
+    return any(re.search(rf"(?<![\w-]){option}(?![\w-])", text) for option in options for text in texts)
+
+
 @pytest.mark.parametrize(("command", "option"), CLAIMS)
-def test_what_the_table_names_is_there_and_is_run_by_a_test(command, option):
-    words = command.split()
-    assert not option or option in options_of(words), f"kubeferry {command} has no {option}"
-    quoted = [f'"{word}"' for word in words]
-    named = [text for text in SOURCES if all(word in text for word in quoted)]
-    here = [
-        line for text in (MORE, *(b.text for b in RUN)) for line in text.splitlines() if f"kubeferry {command}" in line
-    ]
-    assert any(option in text for text in [*named, *here]), f"no test runs kubeferry {command} {option}"
+def test_what_a_table_names_is_there_and_is_run_by_a_test(command, option):
+    assert not option or option in options_of(command.split()), f"kubeferry {command} has no {option}"
+    assert is_run(command, [option]), f"no test runs kubeferry {command} {option}"
+
+
+@pytest.mark.parametrize(("option", "commands"), users().items(), ids=lambda each: getattr(each, "spellings", [""])[-1])
+def test_every_option_of_the_reference_is_run_by_a_test(option, commands):
+    """By one of the commands that share it: they share what it does, too."""
+    assert any(is_run(command, option.spellings) for command in commands)
