@@ -123,7 +123,7 @@ def reference():
         rows = [[*option.row, _of(words)] for option, words in shared.items() if option.group == group]
         name = (group or GENERAL).lower()
         parts += [f"### Options of several commands: {name}", table(["option", "what it does", "of"], rows)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _of(words):

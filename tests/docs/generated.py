@@ -23,7 +23,7 @@ class Section:
 
     def made(self):
         """Return what it should have."""
-        return f"\n{self.make()}\n"
+        return f"\n{self.make()}\n\n"
 
     def write(self):
         """Put what it should have in place of what it has."""

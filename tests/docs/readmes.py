@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
+TOPS = ("flows", "tasks", "deployments")
 ORDER = (
     "README.md",
     "flows/README.md",

@@ -1,9 +1,9 @@
 """What READMEs have of the code's own words is what the code says now."""
 
 import pytest
-from tests.docs import commands
+from tests.docs import commands, packages
 
-SECTIONS = {"tests.docs.commands": commands.SECTION}
+SECTIONS = {"tests.docs.commands": commands.SECTION, "tests.docs.packages": packages.SECTION}
 
 
 @pytest.mark.parametrize("module", SECTIONS)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tests.docs.commands import users
-from tests.docs.readmes import PATHS, ROOT, TEXTS, blocks
+from tests.docs.readmes import PATHS, ROOT, TEXTS, TOPS, blocks
 from typer.main import get_command
 
 from kubeferry.flows.cli import app
@@ -53,7 +53,6 @@ LAST = "kubeferry server stop; kubeferry sandbox down --purge"
 
 BLOCKS = blocks()
 RUN = [block for block in BLOCKS if not block.reason]
-TOPS = ("flows", "tasks", "deployments")
 
 
 def test_every_readme_has_its_place_in_the_order():
