@@ -57,7 +57,7 @@ def test_another_commit_begins_elsewhere():
 
 def test_files_that_change_a_cluster_for_all_are_known_by_their_text():
     assert exclusive(TESTS / "faults" / "test_reading.py")
-    assert not exclusive(TESTS / "cluster" / "test_cli.py")
+    assert not exclusive(TESTS / "cluster" / "flows" / "test_commands.py")
 
 
 def test_the_readme_has_a_row_for_each_tier_with_its_command():
