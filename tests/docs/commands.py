@@ -12,9 +12,6 @@ from typer.main import get_command
 
 from kubeferry.flows.cli import app
 
-GENERAL = "In general"
-"""The heading of shared options that `--help` puts into no group."""
-
 
 class Option(NamedTuple):
     """An option as `--help` shows it: two commands that show the same share it."""
@@ -109,21 +106,20 @@ def users():
 def reference():
     """Return the reference as Markdown."""
     of = users()
-    parts = []
-    for group in dict.fromkeys(each.group for each in commands()):
-        rows = [
-            row
-            for command in commands()
-            if command.group == group
-            for row in (command.row, *(option.row for option in command.options if len(of[option]) == 1))
+    own = [
+        row
+        for command in commands()
+        for row in (command.row, *(option.row for option in command.options if len(of[option]) == 1))
+    ]
+    shared = [option for option, words in of.items() if len(words) > 1]
+    rows = [[*option.row, _of(of[option])] for option in sorted(shared, key=lambda option: option.group)]
+    return "\n\n".join(
+        [
+            table(["command, and the options that only it has", "what it does"], own),
+            "### Options of several commands",
+            table(["option", "what it does", "of"], rows),
         ]
-        parts += [f"### {group}", table(["command, its own options", "what it does"], rows)]
-    shared = {option: words for option, words in of.items() if len(words) > 1}
-    for group in sorted({each.group for each in shared}):
-        rows = [[*option.row, _of(words)] for option, words in shared.items() if option.group == group]
-        name = (group or GENERAL).lower()
-        parts += [f"### Options of several commands: {name}", table(["option", "what it does", "of"], rows)]
-    return "\n\n".join(parts)
+    )
 
 
 def _of(words):
