@@ -1,4 +1,4 @@
-"""The lines that tasks/core/formats/README.md shows are such as Kubeferry reads."""
+"""The stored lines and the words of options that READMEs show are those that Kubeferry reads."""
 
 import json
 import re
@@ -9,6 +9,8 @@ from tests.docs.readmes import TEXTS
 from kubeferry.tasks.core.formats import links
 from kubeferry.tasks.core.formats.journal import parse_entries
 from kubeferry.tasks.core.lookup import bindings
+from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.transform.rename.classes import RULES
 
 TEXT = TEXTS["tasks/core/formats/README.md"]
 LINES = [
@@ -32,3 +34,11 @@ def test_a_line_of_each_kind_is_shown_and_the_chain_is_told_as_it_reads():
     assert {next(iter(json.loads(line))) for line in LINES} == set(READERS)
     (binding,) = [bindings.from_json(json.loads(line)) for line in LINES if line.startswith('{"object"')]
     assert f"`{binding.chain.text()}`" in TEXT.replace("\n", " ")
+
+
+def test_the_classes_of_rewrites_and_the_policies_are_those_that_there_are():
+    text = " ".join(TEXTS["flows/README.md"].split())
+    listed = re.search(r"`--no-rewrite` turns them off by class \(([^)]*)\)", text)[1]
+    assert listed == ", ".join(f"`{each}`" for each in RULES)
+    explained = re.search(r"\*\*`--absent CLASS=POLICY`\*\*.*?\*\*`--owned", text)[0]
+    assert [each.value for each in Absent if f"`{each.value}`" not in explained] == []
