@@ -1,6 +1,5 @@
 """The README is the map: what it says is there, is there, and what is there, it says."""
 
-import ast
 import re
 import shutil
 import subprocess
@@ -8,29 +7,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.docs.packages import docstring, packages
+from tests.docs.readmes import ROOT, TEXTS
 
-ROOT = Path(__file__).parent.parent
 GIT = shutil.which("git") or "git"
 README = (ROOT / "README.md").read_text()
 PICTURE = 200_000
 """Bytes that a picture of the README may have at most."""
 
 
-def packages():
-    """Return the folders that hold code, as paths from the top."""
-    code = (path for top in ("flows", "tasks", "deployments") for path in (ROOT / top).rglob("*.py"))
-    return sorted({path.parent for path in code})
-
-
 def test_every_package_says_what_it_owns():
-    texts = {each: (each / "__init__.py").read_text() for each in packages()}
-    assert [each for each, text in texts.items() if not ast.get_docstring(ast.parse(text))] == []
-
-
-def test_the_map_names_folders_that_are_there():
-    named = re.findall(r"^\| `((?:flows|tasks|deployments|tests)[a-z/_]*)/` \| .* \|$", README, re.MULTILINE)
-    assert {"flows", "tasks", "deployments", "tests"} <= set(named)
-    assert [each for each in named if not (ROOT / each).is_dir()] == []
+    assert [each for each in packages() if not docstring(each)] == []
 
 
 def test_top_level_is_what_the_design_fixes():
@@ -58,7 +45,10 @@ def test_pictures_are_there_and_small_and_are_made_by_a_test():
         assert len(data) < PICTURE, each
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"kubeferry ((?:sandbox |server )?[a-z]+)", README))))
+NAMED = sorted(set(re.findall(r"kubeferry ((?:sandbox |server )?[a-z]+)", "\n".join(TEXTS.values()))))
+
+
+@pytest.mark.parametrize("command", NAMED)
 def test_every_command_named_exists(command):
     done = subprocess.run(
         [Path(sys.executable).parent / "kubeferry", *command.split(), "--help"],

@@ -1,4 +1,4 @@
-"""The README does what it says: every block of shell runs, in its order, on a sandbox of its own, as a newcomer would.
+"""The READMEs do what they say: their shell blocks run in order, on a sandbox of their own, as a newcomer would.
 
 A block that cannot be run as it stands says why in the comment before it: `<!-- not run: … -->`.
 """
@@ -10,15 +10,14 @@ import sys
 import tempfile
 from contextlib import nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from tests.docs.commands import users
+from tests.docs.readmes import PATHS, ROOT, TEXTS, TOPS, blocks
 from typer.main import get_command
 
 from kubeferry.flows.cli import app
 
-ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text()
 BIN = Path(sys.executable).parent
 LIMIT = 600
 """Seconds for one block, on a busy machine; alone, each takes a few."""
@@ -27,65 +26,57 @@ BESIDE = """
 kubectl --context kubeferry-a create namespace billing
 kubectl --context kubeferry-a -n billing create configmap settings --from-literal=currency=eur
 """
-"""What the README takes for granted: a second namespace."""
+"""What the READMEs take for granted: a second namespace."""
 
 
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
 echo 'replicas: {web: 2}' > modify.yaml
-kubeferry restore first --map shop=shop4 --modify modify.yaml
+kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle
 kubeferry populate first --template shop --into tenant-1,tenant-2 --modify modify.yaml
 printf 'name,replicas.web\ntenant-3,1\n' > tenants.csv
-kubeferry populate first --into-file tenants.csv --name more
+kubeferry populate first --into-file tenants.csv --name more --side-by-side 2
+kubeferry prune --velero --keep-hourly 1 --keep-yearly 1 --dry-run
 kubeferry prune --velero --keep-last 1 --dry-run -o json > pruning.json
 kubeferry prune --velero --keep-last 1 --yes --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
 export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
 kubeferry migrate --all-namespaces --exclude-namespace 'shop*' --exclude-namespace billing --name rest $BETWEEN
 kubeferry migrate --resume rest $BETWEEN
+kubeferry backup shop --keep-completed-jobs --name with-jobs
 kubeferry deploy shop --type process
+kubeferry sandbox up --clusters 2
 """
-"""Options that the table of commands names, and that no other test gives to the command line."""
+"""Options that no other test gives to the command line."""
 
-
-class Block(NamedTuple):
-    line: int
-    text: str
-    reason: str
-    """Why it is not run here; "" for one that is."""
-
-
-def blocks():
-    found, before = [], ""
-    lines = README.splitlines()
-    for at, line in enumerate(lines):
-        if line == "```sh":
-            end = lines.index("```", at)
-            comment = re.fullmatch(r"<!-- (?:not run: (.+)|(test command)) -->", before)
-            found.append(Block(at + 1, "\n".join(lines[at + 1 : end]), (comment[1] or comment[2]) if comment else ""))
-        before = line
-    return found
+LAST = "kubeferry server stop; kubeferry sandbox down --purge"
 
 
 BLOCKS = blocks()
 RUN = [block for block in BLOCKS if not block.reason]
 
 
+def test_every_readme_has_its_place_in_the_order():
+    there = {path.relative_to(ROOT).as_posix() for top in TOPS for path in (ROOT / top).rglob("README.md")}
+    assert {"README.md", *there} == set(PATHS)
+
+
 def test_every_block_is_run_or_says_why_not():
     assert len(RUN) >= 4
     assert all(len(block.reason) > 10 for block in BLOCKS if block.reason)
-    # Shell in any other clothes would be passed over.
-    assert set(re.findall(r"^```(\w+)", README, re.MULTILINE)) <= {"sh", "text", "mermaid", "yaml", "json", "csv"}
-    assert not re.findall(r"^(?:```$\n|[ ]{4,}|\$ )(?:kubeferry|kubectl|prefect) ", README, re.MULTILINE)
+    for text in TEXTS.values():
+        # Shell in any other clothes would be passed over.
+        assert set(re.findall(r"^```(\w+)", text, re.MULTILINE)) <= {"sh", "text", "mermaid", "yaml", "json", "csv"}
+        assert not re.findall(r"^(?:```$\n|[ ]{4,}|\$ )(?:kubeferry|kubectl|prefect) ", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason], ids=lambda block: f"line {block.line}")
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason], ids=str)
 def test_a_reason_names_only_what_is_there(block):
     for path in re.findall(r"(?:tests|deployments)/[\w/.-]+", block.reason):
         assert (ROOT / path).exists(), path
 
 
 class Reader:
-    """A person with a shell, who goes through the README; what one block exports, the next one has."""
+    """A person with a shell, who goes through the READMEs; what one block exports, the next one has."""
 
     def __init__(self, folder):
         kept = ("LANG", "TERM", "TMPDIR", "SSL_CERT_FILE", "KUBEFERRY_CACHE", "XDG_CACHE_HOME")
@@ -120,7 +111,7 @@ def reader():
         try:
             yield person
         finally:
-            person.does("kubeferry server stop; kubeferry sandbox down --purge")
+            person.does(LAST)
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +138,13 @@ def test_more_options_of_the_table_run(read):
         read.does(line)
 
 
-# --- the table of commands
+# --- tables of commands, and the reference
 
-ROWS = re.findall(r"^\| (`kubeferry [^|]*(?:\\\|[^|]*)*) \| (.*) \|$", README, re.MULTILINE)
+ROWS = [
+    row
+    for text in TEXTS.values()
+    for row in re.findall(r"^\| (`kubeferry [^|]*(?:\\\|[^|]*)*) \| (.*) \|$", text, re.MULTILINE)
+]
 SOURCES = [path.read_text() for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
 
 
@@ -186,13 +181,23 @@ def test_the_table_is_read():
     assert ("sandbox down", "") in CLAIMS
 
 
+def is_run(command, options):
+    """Return whether a test gives one of these options to the command."""
+    quoted = [f'"{word}"' for word in command.split()]
+    texts = [text for text in SOURCES if all(word in text for word in quoted)]
+    lines = "\n".join([MORE, LAST, *(block.text for block in RUN)]).splitlines()
+    texts += [line for line in lines if re.search(rf"kubeferry {command}\b", line)]
+    return any(re.search(rf"(?<![\w-]){option}(?![\w-])", text) for option in options for text in texts)
+
+
 @pytest.mark.parametrize(("command", "option"), CLAIMS)
-def test_what_the_table_names_is_there_and_is_run_by_a_test(command, option):
-    words = command.split()
-    assert not option or option in options_of(words), f"kubeferry {command} has no {option}"
-    quoted = [f'"{word}"' for word in words]
-    named = [text for text in SOURCES if all(word in text for word in quoted)]
-    here = [
-        line for text in (MORE, *(b.text for b in RUN)) for line in text.splitlines() if f"kubeferry {command}" in line
-    ]
-    assert any(option in text for text in [*named, *here]), f"no test runs kubeferry {command} {option}"
+def test_what_a_table_names_is_there_and_is_run_by_a_test(command, option):
+    assert not option or option in options_of(command.split()), f"kubeferry {command} has no {option}"
+    assert is_run(command, [option]), f"no test runs kubeferry {command} {option}"
+
+
+@pytest.mark.parametrize(("option", "commands"), users().items(), ids=lambda each: getattr(each, "spellings", [""])[-1])
+def test_every_option_of_the_reference_is_run_by_a_test(option, commands):
+    """By one of the commands that share it: they share what it does, too. `-n` and `-l` are kubectl's as well."""
+    spelled = [each for each in option.spellings if each.startswith("--") or each == "-o"]
+    assert any(is_run(command, spelled) for command in commands)

@@ -1,4 +1,4 @@
-"""Prefect's server on a real PostgreSQL, by the settings that the README names, with real work at it.
+"""Prefect's server on a real PostgreSQL, by the settings that deployments/README.md names, with real work at it.
 
 The database runs as an unprivileged user on a free port of loopback, with a data folder of its own.
 """
@@ -25,7 +25,7 @@ from kubeferry.tasks.ports.local import processes
 from kubeferry.tasks.ports.prefect import api as prefect_api
 from kubeferry.tasks.ports.prefect import server as prefect_env
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+README = (Path(__file__).parents[3] / "deployments/README.md").read_text()
 LIMIT = 240
 """Seconds in which a server has to be up: its first start makes all tables."""
 
