@@ -117,7 +117,9 @@ def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:
         pages, why = at_revision(scope, kind, lambda revision: _write(scope, namespace, kind, revision))
         return Read(kind, inside, pages, why=why)
     except PROBLEMS as error:
-        return Read(kind, inside, 0, Problem(what=_what(kind, namespace), why=str(error)))
+        return Read(
+            kind, inside, 0, Problem(what=_what(kind, namespace), why=str(error), group=kind.group, namespace=inside)
+        )
 
 
 def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], Iterable[Path]]) -> tuple[int, str]:
@@ -183,7 +185,7 @@ def _everywhere(scope: Scope, kind: ResourceType) -> Read | ResourceType:
     except ForbiddenError:
         return kind
     except PROBLEMS as error:
-        return Read(kind, "", 0, Problem(what=kind.group_resource, why=str(error)))
+        return Read(kind, "", 0, Problem(what=kind.group_resource, why=str(error), group=kind.group))
 
 
 def _one_by_one(scope: Scope, found: Iterator[Read | ResourceType]) -> Iterator[Read]:

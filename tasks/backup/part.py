@@ -168,7 +168,7 @@ class Part:
     def write(self, each: Carried) -> None:
         """Write one object."""
         if each.refused:
-            self.problems.append(Problem(what=str(each.ref), why=each.refused))
+            self._problem(each.ref, each.refused)
             return
         sha256 = self._archive.add(each.path, each.data)
         _line(self._entries, [each.path, sha256, each.what])
@@ -177,7 +177,10 @@ class Part:
         self.kinds.add((each.ref.group, each.ref.kind))
         self.bound.update(each.bound)
         if each.problem:
-            self.problems.append(Problem(what=str(each.ref), why=each.problem))
+            self._problem(each.ref, each.problem)
+
+    def _problem(self, ref: Ref, why: str) -> None:
+        self.problems.append(Problem(what=str(ref), why=why, group=ref.group, namespace=ref.namespace))
 
     def result(self, namespace: str, wants: Iterable[Ref] = ()) -> Stripped:
         """Return what became of the part; `wants` are the cluster-scoped objects that it names."""

@@ -14,6 +14,9 @@ class KubeferryError(Exception):
     result: object = None
     """What a flow had done until then, where it can tell (results.py)."""
 
+    backup: str = ""
+    """The backup that the message names already."""
+
 
 class TransientError(KubeferryError):
     """The same call may work later: the server is busy, restarting or out of reach."""

@@ -123,6 +123,6 @@ def _gaps(restoring: Restoring) -> dict[str, str]:
     """Return what the backup itself could not read, by the place's name on the target, with the reason."""
     manifest, gaps = restoring.backup.manifest, dict[str, str]()
     for each in manifest.problems if manifest else ():
-        what, inside, namespace = each.what.partition(" in ")
-        gaps[f"{what}{inside}{restoring.options.map.get(namespace, namespace)}"] = each.why
+        what, namespace = each.place
+        gaps[f"{what} in {restoring.options.map.get(namespace, namespace)}" if namespace else what] = each.why
     return gaps

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError
@@ -149,14 +150,15 @@ def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
     if options.expect and options.expect != judged.digest:
         raise ConflictError("what goes is not what it was when you looked: look again with --dry-run")
     store, token, going = open_store(options.store), secrets.token_hex(4), judged.going
-    told = {}
+    ends: dict[tuple[str, str], Removal] = {}
     work = in_threads(lambda each: (each.what, each.name, _tried(store, each, token)), going, THREADS)
-    for done, (what, name, why) in enumerate(work, start=1):
-        told[what, name] = why
+    for done, (what, name, end) in enumerate(work, start=1):
+        ends[what, name] = end
         progress.step("prune", done, len(going))
-    rows = [each.model_copy(update={"removed": told.get((each.what, each.name)) == ""}) for each in judged.judged]
-    failed = [Problem(what=f"{what} {name}", why=str(why)) for (what, name), why in told.items() if _failed(why)]
-    others = [Problem(what=f"{what} {name}", why=str(why)) for (what, name), why in told.items() if _left(why)]
+    removed = {key for key, end in ends.items() if end.done}
+    rows = [each.model_copy(update={"removed": (each.what, each.name) in removed}) for each in judged.judged]
+    failed = [Problem(what=" ".join(key), why=str(end.error)) for key, end in ends.items() if end.error]
+    others = [Problem(what=" ".join(key), why=end.left) for key, end in ends.items() if end.left]
     problems = [*judged.problems, *failed]
     return judged.model_copy(
         update={
@@ -170,45 +172,51 @@ def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
     )
 
 
-def _failed(why: str | KubeferryError) -> bool:
-    return isinstance(why, KubeferryError)
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What came of removing one backup or restore: neither `left` nor `error` means that it is gone."""
+
+    left: str = ""
+    """Why it was left to others."""
+    error: KubeferryError | None = None
+
+    @property
+    def done(self) -> bool:
+        """Return whether it is gone."""
+        return not (self.left or self.error)
 
 
-def _left(why: str | KubeferryError) -> bool:
-    return bool(why) and not _failed(why)
-
-
-def _tried(store: Store, each: Judged, token: str) -> str | KubeferryError:
-    """Remove one; return "", why it was left to others, or what went wrong: the others go on."""
+def _tried(store: Store, each: Judged, token: str) -> Removal:
+    """Remove one; return what came of it: the others go on."""
     try:
         return _remove_restore(store, each.name) if each.what == "restore" else _remove_backup(store, each, token)
     except KubeferryError as error:
-        return error
+        return Removal(error=error)
 
 
-def _remove_backup(store: Store, each: Judged, token: str) -> str:
+def _remove_backup(store: Store, each: Judged, token: str) -> Removal:
     keys = BackupKeys(each.name)
     deletion = Deletion(store, keys, token)
     if not deletion.take():
-        return BUSY
+        return Removal(BUSY)
     if (stamp := stamp_of(store, keys)) not in ("", each.stamp):
         deletion.let_go()
-        return CHANGED
+        return Removal(CHANGED)
     try:
         if stamp:
             store.delete([keys.metadata])
         rest = [entry.key for entry in store.list(keys.folder) if entry.key not in (keys.reservation, keys.metadata)]
         if not deletion.held:
-            return BUSY
+            return Removal(BUSY)
         store.delete(rest)
     except KubeferryError:
         deletion.give_up()
         raise
     deletion.let_go()
-    return ""
+    return Removal()
 
 
-def _remove_restore(store: Store, name: str) -> str:
+def _remove_restore(store: Store, name: str) -> Removal:
     """Remove what is kept of a restore: the end of its journal last, so that a half removed one is finished later."""
     keys = RestoreKeys(name)
     own = sorted(entry.key for entry in store.list(keys.folder) if _is_own(keys, entry.key))
@@ -217,7 +225,7 @@ def _remove_restore(store: Store, name: str) -> str:
     store.delete(journal[:-1])
     store.delete([keys.header])
     store.delete(journal[-1:])
-    return ""
+    return Removal()
 
 
 def _is_own(keys: RestoreKeys, key: str) -> bool:

@@ -61,7 +61,7 @@ def lines(restoring: Restoring, path: Path, what: str, read: Callable[[Any], T])
         return
     except DamagedError as error:
         told = f"its {what} file, line {number}" if number else f"its {what} file"
-        raise DamagedError(f"backup {restoring.options.backup}: {told}: {error}") from error
+        raise _damaged(restoring, f"{told}: {error}") from error
 
 
 def _four(value: Any) -> list[str]:
@@ -80,21 +80,22 @@ def archived_object(restoring: Restoring, each: Archived) -> Object:
     try:
         return received(restoring.archive.raw(each.slot), each.member)
     except DamagedError as error:
-        raise DamagedError(f"{where(restoring, each)} {error}") from error
+        raise _damaged(restoring, f"{one_line(each.member.path)} {error}") from error
+
+
+def _damaged(restoring: Restoring, text: str) -> DamagedError:
+    """Return an error that names the backup."""
+    error = DamagedError(f"backup {restoring.options.backup}: {text}")
+    error.backup = restoring.options.backup
+    return error
 
 
 @contextmanager
 def of_backup(restoring: Restoring) -> Iterator[None]:
     """Name the backup, too, in an error that names one of its objects."""
-    prefix = f"backup {restoring.options.backup}: "
     try:
         yield
     except (DamagedError, AnnotationError) as error:
-        if str(error).startswith(prefix):
+        if error.backup:
             raise
-        raise type(error)(f"{prefix}{error}") from error
-
-
-def where(restoring: Restoring, each: Archived) -> str:
-    """Return how an error names an object of the archive."""
-    return f"backup {restoring.options.backup}: {one_line(each.member.path)}"
+        raise type(error)(f"backup {restoring.options.backup}: {error}") from error

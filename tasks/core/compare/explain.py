@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.compare.explanations import ROWS, Row
+from kubeferry.tasks.core.formats.records import Cause
 from kubeferry.tasks.core.jsondoc.differences import MISSING, differences, revealed
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.objects import Ref
@@ -42,7 +43,7 @@ def reason(old: Any, new: Any, rewrites: Iterable[Rewrite]) -> str | None:
     for before, after in ((old, new), (decoded(old), decoded(new))):
         used: list[Rewrite] = []
         if before is not None and _replaced(before, made, used) == after and used:
-            return "; ".join(sorted({LOOKED_UP if "→" in each.why else each.why for each in used}))
+            return "; ".join(sorted({LOOKED_UP if each.cause is Cause.LOOKED_UP else each.why for each in used}))
     return None
 
 

@@ -146,13 +146,5 @@ def unread_of(problems: Iterable[Problem], namespaces: Iterable[str]) -> dict[st
     """Return what could not be read by namespace, under "" what is not of one of them alone."""
     known, found = set(namespaces), dict[str, list[Problem]]()
     for each in problems:
-        inside = each.what.rpartition(" in ")[2]
-        named = inside if inside in known else _of_object(each.what, known)
-        found.setdefault(named, []).append(each)
+        found.setdefault(each.namespace if each.namespace in known else "", []).append(each)
     return found
-
-
-def _of_object(what: str, known: set[str]) -> str:
-    """Return the namespace of an object as `Secret shop/token`, "" for none."""
-    space = what.rpartition(" ")[2].partition("/")[0]
-    return space if "/" in what and space in known else ""

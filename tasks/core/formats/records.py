@@ -110,6 +110,21 @@ class Problem(Model):
 
     what: str
     why: str
+    group: str = ""
+    """The API group that it is of, where all of a group could not be read."""
+    namespace: str = ""
+    """The namespace that it stands in; "" where it is not of one alone."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return what could not be read, without its namespace, and the namespace.
+
+        In a backup that was made before problems had a namespace, `what` alone tells it: `secrets in shop`.
+        """
+        what, inside, namespace = self.what.rpartition(" in ")
+        if self.namespace:
+            return (what if inside and namespace == self.namespace else self.what), self.namespace
+        return (what, namespace) if inside else (self.what, "")
 
 
 class ActionTaken(BaseModel):
@@ -124,6 +139,18 @@ class ActionTaken(BaseModel):
     why: str = ""
 
 
+class Cause(StrEnum):
+    """What changed a value on the way."""
+
+    RENAMED = "renamed"
+    """A namespace has another name."""
+    LOOKED_UP = "looked-up"
+    """The target's own value stands in the place of the old cluster's."""
+    MODIFIED = "modified"
+    ALLOCATED = "allocated"
+    """The target allocates another one, as somebody holds the old one there."""
+
+
 class Rewrite(BaseModel):
     """One value that was changed on the way: uid, name or namespace, at which place of which object."""
 
@@ -134,5 +161,6 @@ class Rewrite(BaseModel):
     old: str
     new: str
     why: str
+    cause: Cause = Cause.RENAMED
     rule: str = ""
     """The class of the rewrite, by which it can be switched off (rename_case.py, `RULES`); "" for one that cannot."""

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import PermanentError
-from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.formats.records import Cause, Rewrite
 from kubeferry.tasks.core.jsondoc.edit import GONE, Place
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.strings import Leaf
@@ -100,6 +100,7 @@ def _told(ref: Ref, change: _Change) -> Rewrite:
         old=change.use.value,
         new=shown(change.use, value),
         why=change.told,
+        cause=Cause.LOOKED_UP,
     )
 
 

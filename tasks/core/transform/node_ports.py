@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.formats.records import Cause, Rewrite
 from kubeferry.tasks.core.jsondoc.edit import EACH, GONE, Object, Path, change, found
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
@@ -40,7 +40,12 @@ def give_up(service: Object, taken: Mapping[int, Ref]) -> tuple[Object, list[Rew
     freed = _without(service, taken)
     rewrites = [
         Rewrite(
-            object=str(Ref.of(service)), path=at, old=str(port), new="", why=f"held by {taken[port]}: allocated anew"
+            object=str(Ref.of(service)),
+            path=at,
+            old=str(port),
+            new="",
+            why=f"held by {taken[port]}: allocated anew",
+            cause=Cause.ALLOCATED,
         )
         for path in PORTS
         for at, port in found(service, path)

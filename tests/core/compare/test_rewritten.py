@@ -8,8 +8,8 @@ from kubeferry.tasks.core.compare.explain import reason
 from kubeferry.tasks.core.formats.records import Rewrite
 
 
-def rewrite(old, new, why="namespace renamed: DNS name"):
-    return Rewrite(object="ConfigMap shop/c", path="/data/a", old=old, new=new, why=why)
+def rewrite(old, new, why="namespace renamed: DNS name", cause="renamed"):
+    return Rewrite(object="ConfigMap shop/c", path="/data/a", old=old, new=new, why=why, cause=cause)
 
 
 def encoded(text):
@@ -17,8 +17,8 @@ def encoded(text):
 
 
 SHOP = rewrite("web.shop.svc", "web.copy.svc")
-ADDRESS = rewrite("10.0.0.1", "10.0.0.2", "Pod shop/a → status.podIP")
-LONGER = rewrite("10.0.0.11", "10.0.0.22", "Pod shop/b → status.podIP")
+ADDRESS = rewrite("10.0.0.1", "10.0.0.2", "Pod shop/a → status.podIP", "looked-up")
+LONGER = rewrite("10.0.0.11", "10.0.0.22", "Pod shop/b → status.podIP", "looked-up")
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,10 @@ def test_restores_of_one_migration_never_share_a_name():
 
 def test_what_could_not_be_read_is_told_of_the_namespace_that_it_is_in():
     problems = [
-        Problem(what="secrets in shop", why="forbidden"),
-        Problem(what="Secret billing/token", why="odd"),
-        Problem(what="metrics.k8s.io/v1beta1", why="stale"),
-        Problem(what="secrets in elsewhere", why="forbidden"),
+        Problem(what="secrets in shop", why="forbidden", namespace="shop"),
+        Problem(what="Secret billing/token", why="odd", namespace="billing"),
+        Problem(what="metrics.k8s.io/v1beta1", why="stale", group="metrics.k8s.io"),
+        Problem(what="secrets in elsewhere", why="forbidden", namespace="elsewhere"),
     ]
     found = unread_of(problems, ["shop", "billing"])
     assert {space: [each.what for each in some] for space, some in found.items()} == {
@@ -55,6 +55,19 @@ def test_what_could_not_be_read_is_told_of_the_namespace_that_it_is_in():
         "billing": ["Secret billing/token"],
         "": ["metrics.k8s.io/v1beta1", "secrets in elsewhere"],
     }
+
+
+@pytest.mark.parametrize(
+    ("problem", "place"),
+    [
+        ({"what": "secrets in shop", "namespace": "shop"}, ("secrets", "shop")),
+        ({"what": "Secret shop/a", "namespace": "shop"}, ("Secret shop/a", "shop")),
+        ({"what": "nodes"}, ("nodes", "")),
+        ({"what": "secrets in shop"}, ("secrets", "shop")),  # as it was stored before problems had a namespace
+    ],
+)
+def test_a_problem_says_in_which_namespace_it_is(problem, place):
+    assert Problem(why="forbidden", **problem).place == place
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.formats.records import Cause, Rewrite
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change
 from kubeferry.tasks.core.jsondoc.patch import (
     MISSING,
@@ -114,7 +114,7 @@ def _check(obj: Object, new: Any) -> None:
 def _rewrites(obj: Object, new: Object) -> list[Rewrite]:
     ref = str(Ref.of(obj))
     return [
-        Rewrite(object=ref, path=path, old=_shown(old), new=_shown(value), why=MODIFIED)
+        Rewrite(object=ref, path=path, old=_shown(old), new=_shown(value), why=MODIFIED, cause=Cause.MODIFIED)
         for path, old, value in differences(obj, new)
     ]
 
