@@ -22,7 +22,7 @@ from kubeferry.tasks.preflight.approve import approve
 from kubeferry.tasks.preflight.checks import preflight
 from kubeferry.tasks.report import report, report_failure, report_stopped
 from kubeferry.tasks.restore.apply import apply
-from kubeferry.tasks.restore.begin import begin, hold, take_turn, take_up
+from kubeferry.tasks.restore.begin import begin, hold, take_slot, take_up
 from kubeferry.tasks.restore.bundle import make_bundle, tell_bundle
 from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
@@ -62,7 +62,7 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     started = clock.now()
     with workdir() as work:
         restoring = await download(options, work)
-        async with take_turn(restoring):
+        async with take_slot(restoring):
             result = await carry_out(restoring, started)
     await report(result)
     return result

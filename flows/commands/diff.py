@@ -13,7 +13,7 @@ from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kub
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from kubeferry.tasks.core.compare.report import DriftReport, ObjectDrift
+    from kubeferry.tasks.core.compare.report import DiffReport, ReportedDifference
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -119,7 +119,7 @@ def diff(  # noqa: PLR0913 - a parameter is an option
     raise typer.Exit(found.exit_code)
 
 
-def _print(found: DriftReport, output: Format) -> None:
+def _print(found: DiffReport, output: Format) -> None:
     from kubeferry.flows.console.output import line, print_document, table
     from kubeferry.flows.console.results import problems
 
@@ -133,7 +133,7 @@ def _print(found: DriftReport, output: Format) -> None:
     line(_last(found), "bold green" if found.same and not found.problems else "bold yellow")
 
 
-def _diffs(found: DriftReport) -> None:
+def _diffs(found: DiffReport) -> None:
     """Print the diffs, coloured on a terminal; written as they are elsewhere, which may be a million lines."""
     import sys
 
@@ -160,14 +160,14 @@ def _coloured(diff: str) -> Text:
     return coloured
 
 
-def _row(each: ObjectDrift) -> list[str]:
+def _row(each: ReportedDifference) -> list[str]:
     named = f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
     more = f" and {len(each.fields) - FIELDS} more" if len(each.fields) > FIELDS else ""
     fields = ", ".join(field.path for field in each.fields[:FIELDS]) + more
     return [named, each.change, f"{fields} ({each.why})" if fields and each.why else fields or each.why]
 
 
-def _last(found: DriftReport) -> str:
+def _last(found: DiffReport) -> str:
     counts = dict(found.counts)
     same = counts.pop("same")
     what = f"backup {found.backup} and {found.against}"

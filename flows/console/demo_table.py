@@ -9,8 +9,7 @@ from kubeferry.flows.console.output import line, table
 from kubeferry.flows.console.results import document as result_document
 from kubeferry.tasks.core.compare.restored import WHOLE, Finding, Group, grouped
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.graph.order import Phase as Turn
-from kubeferry.tasks.core.graph.order import phase_of
+from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.kube.objects import Ref, controller_of
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
 from kubeferry.tasks.ports.local import clock
@@ -120,7 +119,7 @@ def _workloads(live: Live) -> dict[Ref, Any]:
     return {
         ref: obj
         for ref, obj in live.objects.items()
-        if phase_of(ref) == Turn.WORKLOAD and ref.kind != "ControllerRevision" and controller_of(obj) is None
+        if priority_of(ref) == Priority.WORKLOAD and ref.kind != "ControllerRevision" and controller_of(obj) is None
     }
 
 

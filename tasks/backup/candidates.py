@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
-from kubeferry.tasks.backup.part import LEFT_OUT, TOLD, Carried, Part, Sieve, carried, leave
+from kubeferry.tasks.backup.part import LEFT_OUT, TOLD, Carried, Exclusions, Part, carried, leave
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
@@ -21,7 +21,7 @@ from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES, words_for
-from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.core.selection.unmatched import Unmatched
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.plugins import installed
 from kubeferry.tasks.step import in_thread, step
@@ -41,18 +41,18 @@ BINDINGS = "surveyed-bindings.jsonl"
 
 
 @step("survey {namespace}")
-async def survey(scope: Scope, namespace: str, known: Known) -> Survey:
+async def survey(scope: Scope, namespace: str, known: Known) -> Candidates:
     """Look over all that a namespace holds."""
     return await in_thread(_survey, scope, namespace, known)
 
 
 @step("survey (cluster)")
-async def survey_related(scope: Scope, surveys: list[Survey], known: Known) -> Survey:
+async def survey_related(scope: Scope, surveys: list[Candidates], known: Known) -> Candidates:
     """Look over the cluster-scoped objects that the namespaces of `surveys` need, selected or not."""
     return await in_thread(_survey_related, scope, surveys, known)
 
 
-class Record(NamedTuple):
+class Candidate(NamedTuple):
     """What is known of an object beside its content, which is in the files: see `Carried`."""
 
     ref: Ref
@@ -63,15 +63,15 @@ class Record(NamedTuple):
     refused: str
 
 
-class Survey:
+class Candidates:
     """What one namespace holds. A plain class: Prefect would walk through a dataclass' every value."""
 
     def __init__(self, scope: Scope, namespace: str, known: Known) -> None:
         """Begin; nothing is looked at yet."""
         self.scope, self.namespace, self._known = scope, namespace, known
         self.selector, self._rules = scope.selector, installed()
-        self.tally = Tally(self.selector)
-        self.records: dict[Ref, Record] = {}
+        self.tally = Unmatched(self.selector)
+        self.records: dict[Ref, Candidate] = {}
         self.selected: dict[Ref, str] = {}
         self.barred: dict[Ref, str] = {}
         """What is excluded by name, with the reason."""
@@ -100,7 +100,7 @@ class Survey:
     def read(self, types: Collection[ResourceType], wanted: frozenset[Ref] | None = None) -> Self:
         """Look over the spooled objects of some types; of these only `wanted`, where that is given."""
         bodies, lines = (self.folder / BODIES).open("wb"), (self.folder / BINDINGS).open("wb")
-        with Sieve(self.scope, self.namespace, NEVER) as sieve, bodies, lines:
+        with Exclusions(self.scope, self.namespace, NEVER) as sieve, bodies, lines:
             words = {kind: words_for(kind) for kind in types}
             for kind, obj in self.scope.typed(self.namespace, types):
                 if wanted is None or Ref.of(obj) in wanted:
@@ -111,7 +111,7 @@ class Survey:
         return self
 
     def _look(
-        self, kind: ResourceType, words: Words, obj: Object, sieve: Sieve, out: tuple[IO[bytes], IO[bytes]]
+        self, kind: ResourceType, words: Words, obj: Object, sieve: Exclusions, out: tuple[IO[bytes], IO[bytes]]
     ) -> None:
         ref = Ref.of(obj)
         self.tally.look(obj, words)
@@ -134,7 +134,7 @@ class Survey:
             )
         out[0].write(made.data + b"\n")  # compact JSON has no line ends
         out[1].writelines(made.lines)
-        self.records[ref] = Record(ref, made.path, made.what, made.bound, problem, made.refused)
+        self.records[ref] = Candidate(ref, made.path, made.what, made.bound, problem, made.refused)
 
     def _never(self, obj: Object, ref: Ref, selected: str, why: Reason) -> None:
         """Follow what is selected and made by a controller to that one: it is what makes it again."""
@@ -175,15 +175,15 @@ class Survey:
                 yield Carried(each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem, each.refused)
 
 
-def _survey(scope: Scope, namespace: str, known: Known) -> Survey:
-    return Survey(scope, namespace, known).read(sorted([*scope.types, NAMESPACES]))
+def _survey(scope: Scope, namespace: str, known: Known) -> Candidates:
+    return Candidates(scope, namespace, known).read(sorted([*scope.types, NAMESPACES]))
 
 
-def _survey_related(scope: Scope, surveys: list[Survey], known: Known) -> Survey:
+def _survey_related(scope: Scope, surveys: list[Candidates], known: Known) -> Candidates:
     needs = Needs(
         namespaces=frozenset(scope.namespaces),
         kinds=frozenset(kind for each in surveys for kind in each.kinds),
         objects=frozenset(ref for each in surveys for ref in each.wants),
     )
     wanted = related(scope.objects(CLUSTER, scope.related), needs)
-    return Survey(scope, CLUSTER, known).read(sorted(scope.related), wanted)
+    return Candidates(scope, CLUSTER, known).read(sorted(scope.related), wanted)

@@ -19,8 +19,8 @@ from kubeferry.tasks.core.selection.resource_types import (
     NAMESPACES,
     RELATED,
     asks_by_kind,
-    at_once,
     choose_types,
+    list_cluster_wide,
 )
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.archive.encryption import recipients
@@ -81,7 +81,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         excluded=chosen.excluded,
         unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),
         recipients=encrypt_to,
-        at_once=at_once(len(namespaces), _number(cluster, namespaces)),
+        at_once=list_cluster_wide(len(namespaces), _number(cluster, namespaces)),
     )
 
 

@@ -18,12 +18,12 @@ from kubeferry.tasks.core.formats.layout import Member
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.links import to_json as links_to_json
 from kubeferry.tasks.core.formats.records import LeftOut, Problem
-from kubeferry.tasks.core.formats.untrusted import written
+from kubeferry.tasks.core.formats.untrusted import validated_bytes
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, to_json
 from kubeferry.tasks.core.selection.exclusions import exclusion
-from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 from kubeferry.tasks.core.transform.strip.portable import strip as portable
 from kubeferry.tasks.ports.archive.tarball import FragmentWriter
 from kubeferry.tasks.ports.local import clock
@@ -67,7 +67,7 @@ def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, lis
         problem = str(error)
     place, data, refused = Member(kind.group_resource, ref.namespace, ref.name), b"", ""
     try:
-        data = written(obj, place)
+        data = validated_bytes(obj, place)
     except DamagedError as error:  # a backup that holds it could not be read back, as a whole
         refused = f"cannot be kept in an archive: it {error}"
     lines = tuple(orjson.dumps(to_json(each), option=orjson.OPT_APPEND_NEWLINE) for each in found)
@@ -75,14 +75,14 @@ def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, lis
     return Carried(ref, place.path, data, what, lines, tuple(each.kind for each in found), problem, refused), found
 
 
-class Sieve:
+class Exclusions:
     """Decides of each live object whether it is carried; writes the links of all, and the reasons of what is not."""
 
     def __init__(self, scope: Scope, namespace: str, gaps: str = LEFT_OUT) -> None:
         """Open the files; `gaps` is the name of the one with the reasons."""
         folder = scope.folder(namespace)
-        self.keep = Keep(completed_jobs=scope.options.keep_completed_jobs)
-        self.around = Surroundings() if namespace == CLUSTER else _surroundings(scope, namespace)
+        self.keep = Policy(completed_jobs=scope.options.keep_completed_jobs)
+        self.around = ClusterContext() if namespace == CLUSTER else _surroundings(scope, namespace)
         self.now = clock.now()
         self.seen = 0
         self._links = (folder / "links.jsonl").open("wb")
@@ -121,10 +121,10 @@ class Sieve:
         _line(self._links, line | ({"notReady": why} if why else {}))
 
 
-def _surroundings(scope: Scope, namespace: str) -> Surroundings:
+def _surroundings(scope: Scope, namespace: str) -> ClusterContext:
     services = scope.objects(namespace, _only([*scope.types, *scope.indexed], "Service"))
     volumes = scope.objects(CLUSTER, _only(scope.related, "PersistentVolume"))
-    return Surroundings(
+    return ClusterContext(
         selecting_services=frozenset(each["metadata"]["name"] for each in services if _selects(each)),
         static_volumes=frozenset(
             each["metadata"]["name"]

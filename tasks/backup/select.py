@@ -10,13 +10,13 @@ from kubeferry.tasks.core.formats.manifest import Selected
 from kubeferry.tasks.core.formats.records import Problem, PulledIn
 from kubeferry.tasks.core.graph.closure import Inclusion, closure, missing, selected
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.core.selection.unmatched import Unmatched
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubeferry.tasks.backup.candidates import Survey
+    from kubeferry.tasks.backup.candidates import Candidates
     from kubeferry.tasks.backup.state import Fetched, Scope, Stripped, Unread
     from kubeferry.tasks.core.kube.objects import Ref
 
@@ -36,7 +36,7 @@ class Chosen:
 
 
 @step("select")
-async def select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chosen:
+async def select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> Chosen:
     """Return what is selected and what that needs.
 
     Raises:
@@ -46,12 +46,12 @@ async def select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) ->
 
 
 @step("write {survey.namespace}")
-async def write(survey: Survey, chosen: Chosen) -> Stripped:
+async def write(survey: Candidates, chosen: Chosen) -> Stripped:
     """Write a namespace's part of the archive; return what became of it."""
     return await in_thread(survey.write, chosen.found)
 
 
-def _select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chosen:
+def _select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> Chosen:
     tally, implied, selector = _tally(scope, surveys), _implied(surveys), scope.selector
     there = frozenset(ref for each in surveys for ref in each.records)
     barred = {ref: why for each in surveys for ref, why in each.barred.items()}
@@ -76,7 +76,7 @@ def _select(scope: Scope, fetched: list[Fetched], surveys: list[Survey]) -> Chos
     return Chosen(found, _told(scope, found, [*warnings, *_not_read(unread)]))
 
 
-def _empty(surveys: list[Survey], found: dict[Ref, Inclusion]) -> Iterator[str]:
+def _empty(surveys: list[Candidates], found: dict[Ref, Inclusion]) -> Iterator[str]:
     """Yield the namespaces of which nothing is in."""
     for each in surveys:
         if each.namespace != CLUSTER and each.records.keys().isdisjoint(found):
@@ -88,8 +88,8 @@ def _where(scope: Scope) -> str:
     return f"namespace {names}" if len(scope.namespaces) == 1 else f"namespaces {names}"
 
 
-def _tally(scope: Scope, surveys: list[Survey]) -> Tally:
-    tally = Tally(scope.selector)
+def _tally(scope: Scope, surveys: list[Candidates]) -> Unmatched:
+    tally = Unmatched(scope.selector)
     for each in surveys:
         tally.add(each.tally)
     if unmet := tally.no_such_name():
@@ -97,7 +97,7 @@ def _tally(scope: Scope, surveys: list[Survey]) -> Tally:
     return tally
 
 
-def _implied(surveys: list[Survey]) -> Implied:
+def _implied(surveys: list[Candidates]) -> Implied:
     whole = Implied()
     for each in surveys:
         whole.add(each.implied)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.backup.part import TOLD, Part, Sieve, carried
+from kubeferry.tasks.backup.part import TOLD, Exclusions, Part, carried
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
@@ -37,7 +37,7 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
     wants: set[Ref] = set()
-    with Sieve(scope, namespace) as sieve, Part(scope.folder(namespace)) as part:
+    with Exclusions(scope, namespace) as sieve, Part(scope.folder(namespace)) as part:
         for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
             wants.update(_carry(kind, obj, sieve, part, known))
             if sieve.seen % TOLD == 0:
@@ -53,14 +53,14 @@ def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Strippe
         objects=frozenset(ref for part in parts for ref in part.wants),
     )
     wanted = related(scope.objects(CLUSTER, scope.related), needs)
-    with Sieve(scope, CLUSTER) as sieve, Part(scope.folder(CLUSTER)) as part:
+    with Exclusions(scope, CLUSTER) as sieve, Part(scope.folder(CLUSTER)) as part:
         for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
             if Ref.of(obj) in wanted:
                 _carry(kind, obj, sieve, part, known)
     return part.result(CLUSTER)
 
 
-def _carry(kind: ResourceType, obj: Object, sieve: Sieve, part: Part, known: Known) -> set[Ref]:
+def _carry(kind: ResourceType, obj: Object, sieve: Exclusions, part: Part, known: Known) -> set[Ref]:
     """Write one object where it is carried; return the cluster-scoped objects that it names."""
     if sieve.never(obj):
         return set()

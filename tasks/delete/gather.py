@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.deletion.authorization import Charter
+from kubeferry.tasks.core.deletion.authorization import Authority
 from kubeferry.tasks.core.deletion.cascade import of_bundles, of_selection
-from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError, UsageError
 from kubeferry.tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, label
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.needs.references import kinds_naming
 from kubeferry.tasks.core.selection.exclusions import type_left_out
-from kubeferry.tasks.core.selection.policy import ALONE, Surroundings
+from kubeferry.tasks.core.selection.policy import UNKNOWN_CLUSTER, ClusterContext
 from kubeferry.tasks.ports.cluster.namespaces import existing, there
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -56,7 +56,7 @@ def look(deleting: Deleting, *, alone: bool = False) -> None:
         deleting.hold.take(_usable(deleting))
     if options.bundle:
         deleting.charters = [_charter(deleting, name) for name in deleting.namespaces]
-    deleting.facts = Facts(deleting.facts.rules, selector)
+    deleting.facts = Inventory(deleting.facts.rules, selector)
     deleting.facts.unread |= {(what.partition("/")[0], ""): why for what, why in deleting.discovery.problems.items()}
     places = _places(deleting)
     for done, facts in enumerate(in_threads(partial(_read, deleting), places, THREADS), start=1):
@@ -103,13 +103,13 @@ def _spaces(deleting: Deleting) -> list[str]:
     return spaces
 
 
-def _charter(deleting: Deleting, namespace: str) -> Charter:
+def _charter(deleting: Deleting, namespace: str) -> Authority:
     cluster, name = deleting.target(), deleting.options.bundle
     _check_served(deleting)
     first = cluster.find(BUNDLES, namespace, name)
     if first is None:
         raise NotFoundError(f"no bundle {name} in namespace {namespace} of cluster {cluster.name} ({cluster.host})")
-    return Charter.of(first, cluster.list(BUNDLES, namespace, query={"labelSelector": f"{PART}={label(name)}"}))
+    return Authority.of(first, cluster.list(BUNDLES, namespace, query={"labelSelector": f"{PART}={label(name)}"}))
 
 
 def _check_served(deleting: Deleting) -> None:
@@ -127,7 +127,7 @@ class _Place:
 
     kind: ResourceType
     namespace: str = ""
-    around: Surroundings = ALONE
+    around: ClusterContext = UNKNOWN_CLUSTER
 
 
 def _places(deleting: Deleting) -> list[_Place]:
@@ -145,22 +145,22 @@ def _places(deleting: Deleting) -> list[_Place]:
     ]
 
 
-def _surroundings(deleting: Deleting, namespace: str) -> Surroundings:
+def _surroundings(deleting: Deleting, namespace: str) -> ClusterContext:
     kind = deleting.discovery.by_kind("", "Service")
     try:
         services = deleting.target().list(kind, namespace) if kind else []
     except ForbiddenError:
-        return ALONE  # told when it is their turn
-    return Surroundings(
+        return UNKNOWN_CLUSTER  # told when it is their turn
+    return ClusterContext(
         selecting_services=frozenset(each["metadata"]["name"] for each in services if get(each, "spec", "selector"))
     )
 
 
-def _read(deleting: Deleting, place: _Place) -> Facts:
+def _read(deleting: Deleting, place: _Place) -> Inventory:
     try:
         return begun_again(partial(_pages, deleting, place))
     except (ForbiddenError, NotFoundError, InvalidError, UnavailableError) as error:
-        facts = Facts(deleting.facts.rules)
+        facts = Inventory(deleting.facts.rules)
         if not (isinstance(error, NotFoundError) and _gone(deleting, place.kind)):
             facts.unread[place.kind.group, place.kind.kind] = str(error)
         return facts
@@ -171,8 +171,8 @@ def _gone(deleting: Deleting, kind: ResourceType) -> bool:
     return deleting.target().discover().by_kind(kind.group, kind.kind) is None
 
 
-def _pages(deleting: Deleting, place: _Place) -> Facts:
-    facts = Facts(deleting.facts.rules, deleting.facts.selector)
+def _pages(deleting: Deleting, place: _Place) -> Inventory:
+    facts = Inventory(deleting.facts.rules, deleting.facts.selector)
     for page in deleting.target().pages(place.kind, place.namespace):
         for item in page.items:
             facts.look(item, place.around)

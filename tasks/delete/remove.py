@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.deletion.finalizers import (
     COLLECTORS,
-    blockers,
+    finalizers_of,
     own_finalizers,
     still_there,
     waits_for_dependents,
@@ -20,7 +20,7 @@ from kubeferry.tasks.core.deletion.finalizers import (
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError, NotFoundError
 from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.graph.priorities import Phase, phase_of
+from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.delete.in_use import NAMESPACE, in_use
@@ -113,7 +113,7 @@ class Removal:
             owned = self._owned(waiting)
         for member, live in waiting.items():
             seconds = self._patience((member.ref.group, member.ref.kind))
-            self._keep(member, still_there(live, seconds, blockers(live, owned)))
+            self._keep(member, still_there(live, seconds, finalizers_of(live, owned)))
         return [each for each in going if each not in waiting]
 
     def _with_owners(self, following: Following) -> list[Member]:
@@ -170,7 +170,9 @@ class Removal:
 
     def _force(self, waiting: dict[Member, Object], owned: dict[str, list[Object]]) -> None:
         """Take the finalizers off what is being deleted, and off what that waits for."""
-        stuck = [each for live in waiting.values() for each in (live, *blockers(live, owned)) if own_finalizers(each)]
+        stuck = [
+            each for live in waiting.values() for each in (live, *finalizers_of(live, owned)) if own_finalizers(each)
+        ]
         for live in {each["metadata"]["uid"]: each for each in stuck}.values():
             self._strip(live)
 
@@ -198,5 +200,7 @@ def _propagation(ref: Ref) -> str:
     """
     if (ref.group, ref.kind) in (NAMESPACE, CRD):
         return "Background"  # they have controllers of their own, and a garbage collector may pause after a CRD went
-    with_dependents = phase_of(ref) in (Phase.WORKLOAD, Phase.TRAFFIC, Phase.CUSTOM) or ref.type == "Service"
+    with_dependents = (
+        priority_of(ref) in (Priority.WORKLOAD, Priority.TRAFFIC, Priority.CUSTOM) or ref.type == "Service"
+    )
     return "Foreground" if with_dependents else "Background"

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.deletion.cascade import Group
-from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.deletion.cascade import Cascade
+from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.delete.remove import Removed
 from kubeferry.tasks.ports.cluster.leases import Hold
 from kubeferry.tasks.ports.local.plugins import installed
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.deletion.authorization import Charter
+    from kubeferry.tasks.core.deletion.authorization import Authority
     from kubeferry.tasks.core.kube.resources import Discovery
     from kubeferry.tasks.core.models.options import DeleteOptions
     from kubeferry.tasks.ports.cluster.client import Cluster
@@ -29,10 +29,10 @@ class Deleting:
         self.hold = Hold(self.target(), f"delete {options.what}")
         self.discovery: Discovery
         self.namespaces: list[str] = []
-        self.charters: list[Charter] = []
+        self.charters: list[Authority] = []
         """The bundles; none where labels are asked for."""
-        self.facts = Facts(installed())
-        self.group = Group([], {}, [])
+        self.facts = Inventory(installed())
+        self.group = Cascade([], {}, [])
         self.removed = Removed()
 
     def __repr__(self) -> str:

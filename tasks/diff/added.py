@@ -13,10 +13,10 @@ from kubeferry.tasks.core.compare.diff import owned
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
-from kubeferry.tasks.core.needs.ownership import left_to
+from kubeferry.tasks.core.needs.ownership import recreated_by
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import exclusion
-from kubeferry.tasks.core.selection.policy import Surroundings
+from kubeferry.tasks.core.selection.policy import ClusterContext
 from kubeferry.tasks.core.selection.resource_types import words_for
 from kubeferry.tasks.core.transform.strip.portable import strip
 from kubeferry.tasks.diff.lists import spaces_of
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.diff.sides import Terms
+    from kubeferry.tasks.diff.sides import DiffScope
     from kubeferry.tasks.plan.state import Restoring
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class AddedObject:
     """A live object that the backup does not have."""
 
     ref: Ref
@@ -39,10 +39,10 @@ class Stranger:
     live: Object
 
 
-def strangers(
+def added_objects(
     restoring: Restoring,
-    terms: Terms,
-    seen: Iterable[Stranger],
+    terms: DiffScope,
+    seen: Iterable[AddedObject],
     there: Container[Ref],
     selecting: Mapping[str, frozenset[str]],
     drifted: Iterable[Object],
@@ -57,8 +57,8 @@ def strangers(
         selecting: namespace → names of its Services that have a selector.
         drifted: objects that may need other cluster-wide ones than they did.
     """
-    around: list[Stranger] = []
-    inside: list[Stranger] = []
+    around: list[AddedObject] = []
+    inside: list[AddedObject] = []
     for each in seen:
         if not terms.takes(each.live, each.ref, words_for(each.kind)):
             continue
@@ -66,8 +66,8 @@ def strangers(
             around.append(each)
             continue
         names = selecting.get(each.ref.namespace, frozenset())
-        made = left_to(each.ref, links_of(each.live), there, restoring.rules.makers)
-        if not (made or exclusion(each.live, Surroundings(selecting_services=names))):
+        made = recreated_by(each.ref, links_of(each.live), there, restoring.rules.makers)
+        if not (made or exclusion(each.live, ClusterContext(selecting_services=names))):
             inside.append(each)
     new = [_portable(restoring, each) for each in inside]
     needs = Needs(
@@ -79,5 +79,5 @@ def strangers(
     return new + [_portable(restoring, each) for each in around if each.ref in wanted]
 
 
-def _portable(restoring: Restoring, each: Stranger) -> Object:
+def _portable(restoring: Restoring, each: AddedObject) -> Object:
     return owned(restoring.rules.without_dynamic(strip(each.live)), owners_of(each.live))

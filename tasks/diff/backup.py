@@ -8,10 +8,10 @@ from kubeferry.tasks.core.compare.diff import Compared, added, changed, removed,
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.kinds import short_names_of
 from kubeferry.tasks.core.kube.resources import words_of
-from kubeferry.tasks.diff.sides import Terms, as_backed_up, plurals, whole, with_values
+from kubeferry.tasks.diff.sides import DiffScope, as_backed_up, plurals, whole, with_values
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.compare.diff import ObjectDifference
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import Words
@@ -27,7 +27,7 @@ class _Pair:
     def __init__(self, restoring: Restoring, other: Restoring) -> None:
         self.restoring, self.other = restoring, other
         self.ours, self.theirs = restoring.plan.items, other.plan.items
-        self.terms, self.their_terms = Terms.of(restoring), Terms.of(other)
+        self.terms, self.their_terms = DiffScope.of(restoring), DiffScope.of(other)
         self.plurals = plurals(restoring) | plurals(other)
 
     def compared(self) -> Compared:
@@ -49,7 +49,7 @@ class _Pair:
             found.problems.append(Problem(what=f"{not_taken} objects", why=why))
         return found
 
-    def _changed(self, item: Item, theirs: Item) -> Drift | None:
+    def _changed(self, item: Item, theirs: Item) -> ObjectDifference | None:
         ours, others = (told_owners(each.links.owners, lambda _: True) for each in (item, theirs))
         before = as_backed_up(whole(self.restoring, item), item, self.ours, others)
         after = as_backed_up(whole(self.other, theirs), theirs, self.theirs, ours)
@@ -58,7 +58,7 @@ class _Pair:
             readings.append((_by_chain(before, item), _by_chain(after, theirs)))
         return changed(readings)
 
-    def _added(self) -> list[Drift]:
+    def _added(self) -> list[ObjectDifference]:
         spaces = {ref.namespace for ref in self.ours} | {ref.name for ref in self.restoring.plan.namespaces}
         extra = []
         for ref, item in self.theirs.items():

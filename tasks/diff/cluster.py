@@ -17,12 +17,12 @@ from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.lookup.chain import Ask
-from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.follow import Live, follow_in
 from kubeferry.tasks.core.plan.existing import as_saved
 from kubeferry.tasks.core.selection.exclusions import exclusion
-from kubeferry.tasks.diff.added import Stranger, strangers
-from kubeferry.tasks.diff.lists import Place, places
-from kubeferry.tasks.diff.sides import Terms, as_backed_up, whole, with_values
+from kubeferry.tasks.diff.added import AddedObject, added_objects
+from kubeferry.tasks.diff.lists import ListToRead, places
+from kubeferry.tasks.diff.sides import DiffScope, as_backed_up, whole, with_values
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -32,7 +32,7 @@ from kubeferry.tasks.preflight.lookup import follow
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
-    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.compare.diff import ObjectDifference
     from kubeferry.tasks.core.lookup.chain import Chain
     from kubeferry.tasks.plan.state import Item, Restoring
 
@@ -43,13 +43,13 @@ UNREADABLE = (ForbiddenError, InvalidError, NotFoundError, UnavailableError)
 class Seen:
     """What one place showed."""
 
-    place: Place
+    place: ListToRead
     there: set[Ref] = field(default_factory=set)
-    drifts: list[Drift] = field(default_factory=list)
+    drifts: list[ObjectDifference] = field(default_factory=list)
     same: int = 0
     later: list[tuple[Item, Object]] = field(default_factory=list)
     """Objects that can be compared when all is read: they hold values or owners that others have."""
-    strangers: list[Stranger] = field(default_factory=list)
+    added: list[AddedObject] = field(default_factory=list)
     """Objects that the backup does not have."""
     selecting: set[str] = field(default_factory=set)
     """Services with a selector."""
@@ -68,7 +68,7 @@ def compared_with_cluster(restoring: Restoring) -> Compared:
 class _Cluster:
     def __init__(self, restoring: Restoring) -> None:
         self.restoring, self.items = restoring, restoring.plan.items
-        self.terms = Terms.of(restoring)
+        self.terms = DiffScope.of(restoring)
         self.places = places(restoring, self.terms)
         self.asks = {ask for item in self.items.values() for each in item.bindings for ask in each.chain.asks()}
 
@@ -85,14 +85,14 @@ class _Cluster:
             self._compare(found, item, live, there, values)
         found.drifts += self._removed(seen, there)
         selecting = {one.place.namespace: frozenset(one.selecting) for one in seen if one.selecting}
-        unexpected = [each for one in seen for each in one.strangers]
+        unexpected = [each for one in seen for each in one.added]
         known = [each.after for each in found.drifts if each.after]
-        found.drifts += map(added, strangers(self.restoring, self.terms, unexpected, there, selecting, known))
+        found.drifts += map(added, added_objects(self.restoring, self.terms, unexpected, there, selecting, known))
         return found
 
     # --- one list
 
-    def _look(self, place: Place) -> Seen:
+    def _look(self, place: ListToRead) -> Seen:
         while True:
             try:
                 return self._read(place)
@@ -101,7 +101,7 @@ class _Cluster:
             except UNREADABLE as error:
                 return Seen(place, problem=Problem(what=str(place), why=str(error)))
 
-    def _read(self, place: Place) -> Seen:
+    def _read(self, place: ListToRead) -> Seen:
         seen = Seen(place)
         query = {"fieldSelector": f"metadata.name={place.name}"} if place.name else None
         for page in self.restoring.target().pages(place.kind, place.namespace, query=query):
@@ -119,7 +119,7 @@ class _Cluster:
         item = self.items.get(ref)
         if item is None:
             if not (exclusion(live) or self.restoring.rules.exclusion(live)):
-                seen.strangers.append(Stranger(ref, seen.place.kind, live))
+                seen.added.append(AddedObject(ref, seen.place.kind, live))
         elif item.api_version != live["apiVersion"]:
             return  # the place of the other version shows it
         elif live["metadata"].get("deletionTimestamp"):
@@ -170,14 +170,14 @@ class _Cluster:
             chain for chain in chains if all((ask.group, ask.kind, ask.namespace) in read for ask in chain.asks())
         }
         live = Live(obj for one in seen for obj in one.asked)
-        values = {chain: value for chain in inside if (value := pick(chain, live)) is not None}
+        values = {chain: value for chain in inside if (value := follow_in(chain, live)) is not None}
         try:
             return values | follow(self.restoring, chains - inside, 0)
         except ForbiddenError as error:
             found.problems.append(Problem(what="addresses and uids of the cluster", why=str(error)))
             return values
 
-    def _removed(self, seen: list[Seen], there: Container[Ref]) -> Iterator[Drift]:
+    def _removed(self, seen: list[Seen], there: Container[Ref]) -> Iterator[ObjectDifference]:
         for ref in self.places.unknown:
             yield removed(whole(self.restoring, self.items[ref]), UNKNOWN_KIND.text)
         unread = {one.place for one in seen if one.problem}
@@ -186,7 +186,7 @@ class _Cluster:
                 yield removed(whole(self.restoring, self.items[ref]))
 
 
-def _count(into: Seen | Compared, drift: Drift | None) -> None:
+def _count(into: Seen | Compared, drift: ObjectDifference | None) -> None:
     into.same += drift is None
     into.drifts += [drift] if drift else []
 

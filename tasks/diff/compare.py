@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.compare.report import CHANGES, DriftReport, object_drift
+from kubeferry.tasks.core.compare.report import CHANGES, DiffReport, object_drift
 from kubeferry.tasks.core.models.options import Place, RestoreOptions
 from kubeferry.tasks.diff.backup import compared_with_backup
 from kubeferry.tasks.diff.cluster import compared_with_cluster
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Restoring
 
 
-def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DriftReport:
+def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DiffReport:
     """Return in what a cluster, or the backup `against` of the same store, differs from a backup.
 
     Raises:
@@ -42,12 +42,12 @@ def _other(options: RestoreOptions, backup: str) -> RestoreOptions:
     return RestoreOptions(backup=backup, **where)
 
 
-def _report(restoring: Restoring, found: Compared, against: str, *, with_diff: bool) -> DriftReport:
+def _report(restoring: Restoring, found: Compared, against: str, *, with_diff: bool) -> DiffReport:
     backup = restoring.options.backup
     drifts = sorted(found.drifts, key=lambda each: each.ref)
     objects = [object_drift(each, f"backup {backup}", against, with_diff=with_diff) for each in drifts]
     counts = {change: sum(each.change == change for each in drifts) for change in CHANGES}
-    return DriftReport(
+    return DiffReport(
         backup=backup,
         store=restoring.backup.store.url,
         against=against,

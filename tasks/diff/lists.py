@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.diff.sides import Terms
+    from kubeferry.tasks.diff.sides import DiffScope
     from kubeferry.tasks.plan.state import Item, Restoring
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListToRead:
     """What one LIST answers for; a namespace itself is listed by its `name`."""
 
     kind: ResourceType
@@ -35,18 +35,18 @@ class Place:
 
 
 @dataclass
-class Places:
+class ListsToRead:
     """The lists to ask for, and what no list will show."""
 
-    of_items: dict[Ref, Place] = field(default_factory=dict)
+    of_items: dict[Ref, ListToRead] = field(default_factory=dict)
     """Where each object of the backup would be."""
-    others: list[Place] = field(default_factory=list)
+    others: list[ListToRead] = field(default_factory=list)
     """Where there may be more that a backup would take."""
     unknown: list[Ref] = field(default_factory=list)
     """Objects of kinds that the cluster does not know."""
     problems: list[Problem] = field(default_factory=list)
 
-    def all(self) -> list[Place]:
+    def all(self) -> list[ListToRead]:
         """Return every list, each once."""
         return list(dict.fromkeys([*self.of_items.values(), *self.others]))
 
@@ -57,9 +57,9 @@ def spaces_of(restoring: Restoring) -> frozenset[str]:
     return frozenset(inside - {""})
 
 
-def places(restoring: Restoring, terms: Terms) -> Places:
+def places(restoring: Restoring, terms: DiffScope) -> ListsToRead:
     """Return the lists to ask a cluster for, whose discovery is known."""
-    found = Places()
+    found = ListsToRead()
     unserved: dict[str, str] = {}
     for ref, item in restoring.plan.items.items():
         why = _unserved(restoring, item)
@@ -84,14 +84,14 @@ def places(restoring: Restoring, terms: Terms) -> Places:
     return found
 
 
-def _place(restoring: Restoring, item: Item) -> Place:
+def _place(restoring: Restoring, item: Item) -> ListToRead:
     ref = item.ref
     if (ref.group, ref.kind) == NAMESPACE:
-        return Place(NAMESPACES, "", ref.name)
+        return ListToRead(NAMESPACES, "", ref.name)
     kind = restoring.discovery.by_kind(ref.group, ref.kind)
     if kind is None:
         raise TypeError(f"{ref} has no place")  # asked of those that are served only
-    return Place(replace(kind, version=item.api_version.rpartition("/")[2]), ref.namespace)
+    return ListToRead(replace(kind, version=item.api_version.rpartition("/")[2]), ref.namespace)
 
 
 def _unserved(restoring: Restoring, item: Item) -> Reason | None:
@@ -108,15 +108,15 @@ def _unserved(restoring: Restoring, item: Item) -> Reason | None:
     return Reason(ReasonCode.OTHER_VERSIONS, detail=f"the cluster serves {', '.join(served)}")
 
 
-def _takable(restoring: Restoring, terms: Terms) -> Iterator[Place]:
+def _takable(restoring: Restoring, terms: DiffScope) -> Iterator[ListToRead]:
     """Yield where a backup made now would look."""
     carried = [each for each in restoring.discovery.types if not type_left_out(each.group, each.resource, each.verbs)]
     for kind in carried:
         if kind.namespaced and terms.may_take(words_for(kind)):
-            yield from (Place(kind, namespace) for namespace in sorted(spaces_of(restoring)))
+            yield from (ListToRead(kind, namespace) for namespace in sorted(spaces_of(restoring)))
         # Of cluster-wide objects a backup takes what is needed: nothing of that can be new when only some is compared.
         if not kind.namespaced and (kind.group, kind.resource) in RELATED and not terms.narrow:
-            yield Place(kind, "")
+            yield ListToRead(kind, "")
 
 
 def _gaps(restoring: Restoring) -> dict[str, str]:

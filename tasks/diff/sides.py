@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DiffScope:
     """What a backup would take, and what is asked of it now."""
 
     backup: Selector

@@ -52,7 +52,7 @@ class Stored:
 
 
 @dataclass
-class Stock:
+class Inventory:
     """What a store holds under `backups/`."""
 
     found: dict[str, Stored] = field(default_factory=dict)
@@ -74,9 +74,9 @@ def files_below(store: Store, root: str) -> Files:
     return dict(found)
 
 
-def take_stock(store: Store, *, velero: bool) -> Stock:
+def inventory(store: Store, *, velero: bool) -> Inventory:
     """Return what a store holds; with `velero` also what Velero made."""
-    stock = Stock()
+    stock = Inventory()
     files = files_below(store, ROOT)
     for name, looked in in_threads(lambda name: (name, _look(store, name, files[name])), sorted(files), THREADS):
         if isinstance(looked, Stored):

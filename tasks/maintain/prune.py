@@ -18,11 +18,11 @@ from kubeferry.tasks.core.models.results import Judged, PruneResult
 from kubeferry.tasks.core.ops.retention import Fate, fates
 from kubeferry.tasks.maintain.inventory import (
     ends,
+    inventory,
     old_restores,
     opened,
     restore_files,
     stamp_of,
-    take_stock,
     under_way,
 )
 from kubeferry.tasks.ports.local import clock, progress
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-    from kubeferry.tasks.maintain.inventory import Files, Stock
+    from kubeferry.tasks.maintain.inventory import Files, Inventory
     from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
@@ -58,7 +58,7 @@ async def judge(options: PruneOptions) -> PruneResult:
 def judged(options: PruneOptions) -> PruneResult:
     """Return what would go, without Prefect. Raises as `judge`."""
     now, store = clock.now(), open_store(options.store)
-    stock, restores = take_stock(store, velero=options.velero), restore_files(store)
+    stock, restores = inventory(store, velero=options.velero), restore_files(store)
     rows = [*_backups(stock, options, now, under_way(store, restores)), *_leftovers(stock)]
     if options.restores:
         rows += _restores(store, restores, options.restores.before(now))
@@ -75,7 +75,7 @@ def judged(options: PruneOptions) -> PruneResult:
     )
 
 
-def _backups(stock: Stock, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
+def _backups(stock: Inventory, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
     found = fates((each.candidate for each in stock.found.values()), options.policy, now)
     for each in sorted(stock.found.values(), key=lambda each: (each.candidate.series, each.candidate.started)):
         name, summary = each.candidate.name, each.backup.summary
@@ -101,7 +101,7 @@ def _shown(series: tuple[str, ...]) -> str:
     return f"{namespaces}{asked} of {cluster[:8]}"
 
 
-def _leftovers(stock: Stock) -> Iterator[Judged]:
+def _leftovers(stock: Inventory) -> Iterator[Judged]:
     for name, size in stock.leftovers.items():
         yield Judged(name=name, what="leftover", keep=False, why=LEFTOVER, bytes=size)
 

@@ -22,7 +22,7 @@ from kubeferry.tasks.plan.state import Archived, Company, Restoring
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive.encryption import ASK, opener
 from kubeferry.tasks.ports.archive.spool import Spool
-from kubeferry.tasks.ports.cluster.cached import Asked
+from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local.plugins import installed
 from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
@@ -48,7 +48,7 @@ class Migrating:
         """Unpack nothing yet."""
         self.name, self.options, self.source, self.work = name, options, source, work
         self.backup: StoredBackup = open_backup(open_store(options.store), source.backup, opener(options.identities))
-        self.asked = Asked(self.target)
+        self.asked = CachedTarget(self.target)
         self.rules = installed()
         self.parts: dict[str, list[Archived]] = defaultdict(list)
         """Namespace (SHARED for none) → its objects."""

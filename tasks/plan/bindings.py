@@ -22,7 +22,7 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, from_json, moved
 from kubeferry.tasks.core.lookup.derive import Known
 from kubeferry.tasks.core.lookup.substitute import substitute
-from kubeferry.tasks.core.plan.late_values import How, placeholder, repair, strength_of, without_fields
+from kubeferry.tasks.core.plan.late_values import Means, deferral, placeholder, strength_of, without_fields
 from kubeferry.tasks.plan.unpacked import archived_object, lines
 
 if TYPE_CHECKING:
@@ -83,17 +83,17 @@ def hold_back(restoring: Restoring) -> None:
             _hold_back(restoring, item)
 
 
-Turns = dict[int, list[Ref]]
+Rounds = dict[int, list[Ref]]
 """Number of a level (0: before all of them) → the objects whose late values are known after it."""
 
 
-def late_turns(restoring: Restoring) -> tuple[Turns, Turns]:
+def late_turns(restoring: Restoring) -> tuple[Rounds, Rounds]:
     """Return when late values are known: as soon as a level is written, or once it is ready.
 
     They are patched as soon as can be: a pod may not start without them, and starts anew when they change.
     """
     level = {ref: number for number, refs in enumerate(restoring.plan.order.levels, start=1) for ref in refs}
-    written, stands = Turns(), Turns()
+    written, stands = Rounds(), Rounds()
     for item in restoring.plan.items.values():
         if item.late:
             turns = written if all(each.chain.read.what in AT_ONCE for each in item.late) else stands
@@ -109,15 +109,15 @@ AT_ONCE = ("uid", "clusterIP")
 def _hold_back(restoring: Restoring, item: Item) -> None:
     body = restoring.planned.read(item.slot)
     for each in item.late:
-        if how_late(body, each) is How.IMPOSSIBLE:
-            told = f"{item.ref} {each.use.pointer}: {How.IMPOSSIBLE.value}; it needs {each.chain.text()}"
+        if how_late(body, each) is Means.IMPOSSIBLE:
+            told = f"{item.ref} {each.use.pointer}: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
             restoring.plan.impossible.append(told)
     item.slot = restoring.planned.append(orjson.dumps(bare(body, item.late)))
 
 
-def how_late(obj: Object, binding: Binding) -> How:
+def how_late(obj: Object, binding: Binding) -> Means:
     """Return what it takes to write a value into an object that is there."""
-    return repair(obj, Edge(binding.object, binding.object, Strength.BINDING, binding.use.pointer, Via.BINDING)).how
+    return deferral(obj, Edge(binding.object, binding.object, Strength.BINDING, binding.use.pointer, Via.BINDING)).how
 
 
 def bare(obj: Object, late: Iterable[Binding]) -> Object:
@@ -128,9 +128,9 @@ def bare(obj: Object, late: Iterable[Binding]) -> Object:
     made = obj
     for each in late:
         how = how_late(obj, each)
-        if how is How.LEAVE_OUT:
+        if how is Means.LEAVE_OUT:
             made = without_fields(made, [each.use.pointer])
-        elif how is How.PLACEHOLDER:
+        elif how is Means.PLACEHOLDER:
             made, _ = substitute(made, [each.use], lambda use: placeholder(use.value))
     return made
 

@@ -15,11 +15,11 @@ from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import controller_edges
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.selection.exclusions import exclusion
-from kubeferry.tasks.core.selection.namespaces import choose_spaces, unmatched
-from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+from kubeferry.tasks.core.selection.namespaces import choose_namespaces, unmatched
+from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 from kubeferry.tasks.core.selection.resource_types import check_namespaces
 from kubeferry.tasks.core.selection.selector import Selector
-from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.core.selection.unmatched import Unmatched
 from kubeferry.tasks.core.transform.strip.portable import strip
 from kubeferry.tasks.plan.unpacked import archived_object
 
@@ -50,13 +50,13 @@ class Choice:
         self.backup = f"backup {self.options.backup}"
         self.selector = Selector.of(self.options)
         ours = restoring.backup.manifest is not None
-        self.keep = Keep(completed_jobs=True) if ours else Keep()
-        self.around = Surroundings() if ours else _surroundings(restoring)
+        self.keep = Policy(completed_jobs=True) if ours else Policy()
+        self.around = ClusterContext() if ours else _surroundings(restoring)
         self.rules = restoring.rules
         self.held = dict(_held(restoring))
-        self.spaces = choose_spaces(self.held, self.options, self.backup)
+        self.spaces = choose_namespaces(self.held, self.options, self.backup)
         self.implied = Implied()
-        self.tally = Tally(self.selector)
+        self.tally = Unmatched(self.selector)
         self.selected: dict[Ref, str] = {}
         self.barred: dict[Ref, Reason] = {}
         """What is in the archive and stays out whoever needs it, by its identity on the target, with the reason."""
@@ -176,7 +176,7 @@ def _built_in() -> Words:
     return frozenset[str]().union(*words)
 
 
-def _surroundings(restoring: Restoring) -> Surroundings:
+def _surroundings(restoring: Restoring) -> ClusterContext:
     """Return what strip has to know of an archive that holds live objects, as Velero writes it."""
     services, volumes = set(), set()
     for each in restoring.archived:
@@ -185,4 +185,4 @@ def _surroundings(restoring: Restoring) -> Surroundings:
         if each.member.group_resource == "persistentvolumes":
             provisioned = annotations_of(archived_object(restoring, each)).get("pv.kubernetes.io/provisioned-by")
             volumes |= set() if provisioned else {each.member.name}
-    return Surroundings(frozenset(services), frozenset(volumes))
+    return ClusterContext(frozenset(services), frozenset(volumes))

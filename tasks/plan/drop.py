@@ -14,7 +14,7 @@ from kubeferry.tasks.core.graph.closure import Inclusion, closure, missing, sele
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
-from kubeferry.tasks.core.needs.ownership import left_to
+from kubeferry.tasks.core.needs.ownership import recreated_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +87,7 @@ def _makers(restoring: Restoring) -> Iterator[tuple[Ref, Ref]]:
     if restoring.options.owned == "keep":
         return
     for ref, item in restoring.plan.items.items():
-        maker = left_to(ref, item.links, restoring.plan.items.keys(), restoring.rules.makers)
+        maker = recreated_by(ref, item.links, restoring.plan.items.keys(), restoring.rules.makers)
         if maker:
             yield ref, maker
 

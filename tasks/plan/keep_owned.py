@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut
 from kubeferry.tasks.core.models.options import Owned
-from kubeferry.tasks.core.needs.ownership import ADOPTED, SCHEDULED, dormant, left_to, turned
+from kubeferry.tasks.core.needs.ownership import ADOPTED, SCHEDULED, dormant, recreated_by, turned
 from kubeferry.tasks.core.plugins.registry import Paused, inverse, merged
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def keep_owned(restoring: Restoring, edges: Iterable[Edge]) -> list[Edge]:
 
 def _controlled(plan: Plan, makers: Mapping[tuple[str, str], frozenset[tuple[str, str]]]) -> Iterator[tuple[Ref, Ref]]:
     for ref, item in plan.items.items():
-        owner = left_to(ref, item.links, plan.items.keys(), lambda kind: makers.get(kind, frozenset()))
+        owner = recreated_by(ref, item.links, plan.items.keys(), lambda kind: makers.get(kind, frozenset()))
         if owner:
             yield ref, owner
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.kube.resources import defined
-from kubeferry.tasks.core.plan.late_values import repair
+from kubeferry.tasks.core.plan.late_values import deferral
 from kubeferry.tasks.core.plan.parts import Part, Parts
 from kubeferry.tasks.plan.build import _plan
 from kubeferry.tasks.plan.download import _download
@@ -121,6 +121,6 @@ def _instead(restoring: Restoring) -> dict[Edge, str]:
     """Return what is done instead of waiting, for each edge that was given up."""
     items = restoring.plan.items
     return {
-        edge: repair(restoring.planned.read(items[edge.source].whole or items[edge.source].slot), edge).how.value
+        edge: deferral(restoring.planned.read(items[edge.source].whole or items[edge.source].slot), edge).how.value
         for edge in restoring.plan.order.broken
     }

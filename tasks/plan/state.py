@@ -21,8 +21,8 @@ from kubeferry.tasks.core.graph.order import Order
 from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
 from kubeferry.tasks.ports.archive.spool import Spool
-from kubeferry.tasks.ports.cluster.cached import Asked
-from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.cached import CachedTarget
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.local.plugins import installed
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.lookup.bindings import Binding
     from kubeferry.tasks.core.lookup.chain import Chain
     from kubeferry.tasks.core.models.options import RestoreOptions
-    from kubeferry.tasks.core.plugins.registry import Paused, RuleBook
+    from kubeferry.tasks.core.plugins.registry import Paused, Registry
     from kubeferry.tasks.core.transform.rename.rewrite import Known
     from kubeferry.tasks.ports.archive.spool import Slot
     from kubeferry.tasks.ports.cluster.client import Cluster
@@ -131,7 +131,7 @@ class Restoring:
         work: Path,
         backup: StoredBackup,
         archive: Spool | None = None,
-        rules: RuleBook | None = None,
+        rules: Registry | None = None,
     ) -> None:
         """Begin; nothing is planned yet. An `archive` that is given is shared with others, who close it."""
         self.options = options
@@ -143,7 +143,7 @@ class Restoring:
         self._shares = archive is not None
         self.company: Company | None = None
         """Other restores of the same migration."""
-        self.asked = Asked(self.target)
+        self.asked = CachedTarget(self.target)
         self.planned = Spool(work / "planned.spool")
         self.plan = Plan()
         self.discovery: Discovery
@@ -183,7 +183,7 @@ class Restoring:
         """The uid of the only bundle, which lists what is cluster-wide too; "" where there are many, or none."""
         self.members: dict[Ref, str] = {}
         """What was created where nothing was, with its uid: what a bundle lists."""
-        self.stopping = Stop()
+        self.stopping = Cancellation()
         """Set in the end: what still waits in a thread then, since the run was cancelled, waits no longer."""
         self.hold: Hold | None = None
         """The leases of the target's namespaces."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeferry.tasks.core.errors import AnnotationError, DamagedError
 from kubeferry.tasks.core.formats.links import Links, from_json
-from kubeferry.tasks.core.formats.untrusted import received
+from kubeferry.tasks.core.formats.untrusted import validated
 from kubeferry.tasks.core.jsondoc.encoding import parse
 from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.kube.objects import Ref
@@ -78,7 +78,7 @@ def archived_object(restoring: Restoring, each: Archived) -> Object:
         DamagedError: it is not a Kubernetes object, or not the one that its place says.
     """
     try:
-        return received(restoring.archive.raw(each.slot), each.member)
+        return validated(restoring.archive.raw(each.slot), each.member)
     except DamagedError as error:
         raise _damaged(restoring, f"{one_line(each.member.path)} {error}") from error
 

@@ -19,9 +19,9 @@ from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import defined, served
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
-from kubeferry.tasks.core.plan.quota import Demand, demand, shortage
+from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
 from kubeferry.tasks.plan.unpacked import of_backup
-from kubeferry.tasks.ports.cluster.cached import Asked
+from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Item, Restoring
 
 
-def misfits(restoring: Restoring) -> Iterator[str]:
+def schema_errors(restoring: Restoring) -> Iterator[str]:
     """Tell objects of which a field has a type that its kind does not have; the first such field of each."""
     items: dict[str, list[Item]] = defaultdict(list)
     for item in restoring.plan.items.values():
@@ -46,7 +46,7 @@ def misfits(restoring: Restoring) -> Iterator[str]:
     versions = sorted(items)
     for version, schemas in zip(versions, in_threads(restoring.asked.schemas, versions, THREADS), strict=True):
         for item in items[version]:
-            for odd in schemas.misfits(restoring.planned.read(item.whole or item.slot)):
+            for odd in schemas.schema_errors(restoring.planned.read(item.whole or item.slot)):
                 yield f"{item.ref} {odd.pointer}: {item.ref.kind} has {_a(odd.wanted)} there, not {_a(odd.has)}"
                 break
 
@@ -79,12 +79,27 @@ async def preflight(restoring: Restoring) -> None:
 
 def _look(restoring: Restoring) -> list[str]:
     if restoring.company is None:
-        restoring.asked = Asked(restoring.target)  # after an approval the target may answer otherwise than before it
+        restoring.asked = CachedTarget(
+            restoring.target
+        )  # after an approval the target may answer otherwise than before it
     restoring.spaces.clear()
     restoring.discovery = restoring.asked.discovery()
     restoring.context = restoring.asked.context()
     give_up_node_ports(restoring)
-    checks = (_modes, _types, misplaced, misfits, _rights, _spaces, held, _named, _volumes, _bound, _quota, conflicts)
+    checks = (
+        _modes,
+        _types,
+        misplaced,
+        schema_errors,
+        _rights,
+        _spaces,
+        held,
+        _named,
+        _volumes,
+        _bound,
+        _quota,
+        conflicts,
+    )
     problems: list[str] = [*restoring.plan.impossible]
     for number, check in enumerate(checks, start=1):
         try:
@@ -236,7 +251,7 @@ def _demand(restoring: Restoring, namespace: str) -> Demand:
         kind = restoring.discovery.by_kind(item.ref.group, item.ref.kind)
         if kind and not _get(restoring, kind, item.ref):
             adopted = item.ref in restoring.plan.adopters  # its pods are those of its controller
-            for name, amount in demand(restoring.planned.read(item.slot), kind.group_resource).items():
+            for name, amount in requested(restoring.planned.read(item.slot), kind.group_resource).items():
                 total[name] += amount if name.startswith("count/") or not adopted else 0
     return total
 

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.formats.bundle import owner
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.formats.records import Action
-from kubeferry.tasks.core.graph.order import Phase, phase_of
+from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
@@ -29,7 +29,7 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.target import type_of_item
-from kubeferry.tasks.restore.existing import anew, meet
+from kubeferry.tasks.restore.existing import reconcile, recreate
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ def _write(restoring: Restoring, item: Item) -> None:
             _created(restoring, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
-        uid = anew(restoring, kind, _rooted(restoring, ref, obj), restoring.maker(ref))
+        uid = recreate(restoring, kind, _rooted(restoring, ref, obj), restoring.maker(ref))
         restoring.done(ref, uid, Action.CREATED, "when a former one was gone")
     elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
         _created(restoring, ref, live, why)
-    elif meet(restoring, kind, obj, live) == Action.UNCHANGED:
+    elif reconcile(restoring, kind, obj, live) == Action.UNCHANGED:
         _settle(restoring, ref, live)
 
 
@@ -116,7 +116,7 @@ def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
 
 
 def _settle(restoring: Restoring, ref: Ref, live: Object) -> None:
-    known = phase_of(ref) != Phase.CUSTOM and restoring.rules.phase(ref) is None
+    known = priority_of(ref) != Priority.CUSTOM and restoring.rules.phase(ref) is None
     if known and verdict(live, clock.now(), restoring.context).state == "ready":
         restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
 

@@ -22,7 +22,7 @@ from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.ports.prefect.runs import deployed, turn
+from kubeferry.tasks.ports.prefect.runs import concurrency_slot, deployed
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.step import in_thread, step, tell
@@ -186,7 +186,7 @@ def _recall(restoring: Restoring, ref: Ref, live: Object, action: Action) -> Non
 
 
 @asynccontextmanager
-async def take_turn(restoring: Restoring) -> AsyncIterator[None]:
+async def take_slot(restoring: Restoring) -> AsyncIterator[None]:
     """Wait until no other restore of a deployment works in the target cluster, and keep others waiting meanwhile.
 
     A person at a terminal does not wait: two restores into one namespace are kept apart by its lease. Neither does one
@@ -197,5 +197,7 @@ async def take_turn(restoring: Restoring) -> AsyncIterator[None]:
         return
     where = urlsplit(restoring.target().host).netloc
     name = f"kubeferry restore into {where}"
-    async with turn(name, lambda: tell(f"waits for its turn: another restore is at work in {where} (limit {name!r})")):
+    async with concurrency_slot(
+        name, lambda: tell(f"waits for its turn: another restore is at work in {where} (limit {name!r})")
+    ):
         yield

@@ -32,7 +32,7 @@ GONE_SECONDS = 60
 """How long a deleted object may take to go before it is made anew."""
 
 
-def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> Action:
+def reconcile(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> Action:
     """Do what is right about an object that is there already; return what that was.
 
     Raises:
@@ -60,7 +60,7 @@ def meet(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) ->
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(restoring, obj, decision)
-            uid = anew(restoring, kind, obj)
+            uid = recreate(restoring, kind, obj)
         case Action.UNCHANGED if owners_lost(obj, live):
             restoring.keep(ref, Intent.LINK, live)
             decision, uid = _follow(restoring, kind, obj, uid)
@@ -119,13 +119,13 @@ def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> 
     try:
         found = restoring.target().patch(kind, ref.namespace, ref.name, owners)
     except (NotFoundError, ConflictError):
-        return gone, anew(restoring, kind, obj)
+        return gone, recreate(restoring, kind, obj)
     if found["metadata"].get("deletionTimestamp"):
-        return gone, anew(restoring, kind, obj)
+        return gone, recreate(restoring, kind, obj)
     return Decision(Action.LINKED, "to its owner, which was made anew"), uid
 
 
-def anew(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "") -> str:
+def recreate(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "") -> str:
     """Create an object as soon as the one that is being deleted is gone; return its uid.
 
     `manager` names its bundle too, where it belongs to one.

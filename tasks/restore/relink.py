@@ -10,7 +10,7 @@ from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.needs.ownership import dormant, relinked
 from kubeferry.tasks.preflight.target import type_of, type_of_item
 from kubeferry.tasks.restore.apply import uid_of
-from kubeferry.tasks.restore.existing import anew, linkable
+from kubeferry.tasks.restore.existing import linkable, recreate
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _replace(restoring: Restoring, ref: Ref, references: list[dict[str, Any]]) -
     body = restoring.planned.read(item.slot)
     if dormant(body):
         body["metadata"]["ownerReferences"] = references
-        uid = anew(restoring, type_of_item(restoring, item), body, restoring.maker(ref))
+        uid = recreate(restoring, type_of_item(restoring, item), body, restoring.maker(ref))
         restoring.journal.did(restoring.level(ref), Action.CREATED, ref, uid)
         restoring.uids[ref] = uid
         action, why = Action.RECREATED, f"the former {adopter.kind} {adopter.name} took it along"

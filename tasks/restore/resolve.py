@@ -19,9 +19,9 @@ import orjson
 from kubeferry.tasks.core.errors import InvalidError, PermanentError
 from kubeferry.tasks.core.formats.records import STAYS, Intent, Problem
 from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped
-from kubeferry.tasks.core.lookup.follow import again, hopeless
+from kubeferry.tasks.core.lookup.follow import again, cannot_resolve
 from kubeferry.tasks.core.lookup.substitute import Absent, shown
-from kubeferry.tasks.core.plan.late_values import Dropped, How, Operation, patch
+from kubeferry.tasks.core.plan.late_values import Dropped, Means, Operation, patch
 from kubeferry.tasks.plan.bindings import bare, how_late
 from kubeferry.tasks.ports.cluster.client import JSON_PATCH
 from kubeferry.tasks.ports.local import progress
@@ -124,7 +124,7 @@ def _follow(restoring: Restoring, bindings: Iterable[Binding]) -> None:
     needed = {each.chain for each in bindings if policy.get(each.kind, Absent.FAIL) is Absent.FAIL}
 
     def hopeless_now(chain: Chain, live: Live) -> str:
-        return "" if chain in needed else hopeless(chain, live, restoring.plan.items)
+        return "" if chain in needed else cannot_resolve(chain, live, restoring.plan.items)
 
     chains = {each.chain for each in bindings}
     restoring.values |= follow(restoring, chains, restoring.options.wait_seconds, give_up=hopeless_now)
@@ -246,8 +246,8 @@ class _Again:
     def _write(self, item: Item, stale: list[Binding]) -> bool:
         """Patch new values into an object; return whether there was anything to patch."""
         whole = self.restoring.planned.read(item.whole or item.slot)
-        fixed = [each for each in stale if how_late(whole, each) is How.IMPOSSIBLE]
-        self._tell(item.ref, fixed, How.IMPOSSIBLE.value)
+        fixed = [each for each in stale if how_late(whole, each) is Means.IMPOSSIBLE]
+        self._tell(item.ref, fixed, Means.IMPOSSIBLE.value)
         todo = [each for each in stale if each not in fixed]
         if not todo:
             return False

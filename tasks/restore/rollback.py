@@ -35,7 +35,7 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kubeferry.tasks.core.formats.journal import Former, State
+    from kubeferry.tasks.core.formats.journal import Previous, State
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import Discovery
@@ -137,7 +137,7 @@ class _Back:
 
     def run(self) -> _Done:
         title = f"take back {self.stored.header.name}"
-        formers: dict[int, list[tuple[Ref, Former]]] = defaultdict(list)
+        formers: dict[int, list[tuple[Ref, Previous]]] = defaultdict(list)
         for ref, former in self.state.formers.items():
             formers[former.level].append((ref, former))
         members = [Member(made.level, ref, made.uid) for ref, made in self.state.created.items()]
@@ -172,7 +172,7 @@ class _Back:
 
     # --- former contents
 
-    def _restore(self, level: int, formers: list[tuple[Ref, Former]]) -> None:
+    def _restore(self, level: int, formers: list[tuple[Ref, Previous]]) -> None:
         back = [
             ref
             for ref in in_threads(lambda each: self._try(*each), sorted(formers, key=lambda each: each[0]), THREADS)
@@ -181,7 +181,7 @@ class _Back:
         self.done.restored += back
         self.journal.undid(Action.RESTORED, level, {str(ref): "" for ref in back})
 
-    def _try(self, ref: Ref, former: Former) -> Ref | None:
+    def _try(self, ref: Ref, former: Previous) -> Ref | None:
         """Give one object its former content; return it, or note why that cannot be."""
         try:
             why = self._give_back(ref, former)
@@ -191,7 +191,7 @@ class _Back:
             self.done.left.append(Problem(what=str(ref), why=why))
         return None if why else ref
 
-    def _give_back(self, ref: Ref, former: Former) -> str:
+    def _give_back(self, ref: Ref, former: Previous) -> str:
         kind = self.discovery.by_kind(ref.group, ref.kind)
         if kind is None:
             return "its kind is not served any more"

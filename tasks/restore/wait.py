@@ -17,8 +17,8 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
 from kubeferry.tasks.core.kube.readiness.events import cause
 from kubeferry.tasks.core.kube.readiness.verdict import Context, Verdict
-from kubeferry.tasks.core.plugins.registry import RuleBook
-from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.core.plugins.registry import Registry
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -42,7 +42,7 @@ CROWDED_SECONDS = 1
 PAUSE = 0.5
 """Seconds after a watch that broke: one that always breaks at once must not become a storm of lists."""
 
-NO_RULES = RuleBook(())
+NO_RULES = Registry(())
 MISSING = Verdict("waiting", "is not there")
 
 
@@ -58,10 +58,10 @@ class Wait:
     limit: float
     """When to give up, by time.monotonic()."""
 
-    rules: RuleBook = NO_RULES
+    rules: Registry = NO_RULES
     at_least: str = ""
     """The revision that the first list must have: of what was written. "" asks for what the store has by now."""
-    stop: Stop = field(default_factory=Stop)
+    stop: Cancellation = field(default_factory=Cancellation)
     """Set as soon as an object failed; who shares it stops waiting too."""
     left: dict[Ref, Verdict] = field(init=False)
     """What is not ready, and why."""
@@ -144,12 +144,12 @@ class Wait:
         return not self.left or self.stop.is_set() or time.monotonic() >= self.limit
 
 
-def wait_together(waits: Sequence[Wait], stopping: Stop) -> Iterator[int]:
+def wait_together(waits: Sequence[Wait], stopping: Cancellation) -> Iterator[int]:
     """Wait for everything, and yield how many of `waits` are over; one object that fails ends them all at once.
 
     So does `stopping`: who waits for it has been told to stop.
     """
-    stop, left = Stop(), list(waits)
+    stop, left = Cancellation(), list(waits)
     for one in waits:
         one.stop = stop
     with stopping.ends(stop.set):

@@ -14,8 +14,8 @@ import kubeferry.tasks.restore.outcome
 from kubeferry.flows.console import delete_table, migrate_table, results
 from kubeferry.flows.console import migrate_table as populate_table
 from kubeferry.flows.options.common import Format
-from kubeferry.tasks.core.deletion.cascade import Group
-from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.deletion.cascade import Cascade
+from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.records import ActionTaken, Phase, Problem
 from kubeferry.tasks.core.graph.closure import Missing
@@ -30,7 +30,7 @@ from kubeferry.tasks.core.models.results import (
     TakenBack,
     UndoResult,
 )
-from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.plugins.registry import Registry
 from kubeferry.tasks.delete.remove import Removed
 from kubeferry.tasks.maintain.prune import removed
 from kubeferry.tasks.ports.local import clock
@@ -120,11 +120,11 @@ def deletion(*, unread=False, selector="", refused=(), **more):
     """Return the result of a deletion of a Secret, which went."""
     member = Member(1, TOKEN, "u")
     named = {"selector": selector} if selector else {"bundle": "r"}
-    facts = Facts(RuleBook(()))
+    facts = Inventory(Registry(()))
     facts.objects[TOKEN] = SimpleNamespace(finalizers=())
     if unread:
         facts.unread["example.com", "Widget"] = "forbidden"
-    group = Group([member], {}, [], refused=list(refused))
+    group = Cascade([member], {}, [], refused=list(refused))
     deleting = SimpleNamespace(
         options=DeleteOptions(namespaces=["shop"], **named),
         group=group,

@@ -122,7 +122,7 @@ Reading = tuple[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Drift:
+class ObjectDifference:
     """One object that is not the same on both sides; what a Secret holds is masked in all of it."""
 
     ref: Ref
@@ -140,23 +140,23 @@ class Drift:
 class Compared:
     """What came of comparing two sides."""
 
-    drifts: list[Drift]
+    drifts: list[ObjectDifference]
     same: int = 0
     problems: list[Problem] = field(default_factory=list)
     """What could not be compared, and why."""
 
 
-def added(obj: Object, why: str = "") -> Drift:
+def added(obj: Object, why: str = "") -> ObjectDifference:
     """Return the drift of an object that only the other side has."""
-    return Drift(Ref.of(obj), "added", None, masked({}, obj)[1], why=why)
+    return ObjectDifference(Ref.of(obj), "added", None, masked({}, obj)[1], why=why)
 
 
-def removed(obj: Object, why: str = "") -> Drift:
+def removed(obj: Object, why: str = "") -> ObjectDifference:
     """Return the drift of an object that only the backup has."""
-    return Drift(Ref.of(obj), "removed", masked(obj, {})[0], None, why=why)
+    return ObjectDifference(Ref.of(obj), "removed", masked(obj, {})[0], None, why=why)
 
 
-def changed(readings: Sequence[tuple[Object, Object]]) -> Drift | None:
+def changed(readings: Sequence[tuple[Object, Object]]) -> ObjectDifference | None:
     """Return the drift of an object that both sides have, None where it is the same.
 
     Each reading is the same two objects with other words for the values that a cluster hands out; the first is the one
@@ -166,7 +166,7 @@ def changed(readings: Sequence[tuple[Object, Object]]) -> Drift | None:
     if not differences(before, after):
         return None
     old, new = masked(before, after)
-    return Drift(Ref.of(after), "changed", old, new, tuple(differences(old, new)))
+    return ObjectDifference(Ref.of(after), "changed", old, new, tuple(differences(old, new)))
 
 
 def reconciled(readings: Sequence[Reading]) -> Any:

@@ -26,7 +26,7 @@ from kubeferry.tasks.core.kube.strings import decoded
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubeferry.tasks.core.compare.expected import Move
+    from kubeferry.tasks.core.compare.expected import Renaming
     from kubeferry.tasks.core.formats.records import Rewrite
     from kubeferry.tasks.core.jsondoc.differences import Difference
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -61,7 +61,7 @@ def _replaced(text: str, made: dict[str, Rewrite], used: list[Rewrite]) -> str:
 LAST_APPLIED = 'metadata.annotations["kubectl.kubernetes.io/last-applied-configuration"]'
 
 
-def explain(difference: Difference, obj: Object, moved: Move) -> str | None:
+def explain(difference: Difference, obj: Object, moved: Renaming) -> str | None:
     """Return why a restored twin of the live object `obj` may differ so, or None when nothing explains it.
 
     `difference` is one of `differences(obj, twin)`. A difference without explanation is a fault of the restore, or a
@@ -74,7 +74,7 @@ def explain(difference: Difference, obj: Object, moved: Move) -> str | None:
     return row.reason if row else reason(revealed(difference.old), revealed(difference.new), told)
 
 
-def matching(difference: Difference, obj: Object, moved: Move) -> Row | None:
+def matching(difference: Difference, obj: Object, moved: Renaming) -> Row | None:
     """Return the first row that explains `difference`, or None."""
     old, new = revealed(difference.old), revealed(difference.new)
     rows = (row for row in ROWS if _concerns(row, obj) and _pattern(row.path).fullmatch(difference.path))
@@ -94,7 +94,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(escaped + (r"(?:[.\[].*)?" if below else ""), re.DOTALL)
 
 
-def _applied(old: Any, new: Any, moved: Move) -> str | None:
+def _applied(old: Any, new: Any, moved: Renaming) -> str | None:
     """Explain the copy that `kubectl apply` keeps of the object, by explaining each difference inside it."""
     was, now = _parsed(old), _parsed(new)
     if was is None:

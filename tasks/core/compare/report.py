@@ -24,7 +24,7 @@ from kubeferry.tasks.core.kube.objects import annotations_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kubeferry.tasks.core.compare.diff import Drift
+    from kubeferry.tasks.core.compare.diff import ObjectDifference
     from kubeferry.tasks.core.jsondoc.differences import Difference
     from kubeferry.tasks.core.jsondoc.edit import Object
 
@@ -59,7 +59,7 @@ def _text(dumper: Any, value: str) -> Any:
 _Dumper.add_representer(str, _text)
 
 
-def unified(drift: Drift, before: str, after: str) -> str:
+def unified(drift: ObjectDifference, before: str, after: str) -> str:
     """Return a drift as `diff -u` writes it; `before` and `after` are what the two sides are called."""
     old, new = _lines(drift.before), _lines(drift.after)
     body = list(_hunks(old, new))
@@ -147,7 +147,7 @@ class FieldDrift(_Model):
     new: Any = None
 
 
-class ObjectDrift(_Model):
+class ReportedDifference(_Model):
     """One object that is not the same, under its identity on the side that the backup is compared with."""
 
     type: str
@@ -161,7 +161,7 @@ class ObjectDrift(_Model):
     """A unified diff of YAML."""
 
 
-class DriftReport(_Model):
+class DiffReport(_Model):
     """All that differs between a backup (old) and a cluster or another backup (new)."""
 
     backup: str
@@ -174,7 +174,7 @@ class DriftReport(_Model):
     """Nothing differs, as far as could be seen."""
     counts: dict[str, int]
     """Objects that were compared: same, added, removed, changed."""
-    objects: list[ObjectDrift] = []
+    objects: list[ReportedDifference] = []
     problems: list[Problem] = []
     """What could not be compared, and why."""
 
@@ -189,9 +189,9 @@ class DriftReport(_Model):
         return 3 if self.problems else 0
 
 
-def object_drift(drift: Drift, before: str, after: str, *, with_diff: bool) -> ObjectDrift:
+def object_drift(drift: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
     """Return one drift for people and programs; `before` and `after` are what the two sides are called."""
-    return ObjectDrift(
+    return ReportedDifference(
         type=drift.ref.type,
         namespace=drift.ref.namespace,
         name=drift.ref.name,

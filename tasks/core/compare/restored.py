@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kubeferry.tasks.core.compare.expected import Move
+from kubeferry.tasks.core.compare.expected import Renaming
 from kubeferry.tasks.core.compare.explain import explain, matching
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.jsondoc.differences import differences
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
-from kubeferry.tasks.core.needs.ownership import left_to
+from kubeferry.tasks.core.needs.ownership import recreated_by
 from kubeferry.tasks.core.transform.rename.rewrite import rename
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Finding:
     """The values, in one line; those of a Secret are not shown."""
 
 
-class Pair(NamedTuple):
+class Restored(NamedTuple):
     """An object and its twin."""
 
     original: Object
@@ -68,8 +68,8 @@ def findings(
         rewrites: what the restore said it rewrote.
     """
     twins = _twins(original, namespaces)
-    pairs = {ref: Pair(obj, restored[twins[ref]]) for ref, obj in original.items() if twins[ref] in restored}
-    move = Move(
+    pairs = {ref: Restored(obj, restored[twins[ref]]) for ref, obj in original.items() if twins[ref] in restored}
+    move = Renaming(
         namespaces,
         {each.original["metadata"]["uid"]: each.restored["metadata"]["uid"] for each in pairs.values()},
         _by_object(rewrites, twins),
@@ -95,7 +95,7 @@ def _by_object(rewrites: Iterable[Rewrite], twins: Mapping[Ref, Ref]) -> dict[Re
     return {ref: tuple(each for name in some for each in told.get(name, ())) for ref, some in names.items()}
 
 
-def _changed(ref: Ref, pair: Pair, move: Move) -> Iterator[Finding]:
+def _changed(ref: Ref, pair: Restored, move: Renaming) -> Iterator[Finding]:
     for each in differences(*pair):
         row = matching(each, pair.original, move)
         yield Finding(
@@ -138,7 +138,7 @@ def _made(ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[
         claim = (obj["spec"].get("claimRef") or {}) if PROVISIONED_BY in annotations_of(obj) else {}
         of = Ref("", "PersistentVolumeClaim", str(claim.get("namespace")), str(claim.get("name")))
         return "each side's claim has a volume of its own" if of in paired else None
-    maker = left_to(ref, links_of(obj), there)
+    maker = recreated_by(ref, links_of(obj), there)
     if maker is None or not (maker in paired or _made(maker, there[maker], there, paired)):
         return None
     return f"each side's {maker.kind} makes its own"

@@ -27,7 +27,7 @@ from kubeferry.tasks.core.needs.cluster_scoped import CRD
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubeferry.tasks.core.deletion.inventory import Fact
+    from kubeferry.tasks.core.deletion.inventory import InventoryItem
     from kubeferry.tasks.core.formats.bundle import Member
     from kubeferry.tasks.core.jsondoc.edit import Object
 
@@ -36,7 +36,7 @@ NEVER = (NAMESPACE, CRD, (GROUP, KIND))
 
 
 @dataclass(frozen=True, slots=True)
-class Charter:
+class Authority:
     """A bundle with all its parts, as it is on the cluster."""
 
     namespace: str
@@ -50,7 +50,7 @@ class Charter:
     """The objects that it is made of, with their uids; the first one is last, since it owns the others."""
 
     @classmethod
-    def of(cls, first: Object, labelled: Iterable[Object]) -> Charter:
+    def of(cls, first: Object, labelled: Iterable[Object]) -> Authority:
         """Return the bundle of which `first` is the first part; the others are among those `labelled` as it is.
 
         Raises:
@@ -79,14 +79,14 @@ class Charter:
             return "is listed, and stands in another namespace than the bundle"
         return ""
 
-    def owns(self, fact: Fact) -> bool:
+    def owns(self, fact: InventoryItem) -> bool:
         """Return whether an object proves that it belongs to the bundle."""
         if self.out_of_reach(fact.ref):
             return False
         owned = bool(fact.ref.namespace) and self.uid in fact.owners and not self.is_older(fact)
         return owned or self.uid in fact.made_for
 
-    def is_older(self, fact: Fact) -> bool:
+    def is_older(self, fact: InventoryItem) -> bool:
         """Return whether an object was there before the bundle of its namespace: nothing may take it along.
 
         Times are told to the second. Of what came in the same one, what a controller made is taken for newer.

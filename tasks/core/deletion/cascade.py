@@ -22,28 +22,28 @@ from kubeferry.tasks.core.needs.annotations import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from kubeferry.tasks.core.deletion.authorization import Charter
-    from kubeferry.tasks.core.deletion.inventory import Fact, Facts
+    from kubeferry.tasks.core.deletion.authorization import Authority
+    from kubeferry.tasks.core.deletion.inventory import Inventory, InventoryItem
 
 
 def split(
-    wanted: Mapping[str, int], by_uid: Mapping[str, Fact], never: Container[str] = ()
+    wanted: Mapping[str, int], by_uid: Mapping[str, InventoryItem], never: Container[str] = ()
 ) -> tuple[dict[str, int], dict[str, frozenset[str]]]:
     """Return what has to be deleted of what is `wanted` (uid → level), and all that goes with it → with which of it.
 
     Nothing in `never` goes by itself.
     """
-    inside = wanted.keys() | followers(wanted, by_uid, never).keys()
+    inside = wanted.keys() | dependents(wanted, by_uid, never).keys()
     held = {uid for uid in wanted if (owners := _owners(by_uid[uid], by_uid)) and owners <= inside}
     asked = {uid: level for uid, level in wanted.items() if uid not in held}
-    following = followers(asked, by_uid, never)
+    following = dependents(asked, by_uid, never)
     circle = held - following.keys()  # owners of one another: nobody else begins
     asked |= {uid: wanted[uid] for uid in circle}
-    return asked, followers(asked, by_uid, never) if circle else following
+    return asked, dependents(asked, by_uid, never) if circle else following
 
 
-def followers(
-    roots: Iterable[str], by_uid: Mapping[str, Fact], never: Container[str] = ()
+def dependents(
+    roots: Iterable[str], by_uid: Mapping[str, InventoryItem], never: Container[str] = ()
 ) -> dict[str, frozenset[str]]:
     """Return the uid of each object that the garbage collector deletes with `roots` → the roots that it goes with.
 
@@ -70,7 +70,7 @@ def followers(
     return found
 
 
-def _owners(fact: Fact, by_uid: Mapping[str, Fact], others: Container[str] = ()) -> set[str]:
+def _owners(fact: InventoryItem, by_uid: Mapping[str, InventoryItem], others: Container[str] = ()) -> set[str]:
     """Return the owners of an object that are there: in its namespace or cluster-wide, as no other can be one."""
     spaces = ("", fact.ref.namespace)
     return {
@@ -87,7 +87,7 @@ NAMELESS = "is listed, and names no object"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Cascade:
     """What a deletion takes."""
 
     asked: list[Member]
@@ -111,7 +111,7 @@ class Group:
         return sha256("\n".join(sorted(f"{each.uid} {each.ref}" for each in self.asked)).encode()).hexdigest()
 
 
-def of_bundles(charters: Sequence[Charter], facts: Facts) -> Group:
+def of_bundles(charters: Sequence[Authority], facts: Inventory) -> Cascade:
     """Return the group of a bundle, or of several of one restore."""
     claims = _Claims()
     for charter in charters:
@@ -126,7 +126,7 @@ def of_bundles(charters: Sequence[Charter], facts: Facts) -> Group:
     going = {by_uid[uid].ref for uid in (*asked, *following)}
     stays = dict.fromkeys(claims.replaced - going, REPLACED) | {by_uid[uid].ref: OLDER for uid in old}
     settled = going | stays.keys()
-    return Group(
+    return Cascade(
         asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in asked.items()),
         following=_members(asked, following, by_uid),
         needed=_needed(facts, going),
@@ -148,7 +148,7 @@ class _Claims:
     refused: list[tuple[Ref, str]] = field(default_factory=list)
     nameless: list[tuple[str, str]] = field(default_factory=list)
 
-    def look(self, charter: Charter, facts: Facts) -> None:
+    def look(self, charter: Authority, facts: Inventory) -> None:
         for member in charter.members:
             fact = facts.objects.get(member.ref)
             why = charter.out_of_reach(member.ref) or ("" if fact else facts.why_unread(member.ref))
@@ -163,22 +163,24 @@ class _Claims:
         self.nameless += [(text, NAMELESS) for text in charter.nameless]
 
 
-def _owned(charters: Iterable[Charter], fact: Fact) -> bool:
+def _owned(charters: Iterable[Authority], fact: InventoryItem) -> bool:
     return any(charter.owns(fact) for charter in charters)
 
 
-def _older(charters: Sequence[Charter], wanted: Iterable[str], by_uid: Mapping[str, Fact]) -> set[str]:
+def _older(charters: Sequence[Authority], wanted: Iterable[str], by_uid: Mapping[str, InventoryItem]) -> set[str]:
     """Return what was there before the bundles and would go with them: linked to an owner that is newer."""
-    going = followers([*wanted, *(charter.uid for charter in charters)], by_uid)
+    going = dependents([*wanted, *(charter.uid for charter in charters)], by_uid)
     return {uid for uid in going if any(charter.is_older(by_uid[uid]) for charter in charters)}
 
 
-def _ties(charters: Iterable[Charter], going: Iterable[str], old: Iterable[Fact]) -> dict[Ref, frozenset[str]]:
+def _ties(
+    charters: Iterable[Authority], going: Iterable[str], old: Iterable[InventoryItem]
+) -> dict[Ref, frozenset[str]]:
     ends = {*going, *(charter.uid for charter in charters)}
     return {fact.ref: ties for fact in old if (ties := fact.owners & ends)}
 
 
-def of_selection(facts: Facts) -> Group:
+def of_selection(facts: Inventory) -> Cascade:
     """Return the group of what is selected in namespaces."""
     stays: dict[Ref, Reason] = {}
     chosen: list[Ref] = []
@@ -197,7 +199,7 @@ def of_selection(facts: Facts) -> Group:
     levels = _levels([by_uid[uid].ref for uid in asked], roots, facts)
     numbered = {facts.objects[ref].uid: level for ref, level in levels.items()}
     going = levels.keys() | roots.keys()
-    return Group(
+    return Cascade(
         asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in numbered.items()),
         following=_members(numbered, following, by_uid),
         needed=_needed(facts, going),
@@ -211,7 +213,7 @@ def _made_from(ref: Ref, why: Reason, going: Container[Ref]) -> bool:
     return why.code is ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER and Ref("", "Service", ref.namespace, ref.name) in going
 
 
-def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Facts) -> dict[Ref, int]:
+def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Inventory) -> dict[Ref, int]:
     """Return the levels of objects, from 1; who needs what goes with `roots` of it needs these."""
     wanted = set(refs)
     edges = [
@@ -228,7 +230,7 @@ def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Fact
     return {ref: number for number, level in enumerate(found.levels, start=1) for ref in level}
 
 
-def _needed(facts: Facts, going: Container[Ref]) -> list[Edge]:
+def _needed(facts: Inventory, going: Container[Ref]) -> list[Edge]:
     """Return the needs of objects that stay for objects that go."""
     found: dict[tuple[Ref, Ref], Edge] = {}
     for edge in facts.needs():
@@ -237,7 +239,9 @@ def _needed(facts: Facts, going: Container[Ref]) -> list[Edge]:
     return [found[pair] for pair in sorted(found) if facts.controller(pair[1]) is None]
 
 
-def _users(facts: Facts, asked: Iterable[str], following: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+def _users(
+    facts: Inventory, asked: Iterable[str], following: Mapping[str, frozenset[str]]
+) -> dict[str, frozenset[str]]:
     ends = {uid: frozenset([uid]) for uid in asked} | dict(following)
     users: dict[str, set[str]] = {}
     for edge in facts.needs():
@@ -249,7 +253,7 @@ def _users(facts: Facts, asked: Iterable[str], following: Mapping[str, frozenset
 
 
 def _members(
-    levels: Mapping[str, int], following: Mapping[str, frozenset[str]], by_uid: Mapping[str, Fact]
+    levels: Mapping[str, int], following: Mapping[str, frozenset[str]], by_uid: Mapping[str, InventoryItem]
 ) -> dict[Member, frozenset[str]]:
     rows = (
         (Member(min(levels[root] for root in roots), by_uid[uid].ref, uid), roots) for uid, roots in following.items()

@@ -40,7 +40,7 @@ def by_owner(objects: Iterable[Object]) -> dict[str, list[Object]]:
     return owned
 
 
-def blockers(live: Object, owned: Mapping[str, list[Object]]) -> list[Object]:
+def finalizers_of(live: Object, owned: Mapping[str, list[Object]]) -> list[Object]:
     """Return what keeps `live` that waits for its dependents: all that it owns with finalizers of their own."""
     blocking: dict[str, Object] = {}
     seen: set[str] = set()

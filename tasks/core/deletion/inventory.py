@@ -22,22 +22,22 @@ from kubeferry.tasks.core.needs.annotations import NOTHING, Hints, hints_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.needs.ownership import left_to
+from kubeferry.tasks.core.needs.ownership import recreated_by
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import EXCLUDING_LABELS, exclusion
-from kubeferry.tasks.core.selection.policy import Keep
+from kubeferry.tasks.core.selection.policy import Policy
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.plugins.registry import RuleBook
-    from kubeferry.tasks.core.selection.policy import Surroundings
+    from kubeferry.tasks.core.plugins.registry import Registry
+    from kubeferry.tasks.core.selection.policy import ClusterContext
 
-KEEP = Keep(completed_jobs=True)
+KEEP = Policy(completed_jobs=True)
 """What is finished and would not be saved is deleted with the rest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class InventoryItem:
     """One object."""
 
     ref: Ref
@@ -53,13 +53,13 @@ class Fact:
     finalizers: tuple[str, ...] = ()
 
 
-class Facts:
+class Inventory:
     """What was looked at so far."""
 
-    def __init__(self, rules: RuleBook, selector: tuple[Requirement, ...] = ()) -> None:
+    def __init__(self, rules: Registry, selector: tuple[Requirement, ...] = ()) -> None:
         """Begin with nothing; `selector` says what is asked for, () for nothing."""
         self.rules, self.selector = rules, selector
-        self.objects: dict[Ref, Fact] = {}
+        self.objects: dict[Ref, InventoryItem] = {}
         self.edges: list[Edge] = []
         self.hints: dict[Ref, Hints] = {}
         self.selected: set[Ref] = set()
@@ -72,10 +72,10 @@ class Facts:
         self._implied = Implied()
         self._links: dict[Ref, Links] = {}
 
-    def look(self, obj: Object, around: Surroundings) -> None:
+    def look(self, obj: Object, around: ClusterContext) -> None:
         """Take one live object into account."""
         meta, ref, links = obj["metadata"], Ref.of(obj), links_of(obj)
-        self.objects[ref] = Fact(
+        self.objects[ref] = InventoryItem(
             ref,
             uid=meta["uid"],
             created=meta["creationTimestamp"],
@@ -111,7 +111,7 @@ class Facts:
             self.unclear[ref] = str(error)
             self.edges += [Edge(ref, each.target, Strength.REFERENCE, each.path) for each in named]
 
-    def add(self, other: Facts) -> None:
+    def add(self, other: Inventory) -> None:
         """Take in what was collected of other objects."""
         self.objects |= other.objects
         self.edges += other.edges
@@ -134,7 +134,7 @@ class Facts:
     def controller(self, ref: Ref) -> Ref | None:
         """Return the live controller that would make an object again, or None."""
         links = self._links.get(ref)
-        return left_to(ref, links, self.objects, self.rules.makers) if links else None
+        return recreated_by(ref, links, self.objects, self.rules.makers) if links else None
 
 
 def _alive(obj: Object) -> Object:

@@ -96,7 +96,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Former:
+class Previous:
     """Where the content stands that an object had before a restore changed it."""
 
     uid: str
@@ -111,7 +111,7 @@ class State:
     """What a restore has done so far, as far as its journal tells."""
 
     created: dict[Ref, Made] = field(default_factory=dict)
-    formers: dict[Ref, Former] = field(default_factory=dict)
+    formers: dict[Ref, Previous] = field(default_factory=dict)
     """The first former of each object: what it was before the restore, not between two changes."""
     doubtful: dict[Ref, int] = field(default_factory=dict)
     """Announced creates of which nothing more is known, with their level."""
@@ -157,7 +157,7 @@ def _will(state: State, entry: Entry) -> None:
             if ref not in state.created:
                 state.doubtful[ref] = entry.level
         elif ref not in state.created:
-            state.formers.setdefault(ref, Former(uid, entry.level, entry.action, entry.former, line))
+            state.formers.setdefault(ref, Previous(uid, entry.level, entry.action, entry.former, line))
 
 
 def _did(state: State, entry: Entry) -> None:

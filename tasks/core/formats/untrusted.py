@@ -105,7 +105,7 @@ class _WithTexts(_BuiltIn):
 _MODELS: dict[tuple[str, str], type[_Object]] = {("", "Secret"): _WithTexts, ("", "ConfigMap"): _WithTexts}
 
 
-def received(data: bytes, place: Member) -> Object:
+def validated(data: bytes, place: Member) -> Object:
     """Return the object that `data` holds, which stands at `place` in its archive.
 
     Raises:
@@ -132,7 +132,7 @@ def _look(obj: Object, place: Member) -> None:
         raise DamagedError("has a name that no object of its kind can have")
 
 
-def written(obj: Object, place: Member) -> bytes:
+def validated_bytes(obj: Object, place: Member) -> bytes:
     """Return the JSON under which an archive holds `obj` at `place`: what no reader would take is not written.
 
     Raises:

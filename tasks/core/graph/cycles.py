@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def knots(graph: Mapping[T, Collection[T]]) -> list[list[T]]:
+def strongly_connected(graph: Mapping[T, Collection[T]]) -> list[list[T]]:
     """Return the nodes of each knot; `graph` maps every node to its successors, in an order that decides theirs."""
     walk = _Walk(graph)
     for node in graph:
@@ -82,7 +82,7 @@ Link = tuple[int, int]
 """(source, target): the source waits for the target."""
 
 
-def untied(needed_by: Mapping[int, Sequence[tuple[int, int]]]) -> list[Link]:
+def feedback_arcs(needed_by: Mapping[int, Sequence[tuple[int, int]]]) -> list[Link]:
     """Return the links that have to be given up.
 
     `needed_by` maps every node of a knot to (node that waits for it, strength of that link); its order and that of its

@@ -15,15 +15,13 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.graph.cycles import knots, untied
-from kubeferry.tasks.core.graph.priorities import PHASES, Phase, phase_of
+from kubeferry.tasks.core.graph.cycles import feedback_arcs, strongly_connected
+from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kubeferry.tasks.core.kube.objects import Ref
-
-__all__ = ["PHASES", "Edge", "Order", "Phase", "Strength", "order", "phase_of"]
 
 
 class Strength(IntEnum):
@@ -95,7 +93,7 @@ _Place = tuple[int, int, int]
 def order(
     refs: Iterable[Ref],
     edges: Iterable[Edge],
-    phases: Mapping[Ref, Phase] = MappingProxyType({}),
+    phases: Mapping[Ref, Priority] = MappingProxyType({}),
     waves: Mapping[Ref, int] = MappingProxyType({}),
 ) -> Order:
     """Return the levels in which `refs` can be created; edges to objects that are not among `refs` do not count.
@@ -106,7 +104,7 @@ def order(
     there = sorted(set(refs))
     needs = _needs(there, edges)
     broken = _untie(needs)
-    own = [int(phases.get(ref, phase_of(ref))) for ref in there]
+    own = [int(phases.get(ref, priority_of(ref))) for ref in there]
     places = _places(needs, own, [waves.get(ref) for ref in there])
     levels: dict[_Place, list[Ref]] = {}
     for ref, place in zip(there, places, strict=True):
@@ -137,12 +135,12 @@ def _needs(there: list[Ref], edges: Iterable[Edge]) -> _Needs:
 def _untie(needs: _Needs) -> list[Edge]:
     """Take out the links that tie objects into cycles, and return their edges."""
     broken: list[Edge] = []
-    for knot in knots(dict(enumerate(needs))):
+    for knot in strongly_connected(dict(enumerate(needs))):
         needed_by: dict[int, list[tuple[int, int]]] = {node: [] for node in sorted(knot)}
         for source in needed_by:
             for target in needs[source].keys() & needed_by.keys():
                 needed_by[target].append((source, max(edge.strength for edge in needs[source][target])))
-        for source, target in untied(needed_by):
+        for source, target in feedback_arcs(needed_by):
             broken += needs[source].pop(target)
     return broken
 

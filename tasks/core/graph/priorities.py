@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
 
 
-class Phase(IntEnum):
+class Priority(IntEnum):
     """When an object comes if nothing else decides; STORAGE and IDENTITY are only ever asked for by annotation."""
 
     POLICY = 0
@@ -27,7 +27,7 @@ class Phase(IntEnum):
     ADMISSION = 7
 
 
-PHASES: dict[tuple[str, str], Phase] = {
+PRIORITIES: dict[tuple[str, str], Priority] = {
     **dict.fromkeys(
         [
             ("", "ResourceQuota"),
@@ -38,7 +38,7 @@ PHASES: dict[tuple[str, str], Phase] = {
             ("storage.k8s.io", "StorageClass"),
             ("networking.k8s.io", "IngressClass"),
         ],
-        Phase.POLICY,
+        Priority.POLICY,
     ),
     **dict.fromkeys(
         [
@@ -51,7 +51,7 @@ PHASES: dict[tuple[str, str], Phase] = {
             ("batch", "Job"),
             ("batch", "CronJob"),
         ],
-        Phase.WORKLOAD,
+        Priority.WORKLOAD,
     ),
     **dict.fromkeys(
         [
@@ -62,7 +62,7 @@ PHASES: dict[tuple[str, str], Phase] = {
             ("keda.sh", "ScaledJob"),
             ("policy", "PodDisruptionBudget"),
         ],
-        Phase.TRAFFIC,
+        Priority.TRAFFIC,
     ),
     **dict.fromkeys(
         [
@@ -72,14 +72,14 @@ PHASES: dict[tuple[str, str], Phase] = {
             ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
             ("apiregistration.k8s.io", "APIService"),
         ],
-        Phase.ADMISSION,
+        Priority.ADMISSION,
     ),
 }
 
 
-def phase_of(ref: Ref) -> Phase:
+def priority_of(ref: Ref) -> Priority:
     """Return when an object comes if nothing else decides; kinds of groups that are not protected are CUSTOM."""
-    found = PHASES.get((ref.group, ref.kind))
+    found = PRIORITIES.get((ref.group, ref.kind))
     if found is not None:
         return found
-    return Phase.CONFIG if is_protected(ref.group) else Phase.CUSTOM
+    return Priority.CONFIG if is_protected(ref.group) else Priority.CUSTOM

@@ -60,7 +60,7 @@ class Schemas:
         self._all: dict[str, Schema] = listed if isinstance(listed, dict) else {}
         self._kinds = {kind: schema for schema in self._all.values() for kind in _kinds(schema)}
 
-    def misfits(self, obj: Object) -> Iterator[Misfit]:
+    def schema_errors(self, obj: Object) -> Iterator[Misfit]:
         """Yield the fields of `obj` that its kind cannot have so; none of a kind without a schema.
 
         What stands in metadata was looked at when the object was received.

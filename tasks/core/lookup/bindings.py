@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from kubeferry.tasks.core.errors import DamagedError, PermanentError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.chain import FIXED, Chain, mapped, may_read
-from kubeferry.tasks.core.lookup.derive import Around, chain_of
+from kubeferry.tasks.core.lookup.derive import SourceIndex, chain_of
 from kubeferry.tasks.core.lookup.endpoints import endpoint_uses
 from kubeferry.tasks.core.lookup.index import CLUSTER, Index, Source
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION, mutations
@@ -75,7 +75,7 @@ class Binding:
         return self.chain.needs
 
 
-def bindings_of(obj: Object, index: Index, around: Around) -> list[Binding]:
+def bindings_of(obj: Object, index: Index, around: SourceIndex) -> list[Binding]:
     """Return the bindings of `obj`, at most one for each place and value; one of a whole string is alone there.
 
     Raises:

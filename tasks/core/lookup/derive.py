@@ -68,7 +68,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Around:
+class SourceIndex:
     """What is known of the source cluster's objects: links, readiness and the labels of nodes; filled in any order."""
 
     _known: dict[Ref, _Known] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Around:
         return roles, sorted(self._alike.get(roles, set()) | {node})
 
 
-def chain_of(source: Source, around: Around, value: str = "") -> Chain | None:
+def chain_of(source: Source, around: SourceIndex, value: str = "") -> Chain | None:
     """Return the chain that leads to the value of `source` on any cluster.
 
     None where its object is of a kind that hands out no such value. The value's family is that of the old one, which is
@@ -128,7 +128,7 @@ def chain_of(source: Source, around: Around, value: str = "") -> Chain | None:
     return Chain((*_way(source.ref, around), read))
 
 
-def _read(source: Source, around: Around, old: str) -> Read | None:
+def _read(source: Source, around: SourceIndex, old: str) -> Read | None:
     if source.pointer == UID:
         return Read("uid")
     what = next(
@@ -146,7 +146,7 @@ def _read(source: Source, around: Around, old: str) -> Read | None:
     return Read(what, family, [each for each in dict.fromkeys(values) if family_of(each) == family].index(value))
 
 
-def _way(ref: Ref, around: Around) -> tuple[Step, ...]:
+def _way(ref: Ref, around: SourceIndex) -> tuple[Step, ...]:
     if _kind(ref) == NODE:
         roles, names = around.alike(ref.name)
         return (Nodes(ref.name, roles, names.index(ref.name)),)
@@ -156,7 +156,7 @@ def _way(ref: Ref, around: Around) -> tuple[Step, ...]:
     return (Start(ref),) if maker is None else (Start(maker), Newest(ref.group, ref.kind))
 
 
-def _way_to_pod(pod: Ref, around: Around) -> tuple[Step, ...]:
+def _way_to_pod(pod: Ref, around: SourceIndex) -> tuple[Step, ...]:
     owner = around.controller(pod)
     if owner is None or _kind(owner) == NODE:
         return (Start(pod),)
@@ -186,7 +186,7 @@ class Known:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.index = Index()
-        self.around = Around()
+        self.around = SourceIndex()
 
     def add(self, obj: Object) -> None:
         """Take the values of one live object."""

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.lookup.uses import Use
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubeferry.tasks.core.lookup.derive import Around
+    from kubeferry.tasks.core.lookup.derive import SourceIndex
 
 ENTRIES: Mapping[tuple[str, str], tuple[Path, ...]] = {
     ("", "Endpoints"): (("subsets", EACH, "addresses", EACH), ("subsets", EACH, "notReadyAddresses", EACH)),
@@ -30,7 +30,7 @@ ENTRIES: Mapping[tuple[str, str], tuple[Path, ...]] = {
 _ADDRESSES: tuple[Path, ...] = (("ip",), ("addresses", EACH))
 
 
-def endpoint_uses(obj: Object, index: Index, around: Around) -> list[Use]:
+def endpoint_uses(obj: Object, index: Index, around: SourceIndex) -> list[Use]:
     """Return what the entries of `obj` use of pods and nodes, none for an object of another kind.
 
     Of form "token" for an address and "whole" for a name; their pointers are those of the strings.
@@ -40,7 +40,7 @@ def endpoint_uses(obj: Object, index: Index, around: Around) -> list[Use]:
     return [use for at, entry in entries for use in _of_entry(at, entry, namespace, index, around)]
 
 
-def _of_entry(at: str, entry: Any, namespace: str, index: Index, around: Around) -> Iterator[Use]:
+def _of_entry(at: str, entry: Any, namespace: str, index: Index, around: SourceIndex) -> Iterator[Use]:
     pod = _pod(entry, namespace, index, around)
     node = get(entry, "nodeName")
     if pod is None:
@@ -60,7 +60,7 @@ def _of_entry(at: str, entry: Any, namespace: str, index: Index, around: Around)
         yield Use(f"{at}/nodeName", (), node, Source(pod, "/spec/nodeName"), "whole")
 
 
-def _pod(entry: Any, namespace: str, index: Index, around: Around) -> Ref | None:
+def _pod(entry: Any, namespace: str, index: Index, around: SourceIndex) -> Ref | None:
     """Return the pod behind an entry: the one that it names, else the one whose address it has."""
     target = get(entry, "targetRef")
     name = get(target, "name")
@@ -76,7 +76,7 @@ def _pod(entry: Any, namespace: str, index: Index, around: Around) -> Ref | None
     return None
 
 
-def _field(pod: Ref, value: Any, around: Around) -> str | None:
+def _field(pod: Ref, value: Any, around: SourceIndex) -> str | None:
     """Return the pointer at which `pod` has the address `value`: its own before its host's."""
     links, key = around.links(pod), key_of(value) if isinstance(value, str) else None
     if links is None or key is None:

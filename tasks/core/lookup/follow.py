@@ -75,7 +75,7 @@ class Live:
         return sorted(self._nodes, key=lambda obj: obj["metadata"]["name"])
 
 
-def pick(chain: Chain, live: Live) -> str | None:
+def follow_in(chain: Chain, live: Live) -> str | None:
     """Return the value at the end of `chain`, or None while it (or anything on the way) is not there."""
     at = walk(chain.steps[:-1], live)
     return None if at is None else read(chain.read, at)
@@ -254,7 +254,7 @@ COMPLETE = ("podIP", "hostIP", "clusterIP", "nodeAddress")
 """What is handed out all at once: where one address is there, no other comes later."""
 
 
-def hopeless(chain: Chain, live: Live, coming: Container[Ref]) -> str:
+def cannot_resolve(chain: Chain, live: Live, coming: Container[Ref]) -> str:
     """Return why the value of a chain cannot come, in one sentence; "" where it may.
 
     Args:

@@ -27,14 +27,14 @@ from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Place
-    from kubeferry.tasks.core.lookup.derive import Around
+    from kubeferry.tasks.core.lookup.derive import SourceIndex
 
 ANNOTATION = "config.kubernetes.io/apply-time-mutation"
 
 _STEP = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([0-9]+))\]""", re.ASCII)
 
 
-def mutations(obj: Object, around: Around) -> list[tuple[Use, Chain]]:
+def mutations(obj: Object, around: SourceIndex) -> list[tuple[Use, Chain]]:
     """Return what the annotation of `obj` asks for, each as a use and the chain to its value; [] without one.
 
     Raises:
@@ -53,7 +53,7 @@ def mutations(obj: Object, around: Around) -> list[tuple[Use, Chain]]:
     return [_mutation(obj, item, around, f"{what}: item {number}") for number, item in enumerate(items)]
 
 
-def _mutation(obj: Object, item: Any, around: Around, what: str) -> tuple[Use, Chain]:
+def _mutation(obj: Object, item: Any, around: SourceIndex, what: str) -> tuple[Use, Chain]:
     if not isinstance(item, dict):
         raise PermanentError(f"{what} must be a map")
     ref = _source(item.get("sourceRef"), obj, around, what)
@@ -71,7 +71,7 @@ def _mutation(obj: Object, item: Any, around: Around, what: str) -> tuple[Use, C
     return use, Chain((Start(ref), Read("path", path=path)))
 
 
-def _source(value: Any, obj: Object, around: Around, what: str) -> Ref:
+def _source(value: Any, obj: Object, around: SourceIndex, what: str) -> Ref:
     fields = value if isinstance(value, dict) else {}
     texts = {key: fields.get(key) or "" for key in ("kind", "name", "namespace", "group", "apiVersion")}
     if not all(isinstance(text, str) for text in texts.values()) or not (texts["kind"] and texts["name"]):

@@ -65,11 +65,11 @@ class PruneOptions(Place):
     """The `digest` that a dry run answered: remove exactly what it told, and nothing when that is not the same now."""
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> RetentionPolicy:
         """Return the rules."""
         within = Span.parse(self.keep_within) if self.keep_within else None
         counts = {rule: getattr(self, f"keep_{rule}") for rule in PERIODS}
-        return Policy(within, self.keep_last, tuple((rule, count) for rule, count in counts.items() if count))
+        return RetentionPolicy(within, self.keep_last, tuple((rule, count) for rule, count in counts.items() if count))
 
     @property
     def restores(self) -> Span | None:
@@ -88,7 +88,7 @@ PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetentionPolicy:
     """What is asked for; `periods` maps names of `PERIODS` to counts."""
 
     within: Span | None = None

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import AnnotationError
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
-from kubeferry.tasks.core.graph.priorities import Phase
+from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 
@@ -53,7 +53,7 @@ class Hints:
 
     depends_on: tuple[Ref, ...] = ()
     """In the order written, each once; whether they exist is not known here."""
-    phase: Phase | None = None
+    phase: Priority | None = None
     wave: int | None = None
     """None: nothing is said."""
 
@@ -132,7 +132,7 @@ def _cli_utils(obj: Object, part: str) -> Ref:
 _READERS: Mapping[str, Callable[[Object, str], Ref]] = {DEPENDS_ON: _ours, CLI_UTILS: _cli_utils}
 
 
-def _phase(obj: Object, notes: Mapping[str, str]) -> Phase | None:
+def _phase(obj: Object, notes: Mapping[str, str]) -> Priority | None:
     if CATEGORY not in notes:
         return None
     phase = CATEGORIES.get(str(notes[CATEGORY]).strip())
@@ -141,7 +141,7 @@ def _phase(obj: Object, notes: Mapping[str, str]) -> Phase | None:
     return phase
 
 
-CATEGORIES: Mapping[str, Phase] = {phase.name.lower(): phase for phase in Phase}
+CATEGORIES: Mapping[str, Priority] = {phase.name.lower(): phase for phase in Priority}
 
 
 def _wave(obj: Object, notes: Mapping[str, str]) -> int | None:

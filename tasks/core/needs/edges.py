@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.links import Links
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.needs.references import Reference
-    from kubeferry.tasks.core.plugins.registry import RuleBook
+    from kubeferry.tasks.core.plugins.registry import Registry
 
 
-def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: RuleBook) -> list[Edge]:
+def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: Registry) -> list[Edge]:
     """Return the edges from `obj`; whether what they lead to exists is not known here.
 
     `named` are its references (references.py), `links` its owners as the source had them: whether one has a namespace

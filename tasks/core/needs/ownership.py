@@ -72,7 +72,7 @@ def _has_namespace(owner: Owner) -> bool:
     return GROUP_OF_KIND.get(owner.kind) == group and (group, owner.kind) not in CLUSTER_KINDS
 
 
-def left_to(
+def recreated_by(
     ref: Ref,
     links: Links,
     there: Container[Ref],

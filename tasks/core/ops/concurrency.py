@@ -36,7 +36,7 @@ REFUSALS = frozenset({429, 503})
 
 
 @dataclass
-class Pace:
+class ConcurrencyLimit:
     """The limit of one API server. Not safe for threads: who uses it sees to that."""
 
     limit: float = FIRST

@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.models.options_maintenance import PERIODS, Policy
+from kubeferry.tasks.core.models.options_maintenance import PERIODS, RetentionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +44,7 @@ class Fate:
     why: str
 
 
-def fates(candidates: Iterable[Candidate], policy: Policy, now: datetime) -> dict[str, Fate]:
+def fates(candidates: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
     """Return what becomes of each backup, by name."""
     series: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
     for each in candidates:
@@ -52,7 +52,7 @@ def fates(candidates: Iterable[Candidate], policy: Policy, now: datetime) -> dic
     return {name: fate for some in series.values() for name, fate in _of_series(some, policy, now).items()}
 
 
-def _of_series(some: Sequence[Candidate], policy: Policy, now: datetime) -> dict[str, Fate]:
+def _of_series(some: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
     newest = sorted(some, key=lambda each: (each.started, each.name), reverse=True)
     expired = {each.name for each in newest if each.expires and each.expires <= now}
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
@@ -72,7 +72,7 @@ def _of_series(some: Sequence[Candidate], policy: Policy, now: datetime) -> dict
     return found
 
 
-def _kept(newest: Sequence[Candidate], policy: Policy, now: datetime) -> Iterable[tuple[str, str]]:
+def _kept(newest: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> Iterable[tuple[str, str]]:
     """Yield the backups that something keeps, with the rule; one may come more than once."""
     yield from ((each.name, f"expires {each.expires:%Y-%m-%d %H:%M} UTC") for each in newest if each.expires)
     if policy.within:

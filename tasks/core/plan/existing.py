@@ -22,7 +22,7 @@ from kubeferry.tasks.core.kube.immutable_fields import freezes
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
 from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.core.models.options import Existing
-from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 from kubeferry.tasks.core.transform.strip.portable import strip
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def named(paths: Sequence[str]) -> str:
 def as_saved(live: Object, wanted: Object) -> Object:
     """Return `live` as a backup would hold it, to be compared with `wanted`, its counterpart in one."""
     static = get(live, "spec", "volumeName")
-    around = Surroundings(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
-    return strip(live, around, Keep(completed_jobs=True))
+    around = ClusterContext(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
+    return strip(live, around, Policy(completed_jobs=True))
 
 
 def differing(wanted: Object, live: Object) -> list[str]:

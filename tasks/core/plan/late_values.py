@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 
-class How(Enum):
+class Means(Enum):
     """What becomes of an edge that is given up."""
 
     NOTHING = "created all the same: the name may be of what is not there yet"
@@ -46,67 +46,67 @@ class How(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class Deferral:
     """How one edge of a cycle is given up."""
 
     edge: Edge
-    how: How
+    how: Means
     pointer: str = ""
     """Of a binding: JSON pointer (RFC 6901) of the string that uses the value."""
 
     @property
     def is_problem(self) -> bool:
         """Tell whether a plan with this edge cannot be carried out."""
-        return self.how is How.IMPOSSIBLE
+        return self.how is Means.IMPOSSIBLE
 
     def __str__(self) -> str:
         """Return a line for the plan: `Service shop/web ← Deployment.apps shop/web (spec.x): created all the same…`."""
         return f"{self.edge.source} ← {self.edge.target} ({self.edge.why}): {self.how.value}"
 
 
-def repair(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -> Repair:
+def deferral(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -> Deferral:
     """Return how `edge`, whose source is `obj`, can be given up.
 
     The `why` of a binding is the JSON pointer of its string. `schema` is the openAPIV3Schema of a custom resource's
     version, where it is at hand.
     """
     if edge.strength in BINDINGS:
-        return Repair(edge, _binding(obj, edge.why, schema), edge.why)
+        return Deferral(edge, _binding(obj, edge.why, schema), edge.why)
     if edge.strength is Strength.OWNER and edge.via is not Via.OWNER:
         # The controller of such an object deletes it until its target is there (references.py, vital).
-        return Repair(edge, How.IMPOSSIBLE)
-    return Repair(edge, _PLAIN[edge.strength])
+        return Deferral(edge, Means.IMPOSSIBLE)
+    return Deferral(edge, _PLAIN[edge.strength])
 
 
 def strength_of(obj: Object, pointer: str) -> Strength:
     """Return how strongly `obj` waits for the value at a JSON pointer, by what it takes to do without at first."""
     how = _binding(obj, pointer, None)
-    if how is How.LEAVE_OUT:
+    if how is Means.LEAVE_OUT:
         return Strength.LATER
     pods = POD_SPEC_AT.get((group_of(obj["apiVersion"]), obj["kind"]), "").rpartition(".")[0].replace(".", "/")
-    return Strength.FIXED if how is How.IMPOSSIBLE or (pods and pointer.startswith(f"/{pods}/")) else Strength.BINDING
+    return Strength.FIXED if how is Means.IMPOSSIBLE or (pods and pointer.startswith(f"/{pods}/")) else Strength.BINDING
 
 
-_PLAIN: Mapping[Strength, How] = {
-    Strength.REFERENCE: How.NOTHING,
-    Strength.OWNER: How.RELINK,
-    Strength.START: How.NOTHING,
-    Strength.EXPLICIT: How.UNFOLLOWED,
+_PLAIN: Mapping[Strength, Means] = {
+    Strength.REFERENCE: Means.NOTHING,
+    Strength.OWNER: Means.RELINK,
+    Strength.START: Means.NOTHING,
+    Strength.EXPLICIT: Means.UNFOLLOWED,
 }
 
 
-def _binding(obj: Object, pointer: str, schema: Mapping[str, Any] | None) -> How:
+def _binding(obj: Object, pointer: str, schema: Mapping[str, Any] | None) -> Means:
     steps = steps_of(pointer)
     if freezes(obj, steps):
-        return How.IMPOSSIBLE
+        return Means.IMPOSSIBLE
     if schema is not None:
         told = required_or_frozen(schema, steps)
         if told.frozen:
             # A rule about what was before does not ask about a field that was not there before (KEP-2876).
-            return How.IMPOSSIBLE if told.required else How.LEAVE_OUT
+            return Means.IMPOSSIBLE if told.required else Means.LEAVE_OUT
     is_data = (obj["apiVersion"], obj["kind"]) in _DATA and steps[0] in ("data", "binaryData", "stringData")
     is_note = steps[0] == "metadata" and steps[1:2] in (["labels"], ["annotations"])
-    return How.LEAVE_OUT if is_data or is_note else How.PLACEHOLDER
+    return Means.LEAVE_OUT if is_data or is_note else Means.PLACEHOLDER
 
 
 _DATA = {("v1", "ConfigMap"), ("v1", "Secret")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.graph.order import Order, phase_of
+from kubeferry.tasks.core.graph.priorities import priority_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.links import Owner
     from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
     from kubeferry.tasks.core.graph.closure import Missing
-    from kubeferry.tasks.core.graph.order import Edge
+    from kubeferry.tasks.core.graph.order import Edge, Order
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.bindings import Binding, Kind
     from kubeferry.tasks.core.lookup.substitute import Absent
@@ -82,6 +82,6 @@ def level_phases(order: Order) -> list[str]:
     for level in order.levels:
         for ref in level:
             needed = (phases.get(edge.target, 0) for edge in order.needs.get(ref, ()))
-            phases[ref] = max([int(phase_of(ref)), *needed])
-    named = {int(phase): phase.name.lower() for phase in type(phase_of(order.levels[0][0]))} if order.levels else {}
+            phases[ref] = max([int(priority_of(ref)), *needed])
+    named = {int(phase): phase.name.lower() for phase in type(priority_of(order.levels[0][0]))} if order.levels else {}
     return [named[phases[level[0]]] for level in order.levels]

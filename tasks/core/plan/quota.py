@@ -67,7 +67,7 @@ def quantity(text: Any) -> Decimal:
     return Decimal(parts["number"]) * SUFFIXES[parts["suffix"]]
 
 
-def demand(obj: Object, group_resource: str) -> Demand:
+def requested(obj: Object, group_resource: str) -> Demand:
     """Return what `obj` takes from a quota, by the quota's names: itself, its pods, their requests and limits.
 
     Raises:

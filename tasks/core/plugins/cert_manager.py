@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.kube.readiness.verdict import spec_of
-from kubeferry.tasks.core.plugins.interface import INTERFACE, Kind, Need, Rules
+from kubeferry.tasks.core.plugins.interface import INTERFACE, Kind, Need, Plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +57,7 @@ def needs(obj: Object) -> Iterator[Need]:
         yield Need(Ref("", "Secret", Ref.of(obj).namespace, secret), "spec.secretName", first=True)
 
 
-RULES = Rules(
+RULES = Plugin(
     name="cert-manager",
     interface=INTERFACE,
     rebuilt={CERTIFICATE: frozenset({("networking.k8s.io", "Ingress"), ("gateway.networking.k8s.io", "Gateway")})},

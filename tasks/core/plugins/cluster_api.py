@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.graph.priorities import Phase
+from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.kube.readiness.verdict import (
@@ -31,7 +31,7 @@ from kubeferry.tasks.core.kube.readiness.verdict import (
     spec_of,
     waiting,
 )
-from kubeferry.tasks.core.plugins.interface import INTERFACE, Kind, Need, Pause, Rules
+from kubeferry.tasks.core.plugins.interface import INTERFACE, Kind, Need, Pause, Plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,7 +102,7 @@ def settled(obj: Object, _now: datetime, _context: Context) -> Verdict:
     return ready(reason_in(told, "is available")) if holds(told) else waiting(reason_in(told, "is not available yet"))
 
 
-RULES = Rules(
+RULES = Plugin(
     name="cluster-api",
     interface=INTERFACE,
     keep=frozenset((group, "*") for group in GROUPS),
@@ -111,7 +111,7 @@ RULES = Rules(
         CLUSTER: Pause({"spec": {"paused": True}}, turn=1),
     },
     dynamic_fields={(group, "*"): _MOMENT for group in GROUPS},
-    phases={CLASS: Phase.CONFIG},
+    phases={CLASS: Priority.CONFIG},
     readiness={(group, "*"): settled for group in GROUPS},
     needs=needs,
 )

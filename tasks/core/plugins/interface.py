@@ -60,7 +60,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from kubeferry.tasks.core.graph.priorities import Phase
+    from kubeferry.tasks.core.graph.priorities import Priority
     from kubeferry.tasks.core.jsondoc.edit import Object, Path
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.readiness.verdict import Rule
@@ -107,7 +107,7 @@ def _nothing_left_out(_obj: Object) -> str | None:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class Plugin:
     """What one plug-in knows."""
 
     name: str
@@ -122,7 +122,7 @@ class Rules:
     """Kind → how it is paused during the restore."""
     dynamic_fields: Mapping[Kind, tuple[Path, ...]] = field(default_factory=dict)
     """Kind → what its controller generated for the old cluster: dropped. Paths are keys, and `edit.EACH` for items."""
-    phases: Mapping[Kind, Phase] = field(default_factory=dict)
+    phases: Mapping[Kind, Priority] = field(default_factory=dict)
     """Kind → when it comes if nothing else decides."""
     readiness: Mapping[Kind, Rule] = field(default_factory=dict)
     """Kind → its verdict: (object, now, context) → `verdicts.ready`, `waiting` or `failed` with the reason."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from kubeferry.tasks.core.graph.priorities import Phase
+    from kubeferry.tasks.core.graph.priorities import Priority
     from kubeferry.tasks.core.kube.readiness.verdict import Context, Rule
-    from kubeferry.tasks.core.plugins.interface import Kind, Pause, Rules
+    from kubeferry.tasks.core.plugins.interface import Kind, Pause, Plugin
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -40,14 +40,14 @@ class Paused:
     """Lower ones are undone first."""
 
 
-class RuleBook:
+class Registry:
     """What all plug-ins say. `RuleBook(())` says nothing.
 
     Raises:
         PluginError: two plug-ins contradict each other.
     """
 
-    def __init__(self, rules: Iterable[Rules]) -> None:
+    def __init__(self, rules: Iterable[Plugin]) -> None:
         """Take the plug-ins, whose order does not matter."""
         self.rules = tuple(sorted(rules, key=lambda each: each.name))
         self._pause = _one("how to pause", {each.name: each.pause for each in self.rules})
@@ -93,7 +93,7 @@ class RuleBook:
             for each, need in needs
         ]
 
-    def phase(self, ref: Ref) -> Phase | None:
+    def phase(self, ref: Ref) -> Priority | None:
         """Return the phase that a plug-in gives objects of this kind."""
         return _row(self._phases, (ref.group, ref.kind))
 
@@ -145,7 +145,7 @@ def _one(what: str, tables: Mapping[str, Mapping[Kind, T]]) -> dict[Kind, T]:
     return rows
 
 
-def _asked(plugin: Rules, obj: Object, ask: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+def _asked(plugin: Plugin, obj: Object, ask: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
     try:
         return ask(*args, **more)
     except Exception as error:  # somebody else's code may raise anything
@@ -155,7 +155,7 @@ def _asked(plugin: Rules, obj: Object, ask: Callable[P, T], *args: P.args, **mor
         raise PluginError(f"{what}: {error}") from error
 
 
-def _needs(plugin: Rules, obj: Object) -> list[Need]:
+def _needs(plugin: Plugin, obj: Object) -> list[Need]:
     needs = list(plugin.needs(obj))
     for each in needs:
         if not isinstance(each, Need):

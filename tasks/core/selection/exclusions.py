@@ -19,7 +19,7 @@ from kubeferry.tasks.core.formats.reasons import BEING_DELETED, Reason, ReasonCo
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER, namespace_default
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
-from kubeferry.tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
+from kubeferry.tasks.core.selection.policy import DEFAULTS, UNKNOWN_CLUSTER, ClusterContext, Policy
 
 EVENT = "events tell what happened in the old cluster"
 NODE = "nodes and what drivers say of them belong to their cluster"
@@ -96,7 +96,7 @@ def type_left_out(group: str, resource: str, verbs: frozenset[str]) -> str | Non
     return known or next((why for verb, why in NEEDED_VERBS.items() if verb not in verbs), None)
 
 
-Rule = Callable[[Object, Surroundings, Keep], Reason | None]
+Rule = Callable[[Object, ClusterContext, Policy], Reason | None]
 
 EXCLUDING_LABELS = ("velero.io/exclude-from-backup", "kubeferry.io/exclude")
 """Labels by which the author of an object leaves it out, with the value "true"."""
@@ -113,7 +113,7 @@ TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
 UNNAMED_MANAGER = "a controller makes it from the service's pods"
 
 
-def exclusion(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> Reason | None:
+def exclusion(obj: Object, around: ClusterContext = UNKNOWN_CLUSTER, keep: Policy = DEFAULTS) -> Reason | None:
     """Return why `obj`, as the API server lists it, is not carried, or None where it is."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
     if kind in KINDS_LEFT_OUT:
@@ -141,7 +141,7 @@ def _made(why: str) -> Reason:
     return Reason(ReasonCode.MADE_BY_CLUSTER, detail=why)
 
 
-def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _pod(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     if "kubernetes.io/config.mirror" in annotations_of(obj):
         return _made("mirrors a static pod of its node")
     owner = controller_of(obj)
@@ -151,7 +151,7 @@ def _pod(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
     return Reason(ReasonCode.FINISHED, detail=phase) if phase in ("Succeeded", "Failed") else None
 
 
-def _job(obj: Object, _around: Surroundings, keep: Keep) -> Reason | None:
+def _job(obj: Object, _around: ClusterContext, keep: Policy) -> Reason | None:
     for _, condition in found(obj, ("status", "conditions", EACH)):
         how = get(condition, "type")
         if how in ("Complete", "Failed") and get(condition, "status") == "True":
@@ -159,11 +159,11 @@ def _job(obj: Object, _around: Surroundings, keep: Keep) -> Reason | None:
     return None
 
 
-def _service(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _service(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     return MADE_BY_API_SERVER if _is_kubernetes(obj, obj["metadata"]["name"]) else None
 
 
-def _endpoints(obj: Object, around: Surroundings, _keep: Keep) -> Reason | None:
+def _endpoints(obj: Object, around: ClusterContext, _keep: Policy) -> Reason | None:
     """Tell the endpoints controller's objects (pkg/controller/endpoint) from those that a person wrote.
 
     Only that controller writes its label (since 1.33) and the trigger time; before, a Service of the same name with a
@@ -179,7 +179,7 @@ def _endpoints(obj: Object, around: Surroundings, _keep: Keep) -> Reason | None:
     return Reason(ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER) if made else None
 
 
-def _endpoint_slice(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _endpoint_slice(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     """Tell slices that Kubernetes' controllers made from those that a person or another tool added.
 
     A Service with a selector proves nothing here: others may add slices of their own to it (KEP-752).
@@ -199,27 +199,27 @@ def _is_kubernetes(obj: Object, service: str | None) -> bool:
     return (obj["metadata"].get("namespace"), service) == (API_SERVER.namespace, API_SERVER.name)
 
 
-def _volume(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _volume(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     # Velero saves them; a claim of a backup names only volumes that somebody made by hand (strip_storage.py).
     made = "pv.kubernetes.io/provisioned-by" in annotations_of(obj)
     return _made("provisioned on demand: its claim gets a new one") if made else None
 
 
-def _lease(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _lease(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     return _made("a node's sign of life") if obj["metadata"].get("namespace") == "kube-node-lease" else None
 
 
-def _api_service(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _api_service(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     managed = "kube-aggregator.kubernetes.io/automanaged" in labels_of(obj)
     return _made("the API server registers it for a group of its own or of a CRD") if managed else None
 
 
-def _rbac(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _rbac(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     default = labels_of(obj).get("kubernetes.io/bootstrapping") == "rbac-defaults"
     return _made("every cluster makes its default roles and bindings") if default else None
 
 
-def _priority_class(obj: Object, _around: Surroundings, _keep: Keep) -> Reason | None:
+def _priority_class(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     # The prefix is reserved: the API server makes these and refuses them from anyone else.
     system = obj["metadata"]["name"].startswith("system-")
     return _made("every cluster makes its system- priority classes") if system else None

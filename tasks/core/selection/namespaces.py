@@ -21,7 +21,7 @@ MOST = 10
 """Namespaces that an error names."""
 
 
-def choose_spaces(there: Mapping[str, Mapping[str, str]], asked: Selection, where: str) -> frozenset[str]:
+def choose_namespaces(there: Mapping[str, Mapping[str, str]], asked: Selection, where: str) -> frozenset[str]:
     """Return the namespaces that are asked for; `there` are all of them with their labels, `where` names the backup.
 
     Raises:

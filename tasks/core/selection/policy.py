@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Keep:
+class Policy:
     """What a user wants kept although a backup leaves it behind by default; every field is off unless asked for."""
 
     status: bool = False
@@ -35,7 +35,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ClusterContext:
     """What a rule about one object must know of the others."""
 
     selecting_services: frozenset[str] = frozenset()
@@ -45,8 +45,8 @@ class Surroundings:
     """Names of the PersistentVolumes that nobody provisioned on demand (no `pv.kubernetes.io/provisioned-by`)."""
 
 
-DEFAULTS = Keep()
+DEFAULTS = Policy()
 """Nothing that is left behind by default is kept."""
 
-ALONE = Surroundings()
+UNKNOWN_CLUSTER = ClusterContext()
 """Nothing is known of other objects."""

@@ -121,6 +121,6 @@ SHARE = 4
 """All of the cluster is read where at least one of so many of its namespaces is asked for."""
 
 
-def at_once(asked: int, there: int | None) -> bool:
+def list_cluster_wide(asked: int, there: int | None) -> bool:
     """Return whether `asked` namespaces of `there` are read by lists of all of the cluster; None is not known."""
     return there is not None and asked > FEW and asked * SHARE >= there

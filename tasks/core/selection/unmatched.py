@@ -29,7 +29,7 @@ LONGEST = 63
 """Characters of an annotation's value that are told; a label's has no more."""
 
 
-class Tally:
+class Unmatched:
     """Counts what each part of a selector matches, object by object; nothing where nothing is asked for."""
 
     def __init__(self, selector: Selector) -> None:
@@ -60,7 +60,7 @@ class Tally:
         self._note("label", self.selector.labels, labels_of(obj))
         self._note("annotation", self.selector.annotations, annotations_of(obj))
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: Unmatched) -> None:
         """Take in what another tally of the same selector has counted."""
         self.seen, self.chosen = self.seen + other.seen, self.chosen + other.chosen
         self.never |= other.never

@@ -26,7 +26,7 @@ T = TypeVar("T")
 NONE = Schemas({})
 
 
-class Asked:
+class CachedTarget:
     """Answers of one target; may be used by many threads at once."""
 
     def __init__(self, target: Callable[[], Cluster]) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Stop:
+class Cancellation:
     """Something that many threads wait under, and any of them may end for all; once set, it stays so."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.ports.cluster.cancellation import Stop
+    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 
 PAGE = 500
 """Objects per LIST page: what kubectl and client-go ask for."""
@@ -156,7 +156,7 @@ class Cluster(Transport):
         revision: str,
         seconds: int,
         query: Mapping[str, str] | None = None,
-        stop: Stop | None = None,
+        stop: Cancellation | None = None,
     ) -> Iterator[tuple[str, Object]]:
         """Return an iterator of (event type, object) from `revision` on, for at most `seconds`; BOOKMARKs too.
 

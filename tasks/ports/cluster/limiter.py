@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.ops.concurrency import Pace
+from kubeferry.tasks.core.ops.concurrency import ConcurrencyLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Gate:
+class Limiter:
     """A semaphore whose room changes; used by all threads that ask one API server."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: ConcurrencyLimit | None = None) -> None:
         """Begin with nothing under way."""
-        self.pace = pace or Pace()
+        self.pace = pace or ConcurrencyLimit()
         self.under_way = 0
         self._turn = Condition()
 

@@ -17,8 +17,8 @@ import urllib3
 from kubeferry.tasks.core.errors import PermanentError, UnreachableError, UntrustedError
 from kubeferry.tasks.core.kube.api_errors import api_error
 from kubeferry.tasks.core.ops.concurrency import MOST, REFUSALS
-from kubeferry.tasks.ports.cluster.cancellation import Stop
-from kubeferry.tasks.ports.cluster.limiter import Gate
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+from kubeferry.tasks.ports.cluster.limiter import Limiter
 from kubeferry.tasks.ports.cluster.pages import NO_SERVER
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Transport:
         self.name = name
         self.host = host
         self._pool = pool
-        self.gate = Gate()
+        self.gate = Limiter()
         self._token = token
 
     def request(  # noqa: PLR0913 - the parts of an HTTP request
@@ -157,7 +157,7 @@ class Transport:
             raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: {_why(error)}") from error
 
     def stream(
-        self, path: str, query: Mapping[str, str], *, seconds: int, subject: str, stop: Stop | None = None
+        self, path: str, query: Mapping[str, str], *, seconds: int, subject: str, stop: Cancellation | None = None
     ) -> Iterator[tuple[str, Object]]:
         """Yield (event type, object) of a watch, for at most `seconds`, or until another thread sets `stop`.
 
@@ -165,7 +165,7 @@ class Transport:
             ExpiredError: the revision is too old.
             UnreachableError: the connection broke.
         """
-        limit, stop = urllib3.Timeout(connect=5, read=seconds + 5), stop or Stop()
+        limit, stop = urllib3.Timeout(connect=5, read=seconds + 5), stop or Cancellation()
         answer = self._send("GET", path, query, None, "", "application/json", limit, preload=False)
         try:
             with stop.ends(answer.shutdown):
@@ -173,7 +173,9 @@ class Transport:
         finally:
             answer.close()  # what is left of the stream is of no use, so neither is the connection
 
-    def _events(self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Stop) -> Iterator[tuple[str, Object]]:
+    def _events(
+        self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Cancellation
+    ) -> Iterator[tuple[str, Object]]:
         rest = b""
         try:
             if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors

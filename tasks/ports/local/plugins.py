@@ -11,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import PluginError
-from kubeferry.tasks.core.plugins.interface import GROUP, INTERFACE, Rules
-from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.plugins.interface import GROUP, INTERFACE, Plugin
+from kubeferry.tasks.core.plugins.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ OURS = ("cert-manager", "cluster-api")
 """The plug-ins that Kubeferry brings along, declared in its pyproject.toml."""
 
 
-def installed() -> RuleBook:
+def installed() -> Registry:
     """Return the rules of all plug-ins that are installed, ours among them, but for those switched off.
 
     Raises:
@@ -37,7 +37,7 @@ def installed() -> RuleBook:
     return load(found, os.environ.get(WITHOUT, ""))
 
 
-def load(found: Iterable[EntryPoint], without: str = "") -> RuleBook:
+def load(found: Iterable[EntryPoint], without: str = "") -> Registry:
     """Return the rules of the entry points `found`, but for those that the comma list `without` names.
 
     Raises:
@@ -47,22 +47,22 @@ def load(found: Iterable[EntryPoint], without: str = "") -> RuleBook:
     off = {name.strip() for name in without.split(",") if name.strip()}
     for name in sorted(off - {point.name for point in points}):
         raise PluginError(f"{WITHOUT} names {name!r}, but no such plug-in is installed")
-    rules: dict[str, Rules] = {}
+    rules: dict[str, Plugin] = {}
     for point in points:
         if point.name in rules:
             raise PluginError(f"two plug-ins are called {point.name}; {_from(point)} is one of them")
         if point.name not in off:
             rules[point.name] = _loaded(point)
-    return RuleBook(rules.values())
+    return Registry(rules.values())
 
 
-def _loaded(point: EntryPoint) -> Rules:
+def _loaded(point: EntryPoint) -> Plugin:
     what = f"plug-in {point.name} ({_from(point)})"
     try:
         rules = point.load()
     except Exception as error:  # somebody else's module may raise anything when it is imported
         raise PluginError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(rules, Rules):
+    if not isinstance(rules, Plugin):
         raise PluginError(f"{what} is no Rules object but of type {type(rules).__name__}")
     if rules.interface != INTERFACE:
         raise PluginError(f"{what} is for version {rules.interface} of {GROUP}; this Kubeferry has version {INTERFACE}")

@@ -84,7 +84,7 @@ def deployed() -> bool:
 
 
 @asynccontextmanager
-async def turn(name: str, waits: Callable[[], None]) -> AsyncIterator[None]:
+async def concurrency_slot(name: str, waits: Callable[[], None]) -> AsyncIterator[None]:
     """Hold a slot of the limit `name`; `waits` is called when there is none at first.
 
     A limit that somebody has raised stays so. That its lease cannot be renewed ends nothing: what is worked on has

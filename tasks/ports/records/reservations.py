@@ -41,7 +41,7 @@ TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Reservation:
     """Who holds the name of a backup."""
 
     deletes: bool
@@ -61,7 +61,7 @@ class Mark:
         return now - last > DELETING
 
 
-def read_mark(store: Store, keys: BackupKeys) -> Mark | None:
+def read_mark(store: Store, keys: BackupKeys) -> Reservation | None:
     """Return who holds the name of a backup, None for nobody; a mark that cannot be read is that of a writer."""
     try:
         return _parsed(store.get(keys.reservation))
@@ -69,13 +69,13 @@ def read_mark(store: Store, keys: BackupKeys) -> Mark | None:
         return None
 
 
-def _parsed(data: bytes) -> Mark:
+def _parsed(data: bytes) -> Reservation:
     try:
         found: Any = orjson.loads(data)
     except orjson.JSONDecodeError:
         found = {}
     found = found if isinstance(found, dict) else {}
-    return Mark(deletes=found.get("deletes") is True, holder=str(found.get("holder", "")))
+    return Reservation(deletes=found.get("deletes") is True, holder=str(found.get("holder", "")))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from kubeferry.tasks.ports.archive import gzip
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubeferry.tasks.core.formats.journal import Former
+    from kubeferry.tasks.core.formats.journal import Previous
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.ports.archive.encryption import Opener
     from kubeferry.tasks.ports.store.base import Store
@@ -50,7 +50,7 @@ class StoredRestore:
         """Return where its files stand."""
         return RestoreKeys(self.header.name)
 
-    def former(self, where: Former, opener: Opener) -> Object:
+    def former(self, where: Previous, opener: Opener) -> Object:
         """Return an object as it was before the restore changed it; `opener` decrypts what was sealed.
 
         Raises:

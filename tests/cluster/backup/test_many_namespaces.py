@@ -49,9 +49,9 @@ def held(bench, result):
 
 
 def test_read_at_once_is_the_same(bench, spaces, monkeypatch):
-    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: False)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: False)
     one_by_one = held(bench, bench.backup(*spaces))
-    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: True)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: True)
     asked = []
     request = bench.clusters[A].request
     monkeypatch.setattr(
@@ -70,9 +70,9 @@ def test_who_may_not_list_all_of_the_cluster_loses_nothing(bench, spaces, monkey
     two = spaces[:2]
     for ns in two:
         bench.make(INSIDE.format(ns=ns))
-    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: False)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: False)
     one_by_one = held(bench, bench.backup(*two, context=f"{A}-viewer"))
-    monkeypatch.setattr("kubeferry.tasks.backup.discover.at_once", lambda *_: True)
+    monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: True)
     together = held(bench, bench.backup(*two, context=f"{A}-viewer"))
     assert together.objects == one_by_one.objects
     assert {f"resources/secrets/namespaces/{ns}/token.json" for ns in two} <= together.objects.keys()

@@ -10,7 +10,7 @@ from tests.support.bench import A, B, artifact, definition, did
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.kube.readiness.verdict import Context
-from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.restore.wait import Wait, wait_together
 
@@ -344,7 +344,7 @@ def test_one_that_fails_ends_more_waits_than_can_be_watched_at_once(bench):
     last = waits("Pod", ns, "bare")
     failed = {"status": {"phase": "Failed", "message": "gave up", "conditions": None}}
     bench.patch("Pod", ns, "bare", failed, subresource="status")
-    counts = list(wait_together([*never, last], Stop()))
+    counts = list(wait_together([*never, last], Cancellation()))
     assert time.monotonic() < limit
     assert counts[-1] == len(never) + 1
     assert [each.state for each in last.left.values()] == ["failed"]

@@ -9,7 +9,7 @@ from tests.support.plugin_namespaces import DATA, loaded, planned
 
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.core.plan.late_values import How, patch, placeholder, repair, without_fields
+from kubeferry.tasks.core.plan.late_values import Means, deferral, patch, placeholder, without_fields
 from kubeferry.tasks.core.transform.strip.portable import strip
 from kubeferry.tasks.ports.local.plugins import installed
 
@@ -98,7 +98,7 @@ def test_a_secret_is_there_before_the_certificate_that_owns_it_and_is_relinked(a
     objects = {ref: obj for ref, obj in moved(loaded("cert-manager"), api.namespace) if not book.left_out(obj)}
     live, _, found = restored(api, objects, book)
     (broken,) = found.broken
-    assert (broken.source.name, repair(objects[broken.source], broken).how) == ("web-tls", How.RELINK)
+    assert (broken.source.name, deferral(objects[broken.source], broken).how) == ("web-tls", Means.RELINK)
     owner = {**owners_of(objects[broken.source])[0], "uid": live[broken.target]["metadata"]["uid"]}
     change = json.dumps({"metadata": {"ownerReferences": [owner]}})
     api("patch", "secret", "web-tls", "--type=merge", "-p", change)
@@ -118,10 +118,10 @@ BOUND = list(yaml.safe_load_all((DATA / "cycle.yaml").read_text()))
 def test_what_is_created_without_its_value_is_patched_when_it_is_known(api, obj):
     """Each object says in an annotation where it uses the old address, and how that is given up."""
     notes = obj["metadata"].pop("annotations")
-    pointer, how = notes.pop("pointer"), How[notes.pop("how")]
+    pointer, how = notes.pop("pointer"), Means[notes.pop("how")]
     edge = Edge(Ref.of(obj), Ref("", "Service", api.namespace, "db"), Strength.BINDING, pointer)
-    assert repair(obj, edge).how is how
-    if how is How.LEAVE_OUT:
+    assert deferral(obj, edge).how is how
+    if how is Means.LEAVE_OUT:
         first = without_fields(obj, [pointer])
     else:
         first = json.loads(json.dumps(obj).replace(OLD, placeholder(OLD)))

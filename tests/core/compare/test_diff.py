@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kubeferry.tasks.core.compare import report as drift_text
 from kubeferry.tasks.core.compare.diff import (
-    Drift,
+    ObjectDifference,
     added,
     changed,
     masked,
@@ -22,7 +22,7 @@ from kubeferry.tasks.core.compare.diff import (
     told_owners,
     unknown,
 )
-from kubeferry.tasks.core.compare.report import DriftReport, object_drift, unified
+from kubeferry.tasks.core.compare.report import DiffReport, object_drift, unified
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.differences import MISSING
@@ -325,7 +325,7 @@ def test_a_diff_of_two_large_texts_takes_no_time():
 def report(objects=(), problems=()):
     same = not objects
     counts = {"same": 1, "added": 0, "removed": 0, "changed": 0}
-    return DriftReport(
+    return DiffReport(
         backup="b",
         store="s",
         against="cluster c",
@@ -338,7 +338,9 @@ def report(objects=(), problems=()):
 
 
 def test_exit_codes_are_those_of_diff_and_of_a_partial_result():
-    drift = object_drift(Drift(Ref("", "ConfigMap", "shop", "x"), "added", None, config()), "b", "c", with_diff=False)
+    drift = object_drift(
+        ObjectDifference(Ref("", "ConfigMap", "shop", "x"), "added", None, config()), "b", "c", with_diff=False
+    )
     problem = Problem(what="secrets in shop", why="forbidden")
     assert (drift.diff, drift.fields) == ("", [])
     assert report().exit_code == 0

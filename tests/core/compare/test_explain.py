@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from kubeferry.tasks.core.compare.expected import Move
+from kubeferry.tasks.core.compare.expected import Renaming
 from kubeferry.tasks.core.compare.explain import explain, matching
 from kubeferry.tasks.core.compare.explanations import ROWS
 from kubeferry.tasks.core.jsondoc.differences import differences
 
 OLD, NEW, OTHER = (f"{letter}0000000-0000-4000-8000-000000000000" for letter in "abc")
-MOVE = Move(namespaces={"shop": "copy", "tools": "tools"}, uids={OLD: NEW})
+MOVE = Renaming(namespaces={"shop": "copy", "tools": "tools"}, uids={OLD: NEW})
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 RBAC = "rbac.authorization.k8s.io/v1"
 

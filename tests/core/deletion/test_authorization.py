@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kubeferry.tasks.core.deletion.authorization import Charter
+from kubeferry.tasks.core.deletion.authorization import Authority
 from kubeferry.tasks.core.deletion.cascade import OLDER, UNPROVED, of_bundles, of_selection
-from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.formats.bundle import Member, bundle, maker, owner, parts
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.plugins.registry import RuleBook
-from kubeferry.tasks.core.selection.policy import ALONE
+from kubeferry.tasks.core.plugins.registry import Registry
+from kubeferry.tasks.core.selection.policy import UNKNOWN_CLUSTER
 
 BEFORE, BUNDLED, AFTER = "2026-01-02T03:04:05Z", "2026-01-02T03:05:00Z", "2026-01-02T03:05:09Z"
 UID = "bundle-uid"
@@ -41,16 +41,16 @@ def owned(*owners, **flags):
 
 
 def found(*objects, lists=(), selector=""):
-    known = Facts(RuleBook(()), parse_selector(selector))
+    known = Inventory(Registry(()), parse_selector(selector))
     for each in objects:
-        known.look(each, ALONE)
+        known.look(each, UNKNOWN_CLUSTER)
     if selector:
         return of_selection(known)
     made = bundle("shop", "r", "b", "file:///s", datetime(2026, 1, 2, tzinfo=UTC))
     made["metadata"] |= {"uid": UID, "creationTimestamp": BUNDLED}
     members = [Member(level, Ref.of(each), each["metadata"]["uid"]) for level, each in lists]
     made["status"] = parts("r", "Completed", members)[0][1]
-    return of_bundles([Charter.of(made, [])], known)
+    return of_bundles([Authority.of(made, [])], known)
 
 
 def needed(group):
@@ -160,11 +160,11 @@ def test_facts_that_are_collected_object_by_object_are_the_same_facts():
     kept = obj("Secret", "kept", meta={"labels": {"app": "web", "kubeferry.io/exclude": "true"}})
     secret, account = obj("Secret", "s", meta=label), obj("ServiceAccount", "runner")
     every = [web, replicas, rights, odd, kept, secret, account]
-    together, apart = (Facts(RuleBook(()), parse_selector("app=web")) for _ in range(2))
+    together, apart = (Inventory(Registry(()), parse_selector("app=web")) for _ in range(2))
     for each in every:
-        together.look(each, ALONE)
-        one = Facts(RuleBook(()), parse_selector("app=web"))
-        one.look(each, ALONE)
+        together.look(each, UNKNOWN_CLUSTER)
+        one = Inventory(Registry(()), parse_selector("app=web"))
+        one.look(each, UNKNOWN_CLUSTER)
         one.unread[each["kind"], ""] = "forbidden"
         apart.add(one)
     for name in ("objects", "hints", "selected", "stays", "unclear"):
@@ -183,7 +183,7 @@ def test_what_its_author_keeps_needs_what_goes_all_the_same():
 
 
 def test_what_has_to_be_done_before_an_object_is_gone_is_known():
-    known = Facts(RuleBook(()), parse_selector(""))
-    known.look(obj("Secret", "s", meta={"finalizers": ["example.com/hold", "foregroundDeletion"]}), ALONE)
-    known.look(obj("Secret", "t"), ALONE)
+    known = Inventory(Registry(()), parse_selector(""))
+    known.look(obj("Secret", "s", meta={"finalizers": ["example.com/hold", "foregroundDeletion"]}), UNKNOWN_CLUSTER)
+    known.look(obj("Secret", "t"), UNKNOWN_CLUSTER)
     assert [each.finalizers for each in known.objects.values()] == [("example.com/hold", "foregroundDeletion"), ()]

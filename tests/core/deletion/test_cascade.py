@@ -4,15 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kubeferry.tasks.core.deletion.authorization import Charter
+from kubeferry.tasks.core.deletion.authorization import Authority
 from kubeferry.tasks.core.deletion.cascade import NAMELESS, OLDER, REPLACED, UNPROVED, of_bundles, of_selection
-from kubeferry.tasks.core.deletion.inventory import Facts
+from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.bundle import MEMBERS, Member, bundle, maker, owner, parts
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.plugins.registry import RuleBook
-from kubeferry.tasks.core.selection.policy import ALONE, Surroundings
+from kubeferry.tasks.core.plugins.registry import Registry
+from kubeferry.tasks.core.selection.policy import UNKNOWN_CLUSTER, ClusterContext
 from kubeferry.tasks.ports.local.plugins import installed
 
 BEFORE, BUNDLED, AFTER = "2026-01-02T03:04:05Z", "2026-01-02T03:05:00Z", "2026-01-02T03:05:09Z"
@@ -44,8 +44,8 @@ def tied(obj, kind="Deployment", api="apps/v1", **flags):
     }
 
 
-def facts(*objects, selector="", around=ALONE):
-    found = Facts(installed(), parse_selector(selector))
+def facts(*objects, selector="", around=UNKNOWN_CLUSTER):
+    found = Inventory(installed(), parse_selector(selector))
     for each in objects:
         found.look(each, around)
     return found
@@ -55,7 +55,7 @@ def charter(*members, space="shop", name="r", uid=UID):
     made = bundle(space, name, "b", "file:///s", NOW)
     made["metadata"] |= {"uid": uid, "creationTimestamp": BUNDLED}
     made["status"] = parts(name, "Completed", members)[0][1]
-    return Charter.of(made, [])
+    return Authority.of(made, [])
 
 
 def listed(live, level=1, **changed):
@@ -179,7 +179,7 @@ def test_what_could_not_be_read_is_not_taken_for_gone():
 
 def test_a_list_that_names_nothing_is_told():
     made = charter()
-    found = of_bundles([Charter("shop", "r", UID, BUNDLED, (), ("nonsense",), made.parts)], facts())
+    found = of_bundles([Authority("shop", "r", UID, BUNDLED, (), ("nonsense",), made.parts)], facts())
     assert found.refused == [("nonsense", NAMELESS)]
 
 
@@ -254,7 +254,7 @@ def test_a_part_is_not_the_bundle():
     part = bundle("shop", "r-part-2", "b", "s", NOW)
     part["metadata"] |= {"uid": "u", "creationTimestamp": AFTER, "ownerReferences": [OWNER]}
     with pytest.raises(UsageError, match="r-part-2 is a part of bundle r: name that one"):
-        Charter.of(part, [])
+        Authority.of(part, [])
 
 
 def test_parts_are_those_that_the_first_owns_and_the_first_goes_last():
@@ -264,7 +264,7 @@ def test_parts_are_those_that_the_first_owns_and_the_first_goes_last():
     stranger["metadata"] |= {"uid": "u3", "creationTimestamp": AFTER}
     for each, live in ((second, SECRET), (stranger, obj("Secret", "y"))):
         each["status"] = parts("r", "Completed", [listed(live)])[0][1]
-    found = Charter.of(first, [second, stranger])
+    found = Authority.of(first, [second, stranger])
     assert [ref.name for ref, _ in found.parts] == ["r-part-2", "r"]
     assert [member.ref.name for member in found.members] == ["x"]
 
@@ -279,7 +279,7 @@ def test_a_bundle_of_twelve_thousand_members():
         part["metadata"] |= {} if name == "r" else {"ownerReferences": [OWNER]}
         made.append(part | {"status": status})
     assert len(made) == -(-12_000 // MEMBERS)
-    found = of_bundles([Charter.of(made[0], made)], facts(*live))
+    found = of_bundles([Authority.of(made[0], made)], facts(*live))
     assert (len(found.asked), found.refused, found.stays) == (12_000, [], [])
     assert {each.level for each in found.asked} == {1, 2, 3, 4, 5}
     assert found.asked == sorted(found.asked)
@@ -315,23 +315,27 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
 @pytest.mark.parametrize(
     ("live", "around", "why"),
     [
-        (obj("ConfigMap", "kube-root-ca.crt", labels=APP), ALONE, "every cluster publishes its own root certificate"),
-        (obj("ServiceAccount", "default", labels=APP), ALONE, "every namespace has one"),
+        (
+            obj("ConfigMap", "kube-root-ca.crt", labels=APP),
+            UNKNOWN_CLUSTER,
+            "every cluster publishes its own root certificate",
+        ),
+        (obj("ServiceAccount", "default", labels=APP), UNKNOWN_CLUSTER, "every namespace has one"),
         (
             obj("Secret", "s", labels=APP | {"kubeferry.io/exclude": "true"}),
-            ALONE,
+            UNKNOWN_CLUSTER,
             "labelled kubeferry.io/exclude=true",
         ),
         (
             obj("Endpoints", "web", labels=APP),
-            Surroundings(selecting_services=frozenset({"web"})),
+            ClusterContext(selecting_services=frozenset({"web"})),
             "the endpoints controller makes it from the service's pods",
         ),
         (
             obj(
                 "Pod", "p", labels=APP, meta=tied(obj("ReplicaSet", "r", api="apps/v1"), "ReplicaSet", controller=True)
             ),
-            ALONE,
+            UNKNOWN_CLUSTER,
             "left to its controller, ReplicaSet r",
         ),
     ],
@@ -382,14 +386,14 @@ def test_what_is_cluster_wide_is_not_chosen_by_labels():
 def test_endpoints_of_a_service_that_goes_are_not_said_to_stay():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP)
-    found = facts(service, ends, selector="app=web", around=Surroundings(selecting_services=frozenset({"web"})))
+    found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
     assert told(of_selection(found)) == ({1: ["web"]}, [], {}, {})
 
 
 def test_endpoints_that_their_author_keeps_stay_though_their_service_goes():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP | {"kubeferry.io/exclude": "true"})
-    found = facts(service, ends, selector="app=web", around=Surroundings(selecting_services=frozenset({"web"})))
+    found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
     assert told(of_selection(found))[2] == {"web": "labelled kubeferry.io/exclude=true"}
 
 
@@ -464,4 +468,4 @@ def test_an_object_made_anew_under_the_same_name_is_another_group():
 
 
 def test_without_plug_ins_too():
-    assert of_selection(Facts(RuleBook(()))).asked == []
+    assert of_selection(Inventory(Registry(()))).asked == []

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.deletion.cascade import followers, split
-from kubeferry.tasks.core.deletion.inventory import Fact
+from kubeferry.tasks.core.deletion.cascade import dependents, split
+from kubeferry.tasks.core.deletion.inventory import InventoryItem
 from kubeferry.tasks.core.kube.objects import Ref
 
 
 def facts(owners):
     """Return facts by uid; `owners` maps each uid to those of its owners, in letters: {"b": "a"}."""
-    return {uid: Fact(Ref("", "K", "shop", uid), uid, "", frozenset(of)) for uid, of in owners.items()}
+    return {uid: InventoryItem(Ref("", "K", "shop", uid), uid, "", frozenset(of)) for uid, of in owners.items()}
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def facts(owners):
     ],
 )
 def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
-    assert followers(roots, facts(owners)) == {uid: frozenset(of) for uid, of in follow.items()}
+    assert dependents(roots, facts(owners)) == {uid: frozenset(of) for uid, of in follow.items()}
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
 )
 def test_an_owner_of_another_namespace_is_none(owner, owned, goes):
     """Kubernetes: owners and dependents. The garbage collector takes such an owner for one that is not there."""
-    first = Fact(Ref("", "K", owner, "a"), "a", "")
-    second = Fact(Ref("", "K", owned, "b"), "b", "", frozenset("a"))
+    first = InventoryItem(Ref("", "K", owner, "a"), "a", "")
+    second = InventoryItem(Ref("", "K", owned, "b"), "b", "", frozenset("a"))
     known = {"a": first, "b": second}
-    assert bool(followers("a", known)) is goes
+    assert bool(dependents("a", known)) is goes
     assert split({"a": 1, "b": 2}, known)[0].keys() == ({"a"} if goes else {"a", "b"})
 
 
 def test_nothing_in_never_goes_nor_what_only_goes_with_it():
-    assert followers("a", facts({"a": "", "b": "a", "c": "b", "d": "a"}), {"b"}) == {"d": frozenset("a")}
+    assert dependents("a", facts({"a": "", "b": "a", "c": "b", "d": "a"}), {"b"}) == {"d": frozenset("a")}
 
 
 @pytest.mark.parametrize(

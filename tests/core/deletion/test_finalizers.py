@@ -4,8 +4,8 @@ import pytest
 
 from kubeferry.tasks.core.deletion.finalizers import (
     MOST,
-    blockers,
     by_owner,
+    finalizers_of,
     own_finalizers,
     still_there,
     waits_for_dependents,
@@ -33,17 +33,17 @@ def test_the_garbage_collectors_finalizers_are_nobodys_own():
 
 
 def test_a_finalizer_two_owners_down_is_found():
-    assert blockers(WEB, OWNED) == [POD]
+    assert finalizers_of(WEB, OWNED) == [POD]
 
 
 def test_what_waits_for_itself_only_is_kept_by_nothing_that_it_owns():
     own = obj("Widget", "w", ["example.com/a"])
-    assert blockers(own, by_owner([obj("Pod", "p", ["example.com/b"], ["w"])])) == []
+    assert finalizers_of(own, by_owner([obj("Pod", "p", ["example.com/b"], ["w"])])) == []
 
 
 def test_owners_in_a_circle_end():
     first, second = obj("X", "a", ["orphan"], ["b"]), obj("X", "b", ["example.com/f"], ["a"])
-    assert blockers(first, by_owner([first, second])) == [second]
+    assert finalizers_of(first, by_owner([first, second])) == [second]
 
 
 @pytest.mark.parametrize(

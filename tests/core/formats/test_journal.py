@@ -6,8 +6,8 @@ from kubeferry.tasks.core.formats.journal import (
     FORMAT,
     TAKEN_BACK,
     Entry,
-    Former,
     Made,
+    Previous,
     fold,
     made_by,
     parse_entries,
@@ -47,7 +47,7 @@ def test_the_first_former_counts_and_its_line():
     first = will("update", WEB, TOKEN, uid="old", former="00000002.jsonl.gz", line=4)
     again = will("update", TOKEN, uid="new", former="00000009.jsonl.gz")
     state = fold([first, did("updated", TOKEN), again, did("updated", TOKEN)])
-    assert state.formers[TOKEN] == Former("", 1, "update", "00000002.jsonl.gz", 5)
+    assert state.formers[TOKEN] == Previous("", 1, "update", "00000002.jsonl.gz", 5)
     assert state.created == {}
 
 

@@ -6,7 +6,7 @@ from kubeferry.tasks.core.formats.manifest import LeftOut
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.selection.exclusions import exclusion
-from kubeferry.tasks.core.selection.policy import Surroundings
+from kubeferry.tasks.core.selection.policy import ClusterContext
 
 OWNER = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-7d", "uid": "u", "controller": True}
 COMPLETE = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
@@ -63,7 +63,7 @@ def test_what_is_left_out_has_a_code_and_a_sentence(api_version, kind, more, cod
         {key: more[key] for key in more if key != "status"},
     )
     obj = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "shop", **meta}, **body}
-    reason = exclusion(obj, Surroundings(selecting_services=frozenset({"web"})))
+    reason = exclusion(obj, ClusterContext(selecting_services=frozenset({"web"})))
     assert (reason.code, reason.text) == (code, text)
     gap = LeftOut.of(Ref.of(obj), reason)
     assert (gap.code, gap.why) == (code, text)

@@ -7,7 +7,7 @@ import pytest
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import Member
-from kubeferry.tasks.core.formats.untrusted import received, written
+from kubeferry.tasks.core.formats.untrusted import validated, validated_bytes
 
 MARK = "marked-secret"
 CONFIG = {
@@ -33,7 +33,7 @@ def changed(path, value, obj=None):
 
 def refused(obj, place=PLACE):
     with pytest.raises(DamagedError) as caught:
-        received(obj if isinstance(obj, bytes) else orjson.dumps(obj), place)
+        validated(obj if isinstance(obj, bytes) else orjson.dumps(obj), place)
     told = str(caught.value)
     assert MARK not in told
     assert told.isprintable()
@@ -43,7 +43,7 @@ def refused(obj, place=PLACE):
 
 def test_an_object_is_returned_as_it_was_written():
     for value in (CONFIG, changed(("spec",), {"anything": [1, None, {}]}), changed(("metadata", "more"), [1])):
-        assert received(orjson.dumps(value), PLACE) == value
+        assert validated(orjson.dumps(value), PLACE) == value
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, True, {}, {"metadata": []}, {"metadata": None}, [CONFIG]])
@@ -91,7 +91,7 @@ def test_labels_and_annotations_are_texts(field, value):
     "value", [None, {}, "x", OWNER | {"uid": 1}, OWNER | {"kind": None}, OWNER | {"controller": 1}]
 )
 def test_owners_are_what_an_api_server_writes(value):
-    received(orjson.dumps(changed(("metadata", "ownerReferences"), [OWNER])), PLACE)
+    validated(orjson.dumps(changed(("metadata", "ownerReferences"), [OWNER])), PLACE)
     assert "'metadata/ownerReferences/0" in refused(changed(("metadata", "ownerReferences"), [value]))
 
 
@@ -99,7 +99,7 @@ def test_owners_are_what_an_api_server_writes(value):
 def test_the_spec_of_a_native_kind_is_a_map_and_a_custom_one_is_anything(value):
     assert "'spec'" in refused(changed(("spec",), value))
     custom = Member("widgets.example.com", "shop", "web")
-    assert received(orjson.dumps(changed(("spec",), value, WIDGET)), custom)["spec"] == value
+    assert validated(orjson.dumps(changed(("spec",), value, WIDGET)), custom)["spec"] == value
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_role_may_have_no_rules():
     """API servers write null for them."""
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "system:shop"}}
     place = Member("clusterroles.rbac.authorization.k8s.io", "", "system:shop")
-    assert received(orjson.dumps(role | {"rules": None}), place)["rules"] is None
+    assert validated(orjson.dumps(role | {"rules": None}), place)["rules"] is None
     assert "'rules'" in refused(role | {"rules": {}}, place)
 
 
@@ -176,8 +176,8 @@ def test_roles_and_custom_resources_are_named_freely(name):
         "kind": "Role",
         "metadata": {"name": name, "namespace": "shop"},
     }
-    received(orjson.dumps(kind), Member("roles.rbac.authorization.k8s.io", "shop", name))
-    received(orjson.dumps(changed(("metadata", "name"), name, WIDGET)), Member("widgets.example.com", "shop", name))
+    validated(orjson.dumps(kind), Member("roles.rbac.authorization.k8s.io", "shop", name))
+    validated(orjson.dumps(changed(("metadata", "name"), name, WIDGET)), Member("widgets.example.com", "shop", name))
 
 
 def test_no_name_has_a_percent_sign():
@@ -187,13 +187,13 @@ def test_no_name_has_a_percent_sign():
 
 @pytest.mark.parametrize("name", ["null", "true", "1e3", "on", "0", "1.5", "0x1f", "yes", "1e3.a"])
 def test_words_of_yaml_are_names(name):
-    assert received(orjson.dumps(changed(("metadata", "name"), name)), Member("configmaps", "shop", name))
+    assert validated(orjson.dumps(changed(("metadata", "name"), name)), Member("configmaps", "shop", name))
 
 
 def test_what_is_written_is_received():
-    data = written(CONFIG, PLACE)
+    data = validated_bytes(CONFIG, PLACE)
     assert data == orjson.dumps(CONFIG)
-    assert received(data, PLACE) == CONFIG
+    assert validated(data, PLACE) == CONFIG
 
 
 def nested(depth):
@@ -217,7 +217,7 @@ def nested(depth):
 def test_what_no_reader_takes_is_not_written(obj, place):
     """Else one such object would make the whole backup unreadable."""
     with pytest.raises(DamagedError):
-        written(obj, place)
+        validated_bytes(obj, place)
 
 
 TOPS = {
@@ -246,7 +246,7 @@ def test_what_stands_at_the_top_of_a_native_kind_has_its_type(field):
     meta = {"name": "web", "namespace": "shop"}
     obj = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": meta}
     place = Member(resource, "shop", "web")
-    assert received(orjson.dumps(obj | {field: fits}), place)[field] == fits
+    assert validated(orjson.dumps(obj | {field: fits}), place)[field] == fits
     for wrong in ("text", 7, [7], {"a": 7}, [MARK], True):
         if type(wrong) is not type(fits) or wrong in ([7], [MARK]):
             assert f"'{field}" in refused(obj | {field: wrong}, place), wrong
@@ -264,6 +264,6 @@ def test_what_stands_at_the_top_of_a_cluster_wide_kind_has_its_type(field):
     }[field]
     obj = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "web"}}
     place = Member(f"{plural}.{group}", "", "web")
-    assert received(orjson.dumps(obj | {field: None}), place)[field] is None
+    assert validated(orjson.dumps(obj | {field: None}), place)[field] is None
     assert f"'{field}" in refused(obj | {field: MARK}, place)
     assert f"'{field}" in refused(obj | {field: [MARK]}, place)

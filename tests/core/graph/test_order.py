@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.graph.order import PHASES, Edge, Phase, Strength, order, phase_of
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.graph.priorities import PRIORITIES, Priority, priority_of
 from kubeferry.tasks.core.kube.objects import Ref
 
 
@@ -36,23 +37,23 @@ def test_without_edges_phases_decide():
     assert found.levels == [[QUOTA], [CONFIG, SECRET], [WEB], [SCALER], [THING], [HOOK]]
 
 
-@pytest.mark.parametrize(("kind", "phase"), PHASES.items())
+@pytest.mark.parametrize(("kind", "phase"), PRIORITIES.items())
 def test_each_row_of_the_table_is_a_phase(kind, phase):
-    assert phase_of(Ref(kind[0], kind[1], "", "a")) is phase
+    assert priority_of(Ref(kind[0], kind[1], "", "a")) is phase
 
 
 @pytest.mark.parametrize(
     ("group", "kind", "phase"),
     [
-        ("", "Service", Phase.CONFIG),
-        ("rbac.authorization.k8s.io", "Role", Phase.CONFIG),
-        ("example.com", "Deployment", Phase.CUSTOM),
-        ("k8s.io", "Thing", Phase.CUSTOM),
-        ("apps", "ControllerRevision", Phase.CONFIG),
+        ("", "Service", Priority.CONFIG),
+        ("rbac.authorization.k8s.io", "Role", Priority.CONFIG),
+        ("example.com", "Deployment", Priority.CUSTOM),
+        ("k8s.io", "Thing", Priority.CUSTOM),
+        ("apps", "ControllerRevision", Priority.CONFIG),
     ],
 )
 def test_a_kind_that_is_not_in_the_table(group, kind, phase):
-    assert phase_of(Ref(group, kind, "", "a")) is phase
+    assert priority_of(Ref(group, kind, "", "a")) is phase
 
 
 def test_an_edge_beats_the_phases():
@@ -136,7 +137,9 @@ def test_what_leads_into_a_cycle_is_not_given_up_for_it():
 
 
 def test_the_phase_of_a_single_object_beats_that_of_its_kind():
-    found = order([THING, WEB, SECRET], [], phases={THING: Phase.POLICY, SECRET: Phase.STORAGE, WEB: Phase.IDENTITY})
+    found = order(
+        [THING, WEB, SECRET], [], phases={THING: Priority.POLICY, SECRET: Priority.STORAGE, WEB: Priority.IDENTITY}
+    )
     assert found.levels == [[THING], [SECRET], [WEB]]
 
 
@@ -157,7 +160,7 @@ GRAPHS = st.lists(
 
 
 WAVES = st.dictionaries(st.sampled_from(REFS), st.integers(-2, 2))
-OWN_PHASES = st.dictionaries(st.sampled_from(REFS), st.sampled_from(Phase))
+OWN_PHASES = st.dictionaries(st.sampled_from(REFS), st.sampled_from(Priority))
 
 
 @given(GRAPHS, OWN_PHASES, WAVES, st.randoms(use_true_random=False))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.graph.order import Phase, phase_of
+from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.kube.kinds import (
     CLUSTER_KINDS,
     GROUP_OF_KIND,
@@ -127,12 +127,12 @@ def test_groups_that_are_built_in_and_groups_that_are_reserved(group, built_in, 
 
 
 TURNS = {
-    Phase.POLICY: "ResourceQuota LimitRange NetworkPolicy PriorityClass RuntimeClass StorageClass IngressClass",
-    Phase.CONFIG: "ConfigMap Secret Service ServiceAccount PersistentVolumeClaim PersistentVolume PodTemplate Endpoints"
-    " Role RoleBinding ClusterRole ClusterRoleBinding Lease EndpointSlice ControllerRevision ResourceClaim",
-    Phase.WORKLOAD: "Pod ReplicationController Deployment ReplicaSet StatefulSet DaemonSet Job CronJob",
-    Phase.TRAFFIC: "Ingress HorizontalPodAutoscaler PodDisruptionBudget",
-    Phase.ADMISSION: "ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy"
+    Priority.POLICY: "ResourceQuota LimitRange NetworkPolicy PriorityClass RuntimeClass StorageClass IngressClass",
+    Priority.CONFIG: "ConfigMap Secret Service ServiceAccount PersistentVolumeClaim PersistentVolume PodTemplate"
+    " Endpoints Role RoleBinding ClusterRole ClusterRoleBinding Lease EndpointSlice ControllerRevision ResourceClaim",
+    Priority.WORKLOAD: "Pod ReplicationController Deployment ReplicaSet StatefulSet DaemonSet Job CronJob",
+    Priority.TRAFFIC: "Ingress HorizontalPodAutoscaler PodDisruptionBudget",
+    Priority.ADMISSION: "ValidatingWebhookConfiguration MutatingWebhookConfiguration ValidatingAdmissionPolicy"
     " ValidatingAdmissionPolicyBinding APIService",
 }
 
@@ -140,7 +140,7 @@ TURNS = {
 @pytest.mark.parametrize(("phase", "kind"), [(phase, kind) for phase, kinds in TURNS.items() for kind in kinds.split()])
 def test_each_kind_has_its_turn(phase, kind):
     group = next(row[2] for row in ROWS if row[4] == kind)
-    assert phase_of(Ref(group, kind, "shop", "it")) is phase
+    assert priority_of(Ref(group, kind, "shop", "it")) is phase
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ def test_each_kind_has_its_turn(phase, kind):
     [("autoscaling.k8s.io", "VerticalPodAutoscaler"), ("keda.sh", "ScaledObject"), ("keda.sh", "ScaledJob")],
 )
 def test_what_scales_a_workload_comes_after_it(group, kind):
-    assert phase_of(Ref(group, kind, "shop", "it")) is Phase.TRAFFIC
+    assert priority_of(Ref(group, kind, "shop", "it")) is Priority.TRAFFIC
 
 
 @pytest.mark.parametrize("group", ["", "apps", "batch", "autoscaling", "policy", "extensions", "events.k8s.io"])
 def test_a_kind_that_a_later_kubernetes_adds_counts_as_configuration(group):
-    assert phase_of(Ref(group, "Newcomer", "shop", "it")) is Phase.CONFIG
+    assert priority_of(Ref(group, "Newcomer", "shop", "it")) is Priority.CONFIG
 
 
 def test_the_turns_are_in_this_order():
     turns = "POLICY CONFIG STORAGE IDENTITY WORKLOAD TRAFFIC CUSTOM ADMISSION"
-    assert [phase.name for phase in sorted(Phase)] == turns.split()
+    assert [phase.name for phase in sorted(Priority)] == turns.split()

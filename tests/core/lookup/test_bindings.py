@@ -12,8 +12,8 @@ from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding, bind, bindings_of, from_json, moved, to_json
-from kubeferry.tasks.core.lookup.derive import Around
-from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.derive import SourceIndex
+from kubeferry.tasks.core.lookup.follow import Live, follow_in
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import CLUSTER, Index
 
@@ -104,7 +104,7 @@ TARGET = cluster(NEW, "10.2", "z2")
 
 
 def known(objects=SOURCE, *, nodes=True):
-    index, around = Index(), Around()
+    index, around = Index(), SourceIndex()
     for obj in objects:
         if nodes or obj["kind"] != "Node":
             index.add(Ref.of(obj), links_of(obj))
@@ -123,7 +123,7 @@ def carried_over(obj, *, nodes=True):
     there, _ = bind(
         obj,
         [from_json(json.loads(json.dumps(to_json(each)))) for each in bindings],
-        lambda each: pick(each.chain, live),
+        lambda each: follow_in(each.chain, live),
     )
     return there, {each.kind for each in bindings}
 
@@ -158,7 +158,7 @@ def test_every_value_finds_its_counterpart(old, new, kind):
 def test_a_node_of_the_same_name_comes_first():
     there = [node("n-k1-2", (NEW, 50), "10.2.9.77", "other"), *TARGET]
     [binding] = bindings_of(config(host="10.1.9.2"), *known())
-    assert pick(binding.chain, Live(there)) == "10.2.9.77"
+    assert follow_in(binding.chain, Live(there)) == "10.2.9.77"
 
 
 def test_without_nodes_a_host_is_that_of_a_pod():
@@ -253,7 +253,7 @@ def test_values_are_found_through_every_layer():
         ("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration", ("json", "base64")),
         ("/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration", ("json", "base64", "json")),
     }
-    there, rewrites = bind(secret, bindings, lambda each: pick(each.chain, Live(TARGET)))
+    there, rewrites = bind(secret, bindings, lambda each: follow_in(each.chain, Live(TARGET)))
     assert base64.b64decode(there["data"]["url"]) == b"http://10.2.0.11:80"
     assert base64.b64decode(there["data"]["json"]) == b'{"a": "10.2.96.7"}'
     applied = json.loads(there["metadata"]["annotations"][LAST_APPLIED])
@@ -295,16 +295,16 @@ def test_a_pod_is_not_taken_before_its_siblings_are_ready():
     [binding] = bindings_of(config(a="10.1.0.11"), *known())
     late = copy.deepcopy(TARGET)
     late[8]["status"]["conditions"][0]["status"] = "False"
-    assert pick(binding.chain, Live(late)) is None
+    assert follow_in(binding.chain, Live(late)) is None
     late[2]["spec"]["replicas"] = 1
-    assert pick(binding.chain, Live(late)) == "10.2.0.12"
+    assert follow_in(binding.chain, Live(late)) == "10.2.0.12"
 
 
 def test_an_object_that_is_being_deleted_is_not_taken():
     [binding] = bindings_of(config(a="10.1.0.21"), *known())
     late = copy.deepcopy(TARGET)
     late[10]["metadata"]["deletionTimestamp"] = "2026-11-23T16:09:51Z"
-    assert pick(binding.chain, Live(late)) is None
+    assert follow_in(binding.chain, Live(late)) is None
 
 
 def test_a_chain_asks_for_all_that_it_walks_over():
@@ -319,7 +319,7 @@ def test_every_chain_is_found_in_no_more_than_it_asks_for():
         for binding in bindings_of(config(a=uid(OLD, number), b=f"10.1.0.{number}1"), *known()):
             asked = binding.chain.asks()
             read = [obj for obj in TARGET if any(answers(obj, each) for each in asked)]
-            assert pick(binding.chain, Live(read)) == pick(binding.chain, Live(TARGET)) is not None
+            assert follow_in(binding.chain, Live(read)) == follow_in(binding.chain, Live(TARGET)) is not None
 
 
 def answers(obj, ask):
@@ -391,8 +391,8 @@ def test_a_user_binds_nothing_that_a_restore_would_refuse(source):
     with pytest.raises(
         PermanentError, match=r"^ConfigMap shop/web: annotation config.kubernetes.io/apply-time-mutation: "
     ):
-        bindings_of(obj, Index(), Around())
+        bindings_of(obj, Index(), SourceIndex())
     item["sourceRef"] = {"kind": "Secret", "name": "key"}
     note["config.kubernetes.io/apply-time-mutation"] = json.dumps([item])
-    (found,) = bindings_of(obj, Index(), Around())
+    (found,) = bindings_of(obj, Index(), SourceIndex())
     assert from_json(to_json(found)) == found

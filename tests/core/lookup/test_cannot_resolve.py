@@ -4,7 +4,7 @@ import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.chain import Chain
-from kubeferry.tasks.core.lookup.follow import Live, hopeless
+from kubeferry.tasks.core.lookup.follow import Live, cannot_resolve
 from kubeferry.tasks.core.lookup.index import CLUSTER
 from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 
@@ -76,10 +76,10 @@ NODE = Chain((Nodes("n1", ("worker",), 1), Read("nodeAddress", "IPv6")))
     ],
 )
 def test_what_cannot_come_is_told(chain, live, why):
-    told = hopeless(chain, Live(live), set())
+    told = cannot_resolve(chain, Live(live), set())
     assert told.endswith(why) if why else told == ""
 
 
 @pytest.mark.parametrize("chain", [of_pods(), named("db-0"), address()])
 def test_what_is_restored_may_come(chain):
-    assert hopeless(chain, Live([]), {WEB, DB, SERVICE}) == ""
+    assert cannot_resolve(chain, Live([]), {WEB, DB, SERVICE}) == ""

@@ -6,8 +6,8 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.links import Links, Owner
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.chain import Ask, Chain, may_read, renamed
-from kubeferry.tasks.core.lookup.derive import Around, chain_of
-from kubeferry.tasks.core.lookup.follow import Live, family_of, pick
+from kubeferry.tasks.core.lookup.derive import SourceIndex, chain_of
+from kubeferry.tasks.core.lookup.follow import Live, family_of, follow_in
 from kubeferry.tasks.core.lookup.steps import Named, Newest, Nodes, Pods, Read, Start
 from kubeferry.tasks.core.lookup.uses import Source
 
@@ -21,7 +21,7 @@ def owned(api_version, kind, name, **addresses):
 
 
 def chain(source, *known):
-    around = Around()
+    around = SourceIndex()
     for ref, links in known:
         around.add(ref, links)
     return chain_of(source, around)
@@ -52,7 +52,7 @@ def test_an_owner_may_be_cluster_scoped():
 
 
 def test_the_pod_itself_counts_though_it_is_not_ready():
-    around = Around()
+    around = SourceIndex()
     for name, ready in (("a", True), ("b", False), ("c", False), ("d", True)):
         around.add(Ref("", "Pod", "shop", name), owned("batch/v1", "Job", "migrate"), ready=ready)
     found = chain_of(Source(Ref("", "Pod", "shop", "c"), "/status/podIP"), around)
@@ -114,10 +114,10 @@ def test_a_value_of_another_family_is_no_counterpart(family):
         "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1", "hostname": "a.example.com"}, {"ip": "fd00::1"}]}},
     }
     ref = Ref.of(service)
-    found = pick(Chain((Start(ref), Read("ingress", family))), Live([service]))
+    found = follow_in(Chain((Start(ref), Read("ingress", family))), Live([service]))
     assert family_of(found) == family
-    assert pick(Chain((Start(ref), Read("ingress", family, 1))), Live([service])) is None
-    assert pick(Chain((Start(ref), Read("clusterIP"))), Live([service])) is None
+    assert follow_in(Chain((Start(ref), Read("ingress", family, 1))), Live([service])) is None
+    assert follow_in(Chain((Start(ref), Read("clusterIP"))), Live([service])) is None
 
 
 @pytest.mark.parametrize("revision", ["", "x", "²", "-1"])
@@ -139,7 +139,7 @@ def test_an_odd_revision_does_not_count(revision):
         for name, number in (("a", "2"), ("b", revision))
     ]
     found = Chain((Start(WEB), Newest("apps", "ReplicaSet"), Read("uid")))
-    assert pick(found, Live([web, *sets])) == "a"
+    assert follow_in(found, Live([web, *sets])) == "a"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 
 from kubeferry.tasks.core.formats.links import Links, Owner, links_of
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.lookup.derive import Around, chain_of
-from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.derive import SourceIndex, chain_of
+from kubeferry.tasks.core.lookup.follow import Live, follow_in
 from kubeferry.tasks.core.lookup.index import Index, Source
 
 
@@ -69,12 +69,12 @@ PLACES = [
 
 @pytest.mark.parametrize(("obj", "value", "text"), PLACES)
 def test_each_address_is_found_again_where_it_was(obj, value, text):
-    index, around, ref = Index(), Around(), Ref.of(obj)
+    index, around, ref = Index(), SourceIndex(), Ref.of(obj)
     index.add(ref, links_of(obj))
     around.add(ref, links_of(obj))
     chain = chain_of(index.owner(value), around, value)
     assert chain.text() == text
-    assert pick(chain, Live([obj])) == value
+    assert follow_in(chain, Live([obj])) == value
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_each_address_is_found_again_where_it_was(obj, value, text):
     ],
 )
 def test_what_no_links_hold_is_read_by_its_place(ref, pointer, text):
-    assert chain_of(Source(ref, pointer), Around()).text() == f"{ref} → {text}"
+    assert chain_of(Source(ref, pointer), SourceIndex()).text() == f"{ref} → {text}"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_what_no_links_hold_is_read_by_its_place(ref, pointer, text):
     ],
 )
 def test_a_place_that_hands_out_nothing_has_no_chain(ref, pointer):
-    assert chain_of(Source(ref, pointer), Around(), "10.0.0.1") is None
+    assert chain_of(Source(ref, pointer), SourceIndex(), "10.0.0.1") is None
 
 
 OWNER = Owner("apps/v1", "Deployment", "web", "u", controller=True)
@@ -142,13 +142,13 @@ OWNER = Owner("apps/v1", "Deployment", "web", "u", controller=True)
     ],
 )
 def test_what_has_a_generated_name_is_found_from_what_makes_it(ref, owner, text):
-    around = Around()
+    around = SourceIndex()
     around.add(ref, Links(uid="x", owners=(owner,)))
     assert chain_of(Source(ref, "/metadata/uid"), around).text() == f"{text} → metadata.uid"
 
 
 def test_a_pod_is_counted_among_the_ready_pods_of_the_same_maker_only():
-    around = Around()
+    around = SourceIndex()
     other = Owner("apps/v1", "ReplicaSet", "other", "v", controller=True)
     mine = Owner("apps/v1", "ReplicaSet", "web", "u", controller=True)
     for name, owner, ready in (("a", mine, False), ("b", mine, True), ("c", other, True), ("d", mine, True)):

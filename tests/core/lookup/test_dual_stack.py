@@ -11,8 +11,8 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind, bindings_of, from_json, to_json
-from kubeferry.tasks.core.lookup.derive import Around
-from kubeferry.tasks.core.lookup.follow import Live, hopeless, pick
+from kubeferry.tasks.core.lookup.derive import SourceIndex
+from kubeferry.tasks.core.lookup.follow import Live, cannot_resolve, follow_in
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Index
 
@@ -82,7 +82,7 @@ NUMBERS = {
 
 
 def known():
-    index, around = Index(), Around()
+    index, around = Index(), SourceIndex()
     for obj in SOURCE:
         index.add(Ref.of(obj), links_of(obj))
         around.add(Ref.of(obj), links_of(obj))
@@ -96,7 +96,7 @@ def config(**data):
 def carried_over(obj, target):
     bindings = [from_json(json.loads(json.dumps(to_json(each)))) for each in bindings_of(obj, *known())]
     live = Live(target)
-    there, _ = bind(obj, bindings, lambda each: pick(each.chain, live))
+    there, _ = bind(obj, bindings, lambda each: follow_in(each.chain, live))
     return there, bindings
 
 
@@ -182,13 +182,13 @@ def test_the_second_address_of_a_family_is_followed_by_its_number():
         ingress = objects[-2]["status"]["loadBalancer"]["ingress"]
         ingress.insert(1, {"ip": f"fd00:{at}::81"})
         ingress.append({"ip": f"10.{at}.0.82"})
-    index, around = Index(), Around()
+    index, around = Index(), SourceIndex()
     for obj in source:
         index.add(Ref.of(obj), links_of(obj))
         around.add(Ref.of(obj), links_of(obj))
     for old in ("fd00:1::80", "fd00:1::81", "10.1.0.80", "10.1.0.82"):
         (binding,) = bindings_of(config(ip=old), index, around)
-        found = pick(binding.chain, Live(target))
+        found = follow_in(binding.chain, Live(target))
         # Of the first cluster's IPv6 addresses the added one came first, of the second's the other one.
         swapped = {"fd00:1::80": "fd00:2::81", "fd00:1::81": "fd00:2::80"}
         assert found == swapped.get(old, old.replace("10.1.", "10.2."))
@@ -200,10 +200,12 @@ def test_a_cluster_of_one_family_has_no_counterpart_for_the_other_and_that_is_kn
     gone = {4: "fd00:1::{}", 6: "10.1.0.{}"}[family]
     for number, kind in NUMBERS.items():
         (binding,) = bindings_of(config(ip=gone.format(number)), *known())
-        assert pick(binding.chain, target) is None
+        assert follow_in(binding.chain, target) is None
         with pytest.raises(PermanentError, match="no value for /data/ip"):
-            bind(config(ip=gone.format(number)), [binding], lambda each: pick(each.chain, target))
+            bind(config(ip=gone.format(number)), [binding], lambda each: follow_in(each.chain, target))
         kept, _ = bind(config(ip="x"), [binding], lambda _: None, {kind: Absent.KEEP})
         assert kept["data"] == {"ip": "x"}
         if kind != "load-balancer":  # another address of a load balancer may come yet
-            assert hopeless(binding.chain, target, set()) == f"it has no {'IPv6' if family == 4 else 'IPv4'} address"
+            assert (
+                cannot_resolve(binding.chain, target, set()) == f"it has no {'IPv6' if family == 4 else 'IPv4'} address"
+            )

@@ -8,8 +8,8 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import Links
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind, bindings_of
-from kubeferry.tasks.core.lookup.derive import Around
-from kubeferry.tasks.core.lookup.follow import Live, pick
+from kubeferry.tasks.core.lookup.derive import SourceIndex
+from kubeferry.tasks.core.lookup.follow import Live, follow_in
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION, mutations, parse_path
 from kubeferry.tasks.core.lookup.uses import Index, Source
 
@@ -53,8 +53,8 @@ def test_the_example_of_its_documentation():
     obj = thing(CLI_UTILS, member="serviceAccount:${project-number}@${project-number}", field="anything")
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "example-name", "namespace": "shop"}}
     live = Live([PROJECT, config | {"status": {"field": "10.0.0.1"}}])
-    bindings = bindings_of(obj, Index(), Around())
-    there, rewrites = bind(obj, bindings, lambda each: pick(each.chain, live))
+    bindings = bindings_of(obj, Index(), SourceIndex())
+    there, rewrites = bind(obj, bindings, lambda each: follow_in(each.chain, live))
     assert there["spec"] == {"member": "serviceAccount:123@123", "field": "10.0.0.1"}
     assert [each.kind for each in bindings] == ["user", "user"]
     assert bindings[0].chain.text() == (
@@ -79,8 +79,8 @@ def test_a_source_is_written_as_text(path, value):
     ref = {"group": "resourcemanager.cnrm.cloud.google.com", "kind": "Project"}
     ref |= {"name": "example-name", "namespace": "example-namespace"}
     obj = thing(item(sourceRef=ref, sourcePath=path), field="$X")
-    [(_, chain)] = mutations(obj, Around())
-    assert pick(chain, Live([PROJECT])) == value
+    [(_, chain)] = mutations(obj, SourceIndex())
+    assert follow_in(chain, Live([PROJECT])) == value
 
 
 def test_a_token_and_an_address_in_one_string_are_replaced_in_one_pass():
@@ -88,14 +88,14 @@ def test_a_token_and_an_address_in_one_string_are_replaced_in_one_pass():
     index.add_value("10.0.0.1", Source(Ref("", "Service", "shop", "api"), "/spec/clusterIP"))
     obj = thing(item(), field="http://10.0.0.1/$X/$X")
     values = {"user": "10.0.0.1", "service-ip": "10.0.0.2"}
-    there, _ = bind(obj, bindings_of(obj, index, Around()), lambda each: values[each.kind])
+    there, _ = bind(obj, bindings_of(obj, index, SourceIndex()), lambda each: values[each.kind])
     assert there["spec"]["field"] == "http://10.0.0.2/10.0.0.1/10.0.0.1"
 
 
 def test_a_whole_string_is_its_users_alone():
     index = Index()
     index.add_value("10.0.0.1", Source(Ref("", "Service", "shop", "api"), "/spec/clusterIP"))
-    bindings = bindings_of(thing(item(token=""), field="http://10.0.0.1/"), index, Around())
+    bindings = bindings_of(thing(item(token=""), field="http://10.0.0.1/"), index, SourceIndex())
     assert [each.kind for each in bindings] == ["user"]
 
 
@@ -106,7 +106,7 @@ def test_a_token_in_a_secret_is_replaced_in_its_text():
         "metadata": {"name": "s", "namespace": "shop", "annotations": {ANNOTATION: item(targetPath="$.data['a.b']")}},
         "data": {"a.b": base64.b64encode(b"url=$X").decode()},
     }
-    there, [rewrite] = bind(secret, bindings_of(secret, Index(), Around()), lambda _: "new")
+    there, [rewrite] = bind(secret, bindings_of(secret, Index(), SourceIndex()), lambda _: "new")
     assert base64.b64decode(there["data"]["a.b"]) == b"url=new"
     assert rewrite.path == "/data/a.b (base64)"
 
@@ -121,7 +121,7 @@ def test_a_token_in_a_secret_is_replaced_in_its_text():
     ],
 )
 def test_a_source_stands_in_the_namespace_of_its_target_unless_it_has_none(ref, namespace):
-    around = Around()
+    around = SourceIndex()
     around.add(Ref("example.com", "Zone", "", "c"), Links())
     [(_, chain)] = mutations(thing(item(sourceRef=ref), field="$X"), around)
     assert chain.start.namespace == namespace
@@ -155,7 +155,7 @@ def test_a_source_stands_in_the_namespace_of_its_target_unless_it_has_none(ref, 
 )
 def test_what_cannot_be_done_exactly_is_refused(annotation, why):
     with pytest.raises(PermanentError, match=r"^Thing.example.com shop/it: annotation .*" + why):
-        mutations(thing(annotation, field="$X", number=7), Around())
+        mutations(thing(annotation, field="$X", number=7), SourceIndex())
 
 
 @pytest.mark.parametrize(

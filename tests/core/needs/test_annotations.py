@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.errors import AnnotationError
-from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, Via
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via
+from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import (
     CATEGORY,
@@ -146,15 +147,15 @@ def test_a_dependence_is_an_edge_that_names_its_annotation():
 @pytest.mark.parametrize(
     ("text", "phase"),
     [
-        ("policy", Phase.POLICY),
-        ("config", Phase.CONFIG),
-        ("storage", Phase.STORAGE),
-        ("identity", Phase.IDENTITY),
-        ("workload", Phase.WORKLOAD),
-        ("traffic", Phase.TRAFFIC),
-        ("custom", Phase.CUSTOM),
-        ("admission", Phase.ADMISSION),
-        (" config ", Phase.CONFIG),
+        ("policy", Priority.POLICY),
+        ("config", Priority.CONFIG),
+        ("storage", Priority.STORAGE),
+        ("identity", Priority.IDENTITY),
+        ("workload", Priority.WORKLOAD),
+        ("traffic", Priority.TRAFFIC),
+        ("custom", Priority.CUSTOM),
+        ("admission", Priority.ADMISSION),
+        (" config ", Priority.CONFIG),
     ],
 )
 def test_each_phase_is_a_category(text, phase):
@@ -167,7 +168,7 @@ def test_the_annotations_are_called_as_the_readme_and_other_tools_call_them():
         "kubeferry.io/level": "2",
         "kubeferry.io/category": "config",
     }
-    assert hints_of(made(notes)) == Hints((Ref("", "Secret", "shop", "a"),), Phase.CONFIG, 2)
+    assert hints_of(made(notes)) == Hints((Ref("", "Secret", "shop", "a"),), Priority.CONFIG, 2)
     assert hints_of(made({"config.kubernetes.io/depends-on": "/namespaces/b/Secret/a"})).depends_on == (
         Ref("", "Secret", "b", "a"),
     )

@@ -7,9 +7,9 @@ from kubeferry.tasks.core.graph.order import Strength
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of, owner_edges
 from kubeferry.tasks.core.needs.references import references
-from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.plugins.registry import Registry
 
-PLAIN = RuleBook(())
+PLAIN = Registry(())
 
 
 def made(api_version, kind, meta=None, **body):

@@ -5,7 +5,7 @@ import pytest
 from kubeferry.tasks.core.formats.links import Links, Owner, owner_ref
 from kubeferry.tasks.core.kube.kinds import REBUILT
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.ownership import left_to, relinked
+from kubeferry.tasks.core.needs.ownership import recreated_by, relinked
 
 
 def owner(group, kind, name="web", *, controller=True, block=None, uid="old"):
@@ -19,10 +19,10 @@ ROWS = [(child, maker) for child, makers in REBUILT.items() for maker in makers]
 def test_each_row_is_left_to_its_maker(child, maker):
     ref, links = Ref(*child, "shop", "web-1"), Links(owners=(owner(*maker),))
     there = Ref(*maker, "shop", "web")
-    assert left_to(ref, links, {there}) == there
-    assert left_to(ref, links, set()) is None, "a maker that is not restored makes nothing"
-    assert left_to(ref, links, {Ref(*maker, "bank", "web")}) is None, "nor one of another namespace"
-    assert left_to(ref, Links(), {there}) is None
+    assert recreated_by(ref, links, {there}) == there
+    assert recreated_by(ref, links, set()) is None, "a maker that is not restored makes nothing"
+    assert recreated_by(ref, links, {Ref(*maker, "bank", "web")}) is None, "nor one of another namespace"
+    assert recreated_by(ref, Links(), {there}) is None
 
 
 def test_kinds_that_kubernetes_remakes_are_in_the_table():
@@ -56,13 +56,13 @@ def test_kinds_that_kubernetes_remakes_are_in_the_table():
 )
 def test_what_holds_state_or_has_another_owner_is_restored(child, links):
     there = {owner_ref(each, "shop") for each in links.owners}
-    assert left_to(Ref(*child, "shop", "web-1"), links, there) is None
+    assert recreated_by(Ref(*child, "shop", "web-1"), links, there) is None
 
 
 def test_the_controller_is_found_among_other_owners():
     links = Links(owners=(owner("", "ConfigMap", "c", controller=None), owner("apps", "ReplicaSet", "web-1")))
     there = {Ref("", "ConfigMap", "shop", "c"), Ref("apps", "ReplicaSet", "shop", "web-1")}
-    assert left_to(Ref("", "Pod", "shop", "web-1-x"), links, there) == Ref("apps", "ReplicaSet", "shop", "web-1")
+    assert recreated_by(Ref("", "Pod", "shop", "web-1-x"), links, there) == Ref("apps", "ReplicaSet", "shop", "web-1")
 
 
 def test_owners_get_their_new_uids_and_keep_their_flags():

@@ -1,6 +1,6 @@
 """How many requests at once: what the rule learns from answers."""
 
-from kubeferry.tasks.core.ops.concurrency import FIRST, LEAST, MOST, Pace
+from kubeferry.tasks.core.ops.concurrency import FIRST, LEAST, MOST, ConcurrencyLimit
 
 
 def answers(pace, seconds, count, *, what="GET ", under_way=None, refused=False):
@@ -9,19 +9,19 @@ def answers(pace, seconds, count, *, what="GET ", under_way=None, refused=False)
 
 
 def test_it_grows_while_answers_stay_fast_and_all_room_is_used():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     answers(pace, 0.01, 2000)
     assert pace.room == MOST
 
 
 def test_it_does_not_grow_where_the_room_is_not_used():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     answers(pace, 0.01, 2000, under_way=1)
     assert pace.room == FIRST
 
 
 def test_slow_answers_make_it_shrink_to_the_least_and_not_below():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     answers(pace, 0.01, 50)
     answers(pace, 0.5, 300)
     assert LEAST <= pace.room < FIRST
@@ -30,7 +30,7 @@ def test_slow_answers_make_it_shrink_to_the_least_and_not_below():
 
 
 def test_one_refusal_halves_it_once_however_many_were_under_way():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     answers(pace, 0.01, FIRST, refused=True)
     assert pace.room == FIRST // 2
     answers(pace, 0.01, 1000, refused=True)
@@ -38,7 +38,7 @@ def test_one_refusal_halves_it_once_however_many_were_under_way():
 
 
 def test_it_recovers_when_answers_are_fast_again():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     answers(pace, 0.01, 100, refused=True)
     assert pace.room == LEAST
     answers(pace, 0.01, 2000)
@@ -46,7 +46,7 @@ def test_it_recovers_when_answers_are_fast_again():
 
 
 def test_a_list_that_takes_long_is_no_slow_get():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     for _ in range(500):
         answers(pace, 0.01, 1)
         answers(pace, 1.0, 1, what="GET list")
@@ -54,7 +54,7 @@ def test_a_list_that_takes_long_is_no_slow_get():
 
 
 def test_answers_that_are_slower_for_good_become_the_new_measure():
-    pace = Pace()
+    pace = ConcurrencyLimit()
     answers(pace, 0.01, 100)
     answers(pace, 0.08, 3000)
     assert pace.room > FIRST

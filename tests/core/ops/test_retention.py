@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.jsondoc.duration import Span
-from kubeferry.tasks.core.models.options_maintenance import PERIODS, Policy
+from kubeferry.tasks.core.models.options_maintenance import PERIODS, RetentionPolicy
 from kubeferry.tasks.core.ops.retention import Candidate, fates
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)  # a Monday
@@ -23,7 +23,7 @@ def candidate(name, started, *, good=True, expires=None, series=("c", "shop", ""
 def kept(candidates, **policy):
     periods = tuple((rule, policy.pop(rule)) for rule in PERIODS if rule in policy)
     within = Span.parse(policy.pop("within")) if "within" in policy else None
-    found = fates(candidates, Policy(within, periods=periods, **policy), NOW)
+    found = fates(candidates, RetentionPolicy(within, periods=periods, **policy), NOW)
     assert found.keys() == {each.name for each in candidates}
     return sorted(name for name, fate in found.items() if fate.keep)
 
@@ -116,7 +116,7 @@ def test_what_has_expired_takes_no_place_of_a_rule():
 
 
 def test_every_verdict_has_its_reason():
-    found = fates(TWICE_A_DAY, Policy(last=1, periods=(("daily", 1), ("weekly", 2))), NOW)
+    found = fates(TWICE_A_DAY, RetentionPolicy(last=1, periods=(("daily", 1), ("weekly", 2))), NOW)
     assert (found["14-15"].why, found["07-15"].why) == ("last 1, daily 1, weekly 1", "weekly 2")
     assert found["14-03"].why == "no rule keeps it"
 
@@ -135,7 +135,7 @@ candidates = st.lists(
 )
 counts = st.integers(0, 5)
 policies = st.builds(
-    Policy,
+    RetentionPolicy,
     within=st.none() | st.sampled_from(["30d", "1y", "12h"]).map(Span.parse),
     last=counts,
     periods=st.lists(st.tuples(st.sampled_from(list(PERIODS)), st.integers(1, 4)), max_size=5).map(tuple),

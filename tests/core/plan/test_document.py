@@ -4,7 +4,8 @@ import json
 
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
-from kubeferry.tasks.core.graph.order import Edge, Phase, Strength, Via, order
+from kubeferry.tasks.core.graph.order import Edge, Strength, Via, order
+from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import READY_WHEN, RULES, ready_when
 from kubeferry.tasks.core.lookup.bindings import Binding
@@ -155,7 +156,7 @@ def test_json_and_back_is_the_same():
 def test_a_level_has_the_latest_phase_of_what_it_needs():
     assert level_phases(parts().order) == ["config", "workload", "custom"]
     later = order([SECRET, WEB], [Edge(SECRET, WEB, Strength.OWNER, "x")])
-    assert level_phases(later) == [Phase.WORKLOAD.name.lower()] * 2
+    assert level_phases(later) == [Priority.WORKLOAD.name.lower()] * 2
     assert level_phases(order([], [])) == []
 
 

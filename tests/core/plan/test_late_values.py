@@ -8,10 +8,10 @@ from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.plan.late_values import (
-    How,
+    Means,
+    deferral,
     placeholder,
     pointer_of,
-    repair,
     steps_of,
     strength_of,
     without_fields,
@@ -26,7 +26,7 @@ def made(group, kind, **body):
 
 
 def how(obj, strength, why, via=Via.FIELD, schema=None):
-    return repair(obj, Edge(Ref.of(obj), WEB, strength, why, via), schema).how
+    return deferral(obj, Edge(Ref.of(obj), WEB, strength, why, via), schema).how
 
 
 def binding(group, kind, pointer, **body):
@@ -36,11 +36,11 @@ def binding(group, kind, pointer, **body):
 @pytest.mark.parametrize(
     ("strength", "why", "via", "told"),
     [
-        (Strength.REFERENCE, "spec.x", Via.FIELD, How.NOTHING),
-        (Strength.OWNER, "metadata.ownerReferences", Via.OWNER, How.RELINK),
-        (Strength.OWNER, "metadata.annotations", Via.FIELD, How.IMPOSSIBLE),
-        (Strength.START, "spec.template.spec.serviceAccountName", Via.FIELD, How.NOTHING),
-        (Strength.EXPLICIT, "kubeferry.io/depends-on", Via.ANNOTATION, How.UNFOLLOWED),
+        (Strength.REFERENCE, "spec.x", Via.FIELD, Means.NOTHING),
+        (Strength.OWNER, "metadata.ownerReferences", Via.OWNER, Means.RELINK),
+        (Strength.OWNER, "metadata.annotations", Via.FIELD, Means.IMPOSSIBLE),
+        (Strength.START, "spec.template.spec.serviceAccountName", Via.FIELD, Means.NOTHING),
+        (Strength.EXPLICIT, "kubeferry.io/depends-on", Via.ANNOTATION, Means.UNFOLLOWED),
     ],
 )
 def test_what_an_edge_takes(strength, why, via, told):
@@ -50,24 +50,24 @@ def test_what_an_edge_takes(strength, why, via, told):
 @pytest.mark.parametrize(
     ("group", "kind", "pointer", "told"),
     [
-        ("", "ConfigMap", "/data/url", How.LEAVE_OUT),
-        ("", "Secret", "/data/url", How.LEAVE_OUT),
-        ("apps", "Deployment", "/metadata/annotations/a~1b", How.LEAVE_OUT),
-        ("apps", "Deployment", "/metadata/labels/a", How.LEAVE_OUT),
-        ("apps", "Deployment", "/spec/template/spec/containers/0/env/0/value", How.PLACEHOLDER),
-        ("apps", "Deployment", "/spec/selector/matchLabels/ip", How.IMPOSSIBLE),
-        ("apps", "Deployment", "/spec/selectors", How.PLACEHOLDER),
-        ("", "Endpoints", "/subsets/0/addresses/0/ip", How.PLACEHOLDER),
-        ("discovery.k8s.io", "EndpointSlice", "/endpoints/0/addresses/0", How.PLACEHOLDER),
-        ("", "Pod", "/spec/containers/0/env/0/value", How.IMPOSSIBLE),
-        ("", "Pod", "/spec/containers/0/image", How.PLACEHOLDER),
-        ("", "Pod", "/metadata/annotations/ip", How.LEAVE_OUT),
-        ("batch", "Job", "/spec/template/spec/containers/0/args/0", How.IMPOSSIBLE),
-        ("batch", "CronJob", "/spec/jobTemplate/spec/template/spec/containers/0/args/0", How.PLACEHOLDER),
-        ("apps", "StatefulSet", "/spec/template/spec/containers/0/args/0", How.PLACEHOLDER),
-        ("apps", "StatefulSet", "/spec/volumeClaimTemplates/0/spec/volumeName", How.IMPOSSIBLE),
-        ("example.com", "Thing", "/spec/host", How.PLACEHOLDER),
-        ("example.com", "Thing", "/data/host", How.PLACEHOLDER),
+        ("", "ConfigMap", "/data/url", Means.LEAVE_OUT),
+        ("", "Secret", "/data/url", Means.LEAVE_OUT),
+        ("apps", "Deployment", "/metadata/annotations/a~1b", Means.LEAVE_OUT),
+        ("apps", "Deployment", "/metadata/labels/a", Means.LEAVE_OUT),
+        ("apps", "Deployment", "/spec/template/spec/containers/0/env/0/value", Means.PLACEHOLDER),
+        ("apps", "Deployment", "/spec/selector/matchLabels/ip", Means.IMPOSSIBLE),
+        ("apps", "Deployment", "/spec/selectors", Means.PLACEHOLDER),
+        ("", "Endpoints", "/subsets/0/addresses/0/ip", Means.PLACEHOLDER),
+        ("discovery.k8s.io", "EndpointSlice", "/endpoints/0/addresses/0", Means.PLACEHOLDER),
+        ("", "Pod", "/spec/containers/0/env/0/value", Means.IMPOSSIBLE),
+        ("", "Pod", "/spec/containers/0/image", Means.PLACEHOLDER),
+        ("", "Pod", "/metadata/annotations/ip", Means.LEAVE_OUT),
+        ("batch", "Job", "/spec/template/spec/containers/0/args/0", Means.IMPOSSIBLE),
+        ("batch", "CronJob", "/spec/jobTemplate/spec/template/spec/containers/0/args/0", Means.PLACEHOLDER),
+        ("apps", "StatefulSet", "/spec/template/spec/containers/0/args/0", Means.PLACEHOLDER),
+        ("apps", "StatefulSet", "/spec/volumeClaimTemplates/0/spec/volumeName", Means.IMPOSSIBLE),
+        ("example.com", "Thing", "/spec/host", Means.PLACEHOLDER),
+        ("example.com", "Thing", "/data/host", Means.PLACEHOLDER),
     ],
 )
 def test_what_a_binding_takes(group, kind, pointer, told):
@@ -75,9 +75,9 @@ def test_what_a_binding_takes(group, kind, pointer, told):
 
 
 def test_immutable_data_is_a_problem_and_immutable_says_nothing_of_metadata():
-    assert binding("", "ConfigMap", "/data/url", immutable=True) is How.IMPOSSIBLE
-    assert binding("", "Secret", "/data/url", immutable=False) is How.LEAVE_OUT
-    assert binding("", "Secret", "/metadata/annotations/x", immutable=True) is How.LEAVE_OUT
+    assert binding("", "ConfigMap", "/data/url", immutable=True) is Means.IMPOSSIBLE
+    assert binding("", "Secret", "/data/url", immutable=False) is Means.LEAVE_OUT
+    assert binding("", "Secret", "/metadata/annotations/x", immutable=True) is Means.LEAVE_OUT
 
 
 @pytest.mark.parametrize(("kind", "part"), [(kind, part) for kind, parts in FROZEN.items() for part in parts])
@@ -111,18 +111,18 @@ def schema(**rules):
 @pytest.mark.parametrize(
     ("rules", "told"),
     [
-        ({}, How.PLACEHOLDER),
-        ({"host": "self == oldSelf"}, How.LEAVE_OUT),
-        ({"host": "oldSelf==self"}, How.LEAVE_OUT),
-        ({"spec": "self == oldSelf"}, How.IMPOSSIBLE),
-        ({"spec": "self.host == oldSelf.host"}, How.IMPOSSIBLE),
-        ({"root": "self.spec.host == oldSelf.spec.host"}, How.IMPOSSIBLE),
-        ({"spec": "!has(oldSelf.host) || self.host == oldSelf.host"}, How.LEAVE_OUT),
-        ({"spec": "self.hosts == oldSelf.hosts"}, How.PLACEHOLDER),
-        ({"spec": "self.host == oldSelf.hosts"}, How.PLACEHOLDER),
-        ({"spec": "self.host != oldSelf.host"}, How.PLACEHOLDER),
-        ({"spec": "myself == oldSelf"}, How.PLACEHOLDER),
-        ({"host": "self.size() >= oldSelf.size()"}, How.PLACEHOLDER),
+        ({}, Means.PLACEHOLDER),
+        ({"host": "self == oldSelf"}, Means.LEAVE_OUT),
+        ({"host": "oldSelf==self"}, Means.LEAVE_OUT),
+        ({"spec": "self == oldSelf"}, Means.IMPOSSIBLE),
+        ({"spec": "self.host == oldSelf.host"}, Means.IMPOSSIBLE),
+        ({"root": "self.spec.host == oldSelf.spec.host"}, Means.IMPOSSIBLE),
+        ({"spec": "!has(oldSelf.host) || self.host == oldSelf.host"}, Means.LEAVE_OUT),
+        ({"spec": "self.hosts == oldSelf.hosts"}, Means.PLACEHOLDER),
+        ({"spec": "self.host == oldSelf.hosts"}, Means.PLACEHOLDER),
+        ({"spec": "self.host != oldSelf.host"}, Means.PLACEHOLDER),
+        ({"spec": "myself == oldSelf"}, Means.PLACEHOLDER),
+        ({"host": "self.size() >= oldSelf.size()"}, Means.PLACEHOLDER),
     ],
 )
 def test_a_crd_tells_what_cannot_be_changed(rules, told):
@@ -132,8 +132,8 @@ def test_a_crd_tells_what_cannot_be_changed(rules, told):
 def test_a_frozen_field_that_is_required_is_a_problem():
     with_rule = schema(host="self == oldSelf")
     with_rule["properties"]["spec"]["required"] = ["host"]
-    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=with_rule) is How.IMPOSSIBLE
-    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/hosts/0", schema=with_rule) is How.IMPOSSIBLE
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=with_rule) is Means.IMPOSSIBLE
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/hosts/0", schema=with_rule) is Means.IMPOSSIBLE
 
 
 @pytest.mark.parametrize(
@@ -177,13 +177,13 @@ def test_pointers_there_and_back(steps):
 
 
 def test_the_line_of_a_plan():
-    told = repair(made("", "ConfigMap"), Edge(CONF, WEB, Strength.BINDING, "/data/url"))
+    told = deferral(made("", "ConfigMap"), Edge(CONF, WEB, Strength.BINDING, "/data/url"))
     assert str(told) == (
         "ConfigMap shop/conf ← Deployment.apps shop/web (/data/url): "
         "created without this key, which is added when its value is known"
     )
     assert (told.pointer, told.is_problem) == ("/data/url", False)
-    assert repair(made("", "Pod"), Edge(CONF, WEB, Strength.BINDING, "/spec/hostname")).is_problem
+    assert deferral(made("", "Pod"), Edge(CONF, WEB, Strength.BINDING, "/spec/hostname")).is_problem
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.plan.quota import NAMED, demand, quantity, shortage
+from kubeferry.tasks.core.plan.quota import NAMED, quantity, requested, shortage
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def template(*resources):
 
 def test_a_workload_takes_its_pods_and_their_sums():
     spec = {"replicas": 3, **template({"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"cpu": "1"}}, {})}
-    assert demand(workload("Deployment", spec), "deployments.apps") == {
+    assert requested(workload("Deployment", spec), "deployments.apps") == {
         "count/deployments.apps": 1,
         "pods": 3,
         "requests.cpu": Decimal("0.3"),
@@ -102,7 +102,7 @@ def test_a_workload_takes_its_pods_and_their_sums():
 
 
 def test_what_is_only_limited_is_requested_too():
-    found = demand(workload("StatefulSet", template({"limits": {"cpu": "1"}})), "statefulsets.apps")
+    found = requested(workload("StatefulSet", template({"limits": {"cpu": "1"}})), "statefulsets.apps")
     assert (found["requests.cpu"], found["cpu"], found["limits.cpu"]) == (1, 1, 1)
 
 
@@ -125,12 +125,12 @@ def test_what_is_only_limited_is_requested_too():
     ],
 )
 def test_pods_of_each_kind(kind, group, spec, pods):
-    assert demand(workload(kind, spec, group), "things")["pods"] == pods
+    assert requested(workload(kind, spec, group), "things")["pods"] == pods
 
 
 @pytest.mark.parametrize("resource", sorted(NAMED))
 def test_core_resources_count_by_their_bare_name_too(resource):
-    found = demand({"apiVersion": "v1", "kind": "Any", "metadata": {"name": "a"}}, resource)
+    found = requested({"apiVersion": "v1", "kind": "Any", "metadata": {"name": "a"}}, resource)
     assert (found[resource], found[f"count/{resource}"]) == (1, 1)
 
 
@@ -146,24 +146,27 @@ def test_core_resources_count_by_their_bare_name_too(resource):
     ],
 )
 def test_services_by_type(spec, ports, balancers):
-    found = demand(workload("Service", spec, ""), "services")
+    found = requested(workload("Service", spec, ""), "services")
     assert (found["services.nodeports"], found["services.loadbalancers"]) == (ports, balancers)
 
 
 def test_a_claim_takes_storage():
     claim = workload("PersistentVolumeClaim", {"resources": {"requests": {"storage": "10Gi"}}}, "")
-    found = demand(claim, "persistentvolumeclaims")
+    found = requested(claim, "persistentvolumeclaims")
     assert (found["requests.storage"], found["persistentvolumeclaims"]) == (10 * 2**30, 1)
 
 
 def test_an_amount_that_is_none_names_its_object():
     with pytest.raises(DamagedError, match=r"Deployment\.apps shop/web: 'lots' is no quantity"):
-        demand(workload("Deployment", template({"requests": {"cpu": "lots"}})), "deployments.apps")
+        requested(workload("Deployment", template({"requests": {"cpu": "lots"}})), "deployments.apps")
 
 
 @pytest.mark.parametrize("odd", [[], "text", {"requests": "x", "limits": []}, {"requests": None}])
 def test_odd_resources_are_passed_over(odd):
-    assert demand(workload("Deployment", template(odd)), "deployments.apps") == {"count/deployments.apps": 1, "pods": 1}
+    assert requested(workload("Deployment", template(odd)), "deployments.apps") == {
+        "count/deployments.apps": 1,
+        "pods": 1,
+    }
 
 
 def wanted(**amounts):

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import kubeferry.tasks.core.plugins.interface
 from kubeferry.tasks.core.errors import PluginError
-from kubeferry.tasks.core.graph.order import Edge, Phase, Strength
+from kubeferry.tasks.core.graph.order import Edge, Strength
+from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.jsondoc.edit import EACH
 from kubeferry.tasks.core.kube.kinds import REBUILT
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context, Verdict, ready
-from kubeferry.tasks.core.plugins.interface import Need, Pause, Rules
-from kubeferry.tasks.core.plugins.registry import RuleBook, inverse, merged
+from kubeferry.tasks.core.plugins.interface import Need, Pause, Plugin
+from kubeferry.tasks.core.plugins.registry import Registry, inverse, merged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SHOP, TILL = ("shop.example.com", "Shop"), ("shop.example.com", "Till")
@@ -31,7 +32,7 @@ def made(kind="Shop", group="shop.example.com", **body):
 
 
 def rules(name="a", **fields):
-    return Rules(name=name, interface=1, **fields)
+    return Plugin(name=name, interface=1, **fields)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def example():
 
 def test_the_example_of_the_documentation_works(example, monkeypatch):
     monkeypatch.setitem(sys.modules, "shop_rules", example)
-    book = RuleBook([example.RULES])
+    book = Registry([example.RULES])
     shop = made(spec={"sessionKey": "k", "floors": 2})
     shop["metadata"] |= {"labels": {"shop.example.com/prices": "list"}, "annotations": {"shop.example.com/seen": "1"}}
     assert book.edges(shop) == [
@@ -54,7 +55,7 @@ def test_the_example_of_the_documentation_works(example, monkeypatch):
     assert book.makers(TILL) == {SHOP}
     assert book.exclusion(made("Receipt")).text == "sales of the old cluster (shop-operator)"
     assert book.exclusion(shop) is None
-    assert book.phase(Ref.of(shop)) is Phase.WORKLOAD
+    assert book.phase(Ref.of(shop)) is Priority.WORKLOAD
     assert book.without_dynamic(shop)["spec"] == {"floors": 2}
     assert book.without_dynamic(shop)["metadata"]["annotations"] == {}
     assert book.verdict(shop, NOW, Context()) == Verdict("waiting", "is not open yet")
@@ -66,7 +67,7 @@ def test_the_example_of_the_documentation_works(example, monkeypatch):
 
 
 def test_an_empty_book_says_nothing():
-    book, obj = RuleBook(()), made()
+    book, obj = Registry(()), made()
     assert (book.edges(obj), book.exclusion(obj), book.paused(obj)) == ([], None, None)
     assert (book.phase(Ref.of(obj)), book.verdict(obj, NOW, Context())) == (None, None)
     assert book.without_dynamic(obj) is obj
@@ -74,37 +75,37 @@ def test_an_empty_book_says_nothing():
 
 
 def test_makers_are_those_of_kubernetes_and_of_all_plugins():
-    book = RuleBook([rules("a", rebuilt={POD: frozenset({SHOP})}), rules("b", rebuilt={POD: frozenset({TILL})})])
+    book = Registry([rules("a", rebuilt={POD: frozenset({SHOP})}), rules("b", rebuilt={POD: frozenset({TILL})})])
     assert book.makers(POD) == REBUILT[POD] | {SHOP, TILL}
 
 
 def test_what_is_kept_has_no_makers_whoever_says_otherwise():
-    book = RuleBook([rules("a", keep=frozenset({REPLICAS})), rules("b", rebuilt={REPLICAS: frozenset({SHOP})})])
+    book = Registry([rules("a", keep=frozenset({REPLICAS})), rules("b", rebuilt={REPLICAS: frozenset({SHOP})})])
     assert book.makers(REPLICAS) == frozenset()
 
 
 def test_a_star_stands_for_the_kinds_that_have_no_row():
-    of_group = {("shop.example.com", "*"): Phase.TRAFFIC, SHOP: Phase.CONFIG}
-    book = RuleBook([rules(phases=of_group)])
+    of_group = {("shop.example.com", "*"): Priority.TRAFFIC, SHOP: Priority.CONFIG}
+    book = Registry([rules(phases=of_group)])
     assert [book.phase(Ref("shop.example.com", kind, "", "x")) for kind in ("Shop", "Till")] == [
-        Phase.CONFIG,
-        Phase.TRAFFIC,
+        Priority.CONFIG,
+        Priority.TRAFFIC,
     ]
     assert book.phase(Ref("other.example.com", "Till", "", "x")) is None
 
 
 def test_a_need_that_has_to_be_first_is_as_strong_as_an_annotation():
     need = Need(Ref("", "Secret", "town", "key"), "spec.key", first=True)
-    assert [each.strength for each in RuleBook([rules(needs=lambda _: [need])]).edges(made())] == [Strength.EXPLICIT]
+    assert [each.strength for each in Registry([rules(needs=lambda _: [need])]).edges(made())] == [Strength.EXPLICIT]
 
 
 @pytest.mark.parametrize(
     ("field", "row"),
-    [("pause", Pause({})), ("phases", Phase.CONFIG), ("readiness", lambda *_: ready("x"))],
+    [("pause", Pause({})), ("phases", Priority.CONFIG), ("readiness", lambda *_: ready("x"))],
 )
 def test_two_plugins_that_say_different_things_are_refused(field, row):
     with pytest.raises(PluginError, match=r"^plug-ins a and b both say .* Shop\.shop\.example\.com$"):
-        RuleBook([rules("b", **{field: {SHOP: row}}), rules("a", **{field: {SHOP: row}})])
+        Registry([rules("b", **{field: {SHOP: row}}), rules("a", **{field: {SHOP: row}})])
 
 
 def fails(*_):
@@ -121,7 +122,7 @@ def fails(*_):
 )
 def test_a_plugin_that_fails_is_named_with_the_object(fields, ask):
     with pytest.raises(PluginError, match=r"^plug-in a failed on Shop\.shop\.example\.com town/it: KeyError: 'spec'$"):
-        ask(RuleBook([rules(**fields)]), made())
+        ask(Registry([rules(**fields)]), made())
 
 
 def test_what_a_plugin_says_of_a_secret_is_not_quoted():
@@ -133,12 +134,12 @@ def test_what_a_plugin_says_of_a_secret_is_not_quoted():
         raise ValueError(obj["data"]["password"])
 
     with pytest.raises(PluginError, match=r"^plug-in a failed on Secret town/it: ValueError$") as told:
-        RuleBook([rules(needs=quotes)]).edges(made("Secret", "", data={"password": secret}))
+        Registry([rules(needs=quotes)]).edges(made("Secret", "", data={"password": secret}))
     assert secret not in "".join(traceback.format_exception(told.value))
 
 
 def test_a_plugin_that_answers_with_something_else_is_named():
-    book = RuleBook([rules(needs=lambda _: ["Secret/x"], readiness={SHOP: lambda *_: True})])
+    book = Registry([rules(needs=lambda _: ["Secret/x"], readiness={SHOP: lambda *_: True})])
     with pytest.raises(PluginError, match=r"^plug-in a failed on .*: TypeError: needs yielded str, not Need$"):
         book.edges(made())
     with pytest.raises(PluginError, match=r"^plug-in a failed on .*: TypeError: readiness returned bool, not Verdict$"):
@@ -146,14 +147,14 @@ def test_a_plugin_that_answers_with_something_else_is_named():
 
 
 def test_dynamic_fields_in_lists():
-    book = RuleBook([rules(dynamic_fields={SHOP: (("spec", "tills", EACH, "token"),)})])
+    book = Registry([rules(dynamic_fields={SHOP: (("spec", "tills", EACH, "token"),)})])
     shop = made(spec={"tills": [{"token": 1, "n": 1}, {"n": 2}]})
     assert book.without_dynamic(shop)["spec"] == {"tills": [{"n": 1}, {"n": 2}]}
 
 
 def test_what_was_paused_in_the_backup_stays_so():
     shop = made(spec={"paused": True})
-    paused = RuleBook([rules(pause={SHOP: Pause({"spec": {"paused": True}}, turn=3)})]).paused(shop)
+    paused = Registry([rules(pause={SHOP: Pause({"spec": {"paused": True}}, turn=3)})]).paused(shop)
     assert (paused.obj, paused.back, paused.turn) == (shop, {}, 3)
 
 
@@ -167,7 +168,7 @@ def test_what_was_paused_in_the_backup_stays_so():
 )
 def test_the_pause_is_taken_back_to_what_was_there(spec, back):
     body = {} if spec is None else {"spec": spec}
-    assert RuleBook([rules(pause={SHOP: Pause({"spec": {"paused": True}})})]).paused(made(**body)).back == back
+    assert Registry([rules(pause={SHOP: Pause({"spec": {"paused": True}})})]).paused(made(**body)).back == back
 
 
 JSON = st.recursive(

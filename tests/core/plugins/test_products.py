@@ -8,15 +8,15 @@ from tests.support.plugin_namespaces import loaded, planned
 from kubeferry.tasks.core.formats.links import Links, Owner
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context
-from kubeferry.tasks.core.needs.ownership import left_to
-from kubeferry.tasks.core.plan.late_values import How, repair
+from kubeferry.tasks.core.needs.ownership import recreated_by
+from kubeferry.tasks.core.plan.late_values import Means, deferral
 from kubeferry.tasks.core.plugins.cert_manager import RULES as CERT_MANAGER
 from kubeferry.tasks.core.plugins.cluster_api import GROUPS
 from kubeferry.tasks.core.plugins.cluster_api import RULES as CLUSTER_API
-from kubeferry.tasks.core.plugins.registry import RuleBook
+from kubeferry.tasks.core.plugins.registry import Registry
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-BOOK = RuleBook([CLUSTER_API, CERT_MANAGER])
+BOOK = Registry([CLUSTER_API, CERT_MANAGER])
 
 
 def level_of(found):
@@ -37,7 +37,7 @@ def test_a_management_namespace_comes_back_owners_first_as_clusterctl_moves_it()
     assert level["Cluster/blue"] < level["Secret/blue-ca"]
     # The references up the chain (a Machine to its config, a Cluster to its control plane) tie cycles; names may wait.
     assert found.broken
-    assert {repair(objects[each.source], each).how for each in found.broken} == {How.NOTHING}
+    assert {deferral(objects[each.source], each).how for each in found.broken} == {Means.NOTHING}
 
 
 def test_no_machine_is_left_to_a_controller():
@@ -116,8 +116,8 @@ def test_a_certificate_finds_its_secret_even_where_it_owns_it():
     level = level_of(found)
     assert level["Secret/acme-account"] < level["Issuer/acme"] < level["Certificate/web"]
     assert level["Secret/web-tls"] < level["Certificate/web"]
-    assert [(str(each.source), repair(objects[each.source], each).how) for each in found.broken] == [
-        ("Secret shop/web-tls", How.RELINK)
+    assert [(str(each.source), deferral(objects[each.source], each).how) for each in found.broken] == [
+        ("Secret shop/web-tls", Means.RELINK)
     ]
 
 
@@ -149,9 +149,9 @@ def test_the_book_decides_what_is_left_to_its_controller():
     certificate = Ref("cert-manager.io", "Certificate", "shop", "web")
     ingress = Ref("networking.k8s.io", "Ingress", "shop", "web")
     owned = Links(owners=(Owner("networking.k8s.io/v1", "Ingress", "web", "u", controller=True),))
-    assert left_to(certificate, owned, {ingress}, BOOK.makers) == ingress
-    assert left_to(certificate, owned, {ingress}) is None
-    assert left_to(certificate, owned, set(), BOOK.makers) is None
+    assert recreated_by(certificate, owned, {ingress}, BOOK.makers) == ingress
+    assert recreated_by(certificate, owned, {ingress}) is None
+    assert recreated_by(certificate, owned, set(), BOOK.makers) is None
     pod, replicas = Ref("", "Pod", "shop", "a"), Ref("apps", "ReplicaSet", "shop", "web")
     by_replicas = Links(owners=(Owner("apps/v1", "ReplicaSet", "web", "u", controller=True),))
-    assert left_to(pod, by_replicas, {replicas}, BOOK.makers) == replicas
+    assert recreated_by(pod, by_replicas, {replicas}, BOOK.makers) == replicas

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.selection.resource_types import at_once
+from kubeferry.tasks.core.selection.resource_types import list_cluster_wide
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from kubeferry.tasks.core.selection.resource_types import at_once
     ],
 )
 def test_at_once(asked, there, expected):
-    assert at_once(asked, there) is expected
+    assert list_cluster_wide(asked, there) is expected

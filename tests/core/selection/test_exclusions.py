@@ -11,14 +11,14 @@ from kubeferry.tasks.core.selection.exclusions import (
     RULES,
     SLICE_MANAGERS,
     TYPES_LEFT_OUT,
-    Surroundings,
+    ClusterContext,
     exclusion,
     type_left_out,
 )
-from kubeferry.tasks.core.selection.policy import Keep
+from kubeferry.tasks.core.selection.policy import Policy
 
 ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
-AROUND = Surroundings(selecting_services=frozenset({"web"}))
+AROUND = ClusterContext(selecting_services=frozenset({"web"}))
 DATA = Path(__file__).parents[2] / "data" / "carry"
 
 
@@ -111,7 +111,7 @@ def test_type_must_be_listed_and_created(verbs, why):
 
 def test_finished_jobs_are_carried_where_a_user_asks_for_them():
     jobs = [obj for obj, _ in LEFT_OUT if obj["kind"] == "Job"]
-    assert [exclusion(job, AROUND, Keep(completed_jobs=True)) for job in jobs] == [None, None]
+    assert [exclusion(job, AROUND, Policy(completed_jobs=True)) for job in jobs] == [None, None]
 
 
 def test_endpoints_without_surroundings_are_told_by_their_own_marks():

@@ -4,13 +4,13 @@ import pytest
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.core.selection.namespaces import choose_spaces, unmatched
+from kubeferry.tasks.core.selection.namespaces import choose_namespaces, unmatched
 
 THERE = {"api": {"team": "x"}, "shop": {"team": "shop"}, "shop-test": {"team": "shop"}, "bare": {}}
 
 
 def chosen(there=THERE, **options):
-    return choose_spaces(there, RestoreOptions(backup="b", **options), "backup b")
+    return choose_namespaces(there, RestoreOptions(backup="b", **options), "backup b")
 
 
 @pytest.mark.parametrize(

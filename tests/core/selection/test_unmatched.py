@@ -3,11 +3,11 @@
 from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.selection.selector import Selector
-from kubeferry.tasks.core.selection.unmatched import Tally
+from kubeferry.tasks.core.selection.unmatched import Unmatched
 
 
 def tally(objects=(("Deployment", "web", {"app": "web"}), ("Secret", "web-db", {"app": "web"})), **options):
-    made = Tally(Selector.of(RestoreOptions(backup="b", **options)))
+    made = Unmatched(Selector.of(RestoreOptions(backup="b", **options)))
     for kind, name, labels in objects:
         made.look(obj(kind, name, labels), words_of("", kind, (f"{kind.lower()}s",)))
     return made

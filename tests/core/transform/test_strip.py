@@ -17,8 +17,8 @@ from kubeferry.tasks.core.transform.strip.portable import (
     BY_KIND,
     CLUSTER_FIELDS,
     SAFE_FINALIZERS,
-    Keep,
-    Surroundings,
+    ClusterContext,
+    Policy,
     strip,
 )
 
@@ -27,8 +27,8 @@ DATA = Path(__file__).parents[2] / "data" / "strip"
 
 def load(path):
     case = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-    around = Surroundings(**{name: frozenset(values) for name, values in case.get("around", {}).items()})
-    return case | {"around": around, "keep": Keep(**case.get("keep", {}))}
+    around = ClusterContext(**{name: frozenset(values) for name, values in case.get("around", {}).items()})
+    return case | {"around": around, "keep": Policy(**case.get("keep", {}))}
 
 
 CASES = {path.stem: load(path) for path in sorted(DATA.glob("*.yaml"))}
@@ -122,8 +122,8 @@ def test_every_injector_takes_its_authority_away(annotation):
 
 
 def test_every_option_of_keep_has_a_case():
-    asked = {name for case in CASES.values() for name in Keep.__slots__ if getattr(case["keep"], name)}
-    assert asked == set(Keep.__slots__) - {"completed_jobs"}, "that one is about carrying"
+    asked = {name for case in CASES.values() for name in Policy.__slots__ if getattr(case["keep"], name)}
+    assert asked == set(Policy.__slots__) - {"completed_jobs"}, "that one is about carrying"
 
 
 def test_last_applied_is_escaped_as_kubectl_does():

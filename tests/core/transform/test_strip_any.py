@@ -11,8 +11,8 @@ from kubeferry.tasks.core.transform.strip.portable import (
     BY_KIND,
     CLUSTER_FIELDS,
     DEPLOYMENT_ANNOTATIONS,
-    Keep,
-    Surroundings,
+    ClusterContext,
+    Policy,
     strip,
 )
 from kubeferry.tasks.core.transform.strip.storage import CLAIM_ANNOTATIONS, TOKEN_DATA, UID_RANGES
@@ -76,13 +76,13 @@ def objects(draw, parts=PARTS):
     return whole
 
 
-KEEPS = st.builds(Keep, **dict.fromkeys(Keep.__slots__, st.booleans()))
+KEEPS = st.builds(Policy, **dict.fromkeys(Policy.__slots__, st.booleans()))
 
 
 @given(objects(), KEEPS)
 def test_any_object_is_stripped_once_and_survives(obj, keep):
     before = copy.deepcopy(obj)
-    around = Surroundings(static_volumes=frozenset({"own-a"}))
+    around = ClusterContext(static_volumes=frozenset({"own-a"}))
     once = strip(obj, around, keep)
     assert obj == before
     assert strip(once, around, keep) == once

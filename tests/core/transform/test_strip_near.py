@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
-from kubeferry.tasks.core.selection.policy import Keep
+from kubeferry.tasks.core.selection.policy import Policy
 from kubeferry.tasks.core.transform.strip.portable import strip
 
 TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -188,12 +188,12 @@ def test_each_thing_to_keep_is_kept_alone():
     fields = {"finalizers": ["example.com/hold"], "managedFields": [{"manager": "helm"}], "uid": "1"}
     before = made("example.com/v1", "Thing", fields, status={"ready": True})
     assert strip(before) == made("example.com/v1", "Thing")
-    assert strip(before, keep=Keep(finalizers=True))["metadata"] == {"name": "x", "finalizers": ["example.com/hold"]}
-    assert strip(before, keep=Keep(managed_fields=True))["metadata"] == {
+    assert strip(before, keep=Policy(finalizers=True))["metadata"] == {"name": "x", "finalizers": ["example.com/hold"]}
+    assert strip(before, keep=Policy(managed_fields=True))["metadata"] == {
         "name": "x",
         "managedFields": [{"manager": "helm"}],
     }
-    assert strip(before, keep=Keep(status=True)) == made("example.com/v1", "Thing", status={"ready": True})
+    assert strip(before, keep=Policy(status=True)) == made("example.com/v1", "Thing", status={"ready": True})
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 
 
 def test_it_ends_what_is_under_way_and_what_is_yet_to_come():
-    stop, ended = Stop(), []
+    stop, ended = Cancellation(), []
     with stop.ends(lambda: ended.append("over before")):
         assert not stop.is_set()
     with stop.ends(lambda: ended.append("one")), stop.ends(lambda: ended.append("two")):
@@ -19,7 +19,7 @@ def test_it_ends_what_is_under_way_and_what_is_yet_to_come():
 
 @pytest.mark.parametrize("error", [OSError("not connected"), RuntimeError("released"), ValueError("closed")])
 def test_a_stream_that_came_to_its_own_end_hinders_no_other(error):
-    stop, ended = Stop(), []
+    stop, ended = Cancellation(), []
 
     def broken():
         raise error

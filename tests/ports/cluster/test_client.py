@@ -32,7 +32,7 @@ from kubeferry.tasks.core.errors import (
 )
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster import transport
-from kubeferry.tasks.ports.cluster.cancellation import Stop
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.client import PAGE, connect
 from kubeferry.tasks.ports.cluster.transport import RETRY, THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -279,7 +279,7 @@ def test_a_watch_hears_of_what_happens_while_it_waits(cluster, namespace):
 
 
 def test_a_watch_that_hears_nothing_is_ended_by_another_thread_at_once(cluster, namespace):
-    stop, begun = Stop(), threading.Event()
+    stop, begun = Cancellation(), threading.Event()
 
     def follow():
         begun.set()

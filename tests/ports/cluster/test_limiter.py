@@ -4,12 +4,12 @@ from threading import Barrier, Lock, Thread
 
 import pytest
 
-from kubeferry.tasks.core.ops.concurrency import LEAST, Pace
-from kubeferry.tasks.ports.cluster.limiter import Gate
+from kubeferry.tasks.core.ops.concurrency import LEAST, ConcurrencyLimit
+from kubeferry.tasks.ports.cluster.limiter import Limiter
 
 
 def test_no_more_get_through_than_there_is_room_for():
-    gate, lock, now, most = Gate(Pace(limit=LEAST)), Lock(), [0], [0]
+    gate, lock, now, most = Limiter(ConcurrencyLimit(limit=LEAST)), Lock(), [0], [0]
     gate.pace.answered = lambda *_, **__: None  # the room stays
     inside = Barrier(LEAST)
 
@@ -33,7 +33,7 @@ def test_no_more_get_through_than_there_is_room_for():
 
 
 def test_a_refusal_halves_the_room_even_if_the_request_then_fails():
-    gate = Gate(Pace(limit=16))
+    gate = Limiter(ConcurrencyLimit(limit=16))
 
     def fail():
         with gate.through("POST") as refuse:
@@ -47,7 +47,7 @@ def test_a_refusal_halves_the_room_even_if_the_request_then_fails():
 
 
 def test_a_request_without_an_answer_teaches_nothing():
-    gate = Gate(Pace(limit=16))
+    gate = Limiter(ConcurrencyLimit(limit=16))
 
     def fail():
         with gate.through("POST"):

@@ -7,16 +7,16 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from kubeferry.tasks.core.errors import PluginError
-from kubeferry.tasks.core.plugins.interface import GROUP, Rules
+from kubeferry.tasks.core.plugins.interface import GROUP, Plugin
 from kubeferry.tasks.ports.local import plugins
 
 
 @pytest.fixture
 def module(monkeypatch):
     made = types.ModuleType("their_rules")
-    made.RULES = Rules(name="theirs", interface=1)
-    made.OLD = Rules(name="theirs", interface=0)
-    made.OTHER = Rules(name="other", interface=1)
+    made.RULES = Plugin(name="theirs", interface=1)
+    made.OLD = Plugin(name="theirs", interface=0)
+    made.OTHER = Plugin(name="other", interface=1)
     made.NONE = {"name": "theirs"}
     monkeypatch.setitem(sys.modules, "their_rules", made)
     return made

@@ -10,7 +10,7 @@ from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.core.formats.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import me
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.ports.records.reservations import Deletion, Mark, read_mark, reserve
+from kubeferry.tasks.ports.records.reservations import Deletion, Reservation, read_mark, reserve
 from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
@@ -36,7 +36,7 @@ def on(host, pid=OWN.pid, started=OWN.started):
     ids=["young", "old", "it lives", "its process is gone", "on another host", "on another host, long ago", "gave up"],
 )
 def test_who_is_gone(deletes, holder, hours, gone):
-    assert Mark(deletes, holder).gone(NOW - timedelta(hours=hours), NOW) is gone
+    assert Reservation(deletes, holder).gone(NOW - timedelta(hours=hours), NOW) is gone
 
 
 @pytest.fixture

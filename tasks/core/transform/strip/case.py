@@ -15,7 +15,7 @@ from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.selection.policy import Keep, Surroundings
+    from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,11 @@ class Case:
     applied: Object | None
     """The object in the last-applied annotation; None without one, or with one that cannot be read."""
 
-    around: Surroundings
-    keep: Keep
+    around: ClusterContext
+    keep: Policy
 
     @classmethod
-    def of(cls, obj: Object, around: Surroundings, keep: Keep) -> Case:
+    def of(cls, obj: Object, around: ClusterContext, keep: Policy) -> Case:
         """Return the case of `obj`."""
         meta = obj["metadata"]
         live = bool(meta.get("uid") or meta.get("resourceVersion"))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path, change, only, remove, without
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl
 from kubeferry.tasks.core.kube.objects import type_of
-from kubeferry.tasks.core.selection.policy import ALONE, DEFAULTS, Keep, Surroundings
+from kubeferry.tasks.core.selection.policy import DEFAULTS, UNKNOWN_CLUSTER, ClusterContext, Policy
 from kubeferry.tasks.core.transform.strip.case import Case
 from kubeferry.tasks.core.transform.strip.extensions import (
     drop_aggregated_rules,
@@ -148,7 +148,7 @@ SAFE_FINALIZERS: Mapping[str, str] = {
 """Finalizer → why it may stay: every cluster has what takes it off. With any other a deletion could hang for ever."""
 
 
-def strip(obj: Object, around: Surroundings = ALONE, keep: Keep = DEFAULTS) -> Object:
+def strip(obj: Object, around: ClusterContext = UNKNOWN_CLUSTER, keep: Policy = DEFAULTS) -> Object:
     """Return `obj` without what only its old cluster meant.
 
     `obj` is a whole object with apiVersion, kind and metadata, live or stripped before. `around` is needed for claims
