@@ -34,8 +34,6 @@ kubeferry deploy --all-namespaces --keep daily=7 --keep weekly=5 --notify slack-
 kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-1'
 """
 
-FORM = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
-
 Namespaces = Annotated[
     list[str] | None,
     typer.Argument(metavar="NAMESPACE", help="Namespaces of the nightly backup.", show_default=False),
@@ -104,7 +102,7 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     """
     from kubeferry.flows.console.output import line, print_rows
     from kubeferry.flows.console.run import run
-    from kubeferry.flows.options.parsing import options, pairs
+    from kubeferry.flows.options.parsing import absolute, crons, options, pairs
     from kubeferry.tasks.core.models.options_deploy import DeployOptions
 
     asked: DeployOptions = options(
@@ -113,7 +111,7 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
         namespaces=namespaces or [],
         namespace_selector=namespace_selector,
         exclude_namespace=exclude_namespace or [],
-        cron=_crons(cron or []),
+        cron=crons(cron or []),
         timezone=timezone,
         keep=pairs(keep or [], "--keep", "RULE=NUMBER, as daily=7, or within=AGE, as within=30d"),
         notify=notify,
@@ -121,7 +119,7 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
         pool=pool,
         image=image,
         context=context,
-        kubeconfig=_absolute(kubeconfig),
+        kubeconfig=absolute(kubeconfig),
         store=store,
     )
 
@@ -133,20 +131,6 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     if output is Format.TABLE:
         kind = "" if asked.type is PoolType.PROCESS else f" --type {asked.type}"
         line(f"\nnow have a worker run them: kubeferry worker{kind} --pool {asked.work_pool}")
-
-
-def _crons(given: list[str]) -> dict[str, str]:
-    """Return flow → cron expression; one without a flow is the backup's."""
-    from kubeferry.flows.options.parsing import pairs
-
-    return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", FORM)
-
-
-def _absolute(path: str) -> str:
-    """Return a path that means the same to a worker, which runs elsewhere."""
-    from pathlib import Path
-
-    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:

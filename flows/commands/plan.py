@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from kubeferry.flows.commands import restore
 from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
-from kubeferry.flows.options.common import PANEL, Debug, Identity, Modify, StoreUrl
+from kubeferry.flows.options.common import PANEL, Debug, Form, Identity, Modify, StoreUrl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,15 +30,6 @@ kubeferry plan before-upgrade --namespace shop --include-name 'deployments/web*'
 
 kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh CONTEXT
 """
-
-
-class Form(StrEnum):
-    """How a plan is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    HTML = "html"
 
 
 Backup = restore.Backup

@@ -95,20 +95,20 @@ def prune(  # noqa: PLR0913 - a parameter is an option
     only what has expired goes. What a killed run half deleted is finished; what is being written is left alone.
     """
     from kubeferry.flows.console.prune_table import finish
-    from kubeferry.flows.options.parsing import options
+    from kubeferry.flows.options.parsing import options, span
     from kubeferry.tasks.core.errors import UsageError
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
 
     asked = options(
         PruneOptions,
-        keep_within=_span("--keep-within", keep_within),
+        keep_within=span("--keep-within", keep_within),
         keep_last=keep_last,
         keep_hourly=keep_hourly,
         keep_daily=keep_daily,
         keep_weekly=keep_weekly,
         keep_monthly=keep_monthly,
         keep_yearly=keep_yearly,
-        restores_within=_span("--restores-within", restores_within),
+        restores_within=span("--restores-within", restores_within),
         velero=velero,
         dry_run=dry_run,
         expect=expect,
@@ -119,18 +119,6 @@ def prune(  # noqa: PLR0913 - a parameter is an option
     if not yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at: say --yes to remove, or --dry-run to look first")
     finish(_pruned(asked if yes else _agreed(asked, output)), output)
-
-
-def _span(option: str, text: str) -> str:
-    from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.jsondoc.duration import Span
-
-    try:
-        if text:
-            Span.parse(text)
-    except UsageError as error:
-        raise UsageError(f"{option} {error}") from None
-    return text
 
 
 def _looked(asked: PruneOptions) -> PruneResult:

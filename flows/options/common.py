@@ -22,6 +22,15 @@ class Format(StrEnum):
     YAML = "yaml"
 
 
+class Form(StrEnum):
+    """How a plan is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    HTML = "html"
+
+
 class _Debugging:
     """Whether --debug was given to this invocation, anywhere on its command line."""
 
@@ -41,6 +50,15 @@ def set_debugging(*, on: bool) -> None:
 def _debug(on: bool) -> bool:  # noqa: FBT001 - the one argument that an option's callback gets
     _Debugging.on = _Debugging.on or on  # it may stand before the command and after it
     return on
+
+
+def print_version(wanted: bool) -> None:  # noqa: FBT001 - the one argument that an option's callback gets
+    """Print the version, where it is wanted, and end."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"kubeferry {version('kubeferry')}")
+        raise typer.Exit
 
 
 ForceFinalizers = Annotated[

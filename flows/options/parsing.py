@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
+CRON = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
+
 ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
 """Fields that the command line calls otherwise; the others are the option of the same name."""
 
@@ -78,3 +80,31 @@ def pairs(
         if found.setdefault(source, target) != target:
             raise UsageError(f"{option}: {source} cannot become both {found[source]} and {target}")
     return found
+
+
+def crons(given: list[str]) -> dict[str, str]:
+    """Return flow → cron expression; one without a flow is the backup's."""
+    return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", CRON)
+
+
+def span(option: str, text: str) -> str:
+    """Return a span of time as it was typed.
+
+    Raises:
+        UsageError: it is none; the error names the option.
+    """
+    from kubeferry.tasks.core.jsondoc.duration import Span
+
+    try:
+        if text:
+            Span.parse(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {error}") from None
+    return text
+
+
+def absolute(path: str) -> str:
+    """Return a path that means the same to a worker, which runs elsewhere."""
+    from pathlib import Path
+
+    return str(Path(path).expanduser().absolute()) if path else ""
