@@ -101,14 +101,14 @@ def prune(  # noqa: PLR0913 - a parameter is an option
 
     asked = options(
         PruneOptions,
-        keep_within=span("--keep-within", keep_within),
+        keep_within=span(keep_within, "--keep-within"),
         keep_last=keep_last,
         keep_hourly=keep_hourly,
         keep_daily=keep_daily,
         keep_weekly=keep_weekly,
         keep_monthly=keep_monthly,
         keep_yearly=keep_yearly,
-        restores_within=span("--restores-within", restores_within),
+        restores_within=span(restores_within, "--restores-within"),
         velero=velero,
         dry_run=dry_run,
         expect=expect,
