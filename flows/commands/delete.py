@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kubeferry.flows.options import completion
-from kubeferry.flows.options.common import Context, Debug, ForceFinalizers, Format, Kubeconfig, Output
+from kubeferry.flows.options.from_model import takes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options import DeleteOptions
     from kubeferry.tasks.core.models.results import DeleteResult
 
@@ -32,84 +32,21 @@ kubeferry delete --selector app=canary -n shop -n billing --yes -o json
 REFUSED = 1
 """What is exited with when the answer is no."""
 
-Bundle = Annotated[
-    str, typer.Argument(metavar="BUNDLE", help="Name of the bundle, which is that of its restore.", show_default=False)
-]
-Namespaces = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-n",
-        "--namespace",
-        autocompletion=completion.namespaces,
-        metavar="NAMESPACE",
-        show_default=False,
-        help="Namespace of the bundle (else it is looked for), or in which to look for labels; may be repeated.",
-    ),
-]
-Labels = Annotated[
-    str,
-    typer.Option(
-        "-l",
-        "--selector",
-        metavar="LABELS",
-        show_default=False,
-        help="Instead of a bundle, all that a backup would save with these labels.",
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", show_default=False, help="Only show what would go, and who still needs it.")
-]
-Yes = Annotated[bool, typer.Option("-y", "--yes", show_default=False, help="Do not ask.")]
-Expect = Annotated[
-    str,
-    typer.Option(
-        metavar="DIGEST",
-        show_default=False,
-        help="Delete nothing unless the group is still the one with this digest, which --dry-run tells.",
-    ),
-]
-WaitSeconds = Annotated[
-    int, typer.Option(min=1, max=86400, metavar="SECONDS", help="Longest time to wait for one level to go.")
-]
 
-
-def delete(  # noqa: PLR0913 - a parameter is an option
-    bundle: Bundle = "",
-    *,
-    namespace: Namespaces = None,
-    selector: Labels = "",
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    expect: Expect = "",
-    force_finalizers: ForceFinalizers = False,
-    wait_seconds: WaitSeconds = 120,
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "delete",
+    "bundle namespace selector dry_run yes expect force_finalizers wait_seconds context kubeconfig output debug",
+    model="options.DeleteOptions",
+)
+def delete(asked: DeleteOptions, *, yes: bool, output: Format) -> None:
     """Delete what a restore created, by its bundle, or all objects with some labels, in reverse order and with waits.
 
     What was there before the restore is not touched. What does not go in time is told with its finalizers: exit 3.
     """
     from kubeferry.flows.console.delete_table import finish
-    from kubeferry.flows.options.parsing import options
     from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.models.options import DeleteOptions
 
-    asked = options(
-        DeleteOptions,
-        bundle=bundle,
-        namespaces=namespace or [],
-        selector=selector,
-        dry_run=dry_run,
-        expect=expect,
-        force_finalizers=force_finalizers,
-        wait_seconds=wait_seconds,
-        context=context,
-        kubeconfig=kubeconfig,
-    )
-    if dry_run:
+    if asked.dry_run:
         finish(_looked(asked), asked, output)
     if not yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at: say --yes to delete, or --dry-run to look first")

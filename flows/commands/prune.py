@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kubeferry.flows.options.common import Debug, Format, Output, StoreUrl
+from kubeferry.flows.options.from_model import takes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
     from kubeferry.tasks.core.models.results import PruneResult
 
@@ -31,90 +32,23 @@ kubeferry prune --yes, which removes what has expired and nothing else
 REFUSED = 1
 """What is exited with when the answer is no."""
 
-RULES = "What to keep, by series"
 
-
-Within = Annotated[
-    str,
-    typer.Option(
-        "--keep-within",
-        metavar="SPAN",
-        show_default=False,
-        rich_help_panel=RULES,
-        help="All that are younger: 30d, 12h, 2w, 6mo, 1y.",
-    ),
-]
-RestoresWithin = Annotated[
-    str,
-    typer.Option(
-        metavar="SPAN",
-        show_default=False,
-        help="Also remove what is kept of restores that ended longer ago; they cannot be undone then.",
-    ),
-]
-Velero = Annotated[bool, typer.Option("--velero", show_default=False, help="Prune the backups that Velero made, too.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", show_default=False, help="Only show what would go, and why.")]
-Yes = Annotated[bool, typer.Option("-y", "--yes", show_default=False, help="Do not ask.")]
-Expect = Annotated[
-    str,
-    typer.Option(
-        metavar="DIGEST",
-        show_default=False,
-        help="Remove nothing unless it is still exactly what has this digest, which --dry-run tells.",
-    ),
-]
-Last = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The newest N.")]
-Hourly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N hours.")]
-Daily = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N days.")]
-Weekly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N weeks.")]
-Monthly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N months.")]
-Yearly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N years.")]
-
-
-def prune(  # noqa: PLR0913 - a parameter is an option
-    *,
-    keep_within: Within = "",
-    keep_last: Last = 0,
-    keep_hourly: Hourly = 0,
-    keep_daily: Daily = 0,
-    keep_weekly: Weekly = 0,
-    keep_monthly: Monthly = 0,
-    keep_yearly: Yearly = 0,
-    restores_within: RestoresWithin = "",
-    velero: Velero = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    expect: Expect = "",
-    store: StoreUrl = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "prune",
+    "keep_within keep_last keep_hourly keep_daily keep_weekly keep_monthly keep_yearly",
+    "restores_within velero dry_run yes expect store output debug",
+    model="options_maintenance.PruneOptions",
+)
+def prune(asked: PruneOptions, *, yes: bool, output: Format) -> None:
     """Remove backups that no rule keeps, and those that have expired; never the last good one of a series.
 
     A series are the backups of the same namespaces of one cluster. Rules mean what they mean in restic; without one
     only what has expired goes. What a killed run half deleted is finished; what is being written is left alone.
     """
     from kubeferry.flows.console.prune_table import finish
-    from kubeferry.flows.options.parsing import options, span
     from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
 
-    asked = options(
-        PruneOptions,
-        keep_within=span(keep_within, "--keep-within"),
-        keep_last=keep_last,
-        keep_hourly=keep_hourly,
-        keep_daily=keep_daily,
-        keep_weekly=keep_weekly,
-        keep_monthly=keep_monthly,
-        keep_yearly=keep_yearly,
-        restores_within=span(restores_within, "--restores-within"),
-        velero=velero,
-        dry_run=dry_run,
-        expect=expect,
-        store=store,
-    )
-    if dry_run:
+    if asked.dry_run:
         finish(_looked(asked), output)
     if not yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at: say --yes to remove, or --dry-run to look first")

@@ -2,17 +2,14 @@
 
 import json
 from datetime import UTC, datetime
-from typing import get_args
 
 import pytest
 import typer
 
-from kubeferry.flows.commands import migrate
 from kubeferry.flows.console.migrate_table import finish
 from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.formats.migration import SHARED, End
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.models.options_migration import FanOut
 from kubeferry.tasks.core.models.results import MigrateResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -37,10 +34,6 @@ def shown(capsys, found, output):
     with pytest.raises(typer.Exit) as done:
         finish(found, output)
     return done.value.exit_code, capsys.readouterr().out
-
-
-def test_the_command_and_the_flow_know_the_same_ways():
-    assert set(get_args(migrate.FanOut)) == {each.value for each in FanOut}
 
 
 def test_a_table_begins_with_what_needs_a_person(capsys):
