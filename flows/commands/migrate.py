@@ -51,4 +51,4 @@ def migrate(asked: MigrateOptions, *, output: Format) -> None:
 
     # A migration that is resumed knows its clusters itself.
     where = Where(context=asked.to_context, kubeconfig=asked.kubeconfig)
-    finish(run(start, where, reach=not asked.resume), output)
+    finish(run(start, where, reach=not asked.resume), asked, output)

@@ -45,4 +45,4 @@ def populate(asked: PopulateOptions, *, output: Format) -> None:
 
         return flow(asked)
 
-    finish_populate(run(start, asked), output)
+    finish_populate(run(start, asked), asked, output)

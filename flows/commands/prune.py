@@ -49,10 +49,10 @@ def prune(asked: PruneOptions, *, yes: bool, output: Format) -> None:
     from kubeferry.tasks.core.errors import UsageError
 
     if asked.dry_run:
-        finish(_looked(asked), output)
+        finish(_looked(asked), asked, output)
     if not yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at: say --yes to remove, or --dry-run to look first")
-    finish(_pruned(asked if yes else _agreed(asked, output)), output)
+    finish(_pruned(asked if yes else _agreed(asked, output)), asked, output)
 
 
 def _looked(asked: PruneOptions) -> PruneResult:
@@ -70,7 +70,7 @@ def _agreed(asked: PruneOptions, output: Format) -> PruneOptions:
 
     seen = _looked(asked)
     if not seen.going:
-        finish(seen, output)
+        finish(seen, asked, output)
     with redirect_stdout(sys.stderr):  # it is not the result yet
         shown(seen)
         yes = _confirmed(f"Remove {len(seen.going)}?")
