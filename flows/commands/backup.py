@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.from_model import takes
 from kubeferry.flows.options.shared import KINDS, OF_CLUSTER, PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options import BackupOptions
-    from kubeferry.tasks.core.models.results import BackupResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -45,11 +42,6 @@ def backup(asked: BackupOptions, *, output: Format) -> None:
     Of a selection, what the selected objects need is in too; the result says why, and what is missing.
     """
     from kubeferry.flows.console.results import finish
-    from kubeferry.flows.console.run import run
+    from kubeferry.flows.console.run import run_and_finish
 
-    def start() -> Coroutine[Any, Any, BackupResult]:
-        from kubeferry.flows.backup import backup as flow
-
-        return flow(asked)
-
-    finish(run(start, asked), asked, output)
+    run_and_finish("backup", asked, output, finish, at=asked)

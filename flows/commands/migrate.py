@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.from_model import takes
 from kubeferry.flows.options.shared import KINDS, MANNER, OF_CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options_migration import MigrateOptions
-    from kubeferry.tasks.core.models.results import MigrateResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -41,14 +38,9 @@ def migrate(asked: MigrateOptions, *, output: Format) -> None:
     A namespace that fails is taken back and never stops the others; --resume does what is missing.
     """
     from kubeferry.flows.console.migrate_table import finish
-    from kubeferry.flows.console.run import run
+    from kubeferry.flows.console.run import run_and_finish
     from kubeferry.tasks.core.models.options import Where
 
-    def start() -> Coroutine[Any, Any, MigrateResult]:
-        from kubeferry.flows.migrate import migrate as flow
-
-        return flow(asked)
-
     # A migration that is resumed knows its clusters itself.
-    where = Where(context=asked.to_context, kubeconfig=asked.kubeconfig)
-    finish(run(start, where, reach=not asked.resume), asked, output)
+    target = Where(context=asked.to_context, kubeconfig=asked.kubeconfig)
+    run_and_finish("migrate", asked, output, finish, at=target, reach=not asked.resume)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.from_model import takes
 from kubeferry.flows.options.shared import MANNER, PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options_migration import PopulateOptions
-    from kubeferry.tasks.core.models.results import PopulateResult
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -38,11 +35,6 @@ def populate(asked: PopulateOptions, *, output: Format) -> None:
     A namespace that fails is taken back and never stops the others; the same command again does what is missing.
     """
     from kubeferry.flows.console.migrate_table import finish_populate
-    from kubeferry.flows.console.run import run
+    from kubeferry.flows.console.run import run_and_finish
 
-    def start() -> Coroutine[Any, Any, PopulateResult]:
-        from kubeferry.flows.populate import populate as flow
-
-        return flow(asked)
-
-    finish_populate(run(start, asked), asked, output)
+    run_and_finish("populate", asked, output, finish_populate, at=asked)

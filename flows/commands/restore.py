@@ -8,17 +8,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.common import Format
 from kubeferry.flows.options.from_model import takes
 from kubeferry.flows.options.shared import OF_BACKUP, PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
-    from kubeferry.tasks.core.models.results import RestoreResult, UndoResult
     from kubeferry.tasks.ports.prefect.approvals import Answered
 
 
@@ -56,23 +53,10 @@ def restore(asked: RestoreOptions, *, output: Format) -> None:
 
     What the target lacks is told before anything is written.
     """
-    from kubeferry.flows.console.results import failed, finish
-    from kubeferry.flows.console.run import run
-    from kubeferry.tasks.core.errors import KubeferryError
-    from kubeferry.tasks.core.models.results import RestoreResult
+    from kubeferry.flows.console.results import finish
+    from kubeferry.flows.console.run import run_and_finish
 
-    def start() -> Coroutine[Any, Any, RestoreResult]:
-        from kubeferry.flows.restore import restore as flow
-
-        return flow(asked)
-
-    try:
-        result = run(start, asked)
-    except KubeferryError as error:
-        if isinstance(error.result, RestoreResult):
-            failed(error.result, output)
-        raise
-    finish(result, asked, output)
+    run_and_finish("restore", asked, output, finish, at=asked)
 
 
 UNDO_EPILOG = """\
@@ -98,14 +82,9 @@ def undo(asked: UndoOptions, *, output: Format) -> None:
     it goes to the context that the restore was made with, and only if that is still the same cluster.
     """
     from kubeferry.flows.console.results import finish
-    from kubeferry.flows.console.run import run
+    from kubeferry.flows.console.run import run_and_finish
 
-    def start() -> Coroutine[Any, Any, UndoResult]:
-        from kubeferry.flows.undo import undo as flow
-
-        return flow(asked)
-
-    finish(run(start, asked, reach=bool(asked.context)), asked, output)
+    run_and_finish("undo", asked, output, finish, at=asked, reach=bool(asked.context))
 
 
 APPROVE_EPILOG = """\
