@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 import typer
 
@@ -76,7 +76,8 @@ def agreed(removal: Removal[A, R], asked: A, output: Format, *, yes: bool) -> A:
     if not agrees:
         sys.stderr.write(f"nothing was {removal.done}\n")
         raise typer.Exit(REFUSED)
-    return asked.model_copy(update={"expect": asked.expect or seen.digest})
+    # To a type checker, the copy of one of two models is either.
+    return cast("A", asked.model_copy(update={"expect": asked.expect or seen.digest}))
 
 
 def _seen(removal: Removal[A, R], asked: A) -> R:

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, Restor
 from kubeferry.tasks.core.ops.report import DONE, aftermath
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn
     from kubeferry.tasks.core.models.options import Place
@@ -27,9 +27,7 @@ MOST = 20
 """Rows of a section that could be as long as the namespace is large; -o json has all of them."""
 
 
-def end(
-    result: Result | PruneResult, output: Format, tables: Callable[[], None], totals: Mapping[str, Any]
-) -> NoReturn:
+def end(result: Result | PruneResult, output: Format, tables: Callable[[], None], totals: dict[str, Any]) -> NoReturn:
     """Print a result, by `tables` or as a document with its totals, and exit with the code of its phase."""
     if output is Format.TABLE:
         tables()

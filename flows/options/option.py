@@ -43,6 +43,8 @@ class Option:
     min: int | None = None
     max: int | None = None
     panel: str | None = None
+    """The group that it stands in, in the help."""
+
     envvar: str | None = None
 
     shown: bool | None = None

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 RULES = "What to keep, by series"
 """The group of the rules of prune."""
 
+# What several commands call alike and each explains in its own words.
 _name = partial(Option, str, metavar="NAME")
 _namespaces = partial(Option, list[str], argument=True, metavar="NAMESPACE")
 _restore = partial(Option, str, argument=True, required=True, metavar="RESTORE", completion=completion.restores)
 _expect = partial(Option, str, metavar="DIGEST")
 _rule = partial(Option, int, default=0, min=0, metavar="N", panel=RULES)
 _type = partial(Option, PoolType, default=PoolType.PROCESS, flags="--type")
-# What several commands call alike and each explains in its own words.
 
 BACKUP: Mapping[str, Option] = {
     "namespaces": _namespaces(
