@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -31,7 +31,8 @@ from kubeferry.flows.commands import (
     sandbox,
     server,
 )
-from kubeferry.flows.options.common import Debug, debugging, set_debugging
+from kubeferry.flows.options.common import debugging, set_debugging
+from kubeferry.flows.options.from_model import takes
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain
 from kubeferry.tasks.ports.local import gc as memory
@@ -79,22 +80,9 @@ app.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
 app.add_typer(server.app, name="server", rich_help_panel=HERE)
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - the one argument that an option's callback gets
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"kubeferry {version('kubeferry')}")
-        raise typer.Exit
-
-
 @app.callback(epilog=EPILOG)
-def top(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-    debug: Debug = False,
-) -> None:
+@takes("", "version debug")
+def top() -> None:
     """Back up, restore, migrate and clone Kubernetes namespaces."""
 
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from kubeferry.flows.options import completion
-from kubeferry.flows.options.common import Context, Debug, ForceFinalizers, Format, Kubeconfig, Output
+from kubeferry.flows.options.from_model import takes
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options import DeleteOptions
     from kubeferry.tasks.core.models.results import DeleteResult
 
@@ -29,133 +23,33 @@ kubeferry delete before-upgrade-restore-20260102-030405 -n shop
 kubeferry delete --selector app=canary -n shop -n billing --yes -o json
 """
 
-REFUSED = 1
-"""What is exited with when the answer is no."""
 
-Bundle = Annotated[
-    str, typer.Argument(metavar="BUNDLE", help="Name of the bundle, which is that of its restore.", show_default=False)
-]
-Namespaces = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-n",
-        "--namespace",
-        autocompletion=completion.namespaces,
-        metavar="NAMESPACE",
-        show_default=False,
-        help="Namespace of the bundle (else it is looked for), or in which to look for labels; may be repeated.",
-    ),
-]
-Labels = Annotated[
-    str,
-    typer.Option(
-        "-l",
-        "--selector",
-        metavar="LABELS",
-        show_default=False,
-        help="Instead of a bundle, all that a backup would save with these labels.",
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", show_default=False, help="Only show what would go, and who still needs it.")
-]
-Yes = Annotated[bool, typer.Option("-y", "--yes", show_default=False, help="Do not ask.")]
-Expect = Annotated[
-    str,
-    typer.Option(
-        metavar="DIGEST",
-        show_default=False,
-        help="Delete nothing unless the group is still the one with this digest, which --dry-run tells.",
-    ),
-]
-WaitSeconds = Annotated[
-    int, typer.Option(min=1, max=86400, metavar="SECONDS", help="Longest time to wait for one level to go.")
-]
-
-
-def delete(  # noqa: PLR0913 - a parameter is an option
-    bundle: Bundle = "",
-    *,
-    namespace: Namespaces = None,
-    selector: Labels = "",
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    expect: Expect = "",
-    force_finalizers: ForceFinalizers = False,
-    wait_seconds: WaitSeconds = 120,
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "delete",
+    "bundle namespace selector dry_run yes expect force_finalizers wait_seconds context kubeconfig output debug",
+    model="options.DeleteOptions",
+)
+def delete(asked: DeleteOptions, *, yes: bool, output: Format) -> None:
     """Delete what a restore created, by its bundle, or all objects with some labels, in reverse order and with waits.
 
     What was there before the restore is not touched. What does not go in time is told with its finalizers: exit 3.
     """
-    from kubeferry.flows.console.delete_table import finish
-    from kubeferry.flows.options.parsing import options
-    from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.models.options import DeleteOptions
+    from kubeferry.flows.console.confirm import Removal, agreed
+    from kubeferry.flows.console.delete_table import finish, shown
+    from kubeferry.flows.console.run import run_and_finish
 
-    asked = options(
-        DeleteOptions,
-        bundle=bundle,
-        namespaces=namespace or [],
-        selector=selector,
-        dry_run=dry_run,
-        expect=expect,
-        force_finalizers=force_finalizers,
-        wait_seconds=wait_seconds,
-        context=context,
-        kubeconfig=kubeconfig,
-    )
-    if dry_run:
-        finish(_looked(asked), asked, output)
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask at: say --yes to delete, or --dry-run to look first")
-    finish(_deleted(asked if yes else _agreed(asked, output)), asked, output)
+    removal = Removal("delete", "deleted", _looked, _question, shown, finish)
+    asked = agreed(removal, asked, output, yes=yes)
+    run_and_finish("delete", asked, output, finish, at=asked)
 
 
 def _looked(asked: DeleteOptions) -> DeleteResult:
-    """Look without Prefect: nothing is written."""
-    from kubeferry.flows.console.terminal import told
     from kubeferry.tasks.delete.execute import found
     from kubeferry.tasks.delete.state import Deleting
     from kubeferry.tasks.ports.local import clock
 
-    with told():
-        return found(Deleting(asked.model_copy(update={"dry_run": True})), clock.now())
+    return found(Deleting(asked.model_copy(update={"dry_run": True})), clock.now())
 
 
-def _agreed(asked: DeleteOptions, output: Format) -> DeleteOptions:
-    """Return the options that a person at the terminal has agreed to: for this very group."""
-    from kubeferry.flows.console.delete_table import finish, shown
-
-    seen = _looked(asked)
-    if not (seen.members or seen.bundle):
-        finish(seen, asked, output)
-    with redirect_stdout(sys.stderr):  # it is not the result yet
-        shown(seen)
-        yes = _confirmed(f"Delete {seen.objects} objects?")
-    if not yes:
-        sys.stderr.write("nothing was deleted\n")
-        raise typer.Exit(REFUSED)
-    return asked.model_copy(update={"expect": asked.expect or seen.digest})
-
-
-def _confirmed(question: str) -> bool:
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:  # Ctrl-C, or the end of the input
-        raise KeyboardInterrupt from None
-
-
-def _deleted(asked: DeleteOptions) -> DeleteResult:
-    from kubeferry.flows.console.run import run
-
-    def start() -> Coroutine[Any, Any, DeleteResult]:
-        from kubeferry.flows.delete import delete as flow
-
-        return flow(asked)
-
-    return run(start, asked)
+def _question(seen: DeleteResult) -> str:
+    return f"Delete {seen.objects} objects?" if seen.members or seen.bundle else ""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kubeferry.flows.options.common import Debug, Format, Output
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.from_model import takes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -26,7 +27,8 @@ OTHERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_
 """Variables that would lead from the sandbox's S3 server to another one."""
 
 
-def demo(output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001, FBT002 - its callback has taken it
+@takes("demo", "output debug")
+def demo(*, output: Format) -> None:
     """Back up a sample shop and restore it twice, on a sandbox of this machine, and show that nothing was lost.
 
     Touches no other cluster and no other store. The first time it builds the sandbox, which takes some minutes; after

@@ -5,12 +5,11 @@ Read the declarations that come with Kubeferry, fit them to what was asked, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
-from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.shared import OF_CLUSTER, PLACE
 from kubeferry.tasks.core.models.pools import PoolType
 
 if TYPE_CHECKING:
@@ -34,69 +33,13 @@ kubeferry deploy --all-namespaces --keep daily=7 --keep weekly=5 --notify slack-
 kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-1'
 """
 
-FORM = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
 
-Namespaces = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="NAMESPACE", help="Namespaces of the nightly backup.", show_default=False),
-]
-Type = Annotated[PoolType, typer.Option("--type", help="How the worker runs flows: as processes, or as Jobs.")]
-Pool = Annotated[
-    str,
-    typer.Option(metavar="NAME", show_default=False, help="Name of the work pool; else kubeferry, or kubeferry-TYPE."),
-]
-Image = Annotated[
-    str, typer.Option(metavar="IMAGE", show_default=False, help="Image of Kubeferry, for Jobs of --type kubernetes.")
-]
-Cron = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="[FLOW=]CRON",
-        show_default=False,
-        help="When the nightly backup runs (else at 2), or another nightly flow; may be repeated.",
-    ),
-]
-Timezone = Annotated[
-    str, typer.Option(metavar="ZONE", show_default=False, help="Time zone of the schedules, else UTC.")
-]
-
-Keep = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="RULE=NUMBER",
-        show_default=False,
-        help="Prune every night, and keep by this rule of kubeferry prune, such as daily=7; may be repeated.",
-    ),
-]
-Notify = Annotated[
-    str,
-    typer.Option(
-        metavar="TYPE/NAME",
-        show_default=False,
-        help="Prefect block that is told of runs that failed, are partial or late, such as slack-webhook/operators.",
-    ),
-]
-
-
-def deploy(  # noqa: PLR0913 - a parameter is an option
-    namespaces: Namespaces = None,
-    *,
-    all_namespaces: selection.AllNamespaces = False,
-    namespace_selector: selection.NamespaceSelector = "",
-    exclude_namespace: selection.ExcludeNamespace = None,
-    cron: Cron = None,
-    timezone: Timezone = "",
-    keep: Keep = None,
-    notify: Notify = "",
-    type_: Type = PoolType.PROCESS,
-    pool: Pool = "",
-    image: Image = "",
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    store: StoreUrl = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "deploy",
+    f"namespaces {OF_CLUSTER} cron timezone keep notify type_ pool image {PLACE} output debug",
+    model="options_deploy.DeployOptions",
+)
+def deploy(asked: DeployOptions, *, output: Format) -> None:
     """Register deployments with the Prefect server: nightly schedules, and runs from its UI.
 
     Without namespaces the nightly backup takes those with the label kubeferry.io/backup=nightly. It may be repeated:
@@ -104,26 +47,6 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     """
     from kubeferry.flows.console.output import line, print_rows
     from kubeferry.flows.console.run import run
-    from kubeferry.flows.options.parsing import options, pairs
-    from kubeferry.tasks.core.models.options_deploy import DeployOptions
-
-    asked: DeployOptions = options(
-        DeployOptions,
-        all_namespaces=all_namespaces,
-        namespaces=namespaces or [],
-        namespace_selector=namespace_selector,
-        exclude_namespace=exclude_namespace or [],
-        cron=_crons(cron or []),
-        timezone=timezone,
-        keep=pairs(keep or [], "--keep", "RULE=NUMBER, as daily=7, or within=AGE, as within=30d"),
-        notify=notify,
-        type=type_,
-        pool=pool,
-        image=image,
-        context=context,
-        kubeconfig=_absolute(kubeconfig),
-        store=store,
-    )
 
     def start() -> Coroutine[Any, Any, list[dict[str, str]]]:
         return registered(asked)
@@ -133,20 +56,6 @@ def deploy(  # noqa: PLR0913 - a parameter is an option
     if output is Format.TABLE:
         kind = "" if asked.type is PoolType.PROCESS else f" --type {asked.type}"
         line(f"\nnow have a worker run them: kubeferry worker{kind} --pool {asked.work_pool}")
-
-
-def _crons(given: list[str]) -> dict[str, str]:
-    """Return flow → cron expression; one without a flow is the backup's."""
-    from kubeferry.flows.options.parsing import pairs
-
-    return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", FORM)
-
-
-def _absolute(path: str) -> str:
-    """Return a path that means the same to a worker, which runs elsewhere."""
-    from pathlib import Path
-
-    return str(Path(path).expanduser().absolute()) if path else ""
 
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from kubeferry.flows.commands import look, restore
-from kubeferry.flows.options import completion, selection
-from kubeferry.flows.options.common import Context, Debug, Format, Identity, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.shared import OF_BACKUP, PLACE
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from kubeferry.tasks.core.compare.report import DiffReport, ReportedDifference
+    from kubeferry.tasks.core.models.options import RestoreOptions
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -36,83 +37,21 @@ COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 FIELDS = 4
 """Fields that a row of the table names; the diff and -o json have all of them."""
 
-Backup = look.Backup
-NoRewrite = restore.NoRewrite
-Rename = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="SRC=DST",
-        show_default=False,
-        help="Compare namespace SRC of the backup with DST; may be repeated.",
-    ),
-]
-Against = Annotated[
-    str,
-    typer.Option(
-        metavar="BACKUP",
-        autocompletion=completion.backups,
-        show_default=False,
-        help="Compare with this backup of the same store, not with a cluster.",
-    ),
-]
-Unified = Annotated[bool, typer.Option(help="Show also a unified diff of each object, as YAML.")]
 
-
-def diff(  # noqa: PLR0913 - a parameter is an option
-    backup: Backup,
-    *,
-    rename: Rename = None,
-    against: Against = "",
-    unified: Unified = True,
-    no_rewrite: NoRewrite = None,
-    namespace: selection.OneNamespace = None,
-    namespace_selector: selection.NamespaceSelector = "",
-    exclude_namespace: selection.ExcludeNamespace = None,
-    selector: selection.Selector = "",
-    annotation_selector: selection.AnnotationSelector = "",
-    include: selection.Include = None,
-    exclude: selection.Exclude = None,
-    include_name: selection.IncludeName = None,
-    exclude_name: selection.ExcludeName = None,
-    only: selection.Only = False,
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    store: StoreUrl = "",
-    identity: Identity = None,
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "diff",
+    f"backup rename against unified no_rewrite {OF_BACKUP} {PLACE} identity output debug",
+    model="options.RestoreOptions",
+)
+def diff(asked: RestoreOptions, *, against: str, unified: bool, output: Format) -> None:
     """Show what was added, removed and changed since a backup, in a cluster or in another backup.
 
     What every cluster decides for itself (addresses, uids, status, what controllers make) is no difference; what a
     Secret holds is never shown, only which of its values changed.
     """
     from kubeferry.flows.console.terminal import told
-    from kubeferry.flows.options.parsing import options, pairs
-    from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.diff.compare import drift
 
-    asked = options(
-        RestoreOptions,
-        backup=backup,
-        map=pairs(rename or []),
-        no_rewrite=no_rewrite or [],
-        namespaces=namespace or [],
-        namespace_selector=namespace_selector,
-        exclude_namespace=exclude_namespace or [],
-        selector=selector,
-        annotation_selector=annotation_selector,
-        include=include or [],
-        exclude=exclude or [],
-        include_name=include_name or [],
-        exclude_name=exclude_name or [],
-        only=only,
-        context=context,
-        kubeconfig=kubeconfig,
-        store=store,
-        identities=list(map(str, identity or [])),
-    )
     with told():
         found = drift(asked, against, with_diff=unified)
     _print(found, output)

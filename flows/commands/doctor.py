@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from kubeferry.flows.options import completion
-from kubeferry.flows.options.common import Context, Debug, Format, Kubeconfig, Output, StoreUrl
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.shared import PLACE
+
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 
 EPILOG = """\
 [bold]Examples[/bold]
@@ -19,30 +23,9 @@ kubeferry doctor shop billing --context production
 kubeferry doctor --store 's3://backups/team?region=eu-central-1' -o json
 """
 
-Namespaces = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="NAMESPACE",
-        autocompletion=completion.namespaces,
-        show_default=False,
-        help="Namespaces whose backup or restore is meant; else the rights for all of them are asked for.",
-    ),
-]
-Seconds = Annotated[
-    int, typer.Option("--wait-seconds", min=1, max=600, metavar="N", help="Longest time of each check, in seconds.")
-]
 
-
-def doctor(
-    namespaces: Namespaces = None,
-    *,
-    wait_seconds: Seconds = 30,
-    context: Context = "",
-    kubeconfig: Kubeconfig = "",
-    store: StoreUrl = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes("doctor", f"namespaces wait_seconds {PLACE} output debug", model="options_maintenance.DoctorOptions")
+def doctor(asked: DoctorOptions, *, output: Format) -> None:
     """Check cluster, rights, store, clocks, Prefect server, worker, deployments, schedules, versions; say what to do.
 
     Nothing is changed, and nothing stays in the store. Exits 1 when backups or restores cannot work as things are, 3
@@ -50,19 +33,9 @@ def doctor(
     """
     from kubeferry.flows.console.output import print_document, table
     from kubeferry.flows.console.terminal import told
-    from kubeferry.flows.options.parsing import options
-    from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
     from kubeferry.tasks.core.ops.health import exit_code, worst
     from kubeferry.tasks.doctor.checks import examine
 
-    asked = options(
-        DoctorOptions,
-        namespaces=namespaces or [],
-        seconds=wait_seconds,
-        context=context,
-        kubeconfig=kubeconfig,
-        store=store,
-    )
     with told():
         findings = examine(asked)
     if output is Format.TABLE:

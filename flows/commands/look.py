@@ -5,12 +5,12 @@ What `kubeferry list --restores` and `kubeferry show RESTORE` print: what journa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kubeferry.flows.options import completion
-from kubeferry.flows.options.common import Debug, Format, Identity, Output, StoreUrl
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.from_model import takes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,27 +58,9 @@ kubeferry verify before-upgrade
 kubeferry verify before-upgrade --deep -o json
 """
 
-Backup = Annotated[
-    str,
-    typer.Argument(metavar="BACKUP", help="Name of the backup.", show_default=False, autocompletion=completion.backups),
-]
-Either = Annotated[
-    str,
-    typer.Argument(
-        metavar="BACKUP|RESTORE",
-        help="Name of the backup or of the restore.",
-        show_default=False,
-        autocompletion=completion.both,
-    ),
-]
 
-
-def list_backups(
-    restores: Annotated[bool, typer.Option("--restores", help="The restores instead, with how far each came.")] = False,  # noqa: FBT002 - an option
-    store: StoreUrl = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("list", "restores store output debug")
+def list_backups(*, restores: bool, store: str, output: Format) -> None:
     """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
     if restores:
         from kubeferry.flows.commands.look import list_restores
@@ -103,13 +85,8 @@ def list_backups(
         raise typer.Exit(PARTIAL)
 
 
-def show(
-    backup: Either,
-    store: StoreUrl = "",
-    identity: Identity = None,
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("show", "backup store identity output debug")
+def show(backup: str, *, store: str, identities: list[str], output: Format) -> None:
     """Show what a backup holds: types and counts, where it is from, what was left out and why; or what a restore did.
 
     JSON and YAML give all of the manifest, with the digest of each object; never the content of one. An encrypted one
@@ -122,7 +99,7 @@ def show(
     from kubeferry.tasks.ports.store.open import open_store
 
     try:
-        found = open_backup(open_store(store), backup, opener(map(str, identity or [])))
+        found = open_backup(open_store(store), backup, opener(identities))
     except BackupNotFoundError as error:
         _restore(store, backup, output, error)
         return
@@ -148,14 +125,8 @@ def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError
     show_restore(found, output)
 
 
-def verify(
-    backup: Backup,
-    deep: Annotated[bool, typer.Option("--deep", help="Also each object in the archive, one by one.")] = False,  # noqa: FBT002 - an option
-    store: StoreUrl = "",
-    identity: Identity = None,
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("verify", "backup deep store identity output debug")
+def verify(backup: str, *, deep: bool, store: str, identities: list[str], output: Format) -> None:
     """Read every file of a backup back, compare it with the manifest, and check that a restore's order holds.
 
     An encrypted one is proved whole without a key; its order and its objects (--deep) need --identity.
@@ -168,7 +139,6 @@ def verify(
     from kubeferry.tasks.maintain.verify import order_of
     from kubeferry.tasks.ports.records.backups import prove
 
-    identities = list(map(str, identity or []))
     with told():
         proof = prove(store, backup, deep=deep, identities=identities)
         levels, broken = (None, None) if proof.closed else order_of(store, backup, identities)

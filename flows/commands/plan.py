@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from kubeferry.flows.commands import restore
-from kubeferry.flows.options import selection  # noqa: TC001 - Typer reads the annotations when the program runs
-from kubeferry.flows.options.common import PANEL, Debug, Identity, Modify, StoreUrl
+from kubeferry.flows.options.common import Form
+from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.shared import OF_BACKUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.plan.offline import Planned
@@ -33,98 +30,13 @@ kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh 
 """
 
 
-class Form(StrEnum):
-    """How a plan is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    HTML = "html"
-
-
-Backup = restore.Backup
-Rename = restore.Rename
-IfOwned = restore.IfOwned
-NoRewrite = restore.NoRewrite
-IfAbsent = restore.IfAbsent
-How = Annotated[
-    Form,
-    typer.Option(
-        "-o",
-        "--output",
-        envvar="KUBEFERRY_OUTPUT",
-        rich_help_panel=PANEL,
-        help="How to print the plan; html is one page with the graph, for a browser.",
-    ),
-]
-Kubectl = Annotated[
-    bool,
-    typer.Option("--kubectl", help="Print a bash script that does the restore by kubectl alone; it holds the Secrets!"),
-]
-File = Annotated[
-    Path | None,
-    typer.Option(
-        "--file",
-        metavar="FILE",
-        dir_okay=False,
-        show_default=False,
-        rich_help_panel=PANEL,
-        help="Write to this file, readable by you only, instead of stdout.",
-    ),
-]
-
-
-def plan(  # noqa: PLR0913 - a parameter is an option
-    backup: Backup,
-    *,
-    rename: Rename = None,
-    owned: IfOwned = "rebuild",
-    modify: Modify = None,
-    no_rewrite: NoRewrite = None,
-    absent: IfAbsent = None,
-    kubectl: Kubectl = False,
-    namespace: selection.OneNamespace = None,
-    namespace_selector: selection.NamespaceSelector = "",
-    exclude_namespace: selection.ExcludeNamespace = None,
-    selector: selection.Selector = "",
-    annotation_selector: selection.AnnotationSelector = "",
-    include: selection.Include = None,
-    exclude: selection.Exclude = None,
-    include_name: selection.IncludeName = None,
-    exclude_name: selection.ExcludeName = None,
-    only: selection.Only = False,
-    store: StoreUrl = "",
-    identity: Identity = None,
-    output: How = Form.TABLE,
-    file: File = None,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "plan",
+    f"backup rename owned modify no_rewrite absent kubectl {OF_BACKUP} store identity output file debug",
+    model="options.RestoreOptions",
+)
+def plan(asked: RestoreOptions, *, kubectl: bool, output: Form, file: Path | None) -> None:
     """Show what a restore would do, offline: levels, what waits for what and why, and what is rewritten."""
-    from kubeferry.flows.options.files import modifications
-    from kubeferry.flows.options.parsing import options, pairs
-    from kubeferry.tasks.core.models.options import RestoreOptions
-
-    asked = options(
-        RestoreOptions,
-        backup=backup,
-        map=pairs(rename or []),
-        owned=owned,
-        modify=modifications(modify or []),
-        no_rewrite=no_rewrite or [],
-        absent=pairs(absent or [], "--absent", "CLASS=POLICY, as uid=drop"),
-        namespaces=namespace or [],
-        namespace_selector=namespace_selector,
-        exclude_namespace=exclude_namespace or [],
-        selector=selector,
-        annotation_selector=annotation_selector,
-        include=include or [],
-        exclude=exclude or [],
-        include_name=include_name or [],
-        exclude_name=exclude_name or [],
-        only=only,
-        store=store,
-        identities=list(map(str, identity or [])),
-    )
     _print(asked, output, file, kubectl=kubectl)
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-import typer
-
-from kubeferry.flows.options.common import Debug, Format, Output, StoreUrl
+from kubeferry.flows.options.from_model import takes
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
     from kubeferry.tasks.core.models.results import PruneResult
 
@@ -28,149 +23,33 @@ kubeferry prune --keep-daily 7 --restores-within 90d --yes -o json
 kubeferry prune --yes, which removes what has expired and nothing else
 """
 
-REFUSED = 1
-"""What is exited with when the answer is no."""
 
-RULES = "What to keep, by series"
-
-
-Within = Annotated[
-    str,
-    typer.Option(
-        "--keep-within",
-        metavar="SPAN",
-        show_default=False,
-        rich_help_panel=RULES,
-        help="All that are younger: 30d, 12h, 2w, 6mo, 1y.",
-    ),
-]
-RestoresWithin = Annotated[
-    str,
-    typer.Option(
-        metavar="SPAN",
-        show_default=False,
-        help="Also remove what is kept of restores that ended longer ago; they cannot be undone then.",
-    ),
-]
-Velero = Annotated[bool, typer.Option("--velero", show_default=False, help="Prune the backups that Velero made, too.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", show_default=False, help="Only show what would go, and why.")]
-Yes = Annotated[bool, typer.Option("-y", "--yes", show_default=False, help="Do not ask.")]
-Expect = Annotated[
-    str,
-    typer.Option(
-        metavar="DIGEST",
-        show_default=False,
-        help="Remove nothing unless it is still exactly what has this digest, which --dry-run tells.",
-    ),
-]
-Last = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The newest N.")]
-Hourly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N hours.")]
-Daily = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N days.")]
-Weekly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N weeks.")]
-Monthly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N months.")]
-Yearly = Annotated[int, typer.Option(min=0, metavar="N", rich_help_panel=RULES, help="The last of each of N years.")]
-
-
-def prune(  # noqa: PLR0913 - a parameter is an option
-    *,
-    keep_within: Within = "",
-    keep_last: Last = 0,
-    keep_hourly: Hourly = 0,
-    keep_daily: Daily = 0,
-    keep_weekly: Weekly = 0,
-    keep_monthly: Monthly = 0,
-    keep_yearly: Yearly = 0,
-    restores_within: RestoresWithin = "",
-    velero: Velero = False,
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    expect: Expect = "",
-    store: StoreUrl = "",
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001 - its callback has taken it
-) -> None:
+@takes(
+    "prune",
+    "keep_within keep_last keep_hourly keep_daily keep_weekly keep_monthly keep_yearly",
+    "restores_within velero dry_run yes expect store output debug",
+    model="options_maintenance.PruneOptions",
+)
+def prune(asked: PruneOptions, *, yes: bool, output: Format) -> None:
     """Remove backups that no rule keeps, and those that have expired; never the last good one of a series.
 
     A series are the backups of the same namespaces of one cluster. Rules mean what they mean in restic; without one
     only what has expired goes. What a killed run half deleted is finished; what is being written is left alone.
     """
-    from kubeferry.flows.console.prune_table import finish
-    from kubeferry.flows.options.parsing import options
-    from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+    from kubeferry.flows.console.confirm import Removal, agreed
+    from kubeferry.flows.console.prune_table import finish, shown
+    from kubeferry.flows.console.run import run_and_finish
 
-    asked = options(
-        PruneOptions,
-        keep_within=_span("--keep-within", keep_within),
-        keep_last=keep_last,
-        keep_hourly=keep_hourly,
-        keep_daily=keep_daily,
-        keep_weekly=keep_weekly,
-        keep_monthly=keep_monthly,
-        keep_yearly=keep_yearly,
-        restores_within=_span("--restores-within", restores_within),
-        velero=velero,
-        dry_run=dry_run,
-        expect=expect,
-        store=store,
-    )
-    if dry_run:
-        finish(_looked(asked), output)
-    if not yes and not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask at: say --yes to remove, or --dry-run to look first")
-    finish(_pruned(asked if yes else _agreed(asked, output)), output)
-
-
-def _span(option: str, text: str) -> str:
-    from kubeferry.tasks.core.errors import UsageError
-    from kubeferry.tasks.core.jsondoc.duration import Span
-
-    try:
-        if text:
-            Span.parse(text)
-    except UsageError as error:
-        raise UsageError(f"{option} {error}") from None
-    return text
+    removal = Removal("remove", "removed", _looked, _question, shown, finish)
+    asked = agreed(removal, asked, output, yes=yes)
+    run_and_finish("prune", asked, output, finish, at=asked, reach=False)
 
 
 def _looked(asked: PruneOptions) -> PruneResult:
-    """Look without Prefect: nothing is written."""
-    from kubeferry.flows.console.terminal import told
     from kubeferry.tasks.maintain.prune import judged
 
-    with told():
-        return judged(asked)
+    return judged(asked)
 
 
-def _agreed(asked: PruneOptions, output: Format) -> PruneOptions:
-    """Return the options that a person at the terminal has agreed to: for exactly what was shown."""
-    from kubeferry.flows.console.prune_table import finish, shown
-
-    seen = _looked(asked)
-    if not seen.going:
-        finish(seen, output)
-    with redirect_stdout(sys.stderr):  # it is not the result yet
-        shown(seen)
-        yes = _confirmed(f"Remove {len(seen.going)}?")
-    if not yes:
-        sys.stderr.write("nothing was removed\n")
-        raise typer.Exit(REFUSED)
-    return asked.model_copy(update={"expect": asked.expect or seen.digest})
-
-
-def _confirmed(question: str) -> bool:
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:  # Ctrl-C, or the end of the input
-        raise KeyboardInterrupt from None
-
-
-def _pruned(asked: PruneOptions) -> PruneResult:
-    from kubeferry.flows.console.run import run
-
-    def start() -> Coroutine[Any, Any, PruneResult]:
-        from kubeferry.flows.prune import prune as flow
-
-        return flow(asked)
-
-    return run(start, asked, reach=False)
+def _question(seen: PruneResult) -> str:
+    return f"Remove {len(seen.going)}?" if seen.going else ""

@@ -6,11 +6,12 @@ import shlex
 import sys
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from kubeferry.flows.options.common import PANEL, Debug, Format, Output
+from kubeferry.flows.options.common import Format
+from kubeferry.flows.options.from_model import takes
 from kubeferry.tasks.core.errors import KubeferryError, UsageError
 
 if TYPE_CHECKING:
@@ -54,12 +55,8 @@ app = typer.Typer(
 
 
 @app.command(epilog=UP)
-def up(
-    clusters: Annotated[
-        int, typer.Option(min=1, max=26, metavar="N", help="How many: kubeferry-a, kubeferry-b and so on.")
-    ] = 2,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("sandbox up", "clusters debug")
+def up(*, clusters: int) -> None:
     """Start what is not running, repair what is broken; the first time, build the binaries.
 
     Building takes some minutes, once; starting takes seconds. A machine without Go gets it by Kubeferry's extra
@@ -75,11 +72,8 @@ def up(
 
 
 @app.command(epilog=DOWN)
-def down(
-    *,
-    purge: Annotated[bool, typer.Option("--purge", help="Delete the clusters and the bucket too.")] = False,
-    debug: Debug = False,  # noqa: ARG001 - an option, whose callback has taken it
-) -> None:
+@takes("sandbox down", "purge debug")
+def down(*, purge: bool) -> None:
     """Stop every process of the sandbox; its data is kept for the next `up`, unless --purge."""
     from kubeferry.flows.console.output import line
 
@@ -89,10 +83,8 @@ def down(
 
 
 @app.command(epilog=STATUS)
-def status(
-    output: Output = Format.TABLE,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("sandbox status", "output debug")
+def status(*, output: Format) -> None:
     """Show every process: its pid, its port, whether it is healthy; exit 1 when one is not, or there is none."""
     from kubeferry.flows.console.output import line, print_rows
 
@@ -107,14 +99,8 @@ def status(
 
 
 @app.command(epilog=ENV)
-def env(
-    output: Annotated[
-        Format | None,
-        # Not from KUBEFERRY_OUTPUT: `eval` needs the shell's form whatever a user likes to look at.
-        typer.Option("-o", "--output", rich_help_panel=PANEL, show_default=False, help="Else exports for a shell."),
-    ] = None,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("sandbox env", "output debug")
+def env(*, output: Format | None) -> None:
     """Print what a shell needs to use the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""
     from kubeferry.flows.console.output import print_object
 

@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from kubeferry.flows.console.output import print_object
 from kubeferry.flows.console.terminal import told
-from kubeferry.flows.options.common import (
-    Debug,
-    Format,
-    Output,
-)
+from kubeferry.flows.options.from_model import takes
 from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 if TYPE_CHECKING:
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.ports.prefect.server import Status
 
 
@@ -35,7 +32,8 @@ STATUS = "[bold]Examples[/bold]: kubeferry server status; kubeferry server statu
 
 
 @app.command(epilog=START)
-def start(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
+@takes("server start", "output debug")
+def start(*, output: Format) -> None:
     """Start the server if it is not up, and print where its UI is."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
@@ -45,7 +43,8 @@ def start(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # no
 
 
 @app.command(epilog=STOP)
-def stop(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
+@takes("server stop", "output debug")
+def stop(*, output: Format) -> None:
     """Stop the server; its history is kept for the next start. Runs that go on now lose their server."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
@@ -55,7 +54,8 @@ def stop(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noq
 
 
 @app.command(epilog=STATUS)
-def status(*, output: Output = Format.TABLE, debug: Debug = False) -> None:  # noqa: ARG001 - its callback reads it
+@takes("server status", "output debug")
+def status(*, output: Format) -> None:
     """Show whether the server is up, its UI, its API, its database and its log. Exits 1 when it is not up."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
@@ -77,21 +77,9 @@ kubeferry worker
 kubeferry worker --pool kubeferry --limit 4
 """
 
-Type = Annotated[
-    PoolType, typer.Option("--type", help="How to run flows: as processes, or as Jobs (with the extra kubernetes).")
-]
-Pool = Annotated[
-    str, typer.Option(metavar="NAME", show_default=False, help="Name of the work pool; else as of kubeferry deploy.")
-]
-Limit = Annotated[int, typer.Option(min=1, help="How many flow runs may be under way at once.")]
 
-
-def worker(
-    type_: Type = PoolType.PROCESS,
-    pool: Pool = "",
-    limit: Limit = 4,
-    debug: Debug = False,  # noqa: ARG001, FBT002 - an option, whose callback has taken it
-) -> None:
+@takes("worker", "type_ pool limit debug")
+def worker(*, type_: PoolType, pool: str, limit: int) -> None:
     """Run what is scheduled, and what is started from Prefect's UI, until Ctrl-C.
 
     It is `prefect worker start` with the Prefect server that Kubeferry uses. Flow runs have this

@@ -6,18 +6,15 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from kubeferry.flows.console.output import line, print_document
-from kubeferry.flows.console.results import STYLES, counts, problems, section
-from kubeferry.flows.options.common import Format
+from kubeferry.flows.console.output import line
+from kubeferry.flows.console.results import STYLES, counts, end, problems, section, totals
 from kubeferry.tasks.core.deletion.finalizers import COLLECTORS
-from kubeferry.tasks.core.models.results import EXIT_CODES
 from kubeferry.tasks.core.transform.strip.portable import SAFE_FINALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options import DeleteOptions
     from kubeferry.tasks.core.models.results import DeleteResult, Doomed
 
@@ -27,17 +24,17 @@ NAMES = 3
 
 def finish(result: DeleteResult, asked: DeleteOptions, output: Format) -> NoReturn:
     """Print a result and exit with the code of its phase."""
-    if output is not Format.TABLE:
-        more = {"objects": result.objects, "seconds": round(result.seconds, 3)}
-        print_document(result.model_dump(mode="json") | more, output)
-    elif result.dry_run:
+    end(result, output, lambda: _tables(result, asked), totals(result))
+
+
+def _tables(result: DeleteResult, asked: DeleteOptions) -> None:
+    if result.dry_run:
         shown(result)
         line(f"\nnothing was deleted: a dry run; --expect {result.digest} deletes this very group")
     else:
         counts(result.counts, "deleted")
         _around(result)
         _last(result, asked)
-    raise typer.Exit(EXIT_CODES[result.phase])
 
 
 def shown(result: DeleteResult) -> None:

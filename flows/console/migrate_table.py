@@ -1,77 +1,46 @@
-"""Print how a migration went: a row for each namespace, those first that need a person, and what to do next.
-
-Print how a populate went: a row for each namespace, those first that need a person, and what to do next.
-"""
+"""How a migration or a populate went: a row for each namespace, those first that need a person, and what to do next."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from kubeferry.flows.console.output import line, print_document, table
-from kubeferry.flows.console.results import STYLES
-from kubeferry.flows.options.common import Format
-from kubeferry.tasks.core.models.results import EXIT_CODES
+from kubeferry.flows.console.output import line, table
+from kubeferry.flows.console.results import STYLES, end, totals
 
 if TYPE_CHECKING:
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.formats.migration import End
     from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult
 
-
 ORDER = ("Failed", "Partial", "Completed")
+COLUMNS = ("NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY")
 
 
-def finish(result: MigrateResult, output: Format) -> None:
-    """Print a result and exit with the code of its phase."""
-    if output is Format.TABLE:
-        _table(result)
-    else:
-        print_document(document(result), output)
-    raise typer.Exit(EXIT_CODES[result.phase])
+def finish(result: MigrateResult, asked: object, output: Format) -> NoReturn:  # noqa: ARG001 - all are called alike
+    """Print the result of a migration and exit with the code of its phase."""
+    more, again = f", {result.objects} objects", f"kubeferry migrate --resume {result.name}"
+    rows = [(each, each.title, each.why) for each in result.namespaces]
+    end(result, output, lambda: _tables(result, rows, more, again), totals(result) | {"phases": result.phases})
 
 
-def document(result: MigrateResult) -> dict[str, Any]:
-    """Return a result as JSON's types, with its totals."""
-    totals = {"objects": result.objects, "seconds": round(result.seconds, 3), "phases": result.phases}
-    return result.model_dump(mode="json") | totals
+def finish_populate(result: PopulateResult, asked: object, output: Format) -> NoReturn:  # noqa: ARG001 - as above
+    """Print the result of a populate and exit with the code of its phase."""
+    known = dict.fromkeys(result.earlier, "made by an earlier run")
+    rows = [(each, each.into, each.why or known.get(each.into, "")) for each in result.namespaces]
+    again = "the same command again"
+    end(result, output, lambda: _tables(result, rows, "", again), totals(result) | {"phases": result.phases})
 
 
-def _table(result: MigrateResult) -> None:
-    ends = sorted(result.namespaces, key=lambda end: ORDER.index(end.phase.value))
-    table(["NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY"], [_row(end) for end in ends])
+def _tables(result: MigrateResult | PopulateResult, rows: list[tuple[End, str, str]], more: str, again: str) -> None:
+    """Print a row for each namespace, with its title and a remark, what all come to, and how to do what is missing."""
+    ordered = sorted(rows, key=lambda row: ORDER.index(row[0].phase.value))
+    table(COLUMNS, [_row(*row) for row in ordered])
+    what = type(result).__name__.removesuffix("Result").lower()
     told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    line(
-        f"\nmigrate {result.name}: {result.phase}, {told}, {result.objects} objects in {result.seconds:.1f} s",
-        STYLES[result.phase.value],
-    )
-    if any(not end.done for end in ends):
-        line(f"do what is missing: kubeferry migrate --resume {result.name}")
+    line(f"\n{what} {result.name}: {result.phase}, {told}{more} in {result.seconds:.1f} s", STYLES[result.phase.value])
+    if any(not each.done for each, _, _ in rows):
+        line(f"do what is missing: {again}")
 
 
-def _row(end: End) -> list[Any]:
-    return [end.title, end.phase.value, end.objects, f"{end.seconds:.1f}", end.restore, end.why]
-
-
-def finish_populate(result: PopulateResult, output: Format) -> NoReturn:
-    """Print a result and exit with the code of its phase."""
-    if output is Format.TABLE:
-        _populate_table(result)
-    else:
-        totals = {"objects": result.objects, "seconds": round(result.seconds, 3), "phases": result.phases}
-        print_document(result.model_dump(mode="json") | totals, output)
-    raise typer.Exit(EXIT_CODES[result.phase])
-
-
-def _populate_table(result: PopulateResult) -> None:
-    ends = sorted(result.namespaces, key=lambda end: ORDER.index(end.phase.value))
-    table(["NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY"], [_populate_row(end, result) for end in ends])
-    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    line(f"\npopulate {result.name}: {result.phase}, {told} in {result.seconds:.1f} s", STYLES[result.phase.value])
-    if any(not end.done for end in ends):
-        line("do what is missing: the same command again")
-
-
-def _populate_row(end: End, result: PopulateResult) -> list[Any]:
-    why = end.why or ("made by an earlier run" if end.into in result.earlier else "")
-    return [end.into, end.phase.value, end.objects, f"{end.seconds:.1f}", end.restore, why]
+def _row(each: End, title: str, why: str) -> list[Any]:
+    return [title, each.phase.value, each.objects, f"{each.seconds:.1f}", each.restore, why]

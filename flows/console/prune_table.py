@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-import typer
-
-from kubeferry.flows.console.output import line, print_document, table
-from kubeferry.flows.console.results import STYLES, problems
-from kubeferry.flows.options.common import Format
-from kubeferry.tasks.core.models.results import EXIT_CODES
+from kubeferry.flows.console.output import line, table
+from kubeferry.flows.console.results import STYLES, end, problems
 
 if TYPE_CHECKING:
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.results import Judged, PruneResult
 
 
-def finish(result: PruneResult, output: Format) -> NoReturn:
+def finish(result: PruneResult, asked: object, output: Format) -> NoReturn:  # noqa: ARG001 - all are called alike
     """Print a result and exit with the code of its phase."""
-    if output is not Format.TABLE:
-        totals = {"removed": len(result.removed), "going": len(result.going), "seconds": round(result.seconds, 3)}
-        print_document(result.model_dump(mode="json") | totals, output)
-    else:
-        shown(result)
-        line(f"\n{_last(result)}", STYLES[result.phase.value])
-    raise typer.Exit(EXIT_CODES[result.phase])
+    totals = {"removed": len(result.removed), "going": len(result.going), "seconds": round(result.seconds, 3)}
+    end(result, output, lambda: _tables(result), totals)
+
+
+def _tables(result: PruneResult) -> None:
+    shown(result)
+    line(f"\n{_last(result)}", STYLES[result.phase.value])
 
 
 def shown(result: PruneResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -15,10 +15,11 @@ from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, Restor
 from kubeferry.tasks.core.ops.report import DONE, aftermath
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn
     from kubeferry.tasks.core.models.options import Place
+    from kubeferry.tasks.core.models.results import PruneResult, Result
 
 STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
 AnyResult = BackupResult | RestoreResult | UndoResult
@@ -26,14 +27,28 @@ MOST = 20
 """Rows of a section that could be as long as the namespace is large; -o json has all of them."""
 
 
-def finish(result: AnyResult, asked: Place, output: Format) -> None:
-    """Print a result, of a flow that was `asked` for, and exit with the code of its phase."""
+def end(result: Result | PruneResult, output: Format, tables: Callable[[], None], totals: dict[str, Any]) -> NoReturn:
+    """Print a result, by `tables` or as a document with its totals, and exit with the code of its phase."""
     if output is Format.TABLE:
+        tables()
+    else:
+        print_document(result.model_dump(mode="json") | totals, output)
+    raise typer.Exit(EXIT_CODES[result.phase])
+
+
+def totals(result: Result) -> dict[str, Any]:
+    """Return what a document tells of a result besides its fields."""
+    return {"objects": result.objects, "seconds": round(result.seconds, 3)}
+
+
+def finish(result: AnyResult, asked: Place, output: Format) -> NoReturn:
+    """Print a result, of a flow that was `asked` for, and exit with the code of its phase."""
+
+    def tables() -> None:
         _tables(result)
         _next(result, asked)
-    else:
-        print_document(document(result), output)
-    raise typer.Exit(EXIT_CODES[result.phase])
+
+    end(result, output, tables, totals(result))
 
 
 def failed(result: RestoreResult, output: Format) -> None:
@@ -50,7 +65,7 @@ def failed(result: RestoreResult, output: Format) -> None:
 
 def document(result: AnyResult) -> dict[str, Any]:
     """Return a result as JSON's types, with its totals."""
-    return result.model_dump(mode="json") | {"objects": result.objects, "seconds": round(result.seconds, 3)}
+    return result.model_dump(mode="json") | totals(result)
 
 
 def _tables(result: AnyResult) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import logging
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TypeVar
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from kubeferry.flows.console.terminal import told
 from kubeferry.flows.options.common import debugging
@@ -26,14 +27,60 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from pydantic import BaseModel
+
+    from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options import Where
 
+A = TypeVar("A", bound="BaseModel")
 R = TypeVar("R")
 
 WAYS = (
     "what was done by then is in the store: see kubeferry list and kubeferry show NAME; "
     "kubeferry restore --resume NAME goes on with a restore, kubeferry undo NAME takes it back"
 )
+
+
+def run_and_finish(
+    flow: str,
+    asked: A,
+    output: Format,
+    finish: Callable[[Any, A, Format], NoReturn],
+    *,
+    at: Where,
+    reach: bool = True,
+) -> NoReturn:
+    """Run a flow, print what it answers, and exit with the code of its phase; what it raises is raised.
+
+    A restore that failed tells what it had done, and what became of that, before its error is told.
+
+    Args:
+        flow: its name, which is that of its module, too.
+        asked: what it is asked for.
+        output: how its result is printed.
+        finish: prints its result, and exits.
+        at: where to, as for `run`.
+        reach: as for `run`.
+    """
+
+    def start() -> Coroutine[Any, Any, Any]:
+        found: Coroutine[Any, Any, Any] = getattr(import_module(f"kubeferry.flows.{flow}"), flow)(asked)
+        return found
+
+    try:
+        result = run(start, at, reach=reach)
+    except KubeferryError as error:
+        _failed(error, output)
+        raise
+    finish(result, asked, output)
+
+
+def _failed(error: KubeferryError, output: Format) -> None:
+    from kubeferry.flows.console.results import failed
+    from kubeferry.tasks.core.models.results import RestoreResult
+
+    if isinstance(error.result, RestoreResult):
+        failed(error.result, output)
 
 
 def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: bool = True) -> R:

@@ -1,4 +1,4 @@
-"""Command-line options: made from the models of a flow's options, parsed, and completed by the shell.
+"""Command-line options: declared in a table, parsed into the models of a flow's options, completed by the shell.
 
 It knows nothing of tables and pages.
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from kubeferry.tasks.core.models.modifications import Modifications
@@ -29,14 +29,16 @@ def modifications(files: Iterable[Path]) -> Modifications:
     return found
 
 
-def into(names: Iterable[str], file: Path | None) -> list[Into]:
+def into(names: Sequence[str], file: Path | None) -> list[Into]:
     """Return the namespaces to make: those that are named, with commas or one by one, and those of a file.
 
     Raises:
-        UsageError: the file cannot be read, or a name cannot be one.
+        UsageError: there are none, the file cannot be read, or a name cannot be one.
     """
     from kubeferry.tasks.core.transform.modify.files import read_into
 
+    if not (names or file):
+        raise UsageError("say which namespaces to make, with --into or --into-file")
     named = [name for each in names for name in each.split(",") if name]
     found = read_into("\n".join(f"- {name!r}" for name in named), "--into") if named else []
     return found + (read_into(_text(file), f"--into-file {file}") if file else [])

@@ -1,20 +1,24 @@
-"""Turn what was typed into the options of a flow; what they refuse is a usage error that names the option."""
+"""Turn what was typed into the options of a flow; what they refuse is a usage error that names the option.
+
+The table of options names these functions, so pydantic is imported only where it is used: `--help` has no time for it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.models.options import UNQUOTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound="BaseModel")
+
+CRON = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
 
 ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
 """Fields that the command line calls otherwise; the others are the option of the same name."""
@@ -30,6 +34,8 @@ def options(model: type[M], **values: Any) -> M:
     Raises:
         UsageError: a value that they refuse.
     """
+    from pydantic import ValidationError
+
     try:
         return model(**values)
     except ValidationError as error:
@@ -37,6 +43,8 @@ def options(model: type[M], **values: Any) -> M:
 
 
 def _line(error: ErrorDetails) -> str:
+    from kubeferry.tasks.core.models.options import UNQUOTED
+
     if not error["loc"]:  # what does not fit together
         return error["msg"].removeprefix("Value error, ")
     field = str(error["loc"][0])
@@ -78,3 +86,74 @@ def pairs(
         if found.setdefault(source, target) != target:
             raise UsageError(f"{option}: {source} cannot become both {found[source]} and {target}")
     return found
+
+
+def policies(given: Iterable[str]) -> dict[str, str]:
+    """Return class → what to do where the target has no value for it.
+
+    Raises:
+        UsageError: what is none, or two for one class.
+    """
+    return pairs(given, "--absent", "CLASS=POLICY, as uid=drop")
+
+
+def rules(given: Iterable[str]) -> dict[str, str]:
+    """Return rule of `kubeferry prune` → what is kept by it.
+
+    Raises:
+        UsageError: what is none, or two for one rule.
+    """
+    return pairs(given, "--keep", "RULE=NUMBER, as daily=7, or within=AGE, as within=30d")
+
+
+def crons(given: Iterable[str]) -> dict[str, str]:
+    """Return flow → cron expression; one without a flow is the backup's.
+
+    Raises:
+        UsageError: what is none, or two for one flow.
+    """
+    return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", CRON)
+
+
+def span(text: str, option: str) -> str:
+    """Return a span of time as it was typed.
+
+    Raises:
+        UsageError: it is none; the error names the option.
+    """
+    from kubeferry.tasks.core.jsondoc.duration import Span
+
+    try:
+        if text:
+            Span.parse(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {error}") from None
+    return text
+
+
+def chosen(namespaces: Sequence[str], selector: str, every: bool) -> Sequence[str]:  # noqa: FBT001 - as it was typed
+    """Return the namespaces that are named.
+
+    Raises:
+        UsageError: none are, and none are chosen in another way.
+    """
+    if not (namespaces or selector or every):
+        raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector or --all-namespaces")
+    return namespaces
+
+
+def paths(given: Iterable[Path]) -> list[str]:
+    """Return paths as text, which is what can be stored with a run."""
+    return [str(path) for path in given]
+
+
+def optional(text: str) -> str | None:
+    """Return what was typed, None for nothing."""
+    return text or None
+
+
+def absolute(path: str) -> str:
+    """Return a path that means the same to a worker, which runs elsewhere."""
+    from pathlib import Path
+
+    return str(Path(path).expanduser().absolute()) if path else ""

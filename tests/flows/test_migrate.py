@@ -2,18 +2,17 @@
 
 import json
 from datetime import UTC, datetime
-from typing import get_args
 
 import pytest
 import typer
 
-from kubeferry.flows.commands import migrate
-from kubeferry.flows.console.migrate_table import finish
+from kubeferry.flows.console.migrate_table import finish, finish_populate
 from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.formats.migration import SHARED, End
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.models.options_migration import FanOut
-from kubeferry.tasks.core.models.results import MigrateResult
+from kubeferry.tasks.core.models.options import Place
+from kubeferry.tasks.core.models.options_migration import MigrateOptions
+from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -35,12 +34,8 @@ MIXED = result(
 
 def shown(capsys, found, output):
     with pytest.raises(typer.Exit) as done:
-        finish(found, output)
+        finish(found, MigrateOptions(resume="m"), output)
     return done.value.exit_code, capsys.readouterr().out
-
-
-def test_the_command_and_the_flow_know_the_same_ways():
-    assert set(get_args(migrate.FanOut)) == {each.value for each in FanOut}
 
 
 def test_a_table_begins_with_what_needs_a_person(capsys):
@@ -61,6 +56,28 @@ def test_json_is_one_document_with_a_status_for_each_namespace(capsys):
     assert code == 3
     assert told["phases"] == {"Completed": 1, "Failed": 1}
     assert [each["phase"] for each in told["namespaces"]] == ["Completed", "Completed", "Failed"]
+
+
+def test_a_populate_tells_what_an_earlier_run_had_made(capsys):
+    ends = [
+        End(namespace="shop", into="one", phase=Phase.COMPLETED, objects=2, restore="p-one"),
+        End(namespace="shop", into="two", phase=Phase.FAILED, error="no quota left"),
+    ]
+    more = {"backup": "b", "template": "shop", "cluster": "a", "store": "file:///s", "counts": {"Secret": 2}}
+    found = PopulateResult(
+        name="p", phase=Phase.PARTIAL, started=NOW, completed=NOW, namespaces=ends, earlier=["one"], **more
+    )
+    with pytest.raises(typer.Exit) as done:
+        finish_populate(found, Place(), Format.TABLE)
+    _, *rows = [line.strip() for line in capsys.readouterr().out.splitlines() if line]
+    assert done.value.exit_code == 3
+    assert [row.split()[0] for row in rows[:2]] == ["two", "one"]
+    assert rows[0].endswith("no quota left")
+    assert rows[1].endswith("made by an earlier run")
+    assert rows[2:] == [
+        "populate p: Partial, 1 Completed, 1 Failed in 0.0 s",
+        "do what is missing: the same command again",
+    ]
 
 
 @pytest.mark.parametrize(("phase", "code"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 3), (Phase.FAILED, 1)])

@@ -12,7 +12,6 @@ import kubeferry.tasks.delete.execute
 import kubeferry.tasks.report
 import kubeferry.tasks.restore.outcome
 from kubeferry.flows.console import delete_table, migrate_table, results
-from kubeferry.flows.console import migrate_table as populate_table
 from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.deletion.cascade import Cascade
 from kubeferry.tasks.core.deletion.inventory import Inventory
@@ -168,9 +167,9 @@ SHAPES = {
     ),
 }
 FINISH = {
-    "delete": lambda found, output: delete_table.finish(found, DeleteOptions(bundle="r"), output),
+    "delete": delete_table.finish,
     "migrate": migrate_table.finish,
-    "populate": populate_table.finish,
+    "populate": migrate_table.finish_populate,
 }
 
 
@@ -178,9 +177,10 @@ FINISH = {
 @pytest.mark.parametrize(("phase", "code"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 3), (Phase.FAILED, 1)])
 @pytest.mark.parametrize("command", SHAPES)
 def test_each_command_exits_by_the_phase_of_its_result(capsys, command, phase, code, output):
-    finish = FINISH.get(command, lambda found, output: results.finish(found, Place(), output))
+    finish = FINISH.get(command, results.finish)
+    asked = DeleteOptions(bundle="r") if command == "delete" else Place()
     with pytest.raises(typer.Exit) as ended:
-        finish(SHAPES[command](phase), output)
+        finish(SHAPES[command](phase), asked, output)
     assert ended.value.exit_code == code
     assert phase.value in capsys.readouterr().out
 

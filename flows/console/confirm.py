@@ -1,0 +1,92 @@
+"""Ask before something is removed: show what would go, and take the answer for exactly that.
+
+Nothing is asked with --yes, and without a terminal there is nobody to ask. With --dry-run it is only shown.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
+
+import typer
+
+from kubeferry.flows.console.terminal import told
+from kubeferry.tasks.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kubeferry.flows.options.common import Format
+    from kubeferry.tasks.core.models.options import DeleteOptions
+    from kubeferry.tasks.core.models.options_maintenance import PruneOptions
+    from kubeferry.tasks.core.models.results import DeleteResult, PruneResult
+
+A = TypeVar("A", bound="DeleteOptions | PruneOptions")
+R = TypeVar("R", bound="DeleteResult | PruneResult")
+
+REFUSED = 1
+"""What is exited with when the answer is no."""
+
+
+@dataclass(frozen=True)
+class Removal(Generic[A, R]):
+    """What is removed, and how a person is asked."""
+
+    verb: str
+    """What is done, as `delete`."""
+
+    done: str
+    """What was done then, as `deleted`."""
+
+    look: Callable[[A], R]
+    """Tells what would go, without Prefect: nothing is written."""
+
+    question: Callable[[R], str]
+    """What is asked; empty when nothing would go."""
+
+    show: Callable[[R], None]
+    """Prints what would go."""
+
+    finish: Callable[[R, A, Format], NoReturn]
+    """Prints a result, and exits."""
+
+
+def agreed(removal: Removal[A, R], asked: A, output: Format, *, yes: bool) -> A:
+    """Return the options to go on with: as they are with --yes, else for exactly what a person has agreed to.
+
+    Raises:
+        UsageError: there is no terminal to ask at.
+        typer.Exit: it was only to be shown, there is nothing to remove, or the answer is no.
+    """
+    if asked.dry_run:
+        removal.finish(_seen(removal, asked), asked, output)
+    if yes:
+        return asked
+    if not sys.stdin.isatty():
+        raise UsageError(f"there is no terminal to ask at: say --yes to {removal.verb}, or --dry-run to look first")
+    seen = _seen(removal, asked)
+    question = removal.question(seen)
+    if not question:
+        removal.finish(seen, asked, output)
+    with redirect_stdout(sys.stderr):  # it is not the result yet
+        removal.show(seen)
+        agrees = _confirmed(question)
+    if not agrees:
+        sys.stderr.write(f"nothing was {removal.done}\n")
+        raise typer.Exit(REFUSED)
+    # To a type checker, the copy of one of two models is either.
+    return cast("A", asked.model_copy(update={"expect": asked.expect or seen.digest}))
+
+
+def _seen(removal: Removal[A, R], asked: A) -> R:
+    with told():
+        return removal.look(asked)
+
+
+def _confirmed(question: str) -> bool:
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        raise KeyboardInterrupt from None
