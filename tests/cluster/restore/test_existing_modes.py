@@ -201,7 +201,10 @@ def seen(bench, shop, name):
 
 
 def served(obj):
-    """Return content without what the cluster gives each Service, claim, Pod and Deployment anew."""
+    """Return content without what the cluster gives each Service, claim, Pod and Deployment anew.
+
+    A Pod gets the zone and the region of its node as labels when it is bound, and another one may be bound elsewhere.
+    """
     text = yaml.safe_dump(obj, sort_keys=True).splitlines()
     given = (
         "clusterIP",
@@ -212,6 +215,7 @@ def served(obj):
         "volume.beta",
         "deployment.kub",
         "name: kube-api",
+        "topology.kubernetes.io/",
     )
     return [line for line in text if not line.strip(" -'").startswith(given) and not line.strip().startswith("- 10.")]
 
