@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
 from kubeferry.tasks.core.formats.journal import TAKEN_BACK
-from kubeferry.tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, check_name
-from kubeferry.tasks.core.formats.migration import MigrationKeys
+from kubeferry.tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, MigrationKeys, check_name
 from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.ops.retention import Candidate
 from kubeferry.tasks.ports.local import clock

@@ -14,9 +14,8 @@ from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict
 
-from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.formats.records import Problem, ResultModel
 from kubeferry.tasks.core.jsondoc.differences import MISSING, revealed
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 from kubeferry.tasks.core.kube.objects import annotations_of
@@ -135,11 +134,7 @@ def _shared(one: list[str], other: list[str]) -> int:
 CHANGES = ("added", "removed", "changed")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class FieldDrift(_Model):
+class FieldDrift(ResultModel):
     """One field that is not the same; `old` and `new` are None where that side does not have it."""
 
     path: str
@@ -147,7 +142,7 @@ class FieldDrift(_Model):
     new: Any = None
 
 
-class ReportedDifference(_Model):
+class ReportedDifference(ResultModel):
     """One object that is not the same, under its identity on the side that the backup is compared with."""
 
     type: str
@@ -161,7 +156,7 @@ class ReportedDifference(_Model):
     """A unified diff of YAML."""
 
 
-class DiffReport(_Model):
+class DiffReport(ResultModel):
     """All that differs between a backup (old) and a cluster or another backup (new)."""
 
     backup: str

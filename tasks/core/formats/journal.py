@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import StringConstraints, ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.records import MADE, Action, Intent
+from kubeferry.tasks.core.formats.records import MADE, Action, Intent, StoredModel
 from kubeferry.tasks.core.kube.objects import Ref
 
 if TYPE_CHECKING:
@@ -37,11 +37,7 @@ TAKEN_BACK = ("RolledBack", "Undone")
 """Ends after which nothing of a restore is left, but for what the entry names."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Target(_Model):
+class Target(StoredModel):
     """The cluster that is restored into; `uid` is that of its namespace kube-system, "" where it may not be read."""
 
     context: str
@@ -49,7 +45,7 @@ class Target(_Model):
     uid: str = ""
 
 
-class Header(_Model):
+class Header(StoredModel):
     """The first file of a restore: what was asked for. `options` are those of the run, which hold no secret."""
 
     format: Literal["kubeferry.io/restore/v1"] = FORMAT
@@ -69,7 +65,7 @@ class Header(_Model):
         return f"kubeferry-{self.token}"
 
 
-class Entry(_Model):
+class Entry(StoredModel):
     """One line of a journal. `objects` maps identities, as `Secret shop/token`, to uids ("" before there is one)."""
 
     at: datetime

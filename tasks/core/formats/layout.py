@@ -103,8 +103,8 @@ class BackupKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class RestoreKeys:
-    """The keys of what is kept of one restore."""
+class _RecordKeys:
+    """The keys of what is kept of one restore or migration."""
 
     name: str
 
@@ -112,6 +112,11 @@ class RestoreKeys:
     def folder(self) -> str:
         """Return the prefix of all its files."""
         return f"{RESTORES}/{self.name}/"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreKeys(_RecordKeys):
+    """The keys of what is kept of one restore."""
 
     @property
     def header(self) -> str:
@@ -136,6 +141,30 @@ class RestoreKeys:
         if not _FORMER.fullmatch(file):
             raise DamagedError(f"restore {self.name}: its journal names the file {file[:80]!r}, which it cannot have")
         return f"{self.folder}kubeferry-former/{file}"
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationKeys(_RecordKeys):
+    """The keys of what is kept of one migration."""
+
+    @property
+    def header(self) -> str:
+        """Return the key of what was asked for; it is written first and takes the name."""
+        return f"{self.folder}kubeferry-migration.json"
+
+    @property
+    def source(self) -> str:
+        """Return the key of what was backed up; it is there when the backup is whole."""
+        return f"{self.folder}kubeferry-migration-source.json"
+
+    @property
+    def ends(self) -> str:
+        """Return the prefix of the ends of its namespaces."""
+        return f"{self.folder}kubeferry-migration-ends/"
+
+    def end(self, namespace: str) -> str:
+        """Return the key of the end of one namespace."""
+        return f"{self.ends}{namespace}.json"
 
 
 def former_file(number: int, *, sealed: bool = False) -> str:

@@ -19,16 +19,16 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import FORMAT, BackupKeys, flaw
-from kubeferry.tasks.core.formats.records import LeftOut, Model, Phase, Problem, PulledIn
+from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn, StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-M = TypeVar("M", bound="Model")
+M = TypeVar("M", bound="StrictModel")
 
 
-class Selected(Model):
+class Selected(StrictModel):
     """What was asked for of a backup's namespaces, in one line, and what came of it.
 
     `warnings` tells what is needed and not in because it was asked so, or could not be looked at, and what was asked
@@ -48,14 +48,14 @@ Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]
 
 
-class Digest(Model):
+class Digest(StrictModel):
     """A file's content: SHA-256 in hex, size in bytes."""
 
     sha256: Sha256
     size: Count
 
 
-class Source(Model):
+class Source(StrictModel):
     """The cluster that was backed up; `uid` is that of its namespace kube-system."""
 
     uid: str
@@ -64,14 +64,14 @@ class Source(Model):
     host: str
 
 
-class Encryption(Model):
+class Encryption(StrictModel):
     """How the files whose keys end in `.age` are encrypted, and to whose public keys; any one of these opens them."""
 
     format: Literal["age-encryption.org/v1"] = "age-encryption.org/v1"
     recipients: list[str] = Field(min_length=1)
 
 
-class Manifest(Model):
+class Manifest(StrictModel):
     """The content of `kubeferry-manifest.json.gz`.
 
     `objects` maps each tarball path to the SHA-256 (hex) of its bytes, `files` each other file of the backup to its
@@ -152,7 +152,7 @@ HIDDEN = "hidden, since it is encrypted"
 """What the readable part of a manifest tells of a selection."""
 
 
-class Contents(Model):
+class Contents(StrictModel):
     """The content of `kubeferry-contents.json.gz.age`; the fields are those of a manifest that is not encrypted."""
 
     format: str = FORMAT

@@ -6,14 +6,11 @@ no failure is never done again. All of it stands in `restores/NAME/`, where Vele
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from kubeferry.tasks.core.formats.layout import RESTORES, backup_name
-from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.formats.layout import backup_name
+from kubeferry.tasks.core.formats.records import Phase, Problem, StoredModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,42 +21,7 @@ SHARED = "cluster.wide"
 """Stands for the namespace of what has none; no namespace has a dot in its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class MigrationKeys:
-    """The keys of what is kept of one migration."""
-
-    name: str
-
-    @property
-    def folder(self) -> str:
-        """Return the prefix of all its files."""
-        return f"{RESTORES}/{self.name}/"
-
-    @property
-    def header(self) -> str:
-        """Return the key of what was asked for; it is written first and takes the name."""
-        return f"{self.folder}kubeferry-migration.json"
-
-    @property
-    def source(self) -> str:
-        """Return the key of what was backed up; it is there when the backup is whole."""
-        return f"{self.folder}kubeferry-migration-source.json"
-
-    @property
-    def ends(self) -> str:
-        """Return the prefix of the ends of its namespaces."""
-        return f"{self.folder}kubeferry-migration-ends/"
-
-    def end(self, namespace: str) -> str:
-        """Return the key of the end of one namespace."""
-        return f"{self.ends}{namespace}.json"
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Header(_Model):
+class Header(StoredModel):
     """What a migration was asked for; its options hold no secret."""
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT
@@ -68,7 +30,7 @@ class Header(_Model):
     options: dict[str, Any]
 
 
-class Source(_Model):
+class Source(StoredModel):
     """What of the source is migrated: the backup that holds it, and the namespaces, old name to new name.
 
     `absent` are namespaces that were asked for and cannot be migrated, each with the reason; `unread` is what could not
@@ -83,7 +45,7 @@ class Source(_Model):
     unread: dict[str, list[Problem]] = {}
 
 
-class End(_Model):
+class End(StoredModel):
     """How it went with one namespace, or with what is cluster-wide (SHARED)."""
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT

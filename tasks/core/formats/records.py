@@ -74,13 +74,25 @@ class Intent(StrEnum):
     PATCH = "patch"
 
 
-class Model(BaseModel):
-    """A part of our own files: frozen, and of exactly this shape."""
+class ResultModel(BaseModel):
+    """A part of what a flow answers: frozen."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True)
 
 
-class LeftOut(Model):
+class StoredModel(BaseModel):
+    """A part of our own files: frozen, and with no field but these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StrictModel(StoredModel):
+    """A part of a manifest: of exactly this shape, with no value converted to another type."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class LeftOut(StrictModel):
     """An object that was there and is not in the backup (or was not restored), with the reason."""
 
     type: str
@@ -96,7 +108,7 @@ class LeftOut(Model):
         return cls(type=ref.type, namespace=ref.namespace, name=ref.name, why=reason.text, code=reason.code.value)
 
 
-class PulledIn(Model):
+class PulledIn(StrictModel):
     """An object that was not asked for and is in the backup all the same, since something that is in needs it."""
 
     type: str
@@ -105,7 +117,7 @@ class PulledIn(Model):
     why: str
 
 
-class Problem(Model):
+class Problem(StrictModel):
     """Something that could not be read, so that the backup is not complete."""
 
     what: str
@@ -127,10 +139,8 @@ class Problem(Model):
         return (what, namespace) if inside else (self.what, "")
 
 
-class ActionTaken(BaseModel):
+class ActionTaken(ResultModel):
     """What a restore did with one object, and why."""
-
-    model_config = ConfigDict(frozen=True)
 
     type: str
     namespace: str = ""
@@ -151,10 +161,8 @@ class Cause(StrEnum):
     """The target allocates another one, as somebody holds the old one there."""
 
 
-class Rewrite(BaseModel):
+class Rewrite(ResultModel):
     """One value that was changed on the way: uid, name or namespace, at which place of which object."""
-
-    model_config = ConfigDict(frozen=True)
 
     object: str
     path: str

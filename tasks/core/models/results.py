@@ -11,20 +11,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from kubeferry.tasks.core.formats.migration import SHARED, End
-from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Problem, PulledIn, Rewrite
+from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Problem, PulledIn, ResultModel, Rewrite
 from kubeferry.tasks.core.jsondoc.printable import words
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
 """What the command line exits with (design.md 3)."""
 
 
-class Result(BaseModel):
+class Result(ResultModel):
     """What backup and restore have in common. `name` is what show, verify, restore and --resume take."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     phase: Phase
@@ -67,10 +65,8 @@ class BackupResult(Result):
     """Public keys of those who can read it; empty: it is not encrypted."""
 
 
-class TakenBack(BaseModel):
+class TakenBack(ResultModel):
     """What became of what a restore did, when it failed or was undone."""
-
-    model_config = ConfigDict(frozen=True)
 
     deleted: int = 0
     restored: int = 0
@@ -89,10 +85,8 @@ class UndoResult(Result):
     taken_back: TakenBack
 
 
-class Doomed(BaseModel):
+class Doomed(ResultModel):
     """One object of a group that is deleted."""
-
-    model_config = ConfigDict(frozen=True)
 
     level: int
     """The highest goes first."""
@@ -104,10 +98,8 @@ class Doomed(BaseModel):
     """What has to be done before it is gone."""
 
 
-class Needed(BaseModel):
+class Needed(ResultModel):
     """An object of a group that one outside of it names."""
-
-    model_config = ConfigDict(frozen=True)
 
     object: str
     by: str
@@ -174,11 +166,7 @@ class MigrateResult(Result):
         return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Judged(_Row):
+class Judged(ResultModel):
     """One backup of the store, or what is kept of one restore, and what becomes of it."""
 
     name: str
@@ -198,7 +186,7 @@ class Judged(_Row):
     """By which it is known again: another one under its name is not touched."""
 
 
-class PruneResult(_Row):
+class PruneResult(ResultModel):
     """What of a store stays and what went, or would go in a dry run."""
 
     store: str
@@ -247,10 +235,8 @@ class PopulateResult(Result):
         return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
 
 
-class Verified(BaseModel):
+class Verified(ResultModel):
     """What was proved of one backup."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     files: int = 0
@@ -265,10 +251,8 @@ class Verified(BaseModel):
     """What is wrong with it."""
 
 
-class VerifyResult(BaseModel):
+class VerifyResult(ResultModel):
     """One verification: Completed when all is proved, Partial when something has no digests, Failed when damaged."""
-
-    model_config = ConfigDict(frozen=True)
 
     phase: Phase
     store: str

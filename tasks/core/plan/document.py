@@ -13,9 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from kubeferry.tasks.core.formats.records import LeftOut, Problem
+from kubeferry.tasks.core.formats.records import LeftOut, Problem, ResultModel
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.parts import level_phases
@@ -35,11 +33,7 @@ if TYPE_CHECKING:
 FORMAT: Literal["kubeferry.io/plan/v1"] = "kubeferry.io/plan/v1"
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Named(_Model):
+class Named(ResultModel):
     """An object, by its identity on the target."""
 
     type: str
@@ -59,7 +53,7 @@ class Need(Named):
     """Where the other one stands; 0 is before all levels."""
 
 
-class Binding(_Model):
+class Binding(ResultModel):
     """A field whose value is looked up on the live target."""
 
     path: str
@@ -74,7 +68,7 @@ class Binding(_Model):
     """Whether it is written by a patch, when all levels stand."""
 
 
-class Rewrite(_Model):
+class Rewrite(ResultModel):
     """A value that is another one on the target: at which path, why."""
 
     path: str
@@ -104,14 +98,14 @@ class PlannedObject(Named):
     rewrites: list[Rewrite] = []
 
 
-class First(_Model):
+class First(ResultModel):
     """What comes before all levels."""
 
     namespaces: list[PlannedObject]
     definitions: list[PlannedObject]
 
 
-class Level(_Model):
+class Level(ResultModel):
     """Objects that are created side by side, when all lower levels are ready."""
 
     number: int
@@ -121,7 +115,7 @@ class Level(_Model):
     objects: list[PlannedObject]
 
 
-class Broken(_Model):
+class Broken(ResultModel):
     """An edge that was given up to break a cycle."""
 
     source: Named
@@ -147,7 +141,7 @@ class Lacking(Named):
     users: list[Named]
 
 
-class Summary(_Model):
+class Summary(ResultModel):
     """Counts."""
 
     objects: int
@@ -162,7 +156,7 @@ class Summary(_Model):
     left_out: int
 
 
-class PlanDocument(_Model):
+class PlanDocument(ResultModel):
     """A whole plan."""
 
     format: Literal["kubeferry.io/plan/v1"] = FORMAT

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from kubeferry.tasks.core.formats.layout import check_name
-from kubeferry.tasks.core.formats.migration import End, Header, MigrationKeys, Source
+from kubeferry.tasks.core.formats.layout import MigrationKeys, check_name
+from kubeferry.tasks.core.formats.migration import End, Header, Source
 
 if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store

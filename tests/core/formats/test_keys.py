@@ -6,13 +6,13 @@ from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.layout import (
     BackupKeys,
     Member,
+    MigrationKeys,
     RestoreKeys,
     check_folder,
     check_key,
     flaw,
     former_file,
 )
-from kubeferry.tasks.core.formats.migration import MigrationKeys
 
 
 def test_the_keys_of_a_backup():
