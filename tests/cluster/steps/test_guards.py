@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.bench import B
-from tests.support.steps import CONFIG, Steps, levels, spaces
+from tests.support.steps import CONFIG, levels, spaces
 
 from kubeferry.tasks import step
 from kubeferry.tasks.core.errors import (
@@ -25,23 +25,6 @@ from kubeferry.tasks.preflight import checks as preflight
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.relink import _unpause
 from kubeferry.tasks.restore.verify import _verify
-
-
-@pytest.fixture(scope="module")
-def steps(sandbox_env, tmp_path_factory):
-    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
-    yield made
-    made.bench.clear()
-
-
-@pytest.fixture(scope="module")
-def bench(steps):
-    return steps.bench
-
-
-@pytest.fixture
-def cluster(bench):
-    return bench.clusters[B]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, Steps, levels, spaces
+from tests.support.steps import CONFIG, levels, spaces
 
 from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
@@ -15,23 +15,6 @@ from kubeferry.tasks.restore import existing as meet
 from kubeferry.tasks.restore.bundle import BUNDLES
 
 MANY = [f"owner-{number}" for number in range(8)]
-
-
-@pytest.fixture(scope="module")
-def steps(sandbox_env, tmp_path_factory):
-    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
-    yield made
-    made.bench.clear()
-
-
-@pytest.fixture(scope="module")
-def bench(steps):
-    return steps.bench
-
-
-@pytest.fixture
-def cluster(bench):
-    return bench.clusters[B]
 
 
 @pytest.fixture(scope="module")

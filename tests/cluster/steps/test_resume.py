@@ -5,25 +5,13 @@ import base64
 import pyrage
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, Steps, levels, spaces
+from tests.support.steps import CONFIG, levels, spaces
 
 import kubeferry.tasks.restore.begin
 from kubeferry.tasks.core.errors import ConflictError, UsageError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.preflight.checks import _look
 from kubeferry.tasks.restore.relink import _relink, _unpause
-
-
-@pytest.fixture(scope="module")
-def steps(sandbox_env, tmp_path_factory):
-    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
-    yield made
-    made.bench.clear()
-
-
-@pytest.fixture(scope="module")
-def bench(steps):
-    return steps.bench
 
 
 def owner(live):
