@@ -66,13 +66,13 @@ migrate_here = migrate_namespace.with_options(validate_parameters=False)
 
 
 async def _migrate(migrating: Migrating, space: str) -> End:
-    restoring = await in_thread(begun, migrating, space)
-    if isinstance(restoring, End):
-        return restoring
-    if len(restoring.archived) > SMALL:
-        result = await carry_out(restoring, clock.now())
+    restore = await in_thread(begun, migrating, space)
+    if isinstance(restore, End):
+        return restore
+    if len(restore.source.archived) > SMALL:
+        result = await carry_out(restore, clock.now())
     else:
-        result = await as_one(f"plan, look, restore, verify {space}", lambda: carry_out(restoring, clock.now()))
+        result = await as_one(f"plan, look, restore, verify {space}", lambda: carry_out(restore, clock.now()))
     end = end_of(migrating, space, result)
     if end.problems:
         await report(result)

@@ -29,6 +29,7 @@ from kubeferry.tasks.restore.outcome import end, failed, restored
 from kubeferry.tasks.restore.relink import relink, unpause
 from kubeferry.tasks.restore.resolve import follow_again, resolve, resolve_late
 from kubeferry.tasks.restore.rollback import rollback
+from kubeferry.tasks.restore.state import Restore, close, prepared
 from kubeferry.tasks.restore.verify import verify_restored
 from kubeferry.tasks.restore.wait import wait
 from kubeferry.tasks.step import side_by_side, tell
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.plan.state import Restoring
 
 
 MOVES = 80
@@ -61,79 +61,127 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     """
     started = clock.now()
     with workdir() as work:
-        restoring = await download(options, work)
-        async with take_slot(restoring):
-            result = await carry_out(restoring, started)
+        found = await download(options, work)
+        under_way = prepared(found.source, found.plan, found.resumed)
+        async with take_slot(under_way.source, under_way.target):
+            result = await carry_out(under_way, started)
     await report(result)
     return result
 
 
-async def carry_out(restoring: Restoring, started: datetime) -> RestoreResult:
+async def carry_out(restore: Restore, started: datetime) -> RestoreResult:
     """Do a restore that was downloaded, as a transaction."""
     try:
-        await _begin(restoring)
-        await _restore(restoring)
-        result = await _finish(restoring, started)
+        await _begin(restore)
+        await _restore(restore)
+        result = await _finish(restore, started)
     except KubeferryError as error:
-        error.result = failed(restoring, error, await rollback(restoring), started)
+        error.result = failed(
+            restore.source,
+            restore.plan,
+            restore.target,
+            restore.lookups,
+            restore.outcome,
+            error,
+            await rollback(restore.source, restore.plan, restore.target, restore.transaction),
+            started,
+        )
         await report_failure(error.result)
         raise
     finally:
-        if restoring.close():
-            await report_stopped(restoring)
+        if close(restore):
+            await report_stopped(restore.source, restore.plan, restore.outcome)
     tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
     return result
 
 
-async def _finish(restoring: Restoring, started: datetime) -> RestoreResult:
-    problems = await follow_again(restoring) if restoring.values else []
-    problems += [*restoring.problems, *await verify_restored(restoring)]
-    result = restored(restoring, problems, started)
-    if restoring.bundles:
-        await tell_bundle(restoring, result.phase.value)
-    await end(restoring, result)
+async def _finish(restore: Restore, started: datetime) -> RestoreResult:
+    problems = (
+        await follow_again(
+            restore.source,
+            restore.plan,
+            restore.target,
+            restore.lookups,
+            restore.transaction,
+            restore.outcome,
+            restore.cancellation,
+        )
+        if restore.lookups.values
+        else []
+    )
+    problems += [
+        *restore.outcome.problems,
+        *await verify_restored(restore.source, restore.plan, restore.target, restore.outcome),
+    ]
+    result = restored(restore.source, restore.plan, restore.target, restore.lookups, restore.outcome, problems, started)
+    if restore.transaction.bundles:
+        await tell_bundle(restore.source, restore.plan, restore.target, restore.transaction, result.phase.value)
+    await end(restore.transaction, result)
     return result
 
 
-async def _begin(restoring: Restoring) -> None:
+async def _begin(restore: Restore) -> None:
     """Plan, see that the target has what is needed, have it approved, and open the journal: then it may be written."""
-    await plan(restoring)
-    if restoring.resumed:
-        await take_up(restoring)
-    await preflight(restoring)
-    if restoring.options.approve and not restoring.resumed:
-        await approve(restoring)
-    if not restoring.resumed:
-        await begin(restoring)
+    await plan(restore.source, restore.plan)
+    if restore.transaction.resumed:
+        await take_up(restore.source, restore.plan, restore.target, restore.transaction, restore.outcome)
+    await preflight(
+        restore.source, restore.plan, restore.target, restore.lookups, restore.cancellation, restore.transaction.made
+    )
+    if restore.source.options.approve and not restore.transaction.resumed:
+        await approve(restore.source, restore.plan, restore.target, restore.lookups, restore.cancellation)
+    if not restore.transaction.resumed:
+        await begin(restore.source, restore.plan, restore.target, restore.transaction)
 
 
-async def _restore(restoring: Restoring) -> None:
-    await side_by_side(lambda name: create_namespace(restoring, name), restoring.plan.namespaces)
-    await hold(restoring)
-    if restoring.plan.definitions:
-        await apply_crds(restoring)
-        await wait_until_served(restoring)
-    if restoring.options.bundle:
-        await make_bundle(restoring)
-    written, stands = late_turns(restoring)
-    await _late(restoring, 0, [*written.get(0, []), *stands.get(0, [])])
-    for number, level in enumerate(restoring.plan.order.levels, start=1):
-        if any(restoring.plan.items[ref].bindings for ref in level):
-            await resolve(restoring, number, level)
-        await apply(restoring, number, level)
-        await _late(restoring, number, written.get(number, []))
-        if restoring.options.wait:
-            await wait(restoring, number, level)
-        await _late(restoring, number, stands.get(number, []))
-    if restoring.pending:
-        await relink(restoring)
-    if restoring.paused or restoring.plan.scheduled:
-        await unpause(restoring)
+async def _restore(restore: Restore) -> None:
+    await side_by_side(
+        lambda name: create_namespace(
+            restore.source, restore.plan, restore.target, restore.transaction, restore.outcome, name
+        ),
+        restore.plan.namespaces,
+    )
+    await hold(restore.plan, restore.transaction)
+    if restore.plan.definitions:
+        await apply_crds(restore.source, restore.plan, restore.target, restore.transaction, restore.outcome)
+        await wait_until_served(restore.source, restore.plan, restore.target, restore.outcome, restore.cancellation)
+    if restore.source.options.bundle:
+        await make_bundle(restore.source, restore.plan, restore.target, restore.transaction)
+    written, stands = late_turns(restore.plan)
+    await _late(restore, 0, [*written.get(0, []), *stands.get(0, [])])
+    for number, level in enumerate(restore.plan.order.levels, start=1):
+        if any(restore.plan.items[ref].bindings for ref in level):
+            await resolve(
+                restore.source, restore.plan, restore.target, restore.lookups, restore.cancellation, number, level
+            )
+        await apply(restore.source, restore.plan, restore.target, restore.transaction, restore.outcome, number, level)
+        await _late(restore, number, written.get(number, []))
+        if restore.source.options.wait:
+            await wait(
+                restore.source, restore.plan, restore.target, restore.outcome, restore.cancellation, number, level
+            )
+        await _late(restore, number, stands.get(number, []))
+    if restore.outcome.pending:
+        await relink(restore.plan, restore.target, restore.transaction, restore.outcome)
+    if restore.outcome.paused or restore.plan.scheduled:
+        await unpause(restore.plan, restore.target, restore.transaction, restore.outcome)
 
 
-async def _late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+async def _late(restore: Restore, number: int, refs: list[Ref]) -> None:
     """Patch in what came late, and wait for those that it changed."""
     if refs:
-        await resolve_late(restoring, number, refs)
-        if restoring.options.wait:
-            await wait(restoring, number, refs)
+        await resolve_late(
+            restore.source,
+            restore.plan,
+            restore.target,
+            restore.lookups,
+            restore.transaction,
+            restore.outcome,
+            restore.cancellation,
+            number,
+            refs,
+        )
+        if restore.source.options.wait:
+            await wait(
+                restore.source, restore.plan, restore.target, restore.outcome, restore.cancellation, number, refs
+            )

@@ -26,7 +26,8 @@ from kubeferry.tasks.step import tell
 if TYPE_CHECKING:
     from kubeferry.tasks.core.models.results import Judged, PruneResult, RestoreResult, VerifyResult
     from kubeferry.tasks.core.ops.report import AnyResult
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.restore.outcome import Outcome
 
 
 PARTIAL = "kubeferry.run.partial"
@@ -60,15 +61,15 @@ async def report_failure(result: RestoreResult) -> None:
     await acreate_markdown_artifact(page, key=key, description=f"restore {result.name}: what was done until it failed")
 
 
-async def report_stopped(restoring: Restoring) -> None:
+async def report_stopped(source: Source, plan: Plan, outcome: Outcome) -> None:
     """Tell what a restore had done that was cancelled or interrupted, and what a person can do now.
 
     It has been stopped in order by then, and ends as what it was stopped by: what Prefect does not take is a note.
     """
-    name = restoring.name
+    name = source.name
     ways = f"kubeferry restore --resume {name}, or kubeferry undo {name}"
     tell(f"restore {name} was stopped; what it did stays: {ways}")
-    page = stopped(name, restoring.options.backup, restoring.names(), dict(restoring.actions))
+    page = stopped(name, source.options.backup, plan.names(), dict(outcome.actions))
     key = f"restore-{re.sub('[^a-z0-9]+', '-', name)}"
     try:
         await acreate_markdown_artifact(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.diff.sides import DiffScope
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ class AddedObject:
 
 
 def added_objects(
-    restoring: Restoring,
+    source: Source,
+    plan: Plan,
     terms: DiffScope,
     seen: Iterable[AddedObject],
     there: Container[Ref],
@@ -50,7 +51,8 @@ def added_objects(
     """Return, portable, the objects that were added.
 
     Args:
-        restoring: the backup's side, planned.
+        source: the backup.
+        plan: its objects, under the names that they have in the cluster.
         terms: what the backup would take.
         seen: the objects that it does not have.
         there: everything that the cluster has.
@@ -66,18 +68,18 @@ def added_objects(
             around.append(each)
             continue
         names = selecting.get(each.ref.namespace, frozenset())
-        made = recreated_by(each.ref, links_of(each.live), there, restoring.rules.makers)
+        made = recreated_by(each.ref, links_of(each.live), there, source.rules.makers)
         if not (made or exclusion(each.live, ClusterContext(selecting_services=names))):
             inside.append(each)
-    new = [_portable(restoring, each) for each in inside]
+    new = [_portable(source, each) for each in inside]
     needs = Needs(
-        namespaces=spaces_of(restoring),
+        namespaces=spaces_of(plan),
         kinds=frozenset((each.ref.group, each.ref.kind) for each in inside),
         objects=frozenset(each.target for obj in [*new, *drifted] for each in references(obj)),
     )
     wanted = related((each.live for each in around), needs)
-    return new + [_portable(restoring, each) for each in around if each.ref in wanted]
+    return new + [_portable(source, each) for each in around if each.ref in wanted]
 
 
-def _portable(restoring: Restoring, each: AddedObject) -> Object:
-    return owned(restoring.rules.without_dynamic(strip(each.live)), owners_of(each.live))
+def _portable(source: Source, each: AddedObject) -> Object:
+    return owned(source.rules.without_dynamic(strip(each.live)), owners_of(each.live))

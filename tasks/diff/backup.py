@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import Words
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
 
 
-def compared_with_backup(restoring: Restoring, other: Restoring) -> Compared:
-    """Return in what `other` differs from `restoring`, both planned; the names of `restoring` are mapped already."""
-    return _Pair(restoring, other).compared()
+def compared_with_backup(source: Source, plan: Plan, other_source: Source, other_plan: Plan) -> Compared:
+    """Return in what another backup differs from this one, both planned; the names of this one are mapped already."""
+    return _Pair(source, plan, other_source, other_plan).compared()
 
 
 class _Pair:
-    def __init__(self, restoring: Restoring, other: Restoring) -> None:
-        self.restoring, self.other = restoring, other
-        self.ours, self.theirs = restoring.plan.items, other.plan.items
-        self.terms, self.their_terms = DiffScope.of(restoring), DiffScope.of(other)
-        self.plurals = plurals(restoring) | plurals(other)
+    def __init__(self, source: Source, plan: Plan, other_source: Source, other_plan: Plan) -> None:
+        self.source, self.plan, self.other_source, self.other_plan = source, plan, other_source, other_plan
+        self.ours, self.theirs = plan.items, other_plan.items
+        self.terms, self.their_terms = DiffScope.of(source), DiffScope.of(other_source)
+        self.plurals = plurals(source) | plurals(other_source)
 
     def compared(self) -> Compared:
         found, not_taken = Compared([]), 0
@@ -38,34 +38,35 @@ class _Pair:
                 found.same += drift is None
                 found.drifts += [drift] if drift else []
                 continue
-            body = whole(self.restoring, item)
+            body = whole(self.plan, item)
             if not self.their_terms.backup.why(body, self._words(ref)):
                 not_taken += 1
             elif ref not in self.their_terms.left_out and ref not in self.their_terms.known:
                 found.drifts.append(removed(body))
         found.drifts += self._added()
         if not_taken:
-            why = f"backup {self.other.options.backup} holds only what was asked for: {self.their_terms.backup.text()}"
+            other = self.other_source.options.backup
+            why = f"backup {other} holds only what was asked for: {self.their_terms.backup.text()}"
             found.problems.append(Problem(what=f"{not_taken} objects", why=why))
         return found
 
     def _changed(self, item: Item, theirs: Item) -> ObjectDifference | None:
         ours, others = (told_owners(each.links.owners, lambda _: True) for each in (item, theirs))
-        before = as_backed_up(whole(self.restoring, item), item, self.ours, others)
-        after = as_backed_up(whole(self.other, theirs), theirs, self.theirs, ours)
+        before = as_backed_up(whole(self.plan, item), item, self.ours, others)
+        after = as_backed_up(whole(self.other_plan, theirs), theirs, self.theirs, ours)
         readings = [(before, after)]
         if item.bindings and theirs.bindings:
             readings.append((_by_chain(before, item), _by_chain(after, theirs)))
         return changed(readings)
 
     def _added(self) -> list[ObjectDifference]:
-        spaces = {ref.namespace for ref in self.ours} | {ref.name for ref in self.restoring.plan.namespaces}
+        spaces = {ref.namespace for ref in self.ours} | {ref.name for ref in self.plan.namespaces}
         extra = []
         for ref, item in self.theirs.items():
             inside = ref.namespace in spaces if ref.namespace else not self.terms.narrow
             if ref in self.ours or not inside:
                 continue
-            body = whole(self.other, item)
+            body = whole(self.other_plan, item)
             if self.terms.takes(body, ref, self._words(ref)):
                 extra.append(added(body))
         return extra

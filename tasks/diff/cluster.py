@@ -27,14 +27,16 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import give_up_node_ports
-from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.preflight.lookup import Lookups, follow
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
 
     from kubeferry.tasks.core.compare.diff import ObjectDifference
     from kubeferry.tasks.core.lookup.chain import Chain
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+    from kubeferry.tasks.preflight.target import Target
 
 UNREADABLE = (ForbiddenError, InvalidError, NotFoundError, UnavailableError)
 
@@ -58,25 +60,36 @@ class Seen:
     problem: Problem | None = None
 
 
-def compared_with_cluster(restoring: Restoring) -> Compared:
+def compared_with_cluster(
+    source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation
+) -> Compared:
     """Return in what the cluster of a planned restore differs from its backup."""
-    restoring.discovery = restoring.target().discover()
-    give_up_node_ports(restoring)
-    return _Cluster(restoring).compared()
+    target.discovery = target.cluster().discover()
+    give_up_node_ports(plan, target)
+    return _Cluster(source, plan, target, lookups, cancellation).compared()
 
 
 class _Cluster:
-    def __init__(self, restoring: Restoring) -> None:
-        self.restoring, self.items = restoring, restoring.plan.items
-        self.terms = DiffScope.of(restoring)
-        self.places = places(restoring, self.terms)
+    def __init__(
+        self, source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation
+    ) -> None:
+        self.source, self.plan, self.target, self.lookups, self.cancellation, self.items = (
+            source,
+            plan,
+            target,
+            lookups,
+            cancellation,
+            plan.items,
+        )
+        self.terms = DiffScope.of(source)
+        self.places = places(source, plan, target, self.terms)
         self.asks = {ask for item in self.items.values() for each in item.bindings for ask in each.chain.asks()}
 
     def compared(self) -> Compared:
         everywhere, seen = self.places.all(), list[Seen]()
         for done, one in enumerate(in_threads(self._look, everywhere, THREADS), start=1):
             seen.append(one)
-            progress.step(f"diff {self.restoring.options.backup}", done, len(everywhere))
+            progress.step(f"diff {self.source.options.backup}", done, len(everywhere))
         there = frozenset[Ref]().union(*(one.there for one in seen))
         found = Compared([each for one in seen for each in one.drifts], sum(one.same for one in seen))
         found.problems += [*self.places.problems, *(one.problem for one in seen if one.problem)]
@@ -87,7 +100,9 @@ class _Cluster:
         selecting = {one.place.namespace: frozenset(one.selecting) for one in seen if one.selecting}
         unexpected = [each for one in seen for each in one.added]
         known = [each.after for each in found.drifts if each.after]
-        found.drifts += map(added, added_objects(self.restoring, self.terms, unexpected, there, selecting, known))
+        found.drifts += map(
+            added, added_objects(self.source, self.plan, self.terms, unexpected, there, selecting, known)
+        )
         return found
 
     # --- one list
@@ -104,7 +119,7 @@ class _Cluster:
     def _read(self, place: ListToRead) -> Seen:
         seen = Seen(place)
         query = {"fieldSelector": f"metadata.name={place.name}"} if place.name else None
-        for page in self.restoring.target().pages(place.kind, place.namespace, query=query):
+        for page in self.target.cluster().pages(place.kind, place.namespace, query=query):
             for live in page.items:
                 self._take(seen, live)
         return seen
@@ -118,12 +133,12 @@ class _Cluster:
             seen.selecting.add(ref.name)
         item = self.items.get(ref)
         if item is None:
-            if not (exclusion(live) or self.restoring.rules.exclusion(live)):
+            if not (exclusion(live) or self.source.rules.exclusion(live)):
                 seen.added.append(AddedObject(ref, seen.place.kind, live))
         elif item.api_version != live["apiVersion"]:
             return  # the place of the other version shows it
         elif live["metadata"].get("deletionTimestamp"):
-            seen.drifts.append(removed(whole(self.restoring, item), BEING_DELETED.text))
+            seen.drifts.append(removed(whole(self.plan, item), BEING_DELETED.text))
         elif item.bindings or item.links.owners:
             seen.later.append((item, live))
         else:
@@ -132,9 +147,9 @@ class _Cluster:
     def _readings(
         self, item: Item, live: Object, there: Container[Ref], values: Mapping[Chain, str]
     ) -> list[tuple[Object, Object]]:
-        body = whole(self.restoring, item)
+        body = whole(self.plan, item)
         owners = owners_of(live)
-        after = owned(self.restoring.rules.without_dynamic(as_saved(live, body)), owners)
+        after = owned(self.source.rules.without_dynamic(as_saved(live, body)), owners)
         readings = [(as_backed_up(with_values(body, item, values), item, there, owners), after)]
         if (
             item.bindings and item.links.uid == live["metadata"]["uid"]
@@ -172,18 +187,18 @@ class _Cluster:
         live = Live(obj for one in seen for obj in one.asked)
         values = {chain: value for chain in inside if (value := follow_in(chain, live)) is not None}
         try:
-            return values | follow(self.restoring, chains - inside, 0)
+            return values | follow(self.target, self.lookups, self.cancellation, chains - inside, 0)
         except ForbiddenError as error:
             found.problems.append(Problem(what="addresses and uids of the cluster", why=str(error)))
             return values
 
     def _removed(self, seen: list[Seen], there: Container[Ref]) -> Iterator[ObjectDifference]:
         for ref in self.places.unknown:
-            yield removed(whole(self.restoring, self.items[ref]), UNKNOWN_KIND.text)
+            yield removed(whole(self.plan, self.items[ref]), UNKNOWN_KIND.text)
         unread = {one.place for one in seen if one.problem}
         for ref, place in self.places.of_items.items():
             if ref not in there and place not in unread:
-                yield removed(whole(self.restoring, self.items[ref]))
+                yield removed(whole(self.plan, self.items[ref]))
 
 
 def _count(into: Seen | Compared, drift: ObjectDifference | None) -> None:

@@ -12,10 +12,13 @@ from kubeferry.tasks.core.models.options import Place, RestoreOptions
 from kubeferry.tasks.diff.backup import compared_with_backup
 from kubeferry.tasks.diff.cluster import compared_with_cluster
 from kubeferry.tasks.plan.offline import planned_restore
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+from kubeferry.tasks.preflight.lookup import Lookups
+from kubeferry.tasks.preflight.target import Target
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.compare.diff import Compared
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
 
 
 def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DiffReport:
@@ -27,13 +30,14 @@ def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True)
         UsageError: the options do not fit the backup.
         UnreachableError: the cluster does not answer.
     """
-    with planned_restore(options) as restoring:
+    with planned_restore(options) as (source, plan):
         if not against:
-            found = compared_with_cluster(restoring)
-            return _report(restoring, found, f"cluster {restoring.target().name}", with_diff=with_diff)
-        with planned_restore(_other(options, against)) as other:
-            found = compared_with_backup(restoring, other)
-            return _report(restoring, found, f"backup {against}", with_diff=with_diff)
+            target = Target(options)
+            found = compared_with_cluster(source, plan, target, Lookups(), Cancellation("the comparison"))
+            return _report(source, plan, found, f"cluster {target.cluster().name}", with_diff=with_diff)
+        with planned_restore(_other(options, against)) as (other_source, other_plan):
+            found = compared_with_backup(source, plan, other_source, other_plan)
+            return _report(source, plan, found, f"backup {against}", with_diff=with_diff)
 
 
 def _other(options: RestoreOptions, backup: str) -> RestoreOptions:
@@ -42,16 +46,16 @@ def _other(options: RestoreOptions, backup: str) -> RestoreOptions:
     return RestoreOptions(backup=backup, **where)
 
 
-def _report(restoring: Restoring, found: Compared, against: str, *, with_diff: bool) -> DiffReport:
-    backup = restoring.options.backup
+def _report(source: Source, plan: Plan, found: Compared, against: str, *, with_diff: bool) -> DiffReport:
+    backup = source.options.backup
     drifts = sorted(found.drifts, key=lambda each: each.ref)
     objects = [object_drift(each, f"backup {backup}", against, with_diff=with_diff) for each in drifts]
     counts = {change: sum(each.change == change for each in drifts) for change in CHANGES}
     return DiffReport(
         backup=backup,
-        store=restoring.backup.store.url,
+        store=source.backup.store.url,
         against=against,
-        namespaces=restoring.names(),
+        namespaces=plan.names(),
         same=not objects,
         counts={"same": found.same} | counts,
         objects=objects,

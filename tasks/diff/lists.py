@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.diff.sides import DiffScope
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.preflight.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +52,28 @@ class ListsToRead:
         return list(dict.fromkeys([*self.of_items.values(), *self.others]))
 
 
-def spaces_of(restoring: Restoring) -> frozenset[str]:
+def spaces_of(plan: Plan) -> frozenset[str]:
     """Return the namespaces of a plan, by their names on the target."""
-    inside = {ref.namespace for ref in restoring.plan.items} | {ref.name for ref in restoring.plan.namespaces}
+    inside = {ref.namespace for ref in plan.items} | {ref.name for ref in plan.namespaces}
     return frozenset(inside - {""})
 
 
-def places(restoring: Restoring, terms: DiffScope) -> ListsToRead:
+def places(source: Source, plan: Plan, target: Target, terms: DiffScope) -> ListsToRead:
     """Return the lists to ask a cluster for, whose discovery is known."""
     found = ListsToRead()
     unserved: dict[str, str] = {}
-    for ref, item in restoring.plan.items.items():
-        why = _unserved(restoring, item)
+    for ref, item in plan.items.items():
+        why = _unserved(target, item)
         if why is UNKNOWN_KIND:
             found.unknown.append(ref)
         elif why:
             unserved[f"{ref.type} in {item.api_version}"] = why.text
         else:
-            found.of_items[ref] = _place(restoring, item)
+            found.of_items[ref] = _place(target, item)
     found.problems += [Problem(what=what, why=why) for what, why in unserved.items()]
     held = {(ref.group, ref.kind, ref.namespace) for ref in found.of_items}
-    gaps = _gaps(restoring)
-    for place in _takable(restoring, terms):
+    gaps = _gaps(source)
+    for place in _takable(plan, target, terms):
         if (place.kind.group, place.kind.kind, place.namespace) in held:
             continue
         names = (str(place), place.kind.group_resource, place.kind.api_version)
@@ -84,23 +85,23 @@ def places(restoring: Restoring, terms: DiffScope) -> ListsToRead:
     return found
 
 
-def _place(restoring: Restoring, item: Item) -> ListToRead:
+def _place(target: Target, item: Item) -> ListToRead:
     ref = item.ref
     if (ref.group, ref.kind) == NAMESPACE:
         return ListToRead(NAMESPACES, "", ref.name)
-    kind = restoring.discovery.by_kind(ref.group, ref.kind)
+    kind = target.discovery.by_kind(ref.group, ref.kind)
     if kind is None:
         raise TypeError(f"{ref} has no place")  # asked of those that are served only
     return ListToRead(replace(kind, version=item.api_version.rpartition("/")[2]), ref.namespace)
 
 
-def _unserved(restoring: Restoring, item: Item) -> Reason | None:
+def _unserved(target: Target, item: Item) -> Reason | None:
     """Return why objects like this one cannot be listed; None where they can."""
     kind = (item.ref.group, item.ref.kind)
-    served = restoring.discovery.versions.get(kind, ())
+    served = target.discovery.versions.get(kind, ())
     if item.api_version.rpartition("/")[2] in served:
         return None
-    stale = [why for what, why in restoring.discovery.problems.items() if what.partition("/")[0] == item.ref.group]
+    stale = [why for what, why in target.discovery.problems.items() if what.partition("/")[0] == item.ref.group]
     if stale:
         return Reason(ReasonCode.NOT_READ, detail=stale[0])
     if not served:
@@ -108,21 +109,21 @@ def _unserved(restoring: Restoring, item: Item) -> Reason | None:
     return Reason(ReasonCode.OTHER_VERSIONS, detail=f"the cluster serves {', '.join(served)}")
 
 
-def _takable(restoring: Restoring, terms: DiffScope) -> Iterator[ListToRead]:
+def _takable(plan: Plan, target: Target, terms: DiffScope) -> Iterator[ListToRead]:
     """Yield where a backup made now would look."""
-    carried = [each for each in restoring.discovery.types if not type_left_out(each.group, each.resource, each.verbs)]
+    carried = [each for each in target.discovery.types if not type_left_out(each.group, each.resource, each.verbs)]
     for kind in carried:
         if kind.namespaced and terms.may_take(words_for(kind)):
-            yield from (ListToRead(kind, namespace) for namespace in sorted(spaces_of(restoring)))
+            yield from (ListToRead(kind, namespace) for namespace in sorted(spaces_of(plan)))
         # Of cluster-wide objects a backup takes what is needed: nothing of that can be new when only some is compared.
         if not kind.namespaced and (kind.group, kind.resource) in RELATED and not terms.narrow:
             yield ListToRead(kind, "")
 
 
-def _gaps(restoring: Restoring) -> dict[str, str]:
+def _gaps(source: Source) -> dict[str, str]:
     """Return what the backup itself could not read, by the place's name on the target, with the reason."""
-    manifest, gaps = restoring.backup.manifest, dict[str, str]()
+    manifest, gaps = source.backup.manifest, dict[str, str]()
     for each in manifest.problems if manifest else ():
         what, namespace = each.place
-        gaps[f"{what} in {restoring.options.map.get(namespace, namespace)}" if namespace else what] = each.why
+        gaps[f"{what} in {source.options.map.get(namespace, namespace)}" if namespace else what] = each.why
     return gaps

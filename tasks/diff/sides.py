@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import Words
     from kubeferry.tasks.core.lookup.chain import Chain
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,19 @@ class DiffScope:
     """What the backup says it left out, under the same names."""
 
     @classmethod
-    def of(cls, restoring: Restoring) -> Self:
+    def of(cls, source: Source) -> Self:
         """Return the terms of a planned restore.
 
         Raises:
             DamagedError: the manifest's options are none.
         """
-        manifest, names = restoring.backup.manifest, restoring.options.map
+        manifest, names = source.backup.manifest, source.options.map
         gaps = [each for each in (manifest.left_out if manifest else ()) if each.code != ReasonCode.BEING_DELETED]
-        kinds = {plural: kind for kind, plural in plurals(restoring).items()}
-        held = [Ref(*kinds[one.group_resource], one.namespace, one.name) for one in _members(restoring)]
+        kinds = {plural: kind for kind, plural in plurals(source).items()}
+        held = [Ref(*kinds[one.group_resource], one.namespace, one.name) for one in _members(source)]
         return cls(
-            backup=taken_by(restoring),
-            asked=Selector.of(restoring.options),
+            backup=taken_by(source),
+            asked=Selector.of(source.options),
             known=frozenset(ref.renamed(names) for ref in held),
             left_out=frozenset(_ref(each).renamed(names) for each in gaps),
         )
@@ -78,14 +78,14 @@ class DiffScope:
         return bool(self.backup.why(obj, words) and self.asked.why(obj, words))
 
 
-def plurals(restoring: Restoring) -> dict[tuple[str, str], str]:
+def plurals(source: Source) -> dict[tuple[str, str], str]:
     """Return (group, kind) → the type's name in the archive, of each type that it holds."""
-    first = {each.member.group_resource: each for each in reversed(restoring.archived)}
-    return {type_of(archived_object(restoring, each)): plural for plural, each in first.items()}
+    first = {each.member.group_resource: each for each in reversed(source.archived)}
+    return {type_of(archived_object(source, each)): plural for plural, each in first.items()}
 
 
-def _members(restoring: Restoring) -> Iterator[Member]:
-    return (each.member for each in restoring.archived)
+def _members(source: Source) -> Iterator[Member]:
+    return (each.member for each in source.archived)
 
 
 def _ref(each: LeftOut) -> Ref:
@@ -93,24 +93,24 @@ def _ref(each: LeftOut) -> Ref:
     return Ref(group, kind, each.namespace, each.name)
 
 
-def taken_by(restoring: Restoring) -> Selector:
+def taken_by(source: Source) -> Selector:
     """Return what a backup was asked to take.
 
     Raises:
         DamagedError: its manifest tells something that no backup is asked for.
     """
-    manifest = restoring.backup.manifest
+    manifest = source.backup.manifest
     selection = manifest.selection if manifest else None
     try:
         return Selector.of(Selection.model_validate(selection.options if selection else {}))
     except ValidationError as error:
         told = error.errors(include_input=False)[0]["msg"]
-        raise DamagedError(f"backup {restoring.options.backup}: its selection cannot be read: {told}") from None
+        raise DamagedError(f"backup {source.options.backup}: its selection cannot be read: {told}") from None
 
 
-def whole(restoring: Restoring, item: Item) -> Object:
+def whole(plan: Plan, item: Item) -> Object:
     """Return an object as the backup holds it, under its new names."""
-    found: Object = restoring.planned.read(item.whole or item.slot)
+    found: Object = plan.contents.read(item.whole or item.slot)
     return found
 
 

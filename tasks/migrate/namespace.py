@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.models.options_migration import MigrateNamespaceOptions
     from kubeferry.tasks.core.models.results import RestoreResult
-    from kubeferry.tasks.plan.state import Restoring
     from kubeferry.tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.restore.state import Restore
 
 
 def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
@@ -43,7 +43,7 @@ def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
     return migrating
 
 
-def begun(migrating: Migrating, space: str) -> End | Restoring:
+def begun(migrating: Migrating, space: str) -> End | Restore:
     """Return the restore of a part, new or taken up; or how it ended, where only the word on that was lost.
 
     Raises:
@@ -54,11 +54,11 @@ def begun(migrating: Migrating, space: str) -> End | Restoring:
         name = restore_name(migrating.name, space, turn)
         stored = _found(migrating, name)
         if stored is None:
-            return _restoring(migrating, space, {"name": name})
+            return _restore(migrating, space, {"name": name})
         if stored.state.end in ("Completed", "Partial"):
             return _ended(stored, space, into)
         if stored.state.end not in TAKEN_BACK:
-            return _restoring(migrating, space, {"resume": name}, stored)
+            return _restore(migrating, space, {"resume": name}, stored)
     raise AssertionError("unreachable: a name is free in the end")
 
 
@@ -73,15 +73,11 @@ def _found(migrating: Migrating, name: str) -> StoredRestore | None:
         return None
 
 
-def _restoring(
-    migrating: Migrating, space: str, named: dict[str, str], stored: StoredRestore | None = None
-) -> Restoring:
+def _restore(migrating: Migrating, space: str, named: dict[str, str], stored: StoredRestore | None = None) -> Restore:
     namespace = "" if space == SHARED else space
     name = named.get("name") or named["resume"]
     options = migrating.options.restore(migrating.source.backup, name, namespace, migrating.source.namespaces)
-    made = migrating.restoring(options, space)
-    made.resumed = stored
-    return made
+    return migrating.restore(options, space, stored)
 
 
 def _ended(stored: StoredRestore, space: str, into: str) -> End:

@@ -18,7 +18,8 @@ import orjson
 from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.migration import SHARED, Source
 from kubeferry.tasks.plan.build import known_of
-from kubeferry.tasks.plan.state import Archived, Company, Restoring
+from kubeferry.tasks.plan.state import Archived, Company
+from kubeferry.tasks.plan.state import Source as RestoreSource
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive.encryption import ASK, opener
 from kubeferry.tasks.ports.archive.spool import Spool
@@ -27,6 +28,7 @@ from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local.plugins import installed
 from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
 from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.restore.state import Restore, prepared
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.core.models.options_migration import MigrateOptions
     from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.records.restores import StoredRestore
 
 
 LINKS, BINDINGS = "links.jsonl.gz", "bindings.jsonl.gz"
@@ -104,15 +107,14 @@ class Migrating:
         """Return the folder of one namespace's part."""
         return self.work / space
 
-    def restoring(self, options: RestoreOptions, space: str) -> Restoring:
-        """Return the restore of one part, with its objects."""
+    def restore(self, options: RestoreOptions, space: str, stored: StoredRestore | None) -> Restore:
+        """Return the restore of one part, with its objects; `stored` is what an earlier process did of it."""
         work = self.folder(space)
         work.mkdir(exist_ok=True, mode=0o700)
-        made = Restoring(options, options.name or options.resume, work, self.backup, self.spool, self.rules)
-        made.archived = self.parts.get(space, [])
-        whole = Company(self.company.names, self.company.known, whole=space == SHARED)
-        made.company, made.asked = whole, self.asked
-        return made
+        source = RestoreSource(options, options.name or options.resume, work, self.backup, self.spool, self.rules)
+        source.archived = self.parts.get(space, [])
+        source.company = Company(self.company.names, self.company.known, whole=space == SHARED)
+        return prepared(source, source.plan(), stored, self.asked)
 
     def close(self) -> None:
         """Close the spool; the folder is deleted by who made it."""

@@ -30,29 +30,29 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.choice import Choice
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
 
 
-def stored_bindings(restoring: Restoring) -> dict[Ref, list[Binding]]:
+def stored_bindings(source: Source) -> dict[Ref, list[Binding]]:
     """Return the bindings of the backup by object, as the source knew it; none for an archive that others wrote.
 
     Raises:
         DamagedError: a line is not a binding.
     """
     found: dict[Ref, list[Binding]] = {}
-    for binding in lines(restoring, restoring.work / "bindings.jsonl.gz", "bindings", from_json):
+    for binding in lines(source, source.work / "bindings.jsonl.gz", "bindings", from_json):
         found.setdefault(binding.object, []).append(binding)
     return found
 
 
-def attach(restoring: Restoring, stored: dict[Ref, list[Binding]], names: dict[str, str]) -> Iterator[Edge]:
+def attach(plan: Plan, stored: dict[Ref, list[Binding]], names: dict[str, str]) -> Iterator[Edge]:
     """Give each item its bindings under the target's identities; yield what they need."""
-    where = _mapping(restoring, names)
-    for item in restoring.plan.items.values():
+    where = _mapping(plan, names)
+    for item in plan.items.values():
         given = stored.get(item.source, ())
         kept = [each for each in given if not _overridden(each.use.pointer, item.modified)]
         item.bindings = tuple(moved(each, where) for each in kept)
-        body = restoring.planned.read(item.slot) if item.bindings else {}
+        body = plan.contents.read(item.slot) if item.bindings else {}
         for each in item.bindings:
             strength = strength_of(body, each.use.pointer)
             yield from (Edge(item.ref, need, strength, each.use.pointer, Via.BINDING) for need in each.needs)
@@ -63,15 +63,15 @@ def _overridden(pointer: str, modified: Iterable[str]) -> bool:
     return any(pointer == each or pointer.startswith(f"{each}/") or each.startswith(f"{pointer}/") for each in modified)
 
 
-def _mapping(restoring: Restoring, names: dict[str, str]) -> Callable[[Ref], Ref]:
-    targets = {item.source: item.ref for item in restoring.plan.items.values()}
+def _mapping(plan: Plan, names: dict[str, str]) -> Callable[[Ref], Ref]:
+    targets = {item.source: item.ref for item in plan.items.values()}
     return lambda ref: targets.get(ref) or ref.renamed(names)
 
 
-def hold_back(restoring: Restoring) -> None:
+def hold_back(plan: Plan) -> None:
     """Take the values that come late out of what is created first, and keep the whole of what is bound at all."""
-    level = {ref: number for number, refs in enumerate(restoring.plan.order.levels) for ref in refs}
-    for item in restoring.plan.items.values():
+    level = {ref: number for number, refs in enumerate(plan.order.levels) for ref in refs}
+    for item in plan.items.values():
         if not item.bindings:
             continue
         own = level.get(item.ref, -1)
@@ -80,21 +80,21 @@ def hold_back(restoring: Restoring) -> None:
         )
         item.whole = item.slot
         if item.late:
-            _hold_back(restoring, item)
+            _hold_back(plan, item)
 
 
 Rounds = dict[int, list[Ref]]
 """Number of a level (0: before all of them) → the objects whose late values are known after it."""
 
 
-def late_turns(restoring: Restoring) -> tuple[Rounds, Rounds]:
+def late_turns(plan: Plan) -> tuple[Rounds, Rounds]:
     """Return when late values are known: as soon as a level is written, or once it is ready.
 
     They are patched as soon as can be: a pod may not start without them, and starts anew when they change.
     """
-    level = {ref: number for number, refs in enumerate(restoring.plan.order.levels, start=1) for ref in refs}
+    level = {ref: number for number, refs in enumerate(plan.order.levels, start=1) for ref in refs}
     written, stands = Rounds(), Rounds()
-    for item in restoring.plan.items.values():
+    for item in plan.items.values():
         if item.late:
             turns = written if all(each.chain.read.what in AT_ONCE for each in item.late) else stands
             needs = [level.get(need, 0) for each in item.late for need in each.needs]
@@ -106,13 +106,13 @@ AT_ONCE = ("uid", "clusterIP")
 """What an object has as soon as it is there."""
 
 
-def _hold_back(restoring: Restoring, item: Item) -> None:
-    body = restoring.planned.read(item.slot)
+def _hold_back(plan: Plan, item: Item) -> None:
+    body = plan.contents.read(item.slot)
     for each in item.late:
         if how_late(body, each) is Means.IMPOSSIBLE:
             told = f"{item.ref} {each.use.pointer}: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
-            restoring.plan.impossible.append(told)
-    item.slot = restoring.planned.append(orjson.dumps(bare(body, item.late)))
+            plan.impossible.append(told)
+    item.slot = plan.contents.append(orjson.dumps(bare(body, item.late)))
 
 
 def how_late(obj: Object, binding: Binding) -> Means:
@@ -135,32 +135,32 @@ def bare(obj: Object, late: Iterable[Binding]) -> Object:
     return made
 
 
-def bindings_known(restoring: Restoring, chosen: Choice) -> dict[Ref, list[Binding]]:
+def bindings_known(source: Source, plan: Plan, chosen: Choice) -> dict[Ref, list[Binding]]:
     """Return the bindings of a backup by object, as the source knew it: noted at backup, else found in the archive.
 
     Raises:
         DamagedError: a line of the noted ones is not a binding.
     """
-    return live_bindings(restoring, chosen) if restoring.backup.manifest is None else stored_bindings(restoring)
+    return live_bindings(source, plan, chosen) if source.backup.manifest is None else stored_bindings(source)
 
 
-def live_bindings(restoring: Restoring, chosen: Choice) -> dict[Ref, list[Binding]]:
+def live_bindings(source: Source, plan: Plan, chosen: Choice) -> dict[Ref, list[Binding]]:
     """Return the bindings of what is planned, by object, as the source knew it."""
     known = Known()
-    for each in restoring.archived:
-        known.add(archived_object(restoring, each))
-    planned = {item.source for item in restoring.plan.items.values()}
+    for each in source.archived:
+        known.add(archived_object(source, each))
+    planned = {item.source for item in plan.items.values()}
     found: dict[Ref, list[Binding]] = {}
-    for each in restoring.archived:
-        obj = archived_object(restoring, each)
-        if Ref.of(obj) in planned and (bindings := _bindings(restoring, chosen.portable(obj), known)):
+    for each in source.archived:
+        obj = archived_object(source, each)
+        if Ref.of(obj) in planned and (bindings := _bindings(plan, chosen.portable(obj), known)):
             found[Ref.of(obj)] = bindings
     return found
 
 
-def _bindings(restoring: Restoring, obj: Object, known: Known) -> list[Binding]:
+def _bindings(plan: Plan, obj: Object, known: Known) -> list[Binding]:
     try:
         return bindings_of(obj, known.index, known.around)
     except PermanentError as error:  # an annotation of its user's that nobody can read: told, and not the end of it
-        restoring.problems.append(Problem(what=str(Ref.of(obj)), why=str(error)))
+        plan.problems.append(Problem(what=str(Ref.of(obj)), why=str(error)))
         return []

@@ -27,7 +27,7 @@ from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
 from kubeferry.tasks.plan.keep_owned import keep_owned
-from kubeferry.tasks.plan.state import Item, Restoring
+from kubeferry.tasks.plan.state import Item, Plan, Source
 from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.step import in_thread, step
@@ -43,7 +43,7 @@ ELSEWHERE = Reason(ReasonCode.NAMESPACE_NOT_SELECTED)
 
 
 @step("plan")
-async def plan(restoring: Restoring) -> None:
+async def plan(source: Source, plan: Plan) -> None:
     """Fill in the plan of a restore.
 
     Raises:
@@ -51,47 +51,46 @@ async def plan(restoring: Restoring) -> None:
         UsageError: a namespace to rename is not in the backup, or two would become one; a selection that matches
             nothing or cannot be read.
     """
-    await in_thread(_plan, restoring)
+    await in_thread(_plan, source, plan)
 
 
-def _plan(restoring: Restoring) -> None:
-    with of_backup(restoring):
-        _fill(restoring)
+def _plan(source: Source, plan: Plan) -> None:
+    with of_backup(source):
+        _fill(source, plan)
 
 
-def _fill(restoring: Restoring) -> None:
-    names = dict(restoring.options.map)
-    chosen = Choice(restoring)
-    if restoring.company is None:
+def _fill(source: Source, plan: Plan) -> None:
+    names = dict(source.options.map)
+    chosen = Choice(source)
+    if source.company is None:
         _check_names(names, chosen)
-    edges = _read(restoring, chosen, _Moving.of(restoring, names))
+    edges = _read(source, plan, chosen, _Moving.of(source, names))
     chosen.check()
-    edges += attach(restoring, bindings_known(restoring, chosen), names)
-    drop_unchosen(restoring, chosen, edges)
-    plan = restoring.plan
+    edges += attach(plan, bindings_known(source, plan, chosen), names)
+    drop_unchosen(source, plan, chosen, edges)
     restored = {str(item.source) for item in plan.items.values()}
     plan.rewrites = [each for each in plan.rewrites if each.object in restored]
     # What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more.
     plan.wants = {target: users for target, some in plan.wants.items() if (users := some & plan.items.keys())}
-    edges = keep_owned(restoring, edges)
+    edges = keep_owned(source, plan, edges)
     plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
     plan.definitions = sorted(ref for ref in plan.items if (ref.group, ref.kind) == CRD)
     later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]
     hints = {ref: plan.items[ref].hints for ref in later}
-    phases = {ref: phase for ref in later if (phase := hints[ref].phase or restoring.rules.phase(ref)) is not None}
+    phases = {ref: phase for ref in later if (phase := hints[ref].phase or source.rules.phase(ref)) is not None}
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     plan.order = order(later, edges, phases, waves)
-    hold_back(restoring)
-    progress.step(f"plan {restoring.name}", len(restoring.archived), len(restoring.archived))
+    hold_back(plan)
+    progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
 
 
-def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
+def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[Edge]:
     """Plan each object of the archive that may be restored; return what they need."""
-    links = stored_links(restoring)
+    links = stored_links(source)
     owners = Owners()
     edges: list[Edge] = []
-    for done, each in enumerate(restoring.archived, start=1):
-        obj = archived_object(restoring, each)
+    for done, each in enumerate(source.archived, start=1):
+        obj = archived_object(source, each)
         ref = Ref.of(obj)
         tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
         owners.add(ref, tied)
@@ -102,26 +101,28 @@ def _read(restoring: Restoring, chosen: Choice, moving: _Moving) -> list[Edge]:
                 chosen.bar(target, why)
             else:
                 chosen.look_at_never(obj, each.member, target, tied, why)
-            _leave(restoring, ref, why)
+            _leave(plan, ref, why)
             continue
         portable = chosen.portable(obj)
         item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
-        if restoring.options.modify.given:
-            portable = _modify(restoring, portable, obj, each, chosen.words(ref, each.member), item)
-        edges += _add(restoring, portable, item, moving, chosen)
+        if source.options.modify.given:
+            portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
+        edges += _add(source, plan, portable, item, moving, chosen)
         chosen.look(obj, each.member, item.ref)
         if done % 500 == 0:
-            progress.step(f"plan {restoring.name}", done, len(restoring.archived))
+            progress.step(f"plan {source.name}", done, len(source.archived))
     for ref, (tied, _) in links.items():  # what is not saved, too
         owners.add(ref, tied)
-    lost = {edge for item in restoring.plan.items.values() for edge in _disown(item, owners)}
+    lost = {edge for item in plan.items.values() for edge in _disown(item, owners)}
     return [edge for edge in edges if edge not in lost] if lost else edges
 
 
-def _modify(restoring: Restoring, portable: Object, obj: Object, each: Archived, words: Words, item: Item) -> Object:
+def _modify(
+    source: Source, plan: Plan, portable: Object, obj: Object, each: Archived, words: Words, item: Item
+) -> Object:
     """Return an object as the options modify it: what is planned, looked at and verified is that."""
-    made = modified(portable, obj, each.member.group_resource, words, restoring.options.modify)
-    restoring.plan.rewrites += made.rewrites
+    made = modified(portable, obj, each.member.group_resource, words, source.options.modify)
+    plan.rewrites += made.rewrites
     item.modified = made.pointers
     return made.obj
 
@@ -157,9 +158,9 @@ class _Moving:
     skip: Skip
 
     @classmethod
-    def of(cls, restoring: Restoring, names: dict[str, str]) -> Self:
-        known = restoring.company.known if restoring.company else known_of(restoring.archived)
-        asked = restoring.options.no_rewrite
+    def of(cls, source: Source, names: dict[str, str]) -> Self:
+        known = source.company.known if source.company else known_of(source.archived)
+        asked = source.options.no_rewrite
         classes = frozenset(each for each in asked if each.isalpha())
         return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
 
@@ -170,12 +171,12 @@ def known_of(archived: Iterable[Archived]) -> Known:
     return Known.of((member.group_resource, member.namespace, member.name) for member in members)
 
 
-def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen: Choice) -> list[Edge]:
+def _add(source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, chosen: Choice) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
     renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
     waited_for = with_namespaces(renamed.obj, moving.names)
-    other = restoring.plan.items.get(item.ref)
+    other = plan.items.get(item.ref)
     if other and other.source == item.source:
         raise DamagedError(f"it holds {item.source} twice")
     if other:
@@ -184,17 +185,17 @@ def _add(restoring: Restoring, obj: Object, item: Item, moving: _Moving, chosen:
     for key, (old, new) in waited_for.items():
         body = change(body, ("metadata", "annotations", key), lambda _, new=new: new)  # type: ignore[misc] # mypy cannot type the default
         told = Rewrite(object=str(item.source), path=f"/metadata/annotations/{key}", old=old, new=new, why=RENAMED)
-        restoring.plan.rewrites.append(told)
-    item.slot = restoring.planned.append(orjson.dumps(body))
-    restoring.plan.items[item.ref] = item
-    restoring.plan.rewrites += renamed.rewrites
+        plan.rewrites.append(told)
+    item.slot = plan.contents.append(orjson.dumps(body))
+    plan.items[item.ref] = item
+    plan.rewrites += renamed.rewrites
     named = list(references(body))
     for each in named:
         if each.sure and (each.target.group, each.target.kind) in CLUSTER_SCOPED:
-            restoring.plan.wants.setdefault(each.target, set()).add(item.ref)
+            plan.wants.setdefault(each.target, set()).add(item.ref)
     chosen.implied.look(body)
-    return needs_of(body, named, item.links, restoring.rules)
+    return needs_of(body, named, item.links, source.rules)
 
 
-def _leave(restoring: Restoring, ref: Ref, why: Reason) -> None:
-    restoring.plan.left_out.append(LeftOut.of(ref, why))
+def _leave(plan: Plan, ref: Ref, why: Reason) -> None:
+    plan.left_out.append(LeftOut.of(ref, why))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.layout import Member
     from kubeferry.tasks.core.formats.links import Links
     from kubeferry.tasks.core.graph.order import Edge
-    from kubeferry.tasks.plan.state import Archived, Restoring
+    from kubeferry.tasks.plan.state import Archived, Source
 
 FIRST = (NAMESPACE, CRD)
 """Kinds that come before all levels, in steps of their own."""
@@ -40,20 +40,20 @@ DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 class Choice:
     """What the options say about the objects of an archive, gathered object by object."""
 
-    def __init__(self, restoring: Restoring) -> None:
+    def __init__(self, source: Source) -> None:
         """Read the options.
 
         Raises:
             UsageError: they cannot be read, or name a namespace that the backup does not hold.
         """
-        self.options = restoring.options
+        self.options = source.options
         self.backup = f"backup {self.options.backup}"
         self.selector = Selector.of(self.options)
-        ours = restoring.backup.manifest is not None
+        ours = source.backup.manifest is not None
         self.keep = Policy(completed_jobs=True) if ours else Policy()
-        self.around = ClusterContext() if ours else _surroundings(restoring)
-        self.rules = restoring.rules
-        self.held = dict(_held(restoring))
+        self.around = ClusterContext() if ours else _surroundings(source)
+        self.rules = source.rules
+        self.held = dict(_held(source))
         self.spaces = choose_namespaces(self.held, self.options, self.backup)
         self.implied = Implied()
         self.tally = Unmatched(self.selector)
@@ -62,7 +62,7 @@ class Choice:
         """What is in the archive and stays out whoever needs it, by its identity on the target, with the reason."""
         self.leads: list[Edge] = []
         """From what is selected and never carried to the controller that makes it."""
-        self._defined = _defined(restoring) if self.selector.asked_kinds else {}
+        self._defined = _defined(source) if self.selector.asked_kinds else {}
         self._words: dict[tuple[str, str, str], Words] = {}
 
     @property
@@ -152,22 +152,22 @@ class Choice:
         yield from self.tally.unmatched()
 
 
-def _held(restoring: Restoring) -> Iterator[tuple[str, dict[str, str]]]:
+def _held(source: Source) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each namespace of the archive with its labels; those come with its Namespace object, if there is one."""
-    for each in restoring.archived:
+    for each in source.archived:
         if each.member.namespace:
             yield each.member.namespace, {}
-    for each in _all(restoring, "namespaces"):
-        yield each.member.name, labels_of(archived_object(restoring, each))
+    for each in _all(source, "namespaces"):
+        yield each.member.name, labels_of(archived_object(source, each))
 
 
-def _defined(restoring: Restoring) -> dict[tuple[str, str], tuple[str, ...]]:
+def _defined(source: Source) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return what the CRDs of the archive call the kinds that they define."""
-    return dict(names_defined(archived_object(restoring, each)) for each in _all(restoring, DEFINITIONS))
+    return dict(names_defined(archived_object(source, each)) for each in _all(source, DEFINITIONS))
 
 
-def _all(restoring: Restoring, group_resource: str) -> Iterator[Archived]:
-    return (each for each in restoring.archived if each.member.group_resource == group_resource)
+def _all(source: Source, group_resource: str) -> Iterator[Archived]:
+    return (each for each in source.archived if each.member.group_resource == group_resource)
 
 
 def _built_in() -> Words:
@@ -176,13 +176,13 @@ def _built_in() -> Words:
     return frozenset[str]().union(*words)
 
 
-def _surroundings(restoring: Restoring) -> ClusterContext:
+def _surroundings(source: Source) -> ClusterContext:
     """Return what strip has to know of an archive that holds live objects, as Velero writes it."""
     services, volumes = set(), set()
-    for each in restoring.archived:
+    for each in source.archived:
         if each.member.group_resource == "services":
-            services |= {each.member.name} if get(archived_object(restoring, each), "spec", "selector") else set()
+            services |= {each.member.name} if get(archived_object(source, each), "spec", "selector") else set()
         if each.member.group_resource == "persistentvolumes":
-            provisioned = annotations_of(archived_object(restoring, each)).get("pv.kubernetes.io/provisioned-by")
+            provisioned = annotations_of(archived_object(source, each)).get("pv.kubernetes.io/provisioned-by")
             volumes |= set() if provisioned else {each.member.name}
     return ClusterContext(frozenset(services), frozenset(volumes))

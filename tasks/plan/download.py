@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -10,7 +11,7 @@ from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.journal import TAKEN_BACK
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike, backup_name
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.plan.state import Restoring
+from kubeferry.tasks.plan.state import Plan, Source
 from kubeferry.tasks.plan.template import here, unpacked
 from kubeferry.tasks.ports.archive.encryption import ASK, opener
 from kubeferry.tasks.ports.local import clock, progress
@@ -32,24 +33,32 @@ HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
 FINISHED = ("Completed",)
 
 
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """What is restored, an empty plan, and what an earlier process did of the same restore."""
+
+    source: Source
+    plan: Plan
+    resumed: StoredRestore | None = None
+
+
 @step("download {options.backup}")
-async def download(options: RestoreOptions, work: Path) -> Restoring:
-    """Return a restore with the archive's objects spooled; every object is what the manifest says.
+async def download(options: RestoreOptions, work: Path) -> Downloaded:
+    """Return what is restored, with the archive's objects spooled; every object is what the manifest says.
 
     Raises:
         BackupNotFoundError: no backup of that name.
         DamagedError: a file or an object is missing, changed, or cannot be read.
         UsageError: it is encrypted, and no identity opens it.
     """
-    restoring = await in_thread(_download, options, work)
-    if restoring.backup.manifest is None:
-        tell(
-            f"backup {options.backup} was written by {restoring.backup.summary.tool}: it has no digests to prove it by"
-        )
-    return restoring
+    found = await in_thread(_download, options, work)
+    if found.source.backup.manifest is None:
+        tool = found.source.backup.summary.tool
+        tell(f"backup {options.backup} was written by {tool}: it has no digests to prove it by")
+    return found
 
 
-def _download(options: RestoreOptions, work: Path) -> Restoring:
+def _download(options: RestoreOptions, work: Path) -> Downloaded:
     resumed = open_restore(open_store(options.store), options.resume) if options.resume else None
     if resumed:
         options = _taken_up(resumed, options)
@@ -58,19 +67,18 @@ def _download(options: RestoreOptions, work: Path) -> Restoring:
     if backup.closed:
         raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
     named = resumed.header.name if resumed else _name(options, backup.store)
-    restoring = Restoring(options, named, work, backup, shared.spool if shared else None)
-    restoring.resumed = resumed
+    source = Source(options, named, work, backup, shared.spool if shared else None)
     if shared:
         shared.lend(work)
-        restoring.archived = shared.archived
+        source.archived = shared.archived
     else:
         try:
-            restoring.archived = unpacked(backup, work, restoring.archive)
+            source.archived = unpacked(backup, work, source.archive)
         except BaseException:
-            restoring.close()  # nobody else has it yet, and an open file keeps its disk full
+            source.close()  # nobody else has it yet, and an open file keeps its disk full
             raise
-    progress.step(f"download {options.backup}", len(restoring.archived), len(restoring.archived))
-    return restoring
+    progress.step(f"download {options.backup}", len(source.archived), len(source.archived))
+    return Downloaded(source, source.plan(), resumed)
 
 
 def _open(options: RestoreOptions) -> StoredBackup:

@@ -15,29 +15,30 @@ from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.ownership import recreated_by
+from kubeferry.tasks.plan.state import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.plan.choice import Choice
-    from kubeferry.tasks.plan.state import Plan, Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
 
 NOT_NEEDED = Reason(ReasonCode.NOT_NEEDED, detail="nothing of its kind is restored")
 
 
-def drop_unchosen(restoring: Restoring, choice: Choice, edges: list[Edge]) -> None:
+def drop_unchosen(source: Source, plan: Plan, choice: Choice, edges: list[Edge]) -> None:
     """Leave in the plan what is selected and what that needs; tell what is needed and barred.
 
     Raises:
         UsageError: the selection matches nothing that could be restored.
     """
-    plan, implied, only = restoring.plan, choice.implied, choice.selector.only
-    makers = dict(_makers(restoring))
+    implied, only = choice.implied, choice.selector.only
+    makers = dict(_makers(source, plan))
     sure = [*_followed(edges, makers, choice), *implied.edges(), *choice.leads]
     needs = [*sure, *implied.by_default()]
     found = closure(
-        _selected(restoring, choice, needs),
+        _selected(source, plan, choice, needs),
         needs,
         plan.items.keys(),
         only=only,
@@ -79,15 +80,15 @@ def _why_not(ref: Ref, barred: Mapping[Ref, Reason]) -> Reason:
     return barred.get(ref) or (NOT_NEEDED if (ref.group, ref.kind) == CRD else NOT_SELECTED)
 
 
-def _makers(restoring: Restoring) -> Iterator[tuple[Ref, Ref]]:
+def _makers(source: Source, plan: Plan) -> Iterator[tuple[Ref, Ref]]:
     """Yield what a controller in the archive will make again, with that controller, whether either is restored or not.
 
     A controller that is itself left to another one counts too.
     """
-    if restoring.options.owned == "keep":
+    if source.options.owned == "keep":
         return
-    for ref, item in restoring.plan.items.items():
-        maker = recreated_by(ref, item.links, restoring.plan.items.keys(), restoring.rules.makers)
+    for ref, item in plan.items.items():
+        maker = recreated_by(ref, item.links, plan.items.keys(), source.rules.makers)
         if maker:
             yield ref, maker
 
@@ -100,13 +101,13 @@ def _followed(edges: list[Edge], makers: Mapping[Ref, Ref], choice: Choice) -> I
             yield edge
 
 
-def _selected(restoring: Restoring, choice: Choice, needs: list[Edge]) -> Mapping[Ref, Inclusion]:
+def _selected(source: Source, plan: Plan, choice: Choice, needs: list[Edge]) -> Mapping[Ref, Inclusion]:
     """Return what is selected; of what is cluster-wide, only what the namespaces that are asked for need."""
-    if restoring.company and restoring.company.whole:
-        return selected(dict.fromkeys(restoring.plan.items, "what is migrated needs it"))
+    if source.company and source.company.whole:
+        return selected(dict.fromkeys(plan.items, "what is migrated needs it"))
     if not choice.narrowed:
         return selected(choice.selected)
-    items, spaces = restoring.plan.items, frozenset(restoring.options.map.get(each, each) for each in choice.spaces)
+    items, spaces = plan.items, frozenset(source.options.map.get(each, each) for each in choice.spaces)
     inside = {ref: "" for ref in items if ref.namespace or (ref.group, ref.kind) == NAMESPACE}
     serving = dict.fromkeys(choice.implied.serving(spaces), "gives rights to accounts of the namespaces")
     around = closure(selected(inside | serving), needs, items.keys(), always=choice.implied.always)

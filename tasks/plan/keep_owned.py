@@ -13,6 +13,7 @@ from kubeferry.tasks.core.formats.records import LeftOut
 from kubeferry.tasks.core.models.options import Owned
 from kubeferry.tasks.core.needs.ownership import ADOPTED, SCHEDULED, dormant, recreated_by, turned
 from kubeferry.tasks.core.plugins.registry import Paused, inverse, merged
+from kubeferry.tasks.plan.state import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,26 +21,25 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.graph.order import Edge
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.plan.state import Plan, Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
 
 SUSPENDED = {"spec": {"suspend": True}}
 LAST = 1_000_000
 """The turn of CronJobs: they run again when everything else does."""
 
 
-def keep_owned(restoring: Restoring, edges: Iterable[Edge]) -> list[Edge]:
+def keep_owned(source: Source, plan: Plan, edges: Iterable[Edge]) -> list[Edge]:
     """Fill in a plan what comes before its owner, or is waited for by it; return the edges that say so."""
-    plan = restoring.plan
-    if restoring.options.owned is not Owned.KEEP:
+    if source.options.owned is not Owned.KEEP:
         return list(edges)
     plan.adopters = dict(_controlled(plan, ADOPTED))
     for ref in [ref for ref, owner in plan.adopters.items() if _knows(plan, ref, owner)]:
         _leave(plan, ref, plan.adopters.pop(ref))
     for job, owner in _controlled(plan, SCHEDULED):
         plan.scheduled.setdefault(owner, []).append(job)
-    idle = {ref for ref in plan.adopters if dormant(restoring.planned.read(plan.items[ref].slot))}
+    idle = {ref for ref in plan.adopters if dormant(plan.contents.read(plan.items[ref].slot))}
     plan.wants = {wanted: rest for wanted, users in plan.wants.items() if (rest := users - idle)}
-    plan.left_out += _remade(restoring)
+    plan.left_out += _remade(source, plan)
     return list(turned(edges, plan.adopters))
 
 
@@ -61,16 +61,16 @@ def _leave(plan: Plan, ref: Ref, owner: Ref) -> None:
     plan.left_out.append(LeftOut.of(source, why))
 
 
-def _remade(restoring: Restoring) -> Iterator[LeftOut]:
+def _remade(source: Source, plan: Plan) -> Iterator[LeftOut]:
     """Yield what the backup left to its controllers."""
-    manifest, spaces = restoring.backup.manifest, {item.source.namespace for item in restoring.plan.items.values()}
+    manifest, spaces = source.backup.manifest, {item.source.namespace for item in plan.items.values()}
     for each in manifest.left_out if manifest else ():
         if each.code == ReasonCode.LEFT_TO_CONTROLLER and each.namespace in spaces:
             yield each.model_copy(update={"why": f"{each.why}, which makes it anew"})
 
 
-def paused(restoring: Restoring, ref: Ref, obj: Object) -> Paused | None:
+def paused(source: Source, plan: Plan, ref: Ref, obj: Object) -> Paused | None:
     """Return how an object is created while its reconciler must leave it alone; None where it need not be."""
-    if ref in restoring.plan.scheduled:
+    if ref in plan.scheduled:
         return Paused(merged(obj, SUSPENDED), inverse(obj, SUSPENDED), LAST)
-    return restoring.rules.paused(obj)
+    return source.rules.paused(obj)

@@ -22,39 +22,39 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.models.options import RestoreOptions
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
 
 
 class Planned:
     """A plan and the objects in it; of use until its `with` block ends."""
 
-    def __init__(self, restoring: Restoring) -> None:
+    def __init__(self, source: Source, plan: Plan) -> None:
         """Take the plan out of a restore that was planned."""
-        self._restoring = restoring
-        self.parts = _parts(restoring)
+        self._source, self._plan = source, plan
+        self.parts = _parts(source, plan)
 
     def body(self, ref: Ref) -> Object:
         """Return an object as it is to be created, read from the spool; of a Secret too."""
-        found: Object = self._restoring.planned.read(self._restoring.plan.items[ref].slot)
+        found: Object = self._plan.contents.read(self._plan.items[ref].slot)
         return found
 
     def whole(self, ref: Ref) -> Object:
         """Return an object with the values that come late, when it was created."""
-        item = self._restoring.plan.items[ref]
-        found: Object = self._restoring.planned.read(item.whole or item.slot)
+        item = self._plan.items[ref]
+        found: Object = self._plan.contents.read(item.whole or item.slot)
         return found
 
 
 @contextmanager
 def planned(options: RestoreOptions) -> Iterator[Planned]:
     """Yield the plan of a restore, as `planned_restore` makes it."""
-    with planned_restore(options) as restoring:
-        yield Planned(restoring)
+    with planned_restore(options) as (source, plan):
+        yield Planned(source, plan)
 
 
 @contextmanager
-def planned_restore(options: RestoreOptions) -> Iterator[Restoring]:
-    """Yield a restore that was planned and not begun; what was read is deleted when the `with` block ends.
+def planned_restore(options: RestoreOptions) -> Iterator[tuple[Source, Plan]]:
+    """Yield what is restored, and its plan; what was read is deleted when the `with` block ends.
 
     Raises:
         BackupNotFoundError: no backup of that name.
@@ -62,24 +62,24 @@ def planned_restore(options: RestoreOptions) -> Iterator[Restoring]:
         UsageError: the options do not fit the backup.
     """
     with workdir() as work:
-        restoring = _download(options, work)
+        found = _download(options, work)
         try:
-            _plan(restoring)
-            yield restoring
+            _plan(found.source, found.plan)
+            yield found.source, found.plan
         finally:
-            restoring.close()
+            found.source.close()
+            found.plan.contents.close()
 
 
-def _parts(restoring: Restoring) -> Parts:
-    plan = restoring.plan
+def _parts(source: Source, plan: Plan) -> Parts:
     kinds = {}
     for ref in plan.definitions:
-        kind = defined(restoring.planned.read(plan.items[ref].slot))
+        kind = defined(plan.contents.read(plan.items[ref].slot))
         kinds[kind.group, kind.kind] = ref
     return Parts(
-        backup=restoring.options.backup,
-        store=restoring.backup.store.url,
-        namespaces=_namespaces(restoring),
+        backup=source.options.backup,
+        store=source.backup.store.url,
+        namespaces=_namespaces(plan),
         items={ref: _part(item) for ref, item in plan.items.items()},
         first=plan.namespaces,
         definitions=plan.definitions,
@@ -88,8 +88,8 @@ def _parts(restoring: Restoring) -> Parts:
         rewrites=plan.rewrites,
         wants={ref: frozenset(users) for ref, users in plan.wants.items() if ref not in plan.items},
         kinds=kinds,
-        absent=restoring.options.absent,
-        instead=_instead(restoring),
+        absent=source.options.absent,
+        instead=_instead(plan),
         impossible=plan.impossible,
         selection=plan.selection,
         missing=plan.missing,
@@ -97,10 +97,10 @@ def _parts(restoring: Restoring) -> Parts:
     )
 
 
-def _namespaces(restoring: Restoring) -> dict[str, str]:
+def _namespaces(plan: Plan) -> dict[str, str]:
     """Return old to new name, also of namespaces that the archive holds objects of and not the namespace itself."""
-    held = {item.source.namespace: item.ref.namespace for item in restoring.plan.items.values() if item.ref.namespace}
-    return held | restoring.names()
+    held = {item.source.namespace: item.ref.namespace for item in plan.items.values() if item.ref.namespace}
+    return held | plan.names()
 
 
 def _part(item: Item) -> Part:
@@ -117,10 +117,10 @@ def _part(item: Item) -> Part:
     )
 
 
-def _instead(restoring: Restoring) -> dict[Edge, str]:
+def _instead(plan: Plan) -> dict[Edge, str]:
     """Return what is done instead of waiting, for each edge that was given up."""
-    items = restoring.plan.items
+    items = plan.items
     return {
-        edge: deferral(restoring.planned.read(items[edge.source].whole or items[edge.source].slot), edge).how.value
-        for edge in restoring.plan.order.broken
+        edge: deferral(plan.contents.read(items[edge.source].whole or items[edge.source].slot), edge).how.value
+        for edge in plan.order.broken
     }

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.plan.state import Archived, Restoring
+    from kubeferry.tasks.plan.state import Archived, Source
 
 T = TypeVar("T")
 
 
-def stored_links(restoring: Restoring) -> dict[Ref, tuple[Links, str]]:
+def stored_links(source: Source) -> dict[Ref, tuple[Links, str]]:
     """Return what tied each object to its old cluster, and why it was not ready; nothing for others' archives.
 
     Raises:
@@ -40,12 +40,12 @@ def stored_links(restoring: Restoring) -> dict[Ref, tuple[Links, str]]:
             raise DamagedError("links: notReady must be a string")
         found[ref] = (from_json(value), why)
 
-    for _ in lines(restoring, restoring.work / "links.jsonl.gz", "links", add):
+    for _ in lines(source, source.work / "links.jsonl.gz", "links", add):
         pass
     return found
 
 
-def lines(restoring: Restoring, path: Path, what: str, read: Callable[[Any], T]) -> Iterator[T]:
+def lines(source: Source, path: Path, what: str, read: Callable[[Any], T]) -> Iterator[T]:
     """Yield what `read` makes of each JSON line of a file that came with the archive; nothing where it has none.
 
     Raises:
@@ -61,7 +61,7 @@ def lines(restoring: Restoring, path: Path, what: str, read: Callable[[Any], T])
         return
     except DamagedError as error:
         told = f"its {what} file, line {number}" if number else f"its {what} file"
-        raise _damaged(restoring, f"{told}: {error}") from error
+        raise _damaged(source, f"{told}: {error}") from error
 
 
 def _four(value: Any) -> list[str]:
@@ -71,31 +71,31 @@ def _four(value: Any) -> list[str]:
     return parts
 
 
-def archived_object(restoring: Restoring, each: Archived) -> Object:
+def archived_object(source: Source, each: Archived) -> Object:
     """Return an object of the archive.
 
     Raises:
         DamagedError: it is not a Kubernetes object, or not the one that its place says.
     """
     try:
-        return validated(restoring.archive.raw(each.slot), each.member)
+        return validated(source.archive.raw(each.slot), each.member)
     except DamagedError as error:
-        raise _damaged(restoring, f"{one_line(each.member.path)} {error}") from error
+        raise _damaged(source, f"{one_line(each.member.path)} {error}") from error
 
 
-def _damaged(restoring: Restoring, text: str) -> DamagedError:
+def _damaged(source: Source, text: str) -> DamagedError:
     """Return an error that names the backup."""
-    error = DamagedError(f"backup {restoring.options.backup}: {text}")
-    error.backup = restoring.options.backup
+    error = DamagedError(f"backup {source.options.backup}: {text}")
+    error.backup = source.options.backup
     return error
 
 
 @contextmanager
-def of_backup(restoring: Restoring) -> Iterator[None]:
+def of_backup(source: Source) -> Iterator[None]:
     """Name the backup, too, in an error that names one of its objects."""
     try:
         yield
     except (DamagedError, AnnotationError) as error:
         if error.backup:
             raise
-        raise type(error)(f"backup {restoring.options.backup}: {error}") from error
+        raise type(error)(f"backup {source.options.backup}: {error}") from error

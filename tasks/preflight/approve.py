@@ -29,7 +29,7 @@ from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.prefect.approvals import ask, run_url
 from kubeferry.tasks.preflight.checks import preflight
 from kubeferry.tasks.preflight.conflicts import as_bound, serves
-from kubeferry.tasks.preflight.lookup import follow
+from kubeferry.tasks.preflight.lookup import Lookups, follow
 from kubeferry.tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
@@ -38,47 +38,56 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.lookup.chain import Chain
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
     from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.preflight.target import Target
 
 
 @step("forecast")
-async def forecast(restoring: Restoring) -> Forecast:
+async def forecast(
+    source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation
+) -> Forecast:
     """Return what is on the target where the restore would write, of a plan that has passed preflight.
 
     Objects that are being deleted count as gone: a restore waits until they are.
     """
-    return await in_thread(_forecast, restoring)
+    return await in_thread(_forecast, source, plan, target, lookups, cancellation)
 
 
-def _forecast(restoring: Restoring) -> Forecast:
-    spaces = {"", *there(restoring.target(), {ref.namespace for ref in restoring.plan.items if ref.namespace})}
+def _forecast(source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation) -> Forecast:
+    spaces = {"", *there(target.cluster(), {ref.namespace for ref in plan.items if ref.namespace})}
     places: defaultdict[tuple[str, str, str, str], list[Ref]] = defaultdict(list)
-    for ref, item in restoring.plan.items.items():
+    for ref, item in plan.items.items():
         if ref.namespace in spaces:
             places[ref.group, ref.kind, item.api_version, ref.namespace].append(ref)
-    asked = {each.chain for refs in places.values() for ref in refs for each in restoring.plan.items[ref].bindings}
-    values = follow(restoring, asked, 0)
+    asked = {each.chain for refs in places.values() for ref in refs for each in plan.items[ref].bindings}
+    values = follow(target, lookups, cancellation, asked, 0)
     found: list[Met] = []
     for done, (place, refs) in enumerate(sorted(places.items()), start=1):
-        found += _met(restoring, place, refs, values)
-        progress.step(f"forecast {restoring.name}", done, len(places))
-    return Forecast(tuple(sorted(found, key=lambda each: each.ref)), tuple(restoring.plan.rewrites))
+        found += _met(source, plan, target, place, refs, values)
+        progress.step(f"forecast {source.name}", done, len(places))
+    return Forecast(tuple(sorted(found, key=lambda each: each.ref)), tuple(plan.rewrites))
 
 
 def _met(
-    restoring: Restoring, place: tuple[str, str, str, str], refs: Iterable[Ref], values: Mapping[Chain, str]
+    source: Source,
+    plan: Plan,
+    target: Target,
+    place: tuple[str, str, str, str],
+    refs: Iterable[Ref],
+    values: Mapping[Chain, str],
 ) -> Iterator[Met]:
     group, kind_name, api_version, namespace = place
-    found = restoring.discovery.by_kind(group, kind_name)
+    found = target.discovery.by_kind(group, kind_name)
     kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
-    if kind is None or not serves(restoring, group, kind):
+    if kind is None or not serves(target, group, kind):
         return  # what only a CRD of the backup brings has no objects yet
-    mode = mode_of(kind, restoring.options)
-    for live in _live(restoring.target(), kind, namespace, set(refs)):
-        wanted = as_bound(restoring, restoring.plan.items[Ref.of(live)], values)
-        adopter = restoring.plan.adopters.get(Ref.of(live))
-        decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)
+    mode = mode_of(kind, source.options)
+    for live in _live(target.cluster(), kind, namespace, set(refs)):
+        wanted = as_bound(plan, plan.items[Ref.of(live)], values)
+        adopter = plan.adopters.get(Ref.of(live))
+        decision = decide(wanted, source.rules.without_dynamic(live), mode, adopter)
         yield met(Ref.of(live), str(live["metadata"]["uid"]), decision)
 
 
@@ -97,7 +106,7 @@ TOLD = 5
 """Changes that are named in an error; how many more there are is told."""
 
 
-async def approve(restoring: Restoring) -> None:
+async def approve(source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation) -> None:
     """Return when a person has approved the plan, which then has passed preflight anew and is still what they saw.
 
     The plan is left as artifacts of the flow run, which is paused until then.
@@ -106,40 +115,42 @@ async def approve(restoring: Restoring) -> None:
         NotApprovedError: it was refused, nobody answered in time, or it would now do something else.
         PreflightError: the target lacks something by now.
     """
-    shown = await forecast(restoring)
-    asking = _asking(restoring)
-    await _show(restoring, asking, shown)
+    shown = await forecast(source, plan, target, lookups, cancellation)
+    asking = _asking(source, target)
+    await _show(source, plan, asking, shown)
     await _ask(asking)
-    await preflight(restoring)
-    told = list(changes(shown, await forecast(restoring)))
+    await preflight(source, plan, target, lookups, cancellation, frozenset())
+    told = list(changes(shown, await forecast(source, plan, target, lookups, cancellation)))
     if told:
         more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
         raise NotApprovedError(
-            f"restore {restoring.name} would now do something else than what was approved: "
+            f"restore {source.name} would now do something else than what was approved: "
             + "; ".join(told[:TOLD])
             + more
         )
 
 
-def _asking(restoring: Restoring) -> Asking:
-    options, target = restoring.options, restoring.target()
+def _asking(source: Source, target: Target) -> Asking:
+    options, cluster = source.options, target.cluster()
     return Asking(
-        name=restoring.name,
+        name=source.name,
         options=options,
-        cluster=f"{target.name} ({target.host})",
+        cluster=f"{cluster.name} ({cluster.host})",
         until=clock.now() + timedelta(seconds=options.approve_seconds),
-        command=plan_command(options, restoring.backup.store.url),
+        command=plan_command(options, source.backup.store.url),
     )
 
 
-async def _show(restoring: Restoring, asking: Asking, shown: Forecast) -> None:
-    plan = await in_thread(lambda: document(Planned(restoring).parts))
+async def _show(source: Source, plan: Plan, asking: Asking, shown: Forecast) -> None:
+    shown_plan = await in_thread(lambda: document(Planned(source, plan).parts))
     key = f"restore-{re.sub('[^a-z0-9]+', '-', asking.name)}-plan"
     told = f"restore {asking.name}"
     await asyncio.gather(
-        acreate_markdown_artifact(page(asking, plan, shown), key=key, description=f"{told}: what is to be approved"),
+        acreate_markdown_artifact(
+            page(asking, shown_plan, shown), key=key, description=f"{told}: what is to be approved"
+        ),
         acreate_table_artifact(
-            rows(plan, shown), key=f"{key}-objects", description=f"{told}: objects in the order they are written"
+            rows(shown_plan, shown), key=f"{key}-objects", description=f"{told}: objects in the order they are written"
         ),
     )
 

@@ -17,71 +17,80 @@ from kubeferry.tasks.core.plan.existing import advice, decide, mode_of
 from kubeferry.tasks.core.transform import node_ports
 from kubeferry.tasks.ports.cluster.leases import busy
 from kubeferry.tasks.ports.cluster.namespaces import stays
-from kubeferry.tasks.preflight.lookup import follow
-from kubeferry.tasks.preflight.target import seen
+from kubeferry.tasks.preflight.lookup import Lookups, follow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.lookup.chain import Chain
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+    from kubeferry.tasks.preflight.target import Target
 
 
-def give_up_node_ports(restoring: Restoring) -> None:
+def give_up_node_ports(plan: Plan, target: Target) -> None:
     """Change the plan of Services whose node ports the target has given to others."""
-    kind = restoring.discovery.by_kind("", "Service")
-    asked = {ref: item for ref, item in restoring.plan.items.items() if (ref.group, ref.kind) == ("", "Service")}
-    bodies = {ref: restoring.planned.read(item.slot) for ref, item in asked.items()}
+    kind = target.discovery.by_kind("", "Service")
+    asked = {ref: item for ref, item in plan.items.items() if (ref.group, ref.kind) == ("", "Service")}
+    bodies = {ref: plan.contents.read(item.slot) for ref, item in asked.items()}
     bodies = {ref: body for ref, body in bodies.items() if node_ports.wanted(body)}
     if not (kind and bodies):
         return
     try:
-        holders = node_ports.held(restoring.target().list(kind))
+        holders = node_ports.held(target.cluster().list(kind))
     except ForbiddenError:
         return  # these credentials may not see others' Services: the API server then names the port that is taken
     for ref, body in bodies.items():
         taken = {port: holder for port, holder in holders.items() if holder != ref}
         freed, rewrites = node_ports.give_up(body, taken)
-        restoring.plan.rewrites += rewrites
-        asked[ref].slot = restoring.planned.append(orjson.dumps(freed))
+        plan.rewrites += rewrites
+        asked[ref].slot = plan.contents.append(orjson.dumps(freed))
         whole = asked[ref].whole
         if whole:
-            told, _ = node_ports.give_up(restoring.planned.read(whole), taken)
-            asked[ref].whole = restoring.planned.append(orjson.dumps(told))
+            told, _ = node_ports.give_up(plan.contents.read(whole), taken)
+            asked[ref].whole = plan.contents.append(orjson.dumps(told))
 
 
-def conflicts(restoring: Restoring) -> Iterator[str]:
+def conflicts(
+    source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation, made: Container[Ref]
+) -> Iterator[str]:
     """Tell objects that are there with other content, where the restore is asked to fail on them or cannot change them.
 
     What an update cannot change is known for Kubernetes' own kinds; of others the API server tells it at the update.
     """
-    for namespace in restoring.plan.namespaces:
-        if not seen(restoring, namespace.name):
+    for namespace in plan.namespaces:
+        if not target.namespace(namespace.name):
             continue
-        items = list(inside(restoring, namespace.name))
-        values = follow(restoring, {each.chain for item in items for each in item.bindings}, 0)
+        items = list(inside(plan, namespace.name))
+        values = follow(target, lookups, cancellation, {each.chain for item in items for each in item.bindings}, 0)
         for kind in sorted({(item.ref.group, item.ref.kind, item.api_version) for item in items}):
-            yield from _conflicting(restoring, kind, namespace.name, values)
+            yield from _conflicting(source, plan, target, made, kind, namespace.name, values)
 
 
 def _conflicting(
-    restoring: Restoring, of: tuple[str, str, str], namespace: str, values: Mapping[Chain, str]
+    source: Source,
+    plan: Plan,
+    target: Target,
+    made: Container[Ref],
+    of: tuple[str, str, str],
+    namespace: str,
+    values: Mapping[Chain, str],
 ) -> Iterator[str]:
     group, kind_name, api_version = of
-    found = restoring.discovery.by_kind(group, kind_name)
+    found = target.discovery.by_kind(group, kind_name)
     kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
-    mode = mode_of(kind, restoring.options) if kind else Existing.SKIP
-    if kind is None or not serves(restoring, group, kind) or not (mode is Existing.FAIL or _may_be_stuck(mode, kind)):
+    mode = mode_of(kind, source.options) if kind else Existing.SKIP
+    if kind is None or not serves(target, group, kind) or not (mode is Existing.FAIL or _may_be_stuck(mode, kind)):
         return
-    for live in restoring.target().list(kind, namespace):
-        item = restoring.plan.items.get(Ref.of(live))
+    for live in target.cluster().list(kind, namespace):
+        item = plan.items.get(Ref.of(live))
         # What is going is waited for; what this restore made before it was resumed may lack what comes late.
-        if item is None or item.ref in restoring.made or live["metadata"].get("deletionTimestamp"):
+        if item is None or item.ref in made or live["metadata"].get("deletionTimestamp"):
             continue
-        wanted, adopter = as_bound(restoring, item, values), restoring.plan.adopters.get(item.ref)
-        decision = decide(wanted, restoring.rules.without_dynamic(live), mode, adopter)
+        wanted, adopter = as_bound(plan, item, values), plan.adopters.get(item.ref)
+        decision = decide(wanted, source.rules.without_dynamic(live), mode, adopter)
         if decision.action == Action.CONFLICT:
             yield f"{item.ref} {decision.why}; --existing says what to do about it"
         # A value that is not known yet may be the live one: meet() looks again when it is.
@@ -93,26 +102,26 @@ def _may_be_stuck(mode: Existing, kind: ResourceType) -> bool:
     return mode is Existing.UPDATE and can_freeze((kind.group, kind.kind))
 
 
-def as_bound(restoring: Restoring, item: Item, values: Mapping[Chain, str]) -> Object:
+def as_bound(plan: Plan, item: Item, values: Mapping[Chain, str]) -> Object:
     """Return what would be written with the values that are known now; the others stay as they are."""
-    body: Object = restoring.planned.read(item.whole or item.slot)
+    body: Object = plan.contents.read(item.whole or item.slot)
     bound, _ = bind(body, [each for each in item.bindings if each.chain in values], lambda each: values[each.chain])
     return bound
 
 
-def serves(restoring: Restoring, group: str, kind: ResourceType) -> bool:
+def serves(target: Target, group: str, kind: ResourceType) -> bool:
     """Return whether the target serves a kind in the version that `kind` names."""
-    return kind.version in restoring.discovery.versions.get((group, kind.kind), ())
+    return kind.version in target.discovery.versions.get((group, kind.kind), ())
 
 
-def held(restoring: Restoring) -> Iterator[str]:
+def held(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Tell namespaces that another restore, an undo or a deletion is at work in."""
-    for name in sorted({ref.namespace for ref in restoring.plan.items if ref.namespace}):
-        holder = busy(restoring.target(), name, restoring.name) if stays(seen(restoring, name)) else ""
+    for name in sorted({ref.namespace for ref in plan.items if ref.namespace}):
+        holder = busy(target.cluster(), name, source.name) if stays(target.namespace(name)) else ""
         if holder:
             yield f"Namespace {name} is being worked on by {holder}: wait for its end"
 
 
-def inside(restoring: Restoring, namespace: str) -> Iterator[Item]:
+def inside(plan: Plan, namespace: str) -> Iterator[Item]:
     """Return what is planned in a namespace."""
-    return (item for item in restoring.plan.items.values() if item.ref.namespace == namespace)
+    return (item for item in plan.items.values() if item.ref.namespace == namespace)

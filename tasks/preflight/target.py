@@ -1,4 +1,4 @@
-"""What a restore sees of its target: types and namespaces, each asked for once."""
+"""A cluster as one restore sees it: types and namespaces, each asked for once."""
 
 from __future__ import annotations
 
@@ -6,38 +6,65 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.kube.readiness.verdict import Context
+from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.namespaces import existing
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+    from kubeferry.tasks.core.models.options import RestoreOptions
+    from kubeferry.tasks.plan.state import Item
+    from kubeferry.tasks.ports.cluster.client import Cluster
 
 
-def seen(restoring: Restoring, name: str) -> Object | None:
-    """Return a namespace of the target as the look that is under way found it: it is asked for once."""
-    if name not in restoring.spaces:
-        restoring.spaces[name] = existing(restoring.target(), name)
-    return restoring.spaces[name]
+class Target:
+    """The cluster that is restored into, and what it has answered so far; no client is kept."""
 
+    def __init__(self, options: RestoreOptions, cached: CachedTarget | None = None) -> None:
+        """Begin; `cached` answers are shared by the restores of a migration."""
+        self._options = options
+        self.cached = cached or CachedTarget(self.cluster)
+        self.discovery: Discovery
+        """Set by the first look at the cluster."""
+        self.context = Context()
+        self.namespaces: dict[str, Object | None] = {}
+        """Namespaces as the last look before the first write found them; None for one that is not there."""
+        self.old_namespaces: set[str] = set()
+        """Namespaces that were there before: objects may be there already."""
 
-def type_of(restoring: Restoring, ref: Ref) -> ResourceType:
-    """Return the target's type of an object.
+    def __repr__(self) -> str:
+        """Return the context: Prefect shows it where it shows parameters."""
+        return f"cluster {self._options.context or '(current context)'}"
 
-    Raises:
-        NotFoundError: the target does not serve it (preflight would have said so).
-    """
-    found = restoring.discovery.by_kind(ref.group, ref.kind)
-    if found is None:
-        raise NotFoundError(f"{ref}: cluster {restoring.target().name} does not serve {ref.type}")
-    return found
+    def cluster(self) -> Cluster:
+        """Return the cluster; a plan alone asks for none, and is made without the client."""
+        from kubeferry.tasks.ports.cluster.client import connect
 
+        return connect(self._options.context or None, self._options.kubeconfig or None)
 
-def type_of_item(restoring: Restoring, item: Item) -> ResourceType:
-    """Return the target's type of an object in the version that the backup holds, which need not be the preferred.
+    def namespace(self, name: str) -> Object | None:
+        """Return a namespace as the look that is under way found it: it is asked for once."""
+        if name not in self.namespaces:
+            self.namespaces[name] = existing(self.cluster(), name)
+        return self.namespaces[name]
 
-    Raises:
-        NotFoundError: as `type_of`.
-    """
-    return replace(type_of(restoring, item.ref), version=item.api_version.rpartition("/")[2])
+    def type_of(self, ref: Ref) -> ResourceType:
+        """Return the type of an object.
+
+        Raises:
+            NotFoundError: the cluster does not serve it (preflight would have said so).
+        """
+        found = self.discovery.by_kind(ref.group, ref.kind)
+        if found is None:
+            raise NotFoundError(f"{ref}: cluster {self.cluster().name} does not serve {ref.type}")
+        return found
+
+    def type_of_item(self, item: Item) -> ResourceType:
+        """Return the type of an object in the version that the backup holds, which need not be the preferred one.
+
+        Raises:
+            NotFoundError: as `type_of`.
+        """
+        return replace(self.type_of(item.ref), version=item.api_version.rpartition("/")[2])

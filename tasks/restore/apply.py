@@ -28,8 +28,8 @@ from kubeferry.tasks.plan.keep_owned import paused
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.target import type_of_item
 from kubeferry.tasks.restore.existing import reconcile, recreate
+from kubeferry.tasks.restore.outcome import Outcome, done
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -38,39 +38,55 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.links import Owner
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.transaction import Transaction
 
 
 @step("apply level {number}")
-async def apply(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+async def apply(
+    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, number: int, refs: list[Ref]
+) -> None:
     """Write the objects of one level.
 
     Raises:
         PermanentError: objects that the target refuses, each named with its reason.
         TransientError: the target does not answer; running the step again goes on where it stopped.
     """
-    await in_thread(write, restoring, refs, f"apply level {number}")
+    await in_thread(write, source, plan, target, transaction, outcome, refs, f"apply level {number}")
 
 
-def write(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
+def write(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    transaction: Transaction,
+    outcome: Outcome,
+    refs: Iterable[Ref],
+    title: str,
+) -> None:
     """Write objects side by side, all before any error is raised."""
-    todo = [ref for ref in refs if ref not in restoring.uids]
+    todo = [ref for ref in refs if ref not in outcome.uids]
     if todo:
-        restoring.journal.will_create(restoring.level(todo[0]), todo)
+        transaction.journal.will_create(plan.level(todo[0]), todo)
     errors: list[KubeferryError] = []
-    for done, error in enumerate(in_threads(lambda ref: _try(restoring, ref), todo, THREADS), start=1):
+    for tried, error in enumerate(
+        in_threads(lambda ref: _try(source, plan, target, transaction, outcome, ref), todo, THREADS), start=1
+    ):
         errors += [error] if error else []
-        if done % 100 == 0 or done == len(todo):
-            progress.step(title, done, len(todo))
+        if tried % 100 == 0 or tried == len(todo):
+            progress.step(title, tried, len(todo))
     if errors:
         raise _together(errors)
 
 
-def _try(restoring: Restoring, ref: Ref) -> KubeferryError | None:
+def _try(
+    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref
+) -> KubeferryError | None:
     try:
-        if restoring.hold:
-            restoring.hold.check()
-        _write(restoring, restoring.plan.items[ref])
+        if transaction.hold:
+            transaction.hold.check()
+        _write(source, plan, target, transaction, outcome, plan.items[ref])
     except KubeferryError as error:
         return error
     return None
@@ -85,93 +101,93 @@ def _together(errors: list[KubeferryError]) -> KubeferryError:
     return kind(f"{len(errors)} objects could not be restored: {told}")
 
 
-def _write(restoring: Restoring, item: Item) -> None:
-    cluster, kind, ref = restoring.target(), type_of_item(restoring, item), item.ref
-    obj = restoring.planned.read(item.slot)
-    why = _own(restoring, item, obj)
+def _write(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, item: Item) -> None:
+    cluster, kind, ref = target.cluster(), target.type_of_item(item), item.ref
+    obj = plan.contents.read(item.slot)
+    why = _own(plan, target, outcome, item, obj)
     # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
-    old = ref.namespace in restoring.old_namespaces or namespace_default(ref) is not None
+    old = ref.namespace in target.old_namespaces or namespace_default(ref) is not None
     live = cluster.find(kind, ref.namespace, ref.name) if old else None
     if live is None:
         try:
-            body = _paused(restoring, ref, _rooted(restoring, ref, obj))
-            created, _ = cluster.create(kind, ref.namespace, body, manager=restoring.maker(ref))
+            body = _paused(source, plan, outcome, ref, _rooted(source, transaction, ref, obj))
+            created, _ = cluster.create(kind, ref.namespace, body, manager=transaction.maker(ref))
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
-            _created(restoring, ref, created, why)
+            _created(source, target, transaction, outcome, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
-        uid = recreate(restoring, kind, _rooted(restoring, ref, obj), restoring.maker(ref))
-        restoring.done(ref, uid, Action.CREATED, "when a former one was gone")
-    elif made_by(live, restoring.manager):  # by our own first attempt, whose answer was lost
-        _created(restoring, ref, live, why)
-    elif reconcile(restoring, kind, obj, live) == Action.UNCHANGED:
-        _settle(restoring, ref, live)
+        uid = recreate(target, transaction, kind, _rooted(source, transaction, ref, obj), transaction.maker(ref))
+        done(transaction, outcome, ref, uid, Action.CREATED, "when a former one was gone")
+    elif made_by(live, transaction.manager):  # by our own first attempt, whose answer was lost
+        _created(source, target, transaction, outcome, ref, live, why)
+    elif reconcile(source, plan, target, transaction, outcome, kind, obj, live) == Action.UNCHANGED:
+        _settle(source, target, outcome, ref, live)
 
 
-def _created(restoring: Restoring, ref: Ref, created: Object, why: str) -> None:
-    restoring.done(ref, created["metadata"]["uid"], Action.CREATED, why)
-    _settle(restoring, ref, created)
+def _created(
+    source: Source, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref, created: Object, why: str
+) -> None:
+    done(transaction, outcome, ref, created["metadata"]["uid"], Action.CREATED, why)
+    _settle(source, target, outcome, ref, created)
 
 
-def _settle(restoring: Restoring, ref: Ref, live: Object) -> None:
-    known = priority_of(ref) != Priority.CUSTOM and restoring.rules.phase(ref) is None
-    if known and verdict(live, clock.now(), restoring.context).state == "ready":
-        restoring.settled.add(ref)  # ready as soon as it is there: no need to ask again
+def _settle(source: Source, target: Target, outcome: Outcome, ref: Ref, live: Object) -> None:
+    known = priority_of(ref) != Priority.CUSTOM and source.rules.phase(ref) is None
+    if known and verdict(live, clock.now(), target.context).state == "ready":
+        outcome.settled.add(ref)  # ready as soon as it is there: no need to ask again
 
 
-def _rooted(restoring: Restoring, ref: Ref, obj: Object) -> Object:
+def _rooted(source: Source, transaction: Transaction, ref: Ref, obj: Object) -> Object:
     """Return an object that is nobody's with the bundle as its owner; a copy, since one that is met stays as it is."""
-    uid = restoring.bundles.get(ref.namespace)
+    uid = transaction.bundles.get(ref.namespace)
     if uid is None or obj["metadata"].get("ownerReferences"):
         return obj
-    return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner(restoring.name, uid)]}}
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner(source.name, uid)]}}
 
 
-def _paused(restoring: Restoring, ref: Ref, obj: Object) -> Object:
+def _paused(source: Source, plan: Plan, outcome: Outcome, ref: Ref, obj: Object) -> Object:
     """Return an object as it is created while its reconciler must leave it alone."""
-    pause = paused(restoring, ref, obj)
+    pause = paused(source, plan, ref, obj)
     if pause is None or not pause.back:
         return obj
-    restoring.paused[ref] = pause
+    outcome.paused[ref] = pause
     return pause.obj
 
 
-def _own(restoring: Restoring, item: Item, obj: Object) -> str:
+def _own(plan: Plan, target: Target, outcome: Outcome, item: Item, obj: Object) -> str:
     """Give `obj` its owners' new uids; return what to tell about an owner that is not there."""
-    references, missing = relinked(item.links.owners, lambda owner: uid_of(restoring, item, owner))
-    later = [owner for owner in missing if _planned(restoring, item, owner)]
+    references, missing = relinked(item.links.owners, lambda owner: uid_of(plan, target, outcome, item, owner))
+    later = [owner for owner in missing if _planned(plan, item, owner)]
     if later:
-        restoring.pending.append(item.ref)
+        outcome.pending.append(item.ref)
     if references:
         obj["metadata"]["ownerReferences"] = references
-    lost = [
-        f"{each.kind} {each.name}, which {_why_not(restoring, item, each)}" for each in missing if each not in later
-    ]
+    lost = [f"{each.kind} {each.name}, which {_why_not(target, item, each)}" for each in missing if each not in later]
     return "; ".join(f"not owned by {each}" for each in (*item.unowned, *lost))
 
 
-def _why_not(restoring: Restoring, item: Item, owner: Owner) -> str:
-    kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
+def _why_not(target: Target, item: Item, owner: Owner) -> str:
+    kind = target.discovery.by_kind(group_of(owner.api_version), owner.kind)
     wide = kind is not None and kind.namespaced and not item.ref.namespace
     return IN_A_NAMESPACE if wide else "is not on the target"
 
 
-def uid_of(restoring: Restoring, item: Item, owner: Owner) -> str | None:
+def uid_of(plan: Plan, target: Target, outcome: Outcome, item: Item, owner: Owner) -> str | None:
     """Return the owner's uid on the target: one that this restore wrote, or one that was there before."""
     for namespace in (item.ref.namespace, ""):
         ref = owner_ref(owner, namespace)
-        if ref in restoring.uids:
-            return restoring.uids[ref]
-    if _planned(restoring, item, owner):
+        if ref in outcome.uids:
+            return outcome.uids[ref]
+    if _planned(plan, item, owner):
         return None
-    kind = restoring.discovery.by_kind(group_of(owner.api_version), owner.kind)
+    kind = target.discovery.by_kind(group_of(owner.api_version), owner.kind)
     if kind is None or (kind.namespaced and not item.ref.namespace):
         return None
-    found = restoring.target().find(kind, item.ref.namespace if kind.namespaced else "", owner.name)
+    found = target.cluster().find(kind, item.ref.namespace if kind.namespaced else "", owner.name)
     return str(found["metadata"]["uid"]) if found else None
 
 
-def _planned(restoring: Restoring, item: Item, owner: Owner) -> bool:
-    return any(owner_ref(owner, namespace) in restoring.plan.items for namespace in (item.ref.namespace, ""))
+def _planned(plan: Plan, item: Item, owner: Owner) -> bool:
+    return any(owner_ref(owner, namespace) in plan.items for namespace in (item.ref.namespace, ""))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.journal import Header, Target, made_by
+from kubeferry.tasks.core.formats.journal import Header, made_by
+from kubeferry.tasks.core.formats.journal import Target as StoredTarget
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.formats.records import Action
@@ -25,55 +26,58 @@ from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.prefect.runs import concurrency_slot, deployed
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.restore.outcome import Outcome, recalled
 from kubeferry.tasks.step import in_thread, step, tell
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.cluster.client import Cluster
     from kubeferry.tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.transaction import Transaction
 
 
 @step("open the journal")
-async def begin(restoring: Restoring) -> None:
+async def begin(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
     """Write the header of the journal: from now on a restore can be resumed and undone.
 
     Raises:
         UsageError: there is a restore of the name that was asked for already.
         StoreError: the store cannot be written.
     """
-    await in_thread(_begin, restoring)
+    await in_thread(_begin, source, plan, target, transaction)
 
 
-def _begin(restoring: Restoring) -> None:
-    header, written = _header(restoring)
-    store, target = restoring.backup.store, restoring.target()
-    restoring.manager = header.manager
-    restoring.hold = Hold(target, restoring.name)
-    restoring.journal = Journal(store, RestoreKeys(restoring.name), written, _seal(restoring))
-    restoring.journal.begin(str(me(restoring.name)))
+def _begin(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
+    header, written = _header(source, plan, target, transaction)
+    store, cluster = source.backup.store, target.cluster()
+    transaction.manager = header.manager
+    transaction.hold = Hold(cluster, source.name)
+    transaction.journal = Journal(store, RestoreKeys(source.name), written, _seal(source))
+    transaction.journal.begin(str(me(source.name)))
 
 
-def _header(restoring: Restoring) -> tuple[Header, int]:
+def _header(source: Source, plan: Plan, target: Target, transaction: Transaction) -> tuple[Header, int]:
     """Write the header, and give the restore another name where one that we made up was taken meanwhile.
 
     Returns:
         It, and how many segments of the journal there are, by an earlier try of this step.
     """
-    store, target = restoring.backup.store, restoring.target()
-    asked = restoring.options.name
-    for name in [asked] if asked else alike(restoring.name):
-        restoring.name = name
+    store, cluster = source.backup.store, target.cluster()
+    asked = source.options.name
+    for name in [asked] if asked else alike(source.name):
+        source.name = name
         header = Header(
-            name=restoring.name,
-            token=restoring.token,
-            backup=restoring.options.backup,
-            target=Target(context=target.name, host=target.host, uid=restoring.asked.uid()),
-            namespaces=restoring.names(),
+            name=source.name,
+            token=transaction.token,
+            backup=source.options.backup,
+            target=StoredTarget(context=cluster.name, host=cluster.host, uid=target.cached.uid()),
+            namespaces=plan.names(),
             started=clock.now(),
-            options=restoring.options.model_dump(mode="json", exclude_defaults=True),
+            options=source.options.model_dump(mode="json", exclude_defaults=True),
         )
         if store.put_new(RestoreKeys(header.name).header, header.model_dump_json().encode()):
             return header, 0
@@ -83,49 +87,49 @@ def _header(restoring: Restoring) -> tuple[Header, int]:
     raise UsageError(f"restore {asked} exists already in {store.url}: choose another --name")
 
 
-def _seal(restoring: Restoring) -> Callable[[bytes], bytes] | None:
+def _seal(source: Source) -> Callable[[bytes], bytes] | None:
     """Return what encrypts former contents: to whom the backup is encrypted, the target's Secrets are too."""
-    sealer = restoring.backup.sealer()
+    sealer = source.backup.sealer()
     return sealer.seal if sealer else None
 
 
 @step("take up the journal")
-async def take_up(restoring: Restoring) -> None:
+async def take_up(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
     """Go on with a restore that was cut off: find what it made, alone in its namespaces.
 
     Raises:
         UsageError: it was taken back, or was made on another cluster.
         PermanentError: it is still at work.
     """
-    await in_thread(_take_up, restoring)
-    tell(f"restore {restoring.name}: {len(restoring.made)} objects are there from before")
+    await in_thread(_take_up, source, plan, target, transaction, outcome)
+    tell(f"restore {source.name}: {len(transaction.made)} objects are there from before")
 
 
-def _take_up(restoring: Restoring) -> None:
-    stored = restoring.resumed
+def _take_up(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
+    stored = transaction.resumed
     if stored is None:
         raise AssertionError("take_up is for a restore that is resumed")
-    target, header = restoring.target(), stored.header
-    same_cluster(stored, target)
-    restoring.manager = header.manager
-    restoring.hold = Hold(target, restoring.name)
-    restoring.hold.take(there(target, (ref.name for ref in restoring.plan.namespaces)))
-    restoring.journal = Journal(stored.store, stored.keys, stored.segments, _seal(restoring))
-    restoring.journal.begin(str(me(restoring.name)))
-    restoring.discovery = target.discover()
-    recall(restoring, stored)
+    cluster, header = target.cluster(), stored.header
+    same_cluster(stored, cluster)
+    transaction.manager = header.manager
+    transaction.hold = Hold(cluster, source.name)
+    transaction.hold.take(there(cluster, (ref.name for ref in plan.namespaces)))
+    transaction.journal = Journal(stored.store, stored.keys, stored.segments, _seal(source))
+    transaction.journal.begin(str(me(source.name)))
+    target.discovery = cluster.discover()
+    recall(source, plan, target, transaction, outcome, stored)
 
 
 @step("lease the namespaces")
-async def hold(restoring: Restoring) -> None:
+async def hold(plan: Plan, transaction: Transaction) -> None:
     """Take the leases of the namespaces: nobody else restores into them, undoes or deletes there meanwhile.
 
     Raises:
         PermanentError: somebody does; names the restore.
     """
-    if restoring.hold:
-        spaces = {ref.namespace for ref in restoring.plan.items if ref.namespace}
-        await in_thread(restoring.hold.take, spaces)
+    if transaction.hold:
+        spaces = {ref.namespace for ref in plan.items if ref.namespace}
+        await in_thread(transaction.hold.take, spaces)
 
 
 def same_cluster(stored: StoredRestore, target: Cluster) -> None:
@@ -142,11 +146,13 @@ def same_cluster(stored: StoredRestore, target: Cluster) -> None:
         )
 
 
-def recall(restoring: Restoring, stored: StoredRestore) -> None:
+def recall(
+    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, stored: StoredRestore
+) -> None:
     """Note what is on the target already because this restore made it, also what it had no time to write down."""
     state = stored.state
-    asked = sorted(ref for ref in {*state.created, *state.doubtful} if ref in restoring.plan.items)
-    found = in_threads(lambda place: (place, _live(restoring, *place)), _places(asked), THREADS)
+    asked = sorted(ref for ref in {*state.created, *state.doubtful} if ref in plan.items)
+    found = in_threads(lambda place: (place, _live(target, *place)), _places(asked), THREADS)
     live = {Ref(group, kind, space, name): obj for (group, kind, space), of in found for name, obj in of.items()}
     for done, ref in enumerate(asked, start=1):
         obj = live.get(ref)
@@ -154,48 +160,50 @@ def recall(restoring: Restoring, stored: StoredRestore) -> None:
             continue
         uid = str(obj["metadata"]["uid"])
         if ref in state.created and state.created[ref].uid == uid:
-            _recall(restoring, ref, obj, state.action(ref))
-        elif made_by(obj, restoring.manager):
-            restoring.journal.did(restoring.level(ref), Action.CREATED, ref, uid)
-            _recall(restoring, ref, obj, Action.CREATED)
-        progress.step(f"take up {restoring.name}", done, len(asked))
+            _recall(source, plan, transaction, outcome, ref, obj, state.action(ref))
+        elif made_by(obj, transaction.manager):
+            transaction.journal.did(plan.level(ref), Action.CREATED, ref, uid)
+            _recall(source, plan, transaction, outcome, ref, obj, Action.CREATED)
+        progress.step(f"take up {source.name}", done, len(asked))
 
 
 def _places(refs: Iterable[Ref]) -> list[tuple[str, str, str]]:
     return sorted({(ref.group, ref.kind, ref.namespace) for ref in refs})
 
 
-def _live(restoring: Restoring, group: str, kind_name: str, namespace: str) -> dict[str, Object]:
-    kind = restoring.discovery.by_kind(group, kind_name)
-    objects = restoring.target().list(kind, namespace) if kind else ()
+def _live(target: Target, group: str, kind_name: str, namespace: str) -> dict[str, Object]:
+    kind = target.discovery.by_kind(group, kind_name)
+    objects = target.cluster().list(kind, namespace) if kind else ()
     return {obj["metadata"]["name"]: obj for obj in objects}
 
 
-def _recall(restoring: Restoring, ref: Ref, live: Object, action: Action) -> None:
+def _recall(
+    source: Source, plan: Plan, transaction: Transaction, outcome: Outcome, ref: Ref, live: Object, action: Action
+) -> None:
     """Note one object, with what is still to be done about it: owners that came later, a pause to take back."""
-    restoring.note(ref, str(live["metadata"]["uid"]), action)
-    item = restoring.plan.items[ref]
+    recalled(transaction, outcome, ref, str(live["metadata"]["uid"]), action)
+    item = plan.items[ref]
     have = {(each["kind"], each["name"]) for each in owners_of(live)}
     owners = [each for each in item.links.owners if (each.kind, each.name) not in have]
-    planned = restoring.plan.items.keys()
+    planned = plan.items.keys()
     if any(owner_ref(each, space) in planned for each in owners for space in (ref.namespace, "")):
-        restoring.pending.append(ref)
-    pause = paused(restoring, ref, restoring.planned.read(item.slot))
+        outcome.pending.append(ref)
+    pause = paused(source, plan, ref, plan.contents.read(item.slot))
     if pause and pause.back:
-        restoring.paused[ref] = pause
+        outcome.paused[ref] = pause
 
 
 @asynccontextmanager
-async def take_slot(restoring: Restoring) -> AsyncIterator[None]:
+async def take_slot(source: Source, target: Target) -> AsyncIterator[None]:
     """Wait until no other restore of a deployment works in the target cluster, and keep others waiting meanwhile.
 
     A person at a terminal does not wait: two restores into one namespace are kept apart by its lease. Neither does one
     that is to be approved, which could keep others waiting for hours.
     """
-    if not deployed() or restoring.options.approve:
+    if not deployed() or source.options.approve:
         yield
         return
-    where = urlsplit(restoring.target().host).netloc
+    where = urlsplit(target.cluster().host).netloc
     name = f"kubeferry restore into {where}"
     async with concurrency_slot(
         name, lambda: tell(f"waits for its turn: another restore is at work in {where} (limit {name!r})")

@@ -22,26 +22,38 @@ from kubeferry.tasks.core.plan.existing import (
     named,
     owners_lost,
 )
+from kubeferry.tasks.restore.outcome import Outcome, done
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.transaction import Transaction
 
 GONE_SECONDS = 60
 """How long a deleted object may take to go before it is made anew."""
 
 
-def reconcile(restoring: Restoring, kind: ResourceType, obj: Object, live: Object) -> Action:
+def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
+    source: Source,
+    plan: Plan,
+    target: Target,
+    transaction: Transaction,
+    outcome: Outcome,
+    kind: ResourceType,
+    obj: Object,
+    live: Object,
+) -> Action:
     """Do what is right about an object that is there already; return what that was.
 
     Raises:
         ConflictError: it has other content, and the restore was asked to fail on that.
         InvalidError: it cannot be changed into what the backup holds.
     """
-    cluster, ref = restoring.target(), Ref.of(obj)
-    bare, adopter = restoring.rules.without_dynamic(live), restoring.plan.adopters.get(ref)
-    decision = decide(obj, bare, mode_of(kind, restoring.options), adopter)
+    cluster, ref = target.cluster(), Ref.of(obj)
+    bare, adopter = source.rules.without_dynamic(live), plan.adopters.get(ref)
+    decision = decide(obj, bare, mode_of(kind, source.options), adopter)
     uid = str(live["metadata"]["uid"])
     match decision.action:
         case Action.CONFLICT:
@@ -49,31 +61,31 @@ def reconcile(restoring: Restoring, kind: ResourceType, obj: Object, live: Objec
         case Action.IMMUTABLE:
             raise InvalidError(f"{ref} {decision.why}; {advice(kind)}")
         case Action.MERGED:
-            restoring.keep(ref, Intent.MERGE, live)
+            transaction.keep(ref, Intent.MERGE, live)
             cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
         case Action.UPDATED:
-            restoring.keep(ref, Intent.UPDATE, live)
-            obj, decision = _free(restoring, obj, decision)
-            decision = _update(restoring, kind, obj, decision)
+            transaction.keep(ref, Intent.UPDATE, live)
+            obj, decision = _free(transaction, obj, decision)
+            decision = _update(source, target, kind, obj, decision)
         case Action.RECREATED:
-            restoring.keep(ref, Intent.RECREATE, live)
+            transaction.keep(ref, Intent.RECREATE, live)
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
-            obj, decision = _free(restoring, obj, decision)
-            uid = recreate(restoring, kind, obj)
+            obj, decision = _free(transaction, obj, decision)
+            uid = recreate(target, transaction, kind, obj)
         case Action.UNCHANGED if owners_lost(obj, live):
-            restoring.keep(ref, Intent.LINK, live)
-            decision, uid = _follow(restoring, kind, obj, uid)
+            transaction.keep(ref, Intent.LINK, live)
+            decision, uid = _follow(target, transaction, kind, obj, uid)
         case _:
             pass
-    restoring.done(ref, uid, decision.action, decision.why)
+    done(transaction, outcome, ref, uid, decision.action, decision.why)
     return decision.action
 
 
-def _free(restoring: Restoring, obj: Object, decision: Decision) -> tuple[Object, Decision]:
+def _free(transaction: Transaction, obj: Object, decision: Decision) -> tuple[Object, Decision]:
     """Return an object that was there before without the owners that this restore created; say so."""
     owners = owners_of(obj)
-    kept = linkable(restoring, Ref.of(obj), owners)
+    kept = linkable(transaction, Ref.of(obj), owners)
     if len(kept) == len(owners):
         return obj, decision
     meta = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
@@ -82,50 +94,52 @@ def _free(restoring: Restoring, obj: Object, decision: Decision) -> tuple[Object
     return obj | {"metadata": meta | ({"ownerReferences": kept} if kept else {})}, replace(decision, why=why)
 
 
-def linkable(restoring: Restoring, ref: Ref, owners: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def linkable(transaction: Transaction, ref: Ref, owners: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the owners to which an object may be linked.
 
     One that was there before is not linked to what this restore created: who deletes that, or its bundle, would delete
     it too.
     """
-    if ref in restoring.members:
+    if ref in transaction.members:
         return owners
-    created = {*restoring.members.values()}
+    created = {*transaction.members.values()}
     return [each for each in owners if each["uid"] not in created]
 
 
-def _update(restoring: Restoring, kind: ResourceType, obj: Object, decision: Decision) -> Decision:
+def _update(source: Source, target: Target, kind: ResourceType, obj: Object, decision: Decision) -> Decision:
     """Give a live object the content that the backup holds; say what of it stays all the same."""
-    cluster, ref = restoring.target(), Ref.of(obj)
+    cluster, ref = target.cluster(), Ref.of(obj)
     try:
-        live = restoring.rules.without_dynamic(cluster.apply(kind, ref.namespace, obj))
+        live = source.rules.without_dynamic(cluster.apply(kind, ref.namespace, obj))
     except InvalidError as error:
         raise InvalidError(f"{error}; {advice(kind)}") from error
     more, why = differing(obj, live), ""
     if more:  # set by others, whose fields server-side apply leaves
         try:
             patched = cluster.patch(kind, ref.namespace, ref.name, leftover(obj, live))
-            live = restoring.rules.without_dynamic(patched)
+            live = source.rules.without_dynamic(patched)
         except InvalidError as error:
             why = f" ({error})"
         more = differing(obj, live)
     return replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
 
 
-def _follow(restoring: Restoring, kind: ResourceType, obj: Object, uid: str) -> tuple[Decision, str]:
+def _follow(
+    target: Target, transaction: Transaction, kind: ResourceType, obj: Object, uid: str
+) -> tuple[Decision, str]:
     """Link an object to its owner that was made anew, before or after the garbage collector took it; return its uid."""
     ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
     gone = Decision(Action.RECREATED, "the garbage collector took it with its former owner")
     try:
-        found = restoring.target().patch(kind, ref.namespace, ref.name, owners)
+        found = target.cluster().patch(kind, ref.namespace, ref.name, owners)
     except (NotFoundError, ConflictError):
-        return gone, recreate(restoring, kind, obj)
+        return gone, recreate(target, transaction, kind, obj)
     if found["metadata"].get("deletionTimestamp"):
-        return gone, recreate(restoring, kind, obj)
+        return gone, recreate(target, transaction, kind, obj)
     return Decision(Action.LINKED, "to its owner, which was made anew"), uid
 
 
-def recreate(restoring: Restoring, kind: ResourceType, obj: Object, manager: str = "") -> str:
+def recreate(target: Target, transaction: Transaction, kind: ResourceType, obj: Object, manager: str = "") -> str:
     """Create an object as soon as the one that is being deleted is gone; return its uid.
 
     `manager` names its bundle too, where it belongs to one.
@@ -133,14 +147,14 @@ def recreate(restoring: Restoring, kind: ResourceType, obj: Object, manager: str
     Raises:
         ConflictError: that one does not go.
     """
-    cluster, ref = restoring.target(), Ref.of(obj)
+    cluster, ref = target.cluster(), Ref.of(obj)
     limit = time.monotonic() + GONE_SECONDS
     while time.monotonic() < limit:
         try:
-            created, _ = cluster.create(kind, ref.namespace, obj, manager=manager or restoring.manager)
+            created, _ = cluster.create(kind, ref.namespace, obj, manager=manager or transaction.manager)
         except (AlreadyExistsError, ConflictError):
             found = cluster.find(kind, ref.namespace, ref.name)
-            if found and made_by(found, restoring.manager) and not found["metadata"].get("deletionTimestamp"):
+            if found and made_by(found, transaction.manager) and not found["metadata"].get("deletionTimestamp"):
                 return str(found["metadata"]["uid"])  # by our own first try, whose answer was lost
             time.sleep(0.2)  # its finalizers are at work
             continue

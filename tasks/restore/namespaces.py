@@ -15,7 +15,6 @@ from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.ports.cluster.namespaces import existing
 from kubeferry.tasks.ports.local import progress
-from kubeferry.tasks.preflight.target import seen, type_of
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.wait import Wait, ready
 from kubeferry.tasks.step import in_thread, step
@@ -23,8 +22,12 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import Discovery
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
     from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.outcome import Outcome
+    from kubeferry.tasks.restore.transaction import Transaction
 
 
 GONE_SECONDS = 120
@@ -35,25 +38,29 @@ ACCOUNT_SECONDS = 60
 
 
 @step("create namespace {namespace.name}")
-async def create_namespace(restoring: Restoring, namespace: Ref) -> None:
+async def create_namespace(
+    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, namespace: Ref
+) -> None:
     """Create one namespace and wait for its `default` account.
 
     Raises:
         PermanentError: it is being deleted and does not go, or never becomes usable.
     """
-    await in_thread(_create, restoring, namespace)
+    await in_thread(_create, source, plan, target, transaction, outcome, namespace)
 
 
-def _create(restoring: Restoring, namespace: Ref) -> None:
-    cluster = restoring.target()
+def _create(
+    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, namespace: Ref
+) -> None:
+    cluster = target.cluster()
     # One that was not there a moment ago is made; if it is there by now, that is told then.
-    if seen(restoring, namespace.name) and _once_gone(cluster, namespace.name):
-        restoring.old_namespaces.add(namespace.name)
-    write(restoring, [namespace], f"create namespace {namespace.name}")
-    if namespace not in restoring.made:  # somebody was faster
-        restoring.old_namespaces.add(namespace.name)
+    if target.namespace(namespace.name) and _once_gone(cluster, namespace.name):
+        target.old_namespaces.add(namespace.name)
+    write(source, plan, target, transaction, outcome, [namespace], f"create namespace {namespace.name}")
+    if namespace not in transaction.made:  # somebody was faster
+        target.old_namespaces.add(namespace.name)
     group, account, name = DEFAULT_ACCOUNT
-    kind = type_of(restoring, Ref(group, account, namespace.name, name))
+    kind = target.type_of(Ref(group, account, namespace.name, name))
     limit = time.monotonic() + ACCOUNT_SECONDS
     if Wait(cluster, kind, namespace.name, frozenset({name}), Context(), limit).until_ready():
         raise PermanentError(f"namespace {namespace.name}: no account `default` within {ACCOUNT_SECONDS} s")
@@ -75,29 +82,31 @@ SERVED_SECONDS = 60
 
 
 @step("apply CRDs")
-async def apply_crds(restoring: Restoring) -> None:
+async def apply_crds(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
     """Create the CRDs that the target lacks; one that it has stays as it is, since others use it."""
-    await in_thread(write, restoring, restoring.plan.definitions, "apply CRDs")
+    await in_thread(write, source, plan, target, transaction, outcome, plan.definitions, "apply CRDs")
 
 
 @step("wait until served")
-async def wait_until_served(restoring: Restoring) -> None:
+async def wait_until_served(
+    source: Source, plan: Plan, target: Target, outcome: Outcome, cancellation: Cancellation
+) -> None:
     """Wait until CRDs are established and discovery lists their kinds.
 
     Raises:
         PermanentError: a CRD's names are taken, or its kind is not served in time.
     """
-    await in_thread(_wait, restoring)
+    await in_thread(_wait, source, plan, target, outcome, cancellation)
 
 
-def _wait(restoring: Restoring) -> None:
-    ready(restoring, restoring.plan.definitions, "wait until served")
-    bodies = (restoring.planned.read(restoring.plan.items[ref].slot) for ref in restoring.plan.definitions)
+def _wait(source: Source, plan: Plan, target: Target, outcome: Outcome, cancellation: Cancellation) -> None:
+    ready(source, plan, target, outcome, cancellation, plan.definitions, "wait until served")
+    bodies = (plan.contents.read(plan.items[ref].slot) for ref in plan.definitions)
     wanted = {(kind.group, kind.kind) for kind in map(defined, bodies)}
     limit = time.monotonic() + SERVED_SECONDS
     while True:
-        restoring.discovery = restoring.asked.anew()
-        missing = sorted(kind for kind in wanted if not _served(restoring.discovery, kind))
+        target.discovery = target.cached.anew()
+        missing = sorted(kind for kind in wanted if not _served(target.discovery, kind))
         if not missing:
             return
         if time.monotonic() > limit:

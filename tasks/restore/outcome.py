@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.records import Phase, Problem
+from kubeferry.tasks.core.formats.records import Action, ActionTaken, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.plan.state import Plan
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.restore.transaction import Transaction
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -15,56 +19,144 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.errors import KubeferryError
     from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.models.results import TakenBack
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.core.plugins.registry import Paused
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.preflight.lookup import Lookups
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.transaction import Transaction
+
+
+class Outcome:
+    """What came of a restore so far, object by object; safe to report to from many threads."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Begin with what the plan itself could not do."""
+        self.uids: dict[Ref, str] = {}
+        """Target identity → uid on the target, of every object that is there now."""
+        self.settled: set[Ref] = set()
+        """Objects that were ready when they were created; kinds of which nothing is known are never among them."""
+        self.pending: list[Ref] = []
+        """Objects whose owner did not exist yet: re-linked at the end."""
+        self.paused: dict[Ref, Paused] = {}
+        """Objects that were created paused, until everything is there."""
+        self.counts: Counter[str] = Counter()
+        self.actions: Counter[str] = Counter()
+        self.notable: list[ActionTaken] = []
+        self.not_ready: list[Problem] = []
+        self.problems = plan.problems
+        self._lock = Lock()
+
+    def __repr__(self) -> str:
+        """Return how it is shown among a step's parameters."""
+        return f"{len(self.uids)} objects"
+
+    def note(self, ref: Ref, uid: str, action: Action, why: str = "") -> None:
+        """Note what was done with one object."""
+        with self._lock:
+            self.uids[ref] = uid
+            self.counts[ref.type] += 1
+            self.actions[action] += 1
+            if action != Action.CREATED or why:
+                self.notable.append(
+                    ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why)
+                )
+
+
+def done(transaction: Transaction, outcome: Outcome, ref: Ref, uid: str, action: Action, why: str = "") -> None:
+    """Note what was done with one object, in the journal too."""
+    transaction.did(ref, uid, action)
+    outcome.note(ref, uid, action, why)
+
+
+def recalled(transaction: Transaction, outcome: Outcome, ref: Ref, uid: str, action: Action) -> None:
+    """Note what was done with one object, which the journal holds already."""
+    transaction.know(ref, uid, action)
+    outcome.note(ref, uid, action)
 
 
 @step("close the journal")
-async def end(restoring: Restoring, result: RestoreResult) -> None:
+async def end(transaction: Transaction, result: RestoreResult) -> None:
     """Write into the journal how the restore ended, and let its leases go: from now on there is nothing to resume."""
-    await in_thread(_end, restoring, result)
+    await in_thread(_end, transaction, result)
 
 
-def _end(restoring: Restoring, result: RestoreResult) -> None:
+def _end(transaction: Transaction, result: RestoreResult) -> None:
     told = f"{len(result.problems)} problems" if result.problems else ""
-    restoring.journal.end("Partial" if result.phase is Phase.PARTIAL else "Completed", told)
-    if restoring.hold:
-        restoring.hold.release()
+    transaction.journal.end("Partial" if result.phase is Phase.PARTIAL else "Completed", told)
+    if transaction.hold:
+        transaction.hold.release()
 
 
-def restored(restoring: Restoring, problems: Sequence[Problem], started: datetime) -> RestoreResult:
+def restored(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    outcome: Outcome,
+    problems: Sequence[Problem],
+    started: datetime,
+) -> RestoreResult:
     """Return the result of a restore that came to its end."""
-    return _result(restoring, Phase.PARTIAL if problems else Phase.COMPLETED, started, problems=list(problems))
+    return _result(
+        source,
+        plan,
+        target,
+        lookups,
+        outcome,
+        Phase.PARTIAL if problems else Phase.COMPLETED,
+        started,
+        problems=list(problems),
+    )
 
 
-def failed(
-    restoring: Restoring, error: KubeferryError, taken_back: TakenBack | None, started: datetime
+def failed(  # noqa: PLR0913, PLR0917 - all that a restore is made of
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    outcome: Outcome,
+    error: KubeferryError,
+    taken_back: TakenBack | None,
+    started: datetime,
 ) -> RestoreResult:
     """Return the result of a restore that failed, with what became of what it had done."""
-    return _result(restoring, Phase.FAILED, started, error=str(error), taken_back=taken_back)
+    return _result(
+        source, plan, target, lookups, outcome, Phase.FAILED, started, error=str(error), taken_back=taken_back
+    )
 
 
 def _lacking(each: Missing) -> Problem:
     return Problem(what=str(each.ref), why=each.text)
 
 
-def _result(restoring: Restoring, phase: Phase, started: datetime, **more: object) -> RestoreResult:
+def _result(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    outcome: Outcome,
+    phase: Phase,
+    started: datetime,
+    **more: object,
+) -> RestoreResult:
     return RestoreResult(
-        name=restoring.name,
+        name=source.name,
         phase=phase,
-        store=restoring.backup.store.url,
+        store=source.backup.store.url,
         started=started,
         completed=clock.now(),
-        counts=dict(sorted(restoring.counts.items())),
-        left_out=restoring.plan.left_out,
-        warnings=[*map(_lacking, restoring.plan.missing), *restoring.plan.warnings],
-        backup=restoring.options.backup,
-        cluster=restoring.target().name,
-        namespaces=restoring.names(),
-        actions=dict(restoring.actions),
-        notable=sorted(restoring.notable, key=lambda each: (each.type, each.namespace, each.name)),
-        rewrites=[*restoring.plan.rewrites, *restoring.rewrites],
-        levels=len(restoring.plan.order.levels),
-        not_ready=restoring.not_ready,
+        counts=dict(sorted(outcome.counts.items())),
+        left_out=plan.left_out,
+        warnings=[*map(_lacking, plan.missing), *plan.warnings],
+        backup=source.options.backup,
+        cluster=target.cluster().name,
+        namespaces=plan.names(),
+        actions=dict(outcome.actions),
+        notable=sorted(outcome.notable, key=lambda each: (each.type, each.namespace, each.name)),
+        rewrites=[*plan.rewrites, *lookups.rewrites],
+        levels=len(plan.order.levels),
+        not_ready=outcome.not_ready,
         **more,
     )

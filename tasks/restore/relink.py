@@ -8,7 +8,6 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.formats.records import Action, ActionTaken, Intent, Problem
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.needs.ownership import dormant, relinked
-from kubeferry.tasks.preflight.target import type_of, type_of_item
 from kubeferry.tasks.restore.apply import uid_of
 from kubeferry.tasks.restore.existing import linkable, recreate
 from kubeferry.tasks.step import in_thread, step
@@ -16,84 +15,91 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.outcome import Outcome
+    from kubeferry.tasks.restore.transaction import Transaction
 
 
 @step("relink")
-async def relink(restoring: Restoring) -> None:
+async def relink(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
     """Give objects whose owner came after them (a cycle, an owner that adopts them) their ownerReferences."""
-    await in_thread(_relink, restoring)
+    await in_thread(_relink, plan, target, transaction, outcome)
 
 
-def _relink(restoring: Restoring) -> None:
-    for ref in sorted(set(restoring.pending)):
-        item = restoring.plan.items[ref]
-        references, _ = relinked(item.links.owners, lambda owner, item=item: uid_of(restoring, item, owner))  # type: ignore[misc] # mypy cannot type the default
-        references = linkable(restoring, ref, references)
+def _relink(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
+    for ref in sorted(set(outcome.pending)):
+        item = plan.items[ref]
+        references, _ = relinked(item.links.owners, lambda owner, item=item: uid_of(plan, target, outcome, item, owner))  # type: ignore[misc] # mypy cannot type the default
+        references = linkable(transaction, ref, references)
         if references:
-            _link(restoring, ref, references)
+            _link(plan, target, transaction, outcome, ref, references)
 
 
-def _link(restoring: Restoring, ref: Ref, references: list[dict[str, Any]]) -> None:
-    cluster, kind = restoring.target(), type_of_item(restoring, restoring.plan.items[ref])
+def _link(
+    plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref, references: list[dict[str, Any]]
+) -> None:
+    cluster, kind = target.cluster(), target.type_of_item(plan.items[ref])
     try:
-        _keep(restoring, ref)
+        _keep(target, transaction, ref)
         live = cluster.patch(kind, ref.namespace, ref.name, {"metadata": {"ownerReferences": references}})
     except NotFoundError:
         live = None
     if live is None or live["metadata"].get("deletionTimestamp"):
-        _replace(restoring, ref, references)
+        _replace(plan, target, transaction, outcome, ref, references)
 
 
-def _replace(restoring: Restoring, ref: Ref, references: list[dict[str, Any]]) -> None:
+def _replace(
+    plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref, references: list[dict[str, Any]]
+) -> None:
     """Make anew what went with a former owner, unless its controller has made its like by now.
 
     Raises:
         NotFoundError: it is nothing that its owner adopts, and somebody deleted it.
     """
-    adopter, item = restoring.plan.adopters.get(ref), restoring.plan.items[ref]
+    adopter, item = plan.adopters.get(ref), plan.items[ref]
     if adopter is None:
         raise NotFoundError(f"{ref} was deleted before its owners were linked")
     action, why = Action.LEFT, f"the former {adopter.kind} {adopter.name} took it along, and the new one made its own"
-    body = restoring.planned.read(item.slot)
+    body = plan.contents.read(item.slot)
     if dormant(body):
         body["metadata"]["ownerReferences"] = references
-        uid = recreate(restoring, type_of_item(restoring, item), body, restoring.maker(ref))
-        restoring.journal.did(restoring.level(ref), Action.CREATED, ref, uid)
-        restoring.uids[ref] = uid
+        uid = recreate(target, transaction, target.type_of_item(item), body, transaction.maker(ref))
+        transaction.journal.did(plan.level(ref), Action.CREATED, ref, uid)
+        outcome.uids[ref] = uid
         action, why = Action.RECREATED, f"the former {adopter.kind} {adopter.name} took it along"
-    restoring.notable.append(ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why))
+    outcome.notable.append(ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why))
 
 
-def _keep(restoring: Restoring, ref: Ref) -> None:
+def _keep(target: Target, transaction: Transaction, ref: Ref) -> None:
     """Keep what an object of others was before its owners are linked."""
-    if ref in restoring.made:
+    if ref in transaction.made:
         return
-    live = restoring.target().get(type_of(restoring, ref), ref.namespace, ref.name)
-    restoring.keep(ref, Intent.PATCH, live)
+    live = target.cluster().get(target.type_of(ref), ref.namespace, ref.name)
+    transaction.keep(ref, Intent.PATCH, live)
 
 
 @step("unpause")
-async def unpause(restoring: Restoring) -> None:
+async def unpause(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
     """Let reconcilers have what was created paused, now that all that belongs to it is there."""
-    await in_thread(_unpause, restoring)
+    await in_thread(_unpause, plan, target, transaction, outcome)
 
 
-def _unpause(restoring: Restoring) -> None:
-    for ref in sorted(restoring.plan.scheduled):
-        _take_up(restoring, ref, [job for job in restoring.plan.scheduled[ref] if job in restoring.made])
-    for ref in sorted(restoring.paused, key=lambda ref: (restoring.paused[ref].turn, ref)):
-        kind = type_of_item(restoring, restoring.plan.items[ref])
-        restoring.target().patch(kind, ref.namespace, ref.name, restoring.paused[ref].back)
+def _unpause(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
+    for ref in sorted(plan.scheduled):
+        _take_up(plan, target, outcome, ref, [job for job in plan.scheduled[ref] if job in transaction.made])
+    for ref in sorted(outcome.paused, key=lambda ref: (outcome.paused[ref].turn, ref)):
+        kind = target.type_of_item(plan.items[ref])
+        target.cluster().patch(kind, ref.namespace, ref.name, outcome.paused[ref].back)
 
 
-def _take_up(restoring: Restoring, ref: Ref, jobs: list[Ref]) -> None:
+def _take_up(plan: Plan, target: Target, outcome: Outcome, ref: Ref, jobs: list[Ref]) -> None:
     """Tell a CronJob of the Jobs that are at work for it: it counts those in its status alone (concurrencyPolicy)."""
-    cluster, kind = restoring.target(), type_of(restoring, ref)
+    cluster, kind = target.cluster(), target.type_of(ref)
     live = cluster.get(kind, ref.namespace, ref.name)
     active: list[Object] = get(live, "status", "active") or []
     known = {each.get("uid") for each in active}
-    more = [_named(restoring, job) for job in jobs if restoring.uids[job] not in known]
+    more = [_named(plan, outcome, job) for job in jobs if outcome.uids[job] not in known]
     if not more:
         return
     status = {"status": {"active": [*active, *more]}}
@@ -101,9 +107,9 @@ def _take_up(restoring: Restoring, ref: Ref, jobs: list[Ref]) -> None:
         cluster.patch(kind, ref.namespace, ref.name, status, subresource="status")
     except ForbiddenError as error:
         why = f"does not know of the Jobs that are at work for it, and may start another one beside them: {error}"
-        restoring.problems.append(Problem(what=str(ref), why=why))
+        outcome.problems.append(Problem(what=str(ref), why=why))
 
 
-def _named(restoring: Restoring, ref: Ref) -> Object:
-    meta = {"namespace": ref.namespace, "name": ref.name, "uid": restoring.uids[ref]}
-    return {"apiVersion": restoring.plan.items[ref].api_version, "kind": ref.kind, **meta}
+def _named(plan: Plan, outcome: Outcome, ref: Ref) -> Object:
+    meta = {"namespace": ref.namespace, "name": ref.name, "uid": outcome.uids[ref]}
+    return {"apiVersion": plan.items[ref].api_version, "kind": ref.kind, **meta}

@@ -25,8 +25,7 @@ from kubeferry.tasks.core.plan.late_values import Dropped, Means, Operation, pat
 from kubeferry.tasks.plan.bindings import bare, how_late
 from kubeferry.tasks.ports.cluster.client import JSON_PATCH
 from kubeferry.tasks.ports.local import progress
-from kubeferry.tasks.preflight.lookup import follow
-from kubeferry.tasks.preflight.target import type_of_item
+from kubeferry.tasks.preflight.lookup import Lookups, follow
 from kubeferry.tasks.restore.wait import ready
 from kubeferry.tasks.step import in_thread, step
 
@@ -38,7 +37,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.chain import Chain
     from kubeferry.tasks.core.lookup.follow import Live
-    from kubeferry.tasks.plan.state import Item, Restoring
+    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.outcome import Outcome
+    from kubeferry.tasks.restore.transaction import Transaction
 
 
 PATCHES = 5
@@ -47,31 +50,68 @@ PATCHES = 5
 
 
 @step("resolve level {number}")
-async def resolve(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+async def resolve(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    cancellation: Cancellation,
+    number: int,
+    refs: list[Ref],
+) -> None:
     """Write the values of the bindings of one level into what will be created.
 
     Raises:
         PermanentError: a value is absent when time is up; names the object, the field and the chain.
     """
-    await in_thread(_resolve, restoring, refs, f"resolve level {number}")
+    await in_thread(_resolve, source, plan, target, lookups, cancellation, refs, f"resolve level {number}")
 
 
 @step("resolve late values {number}")
-async def resolve_late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+async def resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    transaction: Transaction,
+    outcome: Outcome,
+    cancellation: Cancellation,
+    number: int,
+    refs: list[Ref],
+) -> None:
     """Patch in the values of objects that were created before what they need, which came with level `number`.
 
     Raises:
         PermanentError: a value is absent when time is up, or the object cannot be patched.
     """
-    await in_thread(_resolve_late, restoring, refs, f"resolve late values {number}")
+    await in_thread(
+        _resolve_late,
+        source,
+        plan,
+        target,
+        lookups,
+        transaction,
+        outcome,
+        cancellation,
+        refs,
+        f"resolve late values {number}",
+    )
 
 
-def _resolve(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
-    items = [item for ref in refs if (item := restoring.plan.items[ref]).bindings]
-    _follow(restoring, [each for item in items for each in _now(item)])
-    known = foreseen(restoring, items)
+def _resolve(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    cancellation: Cancellation,
+    refs: Iterable[Ref],
+    title: str,
+) -> None:
+    items = [item for ref in refs if (item := plan.items[ref]).bindings]
+    _follow(source, plan, target, lookups, cancellation, [each for item in items for each in _now(item)])
+    known = foreseen(target, lookups, cancellation, items)
     for done, item in enumerate(items, start=1):
-        _bind(restoring, item, known)
+        _bind(source, plan, lookups, item, known)
         progress.step(title, done, len(items))
 
 
@@ -79,96 +119,119 @@ def _now(item: Item) -> list[Binding]:
     return [each for each in item.bindings if each not in item.late]
 
 
-def foreseen(restoring: Restoring, items: Iterable[Item]) -> dict[Chain, str]:
+def foreseen(target: Target, lookups: Lookups, cancellation: Cancellation, items: Iterable[Item]) -> dict[Chain, str]:
     """Return the late values of objects that may be on the target already, as far as they are known now.
 
     Such an object is compared, and perhaps left as it is. What changes yet is patched in the end like any late value.
     """
-    old = [item for item in items if not item.ref.namespace or item.ref.namespace in restoring.old_namespaces]
-    return follow(restoring, {each.chain for item in old for each in item.late}, 0)
+    old = [item for item in items if not item.ref.namespace or item.ref.namespace in target.old_namespaces]
+    return follow(target, lookups, cancellation, {each.chain for item in old for each in item.late}, 0)
 
 
-def _bind(restoring: Restoring, item: Item, known: Mapping[Chain, str]) -> None:
+def _bind(source: Source, plan: Plan, lookups: Lookups, item: Item, known: Mapping[Chain, str]) -> None:
     """Write known values into what is planned, all at once: a new value may be another's old one."""
     if item.whole is None:
         return
     ahead = [each for each in item.late if each.chain in known]
-    whole = restoring.planned.read(item.whole)
+    whole = plan.contents.read(item.whole)
     # Places are those of the whole: they are no more once the items of a list go that have no value.
     held = bare(whole, [each for each in item.late if each not in ahead])
-    held, rewrites = bound_now(restoring, held, [*_now(item), *ahead], known)
-    item.slot = restoring.planned.append(orjson.dumps(held))
+    held, rewrites = bound_now(source, lookups, held, [*_now(item), *ahead], known)
+    item.slot = plan.contents.append(orjson.dumps(held))
     # What is foreseen is told when it is sure.
-    restoring.rewrites += bound_now(restoring, whole, _now(item))[1] if ahead else rewrites
+    lookups.rewrites += bound_now(source, lookups, whole, _now(item))[1] if ahead else rewrites
 
 
 def bound_now(
-    restoring: Restoring, body: Object, bindings: Iterable[Binding], known: Mapping[Chain, str] = MappingProxyType({})
+    source: Source,
+    lookups: Lookups,
+    body: Object,
+    bindings: Iterable[Binding],
+    known: Mapping[Chain, str] = MappingProxyType({}),
 ) -> tuple[Object, list[Rewrite]]:
     """Return an object with the values that are known, absent ones by the policy of their class."""
 
     def new(each: Binding) -> str | None:
-        return restoring.values.get(each.chain, known.get(each.chain))
+        return lookups.values.get(each.chain, known.get(each.chain))
 
-    return bind(body, bindings, new, restoring.options.absent)
-
-
-def _dropped(restoring: Restoring, bindings: Iterable[Binding]) -> frozenset[str]:
-    return dropped(bindings, lambda each: restoring.values.get(each.chain), restoring.options.absent)
+    return bind(body, bindings, new, source.options.absent)
 
 
-def _follow(restoring: Restoring, bindings: Iterable[Binding]) -> None:
+def _dropped(source: Source, lookups: Lookups, bindings: Iterable[Binding]) -> frozenset[str]:
+    return dropped(bindings, lambda each: lookups.values.get(each.chain), source.options.absent)
+
+
+def _follow(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    cancellation: Cancellation,
+    bindings: Iterable[Binding],
+) -> None:
     """Follow the chains of bindings once, waiting for each value unless it cannot come and need not."""
-    bindings = [each for each in bindings if each.chain not in restoring.values]
-    policy = restoring.options.absent
+    bindings = [each for each in bindings if each.chain not in lookups.values]
+    policy = source.options.absent
     needed = {each.chain for each in bindings if policy.get(each.kind, Absent.FAIL) is Absent.FAIL}
 
     def hopeless_now(chain: Chain, live: Live) -> str:
-        return "" if chain in needed else cannot_resolve(chain, live, restoring.plan.items)
+        return "" if chain in needed else cannot_resolve(chain, live, plan.items)
 
     chains = {each.chain for each in bindings}
-    restoring.values |= follow(restoring, chains, restoring.options.wait_seconds, give_up=hopeless_now)
+    lookups.values |= follow(target, lookups, cancellation, chains, source.options.wait_seconds, give_up=hopeless_now)
 
 
-def _resolve_late(restoring: Restoring, refs: Iterable[Ref], title: str) -> None:
-    items = [item for ref in refs if (item := restoring.plan.items[ref]).late]
-    _follow(restoring, [each for item in items for each in item.late])
-    left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in STAYS}
+def _resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    transaction: Transaction,
+    outcome: Outcome,
+    cancellation: Cancellation,
+    refs: Iterable[Ref],
+    title: str,
+) -> None:
+    items = [item for ref in refs if (item := plan.items[ref]).late]
+    _follow(source, plan, target, lookups, cancellation, [each for item in items for each in item.late])
+    left = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action in STAYS}
     for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
         if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
-            _patch(restoring, item)
+            _patch(source, plan, target, lookups, transaction, item)
         item.late = ()  # a step that is run again has not to do it, nor to tell it, twice
         progress.step(title, done, len(items))
 
 
-def _patch(restoring: Restoring, item: Item) -> None:
+def _patch(source: Source, plan: Plan, target: Target, lookups: Lookups, transaction: Transaction, item: Item) -> None:
     if item.whole is None:
         return
-    whole, sent = restoring.planned.read(item.whole), restoring.planned.read(item.slot)
-    gone = Dropped(_dropped(restoring, _now(item)), _dropped(restoring, item.late))
+    whole, sent = plan.contents.read(item.whole), plan.contents.read(item.slot)
+    gone = Dropped(_dropped(source, lookups, _now(item)), _dropped(source, lookups, item.late))
     stays = [each for each in item.bindings if each.use.pointer not in gone.before | gone.now]
-    filled, _ = bound_now(restoring, whole, stays)
-    wanted, _ = bound_now(restoring, whole, item.bindings)
-    _, rewrites = bound_now(restoring, whole, item.late)
+    filled, _ = bound_now(source, lookups, whole, stays)
+    wanted, _ = bound_now(source, lookups, whole, item.bindings)
+    _, rewrites = bound_now(source, lookups, whole, item.late)
     pointers = [each.use.pointer for each in item.late]
-    patch_in(restoring, item, lambda live: patch(live, filled, pointers, gone, sent))
-    item.slot = restoring.planned.append(orjson.dumps(wanted))
-    restoring.rewrites += rewrites
+    patch_in(target, transaction, item, lambda live: patch(live, filled, pointers, gone, sent))
+    item.slot = plan.contents.append(orjson.dumps(wanted))
+    lookups.rewrites += rewrites
 
 
-def patch_in(restoring: Restoring, item: Item, operations: Callable[[Object], list[Operation]]) -> None:
+def patch_in(
+    target: Target, transaction: Transaction, item: Item, operations: Callable[[Object], list[Operation]]
+) -> None:
     """Patch an object by what `operations` returns for the live one; nothing where that is nothing.
 
     Raises:
         PermanentError: the target refuses it.
     """
-    cluster, kind = restoring.target(), type_of_item(restoring, item)
+    cluster, kind = target.cluster(), target.type_of_item(item)
     for turn in range(PATCHES):
         live = cluster.get(kind, item.ref.namespace, item.ref.name)
         todo = operations(live)
         if not todo:
             return
-        restoring.keep(item.ref, Intent.PATCH, live)
+        transaction.keep(item.ref, Intent.PATCH, live)
         try:
             cluster.patch(kind, item.ref.namespace, item.ref.name, todo, content_type=JSON_PATCH)
         except InvalidError as error:  # a `test` failed: somebody changed the object between our look and our patch
@@ -185,33 +248,66 @@ TITLE = "follow again"
 
 
 @step(TITLE)
-async def follow_again(restoring: Restoring) -> list[Problem]:
+async def follow_again(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    transaction: Transaction,
+    outcome: Outcome,
+    cancellation: Cancellation,
+) -> list[Problem]:
     """Write the values that have changed since they were written; return those that could not be.
 
     Raises:
         PermanentError: an object that was patched failed, or is not ready in time.
     """
-    return await in_thread(_follow_again, restoring)
+    return await in_thread(_follow_again, source, plan, target, lookups, transaction, outcome, cancellation)
 
 
-def _follow_again(restoring: Restoring) -> list[Problem]:
-    return _Again(restoring).done()
+def _follow_again(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    transaction: Transaction,
+    outcome: Outcome,
+    cancellation: Cancellation,
+) -> list[Problem]:
+    return _Again(source, plan, target, lookups, transaction, outcome, cancellation).done()
 
 
 class _Again:
-    def __init__(self, restoring: Restoring) -> None:
-        self.restoring = restoring
-        left = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in STAYS}
+    def __init__(
+        self,
+        source: Source,
+        plan: Plan,
+        target: Target,
+        lookups: Lookups,
+        transaction: Transaction,
+        outcome: Outcome,
+        cancellation: Cancellation,
+    ) -> None:
+        self.source, self.plan, self.target, self.lookups, self.transaction, self.outcome, self.cancellation = (
+            source,
+            plan,
+            target,
+            lookups,
+            transaction,
+            outcome,
+            cancellation,
+        )
+        left = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action in STAYS}
         self.items = {
             ref: item
-            for ref, item in restoring.plan.items.items()
+            for ref, item in plan.items.items()
             if item.bindings and (ref.type, ref.namespace, ref.name) not in left
         }
         self.written = {
-            (ref, each): restoring.values[each.chain]
+            (ref, each): lookups.values[each.chain]
             for ref, item in self.items.items()
             for each in item.bindings
-            if each.chain in restoring.values
+            if each.chain in lookups.values
         }
         self.fresh: dict[Chain, str] = {}
         self.problems: dict[tuple[Ref, Binding], Problem] = {}
@@ -221,20 +317,27 @@ class _Again:
             patched = [ref for ref, some in self._stale().items() if self._write(self.items[ref], some)]
             if not patched:
                 break
-            if self.restoring.options.wait:
-                ready(self.restoring, patched, TITLE)
+            if self.source.options.wait:
+                ready(self.source, self.plan, self.target, self.outcome, self.cancellation, patched, TITLE)
         else:
             for ref, some in self._stale().items():
                 self._tell(ref, some, f"changes again whenever it is written ({ROUNDS} times)")
-        self.restoring.values |= self.fresh
+        self.lookups.values |= self.fresh
         return [self.problems[key] for key in sorted(self.problems, key=lambda key: (key[0], key[1].use.pointer))]
 
     def _stale(self) -> dict[Ref, list[Binding]]:
         """Return the bindings whose value is another by now, by object; tell those whose value is gone."""
         chains = {each.chain for _, each in self.written}
-        held = dict(self.restoring.held)
-        seconds = self.restoring.options.wait_seconds
-        self.fresh = follow(self.restoring, chains, seconds, reach=lambda some, live: again(some, live, held))
+        held = dict(self.lookups.held)
+        seconds = self.source.options.wait_seconds
+        self.fresh = follow(
+            self.target,
+            self.lookups,
+            self.cancellation,
+            chains,
+            seconds,
+            reach=lambda some, live: again(some, live, held),
+        )
         stale: dict[Ref, list[Binding]] = {}
         for (ref, each), value in self.written.items():
             if each.chain not in self.fresh:
@@ -245,13 +348,13 @@ class _Again:
 
     def _write(self, item: Item, stale: list[Binding]) -> bool:
         """Patch new values into an object; return whether there was anything to patch."""
-        whole = self.restoring.planned.read(item.whole or item.slot)
+        whole = self.plan.contents.read(item.whole or item.slot)
         fixed = [each for each in stale if how_late(whole, each) is Means.IMPOSSIBLE]
         self._tell(item.ref, fixed, Means.IMPOSSIBLE.value)
         todo = [each for each in stale if each not in fixed]
         if not todo:
             return False
-        absent = self.restoring.options.absent
+        absent = self.source.options.absent
         gone = dropped(item.bindings, lambda each: self._value(item, each, todo), absent)
         filled, _ = bind(
             whole,
@@ -261,12 +364,12 @@ class _Again:
         )
         pointers = [each.use.pointer for each in todo]
         try:
-            patch_in(self.restoring, item, lambda live: patch(live, filled, pointers, Dropped(gone)))
+            patch_in(self.target, self.transaction, item, lambda live: patch(live, filled, pointers, Dropped(gone)))
         except PermanentError as error:
             self._tell(item.ref, todo, str(error))
             return False
         wanted, _ = bind(whole, item.bindings, lambda each: self._value(item, each, todo), absent)
-        item.slot = self.restoring.planned.append(orjson.dumps(wanted))
+        item.slot = self.plan.contents.append(orjson.dumps(wanted))
         self._rewritten(bind(whole, todo, lambda each: self.fresh[each.chain])[1])
         self.written |= {(item.ref, each): self.fresh[each.chain] for each in todo}
         return True
@@ -277,8 +380,8 @@ class _Again:
     def _rewritten(self, rewrites: list[Rewrite]) -> None:
         """Tell the new values in place of those that were told when they were written."""
         again = {(each.object, each.path, each.old) for each in rewrites}
-        former = [each for each in self.restoring.rewrites if (each.object, each.path, each.old) not in again]
-        self.restoring.rewrites = [*former, *rewrites]
+        former = [each for each in self.lookups.rewrites if (each.object, each.path, each.old) not in again]
+        self.lookups.rewrites = [*former, *rewrites]
 
     def _tell(self, ref: Ref, bindings: list[Binding], why: str) -> None:
         for each in bindings:

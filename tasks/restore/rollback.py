@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import Discovery
     from kubeferry.tasks.core.models.options import UndoOptions
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.archive.encryption import Opener
     from kubeferry.tasks.ports.cluster.client import Cluster
     from kubeferry.tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.transaction import Transaction
 
 
 AGAIN = (Intent.RECREATE, Intent.LINK)
@@ -62,40 +64,40 @@ class _Done:
 
 
 @step("roll back")
-async def rollback(restoring: Restoring) -> TakenBack | None:
+async def rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> TakenBack | None:
     """Take back what a failed restore did, unless it was asked not to; None where there is nothing to take back.
 
     It raises nothing: what cannot be taken back is told, and can be tried again by `undo`.
     """
-    if not restoring.begun:
+    if not transaction.begun:
         return None
-    return await in_thread(_rollback, restoring)
+    return await in_thread(_rollback, source, plan, target, transaction)
 
 
-def _rollback(restoring: Restoring) -> TakenBack | None:
-    journal, keys = restoring.journal, restoring.journal.keys
+def _rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> TakenBack | None:
+    journal, keys = transaction.journal, transaction.journal.keys
     try:
         journal.flush()
-        if not restoring.options.rollback:
+        if not source.options.rollback:
             journal.end("Failed", "asked not to take it back")
-            _list(restoring)
+            _list(source, plan, target, transaction)
             return None
-        if restoring.hold:
-            restoring.hold.check()
-        stored = open_restore(restoring.backup.store, keys.name)
-        done = take_back(stored, restoring.target(), journal, restoring.backup.opener)
+        if transaction.hold:
+            transaction.hold.check()
+        stored = open_restore(source.backup.store, keys.name)
+        done = take_back(stored, target.cluster(), journal, source.backup.opener)
         journal.end("Failed" if done.left else "RolledBack", told(done))
     except KubeferryError as error:
         return TakenBack(left=[Problem(what=f"restore {keys.name}", why=f"not taken back, undo it later: {error}")])
     return done
 
 
-def _list(restoring: Restoring) -> None:
+def _list(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
     """List in the bundles what a failed restore leaves: it can be deleted by them too."""
     try:
-        list_members(restoring, "Failed")
+        list_members(source, plan, target, transaction, "Failed")
     except KubeferryError as error:
-        progress.note(f"bundle {restoring.name} does not list what was created: {error}")
+        progress.note(f"bundle {source.name} does not list what was created: {error}")
 
 
 def told(done: TakenBack) -> str:

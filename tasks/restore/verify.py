@@ -12,7 +12,6 @@ from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.target import type_of_item
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.outcome import Outcome
 
 Place = tuple[str, str, str]
 """apiVersion, kind and namespace: what one LIST answers for."""
@@ -30,32 +31,35 @@ FEW = 4
 
 
 @step("verify")
-async def verify_restored(restoring: Restoring) -> list[Problem]:
+async def verify_restored(source: Source, plan: Plan, target: Target, outcome: Outcome) -> list[Problem]:
     """Return what is missing on the target; what the cluster made of an object since is noted, not a problem."""
-    return await in_thread(_verify, restoring)
+    return await in_thread(_verify, source, plan, target, outcome)
 
 
-def _verify(restoring: Restoring) -> list[Problem]:
+def _verify(source: Source, plan: Plan, target: Target, outcome: Outcome) -> list[Problem]:
     wanted: dict[Place, set[Ref]] = defaultdict(set)
-    gone = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action == Action.LEFT}
-    for ref, item in restoring.plan.items.items():
+    gone = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action == Action.LEFT}
+    for ref, item in plan.items.items():
         if (ref.type, ref.namespace, ref.name) not in gone:
             wanted[item.api_version, ref.kind, ref.namespace].add(ref)
-    touched = {(each.type, each.namespace, each.name) for each in restoring.notable if each.action in UNTOUCHED}
+    touched = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action in UNTOUCHED}
     problems: list[Problem] = []
     places = sorted(wanted)
     for done, missing in enumerate(
-        in_threads(lambda at: begun_again(lambda: _one(restoring, wanted[at], touched)), places, THREADS), start=1
+        in_threads(
+            lambda at: begun_again(lambda: _one(source, plan, target, outcome, wanted[at], touched)), places, THREADS
+        ),
+        start=1,
     ):
         problems += missing
-        progress.step(f"verify {restoring.name}", done, len(places))
+        progress.step(f"verify {source.name}", done, len(places))
     return problems
 
 
-def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
+def _live(plan: Plan, target: Target, wanted: set[Ref]) -> Iterator[Object]:
     """Yield what the target has of the type and in the place of `wanted`."""
     some = next(iter(wanted))
-    cluster, kind = restoring.target(), type_of_item(restoring, restoring.plan.items[some])
+    cluster, kind = target.cluster(), target.type_of_item(plan.items[some])
     if not some.namespace and len(wanted) <= FEW:
         yield from filter(None, (cluster.find(kind, "", ref.name) for ref in sorted(wanted)))
         return
@@ -63,20 +67,22 @@ def _live(restoring: Restoring, wanted: set[Ref]) -> Iterator[Object]:
         yield from page.items
 
 
-def _one(restoring: Restoring, wanted: set[Ref], touched: set[tuple[str, str, str]]) -> list[Problem]:
+def _one(
+    source: Source, plan: Plan, target: Target, outcome: Outcome, wanted: set[Ref], touched: set[tuple[str, str, str]]
+) -> list[Problem]:
     """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
     some, left, drifted = next(iter(wanted)), set(wanted), list[ActionTaken]()
-    for live in _live(restoring, wanted):
+    for live in _live(plan, target, wanted):
         ref = replace(some, name=live["metadata"]["name"])
-        if ref not in left or live["metadata"]["uid"] != restoring.uids.get(ref):
+        if ref not in left or live["metadata"]["uid"] != outcome.uids.get(ref):
             continue
         left.discard(ref)
-        saved = restoring.planned.read(restoring.plan.items[ref].slot)
-        changed = differing(saved, restoring.rules.without_dynamic(live))
+        saved = plan.contents.read(plan.items[ref].slot)
+        changed = differing(saved, source.rules.without_dynamic(live))
         if changed and (ref.type, ref.namespace, ref.name) not in touched:
             why = f"since changed on the target: {', '.join(changed[:3])}"
             drifted.append(
                 ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=Action.CHANGED, why=why)
             )
-    restoring.notable += drifted  # once, however often the list had to begin again
+    outcome.notable += drifted  # once, however often the list had to begin again
     return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]

@@ -22,15 +22,16 @@ from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.target import type_of
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.plan.state import Restoring
+    from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.outcome import Outcome
 
 
 WATCH_SECONDS = 5
@@ -165,97 +166,115 @@ SHOWN = 20
 
 
 @step("wait level {number}")
-async def wait(restoring: Restoring, number: int, refs: list[Ref]) -> None:
+async def wait(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    outcome: Outcome,
+    cancellation: Cancellation,
+    number: int,
+    refs: list[Ref],
+) -> None:
     """Wait until the objects of one level are ready.
 
     Raises:
         PermanentError: an object failed, or was not ready in time; each is named with the reason.
     """
-    await in_thread(ready, restoring, refs, f"wait level {number}")
+    await in_thread(ready, source, plan, target, outcome, cancellation, refs, f"wait level {number}")
 
 
-def ready(restoring: Restoring, refs: Collection[Ref], title: str) -> None:
+def ready(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    outcome: Outcome,
+    cancellation: Cancellation,
+    refs: Collection[Ref],
+    title: str,
+) -> None:
     """Wait for objects; those that were not ready when they were backed up are not waited for, and noted if need be."""
-    items = restoring.plan.items
+    items = plan.items
     # The backup knows less than the target: a claim that waits for its first pod looks unready in it, and is not.
-    for ref in sorted(_unready_now(restoring, [ref for ref in refs if items[ref].not_ready])):
+    for ref in sorted(_unready_now(source, target, outcome, [ref for ref in refs if items[ref].not_ready])):
         why = f"was not ready when it was backed up: {items[ref].not_ready}"
-        restoring.not_ready.append(Problem(what=str(ref), why=why))
-    left = _left(restoring, [ref for ref in refs if not items[ref].not_ready], title)
+        outcome.not_ready.append(Problem(what=str(ref), why=why))
+    left = _left(source, target, outcome, cancellation, [ref for ref in refs if not items[ref].not_ready], title)
     if left:
-        raise PermanentError(_told(restoring, left))
+        raise PermanentError(_told(source, target, left))
 
 
-def _unready_now(restoring: Restoring, refs: Iterable[Ref]) -> list[Ref]:
+def _unready_now(source: Source, target: Target, outcome: Outcome, refs: Iterable[Ref]) -> list[Ref]:
     """Return what is not ready; that one has failed says nothing of the others."""
-    waits = _waits(restoring, refs, 0)
+    waits = _waits(source, target, outcome, refs, 0)
     return [ref for left in in_threads(lambda one: one.until_ready(), waits, THREADS) for ref in left]
 
 
-def _left(restoring: Restoring, refs: Iterable[Ref], title: str) -> dict[Ref, Verdict]:
+def _left(
+    source: Source, target: Target, outcome: Outcome, cancellation: Cancellation, refs: Iterable[Ref], title: str
+) -> dict[Ref, Verdict]:
     """Return what is not ready when time is up, and why; as soon as an object fails, only what is known then."""
-    waits = _waits(restoring, refs, restoring.options.wait_seconds)
-    for done in wait_together(waits, restoring.stopping):
+    waits = _waits(source, target, outcome, refs, source.options.wait_seconds)
+    for done in wait_together(waits, cancellation):
         progress.step(title, done, len(waits))
-    restoring.check()
+    cancellation.check()
     some = {ref: each for one in waits for ref, each in one.left.items()}
     return {ref: each for ref, each in some.items() if each.state == "failed"} or some
 
 
-def _because(restoring: Restoring, ref: Ref) -> str:
+def _because(target: Target, ref: Ref) -> str:
     """Return what a workload's pods wait for, and what its events say: the workload itself only counts them."""
     try:
-        live = restoring.target().find(type_of(restoring, ref), ref.namespace, ref.name)
-        told = [_events(restoring, ref), _pods(restoring, live or {})] if ref.namespace else []
+        live = target.cluster().find(target.type_of(ref), ref.namespace, ref.name)
+        told = [_events(target, ref), _pods(target, live or {})] if ref.namespace else []
     except KubeferryError:
         return ""  # the wait has failed already; what it failed with is the error to tell
     return next((f" ({each})" for each in reversed(told) if each), "")
 
 
-def _pods(restoring: Restoring, live: Object) -> str:
-    kind, labels = restoring.discovery.by_kind("", "Pod"), get(live, "spec", "selector", "matchLabels")
+def _pods(target: Target, live: Object) -> str:
+    kind, labels = target.discovery.by_kind("", "Pod"), get(live, "spec", "selector", "matchLabels")
     if not (kind and isinstance(labels, dict) and labels):
         return ""
     query = {"labelSelector": ",".join(f"{key}={value}" for key, value in sorted(labels.items()))}
-    pods = restoring.target().list(kind, live["metadata"]["namespace"], query=query)
-    judged = ((each["metadata"]["name"], verdict(each, clock.now(), restoring.context)) for each in pods)
+    pods = target.cluster().list(kind, live["metadata"]["namespace"], query=query)
+    judged = ((each["metadata"]["name"], verdict(each, clock.now(), target.context)) for each in pods)
     return next((f"Pod {name}: {each.why}" for name, each in judged if each.state != "ready"), "")
 
 
-def _events(restoring: Restoring, ref: Ref) -> str:
+def _events(target: Target, ref: Ref) -> str:
     """Return the cause that Warning events tell of an object, or of what is called after it."""
-    kind = restoring.discovery.by_kind("", "Event")
-    events = restoring.target().list(kind, ref.namespace, query={"fieldSelector": "type=Warning"}) if kind else []
+    kind = target.discovery.by_kind("", "Event")
+    events = target.cluster().list(kind, ref.namespace, query={"fieldSelector": "type=Warning"}) if kind else []
     own = [each for each in events if str(get(each, "involvedObject", "name")).startswith(ref.name)]
     return cause(own, clock.now()) or ""
 
 
-def _waits(restoring: Restoring, refs: Iterable[Ref], seconds: int) -> list[Wait]:
+def _waits(source: Source, target: Target, outcome: Outcome, refs: Iterable[Ref], seconds: int) -> list[Wait]:
     """Return a wait for each type and namespace of what is not known to be ready."""
     names: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for ref in (ref for ref in refs if ref not in restoring.settled):
+    for ref in (ref for ref in refs if ref not in outcome.settled):
         names[ref.group, ref.kind, ref.namespace].add(ref.name)
-    limit, cluster = time.monotonic() + seconds, restoring.target()
-    kinds = {key: type_of(restoring, Ref(*key, "")) for key in names}
+    limit, cluster = time.monotonic() + seconds, target.cluster()
+    kinds = {key: target.type_of(Ref(*key, "")) for key in names}
     return [
         Wait(
             cluster,
             kinds[key],
             key[2],
             frozenset(some),
-            restoring.context,
+            target.context,
             limit,
-            restoring.rules,
+            source.rules,
             at_least=cluster.written(kinds[key]),
         )
         for key, some in sorted(names.items())
     ]
 
 
-def _told(restoring: Restoring, left: dict[Ref, Verdict]) -> str:
+def _told(source: Source, target: Target, left: dict[Ref, Verdict]) -> str:
     failed = any(each.state == "failed" for each in left.values())
     shown = [
-        f"{ref}{' failed' if failed else ''}: {left[ref].why}{_because(restoring, ref)}" for ref in sorted(left)[:SHOWN]
+        f"{ref}{' failed' if failed else ''}: {left[ref].why}{_because(target, ref)}" for ref in sorted(left)[:SHOWN]
     ]
     more = f"; and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-    return ("" if failed else f"not ready within {restoring.options.wait_seconds} s: ") + "; ".join(shown) + more
+    return ("" if failed else f"not ready within {source.options.wait_seconds} s: ") + "; ".join(shown) + more

@@ -6,6 +6,8 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.errors import PermanentError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 class Cancellation:
     """Something that many threads wait under, and any of them may end for all; once set, it stays so."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "") -> None:
+        """Begin; `what` names in an error what was stopped."""
+        self._what = what
         self._lock = Lock()
         self._set = False
         self._ends: dict[int, Callable[[], None]] = {}
@@ -21,6 +25,15 @@ class Cancellation:
     def is_set(self) -> bool:
         """Tell whether it is over."""
         return self._set
+
+    def check(self) -> None:
+        """Return unless it is over.
+
+        Raises:
+            PermanentError: it is; a thread that is still at work ends by it.
+        """
+        if self._set:
+            raise PermanentError(f"{self._what} was stopped")
 
     def set(self) -> None:
         """End every stream that is being read under it, and those to come."""
