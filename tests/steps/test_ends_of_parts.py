@@ -49,8 +49,8 @@ def migrating(store):
     unread = {"": [WIDE], "shop": [GAP], "bank": [OTHER]}
     source = Source(backup="b", cluster="a", namespaces={"shop": "shop2", "bank": "bank"}, unread=unread)
 
-    def restoring(options, space):
-        return SimpleNamespace(name=options.name or options.resume, options=options, space=space)
+    def restore(options, space, stored):
+        return SimpleNamespace(name=options.name or options.resume, options=options, space=space, resumed=stored)
 
     return SimpleNamespace(
         name="m",
@@ -58,7 +58,7 @@ def migrating(store):
         options=MigrateOptions(namespaces=["shop", "bank"], from_context="a", to_context="b"),
         backup=SimpleNamespace(store=store),
         target=lambda: SimpleNamespace(name="b"),
-        restoring=restoring,
+        restore=restore,
     )
 
 

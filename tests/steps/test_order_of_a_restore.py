@@ -10,7 +10,9 @@ from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.results import RestoreResult, TakenBack
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.restore.state import Restore
 
 NOW = clock.now()
 LEVELS = [[Ref("", "ConfigMap", "shop", "a")], [Ref("", "Secret", "shop", "b")]]
@@ -51,7 +53,8 @@ def taken(monkeypatch):
     def result(phase, **more):
         return RestoreResult(phase=phase, started=NOW, completed=NOW, **told, **more)
 
-    def failed(_restoring, error, back, _started):
+    def failed(*given):
+        *_, error, back, _started = given
         return result(Phase.FAILED, error=str(error), taken_back=back)
 
     monkeypatch.setattr(kubeferry.flows.restore, "restored", lambda *_: result(Phase.COMPLETED))
@@ -67,9 +70,26 @@ def restoring(**more):
         namespaces=["shop"], definitions=["widgets"], items=items, order=SimpleNamespace(levels=LEVELS), scheduled={}
     )
     options = {"approve": False, "bundle": True, "wait": True} | more.pop("options", {})
-    asked = {"resumed": None, "pending": [], "paused": {}, "values": {}, "problems": [], "bundles": {"shop": "u"}}
-    return SimpleNamespace(
-        plan=plan, options=SimpleNamespace(**options), close=lambda: more.get("stopped", False), **(asked | more)
+    plan.contents = SimpleNamespace(close=lambda: None)
+    stopped = more.pop("stopped", False)
+    asked = {
+        "resumed": None,
+        "pending": [],
+        "paused": {},
+        "values": {},
+        "problems": [],
+        "bundles": {"shop": "u"},
+    } | more
+    return Restore(
+        source=SimpleNamespace(options=SimpleNamespace(**options), close=lambda: None),
+        plan=plan,
+        target=None,
+        lookups=SimpleNamespace(values=asked["values"]),
+        transaction=SimpleNamespace(
+            resumed=asked["resumed"], bundles=asked["bundles"], made=set(), close=lambda: stopped
+        ),
+        outcome=SimpleNamespace(**{name: asked[name] for name in ("pending", "paused", "problems")}),
+        cancellation=Cancellation(),
     )
 
 

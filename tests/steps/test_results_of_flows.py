@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import typer
+from tests.support.steps import do
 
 import kubeferry.flows.restore
 import kubeferry.tasks.delete.execute
@@ -33,6 +34,7 @@ from kubeferry.tasks.core.plugins.registry import Registry
 from kubeferry.tasks.delete.remove import Removed
 from kubeferry.tasks.maintain.prune import removed
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.restore.state import Restore
 
 NOW = clock.now()
 TOKEN, SETTINGS = Ref("", "Secret", "shop", "token"), Ref("", "ConfigMap", "shop", "settings")
@@ -52,34 +54,34 @@ def restoring():
         rewrites=[],
         order=SimpleNamespace(levels=[[TOKEN]]),
     )
-    options = SimpleNamespace(backup="b")
-    return SimpleNamespace(
-        name="r",
-        backup=SimpleNamespace(store=SimpleNamespace(url="file:///s")),
-        counts={"Secret": 1},
-        actions={"created": 1},
-        notable=[ActionTaken(type="Secret", name=name, action="updated") for name in "ba"],
-        rewrites=[],
-        not_ready=[THREE],
+    plan.names = lambda: {"shop": "shop"}
+    store = SimpleNamespace(url="file:///s")
+    return Restore(
+        source=SimpleNamespace(name="r", backup=SimpleNamespace(store=store), options=SimpleNamespace(backup="b")),
         plan=plan,
-        options=options,
-        names=lambda: {"shop": "shop"},
-        target=lambda: SimpleNamespace(name="b"),
-        values={"a chain": "10.0.0.1"},
-        problems=[],
-        bundles={},
+        target=SimpleNamespace(cluster=lambda: SimpleNamespace(name="b")),
+        lookups=SimpleNamespace(rewrites=[], values={"a chain": "10.0.0.1"}),
+        transaction=SimpleNamespace(bundles={}, made=set()),
+        outcome=SimpleNamespace(
+            counts={"Secret": 1},
+            actions={"created": 1},
+            notable=[ActionTaken(type="Secret", name=name, action="updated") for name in "ba"],
+            not_ready=[THREE],
+            problems=[],
+        ),
+        cancellation=None,
     )
 
 
 def test_what_is_needed_and_missing_what_was_asked_for_in_vain_and_what_is_not_ready_is_in_the_result(restoring):
-    found = kubeferry.tasks.restore.outcome.restored(restoring, [], NOW)
+    found = do(kubeferry.tasks.restore.outcome.restored, restoring, [], NOW)
     assert found.phase is Phase.COMPLETED
     assert [each.what for each in found.warnings] == [str(TOKEN), "two"]
     assert found.warnings[0].why.startswith("its kind is excluded")
     assert (found.not_ready, [each.name for each in found.notable]) == ([THREE], ["a", "b"])
-    partial = kubeferry.tasks.restore.outcome.restored(restoring, [ONE], NOW)
+    partial = do(kubeferry.tasks.restore.outcome.restored, restoring, [ONE], NOW)
     assert (partial.phase, partial.problems) == (Phase.PARTIAL, [ONE])
-    failed = kubeferry.tasks.restore.outcome.failed(restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
+    failed = do(kubeferry.tasks.restore.outcome.failed, restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
     assert (failed.phase, failed.error, failed.taken_back.deleted) == (Phase.FAILED, "no more", 1)
 
 
@@ -93,14 +95,14 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
 
         monkeypatch.setattr(kubeferry.flows.restore, name, answer)
 
-    async def tell_bundle(_, phase):
-        listed.append(phase)
+    async def tell_bundle(*given):
+        listed.append(given[-1])
 
     answers("follow_again", [ONE] if where == "followed again" else [])
     answers("verify_restored", [ONE] if where == "verify" else [])
-    restoring.problems = [ONE] if where == "a step" else []
-    restoring.journal = SimpleNamespace(end=lambda *words: told.append(words))
-    restoring.hold, restoring.bundles = None, {"shop": "u"}
+    restoring.outcome.problems = [ONE] if where == "a step" else []
+    restoring.transaction.journal = SimpleNamespace(end=lambda *words: told.append(words))
+    restoring.transaction.hold, restoring.transaction.bundles = None, {"shop": "u"}
     monkeypatch.setattr(kubeferry.flows.restore, "tell_bundle", tell_bundle)
 
     async def end(*given):

@@ -4,6 +4,8 @@ What a step does is called as the step itself calls it; nothing is retried.
 """
 
 from contextlib import contextmanager
+from dataclasses import fields
+from inspect import signature
 
 from tests.support.bench import A, B, Bench, name
 
@@ -26,6 +28,7 @@ from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.bundle import _make
 from kubeferry.tasks.restore.namespaces import _create
 from kubeferry.tasks.restore.resolve import _resolve, _resolve_late
+from kubeferry.tasks.restore.state import close, prepared
 
 CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a: '{1}'}}}}"
 """A ConfigMap of one value: its name and the value."""
@@ -60,45 +63,53 @@ class Steps:
     def restore(self, backup, context=B, **options):
         """Yield a restore that may write now: planned, looked over, its journal open. What it did is left."""
         with self.planned(backup=backup, context=context, name=name(), **options) as restoring:
-            assert _look(restoring) == []
-            kubeferry.tasks.restore.begin._begin(restoring)
+            assert do(_look, restoring) == []
+            do(kubeferry.tasks.restore.begin._begin, restoring)
             yield restoring
 
     @contextmanager
     def resume(self, named, context=B, **options):
         """Yield a restore that was taken up."""
         with self.planned(resume=named, context=context, **options) as restoring:
-            kubeferry.tasks.restore.begin._take_up(restoring)
+            do(kubeferry.tasks.restore.begin._take_up, restoring)
             yield restoring
 
     @contextmanager
     def planned(self, **options):
         """Yield a restore that is planned."""
-        restoring = _download(RestoreOptions(**{**self.where, "wait_seconds": 20, **options}), self.work())
+        found = _download(RestoreOptions(**{**self.where, "wait_seconds": 20, **options}), self.work())
+        restoring = prepared(found.source, found.plan, found.resumed)
         try:
-            _plan(restoring)
+            _plan(found.source, found.plan)
             yield restoring
         finally:
-            restoring.close()
+            close(restoring)
 
     def stored(self, named):
         """Return what the store holds of a restore."""
         return open_restore(open_store(self.where["store"]), named)
 
 
+def do(work, restoring, *arguments, **more):
+    """Call `work` with those of a restore's objects that it takes, and the arguments that come after them."""
+    held = {each.name: getattr(restoring, each.name) for each in fields(restoring)}
+    held["made"] = restoring.transaction.made
+    return work(*(held[name] for name in signature(work).parameters if name in held), *arguments, **more)
+
+
 def spaces(restoring, *, bundle=False):
     """Make the namespaces of a restore, and its bundles if need be."""
     for each in restoring.plan.namespaces:
-        _create(restoring, each)
+        do(_create, restoring, each)
     if bundle:
-        _make(restoring)
+        do(_make, restoring)
 
 
 def levels(restoring):
     """Write all levels, with the values that come late; nothing is waited for."""
-    written, stands = late_turns(restoring)
+    written, stands = late_turns(restoring.plan)
     for number, level in enumerate(restoring.plan.order.levels, start=1):
-        _resolve(restoring, level, "resolve")
-        write(restoring, level, "apply")
+        do(_resolve, restoring, level, "resolve")
+        do(write, restoring, level, "apply")
         for refs in (written.get(number, []), stands.get(number, [])):
-            _resolve_late(restoring, refs, "late")
+            do(_resolve_late, restoring, refs, "late")

@@ -108,5 +108,6 @@ def unread_of(problems: Iterable[Problem], namespaces: Iterable[str]) -> dict[st
     """Return what could not be read by namespace, under "" what is not of one of them alone."""
     known, found = set(namespaces), dict[str, list[Problem]]()
     for each in problems:
-        found.setdefault(each.namespace if each.namespace in known else "", []).append(each)
+        _, namespace = each.place
+        found.setdefault(namespace if namespace in known else "", []).append(each)
     return found

@@ -68,10 +68,10 @@ def after(monkeypatch):
     resolve = kubeferry.tasks.restore.resolve._resolve
 
     def do(kind, action):
-        def resolved(restoring, refs, title):
-            resolve(restoring, refs, title)
+        def resolved(source, plan, target, lookups, cancellation, refs, title):
+            resolve(source, plan, target, lookups, cancellation, refs, title)
             if any(ref.kind == kind for ref in refs):
-                action(restoring)
+                action(lookups)
 
         monkeypatch.setattr(kubeferry.tasks.restore.resolve, "_resolve", resolved)
 
@@ -82,8 +82,8 @@ def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
     ns, saved = held
     written = {}
 
-    def replace_one(restoring):
-        written.update({chain.text(): value for chain, value in restoring.values.items()})
+    def replace_one(lookups):
+        written.update({chain.text(): value for chain, value in lookups.values.items()})
         replace(bench, ns, min(written.items())[1])
 
     after("ConfigMap", replace_one)
@@ -112,12 +112,12 @@ def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypat
     ns, saved = held
     asked, follow = [], kubeferry.tasks.restore.resolve._follow_again
 
-    def counted(restoring):
-        target = restoring.target()
-        send = target.request
+    def counted(source, plan, target, *more):
+        cluster = target.cluster()
+        send = cluster.request
         with monkeypatch.context() as patch:
-            patch.setattr(target, "request", lambda *args, **more: (asked.append(args[:2]), send(*args, **more))[1])
-            return follow(restoring)
+            patch.setattr(cluster, "request", lambda *args, **more: (asked.append(args[:2]), send(*args, **more))[1])
+            return follow(source, plan, target, *more)
 
     monkeypatch.setattr(kubeferry.tasks.restore.resolve, "_follow_again", counted)
     result = bench.restore(saved)
@@ -160,8 +160,8 @@ def test_pods_that_start_anew_for_a_new_address_are_followed_in_turn(bench, afte
     saved = bench.backup(ns)
     written = []
 
-    def replace_web(restoring):
-        written.append(next(value for chain, value in restoring.values.items() if "Deployment.apps" in chain.text()))
+    def replace_web(lookups):
+        written.append(next(value for chain, value in lookups.values.items() if "Deployment.apps" in chain.text()))
         if len(written) == 1:  # before the reader is created
             (name,) = ips(bench, ns, B)
             bench.until(lambda: _other(bench, ns, written[0]))

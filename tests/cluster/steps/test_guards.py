@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.bench import B
-from tests.support.steps import CONFIG, levels, spaces
+from tests.support.steps import CONFIG, do, levels, spaces
 
 from kubeferry.tasks import step
 from kubeferry.tasks.core.errors import (
@@ -75,19 +75,20 @@ def test_one_refusal_among_errors_that_pass_ends_the_step_and_all_are_told(begun
         monkeypatch, cluster, {"a": UnavailableError("busy at a"), "c": kind("no c"), "e": UnavailableError("busy")}
     )
     with pytest.raises(PermanentError, match=r"^3 objects could not be restored: busy; busy at a; no c$"):
-        write(restoring, configs(ns), "apply")
-    assert {ref.name for ref in restoring.made if ref.kind == "ConfigMap"} == {"b", "d"}
+        do(write, restoring, configs(ns), "apply")
+    assert {ref.name for ref in restoring.transaction.made if ref.kind == "ConfigMap"} == {"b", "d"}
 
 
 def test_errors_that_all_pass_are_tried_again_and_nothing_is_done_or_counted_twice(begun, cluster, monkeypatch):
     restoring, ns = begun
     refusing = Refusing(monkeypatch, cluster, {"a": UnavailableError("busy"), "e": UnavailableError("busy")})
     with pytest.raises(UnavailableError, match=r"^2 objects could not be restored: busy$"):
-        write(restoring, configs(ns), "apply")
+        do(write, restoring, configs(ns), "apply")
     refusing.errors = dict.fromkeys("bcd", InvalidError("it is there"))
     refusing.errors["kube-root-ca.crt"] = None
-    write(restoring, configs(ns), "apply")
-    assert restoring.counts["ConfigMap"] == restoring.actions["created"] - 1 == 5  # the namespace is one more
+    do(write, restoring, configs(ns), "apply")
+    outcome = restoring.outcome
+    assert outcome.counts["ConfigMap"] == outcome.actions["created"] - 1 == 5  # the namespace is one more
 
 
 # --- verify
@@ -95,18 +96,18 @@ def test_errors_that_all_pass_are_tried_again_and_nothing_is_done_or_counted_twi
 
 def test_what_somebody_replaced_since_it_was_restored_is_missed(begun, bench):
     restoring, ns = begun
-    write(restoring, configs(ns), "apply")
+    do(write, restoring, configs(ns), "apply")
     bench.delete("ConfigMap", ns, "b", B)
     bench.make(CONFIG.format("b", 1), ns, B)
     bench.delete("ConfigMap", ns, "d", B)
-    told = {each.what: each.why for each in _verify(restoring) if each.what.startswith("ConfigMap ")}
+    told = {each.what: each.why for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")}
     why = "was restored and is not there any more"
     assert told == {f"ConfigMap {ns}/b": why, f"ConfigMap {ns}/d": why}
 
 
 def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(begun, bench, cluster, monkeypatch):
     restoring, ns = begun
-    write(restoring, configs(ns), "apply")
+    do(write, restoring, configs(ns), "apply")
     bench.patch("ConfigMap", ns, "a", {"data": {"a": "changed"}}, B)
     monkeypatch.setattr(ports, "PAGE", 2)
     real, done = cluster.pages, []
@@ -119,8 +120,8 @@ def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(
                 raise ExpiredError("the token is too old")
 
     monkeypatch.setattr(cluster, "pages", pages)
-    problems = [each for each in _verify(restoring) if each.what.startswith("ConfigMap ")]
-    changed = [(each.name, each.why) for each in restoring.notable if each.action == "changed"]
+    problems = [each for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")]
+    changed = [(each.name, each.why) for each in restoring.outcome.notable if each.action == "changed"]
     assert (done, problems, changed) == ([True], [], [("a", "since changed on the target: data.a")])
 
 
@@ -145,11 +146,11 @@ def approving(steps, five, monkeypatch):
 
         async def approved(restoring):
             step._joined.set(True)
-            await approve.approve(restoring)
+            await do(approve.approve, restoring)
 
         monkeypatch.setattr(approve, "_ask", ask)
         with steps.planned(backup=backup, context=B, map={old: ns}) as restoring:
-            assert preflight._look(restoring) == []
+            assert do(preflight._look, restoring) == []
             asyncio.run(approved(restoring))
 
     return run
@@ -209,7 +210,7 @@ def test_what_is_patched_late_is_kept_before(steps, bench):
         levels(restoring)
     now = bench.get("ConfigMap", ns, "held", B)["metadata"]["uid"]
     assert bench.get("ConfigMap", ns, "holder", B)["data"] == {"uid": now} != before["data"]
-    kept = steps.stored(restoring.name).state.formers[Ref("", "ConfigMap", ns, "holder")]
+    kept = steps.stored(restoring.source.name).state.formers[Ref("", "ConfigMap", ns, "holder")]
     assert (kept.action, kept.uid) == ("patch", before["metadata"]["uid"])
 
 
@@ -250,8 +251,8 @@ def test_who_may_not_tell_a_cron_job_of_its_jobs_hears_of_it_and_it_goes_on(step
     with steps.restore(steps.backup(old), map={old: ns}, owned="keep") as restoring:
         spaces(restoring)
         levels(restoring)
-        _unpause(restoring)
-    ((what, why),) = [(each.what, each.why) for each in restoring.problems]
+        do(_unpause, restoring)
+    ((what, why),) = [(each.what, each.why) for each in restoring.outcome.problems]
     assert what == f"CronJob.batch {ns}/nightly"
     assert why.endswith("may start another one beside them: may not patch cronjobs/status")
     assert bench.get("CronJob", ns, "nightly", B)["spec"]["suspend"] is False

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, levels, spaces
+from tests.support.steps import CONFIG, do, levels, spaces
 
 from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
@@ -62,7 +62,7 @@ def test_a_create_is_in_the_journal_before_the_api_server_hears_of_it(steps, ben
     ns = bench.name("some")
     with steps.restore(backup, map={old: ns}) as restoring:
         spaces(restoring)
-        look = spied(monkeypatch, cluster, lambda ref: ref in steps.stored(restoring.name).state.doubtful)
+        look = spied(monkeypatch, cluster, lambda ref: ref in steps.stored(restoring.source.name).state.doubtful)
         levels(restoring)
     assert look["a"] is True
 
@@ -82,9 +82,9 @@ def test_what_is_changed_is_kept_before_the_api_server_hears_of_it(
 
 
 def former(steps, restoring, ref):
-    stored = steps.stored(restoring.name)
+    stored = steps.stored(restoring.source.name)
     kept = stored.state.formers.get(ref)
-    return kept and (kept.action, stored.former(kept, restoring.backup.opener).get("data"))
+    return kept and (kept.action, stored.former(kept, restoring.source.backup.opener).get("data"))
 
 
 # --- of others
@@ -94,21 +94,23 @@ def test_a_bundle_of_the_name_that_another_restore_made_is_not_taken(steps, benc
     old, backup = some
     ns = bench.namespace("some", B)
     with steps.restore(backup, map={old: ns}) as restoring:
-        bundle._define(restoring)
-        cluster.create(BUNDLES, ns, bundle._of(restoring, ns), manager="kubeferry-ba9876543210")
-        with pytest.raises(ConflictError, match=f"namespace {ns} has a bundle {restoring.name} of another restore"):
-            bundle._make(restoring)
-        assert steps.stored(restoring.name).state.created == {}
+        do(bundle._define, restoring)
+        cluster.create(BUNDLES, ns, do(bundle._of, restoring, ns), manager="kubeferry-ba9876543210")
+        with pytest.raises(
+            ConflictError, match=f"namespace {ns} has a bundle {restoring.source.name} of another restore"
+        ):
+            do(bundle._make, restoring)
+        assert steps.stored(restoring.source.name).state.created == {}
 
 
 def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench, cluster, some):
     old, backup = some
     ns = bench.namespace("some", B)
     with steps.restore(backup, map={old: ns}) as restoring:
-        bundle._define(restoring)
-        made, _ = cluster.create(BUNDLES, ns, bundle._of(restoring, ns), manager=restoring.manager)
-        bundle._make(restoring)
-        assert restoring.bundles == {ns: made["metadata"]["uid"]}
+        do(bundle._define, restoring)
+        made, _ = cluster.create(BUNDLES, ns, do(bundle._of, restoring, ns), manager=restoring.transaction.manager)
+        do(bundle._make, restoring)
+        assert restoring.transaction.bundles == {ns: made["metadata"]["uid"]}
 
 
 def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew(steps, bench, some, monkeypatch):
@@ -123,7 +125,7 @@ def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew
     link = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": boss["metadata"]["uid"]}
     obj = looked_at | {"metadata": {"name": "a", "namespace": ns, "ownerReferences": [link]}}
     with steps.restore(backup, map={old: ns}, existing="recreate") as restoring, pytest.raises(KubeferryError):
-        meet._follow(restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
+        do(meet._follow, restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
     assert owners_of(bench.get("ConfigMap", ns, "a", B)) == []
 
 
@@ -154,7 +156,7 @@ def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, be
         levels(restoring)
         chains = {each.chain for item in restoring.plan.items.values() for each in item.bindings}
         done = expiring(monkeypatch, cluster)
-        values = follow(restoring, chains, 0)
+        values = do(follow, restoring, chains, 0)
     uids = {bench.get("ConfigMap", ns, named, B)["metadata"]["uid"] for named in MANY}
     assert (done, set(values.values())) == ([True], uids)
     assert set(bench.get("ConfigMap", ns, "holder", B)["data"].values()) == uids

@@ -5,7 +5,7 @@ import base64
 import pyrage
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, levels, spaces
+from tests.support.steps import CONFIG, do, levels, spaces
 
 import kubeferry.tasks.restore.begin
 from kubeferry.tasks.core.errors import ConflictError, UsageError
@@ -49,10 +49,10 @@ def test_an_owner_that_came_late_is_linked_by_the_one_that_goes_on(steps, bench,
     with steps.restore(backup, map={old: ns}) as first:
         spaces(first)
         levels(first)
-        (late,) = first.pending
+        (late,) = first.outcome.pending
     assert owned_by(bench, ns, late.name, B) == []
-    with steps.resume(first.name) as again:
-        _relink(again)
+    with steps.resume(first.source.name) as again:
+        do(_relink, again)
     for named, other in (("one", "two"), ("two", "one")):
         uid = bench.get("ConfigMap", ns, other, B)["metadata"]["uid"]
         assert owned_by(bench, ns, named, B) == [(other, uid)]
@@ -66,11 +66,11 @@ def test_an_object_of_others_is_kept_as_it_was_before_its_owner_is_linked(steps,
     with steps.restore(backup, map={old: ns}) as restoring:
         spaces(restoring)
         levels(restoring)
-        late = restoring.pending
-        _relink(restoring)
+        late = restoring.outcome.pending
+        do(_relink, restoring)
         changed = {ref for ref in late if owned_by(bench, ns, ref.name, B)}
     assert changed
-    state = steps.stored(restoring.name).state
+    state = steps.stored(restoring.source.name).state
     assert (state.created, state.formers.keys()) == ({}, changed)
 
 
@@ -108,9 +108,9 @@ def test_what_was_created_paused_goes_on_when_the_restore_was_taken_up(steps, be
         spaces(first)
         levels(first)
     assert bench.get("CronJob", ns, "nightly", B)["spec"]["suspend"] is True
-    with steps.resume(first.name) as again:
-        assert _look(again) == []
-        _unpause(again)
+    with steps.resume(first.source.name) as again:
+        assert do(_look, again) == []
+        do(_unpause, again)
     live = bench.get("CronJob", ns, "nightly", B)
     assert live["spec"]["suspend"] is False
     uid = bench.get("Job", ns, "nightly-1", B)["metadata"]["uid"]
@@ -125,10 +125,10 @@ def test_what_somebody_made_anew_meanwhile_is_not_taken_for_the_restore_s_own(st
         levels(first)
     bench.delete("ConfigMap", ns, "a", B)
     bench.make(CONFIG.format("a", "mine"), ns, B)
-    with steps.resume(first.name) as again:
-        found = {ref.name for ref in again.made if ref.kind == "ConfigMap"}
-        assert (found, "a" in {ref.name for ref in again.uids}) == ({"b"}, False)
-        assert _look(again) == [
+    with steps.resume(first.source.name) as again:
+        found = {ref.name for ref in again.transaction.made if ref.kind == "ConfigMap"}
+        assert (found, "a" in {ref.name for ref in again.outcome.uids}) == ({"b"}, False)
+        assert do(_look, again) == [
             f"ConfigMap {ns}/a exists with other content: data.a; --existing says what to do about it"
         ]
         with pytest.raises(ConflictError):
@@ -145,8 +145,8 @@ def test_what_is_going_is_not_taken_for_there(steps, bench, plain):
     bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": ["example.com/hold"]}}, B)
     live = bench.get("ConfigMap", ns, "a", B)
     bench.clusters[B].delete(bench.kind("ConfigMap", context=B), ns, "a", uid=live["metadata"]["uid"])
-    with steps.resume(first.name) as again:
-        assert {ref.name for ref in again.uids if ref.kind == "ConfigMap"} == {"b"}
+    with steps.resume(first.source.name) as again:
+        assert {ref.name for ref in again.outcome.uids if ref.kind == "ConfigMap"} == {"b"}
     bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": None}}, B)
 
 
@@ -156,17 +156,19 @@ def test_what_was_in_doubt_is_settled_and_who_goes_on_is_told(steps, bench, plai
     with steps.restore(backup, map={old: ns}) as first:
         spaces(first)
         refs = [Ref("", "ConfigMap", ns, named) for named in "ab"]
-        first.journal.will_create(1, refs)
-        body = first.planned.read(first.plan.items[refs[0]].slot)
-        made, _ = bench.clusters[B].create(bench.kind("ConfigMap", context=B), ns, body, manager=first.manager)
-    assert steps.stored(first.name).state.end == "Stopped"
-    with steps.resume(first.name) as again:
-        again.journal.flush()
-        state = steps.stored(first.name).state
+        first.transaction.journal.will_create(1, refs)
+        body = first.plan.contents.read(first.plan.items[refs[0]].slot)
+        made, _ = bench.clusters[B].create(
+            bench.kind("ConfigMap", context=B), ns, body, manager=first.transaction.manager
+        )
+    assert steps.stored(first.source.name).state.end == "Stopped"
+    with steps.resume(first.source.name) as again:
+        again.transaction.journal.flush()
+        state = steps.stored(first.source.name).state
         assert (state.end, list(state.doubtful)) == ("", refs[1:])
         assert state.created[refs[0]].uid == made["metadata"]["uid"]
         levels(again)
-    assert (again.counts["ConfigMap"], again.actions["created"]) == (2, 2)
+    assert (again.outcome.counts["ConfigMap"], again.outcome.actions["created"]) == (2, 2)
 
 
 def test_a_restore_is_not_taken_up_on_another_cluster(steps, bench, plain):
@@ -176,8 +178,8 @@ def test_a_restore_is_not_taken_up_on_another_cluster(steps, bench, plain):
         spaces(first)
     bench.namespace_named(ns, A)
     with (
-        pytest.raises(UsageError, match=f"restore {first.name} was made on cluster {B}"),
-        steps.resume(first.name, context=A),
+        pytest.raises(UsageError, match=f"restore {first.source.name} was made on cluster {B}"),
+        steps.resume(first.source.name, context=A),
     ):
         pass
     assert len(bench.list("ConfigMap", ns, A)) <= 1
@@ -191,10 +193,10 @@ def test_a_bundle_says_again_that_it_is_being_restored(steps, bench, plain):
         levels(first)
         kubeferry.tasks.restore.bundle.list_members(first, "Failed")
     kind = "Bundle.kubeferry.io"
-    assert bench.get(kind, ns, first.name, B)["status"]["phase"] == "Failed"
-    with steps.resume(first.name) as again:
+    assert bench.get(kind, ns, first.source.name, B)["status"]["phase"] == "Failed"
+    with steps.resume(first.source.name) as again:
         spaces(again, bundle=True)
-        status = bench.get(kind, ns, first.name, B)["status"]
+        status = bench.get(kind, ns, first.source.name, B)["status"]
     assert status["phase"] == "Restoring"
     assert sorted(name for level in status["levels"] for name in map(str, level["objects"]))
 
@@ -211,11 +213,11 @@ def test_what_is_replaced_after_a_restore_was_taken_up_is_kept_encrypted(steps, 
     backup = steps.backup(old, encrypt_to=[str(key.to_public())])
     with steps.restore(backup, map={old: ns}, existing="update", identities=[str(path)]) as first:
         spaces(first)
-    with steps.resume(first.name, identities=[str(path)]) as again:
+    with steps.resume(first.source.name, identities=[str(path)]) as again:
         spaces(again)
         levels(again)
-    stored = steps.stored(first.name)
+    stored = steps.stored(first.source.name)
     (former,) = [each for ref, each in stored.state.formers.items() if ref.kind == "Secret"]
     assert former.file.endswith(".age")
-    body = stored.former(former, again.backup.opener)
+    body = stored.former(former, again.source.backup.opener)
     assert base64.b64decode(body["data"]["password"]).decode() == mark
