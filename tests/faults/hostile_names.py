@@ -6,7 +6,7 @@ from tests.faults.hostile_tables import at, body, both, changed
 
 NO_OBJECT = "holds no Kubernetes object"
 
-OTHER = "holds another object than its name says"
+OTHER = "holds another object than its path names"
 body("another name", OTHER, changed(("metadata", "name"), "other"))
 body("another namespace", OTHER, changed(("metadata", "namespace"), "kube-system"))
 body("no namespace", OTHER, changed(("metadata", "namespace"), ""))
@@ -32,7 +32,7 @@ body(
     },
     lambda ns: at(ns, kind="clusterrolebindings.rbac.authorization.k8s.io"),
 )
-NO_NAME = "has a name that no object of its kind can have"
+NO_NAME = "has a name that is not valid for its kind"
 for what, name in {
     "254 characters": "n" * 254,
     "500 characters": "n" * 500,

@@ -6,7 +6,7 @@ from tests.faults.hostile import config, entry, file, forged_header, header, spa
 from tests.faults.hostile_tables import at, both, packed
 
 LINK = "/etc/passwd"
-NO_PATH = "a path that no archive may hold"
+NO_PATH = "a path that is not allowed in an archive"
 GARBAGE = bytes(range(256)) * 8
 
 both("no closing blocks", "cut short", tarball=lambda ns: packed(tar([entry(config(ns))], closing=b"")))

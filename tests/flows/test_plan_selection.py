@@ -319,10 +319,10 @@ def test_of_a_namespace_comes_what_it_has_and_what_is_around_it(plan, arguments)
         *("PriorityClass low", "ClusterRoleBinding bank-admin", "ClusterRole part"),
     }
     gaps = {(gap["type"].partition(".")[0], gap["name"]): gap["why"] for gap in document["left_out"]}
-    assert gaps["Secret", "db"] == gaps["Namespace", "shop"] == "its namespace is left out"
+    assert gaps["Secret", "db"] == gaps["Namespace", "shop"] == "its namespace is excluded"
     assert gaps["PriorityClass", "high"] == gaps["ClusterRoleBinding", "shop-admin"] == NOT_NEEDED
     (lacking,) = document["missing"]
-    assert (lacking["type"], lacking["name"], lacking["why"]) == ("ServiceAccount", "app", "its namespace is left out")
+    assert (lacking["type"], lacking["name"], lacking["why"]) == ("ServiceAccount", "app", "its namespace is excluded")
     assert document["namespaces"] == {"bank": "bank"}
 
 

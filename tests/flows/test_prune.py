@@ -51,8 +51,8 @@ def test_a_damaged_backup_makes_it_partial(cli, full):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--keep-within", "3m"), "--keep-within '3m' is no span of time"),
-        (("--restores-within", "soon"), "--restores-within 'soon' is no span of time"),
+        (("--keep-within", "3m"), "--keep-within '3m' is not a duration"),
+        (("--restores-within", "soon"), "--restores-within 'soon' is not a duration"),
         (("--keep-last", "-1"), "--keep-last"),
     ],
 )

@@ -1,4 +1,4 @@
-"""All that is stored: keys and layout, manifest, journal, bundle, lease, Velero's archive.
+"""All stored formats: keys and layout, manifest, journal, bundle, lease, Velero's archive.
 
-What comes from a store is untrusted input and is validated here.
+Whatever is read from a store is untrusted input and is validated here.
 """

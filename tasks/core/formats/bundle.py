@@ -1,11 +1,11 @@
-"""The bundle of a restore: a namespaced custom resource that owns the roots of what was created, and lists it all.
+"""The bundle of a restore: a namespaced custom resource that owns the root objects and lists every created one.
 
-`kubectl delete bundle NAME` removes the group by garbage collection (kubernetes.io: "Garbage collection");
-`kubeferry delete NAME` in reverse order, with waits. What was there before is in no bundle.
+`kubectl delete bundle NAME` deletes these objects by garbage collection (kubernetes.io: "Garbage collection");
+`kubeferry delete NAME` deletes them in reverse order, and waits. Objects that existed before are in no bundle.
 
-Who may write bundles may list anything in one. What belongs to a bundle therefore shows on the object itself, written
-by who created it: an ownerReference to the bundle, or a field manager that names it. Both hold the bundle's uid, which
-the API server gives and nobody can choose. (claims.py)
+A user who may write bundles can list any object in one. So membership is proven by the object itself, in metadata that
+the restore wrote: an ownerReference to the bundle, or a field manager that names it. Both contain the bundle's uid,
+which the API server assigns and nobody can choose (core/deletion/authorization.py).
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ GROUP, VERSION, KIND = "kubeferry.io", "v1alpha1", "Bundle"
 API_VERSION = f"{GROUP}/{VERSION}"
 BUNDLES = ResourceType(GROUP, VERSION, KIND, "bundles", namespaced=True)
 STATUS = replace(BUNDLES, resource="bundles/status")
-"""Only for questions about rights: who may write the one may not always write the other."""
+"""Only for checks of permissions: the right to write bundles does not include their status."""
 RIGHTS = (("create", BUNDLES), ("get", BUNDLES), ("patch", STATUS))
-"""What a restore must be allowed to do with them in each namespace."""
+"""The permissions for bundles that a restore needs in each namespace."""
 DEFINITION = Ref("apiextensions.k8s.io", "CustomResourceDefinition", "", f"bundles.{GROUP}")
 
 RESTORING = "Restoring"
-"""The phase of a bundle before its restore has ended."""
+"""The phase of a bundle while its restore is running."""
 
 PART = f"{GROUP}/bundle"
-"""The label of every bundle, with the name of the first of its parts."""
+"""The label of every part of a bundle: the name of the first part."""
 
 MEMBERS, LETTERS = 5000, 1_000_000
-"""Members of one object, and letters of theirs: far below what etcd takes (1.5 MiB). More go into further parts."""
+"""The most members of one part, and the most characters of these: far below the limit of etcd (1.5 MiB)."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Member:
-    """One object, by its uid, in a level of a plan."""
+    """One object of a bundle: its level in the plan, its identity and its uid."""
 
     level: int
     ref: Ref
@@ -51,7 +51,7 @@ class Member:
 
 
 def owner(name: str, uid: str) -> dict[str, str]:
-    """Return the ownerReference of a root."""
+    """Return the ownerReference of a root object."""
     return {"apiVersion": API_VERSION, "kind": KIND, "name": name, "uid": uid}
 
 
@@ -61,12 +61,12 @@ def is_bundle(owner_reference: Mapping[str, Any]) -> bool:
 
 
 def maker(manager: str, uid: str) -> str:
-    """Return the field manager of what a restore, whose own is `manager`, creates for the bundle with this uid."""
+    """Return the field manager for objects of the bundle with this uid, from the `manager` of its restore."""
     return f"{manager}@{uid}"
 
 
 def made_for(live: Object) -> frozenset[str]:
-    """Return the uids of the bundles that the field managers of an object name."""
+    """Return the uids of the bundles that the field managers of a live object name."""
     managers = (str(each.get("manager")) for each in live["metadata"].get("managedFields") or ())
     return frozenset(match[1] for match in map(_MAKER.fullmatch, managers) if match)
 
@@ -75,7 +75,7 @@ _MAKER = re.compile(r"kubeferry-[0-9a-f]{12}@(\S+)", re.ASCII)
 
 
 def bundle(namespace: str, name: str, backup: str, store: str, now: datetime) -> Object:
-    """Return the bundle to create in a namespace of the target."""
+    """Return the bundle to create in a namespace of the target cluster."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -85,12 +85,12 @@ def bundle(namespace: str, name: str, backup: str, store: str, now: datetime) ->
 
 
 def label(name: str) -> str:
-    """Return a bundle's name as the value of a label, which holds 63 characters."""
+    """Return a bundle's name as a label value, which has at most 63 characters."""
     return name[:63].rstrip("-.")
 
 
 def parts(name: str, phase: str, members: Iterable[Member]) -> list[tuple[str, dict[str, Any]]]:
-    """Return name and status of each part of a bundle; there is always a first one, of the bundle's own name."""
+    """Return name and status of each part of a bundle; the first always exists and has the bundle's name."""
     chunks = list(_chunks(sorted(members))) or [[]]
     names = [name, *(f"{name}-part-{number}" for number in range(2, len(chunks) + 1))]
     return [
@@ -101,14 +101,14 @@ def parts(name: str, phase: str, members: Iterable[Member]) -> list[tuple[str, d
 
 def _chunks(rows: list[Member]) -> Iterator[list[Member]]:
     chunk: list[Member] = []
-    letters = 0
+    characters = 0
     for row in rows:
         size = len(str(row.ref)) + len(row.uid)
-        if chunk and (len(chunk) == MEMBERS or letters + size > LETTERS):
+        if chunk and (len(chunk) == MEMBERS or characters + size > LETTERS):
             yield chunk
-            chunk, letters = [], 0
+            chunk, characters = [], 0
         chunk.append(row)
-        letters += size
+        characters += size
     if chunk:
         yield chunk
 
@@ -122,9 +122,9 @@ def _levels(members: list[Member]) -> list[dict[str, Any]]:
 
 
 def members_of(live: Object) -> tuple[list[Member], list[str]]:
-    """Return what a part of a bundle on a cluster lists: the members, and what is no name of an object.
+    """Return what a live part of a bundle lists: its members, and entries that do not name an object.
 
-    Who may write there may have listed anything: see claims.py.
+    The list is untrusted: any user who may write bundles can change it (core/deletion/authorization.py).
     """
     members: list[Member] = []
     nameless: list[str] = []
@@ -138,14 +138,14 @@ def members_of(live: Object) -> tuple[list[Member], list[str]]:
 
 
 def definition() -> Object:
-    """Return the definition of bundles (apiextensions.k8s.io/v1)."""
+    """Return the CustomResourceDefinition of bundles (apiextensions.k8s.io/v1)."""
     text, number = {"type": "string"}, {"type": "integer"}
     member = {"type": "object", "required": ["object", "uid"], "properties": {"object": text, "uid": text}}
     level = {"level": number, "objects": {"type": "array", "items": member}}
     levels = {"type": "array", "items": {"type": "object", "required": ["level", "objects"], "properties": level}}
     spec = {"restore": text, "backup": text, "store": text, "started": text}
     status = {"phase": text, "members": number, "levels": levels}
-    # A status given with the object is dropped by the API server, so what is new has its status by default.
+    # The API server drops the status of a create request, so a new bundle gets its status by default.
     begun = {"type": "object", "properties": status, "default": parts("", RESTORING, ())[0][1]}
     schema = {
         "type": "object",

@@ -1,11 +1,13 @@
-"""What a restore writes down while it works, and what can be told from it: format `kubeferry.io/restore/v1`.
+"""The journal of a restore: format `kubeferry.io/restore/v1`, and the state that its entries add up to.
 
-A journal is a header and segments of JSON lines. A line says what is about to be done (`will`, always stored before it
-is), what was done (`did`), what was taken back (`undid`), or that a process began or ended. Objects stand in it by name
-and uid, never with their content: former content, which an update replaces, is kept in files of its own beside it.
+A journal is a header and segments of JSON lines. An entry announces an action (`will`, always stored before the action
+is taken), records it as done (`did`) or reverted (`undid`), or marks the begin or end of a process. Entries hold names
+and uids of objects, never their content: the previous content of updated objects is in files of its own beside the
+journal.
 
-What was announced and has no `did` is in doubt: the process was killed, or the answer was lost. Objects created by a
-restore carry a field manager of its own (Kubernetes: server-side apply, managers), by which the live object tells.
+An announced action without a `did` is in doubt: the process was killed, or the response was lost. Objects that a
+restore creates carry its own field manager (kubernetes.io: server-side apply, managers), so the live object shows
+whether the restore created it.
 """
 
 from __future__ import annotations
@@ -28,17 +30,17 @@ if TYPE_CHECKING:
 FORMAT: Literal["kubeferry.io/restore/v1"] = "kubeferry.io/restore/v1"
 
 NAMESPACES, DEFINITIONS = -1, 0
-"""The levels of what comes before the levels of a plan, which count from 1."""
+"""The levels before those of a plan, which count from 1."""
 
 Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 End = Literal["Completed", "Partial", "Failed", "RolledBack", "Undone", "Stopped"]
 
 TAKEN_BACK = ("RolledBack", "Undone")
-"""Ends after which nothing of a restore is left, but for what the entry names."""
+"""Ends after which nothing of a restore is left, except what the entry names."""
 
 
 class Target(StoredModel):
-    """The cluster that is restored into; `uid` is that of its namespace kube-system, "" where it may not be read."""
+    """The target cluster; `uid` is that of its namespace kube-system, "" if it is not readable."""
 
     context: str
     host: str
@@ -46,41 +48,41 @@ class Target(StoredModel):
 
 
 class Header(StoredModel):
-    """The first file of a restore: what was asked for. `options` are those of the run, which hold no secret."""
+    """The first file of a restore: what it does. `options` are those of the run, and hold no secret."""
 
     format: Literal["kubeferry.io/restore/v1"] = FORMAT
     name: str
     token: Token
-    """Makes the field manager of everything that this restore creates."""
+    """The part of the field manager that identifies this restore."""
     backup: str
     target: Target
     namespaces: dict[str, str]
-    """Old name to new name."""
+    """Old name → new name."""
     started: datetime
     options: dict[str, Any]
 
     @property
     def manager(self) -> str:
-        """Return the field manager of what this restore creates; a bundle's uid may follow it (bundle.py)."""
+        """Return the field manager of objects that this restore creates; a bundle's uid may follow (bundle.py)."""
         return f"kubeferry-{self.token}"
 
 
 class Entry(StoredModel):
-    """One line of a journal. `objects` maps identities, as `Secret shop/token`, to uids ("" before there is one)."""
+    """One line of a journal. `objects` maps identities such as `Secret shop/token` to uids ("" if not known yet)."""
 
     at: datetime
     event: Literal["begin", "will", "did", "undid", "end"]
     action: str = ""
-    """create, update, recreate, merge, patch; or, when it is done, created and so on."""
+    """Announced: create, update, recreate, merge, patch; done: created and so on."""
     level: int = 0
     objects: dict[str, str] = {}
     former: str = ""
-    """The file that holds the former content of `objects`, a line each, in their order."""
+    """The file that holds the previous content of `objects`, one line each, in the same order."""
     line: int = 0
-    """The line of the first of them, from 0."""
+    """The line of the first object, counted from 0."""
     phase: End | Literal[""] = ""
     why: str = ""
-    """Who began; why it ended; what could not be taken back."""
+    """The process that began; why it ended; what could not be reverted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """Where the content stands that an object had before a restore changed it."""
+    """The place of the content that an object had before a restore changed it."""
 
     uid: str
     level: int
@@ -104,29 +106,29 @@ class Previous:
 
 @dataclass
 class State:
-    """What a restore has done so far, as far as its journal tells."""
+    """What a restore has done so far, according to its journal."""
 
     created: dict[Ref, Made] = field(default_factory=dict)
     formers: dict[Ref, Previous] = field(default_factory=dict)
-    """The first former of each object: what it was before the restore, not between two changes."""
+    """The content of each object before the restore, not between two changes of it."""
     doubtful: dict[Ref, int] = field(default_factory=dict)
-    """Announced creates of which nothing more is known, with their level."""
+    """Announced creates whose result is not known, with their level."""
     done: dict[Ref, tuple[int, str]] = field(default_factory=dict)
-    """The level of each object, and the last word on what was done with it."""
+    """Object → its level, and the last action on it."""
     holder: str = ""
     """The process that began last."""
     end: End | Literal[""] = ""
     why: str = ""
     last: datetime | None = None
-    """When something was last written."""
+    """The time of the last entry."""
 
     def action(self, ref: Ref) -> Action:
-        """Return what was done with an object last; a word that no journal of ours holds counts as created."""
+        """Return the last action on an object; an unknown word counts as created."""
         word = self.done[ref][1]
         return next((each for each in Action if each == word), Action.CREATED)
 
     def levels(self) -> dict[int, dict[str, int]]:
-        """Return level → action → objects, of what was done; `in doubt` for what was announced only."""
+        """Return level → action → number of objects; `in doubt` for what was only announced."""
         found: dict[int, dict[str, int]] = {}
         for level, action in [*self.done.values(), *((level, "in doubt") for level in self.doubtful.values())]:
             row = found.setdefault(level, {})
@@ -135,7 +137,7 @@ class State:
 
 
 def fold(entries: Iterable[Entry]) -> State:
-    """Return what a journal's lines come to."""
+    """Return the state that the entries of a journal add up to."""
     state = State()
     for entry in entries:
         state.last = entry.at
@@ -186,21 +188,21 @@ def _named(entry: Entry) -> Iterator[tuple[Ref, str]]:
 
 
 def made_by(live: Object, manager: str) -> bool:
-    """Return whether a live object was created by the restore with this field manager, for a bundle or for none."""
+    """Return whether the restore with this field manager created a live object, with or without a bundle."""
     entries = live["metadata"].get("managedFields") or []
     return any(isinstance(each, dict) and str(each.get("manager")).partition("@")[0] == manager for each in entries)
 
 
 def parse_header(data: Any, name: str) -> Header:
-    """Return the header in decoded JSON, which must be that of restore `name`.
+    """Validate the decoded header, which must be that of restore `name`.
 
     Raises:
-        DamagedError: another format, another restore's, or not of that shape.
+        DamagedError: another format, another restore's header, or an invalid one.
     """
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
-        told = f"its journal is of format {str(found)[:80]!r}, this Kubeferry reads {FORMAT}"
-        raise DamagedError(f"restore {name}: {told}")
+        why = f"its journal is of format {str(found)[:80]!r}, this Kubeferry reads {FORMAT}"
+        raise DamagedError(f"restore {name}: {why}")
     try:
         header = Header.model_validate(data)
     except ValidationError as error:
@@ -211,10 +213,10 @@ def parse_header(data: Any, name: str) -> Header:
 
 
 def parse_entries(data: bytes, name: str, segment: str) -> list[Entry]:
-    """Return the lines of one segment.
+    """Return the entries of one segment.
 
     Raises:
-        DamagedError: a line that is not of this shape.
+        DamagedError: a line is not a valid entry.
     """
     entries = []
     for number, line in enumerate(data.splitlines(), start=1):

@@ -1,17 +1,14 @@
-r"""Where everything of a backup stands in a store and in a tarball: the one place where such a key is built or read.
+r"""The layout of a store and of a tarball: the one place where a key or a path is built, validated or parsed.
 
-The layout is Velero's (its docs: output file format, and internal/storage layout), with our own files beside Velero's
-inside `backups/NAME/`. A path that is read from an archive is looked at by members.py.
+The layout is Velero's (its docs: output file format; internal/storage layout), with Kubeferry's own files beside
+Velero's in `backups/NAME/`.
 
-What may be a key of a store: a relative POSIX path such as `backups/shop/velero-backup.json`.
+A key of a store is a relative POSIX path such as `backups/shop/velero-backup.json`. Keys contain names that users
+choose, and stores may be written by others. So a key is refused if it could leave the root of a store or of a directory
+on disk, or cannot be printed: `..`, an absolute path, an empty segment, `\`, control characters.
 
-Keys come from users, and from stores that others may write to. Refused is what could leave the root of a store or of a
-folder on disk, and what no line of text can show: `..`, an absolute path, an empty segment, `\`, control characters.
-
-What a path inside a tarball says: the place of an object, something to pass over, or nothing that an archive holds.
-
-The layout is Velero's (its docs: output file format). Nobody vouches for a path that is read from an archive: what is
-not exactly of this form is refused, and a name that Kubernetes could not have given is, too.
+A path in a tarball is the place of an object, or something to ignore. It is untrusted, too: a path that does not have
+exactly this form, or a name that Kubernetes does not allow, is refused.
 """
 
 from __future__ import annotations
@@ -31,67 +28,67 @@ if TYPE_CHECKING:
 
 
 FORMAT = "kubeferry.io/v1"
-"""The version of our own files; a reader refuses any other with a message that names both."""
+"""The version of our own files; a reader refuses any other, and names both in the message."""
 
 ROOT = "backups"
 RESTORES = "restores"
-"""Where Velero keeps the logs of restores, too; it lists neither folder for what it does not know."""
+"""Velero keeps the logs of its restores there, too; it ignores unknown files in both folders."""
 VELERO_FORMAT = "1"
 
 SEALED = ".age"
-"""How the keys of encrypted files end; Velero looks for none of them."""
+"""The suffix of encrypted files; Velero reads none of them."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-"""A DNS subdomain (RFC 1123): what Velero's Backup objects may be called."""
+"""A DNS subdomain (RFC 1123), as a Backup object of Velero must be named."""
 
 _FORMER = re.compile(r"[0-9]{8}\.jsonl\.gz(\.age)?")
 
 
 @dataclass(frozen=True, slots=True)
 class BackupKeys:
-    """The keys of one backup's files in a store; `sealed` are those of an encrypted one."""
+    """The keys of one backup's files in a store; `sealed` means that the backup is encrypted."""
 
     name: str
     sealed: bool = False
 
     @property
     def folder(self) -> str:
-        """Return the prefix of all its files."""
+        """Return the prefix of all its keys."""
         return f"{ROOT}/{self.name}/"
 
     @property
     def metadata(self) -> str:
-        """Return the key of the Backup object: written last, so that its presence means a whole backup."""
+        """Return the key of the Backup object: written last, so its presence means that the backup is complete."""
         return f"{self.folder}velero-backup.json"
 
     @property
     def tarball(self) -> str:
-        """Return the key of the objects' archive."""
+        """Return the key of the tarball with the objects."""
         return self._held(f"{self.name}.tar.gz")
 
     @property
     def manifest(self) -> str:
-        """Return the key of our manifest: digests of each object and file, what was left out and why."""
+        """Return the key of the manifest: digests of each object and file, and what is excluded and why."""
         return f"{self.folder}kubeferry-manifest.json.gz"
 
     @property
     def links(self) -> str:
-        """Return the key of what re-linking needs: uids, owners and addresses, a JSON line an object."""
+        """Return the key of the links (links.py): uids, owners and addresses, one JSON line per object."""
         return self._held("kubeferry-links.jsonl.gz")
 
     @property
     def reservation(self) -> str:
-        """Return the key that a run holds while it writes this backup, so that two runs never mix their files."""
+        """Return the key that a run reserves while it writes this backup, so that two runs never mix their files."""
         return f"{self.folder}kubeferry-writing.json"
 
     @property
     def bindings(self) -> str:
-        """Return the key of the uses of the old cluster's values, a JSON line each."""
+        """Return the key of the bindings: the uses of values that the source cluster assigned, one JSON line each."""
         return self._held("kubeferry-bindings.jsonl.gz")
 
     @property
     def contents(self) -> str:
-        """Return the key of what an encrypted backup's manifest does not tell: names and digests of its objects."""
+        """Return the key of what the manifest of an encrypted backup omits: names and digests of its objects."""
         return f"{self.folder}kubeferry-contents.json.gz{SEALED}"
 
     def velero(self, what: str) -> str:
@@ -110,7 +107,7 @@ class _RecordKeys:
 
     @property
     def folder(self) -> str:
-        """Return the prefix of all its files."""
+        """Return the prefix of all its keys."""
         return f"{RESTORES}/{self.name}/"
 
 
@@ -120,26 +117,26 @@ class RestoreKeys(_RecordKeys):
 
     @property
     def header(self) -> str:
-        """Return the key of what was asked for; it is written first and takes the name."""
+        """Return the key of the header; it is written first and reserves the name."""
         return f"{self.folder}kubeferry-restore.json"
 
     @property
     def journal(self) -> str:
-        """Return the prefix of the journal's segments."""
+        """Return the prefix of the segments of the journal."""
         return f"{self.folder}kubeferry-journal/"
 
     def segment(self, number: int) -> str:
-        """Return the key of a segment of the journal: JSON lines; numbers count from 1."""
+        """Return the key of a segment of the journal (JSON lines), counted from 1."""
         return f"{self.journal}{number:08}.jsonl"
 
     def former(self, file: str) -> str:
-        """Return the key of a file of former contents, by the name that the journal gives it.
+        """Return the key of a file of previous contents, from its name in the journal.
 
         Raises:
-            DamagedError: a name that no journal gives.
+            DamagedError: the name is not valid.
         """
         if not _FORMER.fullmatch(file):
-            raise DamagedError(f"restore {self.name}: its journal names the file {file[:80]!r}, which it cannot have")
+            raise DamagedError(f"restore {self.name}: its journal names the file {file[:80]!r}, which is invalid")
         return f"{self.folder}kubeferry-former/{file}"
 
 
@@ -168,7 +165,7 @@ class MigrationKeys(_RecordKeys):
 
 
 def former_file(number: int, *, sealed: bool = False) -> str:
-    """Return the name of the file of former contents that goes with a segment: gzip of JSON lines, maybe encrypted."""
+    """Return the name of the file of previous contents of a segment: JSON lines, compressed and perhaps encrypted."""
     return f"{number:08}.jsonl.gz{SEALED if sealed else ''}"
 
 
@@ -188,10 +185,10 @@ class Member:
 
 
 def backup_name(asked: str, namespaces: list[str], now: datetime) -> str:
-    """Return the name of a new backup: the one asked for, or one made from the namespace and the time.
+    """Return the name of a new backup: `asked`, or one generated from the namespace and the time.
 
     Raises:
-        UsageError: the name asked for cannot be one.
+        UsageError: `asked` is not a valid name.
     """
     if asked:
         return check_name(asked)
@@ -200,19 +197,19 @@ def backup_name(asked: str, namespaces: list[str], now: datetime) -> str:
 
 
 def alike(name: str) -> Iterator[str]:
-    """Yield a made-up name and further ones, for what begins in the same second."""
+    """Yield a generated name and alternatives, for what starts in the same second."""
     yield name
     yield from (f"{name}-{number}" for number in count(2))
 
 
 def check_name(name: str) -> str:
-    """Return `name`, which may be a backup's or a restore's.
+    """Return `name` if it is valid for a backup or a restore.
 
     Raises:
-        UsageError: it is not a DNS subdomain, so no Kubernetes object, and no folder of ours, may have it.
+        UsageError: it is not a DNS subdomain, which names of Kubernetes objects and of our folders must be.
     """
     if not _NAME.fullmatch(name) or ".." in name:
-        raise UsageError(f"{name[:80]!r} cannot be a name: lower-case letters, digits, '-' and '.' only")
+        raise UsageError(f"{name[:80]!r} is not a valid name: lower-case letters, digits, '-' and '.' only")
     return name
 
 
@@ -220,11 +217,11 @@ LONGEST = 1024
 """Bytes of UTF-8: S3's limit ("Naming Amazon S3 objects")."""
 
 UNSHOWN = {"Cc", "Cs"}
-"""Unicode categories: control characters (NUL among them) and lone surrogates, which UTF-8 cannot carry."""
+"""Unicode categories: control characters (NUL among them) and lone surrogates, which UTF-8 cannot encode."""
 
 
 def flaw(key: str) -> str:
-    """Say why no store may hold `key`; "" when it may."""
+    """Return why `key` is invalid; "" if it is valid."""
     if not 0 < len(key.encode(errors="surrogatepass")) <= LONGEST:
         return f"it is empty or longer than {LONGEST} bytes"
     if {"", ".", ".."} & set(key.split("/")):
@@ -237,10 +234,10 @@ def flaw(key: str) -> str:
 
 
 def check_key(key: str) -> str:
-    """Return `key` if a store may hold it.
+    """Return `key` if it is valid.
 
     Raises:
-        UsageError: it may not; the message says why.
+        UsageError: it is not valid; the message says why.
     """
     if why := flaw(key):
         raise UsageError(f"the key {key[:200]!r} is refused: {why}")
@@ -248,7 +245,7 @@ def check_key(key: str) -> str:
 
 
 def check_folder(prefix: str) -> str:
-    """Return the folder `prefix` with one `/` at its end, or "" for the root.
+    """Return the folder `prefix` with a trailing `/`, or "" for the root.
 
     Raises:
         UsageError: as `check_key` does.
@@ -257,57 +254,57 @@ def check_folder(prefix: str) -> str:
 
 
 VERSION_FILE = "metadata/version"
-"""Holds the version of the tarball's format."""
+"""The file with the version of the tarball's format."""
 
 READ_VERSION = "1"
-"""The version that is read, whatever comes after its first dot: Velero writes `1` and `1.1.0`."""
+"""The major version that is supported: Velero writes `1` and `1.1.0`."""
 
 _LONGEST_LINE = 20
 
 _RESOURCE = re.compile(r"[a-z0-9]([-a-z0-9.]{0,315}[a-z0-9])?")
-"""A plural, and perhaps a dot and a group: a label of 63 characters and a subdomain of 253 (RFC 1123)."""
+"""A plural, and perhaps a dot and a group: a DNS label and a DNS subdomain (RFC 1123)."""
 
 
 def parse_member(path: str) -> Member | None:
-    """Return the object's place that a tarball path names.
+    """Return the place of the object at a path of a tarball.
 
-    None for what a reader passes over: `metadata/...`, and Velero's copies under `VERSION-preferredversion`.
+    None for what a reader ignores: `metadata/...`, and Velero's copies under `VERSION-preferredversion`.
 
     Raises:
-        DamagedError: the path leaves the archive's layout, with `..`, an absolute path or strange characters. The
-            message is the cause alone, as for all here.
+        DamagedError: the path is not of this layout: `..`, an absolute path or invalid characters. The message is the
+            cause alone, as in all functions here.
     """
     match _parts(path.removeprefix("./"), path):
         case ["metadata", *_]:
             return None
         case ["resources", gr, "cluster", file] if _is_object(gr, file):
             return Member(gr, "", file.removesuffix(".json"))
-        case ["resources", gr, "namespaces", space, file] if _is_object(gr, file) and NAMESPACE.fullmatch(space):
-            return Member(gr, space, file.removesuffix(".json"))
+        case ["resources", gr, "namespaces", name, file] if _is_object(gr, file) and NAMESPACE.fullmatch(name):
+            return Member(gr, name, file.removesuffix(".json"))
         case ["resources", _, _, "cluster", _] | ["resources", _, _, "namespaces", _, _]:
             return None
     raise _refused(path)
 
 
 def check_folder_path(path: str) -> None:
-    """Look at the path of a folder, which some programs add to a tarball; nothing is made of it.
+    """Check the path of a directory, which some programs add to a tarball; it is otherwise ignored.
 
     Raises:
-        DamagedError: it is absolute, or has `..` or strange characters in it.
+        DamagedError: it is absolute, or contains `..` or invalid characters.
     """
     if path.rstrip("/") != ".":
         _parts(path.removeprefix("./").removesuffix("/"), path)
 
 
 def check_version(data: bytes) -> None:
-    """Look at the content of VERSION_FILE.
+    """Check the content of VERSION_FILE.
 
     Raises:
-        DamagedError: another version than this Kubeferry reads.
+        DamagedError: the version is not supported.
     """
-    told = data[:_LONGEST_LINE].decode(errors="replace").strip()
-    if told.partition(".")[0] != READ_VERSION:
-        raise DamagedError(f"is of format {told!r}, this Kubeferry reads {READ_VERSION}")
+    version = data[:_LONGEST_LINE].decode(errors="replace").strip()
+    if version.partition(".")[0] != READ_VERSION:
+        raise DamagedError(f"is of format {version!r}, this Kubeferry reads {READ_VERSION}")
 
 
 def _parts(path: str, written: str) -> list[str]:
@@ -323,4 +320,4 @@ def _is_object(group_resource: str, file: str) -> bool:
 
 
 def _refused(path: str) -> DamagedError:
-    return DamagedError(f"holds a path that no archive may hold: {path[:200]!r}")
+    return DamagedError(f"holds a path that is not allowed in an archive: {path[:200]!r}")

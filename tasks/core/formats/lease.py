@@ -1,7 +1,8 @@
-"""Who works in a namespace: a Lease of the target itself, so that a second restore, or a deletion, sees the first.
+"""The Lease that marks a namespace as in use, so that a second restore, or a deletion, detects the first.
 
-One Lease a namespace (coordination.k8s.io/v1, the API that Kubernetes' own leader election uses). Its holder renews it;
-one that was not renewed for its whole duration belongs to a process that died, or that lost the cluster.
+There is one Lease per namespace, on the target cluster (coordination.k8s.io/v1, as in Kubernetes' own leader election).
+Its holder renews it. A Lease that was not renewed for its whole duration has expired: its holder died or lost the
+cluster.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 LEASES = ResourceType("coordination.k8s.io", "v1", "Lease", "leases", namespaced=True)
 
 LEASE_VERBS = ("create", "delete", "get", "patch")
-"""What credentials must allow with them in a namespace to work in it."""
+"""The permissions for Leases that are needed in a namespace."""
 
 SECONDS = 60
-"""How long a lease is good without being renewed; clocks may differ by less than that."""
+"""How long a Lease is valid without a renewal; clocks must not differ by more."""
 
 RENEW = 15
-"""Seconds between two renewals: three may fail."""
+"""Seconds between two renewals: three in a row may fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process at work: the restore that it does or undoes, its machine, its pid and when that started there.
+    """A process that holds a Lease: the restore that it runs or reverts, its host, its pid and its start time.
 
-    One that deletes has words in the place of a restore's name: `delete bundle web`.
+    A deletion has a phrase in place of the name of a restore: `delete bundle web`.
     """
 
     restore: str
@@ -42,24 +43,24 @@ class Holder:
     started: str
 
     def text(self) -> str:
-        """Return what stands in `spec.holderIdentity`."""
+        """Return the value of `spec.holderIdentity`."""
         return f"{self.restore}@{self.host}/{self.pid}/{self.started}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Return the holder that `text` names; None where others wrote it."""
+        """Parse the value of `spec.holderIdentity`; None if it is not of this form."""
         restore, at, where = text.partition("@")
         host, _, rest = where.partition("/")
         pid, _, started = rest.partition("/")
         return cls(restore, host, int(pid), started) if at and pid.isdecimal() else None
 
     def __str__(self) -> str:
-        """Return it as a person reads it."""
+        """Return the holder as shown to a user."""
         return f"{self.work} (process {self.pid} on {self.host})"
 
     @property
     def work(self) -> str:
-        """Return what it does, in words; a restore's name has no spaces."""
+        """Return what the process does; the name of a restore has no blanks."""
         return self.restore if " " in self.restore else f"restore {self.restore}"
 
 
@@ -74,7 +75,7 @@ def lease(namespace: str, holder: Holder, now: datetime) -> Object:
 
 
 def taken(holder: Holder, now: datetime) -> dict[str, Any]:
-    """Return the spec of a Lease that `holder` takes now."""
+    """Return the spec of a Lease that `holder` acquires now."""
     return {
         "holderIdentity": holder.text(),
         "leaseDurationSeconds": SECONDS,
@@ -84,17 +85,17 @@ def taken(holder: Holder, now: datetime) -> dict[str, Any]:
 
 
 def renewed(now: datetime) -> dict[str, Any]:
-    """Return what changes in the spec of a Lease that is renewed now."""
+    """Return the changes to the spec of a Lease that is renewed now."""
     return {"renewTime": _micro(now)}
 
 
 def holder_of(live: Object) -> str:
-    """Return who holds a Lease, as text; "" for one that nobody does."""
+    """Return the holder of a Lease, as text; "" if there is none."""
     return str(get(live, "spec", "holderIdentity") or "")
 
 
 def expired(live: Object, now: datetime) -> bool:
-    """Return whether a Lease was not renewed for as long as it is good; one without a readable time is."""
+    """Return whether a Lease has expired; one without a valid time has."""
     try:
         last = datetime.fromisoformat(str(get(live, "spec", "renewTime")))
         seconds = int(get(live, "spec", "leaseDurationSeconds") or 0)

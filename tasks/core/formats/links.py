@@ -1,8 +1,8 @@
-"""What re-linking needs of an object and stripping takes away: its uid, its owners, the addresses it was given.
+"""The links of an object, which stripping removes and re-linking needs: uid, owners, assigned addresses.
 
-Taken from the live object at backup, kept as JSON in our own file beside the tarball, read back at restore. An archive
-may come from anybody: whatever has not exactly this shape is refused as damaged, never guessed, and no value is quoted
-in the error.
+They are read from the live object at backup, stored as JSON in a file of ours beside the tarball, and read back at
+restore. The file is untrusted input: whatever does not have exactly this shape is refused as damaged, and no value is
+quoted in the error.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ ADDRESSES: Mapping[tuple[str, str], tuple[Path, ...]] = {
     ("gateway.networking.k8s.io", "Gateway"): (("status", "addresses", EACH, "value"),),
     ("", "Node"): (("status", "addresses", EACH),),
 }
-"""(group, kind) → where its cluster writes the addresses that it hands out; `externalIPs` are their author's."""
+"""(group, kind) → the fields with addresses that the cluster assigns; `externalIPs` are set by users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """One ownerReference, as the old cluster had it; None is a field that was not set."""
+    """One ownerReference on the source cluster; None is a field that was not set."""
 
     api_version: str
     kind: str
@@ -54,16 +54,16 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What tied an object to its old cluster: all empty for one that no API server wrote."""
+    """What tied an object to its source cluster: empty for an object that does not come from an API server."""
 
     uid: str = ""
     owners: tuple[Owner, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
-    """JSON pointer into the live object (RFC 6901) → the address there: `/status/podIPs/0/ip` → `10.0.0.7`."""
+    """JSON pointer into the live object (RFC 6901) → the address: `/status/podIPs/0/ip` → `10.0.0.7`."""
 
 
 def links_of(obj: Object) -> Links:
-    """Return the links of `obj`, a whole live object.
+    """Return the links of a live object.
 
     Raises:
         DamagedError: its uid or ownerReferences are not what an API server writes.
@@ -79,7 +79,7 @@ def links_of(obj: Object) -> Links:
 
 
 def _is_bundle(one: Any) -> bool:
-    """Return whether an owner is the bundle of a former restore, which is never carried."""
+    """Return whether an owner is the bundle of an earlier restore, which is never backed up."""
     return isinstance(one, dict) and is_bundle(one)
 
 
@@ -88,13 +88,13 @@ def _addresses(obj: Object) -> Iterator[tuple[str, Any]]:
         for pointer, value in found(obj, path):
             if not isinstance(value, dict):
                 yield pointer, value
-            # A node's Hostname is its name: found in every string, it would say nothing.
+            # The Hostname of a node is its name, which is found in many strings by chance.
             elif value.get("type") != "Hostname":
                 yield f"{pointer}/address", get(value, "address")
 
 
 def to_json(links: Links) -> dict[str, Any]:
-    """Return `links` as JSON, empty fields left out: `{}` for none at all.
+    """Return `links` as JSON without empty fields: `{}` for no links.
 
     `{"uid": "…", "owners": [{"apiVersion", "kind", "name", "uid", "controller"?, "blockOwnerDeletion"?}],
     "addresses": {"/status/podIP": "10.0.0.7"}}`
@@ -120,7 +120,7 @@ def _owner_json(owner: Owner) -> dict[str, Any]:
 
 
 def from_json(value: Any) -> Links:
-    """Return the links that `to_json` wrote; fields that a later version added are ignored.
+    """Return the links from the JSON of `to_json`; unknown fields of a later version are ignored.
 
     Raises:
         DamagedError: `value` is anything else.
@@ -178,5 +178,5 @@ def _optional(value: dict[str, Any], name: str) -> bool | None:
 
 
 def owner_ref(owner: Owner, namespace: str) -> Ref:
-    """Return the identity of an owner, which stands in its dependent's namespace (or is cluster-scoped)."""
+    """Return the identity of an owner, which is in the namespace of its dependent or cluster-scoped."""
     return Ref(group_of(owner.api_version), owner.kind, namespace, owner.name)

@@ -1,12 +1,11 @@
-"""Our manifest: what a backup holds, by digest, what it left out and why, and how much of it is one point in time.
+"""The manifest of a backup: its objects by digest, what is excluded, and what was not read at its revision.
 
-It stands beside the tarball and is read back as untrusted input: pydantic refuses what is not of this shape.
+It is stored beside the tarball and read back as untrusted input: pydantic refuses what does not have this shape.
 
-What an encrypted backup tells only to who has a key: the names of its objects, and the digests of their content.
-
-From a plain digest of a Secret its value can be guessed, try by try, and names of objects tell much; so the manifest of
-an encrypted backup, which anybody may read, has neither. They stand in an encrypted file of their own. What stays
-readable proves each file as it is stored: that nothing is missing or changed is verified without a key.
+The manifest of an encrypted backup is readable without a key, so it lists neither objects nor what is excluded: from a
+plain digest of a Secret its value can be guessed by trial, and names of objects reveal much. These are in an encrypted
+file of their own (`Contents`). The readable part still proves each file as stored: whether one is missing or changed is
+verified without a key.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ M = TypeVar("M", bound="StrictModel")
 
 
 class Selected(StrictModel):
-    """What was asked for of a backup's namespaces, in one line, and what came of it.
+    """The selection of a backup in one line, and its result.
 
-    `warnings` tells what is needed and not in because it was asked so, or could not be looked at, and what was asked
-    for and matches nothing. `options` are the backup's options that said so: who compares it with what is there now
-    knows by them what it would take.
+    `warnings` lists what is needed and not included, because it is excluded or could not be read, and which terms of
+    the selection match nothing. `options` are the backup's options that define the selection: a comparison with a live
+    cluster selects by them again.
     """
 
     asked: str
@@ -56,7 +55,7 @@ class Digest(StrictModel):
 
 
 class Source(StrictModel):
-    """The cluster that was backed up; `uid` is that of its namespace kube-system."""
+    """The source cluster; `uid` is that of its namespace kube-system."""
 
     uid: str
     version: str
@@ -65,7 +64,7 @@ class Source(StrictModel):
 
 
 class Encryption(StrictModel):
-    """How the files whose keys end in `.age` are encrypted, and to whose public keys; any one of these opens them."""
+    """How the files that end in `.age` are encrypted, and to which public keys; any one of the secret keys decrypts."""
 
     format: Literal["age-encryption.org/v1"] = "age-encryption.org/v1"
     recipients: list[str] = Field(min_length=1)
@@ -75,18 +74,16 @@ class Manifest(StrictModel):
     """The content of `kubeferry-manifest.json.gz`.
 
     `objects` maps each tarball path to the SHA-256 (hex) of its bytes, `files` each other file of the backup to its
-    digest. `not_at_revision` names the types that could not be read at `revision`,
-    `bindings` counts the uses of the cluster's values, by class,
-    `not_indexed` names the types that could not be looked at for addresses that saved objects may name.
-    `selection` is there for a backup of some of what its namespaces hold.
-    `encryption` is there for an encrypted backup: then `objects`, `left_out` and what was selected are not here, see
-    contents.py.
+    digest. `not_at_revision` names the types that could not be read at `revision`, `not_indexed` the types that could
+    not be searched for addresses that the backed-up objects may name. `bindings` counts the uses of values that the
+    cluster assigned, by class. `selection` is set if the backup holds a part of its namespaces only. `encryption` is
+    set if the backup is encrypted: then `objects`, `left_out` and the terms of the selection are in `Contents`.
     """
 
     format: str = FORMAT
     name: str
     kubeferry: str
-    created: Annotated[datetime, Field(strict=False)]  # in JSON it is a text
+    created: Annotated[datetime, Field(strict=False)]  # a string in JSON
     source: Source
     revision: str
     not_at_revision: dict[str, str] = {}
@@ -109,10 +106,10 @@ def digest(data: bytes) -> Digest:
 
 
 def checked(model: type[M], data: Any, name: str, what: str) -> M:
-    """Return decoded JSON as one of our files; `what` names it, as part of backup `name`, in messages.
+    """Validate decoded JSON as one of our files; messages call it `what` of backup `name`.
 
     Raises:
-        DamagedError: wrong shape, or another format.
+        DamagedError: it has another shape or format.
     """
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
@@ -126,30 +123,30 @@ def checked(model: type[M], data: Any, name: str, what: str) -> M:
 
 
 def parse_manifest(data: Any, name: str) -> Manifest:
-    """Return the manifest in decoded JSON, which must be that of backup `name`.
+    """Validate the decoded manifest, which must be that of backup `name`.
 
     Raises:
-        DamagedError: wrong shape, another format or another backup's, or it names files that no backup of it can have.
+        DamagedError: it has another shape or format, is another backup's, or lists files that this backup cannot have.
     """
     manifest = checked(Manifest, data, name, "manifest")
     if manifest.name != name:
         raise DamagedError(f"backup {name}: its manifest is that of backup {manifest.name[:80]!r}")
     keys = BackupKeys(name, sealed=manifest.encryption is not None)
     needed = {keys.tarball} | ({keys.contents} if keys.sealed else set())
-    strangers = [key for key in manifest.files if not _is_own(key, keys)]
-    if strangers or needed - manifest.files.keys():
+    foreign = [key for key in manifest.files if not _is_own(key, keys)]
+    if foreign or needed - manifest.files.keys():
         raise DamagedError(f"backup {name}: its manifest does not name the files of this backup")
     return manifest
 
 
 def _is_own(key: str, keys: BackupKeys) -> bool:
-    """Return whether a key is of a file right in the folder of the backup."""
+    """Return whether a key is that of a file directly in the folder of the backup."""
     file = key.removeprefix(keys.folder)
     return file != key and "/" not in file and not flaw(key)
 
 
 HIDDEN = "hidden, since it is encrypted"
-"""What the readable part of a manifest tells of a selection."""
+"""What the readable part of a manifest shows instead of a selection."""
 
 
 class Contents(StrictModel):
@@ -168,23 +165,23 @@ def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Co
         name=manifest.name, objects=manifest.objects, left_out=manifest.left_out, selection=manifest.selection
     )
     encryption = Encryption(recipients=list(recipients))
-    # That it is a selection is told, and not which: prune must not take it for a backup of everything.
+    # That there is a selection stays visible: prune must not take this for a backup of everything.
     selection = Selected(asked=HIDDEN) if manifest.selection else None
-    told = manifest.model_copy(update={"objects": {}, "left_out": [], "selection": selection, "encryption": encryption})
-    return told, hidden
+    head = manifest.model_copy(update={"objects": {}, "left_out": [], "selection": selection, "encryption": encryption})
+    return head, hidden
 
 
 def joined(manifest: Manifest, contents: Contents) -> Manifest:
-    """Return the whole manifest of an encrypted backup."""
-    told = {"objects": contents.objects, "left_out": contents.left_out, "selection": contents.selection}
-    return manifest.model_copy(update=told)
+    """Return the complete manifest of an encrypted backup."""
+    hidden = {"objects": contents.objects, "left_out": contents.left_out, "selection": contents.selection}
+    return manifest.model_copy(update=hidden)
 
 
 def parse_contents(data: Any, name: str) -> Contents:
-    """Return the contents in decoded JSON, which must be those of backup `name`.
+    """Validate the decoded contents, which must be those of backup `name`.
 
     Raises:
-        DamagedError: wrong shape, another format or another backup's.
+        DamagedError: they have another shape or format, or are another backup's.
     """
     contents = checked(Contents, data, name, "list of contents")
     if contents.name != name:

@@ -1,7 +1,8 @@
-"""What a migration writes down in the store, beside its backup and the journals of its restores, and what it answers.
+"""The records of a migration in the store: a header, its source, and the result of each namespace.
 
-A header when it begins, its namespaces when they are backed up, and an end for each namespace: what has an end that is
-no failure is never done again. All of it stands in `restores/NAME/`, where Velero looks for nothing.
+The header is written at the start, the source when the backup is complete, and an end for each namespace. A namespace
+with an end that is not Failed is never migrated again. All records are in `restores/NAME/`, where Velero ignores
+unknown files, beside the backup and the journals of the restores.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 FORMAT: Literal["kubeferry.io/migration/v1"] = "kubeferry.io/migration/v1"
 
 SHARED = "cluster.wide"
-"""Stands for the namespace of what has none; no namespace has a dot in its name."""
+"""Used as the namespace of cluster-scoped objects; no namespace has a dot in its name."""
 
 
 class Header(StoredModel):
-    """What a migration was asked for; its options hold no secret."""
+    """The options of a migration, which hold no secret."""
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT
     name: str
@@ -31,10 +32,10 @@ class Header(StoredModel):
 
 
 class Source(StoredModel):
-    """What of the source is migrated: the backup that holds it, and the namespaces, old name to new name.
+    """What is migrated: the backup that holds it, and the namespaces, old name → new name.
 
-    `absent` are namespaces that were asked for and cannot be migrated, each with the reason; `unread` is what could not
-    be read of a namespace, and of all of them under "".
+    `absent` are requested namespaces that cannot be migrated, each with the reason; `unread` is what could not be read,
+    by namespace, and under "" what does not belong to a single one.
     """
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT
@@ -46,14 +47,14 @@ class Source(StoredModel):
 
 
 class End(StoredModel):
-    """How it went with one namespace, or with what is cluster-wide (SHARED)."""
+    """The result of one namespace, or of the cluster-scoped objects (SHARED)."""
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT
     namespace: str
     into: str
     phase: Phase
     restore: str = ""
-    """Name of its restore, which `show`, `undo` and `restore --resume` take; "" where none began."""
+    """Name of its restore, for `show`, `undo` and `restore --resume`; "" if none began."""
     objects: int = 0
     counts: dict[str, int] = {}
     actions: dict[str, int] = {}
@@ -68,34 +69,34 @@ class End(StoredModel):
 
     @property
     def why(self) -> str:
-        """Return in one line what is wrong with it."""
-        told = self.error or "; ".join(f"{each.what}: {each.why}" for each in self.problems[:3])
-        return told + (f"; and {len(self.problems) - 3} more" if not self.error and len(self.problems) > 3 else "")  # noqa: PLR2004 - as many are told
+        """Return the error or the problems in one line."""
+        text = self.error or "; ".join(f"{each.what}: {each.why}" for each in self.problems[:3])
+        return text + (f"; and {len(self.problems) - 3} more" if not self.error and len(self.problems) > 3 else "")  # noqa: PLR2004 - as many are listed
 
     @property
     def title(self) -> str:
-        """Return what people read for its namespace."""
+        """Return the namespace as shown to a user."""
         if self.namespace == SHARED:
             return "(cluster-wide)"
         return self.namespace if self.namespace == self.into else f"{self.namespace} → {self.into}"
 
 
 def migration_name(asked: str, namespaces: list[str], now: datetime) -> str:
-    """Return the name of a new migration: the one asked for, or one made from the namespaces and the time.
+    """Return the name of a new migration: `asked`, or one generated from the namespaces and the time.
 
     Raises:
-        UsageError: the name asked for cannot be one.
+        UsageError: `asked` is not a valid name.
     """
     return backup_name(asked or f"migrate-{backup_name('', namespaces, now)}", namespaces, now)
 
 
 def restore_name(migration: str, namespace: str, turn: int) -> str:
-    """Return the name of the restore of a namespace; it is restored anew in a further turn when one was taken back."""
+    """Return the name of the restore of a namespace; after a rollback, the next restore is a further `turn`."""
     return f"{migration}.{namespace}" + (f".{turn}" if turn > 1 else "")
 
 
 def phase_of(ends: Iterable[End]) -> Phase:
-    """Return how all of it went: Failed only when nothing came across."""
+    """Return the phase of the migration: Failed only if no namespace was migrated."""
     listed = [each for each in ends if each.namespace != SHARED]
     shared_failed = any(not each.done for each in ends if each.namespace == SHARED)
     if listed and not any(each.done for each in listed):
@@ -105,7 +106,7 @@ def phase_of(ends: Iterable[End]) -> Phase:
 
 
 def unread_of(problems: Iterable[Problem], namespaces: Iterable[str]) -> dict[str, list[Problem]]:
-    """Return what could not be read by namespace, under "" what is not of one of them alone."""
+    """Return what could not be read by namespace; under "" what does not belong to a single one."""
     known, found = set(namespaces), dict[str, list[Problem]]()
     for each in problems:
         _, namespace = each.place

@@ -1,6 +1,6 @@
-"""Why an object is not in a backup or not restored: a value with a code, of which a sentence is made where it is shown.
+"""Why an object is not in a backup or not restored: a code, from which a sentence is made for output.
 
-Codes are stored in manifests and stand in `-o json`: one that was written once keeps its word.
+Codes are stored in manifests and shown by `-o json`: a code never changes once it is in use.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
 
 class ReasonCode(StrEnum):
-    """What kind of reason it is; programs compare this and never the sentence."""
+    """The kind of a reason; programs compare this, never the sentence."""
 
     NEVER_CARRIED = "never-carried"
-    """No backup holds objects of its kind."""
+    """Objects of its kind are never backed up."""
     NAMESPACE_DEFAULT = "namespace-default"
-    """Something of the cluster makes it in every namespace."""
+    """A controller of the cluster creates it in every namespace."""
     MADE_BY_CLUSTER = "made-by-cluster"
-    """Something of the cluster makes it, not one of the controllers below."""
+    """The cluster creates it, but not one of the controllers below."""
     BEING_DELETED = "being-deleted"
     EXCLUDED_BY_LABEL = "excluded-by-label"
     LEFT_TO_CONTROLLER = "left-to-controller"
-    """The controller that owns it makes it again."""
+    """The controller that owns it re-creates it."""
     MADE_BY_ENDPOINTS_CONTROLLER = "made-by-endpoints-controller"
     FINISHED = "finished"
-    """A Pod or Job has done its work."""
+    """A Pod or Job that has finished."""
     BY_PLUGIN = "by-plugin"
     EXCLUDED = "excluded"
-    """The selection says so."""
+    """The selection excludes it."""
     NOT_SELECTED = "not-selected"
     NOT_NEEDED = "not-needed"
     """Nothing that is restored needs it."""
@@ -39,18 +39,18 @@ class ReasonCode(StrEnum):
     REPLACED = "replaced"
     """Another object has its name now."""
     OLDER = "older"
-    """It was there before the bundle that it is in."""
+    """It existed before the bundle that lists it."""
     UNKNOWN_KIND = "unknown-kind"
     """The cluster does not serve its kind."""
     OTHER_VERSIONS = "other-versions"
     """The cluster serves its kind in other versions only."""
     NOT_READ = "not-read"
-    """The cluster did not answer for its kind."""
+    """The cluster did not respond for its kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an object is left out; `about` is the object that the reason names, `detail` a phrase for a person."""
+    """Why an object is excluded; `about` is the object that the reason names, `detail` a phrase for output."""
 
     code: ReasonCode
     about: Ref | None = None
@@ -58,7 +58,7 @@ class Reason:
 
     @property
     def text(self) -> str:
-        """Return the reason as a person reads it."""
+        """Return the reason as shown to a user."""
         match self.code:
             case ReasonCode.LEFT_TO_CONTROLLER if self.about:
                 return f"left to its controller, {self.about.kind} {self.about.name}{self.detail}"
@@ -72,10 +72,10 @@ class Reason:
 
 _TEXTS = {
     ReasonCode.BEING_DELETED: "being deleted",
-    ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER: "the endpoints controller makes it from the service's pods",
+    ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER: "the endpoints controller creates it from the Service's pods",
     ReasonCode.NOT_SELECTED: "not selected, and nothing selected needs it",
-    ReasonCode.NAMESPACE_NOT_SELECTED: "its namespace is left out",
-    ReasonCode.UNKNOWN_KIND: "the cluster does not know its kind",
+    ReasonCode.NAMESPACE_NOT_SELECTED: "its namespace is excluded",
+    ReasonCode.UNKNOWN_KIND: "the cluster does not serve its kind",
 }
 
 NOT_SELECTED = Reason(ReasonCode.NOT_SELECTED)
@@ -91,5 +91,5 @@ _BEGINNINGS = {
 
 
 def code_of(sentence: str) -> str:
-    """Return the code of a sentence of a backup that was made before there were codes; "" where nothing asks for it."""
+    """Return the code for a sentence of an old backup, which has no codes; "" if none is needed."""
     return next((code.value for begin, code in _BEGINNINGS.items() if sentence.startswith(begin)), "")

@@ -1,7 +1,7 @@
-"""For whom a backup is encrypted, as people write it: age recipients, SSH public keys, files of them.
+"""Recipients of an encrypted backup, as users write them: age recipients, SSH public keys, files of these.
 
-Only public keys belong here. A secret key that is typed in their place is refused, and no message quotes what was typed
-or what stands in a file: it may be just that.
+Only public keys are accepted. A secret key in their place is refused, and no message quotes what was typed or what a
+file contains, since that may be a secret key.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AGE = "age-encryption.org/v1"
-"""The version of the file format (C2SP age.md); also how each such file begins."""
+"""The version of the file format (C2SP age.md), with which each file begins."""
 
 NATIVE = "age1"
 SSH = ("ssh-ed25519", "ssh-rsa")
-"""The types of SSH keys that age encrypts to."""
+"""The types of SSH keys that age supports."""
 
 SECRET_KEY = "AGE-SECRET-KEY-(PQ-)?1[AC-HJ-NP-Z02-9]{8}|age-secret-key-(pq-)?1[ac-hj-np-z02-9]{8}|PRIVATE KEY-----"  # noqa: S105
-"""A regular expression (Python's, and JSON Schema's) for what only a secret key holds: age's own identities, which are
+"""A regular expression (Python's and JSON Schema's) for what only secret keys contain: age identities, which are
 Bech32 and so all in one case, and PEM."""
 
 
@@ -32,12 +32,12 @@ def is_secret(text: str) -> bool:
 
 
 def is_recipient(text: str) -> bool:
-    """Return whether a text is meant as a recipient, not as the path of a file."""
+    """Return whether a text is a recipient and not the path of a file."""
     return text.startswith(NATIVE) or text.partition(" ")[0] in SSH
 
 
 def rejoined(words: Iterable[str]) -> list[str]:
-    """Return recipients of which an SSH key was cut at its space, as a list in an environment variable is."""
+    """Join the SSH keys that a list in an environment variable splits at their blank."""
     found: list[str] = []
     for word in words:
         if found and found[-1] in SSH:
@@ -54,10 +54,10 @@ def normal(recipient: str) -> str:
 
 
 def recipients_in(text: str, where: str) -> list[str]:
-    """Return the recipients in a file, one a line; empty lines and those that begin with `#` say nothing.
+    """Return the recipients in a file, one per line; empty lines and comments (`#`) are ignored.
 
     Raises:
-        UsageError: a line is no recipient, a secret key stands in it, or it has none at all.
+        UsageError: a line is not a recipient, the file holds a secret key, or no recipient.
     """
     if is_secret(text):
         raise UsageError(f"{where} holds a secret key: recipients are public keys (age1…, ssh-ed25519 …)")
@@ -66,8 +66,8 @@ def recipients_in(text: str, where: str) -> list[str]:
         if not line.strip() or line.startswith("#"):
             continue
         if not is_recipient(line.strip()):
-            raise UsageError(f"{where}: line {number} is no recipient (age1…, ssh-ed25519 …, ssh-rsa …)")
+            raise UsageError(f"{where}: line {number} is not a recipient (age1…, ssh-ed25519 …, ssh-rsa …)")
         found.append(normal(line))
     if not found:
-        raise UsageError(f"{where} names no recipient")
+        raise UsageError(f"{where} contains no recipient")
     return found

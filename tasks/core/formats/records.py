@@ -1,6 +1,6 @@
-"""The parts that our stored files and the results of flows share: how a run ended, what is missing, and why.
+"""The parts that stored files and results of flows share: how a run ended, what is missing or changed, and why.
 
-A stored part is read back as untrusted input: pydantic refuses what is not exactly of its shape.
+A stored part is read back as untrusted input: pydantic refuses what does not have exactly its shape.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Action(StrEnum):
     CREATED = "created"
     UNCHANGED = "unchanged"
     KEPT = "kept"
-    """It is there with other content and stays as it is, whatever was asked for."""
+    """It exists with other content and is not changed."""
     MERGED = "merged"
-    """It has what it lacked besides what it had."""
+    """Missing entries were added to the existing ones."""
     LINKED = "linked"
     CONFLICT = "conflict"
     IMMUTABLE = "immutable"
@@ -41,32 +41,32 @@ class Action(StrEnum):
     UPDATED = "updated"
     RECREATED = "recreated"
     LEFT = "left"
-    """A controller has made its own in the meantime."""
+    """A controller has created its own in the meantime."""
     CHANGED = "changed"
-    """Somebody or something of the cluster has changed it since."""
+    """A user or a controller has changed it since."""
     DELETED = "deleted"
     RESTORED = "restored"
-    """It has its previous content again."""
+    """Its previous content is back."""
 
 
 MADE = frozenset({Action.CREATED, Action.RECREATED})
-"""The object is the restore's own."""
+"""The restore created the object."""
 
 CHANGING = frozenset({Action.MERGED, Action.UPDATED, Action.RECREATED})
-"""An object that is there is changed; with the other actions it matters to nobody which one it is."""
+"""Actions that change an existing object."""
 
 UNTOUCHED = frozenset({Action.UNCHANGED, Action.KEPT, Action.SKIPPED, Action.MERGED})
-"""The object on the target is not meant to be what the backup holds."""
+"""The object on the target may differ from the one in the backup."""
 
 STAYS = frozenset({Action.KEPT, Action.SKIPPED})
-"""Nothing is written to the object, its late values included."""
+"""Nothing is written to the object, not even late values."""
 
 
 class Intent(StrEnum):
-    """What a journal announces before it is done."""
+    """What a journal announces before the action."""
 
     CREATE = "create"
-    """Of an object that is not there; every other intent keeps the previous object first."""
+    """For an object that does not exist; every other intent saves the previous object first."""
     UPDATE = "update"
     RECREATE = "recreate"
     MERGE = "merge"
@@ -93,23 +93,23 @@ class StrictModel(StoredModel):
 
 
 class LeftOut(StrictModel):
-    """An object that was there and is not in the backup (or was not restored), with the reason."""
+    """An object that existed and is not in the backup (or was not restored), with the reason."""
 
     type: str
     namespace: str = ""
     name: str
     why: str
     code: str = Field(default_factory=lambda data: code_of(data["why"]))
-    """A `ReasonCode`; of a backup that was made before there were codes it is read off the sentence."""
+    """A `ReasonCode`; in a backup from before there were codes, it is derived from the sentence."""
 
     @classmethod
     def of(cls, ref: Ref, reason: Reason) -> Self:
-        """Return an object with the reason why it is left out."""
+        """Return an excluded object with the reason."""
         return cls(type=ref.type, namespace=ref.namespace, name=ref.name, why=reason.text, code=reason.code.value)
 
 
 class PulledIn(StrictModel):
-    """An object that was not asked for and is in the backup all the same, since something that is in needs it."""
+    """An object that is not selected, and is included because an included object needs it."""
 
     type: str
     namespace: str = ""
@@ -123,15 +123,15 @@ class Problem(StrictModel):
     what: str
     why: str
     group: str = ""
-    """The API group that it is of, where all of a group could not be read."""
+    """The API group, if a whole group could not be read."""
     namespace: str = ""
-    """The namespace that it stands in; "" where it is not of one alone."""
+    """Its namespace; "" if it does not belong to a single one."""
 
     @property
     def place(self) -> tuple[str, str]:
         """Return what could not be read, without its namespace, and the namespace.
 
-        In a backup that was made before problems had a namespace, `what` alone tells it: `secrets in shop`.
+        In a backup from before problems had a namespace, only `what` names it: `secrets in shop`.
         """
         what, inside, namespace = self.what.rpartition(" in ")
         if self.namespace:
@@ -150,19 +150,19 @@ class ActionTaken(ResultModel):
 
 
 class Cause(StrEnum):
-    """What changed a value on the way."""
+    """Why a value was rewritten."""
 
     RENAMED = "renamed"
-    """A namespace has another name."""
+    """A namespace was renamed."""
     LOOKED_UP = "looked-up"
-    """The target's own value stands in the place of the old cluster's."""
+    """A value that the source cluster assigned was replaced by that of the target."""
     MODIFIED = "modified"
     ALLOCATED = "allocated"
-    """The target allocates another one, as somebody holds the old one there."""
+    """The target allocates another value, as the old one is in use there."""
 
 
 class Rewrite(ResultModel):
-    """One value that was changed on the way: uid, name or namespace, at which place of which object."""
+    """One value that was rewritten: in which object, at which path, the old and the new value."""
 
     object: str
     path: str
@@ -171,4 +171,4 @@ class Rewrite(ResultModel):
     why: str
     cause: Cause = Cause.RENAMED
     rule: str = ""
-    """The class of the rewrite, by which it can be switched off (rename_case.py, `RULES`); "" for one that cannot."""
+    """The class of the rewrite, by which it can be disabled (transform/rename/classes.py, `RULES`); "" if it cannot."""

@@ -1,9 +1,9 @@
-"""Look at an object of an archive, which anybody may have written, before any rule does: one place for all checks.
+"""Validate an object of an archive, which is untrusted, before any rule sees it: one place for all checks.
 
-It has to be the object that its place says, by group, kind, namespace and name, with names that Kubernetes gives, and
-all that rules rely on has its type: every field of metadata, and what stands at the top of Kubernetes' own kinds. What
-is inside of `spec` and the like stays its kind's business: rules take other types there for nothing, and an API server
-refuses them. No value is quoted in an error, since it may be a secret.
+It must be the object that its path names, by group, kind, namespace and name, and its name must be valid. Everything
+that rules rely on must have its type: every field of metadata, and the top-level fields of built-in kinds. The inside
+of `spec` and the like is not checked: rules ignore values of another type there, and an API server refuses them. No
+value is quoted in an error, since it may be secret.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ApiVersion = Annotated[
 Kind = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,62}$")]
 
 _NAMED_FREELY = {"rbac.authorization.k8s.io", "apiregistration.k8s.io"}
-"""Groups of Kubernetes whose objects need no DNS name (apimachinery: ValidatePathSegmentName): `system:shop`."""
+"""Built-in groups whose objects need no DNS name (apimachinery: ValidatePathSegmentName): `system:shop`."""
 
 
 class _Model(BaseModel):
@@ -48,7 +48,7 @@ class _Owner(_Model):
 
 
 class _Metadata(_Model):
-    """The fields of ObjectMeta (API reference v1.36), with the types that every API server writes."""
+    """The fields of ObjectMeta (API reference v1.36) with their types."""
 
     name: str = Field(min_length=1)
     namespace: str | None = None
@@ -74,7 +74,7 @@ class _Object(_Model):
 
 
 class _BuiltIn(_Object):
-    """What stands beside metadata in Kubernetes' own kinds; some servers write null for an empty list."""
+    """The top-level fields of built-in kinds; some servers write null for an empty list."""
 
     spec: dict[str, Any] = {}
     status: dict[str, Any] | None = None
@@ -106,51 +106,51 @@ _MODELS: dict[tuple[str, str], type[_Object]] = {("", "Secret"): _WithTexts, (""
 
 
 def validated(data: bytes, place: Member) -> Object:
-    """Return the object that `data` holds, which stands at `place` in its archive.
+    """Parse and validate the object at `place` in an archive.
 
     Raises:
-        DamagedError: it is not JSON, not a Kubernetes object, or not the one of that place; the message is the cause
-            alone, as "holds another object than its name says".
+        DamagedError: it is not JSON, not a Kubernetes object, or not the one that `place` names; the message is the
+            cause alone, such as "holds another object than its path names".
     """
     value = parse(data)
     if not isinstance(value, dict):
         raise DamagedError("holds no Kubernetes object")
-    _look(value, place)
+    _check(value, place)
     return value
 
 
-def _look(obj: Object, place: Member) -> None:
-    """Return if `obj` is an object of Kubernetes, and the one of its place."""
+def _check(obj: Object, place: Member) -> None:
+    """Check that `obj` is a Kubernetes object, and the one that `place` names."""
     if not isinstance(obj.get("metadata"), dict):
         raise DamagedError("holds no Kubernetes object")
     _typed(_model(obj), obj)
     group, kind, meta = group_of(obj["apiVersion"]), obj["kind"], obj["metadata"]
     named = (meta.get("namespace") or "", meta["name"])
     if named != (place.namespace, place.name) or not _is_of(group, kind, place):
-        raise DamagedError("holds another object than its name says")
+        raise DamagedError("holds another object than its path names")
     if not _is_name(group, kind, place.name):
-        raise DamagedError("has a name that no object of its kind can have")
+        raise DamagedError("has a name that is not valid for its kind")
 
 
 def validated_bytes(obj: Object, place: Member) -> bytes:
-    """Return the JSON under which an archive holds `obj` at `place`: what no reader would take is not written.
+    """Return the JSON of `obj` at `place` in an archive, validated: what readers refuse is not written.
 
     Raises:
-        DamagedError: as `received`, or its path is one that no archive may hold.
+        DamagedError: as in `validated`, or it is too large, or its path is not allowed in an archive.
     """
     try:
         data = orjson.dumps(obj)
-    except orjson.JSONEncodeError as error:  # nested so deeply that it cannot be written either
+    except orjson.JSONEncodeError as error:  # nested too deeply to be written
         raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels") from error
     if parse_member(place.path) != place or len(data) > MAX_OBJECT:
-        raise DamagedError("is larger, or called otherwise, than anything that an archive may hold")
-    check_depth(data, obj)  # what orjson wrote it reads: of all that `parse` refuses, only this can be
-    _look(obj, place)
+        raise DamagedError("is too large for an archive, or its path is not allowed in one")
+    check_depth(data, obj)  # of all that `parse` refuses, orjson writes only this
+    _check(obj, place)
     return data
 
 
 def _model(obj: Object) -> type[_Object]:
-    """Return what an object has to look like."""
+    """Return the model that validates an object."""
     version, kind = obj.get("apiVersion"), obj.get("kind")
     if not (isinstance(version, str) and isinstance(kind, str) and is_built_in(group_of(version))):
         return _Object
@@ -167,7 +167,7 @@ def _typed(model: type[_Object], value: dict[str, Any]) -> None:
 
 
 def _is_of(group: str, kind: str, place: Member) -> bool:
-    """Return whether objects of this kind stand in such a folder; of custom kinds only their group is known."""
+    """Return whether objects of this kind belong in the folder; for custom resources only the group is checked."""
     resource, _, of = place.group_resource.partition(".")
     if of != group:
         return False
@@ -179,7 +179,7 @@ def _is_of(group: str, kind: str, place: Member) -> bool:
 
 
 _KINDS = {(group, found.plural): kind for (group, kind), found in BUILT_IN.items()}
-"""Group and plural → the kind, as it is spelled."""
+"""(group, plural) → the kind."""
 
 
 def _is_name(group: str, kind: str, name: str) -> bool:

@@ -1,7 +1,7 @@
-"""Velero's Backup object, by which Velero takes our backups in and we take in Velero's (velero.io/v1, Velero 1.18).
+"""Velero's Backup object, by which Velero reads our backups and we read Velero's (velero.io/v1, Velero 1.18).
 
-The object stands in `velero-backup.json`. Ours carries the digest of our manifest as an annotation, so that the chain
-of trust goes metadata → manifest → every file and object.
+The object is stored in `velero-backup.json`. Ours has the digest of the manifest as an annotation, so that the chain of
+trust goes metadata → manifest → every file and object.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ BACKED_UP_BY = "kubeferry.io/version"
 ENCRYPTED = "kubeferry.io/encryption"
 
 _TO_VELERO = {Phase.COMPLETED: "Completed", Phase.PARTIAL: "PartiallyFailed", Phase.FAILED: "Failed"}
-_FROM_VELERO: dict[str, Phase] = {told: phase for phase, told in _TO_VELERO.items()}
+_FROM_VELERO: dict[str, Phase] = {velero: phase for phase, velero in _TO_VELERO.items()}
 
-# Velero's sync passes over backups of these phases (pkg/controller/backup_sync_controller.go, 1.18): one that it cannot
-# read is never offered by it, and no restore of it can be begun that would fail half-way.
+# Velero's sync skips backups in these phases (pkg/controller/backup_sync_controller.go, 1.18): so it never offers an
+# encrypted backup, which it cannot read, and no restore of it can start and fail half-way.
 _SEALED_TO_VELERO = _TO_VELERO | {Phase.COMPLETED: "Finalizing", Phase.PARTIAL: "FinalizingPartiallyFailed"}
-_SEALED_FROM_VELERO: dict[str, Phase] = {told: phase for phase, told in _SEALED_TO_VELERO.items()}
+_SEALED_FROM_VELERO: dict[str, Phase] = {velero: phase for phase, velero in _SEALED_TO_VELERO.items()}
 
 
 def backup_object(
     manifest: Manifest, manifest_sha256: str, started: datetime, completed: datetime, expires: datetime | None = None
 ) -> Object:
-    """Return the Backup object of one of our backups, of its whole manifest; Velero passes over an encrypted one.
+    """Return the Backup object for a backup, from its complete manifest; Velero skips an encrypted one.
 
-    With `expires`, Velero's garbage collection takes it away after that, and so does `prune`.
+    After `expires`, if set, Velero's garbage collection deletes the backup, and so does `prune`.
     """
     total = len(manifest.objects)
     annotations = {MANIFEST_DIGEST: manifest_sha256, BACKED_UP_BY: manifest.kubeferry}
@@ -77,22 +77,22 @@ def backup_object(
 
 
 NO_VOLUMES = ("podvolumebackups.json", "volumesnapshots.json", "itemoperations.json", "volumeinfo.json")
-"""Velero's optional files that are empty here: volumes' contents are not backed up."""
+"""Velero's optional files that are empty here: the contents of volumes are not backed up."""
 
 
 def optional_files(manifest: Manifest, kinds: dict[str, str]) -> dict[str, Any]:
-    """Return the JSON of Velero's optional files by their name; `kinds` maps a tarball path to its type."""
+    """Return Velero's optional files, name → JSON; `kinds` maps a tarball path to its type."""
     warned = manifest.selection.warnings if manifest.selection else []
-    told = {
+    results = {
         level: {"namespaces": {}, "cluster": [f"{each.what}: {each.why}" for each in found]} if found else {}
         for level, found in (("errors", manifest.problems), ("warnings", warned))
     }
     files: dict[str, Any] = {what: [] for what in NO_VOLUMES}
-    return files | {"results": told, "resource-list.json": resource_list(manifest, kinds)}
+    return files | {"results": results, "resource-list.json": resource_list(manifest, kinds)}
 
 
 def log_of(manifest: Manifest) -> str:
-    """Return Velero's log of a backup: a line an object that is left out."""
+    """Return Velero's log of a backup: one line per excluded object."""
     return "".join(
         f"{manifest.created:%Y-%m-%dT%H:%M:%SZ} left out {gap.type} {gap.namespace}/{gap.name}: {gap.why}\n"
         for gap in manifest.left_out
@@ -100,7 +100,7 @@ def log_of(manifest: Manifest) -> str:
 
 
 def resource_list(manifest: Manifest, kinds: dict[str, str]) -> dict[str, list[str]]:
-    """Return Velero's list of `{"apps/v1/Deployment": ["shop/web"]}`; `kinds` maps a tarball path to its type."""
+    """Return Velero's resource list `{"apps/v1/Deployment": ["shop/web"]}`; `kinds` maps a tarball path to its type."""
     listed: dict[str, list[str]] = {}
     for path in manifest.objects:
         _, _, scope, *rest = path.removesuffix(".json").split("/")
@@ -137,7 +137,7 @@ class _Status(_Model):
 
 
 class _Backup(_Model):
-    """The fields that are read of velero.io/v1 Backup; any may be missing or null, none of another type."""
+    """The fields of a velero.io/v1 Backup that are read; each may be missing or null, but not of another type."""
 
     metadata: _Metadata
     spec: _Spec | None = None
@@ -145,21 +145,21 @@ class _Backup(_Model):
 
 
 class Summary:
-    """What a list of backups shows of one: read from its Backup object, ours or Velero's."""
+    """What a list of backups shows of each: read from its Backup object, ours or Velero's."""
 
     def __init__(self, backup: Any, name: str) -> None:
         """Read a decoded `velero-backup.json`.
 
         Raises:
-            DamagedError: it is not the Backup object of `name`, has a field of a wrong type, or is of another format.
+            DamagedError: it is not the Backup object of `name`, has a field of a wrong type, or another format.
         """
         found = _checked(backup, name)
         spec, status = found.spec or _Spec(), found.status or _Status()
         annotations = found.metadata.annotations or {}
         self.name = name
         self.encrypted = ENCRYPTED in annotations
-        told = status.phase or "unknown"
-        self.phase = str((_SEALED_FROM_VELERO if self.encrypted else _FROM_VELERO).get(told, told))
+        phase = status.phase or "unknown"
+        self.phase = str((_SEALED_FROM_VELERO if self.encrypted else _FROM_VELERO).get(phase, phase))
         self.started = status.start_timestamp or ""
         self.completed = status.completion_timestamp or ""
         self.expires = status.expiration or ""

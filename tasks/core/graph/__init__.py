@@ -1,1 +1,1 @@
-"""The order of objects: references and edges, priorities, cycles, and what a selection needs besides."""
+"""The order of objects: references and edges, priorities, cycles, and the dependencies of a selection."""

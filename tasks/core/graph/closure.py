@@ -1,8 +1,8 @@
-"""Which objects are in a restore or backup, and why: those that were selected, and what they need.
+"""Which objects a restore or a backup includes, and why: those that are selected, and their dependencies.
 
-A need is an edge of the order (order.py): what a field names, an owner, whose value is used, what an annotation says;
-or one that no field tells (implied.py). Needs of needs count too. It refuses to pull in what only points at a selected
-object: who selects a Secret does not get the Deployments that use it.
+A dependency is an edge of the order (order.py): an object that a field names, an owner, an object whose value is used,
+what an annotation says; or an implicit one (needs/implicit.py). Dependencies are transitive. Dependents are not
+included: a selected Secret does not pull in the Deployments that use it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inclusion:
-    """Why an object is in: it is selected, or another one needs it."""
+    """Why an object is included: it is selected, or another object needs it."""
 
     reason: str
-    """Why it is selected; or by which field, annotation or rule `source` needs it."""
+    """Why it is selected; or the field, annotation or rule by which `source` needs it."""
     source: Ref | None = None
-    """The object that needs it; None for one that is selected."""
+    """The object that needs it; None for a selected one."""
 
     @property
     def text(self) -> str:
-        """Return it as a person reads it."""
+        """Return the reason as shown to a user."""
         return f"needed by {self.source}: {self.reason}" if self.source else self.reason
 
 
 def selected(reasons: Mapping[Ref, str]) -> dict[Ref, Inclusion]:
-    """Return what is selected, each with its reason."""
+    """Return the selected objects, each with its reason."""
     return {ref: Inclusion(reason) for ref, reason in reasons.items()}
 
 
@@ -47,12 +47,12 @@ def closure(
     may: Callable[[Ref], bool] = lambda _: True,
     always: Callable[[Ref], Iterable[tuple[Ref, str]]] = lambda _: (),
 ) -> dict[Ref, Inclusion]:
-    """Return why each object is in: what is selected, with its reason, and what that needs, transitively.
+    """Return the included objects with the reason of each: the selected ones and what they need, transitively.
 
-    `there` is what the backup holds. `only` takes nothing but what is selected, and what `always` says that an object
-    cannot be without, with the reason: its namespace, the definition of its kind. `may` tells what may be pulled in at
-    all (a user who excludes Secrets gets none). An object that several need is told by the need that is fewest steps
-    from what is selected, of these the first; the same input gives the same reasons whatever order it comes in.
+    `there` are the objects of the backup. With `only`, nothing but the selected objects is included, and what `always`
+    yields for an object, with the reason: its namespace, the definition of its kind. `may` says which objects may be
+    pulled in (a user who excludes Secrets gets none). If several objects need one, the reason is that with the fewest
+    steps from a selected object, and of these the first; the order of the input does not change the reasons.
     """
     found = dict(sorted(selected.items()))
     needs: dict[Ref, list[Edge]] = {}
@@ -71,19 +71,19 @@ def closure(
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Something that objects need and that is not in because it was not to be."""
+    """An object that others need and that is not included because it is excluded."""
 
     ref: Ref
     why: str
-    """Why it is not in: `its kind is excluded`."""
+    """Why it is not included: `its kind is excluded`."""
     users: tuple[Ref, ...]
-    """Who needs it, sorted."""
+    """The objects that need it, sorted."""
     because: str
-    """By which field the first of them does."""
+    """The field by which the first of them needs it."""
 
     @property
     def text(self) -> str:
-        """Return the reason and who needs it, in one line."""
+        """Return the reason and the objects that need it, in one line."""
         more = f", and {len(self.users) - 1} more need it" if len(self.users) > 1 else ""
         return f"{self.why}; needed by {self.users[0]}: {self.because}{more}"
 
@@ -91,9 +91,9 @@ class Missing:
 def missing(
     found: Container[Ref], edges: Iterable[Edge], why_not: Callable[[Ref], str], *, only: bool = False
 ) -> list[Missing]:
-    """Return what the objects in `found` need and `why_not` gives a reason for not being in, sorted.
+    """Return what the objects in `found` need and `why_not` gives a reason for excluding, sorted.
 
-    Who asks for `only` what is selected misses nothing.
+    With `only`, which includes nothing but the selection, nothing is missing.
     """
     lacking: dict[Ref, dict[Ref, str]] = {}
     for edge in () if only else edges:

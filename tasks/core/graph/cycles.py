@@ -1,14 +1,12 @@
-"""Find what is tied into cycles in a directed graph: its strongly connected components of more than one node.
+"""Find the cycles of a directed graph, and decide which edges to give up so that nothing waits for itself.
 
-Tarjan's algorithm (Depth-first search and linear graph algorithms, 1972) in linear time and without recursion, so that
-a chain of any length is walked. It refuses to decide which edge of a knot is given up.
+Cycles lie in strongly connected components of more than one node. Tarjan's algorithm (Depth-first search and linear
+graph algorithms, 1972) finds them in linear time, here without recursion, so that a chain may have any length.
 
-Decide which links of a knot are given up, so that nothing in it waits for itself.
-
-A depth-first search against the direction of need; a link that closes a cycle is given up, unless the way there holds
-a weaker one: then that goes, and the search takes up again before it. What is finished is never looked at again, so
-that a knot of 100,000 objects takes seconds. The same knot loses the same links, of a ring of equals the one whose
-source comes first.
+The feedback arcs come from a depth-first search against the direction of need. A link that closes a cycle is given up,
+unless the path there has a weaker one: then that one is given up, and the search continues before it. A finished node
+is not visited again, so a component of 100,000 objects takes seconds. The same component loses the same links; of a
+cycle of equally strong ones, the link whose source comes first.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ T = TypeVar("T")
 
 
 def strongly_connected(graph: Mapping[T, Collection[T]]) -> list[list[T]]:
-    """Return the nodes of each knot; `graph` maps every node to its successors, in an order that decides theirs."""
+    """Return the nodes of each strongly connected component; `graph` maps every node to its successors, in order."""
     walk = _Walk(graph)
     for node in graph:
         if node not in walk.index:
@@ -37,7 +35,7 @@ class _Walk(Generic[T]):
         self.index: dict[T, int] = {}
         self.low: dict[T, int] = {}
         self.open: dict[T, None] = {}
-        """Nodes whose component is not known yet, in the order in which they were met."""
+        """Nodes whose component is not known yet, in the order in which they were visited."""
         self.found: list[list[T]] = []
 
     def from_root(self, root: T) -> None:
@@ -68,7 +66,7 @@ class _Walk(Generic[T]):
         return None
 
     def _leave(self, node: T) -> None:
-        """Take the component of `node` out of what is open, if `node` was the first of it that was met."""
+        """Close the component of `node`, if `node` is the first of it that was visited."""
         if self.low[node] != self.index[node]:
             return
         component = [self.open.popitem()[0]]
@@ -83,10 +81,10 @@ Link = tuple[int, int]
 
 
 def feedback_arcs(needed_by: Mapping[int, Sequence[tuple[int, int]]]) -> list[Link]:
-    """Return the links that have to be given up.
+    """Return the links to give up so that no cycle is left.
 
-    `needed_by` maps every node of a knot to (node that waits for it, strength of that link); its order and that of its
-    lists decide between links of the same strength.
+    `needed_by` maps every node of a component to (node that waits for it, strength of that link); its order and that of
+    its lists decide between links of the same strength.
     """
     search = _Search(needed_by)
     for node in needed_by:
@@ -100,26 +98,26 @@ class _Search:
         self.given_up: list[Link] = []
         self.dropped: set[Link] = set()
         self.done: set[int] = set()
-        self.way: list[tuple[int, Iterator[tuple[int, int]]]] = []
-        """The nodes from the one begun with, each with those that wait for it and were not looked at yet."""
+        self.path: list[tuple[int, Iterator[tuple[int, int]]]] = []
+        """The path from the start node, each node with the waiting nodes that were not visited yet."""
         self.at: dict[int, int] = {}
-        """Node → its place on the way."""
+        """Node → its index on the path."""
         self.steps: dict[int, list[int]] = {}
-        """Strength → the places on the way that a link of that strength leads to, growing."""
+        """Strength → the indexes on the path that a link of that strength leads to, ascending."""
 
     def begin(self, node: int) -> None:
         if node in self.done:
             return
         self._enter(node)
-        while self.way:
-            node, waiting = self.way[-1]
+        while self.path:
+            node, waiting = self.path[-1]
             for source, strength in waiting:
                 if source in self.done or (source, node) in self.dropped:
                     continue
                 if source in self.at:
                     self._cut(source, node, strength)
                 else:
-                    self.steps.setdefault(strength, []).append(len(self.way))
+                    self.steps.setdefault(strength, []).append(len(self.path))
                     self._enter(source)
                 break
             else:
@@ -127,14 +125,14 @@ class _Search:
                 self.done.add(node)
 
     def _enter(self, node: int) -> None:
-        self.at[node] = len(self.way)
-        self.way.append((node, iter(self.needed_by[node])))
+        self.at[node] = len(self.path)
+        self.path.append((node, iter(self.needed_by[node])))
 
     def _leave(self) -> None:
-        node, _ = self.way.pop()
+        node, _ = self.path.pop()
         del self.at[node]
         for places in self.steps.values():
-            if places and places[-1] == len(self.way):
+            if places and places[-1] == len(self.path):
                 places.pop()
 
     def _cut(self, source: int, target: int, strength: int) -> None:
@@ -145,8 +143,8 @@ class _Search:
             self._drop((source, target))
             return
         place = self.steps[min(weaker)][-1]
-        self._drop((self.way[place][0], self.way[place - 1][0]))
-        while len(self.way) > place:
+        self._drop((self.path[place][0], self.path[place - 1][0]))
+        while len(self.path) > place:
             self._leave()
 
     def _drop(self, link: Link) -> None:

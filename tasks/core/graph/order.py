@@ -1,9 +1,10 @@
-"""The order of a restore, derived: a directed graph of what needs what, sorted into levels.
+"""The order of a restore: a directed graph of dependencies between objects, sorted into levels.
 
-Edges always win. What they leave open is decided by waves (kubeferry.io/level and its kin, annotations.py) and then by
-phases (phases.py): an object comes with the latest wave, and in it the latest phase, of all that it needs; one of no
-wave counts as 0, or as the earlier wave of what needs it. A cycle is broken at its weakest link, and told. The same
-input gives the same levels, whatever order it comes in; 100,000 objects with 300,000 edges take seconds.
+Edges always win. Objects that no edge orders are sorted by wave (kubeferry.io/level and similar annotations, see
+needs/annotations.py), then by priority (priorities.py): an object has the latest wave, and within it the latest
+priority, of all that it needs. An object without a wave has wave 0, or the earlier wave of what needs it. A cycle is
+broken at its weakest link, and reported. The same input gives the same levels in any order of input; 100,000 objects
+with 300,000 edges take seconds.
 """
 
 from __future__ import annotations
@@ -25,23 +26,23 @@ if TYPE_CHECKING:
 
 
 class Strength(IntEnum):
-    """How much an edge is needed; a cycle is broken at its weakest (cycles.py tells what that takes)."""
+    """How much an edge matters; a cycle is broken at its weakest link (cycles.py)."""
 
     REFERENCE = 1
-    """A field names the other: the API server takes a name that is not there yet."""
+    """A field names the target: the API server accepts the name of an object that does not exist yet."""
     OWNER = 2
-    """Created without its owner, and re-linked: that is always possible, as ownerReferences can be patched."""
+    """An owner: the object can always be created without it, as ownerReferences can be patched."""
     LATER = 3
-    """As BINDING, but of an entry that can be left out and added later: settings, annotations, labels."""
+    """As BINDING, but an entry that can be omitted and added later: settings, annotations, labels."""
     BINDING = 4
-    """A field holds a value that the other is yet to be given: created with none, a wrong object lives for a while,
-    and a field that cannot be changed stays wrong. So an owner's edge goes first."""
+    """A field holds a value that the cluster assigns to the target. Created before the target, the object is wrong for
+    a while, and an immutable field stays wrong. So the edge to an owner is given up before this one."""
     START = 5
-    """No pod is made, or none starts, without the other: what waits for the pods to be ready would wait for ever."""
+    """No pod is created, or none starts, without the target: waiting for ready pods would never end."""
     FIXED = 6
-    """As BINDING, but of a field that cannot be changed later, or only with pods that start anew: given up last."""
+    """As BINDING, but an immutable field, or one whose change restarts pods: given up last."""
     EXPLICIT = 7
-    """A person or a plug-in said so, or a controller deletes the object without it."""
+    """A user or a plug-in requires it, or a controller deletes the object without the target."""
 
 
 BINDINGS = frozenset({Strength.LATER, Strength.BINDING, Strength.FIXED})
@@ -49,23 +50,23 @@ BINDINGS = frozenset({Strength.LATER, Strength.BINDING, Strength.FIXED})
 
 
 class Via(StrEnum):
-    """By what an object needs another one."""
+    """The kind of dependency."""
 
     FIELD = "field"
     OWNER = "owner"
     """An ownerReference."""
     ADOPTION = "adoption"
-    """A controller that adopts what is there comes after it."""
+    """A controller comes after the objects that it adopts."""
     BINDING = "binding"
-    """A string that holds a value which the cluster gave the other object."""
+    """A string holds a value that the cluster assigned to the target."""
     ANNOTATION = "annotation"
     IMPLICIT = "implicit"
-    """No field says so: the rights of an account, the definition of a kind."""
+    """No field names it: the role bindings of a ServiceAccount, the definition of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`source` waits for `target`, because of `why`: a field's path, a JSON pointer, an annotation, or a phrase."""
+    """`source` waits for `target`; `why` is a field's path, a JSON pointer, an annotation, or a phrase."""
 
     source: Ref
     target: Ref
@@ -76,7 +77,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The levels of a restore, each sorted, and the edges that had to be given up to break cycles."""
+    """The levels of a restore, each sorted, and the edges that were given up to break cycles."""
 
     levels: list[list[Ref]]
     needs: Mapping[Ref, list[Edge]] = field(default_factory=dict)
@@ -84,10 +85,10 @@ class Order:
 
 
 _Needs = list[dict[int, list[Edge]]]
-"""Place in the sorted refs → place of each that it needs → the edges that say so; sorted at each depth."""
+"""Index in the sorted refs → index of each dependency → the edges to it; sorted at each depth."""
 
 _Place = tuple[int, int, int]
-"""(wave, phase, depth): the level of an object."""
+"""(wave, priority, depth): the level of an object."""
 
 
 def order(
@@ -96,25 +97,25 @@ def order(
     phases: Mapping[Ref, Priority] = MappingProxyType({}),
     waves: Mapping[Ref, int] = MappingProxyType({}),
 ) -> Order:
-    """Return the levels in which `refs` can be created; edges to objects that are not among `refs` do not count.
+    """Return the levels in which `refs` can be created; edges to objects that are not in `refs` are ignored.
 
-    `phases` and `waves` are what annotations and plug-ins say of single objects; the others have their kind's phase,
-    and no wave.
+    `phases` and `waves` are what annotations and plug-ins set for single objects; the others have the priority of their
+    kind, and no wave.
     """
     there = sorted(set(refs))
     needs = _needs(there, edges)
-    broken = _untie(needs)
+    broken = _break_cycles(needs)
     own = [int(phases.get(ref, priority_of(ref))) for ref in there]
     places = _places(needs, own, [waves.get(ref) for ref in there])
     levels: dict[_Place, list[Ref]] = {}
     for ref, place in zip(there, places, strict=True):
         levels.setdefault(place, []).append(ref)
-    told = {ref: [edge for link in links.values() for edge in link] for ref, links in zip(there, needs, strict=True)}
-    return Order([levels[place] for place in sorted(levels)], {ref: some for ref, some in told.items() if some}, broken)
+    kept = {ref: [edge for link in links.values() for edge in link] for ref, links in zip(there, needs, strict=True)}
+    return Order([levels[place] for place in sorted(levels)], {ref: some for ref, some in kept.items() if some}, broken)
 
 
 def _needs(there: list[Ref], edges: Iterable[Edge]) -> _Needs:
-    """Return who needs whom. Numbers sort and hash ten times faster than refs, and sort as their refs do."""
+    """Return the dependencies by index: numbers sort and hash ten times faster than refs, in the same order."""
     number = {ref: index for index, ref in enumerate(there)}
     links = [
         (source, target, edge.why, edge.strength, edge)
@@ -132,11 +133,11 @@ def _needs(there: list[Ref], edges: Iterable[Edge]) -> _Needs:
     return needs
 
 
-def _untie(needs: _Needs) -> list[Edge]:
-    """Take out the links that tie objects into cycles, and return their edges."""
+def _break_cycles(needs: _Needs) -> list[Edge]:
+    """Remove the links that are given up to break cycles, and return their edges."""
     broken: list[Edge] = []
-    for knot in strongly_connected(dict(enumerate(needs))):
-        needed_by: dict[int, list[tuple[int, int]]] = {node: [] for node in sorted(knot)}
+    for component in strongly_connected(dict(enumerate(needs))):
+        needed_by: dict[int, list[tuple[int, int]]] = {node: [] for node in sorted(component)}
         for source in needed_by:
             for target in needs[source].keys() & needed_by.keys():
                 needed_by[target].append((source, max(edge.strength for edge in needs[source][target])))
@@ -145,22 +146,22 @@ def _untie(needs: _Needs) -> list[Edge]:
     return broken
 
 
-def _places(needs: _Needs, phases: list[int], waves: list[int | None]) -> list[_Place]:
+def _places(needs: _Needs, priorities: list[int], waves: list[int | None]) -> list[_Place]:
     """Return the level of each object."""
     sequence = list(TopologicalSorter(dict(enumerate(needs))).static_order())
-    wave = [0 if asked is None else asked for asked in waves]
+    wave = [0 if own is None else own for own in waves]
     for source in reversed(sequence):
         for target in needs[source]:
             if waves[target] is None:
                 wave[target] = min(wave[target], wave[source])
     places: list[_Place] = [(0, 0, 0)] * len(needs)
     for source in sequence:
-        places[source] = _place(wave[source], phases[source], [places[target] for target in needs[source]])
+        places[source] = _place(wave[source], priorities[source], [places[target] for target in needs[source]])
     return places
 
 
-def _place(wave: int, phase: int, needed: list[_Place]) -> _Place:
-    """Return the wave of the latest need, in it the phase of the latest, and one deeper than the deepest of those."""
+def _place(wave: int, priority: int, needed: list[_Place]) -> _Place:
+    """Return the latest wave of the dependencies, within it the latest priority, and one more than the depth there."""
     wave = max([wave, *(of for of, _, _ in needed)])
-    phase = max([phase, *(at for of, at, _ in needed if of == wave)])
-    return wave, phase, max((depth + 1 for of, at, depth in needed if (of, at) == (wave, phase)), default=0)
+    priority = max([priority, *(at for of, at, _ in needed if of == wave)])
+    return wave, priority, max((depth + 1 for of, at, depth in needed if (of, at) == (wave, priority)), default=0)

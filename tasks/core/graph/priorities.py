@@ -1,6 +1,7 @@
-"""When an object comes in a restore if nothing else decides: a small table of kinds that breaks ties between objects.
+"""Restore priorities: a small table by kind that orders objects between which there is no edge.
 
-Phases never beat an edge (order.py). Kinds that Kubernetes does not define come late, as CUSTOM.
+A priority never overrides an edge (order.py). Custom resources come late, as CUSTOM. Velero calls such a list resource
+priorities.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Priority(IntEnum):
-    """When an object comes if nothing else decides; STORAGE and IDENTITY are only ever asked for by annotation."""
+    """The priority of an object, lowest first. STORAGE and IDENTITY are set by annotation only."""
 
     POLICY = 0
     CONFIG = 1
@@ -78,7 +79,7 @@ PRIORITIES: dict[tuple[str, str], Priority] = {
 
 
 def priority_of(ref: Ref) -> Priority:
-    """Return when an object comes if nothing else decides; kinds of groups that are not protected are CUSTOM."""
+    """Return the priority of an object by its kind; kinds of groups that are not protected are CUSTOM."""
     found = PRIORITIES.get((ref.group, ref.kind))
     if found is not None:
         return found

@@ -1,7 +1,7 @@
-"""Tell, field by field, how two objects differ: a path, the old value and the new one.
+"""Compare two objects field by field: each difference is a path, the old value and the new one.
 
-Types count (`1` is not `true`, `{}` is not nothing), and the order of a list counts, as it does to the API server.
-What a Secret holds is compared and never shown: its values are told by their length only.
+Types count (`1` is not `true`, an empty map is not a missing one), and so does the order of a list, as for the API
+server. The values of a Secret are compared and never shown: only their length is.
 """
 
 from __future__ import annotations
@@ -26,36 +26,36 @@ class Missing(Enum):
     MISSING = "nothing"
 
     def __repr__(self) -> str:
-        """Return `MISSING`, as a test writes it."""
+        """Return `MISSING`, as tests write it."""
         return self.name
 
     def __str__(self) -> str:
-        """Return `nothing`, as a person reads it."""
+        """Return `nothing`, for output."""
         return self.value
 
 
 MISSING = Missing.MISSING
 
 OPEN = re.compile(r"apiVersion|kind|type|immutable|metadata\.(?!annotations\b).+")
-"""Fields of a Secret whose values are shown; all others, annotations with a copy of the data among them, are masked."""
+"""Fields of a Secret whose values are shown. All others are masked; so are annotations, which may repeat the data."""
 
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
-"""Keys that are written as they are; all others stand quoted in brackets."""
+"""Keys that a path shows unquoted; all others are quoted in brackets."""
 
 _STEP = re.compile(r'\[("(?:[^"\\]|\\.)*")\]|\[(\d+)\]|([^.\[\]]+)')
 
 SHOWN = 60
-"""How many characters of a value a line shows."""
+"""Characters of a value that a line shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A value that is compared and never shown: neither `repr` nor `str` has more of it than its length."""
+    """A value that is compared and never shown: `repr` and `str` give its length only."""
 
     value: Any = field(repr=False)
 
     def __str__(self) -> str:
-        """Return what may be told of the value."""
+        """Return the length of the value."""
         size = len(self.value) if isinstance(self.value, str) else len(json.dumps(self.value))
         return f"({size} characters, not shown)"
 
@@ -64,32 +64,32 @@ class Masked:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that is not the same in two objects."""
+    """One field in which two objects differ."""
 
     path: str
-    """Where: `spec.template.spec.containers[0].image`, `metadata.labels["app.kubernetes.io/name"]`."""
+    """Its path: `spec.template.spec.containers[0].image`, `metadata.labels["app.kubernetes.io/name"]`."""
     old: Any
-    """The value before, MISSING where there is none, Masked where it belongs to a Secret."""
+    """The value before: MISSING if there is none, Masked in a Secret."""
     new: Any
     """The value after, likewise."""
 
     def __str__(self) -> str:
-        """Return one line: `spec.replicas: 1 → 2`, long values cut."""
+        """Return one line: `spec.replicas: 1 → 2`; long values are truncated."""
         return f"{self.path}: {_shown(self.old)} → {_shown(self.new)}"
 
 
 def differences(before: Object, after: Object) -> list[Difference]:
-    """Return all fields in which two objects differ, in the order in which `before` writes them.
+    """Return all fields in which two objects differ, in the order of `before`.
 
-    A map of strings (labels, annotations, data) that one side lacks is told entry by entry, so that each entry can be
-    explained by itself; any other value that one side lacks is told whole.
+    A map of strings (labels, annotations, data) that one side lacks is reported entry by entry, so that each entry can
+    be explained separately. Any other value that one side lacks is one difference.
     """
     found = _compare("", before, after)
     return [_masked(each) for each in found] if _is_secret(before) or _is_secret(after) else list(found)
 
 
 def steps_of(path: str) -> list[str]:
-    """Return a Difference's path as the steps of a JSON pointer: `data["a.b"]` → `data`, `a.b`."""
+    """Return the path of a Difference as the tokens of a JSON pointer: `data["a.b"]` → `data`, `a.b`."""
     steps = []
     for quoted, index, plain in _STEP.findall(path):
         steps.append(json.loads(quoted) if quoted else index or plain)
@@ -97,7 +97,7 @@ def steps_of(path: str) -> list[str]:
 
 
 def revealed(value: Any) -> Any:
-    """Return the value itself, also of a masked one; for rules that compare, never for output."""
+    """Return the value, also a masked one; for rules that compare, never for output."""
     return value.value if isinstance(value, Masked) else value
 
 
@@ -129,7 +129,7 @@ def _compare_lists(path: str, old: list[Any], new: list[Any]) -> Iterator[Differ
 
 
 def _is_text_map(value: Any) -> bool:
-    """Return whether `value` is a map of strings that has entries; an empty map is a value of its own."""
+    """Return whether `value` is a non-empty map of strings; an empty map counts as a value."""
     return isinstance(value, dict) and bool(value) and all(isinstance(each, str) for each in value.values())
 
 

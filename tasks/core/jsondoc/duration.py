@@ -1,7 +1,7 @@
-"""Spans of time as people write them: `30d`, `12h`, `2w`, `6mo`, `1y6mo`; and `720h0m0s` as Velero's users do.
+"""Durations as users write them: `30d`, `12h`, `2w`, `6mo`, `1y6mo`; also `720h0m0s`, as in Velero.
 
-Years and months are those of the calendar, as in restic. A bare `m` is refused: restic means months by it, Go and
-Velero minutes, and nobody should lose a backup over that.
+Years and months are calendar years and months, as in restic. A bare `m` is refused as ambiguous: it means months in
+restic and minutes in Go and Velero, and the wrong guess could delete backups.
 """
 
 from __future__ import annotations
@@ -21,50 +21,50 @@ PATTERN = (
     "(?:([0-9]{1,3})y)?(?:([0-9]{1,4})mo)?(?:([0-9]{1,4})w)?(?:([0-9]{1,5})d)?"
     "(?:([0-9]{1,6})h(?:([0-9]{1,4})m(?:([0-9]{1,4})s)?)?)?"
 )
-"""After hours, `m` can only mean minutes (Go's form of a duration)."""
+"""After hours, `m` can only mean minutes (Go's format of a duration)."""
 
 OPTIONAL = rf"^{PATTERN}$"
-"""What an option that may be empty must match; Prefect's UI checks it in the form, too."""
+"""The pattern of an optional parameter; Prefect's UI checks it in the form, too."""
 
 _SPAN = re.compile(PATTERN)
 
 EARLIEST, LATEST = 1000, 8000
-"""Years to which calendar arithmetic is held."""
+"""Years to which calendar arithmetic is limited."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time: months of the calendar, and the rest."""
+    """A duration: calendar months, and the rest."""
 
     months: int
     rest: timedelta
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return a span that is written.
+        """Parse a duration.
 
         Raises:
-            UsageError: it is none, or is nothing.
+            UsageError: it is not a duration, or empty.
         """
         found = _SPAN.fullmatch(text)
         if not text or not found:
-            raise UsageError(f"{text[:80]!r} is no span of time: write as 30d, 12h, 2w, 6mo or 1y (m could be minutes)")
+            raise UsageError(f"{text[:80]!r} is not a duration: write 30d, 12h, 2w, 6mo or 1y (m is ambiguous)")
         years, months, weeks, days, hours, minutes, seconds = (int(each or 0) for each in found.groups())
         rest = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
         return cls(12 * years + months, rest)
 
     def before(self, moment: datetime) -> datetime:
-        """Return the moment this long before another."""
+        """Return the time this long before `moment`."""
         return _shifted(moment, -self.months) - self.rest
 
     def after(self, moment: datetime) -> datetime:
-        """Return the moment this long after another."""
+        """Return the time this long after `moment`."""
         return _shifted(moment, self.months) + self.rest
 
 
 def _shifted(moment: datetime, months: int) -> datetime:
-    """Return the same day of another month, or its last one where it is shorter."""
+    """Return the same day of another month, or its last day if it is shorter."""
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
-    year = min(max(year, EARLIEST), LATEST)  # so that the rest of a span never leaves what a date can be
+    year = min(max(year, EARLIEST), LATEST)  # the rest of a duration must not leave the range of datetime
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)

@@ -1,9 +1,9 @@
-"""Change, remove or read parts of a JSON value by path, copying only the maps and lists on the way to what changes.
+"""Change, remove or read parts of a JSON value by path, copying only the maps and lists on the way to a change.
 
-The input survives, and what did not change is shared with it, so that an edit costs what it touches and not what the
-object weighs. A path that the value does not have, or that meets another type than it expects, changes nothing: an
-archive that others wrote must not be able to crash a rule. It never removes an empty map or list that was there before
-(`emptyDir: {}` and `podSelector: {}` mean something); it refuses to know anything of Kubernetes.
+The input is never modified, and unchanged parts are shared with it, so the cost of an edit depends on what it touches
+and not on the size of the object. A path that does not exist, or that leads to a value of another type, changes
+nothing: an archive from elsewhere must not crash a rule. An existing empty map or list is never removed (`emptyDir: {}`
+and `podSelector: {}` have a meaning). This module knows nothing of Kubernetes.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Object = dict[str, Any]
 
 
 class Every(Enum):
-    """A step of a path that means every item of a list."""
+    """The step of a path that means every item of a list."""
 
     ITEM = "[]"
 
 
 class Gone(Enum):
-    """What an edit returns instead of a value that has to go."""
+    """What an edit returns to remove a value."""
 
     GONE = "gone"
 
@@ -32,14 +32,14 @@ EACH: Final = Every.ITEM
 GONE: Final = Gone.GONE
 
 Path = tuple[str | Every, ...]
-"""The way to a part of a JSON value: keys of maps, and EACH for all items of a list."""
+"""The path to a part of a JSON value: keys of maps, and EACH for all items of a list."""
 
 Edit = Callable[[Any], Any]
-"""Takes a value, returns it (the same one: nothing changed), another one in its place, or GONE."""
+"""Takes a value and returns the same one (no change), a replacement, or GONE."""
 
 
 def change(obj: Object, path: Path, edit: Edit) -> Object:
-    """Return `obj` with every part at `path` replaced by what `edit` makes of it, or `obj` itself if all stay."""
+    """Return `obj` with `edit` applied to every part at `path`, or `obj` itself if nothing changes."""
     changed: Object = _change(obj, path, edit)
     return changed
 
@@ -76,7 +76,7 @@ def remove(obj: Object, *paths: Path) -> Object:
 
 
 def without(*keys: str) -> Edit:
-    """Return an edit that drops `keys` from a map, and the map too if that emptied it."""
+    """Return an edit that removes `keys` from a map, and the map itself if that empties it."""
 
     def edit(value: Any) -> Any:
         if not isinstance(value, dict) or not any(key in value for key in keys):
@@ -87,7 +87,7 @@ def without(*keys: str) -> Edit:
 
 
 def only(keep: Callable[[Any], bool]) -> Edit:
-    """Return an edit that drops the items of a list that `keep` refuses, and the list too if that emptied it."""
+    """Return an edit that removes the items of a list that `keep` rejects, and the list itself if that empties it."""
 
     def edit(value: Any) -> Any:
         if not isinstance(value, list):
@@ -99,7 +99,7 @@ def only(keep: Callable[[Any], bool]) -> Edit:
 
 
 def get(value: Any, *keys: str) -> Any:
-    """Return the part of `value` under `keys`, or None where a map or a key on the way is missing."""
+    """Return the part of `value` under `keys`, or None if a map or a key on the way is missing."""
     for key in keys:
         if not isinstance(value, dict):
             return None
@@ -122,13 +122,13 @@ def found(value: Any, path: Path, pointer: str = "") -> Iterator[tuple[str, Any]
 
 
 def group_of(api_version: str) -> str:
-    """Return the group of an apiVersion: "apps" of "apps/v1", "" of "v1"."""
+    """Return the API group of an apiVersion: "apps" for "apps/v1", "" for "v1"."""
     group, slash, _ = api_version.partition("/")
     return group if slash else ""
 
 
 def values(obj: Any, path: str) -> Iterator[Any]:
-    """Yield what stands at a path such as `spec.volumes[].secret.secretName`; what is absent yields nothing."""
+    """Yield the values at a path such as `spec.volumes[].secret.secretName`; a missing part yields nothing."""
     head, _, rest = path.partition(".")
     each = head.endswith("[]")
     found = obj.get(head.removesuffix("[]")) if isinstance(obj, dict) else None
@@ -140,4 +140,4 @@ def values(obj: Any, path: str) -> Iterator[Any]:
 
 
 Place = tuple[str | int, ...]
-"""The way to one part of an object: keys of maps and indexes of lists."""
+"""The path to one part of an object: keys of maps and indexes of lists."""

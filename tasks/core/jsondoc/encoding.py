@@ -1,13 +1,12 @@
-"""Parse JSON that anybody may have written: what two readers could understand differently is refused, not guessed.
+"""Decode untrusted JSON strictly, and encode objects as the API server compares them.
 
-Refused are a key that comes twice, an integer of more than 64 bits (it would come out rounded), nesting too deep to
-walk through, and what the standard does not have (NaN, half a surrogate pair). No value is ever quoted in an error.
+Two readers must not understand the same JSON differently. Refused are a duplicate key, an integer of more than 64 bits
+(it would be rounded), nesting deeper than rules walk, and what the standard does not allow (NaN, half a surrogate
+pair). No value is quoted in an error.
 
-JSON as Kubernetes' own controllers write it, byte for byte, where they compare bytes.
-
-A StatefulSet and a DaemonSet know a former revision by the bytes of its `data` (pkg/controller/history EqualRevision):
-written in another way, the same content would be another revision. Go sorts the keys of a map, and escapes what HTML
-or JavaScript would mean something by (encoding/json, HTMLEscape).
+StatefulSet and DaemonSet controllers recognize an earlier ControllerRevision by the bytes of its `data`
+(pkg/controller/history, EqualRevision): the same content in other bytes would be another revision. So these are written
+as Go does: the keys of a map sorted, the characters special to HTML or JavaScript escaped (encoding/json, HTMLEscape).
 """
 
 from __future__ import annotations
@@ -29,35 +28,35 @@ _INTEGERS = range(-(2**63), 2**64)
 
 
 def parse(data: bytes) -> Any:
-    """Return the value that `data` holds.
+    """Return the value of a JSON document.
 
     Raises:
-        DamagedError: it is not JSON, or ambiguous; tells the cause only ("has a key twice in one map"), not where.
+        DamagedError: it is not JSON, or ambiguous; the message is the cause alone ("has a duplicate key in a map").
     """
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise DamagedError(f"is not JSON (line {error.lineno}, column {error.colno})") from error
     check_depth(data, value)
-    # What reads back as the same bytes says nothing twice. So it is with all that Kubeferry wrote; orjson is much
-    # faster than the other parser.
+    # What encodes to the same bytes has no duplicate keys. That is true of everything that Kubeferry wrote, and orjson
+    # is much faster than the other parser.
     if orjson.dumps(value) != data.removesuffix(b"\n"):
         json.loads(data, object_pairs_hook=_once, parse_int=_integer)
     return value
 
 
 def check_depth(data: bytes, value: Any) -> None:
-    """Return unless `value`, which `data` holds, is nested deeper than rules walk.
+    """Check that `value`, decoded from `data`, is not nested deeper than rules walk.
 
     Raises:
-        DamagedError: it is.
+        DamagedError: it is nested too deeply.
     """
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deep(value):
         raise DamagedError(f"is nested deeper than {MAX_DEPTH} levels")
 
 
 def is_deep(value: Any) -> bool:
-    """Tell whether maps and lists stand deeper in each other than rules walk; without recursion, which has a limit."""
+    """Return whether maps and lists are nested deeper than rules walk; without recursion, which has a limit."""
     level = [value]
     for _ in range(MAX_DEPTH):
         if not level:
@@ -69,7 +68,7 @@ def is_deep(value: Any) -> bool:
 
 def _once(pairs: list[tuple[str, Any]]) -> None:
     if len({key for key, _ in pairs}) != len(pairs):
-        raise DamagedError("has a key twice in one map")
+        raise DamagedError("has a duplicate key in a map")
 
 
 def _integer(text: str) -> None:
@@ -78,14 +77,14 @@ def _integer(text: str) -> None:
 
 
 COMPARED = frozenset({("apps", "ControllerRevision")})
-"""(group, kind) of objects that hold such bytes."""
+"""(group, kind) of objects that controllers compare by their bytes."""
 
 ESCAPES = {char.encode(): f"\\u{ord(char):04x}".encode() for char in "<>&\u2028\u2029"}
-"""What stands in no JSON but inside of strings → how Go writes it."""
+"""Characters that JSON has only inside strings → how Go writes them."""
 
 
 def encoded(obj: Object) -> bytes:
-    """Return an object as it is sent to an API server."""
+    """Return an object as JSON for the API server."""
     if (group_of(obj["apiVersion"]), obj["kind"]) not in COMPARED:
         return orjson.dumps(obj)
     text = orjson.dumps(obj, option=orjson.OPT_SORT_KEYS)

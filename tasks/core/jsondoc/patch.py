@@ -1,6 +1,6 @@
-"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values; the input survives.
+"""JSON patch (RFC 6902) and JSON merge patch (RFC 7396) on plain values; the input is never modified.
 
-A patch is applied whole or not at all. No message quotes a value of the object, which may be a secret.
+A patch is applied completely or not at all. No message quotes a value of the object, which may be a Secret.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ MISSING = object()
 
 
 class PatchError(ValueError):
-    """A patch that does not fit the object: a path that is not there, an index that is none."""
+    """A patch that does not fit the object: a path that does not exist, an invalid index."""
 
 
 class TestFailedError(PatchError):
     """A `test` operation found another value."""
 
     __test__ = False
-    """It is no test of pytest's."""
+    """pytest does not collect it."""
 
 
 def apply_patch(value: Any, operations: Iterable[Mapping[str, Any]]) -> Any:
-    """Return a value with all operations done: `{"op", "path", "from", "value"}`.
+    """Apply all operations, each `{"op", "path", "from", "value"}`, to a value and return the result.
 
     Raises:
         TestFailedError: a `test` failed.
-        PatchError: an operation cannot be done.
+        PatchError: an operation cannot be applied.
     """
     for each in operations:
         value = _one(value, each["op"], each)
@@ -56,21 +56,21 @@ def _one(value: Any, op: str, operation: Mapping[str, Any]) -> Any:
 
 
 def steps(path: str) -> list[str]:
-    """Return the steps of a JSON pointer (RFC 6901).
+    """Return the tokens of a JSON pointer (RFC 6901).
 
     Raises:
-        PatchError: it is none.
+        PatchError: it is not a JSON pointer.
     """
     if path and not path.startswith("/"):
-        raise PatchError(f"{path!r} is no JSON pointer: it begins with /")
+        raise PatchError(f"{path!r} is not a JSON pointer: it must begin with /")
     return [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
 
 
 def at(value: Any, path: str) -> Any:
-    """Return what stands at a pointer.
+    """Return the value at a JSON pointer.
 
     Raises:
-        PatchError: nothing does.
+        PatchError: there is no such value.
     """
     for step in steps(path):
         if isinstance(value, dict) and step in value:
@@ -89,7 +89,7 @@ def _index(step: str, most: int, path: str) -> int:
 
 
 def _changed(value: Any, way: list[str], new: Any, *, replace: bool, path: str) -> Any:
-    """Return a value with `new` (MISSING: nothing) in its place; `replace`: something has to be there."""
+    """Return a value with `new` set at a path (MISSING removes it); `replace`: the path must exist."""
     if not way:
         if new is MISSING:
             raise PatchError("the whole object cannot be removed")
@@ -125,7 +125,7 @@ def _in_list(value: list[Any], step: str, rest: list[str], new: Any, *, replace:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Return whether two JSON values are equal: in Python, True equals 1."""
+    """Return whether two JSON values are equal, type included: in Python, True equals 1."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
     if isinstance(one, dict) and isinstance(other, dict):
@@ -136,7 +136,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def merge_patch(value: Any, patch: Any) -> Any:
-    """Return a value merged with a patch: null removes, maps are merged, all else takes the place of what is there."""
+    """Return a value merged with a patch: null removes, maps are merged, anything else replaces the old value."""
     if not isinstance(patch, dict):
         return deepcopy(patch)
     merged = dict(value) if isinstance(value, dict) else {}
@@ -149,7 +149,7 @@ def merge_patch(value: Any, patch: Any) -> Any:
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[tuple[str, Any, Any]]:
-    """Return pointer, old and new value (MISSING where there is none) of the smallest parts that differ."""
+    """Return JSON pointer, old and new value (MISSING if there is none) of the smallest parts that differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         pairs = [
             (key, before.get(key, MISSING), after.get(key, MISSING)) for key in sorted(before.keys() | after.keys())

@@ -1,8 +1,8 @@
-"""Change values inside YAML text and leave every other character as it is: comments, quotes, order, odd numbers.
+"""Change strings in YAML text and leave every other character as it is: comments, quotes, order, odd numbers.
 
-Parsing and writing a document anew would change what Go's YAML reads differently from Python's (`0o644`, `1:30`,
-dates). So the changed strings are cut out of the text and the new ones put in their places, in double quotes. The
-result is parsed again and has to be what was asked for, else nothing is changed. It refuses text that is no YAML.
+Parsing a document and writing it again would change what Go's YAML reads differently from Python's (`0o644`, `1:30`,
+dates). So only the changed strings are replaced in the text, in double quotes. The result is parsed again and must have
+the intended value, else nothing is changed. Text that is not YAML is refused.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Place
 
 LARGEST = 1_000_000
-"""Values of a document with every alias written out: some kilobytes can stand for more than fill a memory."""
+"""Values of a document with all aliases expanded: some kilobytes can expand to more than the memory holds."""
 
 DEEPEST = 1000
-"""Lists and maps inside each other. The C parser calls itself for each: 100,000 brackets end the whole process."""
+"""Nesting of lists and maps. The C parser recurses for each: 100,000 brackets crash the whole process."""
 
 _MARKER = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 
 
 def documents(text: str) -> list[str]:
-    """Return the documents of `text`, which together, with `---` between them, are it again."""
+    """Return the documents of `text`; joined with `---`, they are `text` again."""
     return _MARKER.split(text)
 
 
@@ -36,21 +36,21 @@ def loaded(text: str) -> Any:
     """Return the value of one document.
 
     Raises:
-        ValueError: it is too much with every alias written out, or nested too deeply.
-        yaml.YAMLError: it is no YAML.
-        RecursionError: it is nested too deeply, too.
+        ValueError: it is too large with all aliases expanded, or nested too deeply.
+        yaml.YAMLError: it is not YAML.
+        RecursionError: it is nested too deeply.
     """
     if _may_be_deep(text) and _is_deep(text):
         raise ValueError("it is nested too deeply")
     if "*" in text and _expanded(yaml.compose(text, yaml.CSafeLoader), {}) > LARGEST:
-        raise ValueError("it stands for more values than fit into memory")
+        raise ValueError("its aliases expand to more values than fit into memory")
     return yaml.load(text, yaml.CSafeLoader)
 
 
 def edited(text: str, edit: Callable[[Any], Any]) -> str | None:
-    """Return one document with its value changed as `edit` does, or None where that cannot be done, or is too much.
+    """Return one document with its value changed by `edit`, or None if that is not possible, or too large.
 
-    `edit` may replace strings only: keys, lists and maps have to stay.
+    `edit` may replace strings only: keys, lists and maps must stay.
     """
     try:
         before = loaded(text)
@@ -66,7 +66,7 @@ def edited(text: str, edit: Callable[[Any], Any]) -> str | None:
 
 
 def _may_be_deep(text: str) -> bool:
-    """Tell whether a look at the whole text is needed: what is nested begins with a bracket, or more to the right."""
+    """Return whether the whole text must be checked: deep nesting takes many brackets, or a long line (indentation)."""
     return text.count("[") + text.count("{") > DEEPEST or max(map(len, text.splitlines()), default=0) > DEEPEST
 
 
@@ -83,11 +83,11 @@ def _is_deep(text: str) -> bool:
 
 
 def _expanded(node: yaml.Node | None, known: dict[int, float]) -> float:
-    """Return of how many values a node consists, those behind aliases counted each time; infinite for one in itself."""
+    """Return the number of values in a node with aliases expanded; infinite for a node that contains itself."""
     if node is None or isinstance(node, yaml.ScalarNode):
         return 1
     if id(node) not in known:
-        known[id(node)] = float("inf")  # until it is known: it is met again only inside of itself
+        known[id(node)] = float("inf")  # until it is known: only a node that contains itself reads this
         pairs = isinstance(node, yaml.MappingNode)
         below = [each for pair in node.value for each in pair] if pairs else node.value
         known[id(node)] = 1 + sum(_expanded(each, known) for each in below)
@@ -95,7 +95,7 @@ def _expanded(node: yaml.Node | None, known: dict[int, float]) -> float:
 
 
 def _changes(before: Any, after: Any, at: Place = ()) -> Iterator[tuple[Place, str]]:
-    """Yield the place and the new value of each string that differs."""
+    """Yield the path and the new value of each string that differs."""
     if before is after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -109,10 +109,10 @@ def _changes(before: Any, after: Any, at: Place = ()) -> Iterator[tuple[Place, s
 
 
 def _span(text: str, node: yaml.Node | None, at: Place, new: str) -> tuple[int, int, str]:
-    """Return from where to where the text of the value at `at` goes, and what has to be there instead.
+    """Return start and end of the text of the value at `at`, and its replacement.
 
     Raises:
-        ValueError: there is no such place in the text itself (a merged key, or a value that an anchor repeats).
+        ValueError: the text itself has no such place (a merged key, or a value that an alias repeats).
     """
     for step in at:
         if isinstance(node, yaml.SequenceNode) and isinstance(step, int):

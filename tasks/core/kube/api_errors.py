@@ -1,7 +1,7 @@
-"""Translate an API server's refusal into our error tree, naming the object and the cause.
+"""Map an error response of an API server to an exception of ours that names the object and the cause.
 
-A Secret's values may be quoted in a validation message ("Invalid value: ..."), so for Secrets only fields and reasons
-of the Status' causes are told; and as a webhook writes these itself, only such as the API server would.
+A validation message may quote the value of a Secret ("Invalid value: ..."). So for a Secret only the fields and reasons
+of the Status' causes are shown; since a webhook can write these freely, only those that the API server itself would.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BY_STATUS: dict[int, type[KubeferryError]] = {
     422: InvalidError,
     429: UnavailableError,
 }
-"""https://kubernetes.io/docs/reference/using-api/api-concepts and apimachinery's StatusReason list."""
+"""HTTP status → exception (kubernetes.io/docs/reference/using-api/api-concepts; apimachinery, StatusReason)."""
 
 
 _REASON = re.compile(
@@ -50,45 +50,45 @@ _CAUSE = re.compile(
 )
 """The reasons of a Status and of its causes (apimachinery, pkg/apis/meta/v1/types.go, StatusReason and CauseType)."""
 _FIELD = re.compile(r"\.?(data|immutable|kind|metadata|stringData|type)\b[\w./\[\]-]{0,200}")
-"""Where something of a Secret can be wrong."""
+"""Fields of a Secret that can be invalid."""
 
 _IS_RIGHT = re.compile(r"^[^:]* is forbidden: User .* cannot [a-z]+ resource ")
-"""What RBAC says: whose right is lacking, and nothing of the object."""
+"""An RBAC refusal: it names the user and the missing permission, and nothing of the object."""
 
 
 def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -> KubeferryError:
-    """Return the error for an answer of `status` >= 400; `subject` is what was asked, as `create Secret shop/db`."""
-    told = _status_object(body)
+    """Return the exception for a response of `status` >= 400; `subject` is the request: `create Secret shop/db`."""
+    answer = _status_object(body)
     kind: type[KubeferryError] = BY_STATUS.get(status) or (UnavailableError if status >= 500 else PermanentError)  # noqa: PLR2004 - the class of server errors
-    if told.get("reason") == "AlreadyExists":
+    if answer.get("reason") == "AlreadyExists":
         kind = AlreadyExistsError
-    if told.get("reason") == "Expired":
+    if answer.get("reason") == "Expired":
         kind = ExpiredError
-    return kind(f"{subject}: {_cause(status, told, secret=secret)}")
+    return kind(f"{subject}: {_cause(status, answer, secret=secret)}")
 
 
 def _status_object(body: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
-        return {}  # a proxy's HTML page, for example: the status code is all there is to tell
-    return told if isinstance(told, dict) else {}
+        return {}  # a proxy's HTML page, for example: only the status code is known
+    return answer if isinstance(answer, dict) else {}
 
 
-def _cause(status: int, told: dict[str, Any], *, secret: bool) -> str:
+def _cause(status: int, answer: dict[str, Any], *, secret: bool) -> str:
     if status == 401:  # noqa: PLR2004 - Unauthorized
         return "the credentials were refused (401): expired or wrong, log in again"
-    if secret and not _IS_RIGHT.search(str(told.get("message"))):
-        details = told.get("details")
+    if secret and not _IS_RIGHT.search(str(answer.get("message"))):
+        details = answer.get("details")
         causes = details.get("causes") if isinstance(details, dict) else None
         known = [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []
         fields = [f"{cause['field']} ({cause['reason']})" for cause in known if _is_plain(cause)]
-        reason = told.get("reason") if _REASON.fullmatch(str(told.get("reason"))) else "refused"
+        reason = answer.get("reason") if _REASON.fullmatch(str(answer.get("reason"))) else "refused"
         return " ".join(filter(None, [f"{reason} ({status})", ", ".join(fields)]))
-    message = str(told.get("message") or told.get("reason") or f"the server answered {status}")
+    message = str(answer.get("message") or answer.get("reason") or f"the server answered {status}")
     return " ".join(message.split())  # some webhooks answer in many lines
 
 
 def _is_plain(cause: dict[str, Any]) -> bool:
-    """Return whether a cause names a field and a reason, and no more."""
+    """Return whether a cause holds a field and a reason and nothing else."""
     return bool(_CAUSE.fullmatch(str(cause.get("reason"))) and _FIELD.fullmatch(str(cause.get("field"))))

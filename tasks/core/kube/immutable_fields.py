@@ -1,7 +1,7 @@
-"""Which fields cannot be changed once an object is there: Kubernetes' own kinds by a table, custom ones by their CRD.
+"""Which fields cannot be updated: built-in kinds by a table, custom resources by the rules of their CRD.
 
 Source: the ValidateUpdate functions of Kubernetes 1.36 (pkg/apis/*/validation) and its API reference; for custom
-resources the transition rules of CEL (kubernetes.io: CustomResourceDefinition validation rules).
+resources the CEL transition rules (kubernetes.io: CustomResourceDefinition validation rules).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ALL_BUT: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("resource.k8s.io", "ResourceClaimTemplate"): ("spec", ()),
     ("apps", "ControllerRevision"): ("data", ()),
 }
-"""(group, kind) → the part that stays as it was created, and what in it may change all the same."""
+"""(group, kind) → the part that is immutable, and the fields in it that are mutable."""
 
 FROZEN: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("", "PersistentVolume"): ("spec.csi", "spec.nfs", "spec.hostPath", "spec.local", "spec.iscsi", "spec.volumeMode"),
@@ -63,18 +63,18 @@ FROZEN: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("scheduling.k8s.io", "PriorityClass"): ("value", "preemptionPolicy"),
     ("storage.k8s.io", "StorageClass"): ("parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"),
 }
-"""(group, kind) → the parts that stay as they were created."""
+"""(group, kind) → the parts that are immutable."""
 
 _CONTAINERS = ("containers", "initContainers")
 
 
 def can_freeze(kind: tuple[str, str]) -> bool:
-    """Tell whether objects of a (group, kind) may have parts that cannot be changed, as far as the tables know."""
+    """Return whether objects of a (group, kind) may have immutable fields, according to the tables."""
     return kind in FROZEN or kind in ALL_BUT or kind in (("", "ConfigMap"), ("", "Secret"))
 
 
 def freezes(obj: Object, steps: Sequence[str]) -> bool:
-    """Tell whether the part of `obj` at `steps` (of a JSON pointer) cannot be changed once `obj` is there."""
+    """Return whether the part of `obj` at `steps` (of a JSON pointer) is immutable once `obj` exists."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
     if obj.get("immutable") is True and kind in (("", "ConfigMap"), ("", "Secret")):
         return steps[0] in ("data", "binaryData", "stringData", "immutable")
@@ -88,18 +88,18 @@ def freezes(obj: Object, steps: Sequence[str]) -> bool:
 
 
 def _is_image(kind: tuple[str, str], steps: Sequence[str]) -> bool:
-    """Tell whether this is a container's image, the one thing of a Pod's containers that may change."""
+    """Return whether this is a container's image, the only mutable field of a Pod's containers."""
     return kind == ("", "Pod") and len(steps) > 1 and steps[1] in _CONTAINERS and steps[-1] == "image"
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a CRD's schema says of one field."""
+    """What a CRD's schema says about one field."""
 
     required: bool
-    """It, or a map on the way to it, cannot be left out without breaking what holds it."""
+    """The field, or a map on the way to it, cannot be omitted without making its parent invalid."""
     frozen: bool
-    """A rule wants it, or what holds it, to stay as it was."""
+    """A rule makes the field, or a parent of it, immutable."""
 
 
 _SAME = re.compile(
@@ -108,24 +108,24 @@ _SAME = re.compile(
 
 
 def required_or_frozen(schema: Mapping[str, Any], steps: Sequence[str]) -> Told:
-    """Return what an openAPIV3Schema says of the field at `steps`; an unknown field is neither."""
+    """Return what an openAPIV3Schema says about the field at `steps`; an unknown field is neither."""
     node: Any = schema
     required = frozen = False
     for depth, step in enumerate(steps):
         if not isinstance(node, dict):
             return Told(required, frozen)
-        for rule in _still(node, steps[depth:]):
-            # `has(oldSelf.x)` lets a field be added that was not there before; without it the rule fails on one.
+        for rule in _transition_rules(node, steps[depth:]):
+            # `has(oldSelf.x)` allows a field to be added later; without it the rule fails on a new field.
             frozen, required = True, required or "has(oldSelf" not in rule
         last = depth == len(steps) - 1
         required = required or (last and ("items" in node or step in (node.get("required") or ())))
         node = _below(node, step)
-    # A rule on the field itself is not even asked when the field was not there before (KEP-2876).
-    return Told(required, frozen or (isinstance(node, dict) and any(_still(node, ()))))
+    # A transition rule on the field itself is not evaluated when the field is new (KEP-2876).
+    return Told(required, frozen or (isinstance(node, dict) and any(_transition_rules(node, ()))))
 
 
-def _still(node: Mapping[str, Any], ahead: Sequence[str]) -> Iterator[str]:
-    """Yield the rules at `node` that compare it, or what stands in it on the way `ahead`, with what it was."""
+def _transition_rules(node: Mapping[str, Any], ahead: Sequence[str]) -> Iterator[str]:
+    """Yield the rules at `node` that require it, or a field in it along `ahead`, to keep its old value."""
     rules = node.get("x-kubernetes-validations")
     for each in rules if isinstance(rules, list) else ():
         rule = str(each.get("rule", "")) if isinstance(each, dict) else ""

@@ -1,7 +1,7 @@
-"""Kubernetes' own kinds: one table of what each is called, and which API groups are Kubernetes' own.
+"""The built-in kinds: names, scope, the controllers that re-create them, and which API groups are built in.
 
-Source: the API reference (kubernetes.io/docs/reference/kubernetes-api), v1.36. It refuses to guess about kinds that
-others define: their scope is known only from their CRD.
+Source: the API reference (kubernetes.io/docs/reference/kubernetes-api), v1.36. Nothing is guessed about custom
+resources: only their CRD says whether they have a namespace.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ TOKEN_TYPE = "kubernetes.io/service-account-token"  # noqa: S105 - the name of a
 
 @dataclass(frozen=True, slots=True)
 class BuiltIn:
-    """What kube-apiserver's discovery says of a kind that it serves itself."""
+    """What discovery says about a kind that kube-apiserver serves itself."""
 
     plural: str
-    """The name in URLs."""
+    """The resource name in URLs."""
     namespaced: bool = True
     short_names: tuple[str, ...] = ()
 
@@ -93,13 +93,13 @@ BUILT_IN: Mapping[tuple[str, str], BuiltIn] = {
         "volumeattributesclasses", namespaced=False, short_names=("vac",)
     ),
 }
-"""(group, kind) → what it is called. No two of these kinds share a name."""
+"""(group, kind) → its names. No two of these kinds share a name."""
 
 GROUP_OF_KIND: Mapping[str, str] = {kind: group for group, kind in BUILT_IN}
-"""Kind → its group: what a bare kind name means."""
+"""Kind → its group: the meaning of a kind without a group."""
 
 CLUSTER_KINDS = frozenset(key for key, found in BUILT_IN.items() if not found.namespaced)
-"""(group, kind) of the built-in kinds that have no namespace."""
+"""(group, kind) of the built-in kinds that are cluster-scoped."""
 
 _GROUPS = frozenset(GROUP_OF_KIND.values()) | {
     "authentication.k8s.io",
@@ -114,21 +114,21 @@ _GROUPS = frozenset(GROUP_OF_KIND.values()) | {
 
 
 def is_built_in(group: str) -> bool:
-    """Return whether kube-apiserver, with its aggregator and extension server, serves a group itself."""
+    """Return whether kube-apiserver, its aggregator and extension server included, serves a group itself."""
     return group in _GROUPS
 
 
 def is_protected(group: str) -> bool:
-    """Return whether a group is reserved for the Kubernetes project: built in, or a CRD of one of its subprojects.
+    """Return whether a group is reserved for the Kubernetes project: built in, or of the CRDs of a subproject.
 
-    The API server accepts a CRD of such a group only with an annotation that names its review (kubernetes/enhancements
-    pull 1111): `gateway.networking.k8s.io`, `snapshot.storage.k8s.io`.
+    The API server accepts a CRD of such a group only with an annotation that names its API review
+    (kubernetes/enhancements pull 1111): `gateway.networking.k8s.io`, `snapshot.storage.k8s.io`.
     """
     return is_built_in(group) or group.endswith((".k8s.io", ".kubernetes.io"))
 
 
 def plural_of(kind: str) -> str:
-    """Return the name of a kind in URLs, `ingresses` of `Ingress`; for one that is not built in, the likely one."""
+    """Return the resource name of a kind, `ingresses` for `Ingress`; for a custom kind, the likely one."""
     if kind in GROUP_OF_KIND:
         return BUILT_IN[GROUP_OF_KIND[kind], kind].plural
     word = kind.lower()
@@ -138,7 +138,7 @@ def plural_of(kind: str) -> str:
 
 
 def short_names_of(group: str, kind: str) -> tuple[str, ...]:
-    """Return the short names that an API server's discovery gives a built-in kind; none for all others."""
+    """Return the short names of a built-in kind; () for any other kind."""
     found = BUILT_IN.get((group, kind))
     return found.short_names if found else ()
 
@@ -158,4 +158,4 @@ REBUILT: dict[tuple[str, str], frozenset[tuple[str, str]]] = {
     ),
     ("discovery.k8s.io", "EndpointSlice"): frozenset({("", "Service"), ("", "Endpoints")}),
 }
-"""(group, kind) of an object → kinds of controllers that make it again by themselves."""
+"""(group, kind) of an object → kinds of owners whose controllers re-create it."""

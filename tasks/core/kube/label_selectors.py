@@ -1,4 +1,4 @@
-"""Kubernetes' label-selector language, for labels and for annotations.
+"""Parse and match Kubernetes label selectors, for labels and for annotations.
 
 Source: kubernetes.io/docs/concepts/overview/working-with-objects/labels (equality- and set-based requirements).
 """
@@ -25,14 +25,14 @@ _TERM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """One term of a selector; `op` is one of `in`, `notin`, `exists`, `absent`."""
+    """One requirement of a selector; `op` is `in`, `notin`, `exists` or `absent`."""
 
     key: str
     op: str
     values: frozenset[str] = frozenset()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether `labels` meet this requirement; like Kubernetes, `notin` and `!=` accept an absent key."""
+        """Return whether `labels` satisfy this requirement; as in Kubernetes, `notin` and `!=` match an absent key."""
         if self.op == "exists":
             return self.key in labels
         if self.op == "absent":
@@ -44,7 +44,7 @@ def parse_selector(text: str) -> tuple[Requirement, ...]:
     """Return the requirements of a selector such as `app=shop,tier in (web,api),!canary`; "" has none.
 
     Raises:
-        UsageError: not a selector; the message shows where it stops to be one.
+        UsageError: it is not a selector; the message shows the part that cannot be parsed.
     """
     found: list[Requirement] = []
     at, more = 0, bool(text.strip())
@@ -69,5 +69,5 @@ def _requirement(term: re.Match[str]) -> Requirement:
 
 
 def selects(selector: Iterable[Requirement], labels: Mapping[str, str]) -> bool:
-    """Return whether `labels` meet all requirements."""
+    """Return whether `labels` satisfy all requirements."""
     return all(requirement.matches(labels) for requirement in selector)

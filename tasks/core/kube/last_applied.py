@@ -1,6 +1,6 @@
-"""The annotation of `kubectl apply`: the object as its author last wrote it, read and written as kubectl does.
+"""The last-applied-configuration annotation of `kubectl apply`, read and written as kubectl does.
 
-What it holds is input from outside: JSON of any depth, or none at all. It refuses to guess at what is no object.
+Its value is untrusted input: JSON of any depth, or no JSON. What is not a Kubernetes object counts as none.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from kubeferry.tasks.core.jsondoc.encoding import is_deep
 from kubeferry.tasks.core.jsondoc.limits import MAX_DEPTH
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which `kubectl apply` keeps the object as its author last wrote it."""
+"""The annotation in which `kubectl apply` keeps the manifest as it was last applied."""
 
 
 def parsed(text: Any) -> Object | None:
-    """Return the object that `text` holds as JSON, or None where it holds none."""
+    """Return the object that `text` holds as JSON, or None if it holds none."""
     if not isinstance(text, str):
         return None
     try:
@@ -33,10 +33,10 @@ def parsed(text: Any) -> Object | None:
 
 
 def as_kubectl(obj: Object) -> str:
-    """Return `obj` as Go's encoder writes it: some characters, found in strings only, are escaped.
+    """Return `obj` as Go's JSON encoder writes it, which escapes some characters in strings.
 
-    Raw UTF-8 and not ASCII, since all annotations share 256 KiB; half a surrogate pair, which UTF-8 cannot hold,
-    becomes a question mark.
+    UTF-8 and not ASCII, since all annotations together are limited to 256 KiB; half a surrogate pair, which UTF-8
+    cannot encode, becomes a question mark.
     """
     text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.translate(_ESCAPED).encode(errors="replace").decode() + "\n"

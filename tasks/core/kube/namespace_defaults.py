@@ -1,7 +1,7 @@
-"""What is in a namespace without anybody's doing: what controllers make in every one, and our own Lease.
+"""Objects that every namespace gets by itself: what controllers create in each, and Kubeferry's own Lease.
 
-Such an object says nothing about whether somebody uses the namespace. The API server's own Service stands in the
-namespace `default` alone.
+Such an object does not mean that the namespace is in use. The API server's own Service exists in the namespace
+`default` only.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 DEFAULT_ACCOUNT = ("", "ServiceAccount", "default")
 ROOT_CERTIFICATE = ("", "ConfigMap", "kube-root-ca.crt")
 LEASE_NAME = "kubeferry-restore"
-"""The name of our own Lease, by which a restore or a deletion at work is seen by another one (formats/lease.py)."""
+"""The name of Kubeferry's Lease, by which restores and deletions exclude each other (formats/lease.py)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """An object that is in every namespace, under a fixed name."""
+    """An object that every namespace has, under a fixed name."""
 
     made_by: str
-    """Who makes it, and why it is not part of a backup; a phrase for a person."""
+    """What creates it, as a phrase: the reason why it is not backed up."""
 
     may_hold_user_content: bool = False
-    """Whether people change it, so that a backup holds it all the same."""
+    """Whether users change it, so that it is backed up all the same."""
 
 
 NAMESPACE_DEFAULTS: Mapping[tuple[str, str, str], Default] = {
@@ -36,9 +36,9 @@ NAMESPACE_DEFAULTS: Mapping[tuple[str, str, str], Default] = {
     ROOT_CERTIFICATE: Default("every cluster publishes its own root certificate"),
     ("", "ConfigMap", "openshift-service-ca.crt"): Default("every cluster publishes its own service certificate"),
     ("", "ConfigMap", "istio-ca-root-cert"): Default("every mesh publishes its own root certificate"),
-    ("coordination.k8s.io", "Lease", LEASE_NAME): Default("a restore was at work"),
+    ("coordination.k8s.io", "Lease", LEASE_NAME): Default("a restore was running"),
 }
-"""(group, kind, name) → who makes it (kubernetes.io: kube-controller-manager; OpenShift's service-ca; istiod)."""
+"""(group, kind, name) → what creates it (kube-controller-manager; OpenShift's service-ca; istiod)."""
 
 API_SERVER = Ref("", "Service", "default", "kubernetes")
 API_SERVER_OBJECTS = frozenset(
@@ -48,9 +48,9 @@ API_SERVER_OBJECTS = frozenset(
         Ref("discovery.k8s.io", "EndpointSlice", "default", "kubernetes"),
     }
 )
-"""What the API server makes for itself; every cluster has its own, whatever namespaces are called."""
+"""What the API server creates for itself; every cluster has its own, and no rename of namespaces applies."""
 
 
 def namespace_default(ref: Ref) -> Default | None:
-    """Return who makes an object in every namespace, or None for any other one."""
+    """Return what creates this object in every namespace, or None if it is an ordinary object."""
     return NAMESPACE_DEFAULTS.get((ref.group, ref.kind, ref.name))

@@ -1,6 +1,6 @@
-"""What a Kubernetes object is to us: a plain dict, and the name by which others refer to it.
+"""A Kubernetes object as a plain dict: its identity, labels, annotations and owners, and which names are valid.
 
-Which texts can be names of Kubernetes objects: what is none must not get into a URL, a path or a command.
+A text that cannot be the name of an object must not get into a URL, a path or a command.
 
 Sources: kubernetes.io, Object Names and IDs; apimachinery, pkg/api/validation/path (ValidatePathSegmentName).
 """
@@ -37,10 +37,10 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the identity that `str` wrote: `Deployment.apps shop/web`.
+        """Return the identity from its text form: `Deployment.apps shop/web`.
 
         Raises:
-            ValueError: it is not of that form.
+            ValueError: it does not have that form.
         """
         kind_group, space, path = text.partition(" ")
         kind, _, group = kind_group.partition(".")
@@ -51,7 +51,7 @@ class Ref:
 
     @property
     def type(self) -> str:
-        """Kind and group as users write it: `Deployment.apps`, `Secret`."""
+        """Kind and group as users write them: `Deployment.apps`, `Secret`."""
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
     @property
@@ -60,7 +60,7 @@ class Ref:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
     def renamed(self, names: Mapping[str, str]) -> Ref:
-        """Return the identity where namespaces have other names (old to new; others keep theirs)."""
+        """Return the identity after namespaces are renamed (old → new; others keep their name)."""
         if (self.group, self.kind) == ("", "Namespace"):
             return Ref("", "Namespace", "", names.get(self.name, self.name))
         return Ref(self.group, self.kind, names.get(self.namespace, self.namespace), self.name)
@@ -71,43 +71,43 @@ class Ref:
 
 
 def labels_of(obj: Object) -> dict[str, str]:
-    """Return the labels of `obj`, empty when it has none."""
+    """Return the labels of `obj`, {} if it has none."""
     return obj["metadata"].get("labels") or {}
 
 
 def annotations_of(obj: Object) -> dict[str, str]:
-    """Return the annotations of `obj`, empty when it has none."""
+    """Return the annotations of `obj`, {} if it has none."""
     return obj["metadata"].get("annotations") or {}
 
 
 def owners_of(obj: Object) -> list[dict[str, Any]]:
-    """Return the ownerReferences of `obj`, empty when it has none."""
+    """Return the ownerReferences of `obj`, [] if it has none."""
     return obj["metadata"].get("ownerReferences") or []
 
 
 def controller_of(obj: Object) -> dict[str, Any] | None:
-    """Return the one ownerReference with `controller: true`, or None."""
+    """Return the ownerReference with `controller: true`, or None."""
     return next((owner for owner in owners_of(obj) if owner.get("controller")), None)
 
 
 def type_of(obj: Object) -> tuple[str, str]:
-    """Return group and kind of `obj`."""
+    """Return (group, kind) of `obj`."""
     return group_of(obj["apiVersion"]), obj["kind"]
 
 
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-"""A label (RFC 1123), as Kubernetes wants namespaces named."""
+"""A DNS label (RFC 1123), which the name of a namespace must be."""
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SEGMENT = re.compile(r"[^/\\%\x00-\x1f\x7f\ud800-\udfff]{1,512}")
-"""No control characters and no lone surrogates, which stand for bytes that are not UTF-8."""
+"""No control characters and no lone surrogates (bytes that are not UTF-8)."""
 
 
 def is_segment(text: str) -> bool:
-    """Return whether a text can be a name at all: one segment of a path, as `system:shop`."""
+    """Return whether a text can be the name of any object: one path segment, such as `system:shop`."""
     return _SEGMENT.fullmatch(text) is not None and text not in {".", ".."}
 
 
 def is_subdomain(text: str) -> bool:
-    """Return whether a text is a DNS subdomain (RFC 1123), as most kinds want their objects named."""
+    """Return whether a text is a DNS subdomain (RFC 1123), which the names of most kinds must be."""
     return _SUBDOMAIN.fullmatch(text) is not None and ".." not in text

@@ -1,8 +1,8 @@
-"""Whether an object's fields have the types that an API server's schema gives them: what it would refuse at create.
+"""Check the types of an object's fields against an API server's schema, to find what a create would refuse.
 
-The schemas are those of `/openapi/v3/…` (OpenAPI 3.0, with references to each other). Only types are judged, and only
-where a schema is plain about them: null fits everywhere, a field that is not known fits (servers drop it), and so does
-what may be of several types (quantities, ports by name or number). Everything else is the API server's to judge.
+The schemas are those of `/openapi/v3/…` (OpenAPI 3.0, with references to each other). Only types are checked, and only
+where a schema is definite: null is always accepted, so is an unknown field (servers drop it), and so is a field that
+allows several types (quantities, ports by name or number). Everything else is left to the API server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 
 KINDS = "x-kubernetes-group-version-kind"
 SEVERAL = ("oneOf", "anyOf", "x-kubernetes-int-or-string")
-"""Words of a schema of which the value may have several types."""
+"""Keywords of a schema that allow several types."""
 
 TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -30,7 +30,7 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "integer": (int, float),
     "number": (int, float),
 }
-"""Type of a schema → what it is in decoded JSON; a bool is an int in Python only."""
+"""Type of a schema → the types of decoded JSON; that a bool is an int is true in Python only."""
 
 CALLED: Mapping[type, str] = {
     dict: "object",
@@ -43,7 +43,7 @@ CALLED: Mapping[type, str] = {
 
 
 class Misfit(NamedTuple):
-    """A field of another type than its schema's; JSON pointer (RFC 6901), and both types as OpenAPI calls them."""
+    """A field whose type differs from its schema: JSON pointer (RFC 6901), and both types as OpenAPI names them."""
 
     pointer: str
     wanted: str
@@ -51,19 +51,19 @@ class Misfit(NamedTuple):
 
 
 class Schemas:
-    """The schemas of one group and version."""
+    """The schemas of one API group and version."""
 
     def __init__(self, document: Any) -> None:
-        """Take the decoded document; one of another shape has no schemas."""
+        """Read the decoded document; one of another shape has no schemas."""
         found = document.get("components") if isinstance(document, dict) else None
         listed = found.get("schemas") if isinstance(found, dict) else None
         self._all: dict[str, Schema] = listed if isinstance(listed, dict) else {}
         self._kinds = {kind: schema for schema in self._all.values() for kind in _kinds(schema)}
 
     def schema_errors(self, obj: Object) -> Iterator[Misfit]:
-        """Yield the fields of `obj` that its kind cannot have so; none of a kind without a schema.
+        """Yield the fields of `obj` whose type its kind does not allow; nothing for a kind without a schema.
 
-        What stands in metadata was looked at when the object was received.
+        Metadata is not checked here: formats/untrusted.py validates it when the object is read.
         """
         schema = self._kinds.get((obj["apiVersion"], obj["kind"]))
         ahead: list[tuple[Place, Any, Schema]] = [((), obj, schema)] if schema else []
@@ -81,7 +81,7 @@ class Schemas:
                 ahead += [((*at, key), item, part) for key, item in value.items() if (part := _part(schema, key, at))]
 
     def _resolved(self, schema: Schema) -> Schema:
-        """Return what a schema refers to, itself where it does not; `allOf` of one is how a reference has a default."""
+        """Follow the reference of a schema, if it is one; an `allOf` of one entry is a reference with a default."""
         for _ in range(len(self._all) + 1):
             inner = schema.get("allOf")
             target = inner[0].get("$ref") if isinstance(inner, list) and len(inner) == 1 else schema.get("$ref")
@@ -98,7 +98,7 @@ def _kinds(schema: Schema) -> Iterator[tuple[str, str]]:
 
 
 def _part(schema: Schema, key: str, at: Place) -> Schema | None:
-    """Return the schema of a field, None where nothing is said of it."""
+    """Return the schema of a field, None if it has none."""
     if not at and key == "metadata":
         return None
     part = (schema.get("properties") or {}).get(key, schema.get("additionalProperties"))

@@ -1,10 +1,8 @@
-"""Which resource types an API server serves, read from its aggregated discovery documents.
+"""Resource types: those that an API server serves, from aggregated discovery, and those that a CRD defines.
 
-The source of the format is KEP-3352 (aggregated discovery): `/api` and `/apis`, group by group, the preferred version
-first. A group that the server marks `Stale` is a problem to be told, never a silent gap; one without any resources is
-none (a metrics adapter with no metrics answers so).
-
-What a CRD defines: its kind, the versions that it serves, the type under which its objects are written.
+KEP-3352 (aggregated discovery) defines the documents of `/api` and `/apis`: group by group, the preferred version
+first. A group that the server marks `Stale` is reported as a problem, never skipped silently; a group without resources
+does not count (a metrics adapter without metrics answers so).
 """
 
 from __future__ import annotations
@@ -25,9 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True, slots=True)
 class ResourceType:
-    """One resource type in the version that the server prefers.
+    """One resource type in its preferred version.
 
-    `resource` is the plural in URLs (`deployments`), `verbs` what the server offers, `subresources` their short names.
+    `resource` is the plural in URLs (`deployments`), `verbs` what the server supports, `subresources` such as `status`.
     """
 
     group: str
@@ -41,19 +39,19 @@ class ResourceType:
 
     @property
     def api_version(self) -> str:
-        """Return what an object's `apiVersion` says: `apps/v1`, `v1`."""
+        """Return the `apiVersion` of its objects: `apps/v1`, `v1`."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def group_resource(self) -> str:
-        """Return the type's name in archives and error messages: `deployments.apps`, `secrets`."""
+        """Return the name of the type in archives and error messages: `deployments.apps`, `secrets`."""
         return f"{self.resource}.{self.group}" if self.group else self.resource
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """Return the URL path of a collection, an object or a subresource; every part is quoted.
 
         Raises:
-            PermanentError: a part would lead to another path: `..` is quoted as itself.
+            PermanentError: a part is `.` or `..`, which quoting leaves as it is, so the path would be another one.
         """
         if {".", ".."} & {namespace, name, subresource}:
             raise PermanentError(f"{self.group_resource}: no object is named '.' or '..'")
@@ -77,7 +75,7 @@ class Discovery:
     problems: Mapping[str, str]
 
     def by_kind(self, group: str, kind: str) -> ResourceType | None:
-        """Return the type of (group, kind), or None where the server does not serve it."""
+        """Return the type of (group, kind), or None if the server does not serve it."""
         return self._index.get((group, kind))
 
     @cached_property
@@ -86,10 +84,10 @@ class Discovery:
 
 
 def parse_discovery(documents: Iterable[dict[str, Any]]) -> Discovery:
-    """Return what the aggregated discovery documents of `/api` and `/apis` say.
+    """Parse the aggregated discovery documents of `/api` and `/apis`.
 
     Raises:
-        PermanentError: a document is of another kind, as servers before Kubernetes 1.27 answer.
+        PermanentError: a document is of another kind, as before Kubernetes 1.27.
     """
     types: dict[tuple[str, str], ResourceType] = {}
     versions: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -97,7 +95,7 @@ def parse_discovery(documents: Iterable[dict[str, Any]]) -> Discovery:
     for document in documents:
         if not isinstance(document, dict) or document.get("kind") != "APIGroupDiscoveryList":
             raise PermanentError(
-                "the API server does not offer aggregated discovery: Kubernetes 1.27 or newer is needed"
+                "the API server does not support aggregated discovery: Kubernetes 1.27 or newer is required"
             )
         for group, version, problem, served in _versions(document):
             if problem:
@@ -119,7 +117,7 @@ def _versions(document: dict[str, Any]) -> list[tuple[str, str, str | None, list
             for served in item.get("versions") or []
         ]
     except (AttributeError, KeyError, TypeError) as error:
-        raise PermanentError("the API server's discovery document has another shape than KEP-3352 says") from error
+        raise PermanentError("the API server's discovery document is not as KEP-3352 defines") from error
 
 
 def _problem(served: dict[str, Any]) -> str | None:
@@ -131,7 +129,7 @@ def _problem(served: dict[str, Any]) -> str | None:
 def _types(group: str, version: str, served: dict[str, Any]) -> Iterator[ResourceType]:
     for entry in served.get("resources") or []:
         kind = (entry.get("responseKind") or {}).get("kind")
-        if not kind:  # a path with subresources only, as serviceaccounts/token behind some aggregated servers
+        if not kind:  # subresources only, such as serviceaccounts/token of some aggregated API servers
             continue
         yield ResourceType(
             group=group,
@@ -147,37 +145,37 @@ def _types(group: str, version: str, served: dict[str, Any]) -> Iterator[Resourc
 
 
 Words = frozenset[str]
-"""All that a user may call a kind, in lower case: see `words_of`."""
+"""All names that a user may give for a kind, in lower case: see `words_of`."""
 
 
 def words_of(group: str, kind: str, others: Iterable[str] = ()) -> Words:
-    """Return what a user may call a kind; `others` are its plural, singular and short names."""
+    """Return the names that a user may give for a kind; `others` are its plural, singular and short names."""
     words = {kind.lower(), *(each.lower() for each in others if each)}
     return frozenset(words | {f"{word}.{group.lower()}" for word in words if group})
 
 
 def defined(definition: Object) -> ResourceType:
-    """Return the type that a CRD defines, in the first version that it serves.
+    """Return the resource type that a CRD defines, in the first version that it serves.
 
     Raises:
-        DamagedError: it is no CRD, or serves nothing.
+        DamagedError: it is not a CRD, or serves no version.
     """
     versions = served(definition)
     try:
         spec = definition["spec"]
         texts = (spec["group"], versions[0], spec["names"]["kind"], spec["names"]["plural"])
         namespaced = spec["scope"] == "Namespaced"
-        "".join(texts)  # refuses what is no text
+        "".join(texts)  # fails on anything but strings
     except (KeyError, TypeError, IndexError) as error:
         raise DamagedError(f"CustomResourceDefinition {definition['metadata']['name']} defines no kind") from error
     return ResourceType(*texts, namespaced)
 
 
 def names_defined(definition: Object) -> tuple[tuple[str, str], tuple[str, ...]]:
-    """Return the (group, kind) that a CRD defines, and what else it calls that kind: plural, singular, short names.
+    """Return the (group, kind) that a CRD defines, and its other names: plural, singular, short names.
 
     Raises:
-        DamagedError: it is no CRD, or serves nothing.
+        DamagedError: it is not a CRD, or serves no version.
     """
     kind = defined(definition)
     short = values(definition, "spec.names.shortNames[]")
@@ -189,7 +187,7 @@ def served(definition: Object) -> list[str]:
     """Return the names of the versions that a CRD serves.
 
     Raises:
-        DamagedError: it is no CRD.
+        DamagedError: it is not a CRD.
     """
     try:
         return [each["name"] for each in definition["spec"]["versions"] if each["served"]]

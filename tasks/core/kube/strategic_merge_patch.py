@@ -1,7 +1,7 @@
-"""Strategic merge patch, where it is plain: lists of Kubernetes' own kinds are merged by the key of their items.
+"""Strategic merge patch for built-in kinds: lists are merged by the key of their items.
 
-Source: the tags patchStrategy and patchMergeKey of k8s.io/api v0.36. Of its directives `$patch: delete|replace|merge`
-is understood; the others, and kinds that others define (for which API servers refuse it, too), are refused.
+Source: the tags patchStrategy and patchMergeKey of k8s.io/api v0.36. Of the directives, `$patch: delete|replace|merge`
+is supported. The others are refused, and so are custom resources, for which API servers refuse such a patch as well.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _POD_KEYS = {
     "resourceClaims": "name",
     "schedulingGates": "name",
 }
-"""Lists in a pod's template, by the key that tells their items apart."""
+"""Lists in a pod template → the merge key of their items."""
 
 PORTS = "ports"
 PORT_KEYS = {"Service": "port"}
-"""The key of `ports`, by kind; in a container it is containerPort."""
+"""The merge key of `ports`, by kind; in a container it is containerPort."""
 
 TOP_KEYS = {"secrets": "name", "imagePullSecrets": "name", "ownerReferences": "uid"}
 PRIMITIVE = {"finalizers"}
-"""Lists of plain values that are joined, each value once."""
+"""Lists of plain values that are merged as sets."""
 
 DIRECTIVE = "$patch"
 
 
 def strategic_merge(value: Any, patch: Any, kind: str) -> Any:
-    """Return an object of one of Kubernetes' own kinds, merged with a patch.
+    """Return an object of a built-in kind, merged with a patch.
 
     Raises:
-        PatchError: a directive that is not understood, or an item of a list without its key.
+        PatchError: a directive is not supported, or an item of a list has no merge key.
     """
     return _map(value if isinstance(value, dict) else {}, patch, kind)
 
@@ -51,7 +51,7 @@ def _map(value: dict[str, Any], patch: dict[str, Any], kind: str) -> Any:
     directive = patch.get(DIRECTIVE, "merge")
     unknown = [key for key in patch if key.startswith("$") and key != DIRECTIVE]
     if unknown or directive not in ("merge", "replace", "delete"):
-        raise PatchError(f"the directive {unknown[0] if unknown else f'{DIRECTIVE}: {directive}'} is not understood")
+        raise PatchError(f"the directive {unknown[0] if unknown else f'{DIRECTIVE}: {directive}'} is not supported")
     rest = {key: new for key, new in patch.items() if key != DIRECTIVE}
     if directive == "replace":
         return deepcopy(rest)
@@ -83,7 +83,7 @@ def _list(value: list[Any], patch: list[Any], field: str, kind: str) -> list[Any
     merged = list(value)
     for each in patch:
         if not isinstance(each, dict) or named not in each:
-            raise PatchError(f"an item of {field} has no {named}, by which it is merged")
+            raise PatchError(f"an item of {field} has no {named}, its merge key")
         index = next((n for n, old in enumerate(merged) if _same(old, each, named)), None)
         if each.get(DIRECTIVE) == "delete":
             merged = [old for n, old in enumerate(merged) if n != index]

@@ -1,8 +1,8 @@
-"""Walk over every string of an object, decoded where the API says base64, and put changed ones back in one pass.
+"""Walk over every string of an object, decoding base64 where the API defines it, and put changed strings back.
 
-The walk yields text that a person would read: Secret `data` and ConfigMap `binaryData` are decoded where they hold
-UTF-8. Keys of maps are not strings of an object: they name files, labels and fields. It refuses to look into other
-encodings, and it never touches bytes that are not text: those come back exactly as they were.
+The walk yields readable text: Secret `data` and ConfigMap `binaryData` are decoded if they hold UTF-8. Keys of maps are
+not among the strings: they name files, labels and fields. No other encoding is decoded, and bytes that are not text
+stay exactly as they are.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 
 ENCODED: Mapping[tuple[str, str], str] = {("", "Secret"): "data", ("", "ConfigMap"): "binaryData"}
-"""The field of each kind whose values are base64 (API reference v1.36)."""
+"""(group, kind) → the field whose values are base64 (API reference v1.36)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One string of an object: where it stands, its text, and whether it is kept there as base64 of that text."""
+    """One string of an object: its place, its text, and whether it is stored as base64 of that text."""
 
     at: Place
     text: str
     encoded: bool = False
 
     def written(self, text: str) -> str:
-        """Return `text` as it has to stand in this leaf's place."""
+        """Return `text` as it is stored at this place."""
         return base64.b64encode(text.encode()).decode() if self.encoded else text
 
 
 def leaves(obj: Object) -> Iterator[Leaf]:
-    """Yield every string of `obj` in document order; base64 that holds no UTF-8 text yields nothing."""
+    """Yield every string of `obj` in document order; base64 that is not UTF-8 text yields nothing."""
     hidden = ENCODED.get(type_of(obj))
     for key, value in obj.items():
         if key == hidden and isinstance(value, dict):
@@ -48,7 +48,7 @@ def leaves(obj: Object) -> Iterator[Leaf]:
 
 
 def walk(value: Any, at: Place = ()) -> Iterator[Leaf]:
-    """Yield every string below `value`, which stands at `at`."""
+    """Yield every string in `value`, whose place is `at`."""
     if isinstance(value, str):
         yield Leaf(at, value)
     elif isinstance(value, dict):
@@ -67,7 +67,7 @@ def _decoded(field: str, data: dict[str, Any]) -> Iterator[Leaf]:
 
 
 def decoded(value: Any) -> str | None:
-    """Return the text that `value` holds as base64, or None where it holds no text, or not in the canonical form."""
+    """Return the text that `value` encodes as base64, or None if it is not text, or not canonical base64."""
     if not isinstance(value, str):
         return None
     try:

@@ -1,23 +1,25 @@
-"""The order that people wrote into annotations, ours and three that other tools have made known.
+"""The order that users set by annotations: Kubeferry's own, and those of three other tools.
 
-What an object depends on, `Hints.depends_on`:
+Dependencies of an object, `Hints.depends_on`:
 
 - `kubeferry.io/depends-on: Deployment/web, Secret/bank/key, Issuer.cert-manager.io/ca, Zone.example.com//main`: a
-  comma list of `Kind[.group][/namespace]/name`, spaces around a part ignored. A kind without group is Kubernetes' own.
-  Without a namespace the object's own is meant, or none for Kubernetes' cluster-scoped kinds; an empty one (`//`) says
-  that a custom kind is cluster-scoped.
-- `config.kubernetes.io/depends-on: apps/namespaces/shop/Deployment/web, /Namespace/shop`: cli-utils' form, a comma list
-  of `group/namespaces/namespace/kind/name` and, cluster-scoped, `group/kind/name`; the core group is empty.
+  comma-separated list of `Kind[.group][/namespace]/name`; whitespace around an entry is ignored. A kind without a group
+  is a built-in one. Without a namespace the object's own is meant, or none for built-in cluster-scoped kinds; an empty
+  one (`//`) marks a cluster-scoped custom resource.
+- `config.kubernetes.io/depends-on: apps/namespaces/shop/Deployment/web, /Namespace/shop`: the format of cli-utils, a
+  comma-separated list of `group/namespaces/namespace/kind/name` and, for cluster-scoped objects, `group/kind/name`; the
+  core group is empty.
 
-Where it comes among objects that no edge connects:
+Position among objects that no edge connects:
 
 - `Hints.wave`, an integer: `kubeferry.io/level`, `argocd.argoproj.io/sync-wave`, `helm.sh/hook-weight`. Lower comes
-  first, no annotation counts as 0 (order.py).
+  first, no annotation counts as 0 (graph/order.py).
 - `Hints.phase`: `kubeferry.io/category`, one of `policy`, `config`, `storage`, `identity`, `workload`, `traffic`,
   `custom`, `admission`.
 
-Of the annotations for one thing the first that an object has decides; they do not add up. A value that cannot be read
-is refused for ours and for cli-utils' (as cli-utils does), and counts as none where Argo CD and Helm take it so.
+Of the annotations for one purpose, the first in the order above counts; they are not combined. An invalid value is
+refused in Kubeferry's annotations and in that of cli-utils (as cli-utils does), and ignored in those of Argo CD and
+Helm, as these do.
 """
 
 from __future__ import annotations
@@ -49,20 +51,20 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the annotations of one object say about its turn."""
+    """What the annotations of one object say about its order."""
 
     depends_on: tuple[Ref, ...] = ()
-    """In the order written, each once; whether they exist is not known here."""
+    """In the order of the annotation, without duplicates; whether they exist is not checked here."""
     phase: Priority | None = None
     wave: int | None = None
-    """None: nothing is said."""
+    """None: no annotation sets it."""
 
 
 def hints_of(obj: Object) -> Hints:
-    """Return what the annotations of `obj` say about its turn.
+    """Return what the annotations of `obj` say about its order.
 
     Raises:
-        AnnotationError: one of ours, or cli-utils', cannot be read; the message names the object and the bad part.
+        AnnotationError: one of Kubeferry's or cli-utils' is invalid; the message names the object and the invalid part.
     """
     notes = annotations_of(obj)
     if not notes:
@@ -74,7 +76,7 @@ NOTHING = Hints()
 
 
 def explicit_edges(obj: Object) -> list[Edge]:
-    """Return what `obj` waits for because its annotations say so; whether it exists is not known here.
+    """Return the edges from `obj` that its annotations define; whether the targets exist is not checked here.
 
     Raises:
         AnnotationError: as `hints_of`.
@@ -88,7 +90,7 @@ def explicit_edges(obj: Object) -> list[Edge]:
 
 
 def depends_on_key(obj: Object) -> str | None:
-    """Return the annotation that says what `obj` depends on, which is an edge's `why`; None where it has none."""
+    """Return the annotation that sets the dependencies of `obj`, the `why` of these edges; None if it has none."""
     return next((key for key in _READERS if key in annotations_of(obj)), None)
 
 
@@ -113,7 +115,7 @@ def _ours(obj: Object, part: str) -> Ref:
     if not (kind and name and bool(dot) == bool(group)):
         raise _bad(obj, DEPENDS_ON, part, "is not Kind[.group][/namespace]/name")
     if not dot and kind not in GROUP_OF_KIND:
-        raise _bad(obj, DEPENDS_ON, part, f"names no group, and Kubernetes has no kind {kind}")
+        raise _bad(obj, DEPENDS_ON, part, f"has no group, and {kind} is not a built-in kind")
     group = group or GROUP_OF_KIND[kind]
     if namespace is None:
         namespace = "" if (group, kind) in CLUSTER_KINDS else Ref.of(obj).namespace
@@ -137,7 +139,7 @@ def _phase(obj: Object, notes: Mapping[str, str]) -> Priority | None:
         return None
     phase = CATEGORIES.get(str(notes[CATEGORY]).strip())
     if phase is None:
-        raise _bad(obj, CATEGORY, str(notes[CATEGORY]), f"is none of {', '.join(CATEGORIES)}")
+        raise _bad(obj, CATEGORY, str(notes[CATEGORY]), f"is not one of {', '.join(CATEGORIES)}")
     return phase
 
 
@@ -163,7 +165,7 @@ def _bad(obj: Object, key: str, part: str, why: str) -> AnnotationError:
 def with_namespaces(obj: Object, names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Return annotation → (old, new) of the depends-on annotations in which `names` (old → new) renames a namespace.
 
-    Nothing else of their text changes; parts that cannot be read stay.
+    Nothing else in their text changes; invalid parts stay.
     """
     found = {key: str(annotations_of(obj)[key]) for key in _READERS if key in annotations_of(obj)}
     renamed = {
@@ -173,7 +175,7 @@ def with_namespaces(obj: Object, names: Mapping[str, str]) -> dict[str, tuple[st
 
 
 _PLACES: Mapping[str, Mapping[int, int]] = {DEPENDS_ON: {3: 1}, CLI_UTILS: {5: 2}}
-"""Annotation → of how many fields a part is → which of them is a namespace."""
+"""Annotation → number of fields of an entry → index of the namespace."""
 
 
 def _renamed(part: str, names: Mapping[str, str], places: Mapping[int, int]) -> str:

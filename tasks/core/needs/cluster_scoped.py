@@ -1,4 +1,10 @@
-"""Which cluster-scoped objects a backup of namespaces needs to carry (design.md 4: what it needs around it)."""
+"""Which cluster-scoped objects a backup of namespaces includes: those that the objects in these namespaces need.
+
+These are the CRDs of their custom resources, the objects that their fields name (StorageClasses, PersistentVolumes,
+PriorityClasses and so on), the ClusterRoleBindings of their ServiceAccounts, and what these need in turn: the
+ClusterRole of a binding, the roles that an aggregated ClusterRole selects. A selector that no API server would accept
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +27,7 @@ CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What the namespaces of a backup need: their kinds' definitions, and objects that their fields name."""
+    """What the namespaces of a backup need: the CRDs of their kinds, and the objects that their fields name."""
 
     namespaces: frozenset[str]
     kinds: frozenset[tuple[str, str]]
@@ -29,20 +35,20 @@ class Needs:
 
 
 def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
-    """Return which of the cluster-scoped `candidates` are needed, also by one another."""
+    """Return which of the cluster-scoped `candidates` are needed, directly or by another one that is."""
     named: dict[Ref, list[Ref]] = {}
     wanted: list[Ref] = []
     roles: dict[Ref, Mapping[str, str]] = {}
-    gathering: dict[Ref, list[list[Requirement]]] = {}
+    aggregating: dict[Ref, list[list[Requirement]]] = {}
     for obj in candidates:
         ref = Ref.of(obj)
         named[ref] = [each.target for each in references(obj)]
         if (ref.group, ref.kind) == (RBAC, "ClusterRole"):
             roles[ref] = labels_of(obj)
-            gathering[ref] = [requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
+            aggregating[ref] = [requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
         if ref in needs.objects or _defines(obj, needs.kinds) or _binds(obj, needs.namespaces):
             wanted.append(ref)
-    for ref, selectors in gathering.items():  # its rules are those of the roles that its selectors match
+    for ref, selectors in aggregating.items():  # its rules come from the roles that its selectors match
         named[ref] += [role for role, labels in roles.items() if any(selects(each, labels) for each in selectors)]
     found: set[Ref] = set()
     while wanted:
@@ -54,17 +60,17 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
 
 
 def requirements(selector: Any) -> list[Requirement]:
-    """Return a label selector of the API (matchLabels, matchExpressions) as requirements.
+    """Return a LabelSelector (matchLabels, matchExpressions) as requirements.
 
     Raises:
-        DamagedError: it is not one that an API server takes.
+        DamagedError: no API server would accept it.
     """
-    asked = selector if isinstance(selector, dict) else {}
+    terms = selector if isinstance(selector, dict) else {}
     try:
-        exact = [Requirement(key, "in", frozenset([value])) for key, value in (asked.get("matchLabels") or {}).items()]
-        sets = [_expression(each) for each in asked.get("matchExpressions") or []]
+        exact = [Requirement(key, "in", frozenset([value])) for key, value in (terms.get("matchLabels") or {}).items()]
+        sets = [_expression(each) for each in terms.get("matchExpressions") or []]
     except (AttributeError, KeyError, TypeError) as error:
-        raise DamagedError("a label selector in it cannot be read") from error
+        raise DamagedError("its label selector is invalid") from error
     return exact + sets
 
 
@@ -86,23 +92,23 @@ def _defines(obj: Object, kinds: frozenset[tuple[str, str]]) -> bool:
 
 
 def _binds(obj: Object, namespaces: frozenset[str]) -> bool:
-    """Return whether a ClusterRoleBinding gives rights to an account of these namespaces."""
+    """Return whether a ClusterRoleBinding has a subject that is a ServiceAccount of these namespaces."""
     ref = Ref.of(obj)
     if (ref.group, ref.kind) != (RBAC, "ClusterRoleBinding"):
         return False
-    accounts, spaces = bound_accounts(obj)
-    return bool(spaces & namespaces) or any(each.namespace in namespaces for each in accounts)
+    accounts, whole = bound_accounts(obj)
+    return bool(whole & namespaces) or any(each.namespace in namespaces for each in accounts)
 
 
 def bound_accounts(binding: Object) -> tuple[frozenset[Ref], frozenset[str]]:
-    """Return the accounts to which a RoleBinding or ClusterRoleBinding gives rights, and the namespaces whose all.
+    """Return the ServiceAccounts that a binding has as subjects, and the namespaces of which it has all of them.
 
-    An account is named as such or as the user that it is, a namespace's accounts by their group (kubernetes.io: RBAC,
-    referring to subjects).
+    A subject names a ServiceAccount as such or by its user name, and all ServiceAccounts of a namespace by their group
+    (kubernetes.io: RBAC, referring to subjects).
     """
     own = binding["metadata"].get("namespace", "")
     accounts: set[Ref] = set()
-    spaces: set[str] = set()
+    namespaces: set[str] = set()
     for subject in values(binding, "subjects[]"):
         name = subject.get("name") if isinstance(subject, dict) else None
         if not isinstance(name, str):
@@ -114,5 +120,5 @@ def bound_accounts(binding: Object) -> tuple[frozenset[Ref], frozenset[str]]:
             case "User", ["system", "serviceaccount", namespace, account]:
                 accounts.add(Ref("", "ServiceAccount", namespace, account))
             case "Group", ["system", "serviceaccounts", namespace]:
-                spaces.add(namespace)
-    return frozenset(accounts), frozenset(spaces)
+                namespaces.add(namespace)
+    return frozenset(accounts), frozenset(namespaces)

@@ -1,9 +1,9 @@
-"""What custom resources name, without knowing their kind: objects by their shape, and by the key that they stand under.
+"""Which objects a custom resource names, without knowledge of its kind: by the shape of a value, and by its key.
 
-A map with `kind`, `name` and an `apiVersion`, `apiGroup` or `group` is a reference, as is one of a kind of Kubernetes'
-own without a group. A name, or a map with a `name` and perhaps a `namespace`, is one where its key says of what:
-`secretRef`, `tlsSecretName`, `configMapKeyRef`, `serviceAccountName`, `claimName`, `issuerRef`. What `metadata` and
-`status` hold is not a need of the object. It refuses to guess beyond that, since each guess could become an edge.
+A map with `kind`, `name` and an `apiVersion`, `apiGroup` or `group` is a reference, and so is one of a built-in kind
+without a group. A name, or a map with a `name` and perhaps a `namespace`, is a reference if its key says to which kind:
+`secretRef`, `tlsSecretName`, `configMapKeyRef`, `serviceAccountName`, `claimName`, `issuerRef`. `metadata` and `status`
+are not searched: they do not say what the object needs. Nothing else is guessed, since each guess can become an edge.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ _EXACT: Mapping[str, tuple[str, str]] = {
     "certificateref": ("", "Secret"),
     "gatewayclassname": (GATEWAY, "GatewayClass"),
 }
-"""Whole keys in lower case → kind. The last four have their defaults from the Gateway API's specification."""
+"""Whole keys in lower case → kind. The last four are defaults of the Gateway API's specification."""
 
 BY_SUFFIX: Mapping[str, tuple[str, str]] = {
     f"{word}{end}": kind for word, kind in _KINDS.items() for end in ("ref", "name")
 }
-"""How a key ends, in lower case → the kind that it names. The longest end decides."""
+"""Suffix of a key, in lower case → the kind that it names. The longest suffix counts."""
 
 _MAPS_ONLY = frozenset({"configmap", "secret", "imagepullsecret", "pullsecret"})
-"""Keys under which a bare string may be the thing itself, and not its name: a password under `secret`."""
+"""Keys under which a string may be the content and not a name: a password under `secret`."""
 
 _SUFFIXES = sorted(BY_SUFFIX, key=len, reverse=True)
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
@@ -63,13 +63,14 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?", re.ASCII)
 _NOT_NEEDED = ("apiVersion", "kind", "metadata", "status")
 
 Found = tuple[Ref, str]
-"""What is named, and the path of the field that names it."""
+"""The object that is named, and the path of the field that names it."""
 
 
 def custom_references(obj: Object) -> Iterator[Found]:
-    """Yield what `obj` names, with the field's path as in references.py; nothing for Kubernetes' own kinds.
+    """Yield the objects that `obj` names, with the field's path as in references.py; nothing for built-in kinds.
 
-    A custom target without a namespace may be cluster-scoped, which only its CRD tells: both identities are yielded.
+    A custom resource named without a namespace may be cluster-scoped, which only its CRD says: both identities are
+    yielded.
     """
     if is_built_in(group_of(obj["apiVersion"])):
         return
@@ -83,7 +84,7 @@ def custom_references(obj: Object) -> Iterator[Found]:
 
 
 def _walk(obj: Object) -> Iterator[tuple[str, Any, str]]:
-    """Yield (key, value, path) of every part of `obj`; without recursion, as an archive may be as deep as it likes."""
+    """Yield (key, value, path) of every part of `obj`; without recursion, as an archive may be nested deeply."""
     ahead = [(key, value, key) for key, value in reversed(obj.items()) if key not in _NOT_NEEDED]
     while ahead:
         key, value, path = ahead.pop()
@@ -91,7 +92,7 @@ def _walk(obj: Object) -> Iterator[tuple[str, Any, str]]:
         if isinstance(value, dict):
             ahead += [(name, each, f"{path}.{name}") for name, each in reversed(value.items()) if name != "metadata"]
         elif isinstance(value, list):
-            # An entry stands under its list's key, `secretRefs` under `secretRef`.
+            # An entry has the key of its list, in singular: `secretRef` for `secretRefs`.
             singular = key.removesuffix("[]").removesuffix("s") + "[]"
             ahead += [(singular, each, f"{path}[]") for each in reversed(value)]
 
@@ -120,14 +121,14 @@ def _kind_under(word: str) -> tuple[str, str] | None:
 
 
 def _kind_of(value: dict[str, Any], word: str, expected: tuple[str, str] | None, own: Ref) -> tuple[str, str] | None:
-    """Return what a map with a `kind` names; without a group only where kind or key leave no doubt."""
+    """Return the (group, kind) that a map with a `kind` names; without a group only if kind or key are unambiguous."""
     kind = value["kind"]
     if not (isinstance(kind, str) and _KIND.fullmatch(kind)):
         return None
     for field in ("apiVersion", "apiGroup", "group"):
-        told = value.get(field)
-        if isinstance(told, str) and told:
-            return (group_of(told) if field == "apiVersion" else told.partition("/")[0]), kind
+        group = value.get(field)
+        if isinstance(group, str) and group:
+            return (group_of(group) if field == "apiVersion" else group.partition("/")[0]), kind
     if kind in GROUP_OF_KIND:
         return GROUP_OF_KIND[kind], kind
     if expected and not is_built_in(expected[0]):
@@ -139,7 +140,7 @@ def _targets(kind: tuple[str, str], name: str, namespace: str, own: Ref) -> Iter
     if kind in CLUSTER_KINDS:
         yield Ref(*kind, "", name)
     elif is_built_in(kind[0]):
-        # Which namespace a cluster-scoped object means when it gives none, only its controller knows.
+        # If a cluster-scoped object names no namespace, only its controller knows which one is meant.
         if namespace or own.namespace:
             yield Ref(*kind, namespace or own.namespace, name)
     else:

@@ -1,6 +1,6 @@
-"""What one object needs: the edges from it, by its fields, its owners, its annotations and what plug-ins know of it.
+"""The edges from one object: to what its fields, its owners, its annotations and plug-ins say that it needs.
 
-Bindings (bound.py) and what no field tells (implied.py) come on top.
+Bindings (tasks/plan/bindings.py) and implicit dependencies (implicit.py) are added elsewhere.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: Registry) -> list[Edge]:
-    """Return the edges from `obj`; whether what they lead to exists is not known here.
+    """Return the edges from `obj`; whether their targets exist is not checked here.
 
-    `named` are its references (references.py), `links` its owners as the source had them: whether one has a namespace
-    its reference does not tell, so there is an edge for both.
+    `named` are its references (references.py), `links` its owners on the source cluster. An ownerReference does not say
+    whether the owner is namespaced, so there is an edge for both cases.
 
     Raises:
-        AnnotationError: an annotation about its order cannot be read.
+        AnnotationError: an annotation about its order is invalid.
         PluginError: a plug-in failed.
     """
     ref = Ref.of(obj)
@@ -42,16 +42,17 @@ def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: Regis
 
 
 def owner_edges(ref: Ref, links: Links) -> list[Edge]:
-    """Return the edges from an object to its owners, each in its namespace and cluster-wide."""
-    owners = (owner_ref(owner, space) for space in dict.fromkeys((ref.namespace, "")) for owner in links.owners)
+    """Return the edges from an object to its owners, each as namespaced and as cluster-scoped."""
+    namespaces = dict.fromkeys((ref.namespace, ""))
+    owners = (owner_ref(owner, namespace) for namespace in namespaces for owner in links.owners)
     return [Edge(ref, owner, Strength.OWNER, "metadata.ownerReferences", Via.OWNER) for owner in owners]
 
 
 def controller_edges(ref: Ref, links: Links) -> list[Edge]:
-    """Return the edges from an object to what controls it, in its namespace or cluster-wide."""
+    """Return the edges from an object to its controller, as namespaced and as cluster-scoped."""
     return [
-        Edge(ref, owner_ref(owner, space), Strength.OWNER, "metadata.ownerReferences", Via.OWNER)
-        for space in dict.fromkeys((ref.namespace, ""))
+        Edge(ref, owner_ref(owner, namespace), Strength.OWNER, "metadata.ownerReferences", Via.OWNER)
+        for namespace in dict.fromkeys((ref.namespace, ""))
         for owner in links.owners
         if owner.controller
     ]

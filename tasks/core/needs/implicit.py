@@ -1,12 +1,12 @@
-"""What objects need although none of their own fields tells: their rights, their default account, what they gather.
+"""Implicit dependencies: what objects need although none of their own fields names it.
 
-- An account needs the bindings that give it its rights: an object that names another is in with it only here, where a
-  workload that comes without its rights would not work. (Velero pulls in an account's ClusterRoleBindings too.)
-- Pods whose spec names no account run as `default`.
-- A ClusterRole with an aggregation rule needs the roles that it gathers.
+- A ServiceAccount needs the bindings that grant its permissions. They matter only for what is included: a workload that
+  is restored without its permissions would not work. (Velero, too, includes the ClusterRoleBindings of an account.)
+- Pods whose spec names no ServiceAccount run as `default`.
+- A ClusterRole with an aggregation rule needs the roles that it aggregates.
 - Every object needs its namespace, and the definition of its kind.
 
-They decide what is in a backup or a restore (closure.py), and say nothing about the order.
+These decide what a backup or a restore includes (graph/closure.py), and have no influence on the order.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _BINDINGS = ("RoleBinding", "ClusterRoleBinding")
 
 
 class Implied:
-    """Collects, object by object in any order, what the needs are made of; tells them when all were looked at."""
+    """Collects what implicit dependencies depend on, object by object in any order; complete when all were seen."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start empty."""
         self._bindings: dict[Ref, tuple[frozenset[Ref], frozenset[str]]] = {}
         self._accounts: dict[str, list[Ref]] = {}
         self._roles: dict[Ref, Mapping[str, str]] = {}
@@ -49,10 +49,10 @@ class Implied:
         self._by_default: list[Edge] = []
 
     def look(self, obj: Object) -> None:
-        """Take one object into account.
+        """Collect what one object contributes.
 
         Raises:
-            DamagedError: a CRD that defines nothing, a role whose selectors cannot be read.
+            DamagedError: a CRD that defines no kind, a role with invalid selectors.
         """
         ref = Ref.of(obj)
         kind = (ref.group, ref.kind)
@@ -62,14 +62,14 @@ class Implied:
             self._bindings[ref] = bound_accounts(obj)
         elif kind == (RBAC, "ClusterRole"):
             self._roles[ref] = labels_of(obj)
-            self._gather(ref, obj)
+            self._aggregate(ref, obj)
         elif kind == CRD:
             made = defined(obj)
             self._definitions[made.group, made.kind] = ref
         elif kind in POD_SPEC_AT:
             self._by_default += _default_account(obj, ref)
 
-    def _gather(self, ref: Ref, role: Object) -> None:
+    def _aggregate(self, ref: Ref, role: Object) -> None:
         try:
             rules = [requirements(each) for each in values(role, "aggregationRule.clusterRoleSelectors[]")]
         except DamagedError as error:
@@ -78,7 +78,7 @@ class Implied:
             self._gathering[ref] = rules
 
     def add(self, other: Implied) -> None:
-        """Take in what another one has collected of other objects."""
+        """Add what another instance has collected from other objects."""
         self._bindings |= other._bindings
         self._roles |= other._roles
         self._gathering |= other._gathering
@@ -88,10 +88,10 @@ class Implied:
             self._accounts.setdefault(namespace, []).extend(accounts)
 
     def edges(self) -> Iterator[Edge]:
-        """Yield the rights of accounts, and what roles gather."""
-        for binding, (accounts, spaces) in self._bindings.items():
-            of_spaces = (each for space in spaces for each in self._accounts.get(space, ()))
-            for account in sorted({*accounts, *of_spaces}):
+        """Yield the edges from ServiceAccounts to their bindings, and from aggregated ClusterRoles to their roles."""
+        for binding, (accounts, namespaces) in self._bindings.items():
+            of_namespaces = (each for namespace in namespaces for each in self._accounts.get(namespace, ()))
+            for account in sorted({*accounts, *of_namespaces}):
                 yield Edge(account, binding, Strength.REFERENCE, RIGHTS, Via.IMPLICIT)
         for role, rules in self._gathering.items():
             for other, labels in self._roles.items():
@@ -99,20 +99,20 @@ class Implied:
                     yield Edge(role, other, Strength.REFERENCE, GATHERS, Via.IMPLICIT)
 
     def by_default(self) -> Iterable[Edge]:
-        """Return which workloads run as the account `default`, of which every cluster has one of its own."""
+        """Return the edges of workloads that run as the ServiceAccount `default`, which every namespace has anyway."""
         return self._by_default
 
     def always(self, ref: Ref) -> Iterator[tuple[Ref, str]]:
-        """Yield what `ref` cannot be without, with the reason: the definition of its kind, its namespace."""
+        """Yield what `ref` cannot exist without, with the reason: the definition of its kind, its namespace."""
         if definition := self._definitions.get((ref.group, ref.kind)):
             yield definition, DEFINED
         if ref.namespace:
             yield Ref(*NAMESPACE, "", ref.namespace), STANDS_IN
 
     def serving(self, namespaces: frozenset[str]) -> Iterator[Ref]:
-        """Yield the cluster-wide bindings that give rights to accounts of some namespaces."""
-        for binding, (accounts, spaces) in self._bindings.items():
-            named = spaces | {each.namespace for each in accounts}
+        """Yield the ClusterRoleBindings that grant permissions to ServiceAccounts of some namespaces."""
+        for binding, (accounts, bound) in self._bindings.items():
+            named = bound | {each.namespace for each in accounts}
             if not binding.namespace and named & namespaces:
                 yield binding
 

@@ -1,22 +1,20 @@
-"""Which ownerReferences of the old cluster cannot be kept anywhere, and why.
+"""Owners: which owned objects their controllers re-create, how owners are re-linked, and which cannot be.
 
-A reference has no namespace: its owner stands in the namespace of the object, or in none. The garbage collector deletes
-an object whose owner is not there, and an owner in another namespace is not there; one of a cluster-wide object that
-is in a namespace can never be found (kubernetes.io: owners and dependents). An owner of the same name is no
-substitute: it is the uid that says which object was meant. It refuses to guess where the source tells nothing.
+An ownerReference has no namespace: the owner is in the namespace of the dependent, or cluster-scoped. The garbage
+collector deletes an object whose owner does not exist there; a cluster-scoped object cannot have a namespaced owner
+(kubernetes.io: owners and dependents). Another object with the owner's name is no substitute, since the uid identifies
+the owner. Nothing is guessed about owners that the source does not show.
 
-Which owned objects are left to the controller that will make them again (design.md 7), and how owners are re-linked.
+`--owned rebuild` leaves an object to its controller only if a built-in controller, or one that a plug-in names,
+re-creates it from its owner alone (kube/kinds.py). What holds state (Secrets, ConfigMaps, claims, custom resources) is
+restored even if it is owned.
 
-Only what a controller of Kubernetes itself remakes from its owner alone is in the table. What holds state (Secrets,
-ConfigMaps, claims, custom resources) is restored even when owned.
-
-`--owned keep` for what Kubernetes' own controllers adopt: it comes before its owner, which knows it by its labels.
-
-A Deployment that finds no ReplicaSet of its template makes one at once, perhaps under the very name of the one that is
-to be kept (pkg/controller/deployment/sync.go getNewReplicaSet); a StatefulSet and a DaemonSet likewise with their
+`--owned keep` creates what a built-in controller adopts before its controller, which selects it by its labels. A
+Deployment that finds no ReplicaSet of its template creates one at once, perhaps with the name of the one to keep
+(pkg/controller/deployment/sync.go getNewReplicaSet); a StatefulSet and a DaemonSet do so with their
 ControllerRevisions. One that finds its own, orphaned, adopts them (pkg/controller/controller_ref_manager.go): no pod is
-made twice, revisions keep their numbers, and a rollout can be undone as before. A ReplicaSet makes its pods without its
-Deployment. Jobs are not adopted: they come after their CronJob, which is suspended until they are there.
+created twice, revisions keep their numbers, and a rollout can be undone. A ReplicaSet creates its pods without its
+Deployment. Jobs are not adopted: they come after their CronJob, which is suspended until they exist.
 """
 
 from __future__ import annotations
@@ -36,38 +34,38 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
 
 
-IN_A_NAMESPACE = "is in a namespace, and owns nothing cluster-wide"
+IN_A_NAMESPACE = "is namespaced and cannot own a cluster-scoped object"
 
 
-FORMER = "was another object of that name, which was gone already"
+FORMER = "was a previous object of the same name, deleted before the backup"
 
 
 class Owners:
-    """What is known of the source's objects: filled in any order, asked when all are in."""
+    """The uids of the source's objects: added in any order, queried when all are added."""
 
     def __init__(self) -> None:
         self._at: dict[str, Ref] = {}
         self._uids: dict[Ref, str] = {}
 
     def add(self, ref: Ref, links: Links) -> None:
-        """Take one object, saved or not."""
+        """Add one object, whether it is backed up or not."""
         if links.uid:
             self._at[links.uid] = ref
             self._uids[ref] = links.uid
 
     def refusal(self, child: Ref, owner: Owner) -> str:
-        """Return what is wrong with an owner of an object, as the end of a sentence that begins with it; else ""."""
+        """Return why an owner is invalid, as a phrase that follows its name; "" if it is valid."""
         found = self._at.get(owner.uid)
         if found is not None and found.namespace not in ("", child.namespace):
             return f"is in another namespace, {found.namespace}" if child.namespace else IN_A_NAMESPACE
         if not child.namespace and _has_namespace(owner):
             return IN_A_NAMESPACE
-        others = (self._uids.get(owner_ref(owner, space)) for space in (child.namespace, ""))
+        others = (self._uids.get(owner_ref(owner, namespace)) for namespace in (child.namespace, ""))
         return FORMER if owner.uid and found is None and any(others) else ""
 
 
 def _has_namespace(owner: Owner) -> bool:
-    """Return whether objects of the owner's kind are in namespaces; False where the kind is not Kubernetes' own."""
+    """Return whether the owner's kind is namespaced; False for a custom resource, which is not known."""
     group = owner_ref(owner, "").group
     return GROUP_OF_KIND.get(owner.kind) == group and (group, owner.kind) not in CLUSTER_KINDS
 
@@ -78,9 +76,9 @@ def recreated_by(
     there: Container[Ref],
     makers: Callable[[tuple[str, str]], frozenset[tuple[str, str]]] = lambda kind: REBUILT.get(kind, frozenset()),
 ) -> Ref | None:
-    """Return the controller that will make `ref` again, if that controller is itself among what is restored.
+    """Return the owner whose controller re-creates `ref`, if that owner is itself in `there`, else None.
 
-    `makers` tells which kinds of controllers make a kind again; `RuleBook.makers` knows those of plug-ins too.
+    `makers` maps a kind to the kinds of owners that re-create it; `Registry.makers` includes those of plug-ins.
     """
     kinds = makers((ref.group, ref.kind))
     for owner in links.owners:
@@ -95,8 +93,8 @@ def relinked(
 ) -> tuple[list[dict[str, Any]], list[Owner]]:
     """Return ownerReferences with the owners' new uids, and the owners that have none.
 
-    An owner without a uid is left out: a reference to a uid that does not exist makes the garbage collector delete the
-    object (kubernetes.io: owners and dependents). `controller` and `blockOwnerDeletion` are kept as they were.
+    An owner without a uid is omitted: the garbage collector deletes an object whose ownerReference has a uid that does
+    not exist (kubernetes.io: owners and dependents). `controller` and `blockOwnerDeletion` are preserved.
     """
     references: list[dict[str, Any]] = []
     missing: list[Owner] = []
@@ -115,21 +113,21 @@ ADOPTED: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("apps", "ReplicaSet"): frozenset({("apps", "Deployment")}),
     ("apps", "ControllerRevision"): frozenset({("apps", "StatefulSet"), ("apps", "DaemonSet")}),
 }
-"""(group, kind) → kinds of controllers that adopt such objects."""
+"""(group, kind) → kinds of owners that adopt such objects."""
 
 SCHEDULED: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {
     ("batch", "Job"): frozenset({("batch", "CronJob")}),
 }
-"""(group, kind) → kinds of controllers that are suspended until such objects of theirs are there."""
+"""(group, kind) → kinds of owners that are suspended until such objects of theirs exist."""
 
-WHY = "metadata.ownerReferences (it adopts what is there)"
+WHY = "metadata.ownerReferences (it adopts existing objects)"
 
 
 def turned(edges: Iterable[Edge], adopters: Mapping[Ref, Ref]) -> Iterator[Edge]:
-    """Yield edges with those from an object to its adopter turned round.
+    """Yield edges, those from an object to the controller that adopts it reversed.
 
     Args:
-        edges: who waits for whom.
+        edges: the edges between objects.
         adopters: object → the controller that adopts it.
     """
     for edge in edges:
@@ -140,5 +138,5 @@ def turned(edges: Iterable[Edge], adopters: Mapping[Ref, Ref]) -> Iterator[Edge]
 
 
 def dormant(obj: Object) -> bool:
-    """Return whether an object that is adopted makes nothing: a former revision, whose needs may be gone."""
+    """Return whether an adopted object creates nothing: an old revision, whose dependencies may no longer exist."""
     return obj["kind"] == "ControllerRevision" or bool(get(obj, "spec", "replicas") == 0)

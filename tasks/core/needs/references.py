@@ -1,14 +1,9 @@
-"""Which other objects an object names in its fields: the table of typed references of Kubernetes' own kinds.
+"""Which objects the fields of an object name: the table of typed references of the built-in kinds.
 
-A row is (path, target group, target kind); `[]` in a path means each entry of a list. The pod template's rows are in
-references_pods.py; custom resources are left to generic_references.py. Source: the API reference
-(kubernetes.io/docs/reference), v1.36.
-
-What a pod's spec names, and where each kind keeps one: rows of references.py, written once for all of them.
-
-Source: the API reference (kubernetes.io/docs/reference), v1.36.
-
-Which kinds have fields that name objects of given kinds: where to look for who uses a cluster-wide object.
+A row is (path, target group, target kind); `[]` in a path means each entry of a list. The rows of a pod's spec are
+written once, with the place where each kind has one. Custom resources are left to custom_references.py. From the table
+follows, too, which kinds can name objects of a given kind: where to look for users of a cluster-scoped object. Source:
+the API reference (kubernetes.io/docs/reference), v1.36.
 """
 
 from __future__ import annotations
@@ -66,7 +61,7 @@ POD_SPEC_AT: dict[tuple[str, str], str] = {
     ("batch", "Job"): "spec.template.spec",
     ("batch", "CronJob"): "spec.jobTemplate.spec.template.spec",
 }
-"""Where each kind keeps a pod's spec."""
+"""(group, kind) → the path of its pod spec."""
 
 
 RBAC = "rbac.authorization.k8s.io"
@@ -83,7 +78,7 @@ CLUSTER_SCOPED = frozenset(
         (RBAC, "ClusterRoleBinding"),
     }
 )
-"""Targets that have no namespace, and that a backup carries or a restore asks for when they are named."""
+"""Cluster-scoped targets, which a backup includes and a restore requires if they are named."""
 
 _BACKENDS = ("spec.defaultBackend", "spec.rules[].http.paths[].backend")
 
@@ -125,23 +120,23 @@ SERVICE_AT: dict[tuple[str, str], str] = {
 """Fields that hold {namespace, name} of a Service."""
 
 STARTS = frozenset({("", "ServiceAccount"), ("", "ConfigMap"), ("", "Secret"), ("", "PersistentVolumeClaim")})
-"""What a pod cannot do without when it names it (kubernetes.io: Pod, volumes and service accounts)."""
+"""What a pod cannot start without if it names it (kubernetes.io: Pod, volumes and service accounts)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One object's need of another: `path` is the field that names `target`."""
+    """A reference to another object: `path` is the field that names `target`."""
 
     target: Ref
     path: str
     vital: bool = False
-    """Whether a controller deletes the object when `target` is not there."""
+    """Whether a controller deletes the object if `target` does not exist."""
     sure: bool = True
-    """False: found by shape in a custom resource (generic_references.py): what it names may not be meant to exist."""
+    """False: found by its shape in a custom resource (custom_references.py), so it may not be a reference at all."""
 
 
 def references(obj: Object) -> Iterator[Reference]:
-    """Yield what the fields of `obj` name, present or not; ownerReferences are not among them."""
+    """Yield what the fields of `obj` name, whether it exists or not; ownerReferences are not included."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
     namespace = obj["metadata"].get("namespace", "")
     for path, group, target in _rows(kind):
@@ -161,7 +156,7 @@ def references(obj: Object) -> Iterator[Reference]:
 
 
 def starts(obj: Object, need: Reference) -> bool:
-    """Return whether no pod of `obj` is made (admission looks up the account), or starts, without what it names."""
+    """Return whether pods of `obj` cannot start without what it names, or are not even created (admission)."""
     at = POD_SPEC_AT.get((group_of(obj["apiVersion"]), obj["kind"]))
     return at is not None and need.path.startswith(f"{at}.") and (need.target.group, need.target.kind) in STARTS
 
@@ -187,7 +182,7 @@ def _target(group: str, kind: str, namespace: str, name: str) -> Ref:
 
 
 def _secret(obj: Object, namespace: str) -> Iterator[Reference]:
-    # The token controller deletes a token Secret whose account is not there.
+    # The token controller deletes a token Secret whose ServiceAccount does not exist.
     account = annotations_of(obj).get("kubernetes.io/service-account.name")
     if obj.get("type") == "kubernetes.io/service-account-token" and account:
         yield Reference(Ref("", "ServiceAccount", namespace, account), "metadata.annotations", vital=True)
@@ -208,13 +203,13 @@ _BY_MARK: dict[tuple[str, str], Callable[[Object, str], Iterator[Reference]]] = 
     ("", "Endpoints"): _endpoints,
     ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
 }
-"""Kinds whose reference is a name, a label or an annotation."""
+"""Kinds that refer to another object by their name, a label or an annotation."""
 
 
 def kinds_naming(targets: Collection[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-    """Return the (group, kind) whose fields may name an object of `targets`, by the tables of references.py.
+    """Return the (group, kind) of built-in kinds whose fields may name an object of `targets`.
 
-    What a typed field names is not known from its kind. Custom resources are not among them: they may name anything.
+    Kinds with a typed field are always among them: the field may name any kind. So may custom resources, which are not.
     """
     if not targets:
         return frozenset()

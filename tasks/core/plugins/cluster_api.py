@@ -1,16 +1,16 @@
-"""Cluster API (cluster.x-k8s.io): a management namespace comes back as `clusterctl move` would have moved it.
+"""Cluster API (cluster.x-k8s.io): a management namespace is restored as `clusterctl move` would have moved it.
 
 - Clusters are created with `spec.paused: true`, ClusterClasses with the annotation `cluster.x-k8s.io/paused`, so that
-  no controller makes machines or certificates anew while objects and owners come back; at the end ClusterClasses are
+  no controller creates machines or certificates while objects and owners are restored; at the end ClusterClasses are
   resumed, then Clusters.
-- The whole chain is restored with its owners: Cluster, control plane, MachineDeployment, MachineSet, Machine, bootstrap
-  configs, infrastructure objects, their Secrets. A Machine that a MachineSet remade would be a new machine.
-- `block-move` marks are not carried: they were about a moment of the old management cluster.
+- The whole ownership chain is restored: Cluster, control plane, MachineDeployment, MachineSet, Machine, bootstrap
+  configs, infrastructure objects, their Secrets. A Machine that a MachineSet re-created would be a new machine.
+- `block-move` annotations are dropped: they concern a moment of the source management cluster.
 
-It refuses nothing, and does not delete at the source: two management clusters must not run the same Cluster, so whoever
-restores a copy beside a live original pauses one of them. Who set which field (managedFields), which `clusterctl move`
-keeps for objects of a topology, is not kept. Source: cmd/clusterctl/client/cluster (mover.go, objectgraph.go) and the
-CRDs of Cluster API's main branch in August 2026 (v1beta1, v1beta2).
+Nothing is refused, and nothing is deleted on the source: two management clusters must not reconcile the same Cluster,
+so a user who restores a copy of a live original must pause one of them. Field managers (managedFields), which
+`clusterctl move` preserves for objects of a topology, are not preserved. Source: cmd/clusterctl/client/cluster
+(mover.go, objectgraph.go) and the CRDs of Cluster API's main branch in August 2026 (v1beta1, v1beta2).
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ GROUPS = (
     f"infrastructure.{CORE}",
     f"ipam.{CORE}",
 )
-"""The groups of Cluster API and of its providers, which share them."""
+"""The API groups of Cluster API, which its providers share."""
 
-_MOMENT = (("metadata", "annotations", "clusterctl.cluster.x-k8s.io/block-move"),)
+_BLOCK_MOVE = (("metadata", "annotations", "clusterctl.cluster.x-k8s.io/block-move"),)
 
 
 def needs(obj: Object) -> Iterator[Need]:
     """Yield the Cluster that an object belongs to, and the ClusterClass of a Cluster.
 
-    The fields that name templates and infrastructure have `kind` and `name`, so generic_references.py finds them.
+    Fields that name templates and infrastructure have `kind` and `name`, so needs/custom_references.py finds them.
     """
     group, own = group_of(obj["apiVersion"]), Ref.of(obj)
     if (group, obj["kind"]) == CLUSTER:
@@ -68,7 +68,7 @@ def needs(obj: Object) -> Iterator[Need]:
     elif group in GROUPS:
         yield from _cluster_of(obj, own)
     elif obj.get("type") == SECRET_TYPE and labels_of(obj).get(CLUSTER_NAME):
-        # clusterctl calls it a soft owner: certificates that a user provided have no owner.
+        # clusterctl calls this a soft owner: certificates that a user provides have no owner.
         yield Need(Ref(*CLUSTER, own.namespace, labels_of(obj)[CLUSTER_NAME]), f"metadata.labels.{CLUSTER_NAME}")
 
 
@@ -88,18 +88,18 @@ def _class_of(obj: Object, own: Ref) -> Iterator[Need]:
         ("spec.topology.class", topology.get("class"), topology.get("classNamespace")),
     ):
         if isinstance(name, str) and name:
-            # As in clusterctl: the webhook of Clusters checks a topology against its class only where it finds it.
+            # As in clusterctl: the webhook of Clusters validates a topology only if its class exists.
             yield Need(Ref(*CLASS, str(namespace or own.namespace), name), field, first=True)
 
 
 def settled(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when it is paused, as all are until the end of the restore, else by its condition Available or Ready."""
+    """Ready when paused, as all are until the end of the restore, else by the condition Available or Ready."""
     if spec_of(obj).get("paused") is True or holds(condition(obj, "Paused")):
         return ready("is paused")
-    told = condition(obj, "Available") or condition(obj, "Ready")
-    if not told:
+    cond = condition(obj, "Available") or condition(obj, "Ready")
+    if not cond:
         return ready("exists")
-    return ready(reason_in(told, "is available")) if holds(told) else waiting(reason_in(told, "is not available yet"))
+    return ready(reason_in(cond, "is available")) if holds(cond) else waiting(reason_in(cond, "is not available yet"))
 
 
 RULES = Plugin(
@@ -110,7 +110,7 @@ RULES = Plugin(
         CLASS: Pause({"metadata": {"annotations": {PAUSED: "true"}}}, turn=0),
         CLUSTER: Pause({"spec": {"paused": True}}, turn=1),
     },
-    dynamic_fields={(group, "*"): _MOMENT for group in GROUPS},
+    dynamic_fields={(group, "*"): _BLOCK_MOVE for group in GROUPS},
     phases={CLASS: Priority.CONFIG},
     readiness={(group, "*"): settled for group in GROUPS},
     needs=needs,

@@ -1,6 +1,6 @@
-"""All plug-ins together: what they say about an object, with an error that names the plug-in where one fails.
+"""The registry of plug-ins: answers for all of them together, and names the plug-in that fails in the error.
 
-Two plug-ins that say different things about the same kind are refused: which one counts would be a matter of chance.
+Two plug-ins that define the same property of a kind are refused: it would be arbitrary which one counts.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """An object to create paused, and how it is taken back."""
+    """An object to create paused, and how it is resumed."""
 
     obj: Object
     back: dict[str, Any]
-    """The merge patch (RFC 7386) that undoes the pause; {} when there is nothing to undo."""
+    """The merge patch (RFC 7386) that reverts the pause; {} if there is nothing to revert."""
     turn: int
-    """Lower ones are undone first."""
+    """Lower ones are resumed first."""
 
 
 class Registry:
-    """What all plug-ins say. `RuleBook(())` says nothing.
+    """All plug-ins together; `Registry(())` has none.
 
     Raises:
-        PluginError: two plug-ins contradict each other.
+        PluginError: two plug-ins define the same property of a kind.
     """
 
     def __init__(self, rules: Iterable[Plugin]) -> None:
-        """Take the plug-ins, whose order does not matter."""
+        """Register the plug-ins, in any order."""
         self.rules = tuple(sorted(rules, key=lambda each: each.name))
-        self._pause = _one("how to pause", {each.name: each.pause for each in self.rules})
-        self._phases = _one("the phase of", {each.name: each.phases for each in self.rules})
-        self._readiness = _one(
-            "when to call ready",
+        self._pause = _merged_table("how to pause", {each.name: each.pause for each in self.rules})
+        self._phases = _merged_table("the priority of", {each.name: each.phases for each in self.rules})
+        self._readiness = _merged_table(
+            "the readiness of",
             {each.name: {kind: (each.name, rule) for kind, rule in each.readiness.items()} for each in self.rules},
         )
 
     def makers(self, kind: Kind) -> frozenset[Kind]:
-        """Return the kinds of controllers that make objects of `kind` anew, those that Kubernetes has among them."""
+        """Return the kinds of owners that re-create objects of `kind`, the built-in ones included."""
         if any(_row(dict.fromkeys(each.keep, True), kind) for each in self.rules):
             return frozenset()
         rows = (_row(each.rebuilt, kind) or frozenset() for each in self.rules)
@@ -71,18 +71,18 @@ class Registry:
             PluginError: a plug-in failed.
         """
         for each in self.rules:
-            why = _asked(each, obj, each.leave_out, obj)
+            why = _called(each, obj, each.leave_out, obj)
             if why:
                 return Reason(ReasonCode.BY_PLUGIN, detail=f"{why} ({each.name})")
         return None
 
     def edges(self, obj: Object) -> list[Edge]:
-        """Return what `obj` waits for because plug-ins say so.
+        """Return the edges from `obj` that plug-ins define.
 
         Raises:
             PluginError: a plug-in failed.
         """
-        needs = [(each, need) for each in self.rules for need in _asked(each, obj, _needs, each, obj)]
+        needs = [(each, need) for each in self.rules for need in _called(each, obj, _needs, each, obj)]
         return [
             Edge(
                 Ref.of(obj),
@@ -94,11 +94,11 @@ class Registry:
         ]
 
     def phase(self, ref: Ref) -> Priority | None:
-        """Return the phase that a plug-in gives objects of this kind."""
+        """Return the priority that a plug-in gives objects of this kind, or None."""
         return _row(self._phases, (ref.group, ref.kind))
 
     def verdict(self, obj: Object, now: datetime, context: Context) -> Verdict | None:
-        """Return a plug-in's verdict; None: no plug-in knows the kind, and readiness.py decides.
+        """Return a plug-in's verdict; None if no plug-in has a rule, and readiness/evaluate.py decides.
 
         Raises:
             PluginError: a plug-in failed.
@@ -108,16 +108,16 @@ class Registry:
             return None
         name, rule = row
         plugin = next(each for each in self.rules if each.name == name)
-        return _asked(plugin, obj, _verdict, rule, obj, now, context)
+        return _called(plugin, obj, _verdict, rule, obj, now, context)
 
     def without_dynamic(self, obj: Object) -> Object:
-        """Return `obj` without what its controller generated for the old cluster."""
+        """Return `obj` without the fields that its controller generated on the source cluster."""
         for each in self.rules:
             obj = remove(obj, *(_row(each.dynamic_fields, _kind(obj)) or ()))
         return obj
 
     def paused(self, obj: Object) -> Paused | None:
-        """Return `obj` as it is created while its reconciler must leave it alone; None where it need not."""
+        """Return `obj` as it is created paused; None if no plug-in pauses its kind."""
         pause: Pause | None = _row(self._pause, _kind(obj))
         if pause is None:
             return None
@@ -133,24 +133,28 @@ def _row(table: Mapping[Kind, T], kind: Kind) -> T | None:
     return table.get((kind[0], "*")) if found is None else found
 
 
-def _one(what: str, tables: Mapping[str, Mapping[Kind, T]]) -> dict[Kind, T]:
-    """Return the tables of all plug-ins as one."""
-    says: dict[Kind, str] = {}
+def _merged_table(what: str, tables: Mapping[str, Mapping[Kind, T]]) -> dict[Kind, T]:
+    """Return the tables of all plug-ins merged into one.
+
+    Raises:
+        PluginError: two of them have a row for one kind.
+    """
+    named: dict[Kind, str] = {}
     rows: dict[Kind, T] = {}
     for name, table in tables.items():
         for kind, row in table.items():
-            if kind in says:
-                raise PluginError(f"plug-ins {says[kind]} and {name} both say {what} {kind[1]}.{kind[0]}")
-            says[kind], rows[kind] = name, row
+            if kind in named:
+                raise PluginError(f"plug-ins {named[kind]} and {name} both define {what} {kind[1]}.{kind[0]}")
+            named[kind], rows[kind] = name, row
     return rows
 
 
-def _asked(plugin: Plugin, obj: Object, ask: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+def _called(plugin: Plugin, obj: Object, ask: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
     try:
         return ask(*args, **more)
-    except Exception as error:  # somebody else's code may raise anything
+    except Exception as error:  # code of others may raise anything
         what = f"plug-in {plugin.name} failed on {Ref.of(obj)}: {type(error).__name__}"
-        if _kind(obj) == ("", "Secret"):  # the message may quote it, and so may a traceback
+        if _kind(obj) == ("", "Secret"):  # the message may quote its data, and so may a traceback
             raise PluginError(what) from None
         raise PluginError(f"{what}: {error}") from error
 
@@ -164,14 +168,14 @@ def _needs(plugin: Plugin, obj: Object) -> list[Need]:
 
 
 def _verdict(rule: Rule, obj: Object, now: datetime, context: Context) -> Verdict:
-    told = rule(obj, now, context)
-    if not isinstance(told, Verdict):
-        raise TypeError(f"readiness returned {type(told).__name__}, not Verdict")
-    return told
+    verdict = rule(obj, now, context)
+    if not isinstance(verdict, Verdict):
+        raise TypeError(f"readiness returned {type(verdict).__name__}, not Verdict")
+    return verdict
 
 
 def merged(value: Any, patch: Mapping[str, Any]) -> Any:
-    """Return `value` with a merge patch (RFC 7386) applied; the input survives."""
+    """Return `value` with a merge patch (RFC 7386) applied; the input is not modified."""
     result = dict(value) if isinstance(value, dict) else {}
     for key, new in patch.items():
         if new is None:
@@ -182,7 +186,7 @@ def merged(value: Any, patch: Mapping[str, Any]) -> Any:
 
 
 def inverse(value: Any, patch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the merge patch that takes `patch` back from what it makes of `value`; {} where it changes nothing."""
+    """Return the merge patch that reverts `patch`, once applied to `value`; {} if it changes nothing."""
     before = value if isinstance(value, dict) else {}
     back: dict[str, Any] = {}
     for key, new in patch.items():

@@ -317,7 +317,7 @@ def test_a_kind_that_the_cluster_does_not_know_was_removed(bench):
     saved = bench.backup(ns)
     bench.namespace_named(ns, context=B)
     found = {each.name: each for each in compared(bench, saved, B).objects}
-    assert found["w"].why == "the cluster does not know its kind"
+    assert found["w"].why == "the cluster does not serve its kind"
     assert {each.change for each in found.values()} == {"removed"}
     assert set(found) == {"w", f"widgets.{group}"}
 

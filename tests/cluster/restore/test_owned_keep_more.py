@@ -218,4 +218,4 @@ def test_verify_proves_the_order_and_the_plan_tells_it(bench, web):
     argv = [COMMAND, "plan", saved.name, "--store", bench.where["store"], "--owned", "keep"]
     text = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
     assert text.index("ReplicaSet web-") < text.index("  Deployment web")
-    assert "it adopts what is there" in " ".join(text.split())
+    assert "it adopts existing objects" in " ".join(text.split())

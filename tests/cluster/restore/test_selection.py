@@ -98,7 +98,7 @@ def test_one_namespace_of_many_comes_with_what_is_around_it_and_no_other(bench, 
         assert {kind: made(result)[kind] for kind in WIDE} == dict.fromkeys(WIDE, 1), "and not of the other namespace"
         assert bench.find("Namespace", "", one, context=B) is None
         gaps = {(each.type, each.namespace, each.name): each.why for each in result.left_out}
-        assert gaps["Deployment.apps", one, "web"] == "its namespace is left out"
+        assert gaps["Deployment.apps", one, "web"] == "its namespace is excluded"
         assert gaps["PriorityClass.scheduling.k8s.io", "", one] == "not selected, and nothing selected needs it"
     finally:
         for kind in WIDE:

@@ -166,7 +166,7 @@ HOSTILE = {
     "no object": ([(AT, [])], "holds no Kubernetes object"),
     "no kind": ([(AT, {"metadata": {"name": "web", "namespace": "NS"}})], "holds no Kubernetes object"),
     "twice": ([(AT, CONFIG), (AT, CONFIG)], "twice"),
-    "out of the archive": ([("resources/configmaps/namespaces/NS/../../x.json", CONFIG)], "no archive may hold"),
+    "out of the archive": ([("resources/configmaps/namespaces/NS/../../x.json", CONFIG)], "not allowed in an archive"),
     "no definition": (
         [
             (AT, CONFIG),

@@ -373,7 +373,7 @@ def test_leases_and_bundles_are_not_backed_up(bench, saved):
     bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     held(bench, ns, Holder("another", "another-host", 17, "x:1"), age=100)
     again = bench.backup(ns, context=B)
-    assert {each.type: each.why for each in again.left_out}["Lease.coordination.k8s.io"] == "a restore was at work"
+    assert {each.type: each.why for each in again.left_out}["Lease.coordination.k8s.io"] == "a restore was running"
     assert "Bundle.kubeferry.io" not in again.counts
     copy = bench.name("t")
     result = bench.run_flow(restore(options(bench, (ns, again.name), map={ns: copy})))

@@ -329,7 +329,7 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
         (
             obj("Endpoints", "web", labels=APP),
             ClusterContext(selecting_services=frozenset({"web"})),
-            "the endpoints controller makes it from the service's pods",
+            "the endpoints controller creates it from the Service's pods",
         ),
         (
             obj(

@@ -46,7 +46,7 @@ DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
             "Endpoints",
             {"name": "web"},
             "made-by-endpoints-controller",
-            "the endpoints controller makes it from the service's pods",
+            "the endpoints controller creates it from the Service's pods",
         ),
         (
             "v1",

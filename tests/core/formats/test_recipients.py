@@ -17,13 +17,13 @@ def test_a_file_of_recipients_is_read_line_by_line():
 
 @pytest.mark.parametrize("text", ["", "# nobody\n\n"])
 def test_a_file_that_names_nobody(text):
-    with pytest.raises(UsageError, match=r"^team\.txt names no recipient$"):
+    with pytest.raises(UsageError, match=r"^team\.txt contains no recipient$"):
         recipients_in(text, "team.txt")
 
 
 @pytest.mark.parametrize("line", ["ecdsa-sha2-nistp256 AAAA", "hunter2", "-----BEGIN CERTIFICATE-----"])
 def test_a_line_that_is_none_is_told_by_its_number_and_not_quoted(line):
-    with pytest.raises(UsageError, match=r"^team\.txt: line 2 is no recipient") as told:
+    with pytest.raises(UsageError, match=r"^team\.txt: line 2 is not a recipient") as told:
         recipients_in(f"{AGE}\n{line}\n", "team.txt")
     assert line not in str(told.value)
 

@@ -39,7 +39,7 @@ def test_values_come_back_whoever_wrote_them(value):
     ],
 )
 def test_a_key_that_comes_twice_is_refused(text):
-    with pytest.raises(DamagedError, match=r"^has a key twice in one map$"):
+    with pytest.raises(DamagedError, match=r"^has a duplicate key in a map$"):
         parse(text.encode())
 
 

@@ -46,7 +46,7 @@ REFUSED = [
     ({"foo": [1]}, [("remove", "/foo/-")], "there is no /foo/-"),
     ({"foo": "bar"}, [("add", "/foo/x", 1)], "there is no /foo/x"),
     ({"foo": "bar"}, [("remove", "")], "the whole object"),
-    ({"foo": "bar"}, [("add", "foo", 1)], "is no JSON pointer"),
+    ({"foo": "bar"}, [("add", "foo", 1)], "is not a JSON pointer"),
     ({"foo": {"a": 1}}, [("move", "/foo/b", "/foo")], "cannot be moved into itself"),
 ]
 

@@ -60,7 +60,7 @@ def event(reason, message="", *, kind="Pod", name="web-1", age=10, **more):
         (
             "FailedCreate",
             'pods "a-" is forbidden: error looking up service account shop/runner: serviceaccount "runner" not found',
-            "there is no service account shop/runner",
+            "service account shop/runner not found",
         ),
         (
             "FailedMount",

@@ -53,7 +53,7 @@ def test_each_count_of_replicas_has_to_be_reached(kind, field, told):
     unseen = {key: value for key, value in status.items() if key != "observedGeneration"}
     assert judged(made(*kind, unseen, {"replicas": 2})) == ("waiting", "its controller has not seen it yet")
     left = made(*kind, status, {"replicas": 1})
-    assert judged(left) == ("waiting", "1 replicas too many are still there")
+    assert judged(left) == ("waiting", "1 surplus replicas still exist")
 
 
 NODES = {

@@ -84,8 +84,8 @@ def test_of_a_cluster_scoped_object_the_own_namespace_is_none():
         (DEPENDS_ON, "Secret./a", "'Secret./a' is not Kind"),
         (DEPENDS_ON, ".apps/a", "'.apps/a' is not Kind"),
         (DEPENDS_ON, "Secret/a/b/c", "'Secret/a/b/c' is not Kind"),
-        (DEPENDS_ON, "Issuer/ca", "'Issuer/ca' names no group, and Kubernetes has no kind Issuer"),
-        (DEPENDS_ON, "deployment/web", "Kubernetes has no kind deployment"),
+        (DEPENDS_ON, "Issuer/ca", "'Issuer/ca' has no group, and Issuer is not a built-in kind"),
+        (DEPENDS_ON, "deployment/web", "deployment is not a built-in kind"),
         (CLI_UTILS, "Deployment/web", "'Deployment/web' is neither"),
         (CLI_UTILS, "apps/namespaces//Deployment/web", "is neither"),
         (CLI_UTILS, "apps/namespace/shop/Deployment/web", "is neither"),
@@ -98,7 +98,11 @@ def test_of_a_cluster_scoped_object_the_own_namespace_is_none():
         (LEVEL, "", "'' is not an integer"),
         (LEVEL, "٣", "'٣' is not an integer"),
         (LEVEL, "1" * 10, "is not an integer of at most nine digits"),
-        (CATEGORY, "Config", "'Config' is none of policy, config, storage, identity, workload, traffic, custom, adm"),
+        (
+            CATEGORY,
+            "Config",
+            "'Config' is not one of policy, config, storage, identity, workload, traffic, custom, adm",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_object(key, text, said):

@@ -129,7 +129,7 @@ def test_a_role_needs_those_that_it_gathers():
 )
 def test_a_role_from_a_damaged_archive_is_an_error_that_names_it(rules):
     role = obj(RBAC, "ClusterRole", "whole", "", aggregationRule={"clusterRoleSelectors": rules})
-    with pytest.raises(DamagedError, match=r"^ClusterRole\.rbac\.authorization\.k8s\.io whole: a label selector"):
+    with pytest.raises(DamagedError, match=r"^ClusterRole\.rbac\.authorization\.k8s\.io whole: its label selector"):
         looked(role)
 
 

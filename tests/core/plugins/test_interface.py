@@ -53,7 +53,7 @@ def test_the_example_of_the_documentation_works(example, monkeypatch):
         Edge(Ref.of(shop), Ref("", "ConfigMap", "town", "list"), Strength.REFERENCE, "metadata.labels (shop-operator)")
     ]
     assert book.makers(TILL) == {SHOP}
-    assert book.exclusion(made("Receipt")).text == "sales of the old cluster (shop-operator)"
+    assert book.exclusion(made("Receipt")).text == "sales of the source cluster (shop-operator)"
     assert book.exclusion(shop) is None
     assert book.phase(Ref.of(shop)) is Priority.WORKLOAD
     assert book.without_dynamic(shop)["spec"] == {"floors": 2}
@@ -104,7 +104,7 @@ def test_a_need_that_has_to_be_first_is_as_strong_as_an_annotation():
     [("pause", Pause({})), ("phases", Priority.CONFIG), ("readiness", lambda *_: ready("x"))],
 )
 def test_two_plugins_that_say_different_things_are_refused(field, row):
-    with pytest.raises(PluginError, match=r"^plug-ins a and b both say .* Shop\.shop\.example\.com$"):
+    with pytest.raises(PluginError, match=r"^plug-ins a and b both define .* Shop\.shop\.example\.com$"):
         Registry([rules("b", **{field: {SHOP: row}}), rules("a", **{field: {SHOP: row}})])
 
 

@@ -67,7 +67,7 @@ def test_label_leaves_any_object_out(label):
         ("v1", "ConfigMap", "kube-root-ca.crt", "every cluster publishes its own root certificate"),
         ("v1", "ConfigMap", "openshift-service-ca.crt", "every cluster publishes its own service certificate"),
         ("v1", "ConfigMap", "istio-ca-root-cert", "every mesh publishes its own root certificate"),
-        ("coordination.k8s.io/v1", "Lease", "kubeferry-restore", "a restore was at work"),
+        ("coordination.k8s.io/v1", "Lease", "kubeferry-restore", "a restore was running"),
         ("v1", "ServiceAccount", "default", None),
     ],
 )

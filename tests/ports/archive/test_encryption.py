@@ -150,7 +150,7 @@ def test_memory_does_not_grow_with_a_file(keys, tmp_path):
         (["ssh-ed25519 AAAA"], "'ssh-ed25519 AAAA' is no recipient"),
         (["{keys}/missing.pub"], "missing.pub: No such file or directory"),
         (["{keys}"], "Is a directory"),
-        (["{keys}/ec.pub"], "line 1 is no recipient"),
+        (["{keys}/ec.pub"], "line 1 is not a recipient"),
         (["{keys}/age.txt"], "holds a secret key"),
         (["{keys}/ed"], "holds a secret key"),
         (["{keys}/binary"], "is no text"),

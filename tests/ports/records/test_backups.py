@@ -213,7 +213,7 @@ def test_a_list_goes_on_after_what_cannot_be_read(store, tmp_path):
     errors = sorted(str(each) for each in found if isinstance(each, DamagedError))
     assert len(errors) == 2
     assert errors[0] == "backup b: velero-backup.json is not JSON (line 1, column 2)"
-    assert "'Not A Name' cannot be a name" in errors[1]
+    assert "'Not A Name' is not a valid name" in errors[1]
 
 
 def test_an_empty_store_has_no_backups(store):

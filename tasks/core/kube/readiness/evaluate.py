@@ -1,10 +1,9 @@
-"""Decide whether an object is ready, waiting or failed, and why. Reads no cluster and no clock.
+"""Decide whether an object is ready, waiting or failed, and why; and describe what `ready` means for each kind.
 
-The order is that of kstatus (cli-utils, pkg/kstatus/status): deletion, a controller that lags behind, the standard
-conditions Reconciling and Stalled, the kind's own rule, and for kinds that have none the condition Ready. What an
-object refers to is not looked at: a Deployment with a missing Secret is `waiting`, because its pods are.
-
-What `ready` means for each kind, in one phrase for a person. A test holds the table and the rules together.
+The order is that of kstatus (cli-utils, pkg/kstatus/status): deletion, observedGeneration, the standard conditions
+Reconciling and Stalled, the rule of the kind, and for kinds without a rule the condition Ready. Objects that an object
+refers to are not looked at: a Deployment with a missing Secret is `waiting` because its pods are. No cluster and no
+clock is read. A test keeps the table of phrases and the rules together.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ if TYPE_CHECKING:
 
 
 RULES: dict[tuple[str, str], Rule] = WORKLOADS | PODS | CLUSTER
-"""(group, kind) → rule. A rule is asked only when its controller has seen the object's latest spec."""
+"""(group, kind) → rule. A rule applies only once the controller has observed the latest generation."""
 
 NOTHING_SPECIAL = Context()
 
 
 def verdict(obj: Object, now: datetime, context: Context = NOTHING_SPECIAL) -> Verdict:
-    """Return whether `obj`, as it stands on its cluster at the aware time `now`, is ready.
+    """Return whether a live object is ready at the (timezone-aware) time `now`.
 
-    Never raises for a status of an unexpected shape: what cannot be understood is taken as not told.
+    A status of an unexpected shape raises nothing: what cannot be read counts as absent.
     """
     early = _general(obj)
     if early:
@@ -55,13 +54,13 @@ def verdict(obj: Object, now: datetime, context: Context = NOTHING_SPECIAL) -> V
 
 
 def why_not_ready(obj: Object, now: datetime) -> str:
-    """Return why an object is not ready, "" where it is or has no status, and so nothing to wait for."""
+    """Return why an object is not ready, "" if it is ready or has no status to wait for."""
     state = verdict(obj, now) if "status" in obj else None
     return state.why if state and state.state != "ready" else ""
 
 
 def _general(obj: Object) -> Verdict | None:
-    """Return what holds for every kind, or None where the kind has to decide."""
+    """Return the verdict that applies to every kind, or None if the rule of the kind decides."""
     if obj["metadata"].get("deletionTimestamp"):
         return waiting("is being deleted")
     if _lags(status_of(obj).get("observedGeneration"), obj):
@@ -75,22 +74,22 @@ def _general(obj: Object) -> Verdict | None:
 
 
 def _lags(observed: object, obj: Object) -> bool:
-    """Return whether a controller tells that it has seen another generation than the object's.
+    """Return whether a controller reports another observedGeneration than the object's generation.
 
-    Some write the number as a string, and old Argo Rollouts a hash in its place: what is no number tells nothing.
+    Some write the number as a string, and old Argo Rollouts wrote a hash: what is not a number is ignored.
     """
     generation = obj["metadata"].get("generation")
     return str(observed).isdecimal() and generation is not None and int(str(observed)) != generation
 
 
 def _by_condition(obj: Object) -> Verdict:
-    """Judge a kind that we know nothing about by its condition Ready, if it has one."""
-    told = condition(obj, "Ready")
-    if not told:
+    """Judge a kind without a rule by its condition Ready, if it has one."""
+    cond = condition(obj, "Ready")
+    if not cond:
         return ready("exists")
-    if _lags(told.get("observedGeneration"), obj):
+    if _lags(cond.get("observedGeneration"), obj):
         return waiting("its Ready condition is older than its latest change")
-    return ready(reason_in(told, "is Ready")) if holds(told) else waiting(reason_in(told, "is not Ready"))
+    return ready(reason_in(cond, "is Ready")) if holds(cond) else waiting(reason_in(cond, "is not Ready"))
 
 
 READY_WHEN: Mapping[tuple[str, str], str] = {
@@ -104,15 +103,15 @@ READY_WHEN: Mapping[tuple[str, str], str] = {
     ("", "Pod"): "its condition Ready is true",
     ("", "PersistentVolumeClaim"): "it is bound, unless that waits for its first pod",
     ("", "PersistentVolume"): "it is Available or Bound",
-    ("", "Namespace"): "it is Active and has its account `default`",
-    ("", "ResourceQuota"): "its use is counted",
-    ("", "Secret"): "it exists (a service-account token: is issued)",
+    ("", "Namespace"): "it is Active and has its ServiceAccount `default`",
+    ("", "ResourceQuota"): "its usage is calculated",
+    ("", "Secret"): "it exists (a service account token: is issued)",
     ("", "Service"): "it exists",
     ("", "ServiceAccount"): "it exists",
     ("networking.k8s.io", "Ingress"): "it exists",
     ("extensions", "Ingress"): "it exists",
     ("apiextensions.k8s.io", "CustomResourceDefinition"): "it is established and its kind is served",
-    ("apiregistration.k8s.io", "APIService"): "the API server can reach what serves it",
+    ("apiregistration.k8s.io", "APIService"): "the API server can reach its service",
     ("autoscaling", "HorizontalPodAutoscaler"): "it exists",
     ("policy", "PodDisruptionBudget"): "it exists",
 }
@@ -122,5 +121,5 @@ CUSTOM = "its condition Ready is true, if it has one"
 
 
 def ready_when(ref: Ref) -> str:
-    """Return what an object is waited for, after it was created."""
+    """Return what a restore waits for after it created an object."""
     return READY_WHEN.get((ref.group, ref.kind), BUILT_IN if is_built_in(ref.group) else CUSTOM)

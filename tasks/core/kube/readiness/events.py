@@ -1,8 +1,8 @@
 """The cause in one line, from the Warning events of an object that does not become ready and of what it owns.
 
-Many events tell the same trouble at different distances: `BackOff` says that something failed, `FailedMount` says what.
-So the most telling one counts, by a table, and of equals the latest. What happened long ago is not the cause of now. It
-refuses nothing: an event of an odd shape tells less.
+Many events report the same problem at different distances: `BackOff` says that something failed, `FailedMount` says
+what. So a table ranks them, and the latest of the highest rank counts. Old events are not the cause of a current
+problem. Nothing is refused: an event of an unexpected shape only says less.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 RECENT = timedelta(minutes=15)
-"""Older events are about something else: controllers repeat a Warning at least every few minutes (kubelet: 5)."""
+"""Older events concern another problem: controllers repeat a Warning every few minutes (kubelet: 5)."""
 
 LONGEST = 400
-"""Characters of a message; a line has to stay one."""
+"""Characters of a message, which has to fit on a line."""
 
 PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"exceeded quota: (?P<what>.+)"), "quota exceeded: {what}"),
@@ -37,7 +37,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r'violates PodSecurity "(?P<by>[^"]+)": (?P<what>.+)'), "refused by pod security {by}: {what}"),
     (re.compile(r"(?P<what>(?:minimum|maximum) \w[\w.-]* usage per .+)"), "refused by a limit range: {what}"),
-    (re.compile(r"error looking up service account (?P<what>\S+): "), "there is no service account {what}"),
+    (re.compile(r"error looking up service account (?P<what>\S+): "), "service account {what} not found"),
     (
         re.compile(
             r"(?P<what>(?:secret|configmap|persistentvolumeclaim|storageclass[\w.]*|priorityclass[\w.]*|"
@@ -47,14 +47,14 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         "{what}",
     ),
 )
-"""What a message holds → how it is told; the first that matches. These beat all reasons."""
+"""Pattern of a message → how it is shown; the first match counts. A match outranks all reasons."""
 
 TELLING: Mapping[str, int] = {
-    # The object, or a pod of it, cannot be made at all.
+    # The object, or a pod of it, cannot be created.
     **dict.fromkeys(
         ("FailedCreate", "ReplicaSetCreateError", "FailedCreatePodSandBox", "FailedPrepareDynamicResources"), 5
     ),
-    # It is there, and something that it needs is not.
+    # It exists, and something that it needs does not.
     **dict.fromkeys(
         (
             "FailedAttachVolume",
@@ -70,22 +70,22 @@ TELLING: Mapping[str, int] = {
         ),
         4,
     ),
-    # It runs, and does not work.
+    # It runs and fails.
     **dict.fromkeys(
         ("BackoffLimitExceeded", "DeadlineExceeded", "Evicted", "Failed", "OOMKilling", "PodFailurePolicy"), 3
     ),
-    # Something is wrong, which another event may name.
+    # A symptom, whose cause another event may name.
     **dict.fromkeys(("Unhealthy", "ProbeWarning", "FailedGetScale", "FailedGetResourceMetric"), 2),
     **dict.fromkeys(("BackOff", "FailedSync", "FailedPreStopHook", "FailedPostStartHook"), 1),
 }
-"""Reason of an event → how near to the cause it is; others count 2."""
+"""Reason of an event → its rank, by how close it is to the cause; others have rank 2."""
 
 _OTHERS = 2
 _BY_PATTERN = 6
 
 
 def cause(events: Iterable[Object], now: datetime) -> str | None:
-    """Return the cause in one line: `Pod web-1: FailedMount: … (12 times)`; None where no event tells one.
+    """Return the cause in one line: `Pod web-1: FailedMount: … (12 times)`; None if no event gives one.
 
     `events` are core/v1 Events of an object and of what it owns, of all types; `now` is aware.
     """
@@ -96,7 +96,7 @@ def cause(events: Iterable[Object], now: datetime) -> str | None:
     about = mapping(best.get("involvedObject"))
     times = _count(best)
     repeated = f" ({times} times)" if times > 1 else ""
-    return f"{about.get('kind') or 'object'} {about.get('name') or '?'}: {_told(best)}{repeated}"
+    return f"{about.get('kind') or 'object'} {about.get('name') or '?'}: {_text(best)}{repeated}"
 
 
 def _telling(event: Object) -> int:
@@ -105,13 +105,13 @@ def _telling(event: Object) -> int:
     return TELLING.get(str(event.get("reason")), _OTHERS)
 
 
-def _told(event: Object) -> str:
+def _text(event: Object) -> str:
     message, reason = _message(event), str(event.get("reason") or "")
-    for pattern, told in PATTERNS:
+    for pattern, form in PATTERNS:
         found = pattern.search(message)
         if found:
-            return _short(told.format(**found.groupdict()).rstrip(": "))
-    return _short(": ".join(part for part in (reason, message) if part) or "a warning without words")
+            return _short(form.format(**found.groupdict()).rstrip(": "))
+    return _short(": ".join(part for part in (reason, message) if part) or "a warning without a message")
 
 
 def _message(event: Object) -> str:
@@ -123,12 +123,12 @@ def _short(text: str) -> str:
 
 
 def _count(event: Object) -> int:
-    told = [event.get("count"), mapping(event.get("series")).get("count")]
-    return max((each for each in told if isinstance(each, int)), default=1)
+    counts = [event.get("count"), mapping(event.get("series")).get("count")]
+    return max((each for each in counts if isinstance(each, int)), default=1)
 
 
 def _last(event: Object, now: datetime) -> datetime:
-    """Return when an event was last seen; `now` where it does not tell, as an API server sets none of these itself."""
+    """Return when an event was last seen; `now` if it does not say, as the API server sets none of these fields."""
     series = mapping(event.get("series"))
     fields = [
         series.get("lastObservedTime"),

@@ -1,7 +1,7 @@
-"""When everything that makes no pods is ready: storage, traffic, quota, tokens, and what extends the API.
+"""When objects that create no pods are ready: storage, traffic, quota, tokens, and extensions of the API.
 
-A kind belongs here when its existence alone does not mean that the next step can rely on it, or when kstatus would wait
-for something that a restore must not wait for (an address that this cluster hands to nobody).
+A kind belongs here if its existence alone does not mean that the next step can rely on it, or if kstatus would wait for
+something that a restore must not wait for (an address that this cluster does not assign).
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 CLASS = "volume.beta.kubernetes.io/storage-class"
-"""The annotation that named a claim's class before `spec.storageClassName`, and is still honoured over it."""
+"""The annotation that set a claim's class before `spec.storageClassName`, and still takes precedence."""
 
 STORAGE_CLASS = ("storage.k8s.io", "StorageClass")
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
-"""The annotation of the class that claims without one are given."""
+"""The annotation of the default StorageClass."""
 
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
-"""The scheduler's mark on a claim whose first consumer has a node: from then on it is provisioned."""
+"""The annotation that the scheduler sets once the first consumer has a node: then the volume is provisioned."""
 
 
 def context_of(classes: Iterable[Object]) -> Context:
-    """Return what readiness has to know of a cluster, from its StorageClasses."""
+    """Return the context of readiness rules, from the StorageClasses of a cluster."""
     listed = list(classes)
     late = {each["metadata"]["name"] for each in listed if each.get("volumeBindingMode") == "WaitForFirstConsumer"}
     default = (each["metadata"]["name"] for each in listed if annotations_of(each).get(DEFAULT_CLASS) == "true")
@@ -52,7 +52,7 @@ def context_of(classes: Iterable[Object]) -> Context:
 
 
 def claim(obj: Object, _now: datetime, context: Context) -> Verdict:
-    """Ready when Bound, or when it is bound only once a pod uses it; a restore would wait for ever for that pod."""
+    """Ready when Bound, or when only a pod that uses it makes it so: a restore would wait forever for that pod."""
     phase = status_of(obj).get("phase", "Pending")
     if phase == "Bound":
         return ready("is bound")
@@ -64,10 +64,10 @@ def claim(obj: Object, _now: datetime, context: Context) -> Verdict:
 
 
 def _waits_for_a_pod(obj: Object, context: Context) -> bool:
-    """Return whether nothing will happen to a claim before a pod that uses it is scheduled.
+    """Return whether a claim stays unbound until a pod that uses it is scheduled.
 
-    A claim that names its volume is bound at once whatever its class says, and `""` is no class at all
-    (Kubernetes: Volume Binding Mode).
+    A claim that names its volume is bound at once whatever its class, and `""` means no class (kubernetes.io: Volume
+    Binding Mode).
     """
     if spec_of(obj).get("volumeName") or SELECTED_NODE in annotations_of(obj):
         return False
@@ -76,7 +76,7 @@ def _waits_for_a_pod(obj: Object, context: Context) -> bool:
 
 
 def volume(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when it can be used; a Released one is held for a claim that is gone and is never bound again."""
+    """Ready when it can be used; a Released one still refers to its deleted claim and is not bound again."""
     phase = status_of(obj).get("phase", "Pending")
     if phase in {"Bound", "Available"}:
         return ready(f"is {phase}")
@@ -92,20 +92,20 @@ def namespace(obj: Object, _now: datetime, _context: Context) -> Verdict:
 
 
 def resource_quota(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when the quota controller has counted: until then admission refuses pods ('status unknown for quota')."""
-    counted = mapping(status_of(obj).get("hard")) == mapping(spec_of(obj).get("hard"))
-    return ready("is counted") if counted else waiting("its use is not counted yet")
+    """Ready when its usage is calculated: until then admission refuses pods ('status unknown for quota')."""
+    calculated = mapping(status_of(obj).get("hard")) == mapping(spec_of(obj).get("hard"))
+    return ready("its usage is calculated") if calculated else waiting("its usage is not calculated yet")
 
 
 def secret(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready at once, but a service-account token only when the token controller has issued it."""
+    """Ready at once, but a service account token only when the token controller has issued it."""
     if obj.get("type") != TOKEN_TYPE or mapping(obj.get("data")).get("token"):
         return ready("exists")
     return waiting("its token is not issued yet")
 
 
 def custom_resource_definition(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when its names are accepted and it is established; names in use by another never become accepted."""
+    """Ready when NamesAccepted and Established; names that another CRD uses are never accepted."""
     accepted, established = condition(obj, "NamesAccepted"), condition(obj, "Established")
     if accepted.get("status") == "False":
         return failed(reason_in(accepted, "its names are not accepted"))
@@ -115,19 +115,19 @@ def custom_resource_definition(obj: Object, _now: datetime, _context: Context) -
 
 
 def api_service(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when the API server can reach what serves it."""
-    told = condition(obj, "Available")
-    return ready("is available") if holds(told) else waiting(reason_in(told, "is not available yet"))
+    """Ready when the API server can reach its service."""
+    available = condition(obj, "Available")
+    return ready("is available") if holds(available) else waiting(reason_in(available, "is not available yet"))
 
 
 def service(obj: Object, now: datetime, context: Context) -> Verdict:
-    """Ready at once; a LoadBalancer on demand only when it has its address."""
+    """Ready at once; a LoadBalancer, if asked for, only when it has an address."""
     balanced = spec_of(obj).get("type") == "LoadBalancer"
     return ingress(obj, now, context) if balanced else ready("exists")
 
 
 def ingress(obj: Object, _now: datetime, context: Context) -> Verdict:
-    """Ready at once; on demand only when it has its address."""
+    """Ready at once; if asked for, only when it has an address."""
     if mapping(status_of(obj).get("loadBalancer")).get("ingress"):
         return ready("has its address")
     return waiting("has no address yet") if context.wait_for_addresses else ready("exists")
@@ -145,7 +145,7 @@ CLUSTER: dict[tuple[str, str], Rule] = {
     ("extensions", "Ingress"): ingress,
     ("apiextensions.k8s.io", "CustomResourceDefinition"): custom_resource_definition,
     ("apiregistration.k8s.io", "APIService"): api_service,
-    # What these report is how things went since (no metrics yet, no pods to protect), not whether they work.
+    # Their conditions report later events (no metrics yet, no pods to protect), not whether they work.
     ("autoscaling", "HorizontalPodAutoscaler"): always("exists"),
     ("policy", "PodDisruptionBudget"): always("exists"),
 }

@@ -1,7 +1,7 @@
-"""What a readiness rule answers and may ask: the verdict with its reason, the context, and safe looks at a status.
+"""What a readiness rule takes and returns: context and verdict; and safe access to a status.
 
-A status is whatever its controller wrote: custom resources put strings, maps or nothing where conditions should be, so
-everything here accepts any JSON and refuses nothing.
+A status is whatever its controller wrote: custom resources have strings, maps or nothing where conditions should be. So
+every function here accepts any JSON and raises nothing.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ from kubeferry.tasks.core.jsondoc.edit import Object
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an object is ready, and why that is so."""
+    """Whether an object is ready, and why."""
 
     state: Literal["ready", "waiting", "failed"]
-    """failed: waiting longer is not expected to help."""
+    """failed: it is not expected to become ready by waiting."""
     why: str
-    """A phrase for a person, without the object's name: `1 of 3 replicas is available`."""
+    """A phrase without the object's name: `1 of 3 replicas available`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a verdict needs to know beyond the object itself."""
+    """What a rule needs to know beyond the object itself."""
 
     wait_for_first_consumer: frozenset[str] = frozenset()
     """Names of the StorageClasses with `volumeBindingMode: WaitForFirstConsumer`."""
     default_class: str | None = None
-    """Name of the default StorageClass, taken by claims that name none."""
+    """Name of the default StorageClass, for claims that name none."""
     wait_for_addresses: bool = False
-    """Whether a LoadBalancer Service and an Ingress are ready only once they have an address."""
+    """Whether a LoadBalancer Service and an Ingress are ready only when they have an address."""
 
 
 Rule = Callable[[Object, datetime, Context], Verdict]
-"""One kind's rule: the object, an aware time to count ages from, and the context."""
+"""The rule of one kind: takes the object, the current (timezone-aware) time, and the context."""
 
 Condition = dict[str, Any]
 """One entry of `status.conditions`."""
 
 
 def ready(why: str) -> Verdict:
-    """Return the verdict that there is nothing to wait for."""
+    """Return the verdict `ready`: there is nothing to wait for."""
     return Verdict("ready", why)
 
 
 def waiting(why: str) -> Verdict:
-    """Return the verdict that time may help."""
+    """Return the verdict `waiting`: it may become ready."""
     return Verdict("waiting", why)
 
 
 def failed(why: str) -> Verdict:
-    """Return the verdict that time does not help."""
+    """Return the verdict `failed`: waiting does not help."""
     return Verdict("failed", why)
 
 
@@ -64,27 +64,27 @@ def always(why: str) -> Rule:
 
 
 def status_of(obj: Object) -> dict[str, Any]:
-    """Return the status of `obj`, empty when it has none that is a map."""
+    """Return the status of `obj`, {} if it is not a map."""
     return mapping(obj.get("status"))
 
 
 def spec_of(obj: Object) -> dict[str, Any]:
-    """Return the spec of `obj`, empty when it has none that is a map."""
+    """Return the spec of `obj`, {} if it is not a map."""
     return mapping(obj.get("spec"))
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """Return `value` if it is a map, else an empty one."""
+    """Return `value` if it is a map, else {}."""
     return value if isinstance(value, dict) else {}
 
 
 def maps(value: Any) -> list[dict[str, Any]]:
-    """Return the maps in `value` if it is a list, else none."""
+    """Return the maps in `value` if it is a list, else []."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def condition(obj: Object, kind: str) -> Condition:
-    """Return the condition of type `kind`, empty when there is none."""
+    """Return the condition of type `kind`, {} if there is none."""
     found = (each for each in maps(status_of(obj).get("conditions")) if each.get("type") == kind)
     return next(found, {})
 
@@ -100,5 +100,5 @@ def reason_in(cond: Condition, otherwise: str) -> str:
 
 
 def count(value: Any, otherwise: int = 0) -> int:
-    """Return a replica count; controllers leave out a zero."""
+    """Return a replica count; controllers omit a zero."""
     return value if isinstance(value, int) else otherwise

@@ -1,13 +1,9 @@
-"""When what makes pods is ready: Deployment, StatefulSet, DaemonSet, ReplicaSet, ReplicationController, Job, CronJob.
+"""When workloads are ready: Pods, and the kinds whose controllers create Pods (Deployment, Job and so on).
 
-The rules of kstatus (cli-utils, pkg/kstatus/status/core.go), stricter where those are weak: an OnDelete StatefulSet
-still needs its replicas, a paused Deployment and a suspended Job need nothing, and a refused pod (quota, admission) is
-the reason that is shown instead of a bare count.
-
-When a Pod is ready, and which of its troubles do not pass by waiting.
-
-The rules of kstatus (cli-utils, pkg/kstatus/status/core.go, podConditions), and: init containers count, an image name
-that cannot be right is a failure, a Job's Pod needs only to run, and gates are named.
+The rules are those of kstatus (cli-utils, pkg/kstatus/status/core.go), with these differences. A StatefulSet with
+OnDelete still needs its replicas; a paused Deployment and a suspended Job need nothing. If pods are refused (quota,
+admission), that reason is shown and not only a count. Of a Pod init containers count, an invalid image name is a
+failure, a Job's Pod only needs to run, and scheduling gates are named.
 """
 
 from __future__ import annotations
@@ -39,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def deployment(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when all replicas are of the latest template and available, and no older one is left."""
+    """Ready when all replicas have the latest template and are available, and no old replica is left."""
     progressing = condition(obj, "Progressing")
     if spec_of(obj).get("paused"):
         return ready("is paused")
@@ -53,7 +49,7 @@ def deployment(obj: Object, _now: datetime, _context: Context) -> Verdict:
 
 
 def stateful_set(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when all replicas are available and, as far as its strategy updates them by itself, updated."""
+    """Ready when all replicas are available and, as far as its strategy updates them, updated."""
     spec, status, wanted = spec_of(obj), status_of(obj), _wanted(obj)
     early = _unseen(obj) or _short(obj, ("replicas", "readyReplicas", "availableReplicas"))
     if early:
@@ -65,8 +61,8 @@ def stateful_set(obj: Object, _now: datetime, _context: Context) -> Verdict:
     updated = count(status.get("updatedReplicas"))
     if partition:
         due = max(0, wanted - partition)
-        told = f"{updated} of {due} replicas above the partition updated"
-        return ready(told) if updated >= due else waiting(told)
+        text = f"{updated} of {due} replicas above the partition updated"
+        return ready(text) if updated >= due else waiting(text)
     if status.get("currentRevision") != status.get("updateRevision"):
         return waiting(f"{_of(updated, wanted)} updated")
     return ready(f"{_of(wanted, wanted)} available")
@@ -88,13 +84,13 @@ def daemon_set(obj: Object, _now: datetime, _context: Context) -> Verdict:
 
 
 def replica_set(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when all replicas are available and none is left over; a ReplicationController likewise."""
+    """Ready when all replicas are available and there is no surplus; a ReplicationController likewise."""
     fields = ("replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas")
     return _unseen(obj) or _short(obj, fields) or ready(f"{_of(_wanted(obj), _wanted(obj))} available")
 
 
 def job(obj: Object, _now: datetime, _context: Context) -> Verdict:
-    """Ready when complete, suspended or started: a restore does not wait for the work to be done."""
+    """Ready when complete, suspended or started: a restore does not wait for completion."""
     for kind in ("Failed", "FailureTarget"):
         if holds(condition(obj, kind)):
             return failed(reason_in(condition(obj, kind), "failed"))
@@ -116,11 +112,11 @@ NAMES = {
     "numberReady": "ready",
     "numberAvailable": "available",
 }
-"""A field of a status → what it counts, for a person."""
+"""A field of a status → what it counts, as shown."""
 
 
 def _wanted(obj: Object) -> int:
-    """Return `spec.replicas`, which is 1 where it is left out."""
+    """Return `spec.replicas`, which defaults to 1."""
     return count(spec_of(obj).get("replicas"), otherwise=1)
 
 
@@ -129,30 +125,30 @@ def _of(have: int, wanted: int) -> str:
 
 
 def _unseen(obj: Object) -> Verdict | None:
-    """Wait for a controller that always tells which generation it saw, and has not told one."""
+    """Wait for a controller that always sets observedGeneration and has not done so yet."""
     seen = "observedGeneration" in status_of(obj)
     return None if seen else waiting("its controller has not seen it yet")
 
 
 def _short(obj: Object, fields: tuple[str, ...]) -> Verdict | None:
-    """Wait while one of the counts is short of what is wanted, or while there are replicas too many."""
+    """Wait while a count is below the desired replicas, or while there are surplus replicas."""
     wanted, status = _wanted(obj), status_of(obj)
     for field in fields:
         have = count(status.get(field))
         if have < wanted:
             refused = condition(obj, "ReplicaFailure")
-            told = f"{_of(have, wanted)} {NAMES[field]}"
-            return waiting(f"{told}: {reason_in(refused, 'pods are refused')}" if holds(refused) else told)
+            text = f"{_of(have, wanted)} {NAMES[field]}"
+            return waiting(f"{text}: {reason_in(refused, 'pods are refused')}" if holds(refused) else text)
     extra = count(status.get("replicas")) - wanted
-    return waiting(f"{extra} replicas too many are still there") if extra > 0 else None
+    return waiting(f"{extra} surplus replicas still exist") if extra > 0 else None
 
 
 def _available(obj: Object) -> Verdict:
-    """Finish a Deployment whose counts are right by its condition Available."""
-    told = condition(obj, "Available")
-    if holds(told):
+    """Judge a Deployment whose counts are right by its condition Available."""
+    available = condition(obj, "Available")
+    if holds(available):
         return ready(f"{_of(_wanted(obj), _wanted(obj))} available")
-    return waiting(reason_in(told, "is not Available yet"))
+    return waiting(reason_in(available, "is not Available yet"))
 
 
 WORKLOADS: dict[tuple[str, str], Rule] = {
@@ -167,17 +163,17 @@ WORKLOADS: dict[tuple[str, str], Rule] = {
 
 
 PATIENCE = timedelta(seconds=15)
-"""How long a scheduler may find no node before that counts as a failure (kstatus: ScheduleWindow)."""
+"""How long a Pod may be unschedulable before that counts as a failure (kstatus: ScheduleWindow)."""
 
 HOPELESS = frozenset({"CrashLoopBackOff", "InvalidImageName", "ErrImageNeverPull"})
-"""Reasons of a waiting container that time does not mend."""
+"""Reasons of a waiting container that count as a failure."""
 
 PULLING = frozenset({"ContainerCreating", "PodInitializing"})
-"""Reasons of a waiting container that are no trouble at all."""
+"""Reasons of a waiting container that are normal."""
 
 
 def pod(obj: Object, now: datetime, _context: Context) -> Verdict:
-    """Ready when its condition Ready is True, when it succeeded, or when it works for a Job and runs."""
+    """Ready when its condition Ready is True, when it succeeded, or when it belongs to a Job and runs."""
     phase = status_of(obj).get("phase")
     if phase == "Succeeded":
         return ready("has succeeded")
@@ -185,46 +181,46 @@ def pod(obj: Object, now: datetime, _context: Context) -> Verdict:
         return failed(str(status_of(obj).get("message") or status_of(obj).get("reason") or "has failed"))
     if holds(condition(obj, "Ready")):
         return ready("is Ready")
-    return _unplaced(obj, now) or _troubled(obj) or _unready(obj, phase)
+    return _unscheduled(obj, now) or _blocked(obj) or _unready(obj, phase)
 
 
-def _unplaced(obj: Object, now: datetime) -> Verdict | None:
-    """Judge a Pod that no node was found for."""
-    placed = condition(obj, "PodScheduled")
-    if placed.get("status") != "False":
+def _unscheduled(obj: Object, now: datetime) -> Verdict | None:
+    """Judge a Pod that is not scheduled."""
+    scheduled = condition(obj, "PodScheduled")
+    if scheduled.get("status") != "False":
         return None
-    if placed.get("reason") == "SchedulingGated":
-        return waiting(reason_in(placed, "its scheduling is gated"))
-    told = reason_in(placed, "is not scheduled")
-    late = placed.get("reason") == "Unschedulable" and _age(placed.get("lastTransitionTime"), now) > PATIENCE
-    return failed(told) if late else waiting(told)
+    if scheduled.get("reason") == "SchedulingGated":
+        return waiting(reason_in(scheduled, "its scheduling is gated"))
+    why = reason_in(scheduled, "is not scheduled")
+    late = scheduled.get("reason") == "Unschedulable" and _age(scheduled.get("lastTransitionTime"), now) > PATIENCE
+    return failed(why) if late else waiting(why)
 
 
-def _troubled(obj: Object) -> Verdict | None:
-    """Judge a Pod by what its containers wait for; the first trouble is told."""
+def _blocked(obj: Object) -> Verdict | None:
+    """Judge a Pod by its waiting containers; the first problem counts."""
     status = status_of(obj)
     for each in maps(status.get("initContainerStatuses")) + maps(status.get("containerStatuses")):
         held = mapping(mapping(each.get("state")).get("waiting"))
         reason = held.get("reason")
         if reason and reason not in PULLING:
-            told = f"container {each.get('name')}: {reason}" + (f": {held['message']}" if held.get("message") else "")
-            return failed(told) if reason in HOPELESS else waiting(told)
+            why = f"container {each.get('name')}: {reason}" + (f": {held['message']}" if held.get("message") else "")
+            return failed(why) if reason in HOPELESS else waiting(why)
     return None
 
 
 def _unready(obj: Object, phase: object) -> Verdict:
-    """Judge a Pod that is placed, without trouble, and not Ready."""
+    """Judge a Pod that is scheduled, has no waiting container with a problem, and is not Ready."""
     controller = controller_of(obj) or {}
     if phase == "Running" and controller.get("kind") == "Job":
-        return ready("works for its Job")
+        return ready("runs for its Job")
     return waiting(reason_in(condition(obj, "Ready"), f"is {phase or 'not seen by a node yet'}"))
 
 
 def _age(since: object, now: datetime) -> timedelta:
-    """Return how long before `now` an RFC 3339 time was; nothing for what is no time."""
+    """Return how long before `now` an RFC 3339 time is; zero if it is not a time."""
     try:
         return now - datetime.fromisoformat(str(since))
-    except (ValueError, TypeError):  # no time at all, or one without its zone
+    except (ValueError, TypeError):  # not a time, or one without a time zone
         return timedelta()
 
 
