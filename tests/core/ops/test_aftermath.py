@@ -98,11 +98,11 @@ def test_what_may_be_said_about_a_claim_warns_of_its_volume():
     claims = ResourceType("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
     jobs = ResourceType("batch", "v1", "Job", "jobs", namespaced=True)
     assert advice(claims) == (
-        "--existing recreate, or for this kind --existing persistentvolumeclaims=recreate, makes it anew,"
-        " and deletes its volume unless that is retained; =skip leaves it"
+        "--existing recreate, or for this kind --existing persistentvolumeclaims=recreate, re-creates it,"
+        " and deletes its volume unless that is retained; =skip keeps it"
     )
     assert advice(jobs) == (
-        "--existing recreate, or for this kind --existing jobs.batch=recreate, makes it anew; =skip leaves it"
+        "--existing recreate, or for this kind --existing jobs.batch=recreate, re-creates it; =skip keeps it"
     )
 
 
