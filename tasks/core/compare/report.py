@@ -1,10 +1,7 @@
-"""What `kubeferry diff` answers: each object that drifted, with its fields, and what could not be compared.
+"""The answer of `kubeferry diff`: each object that differs, with a unified diff of YAML, and what was not compared.
 
-Made of drifts whose Secrets are masked (drift_mask.py); nothing here holds a value that may not be shown.
-
-Write a drift as a unified diff of YAML, line by line: text of several lines stands as such, and keys are sorted.
-
-It refuses nothing and hides nothing: what may not be shown was masked before (drift_mask.py).
+The differences come with their Secrets masked (diff.py); nothing here holds or hides a confidential value. Diffs are by
+line: text of several lines is written as a block, and keys are sorted.
 """
 
 from __future__ import annotations
@@ -30,25 +27,25 @@ if TYPE_CHECKING:
 
 
 CONTEXT = 3
-"""Lines around a change, as diff -u shows them."""
+"""Lines of context around a change, as in diff -u."""
 
 LONGEST = 4000
-"""Lines that may differ on both sides before they are shown as one block: looking for what they share is quadratic."""
+"""More differing lines than this on both sides are shown as one block: the search for common lines is quadratic."""
 
 NOTHING = "/dev/null"
-"""What diff calls the side that has no such file."""
+"""The name in diff for a file that does not exist."""
 
 WIDE = 1_000_000
-"""Columns: YAML's own line breaks would make a line of what is none."""
+"""Columns: a width at which YAML adds no line breaks of its own."""
 
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_Base):  # type: ignore[misc] # which of the two it is, is known only here
-    """Writes text of several lines as a block, and nothing by reference."""
+    """Writes text of several lines as a block, and no aliases."""
 
     def ignore_aliases(self, _data: Any) -> bool:
-        """Write what occurs twice twice."""
+        """Write repeated values in full."""
         return True
 
 
@@ -60,7 +57,7 @@ _Dumper.add_representer(str, _text)
 
 
 def unified(drift: ObjectDifference, before: str, after: str) -> str:
-    """Return a drift as `diff -u` writes it; `before` and `after` are what the two sides are called."""
+    """Return a difference in the form of `diff -u`; `before` and `after` are the names of the two sides."""
     old, new = _lines(drift.before), _lines(drift.after)
     body = list(_hunks(old, new))
     if not body:
@@ -80,7 +77,7 @@ def _lines(obj: Object | None) -> list[str]:
 
 
 def _readable(obj: Object) -> Object:
-    """Return an object with the copy that `kubectl apply` keeps of it written over several lines."""
+    """Return an object with its last-applied annotation written over several lines."""
     copy = parsed(annotations_of(obj).get(LAST_APPLIED))
     if copy is None:
         return obj
@@ -101,7 +98,7 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[str]:
 
 
 def _range(start: int, end: int) -> str:
-    """Return a range of lines as diff -u counts it: from 1, and an empty one by the line before it."""
+    """Return a range of lines as in diff -u: counted from 1, and an empty one by the line before it."""
     length = end - start
     return f"{start + 1}" if length == 1 else f"{start + (1 if length else 0)},{length}"
 
@@ -110,7 +107,7 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
-    """Return what to do to `old` to have `new`, in groups apart by what is the same."""
+    """Return the operations that turn `old` into `new`, in groups separated by common lines."""
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
     ends = len(old) - tail, len(new) - tail
@@ -127,7 +124,7 @@ def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
 
 
 def _shared(one: list[str], other: list[str]) -> int:
-    """Return how many lines at the beginning are the same."""
+    """Return the number of common lines at the start."""
     pairs = zip(one, other, strict=False)
     return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
 
@@ -140,7 +137,7 @@ class _Model(BaseModel):
 
 
 class FieldDrift(_Model):
-    """One field that is not the same; `old` and `new` are None where that side does not have it."""
+    """One field that differs; `old` or `new` is None if that side does not have it."""
 
     path: str
     old: Any = None
@@ -148,7 +145,7 @@ class FieldDrift(_Model):
 
 
 class ReportedDifference(_Model):
-    """One object that is not the same, under its identity on the side that the backup is compared with."""
+    """One object that differs, by its identity on the other side."""
 
     type: str
     namespace: str = ""
@@ -162,7 +159,7 @@ class ReportedDifference(_Model):
 
 
 class DiffReport(_Model):
-    """All that differs between a backup (old) and a cluster or another backup (new)."""
+    """All differences between a backup (old) and a cluster or another backup (new)."""
 
     backup: str
     store: str
@@ -171,18 +168,18 @@ class DiffReport(_Model):
     namespaces: dict[str, str]
     """Name in the backup to name on the other side."""
     same: bool
-    """Nothing differs, as far as could be seen."""
+    """Nothing differs in what could be compared."""
     counts: dict[str, int]
-    """Objects that were compared: same, added, removed, changed."""
+    """Number of compared objects: same, added, removed, changed."""
     objects: list[ReportedDifference] = []
     problems: list[Problem] = []
     """What could not be compared, and why."""
 
     @property
     def exit_code(self) -> int:
-        """Return what the command line exits with: as diff(1) 1 where something differs, else 3 where not all was seen.
+        """Return the exit code: as diff(1), 1 if something differs, else 3 if not everything could be compared.
 
-        design.md 3 has no code of its own for drift: the check that was asked for did not pass.
+        1 is also the code of any failure: the requested check did not pass.
         """
         if self.objects:
             return 1
@@ -190,7 +187,7 @@ class DiffReport(_Model):
 
 
 def object_drift(drift: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
-    """Return one drift for people and programs; `before` and `after` are what the two sides are called."""
+    """Return one difference for people and programs; `before` and `after` are the names of the two sides."""
     return ReportedDifference(
         type=drift.ref.type,
         namespace=drift.ref.namespace,
