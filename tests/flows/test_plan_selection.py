@@ -436,8 +436,8 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
         ),
         (["--include-name", "db", "--include-name", "web/x/y"], "--include-name 'web/x/y': write NAME or KIND/NAME"),
         (["--include-name", "x-*"], "nothing in backup both is selected by name x-*"),
-        (["--exclude", "namespaces"], "leave some out with --exclude-namespace"),
-        (["--exclude-name", "ns/shop"], "leave some out with --exclude-namespace"),
+        (["--exclude", "namespaces"], "use --exclude-namespace"),
+        (["--exclude-name", "ns/shop"], "use --exclude-namespace"),
     ],
 )
 def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, told):

@@ -291,7 +291,7 @@ def test_plan_of_veleros(story):
     code, out, err = story.kubeferry("plan", THEIRS, "-o", "json", "--map", f"{SHOP}=other")
     assert code == 0, err
     assert '"other"' in out
-    assert "provisioned on demand" in out
+    assert "provisioned dynamically" in out
 
 
 def test_diff_of_veleros_is_silent_until_something_changes(story):

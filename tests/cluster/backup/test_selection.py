@@ -447,7 +447,7 @@ def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
         ),
         ({"include_name": ["deployments/x*"]}, "nothing in namespace {ns} is selected by name deployments/x"),
         ({"include_name": ["a/b/c"]}, "write NAME or KIND/NAME"),
-        ({"exclude": ["ns"]}, "leave some out with --exclude-namespace"),
+        ({"exclude": ["ns"]}, "use --exclude-namespace"),
         (
             {"include_name": ["kube-root-ca.crt"]},
             "is never backed up: ConfigMap {ns}/kube-root-ca.crt: every cluster publishes its own",
