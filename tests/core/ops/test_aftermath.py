@@ -28,8 +28,8 @@ def restore(actions, taken_back=None):
     [
         (restore({}), []),
         (restore({"created": 0}), []),
-        (restore({"created": 2}), ["what it did stays: kubeferry restore --resume r, or kubeferry undo r"]),
-        (restore({"created": 2}, TakenBack(deleted=2, restored=1)), ["taken back: 2 deleted, 1 restored"]),
+        (restore({"created": 2}), ["its changes stay: kubeferry restore --resume r, or kubeferry undo r"]),
+        (restore({"created": 2}, TakenBack(deleted=2, restored=1)), ["rolled back: 2 deleted, 1 restored"]),
         (
             restore(
                 {"created": 2},
@@ -40,8 +40,8 @@ def restore(actions, taken_back=None):
                 ),
             ),
             [
-                "taken back: 1 deleted, 0 restored",
-                "not taken back: Secret shop/s: it waits for a/b",
+                "rolled back: 1 deleted, 0 restored",
+                "not rolled back: Secret shop/s: it waits for a/b",
                 "Service shop/w has another address",
                 "try again with: kubeferry undo r",
             ],
