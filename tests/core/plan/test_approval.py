@@ -183,5 +183,5 @@ def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
 
 
 def test_a_restore_that_is_resumed_is_not_approved_again():
-    with pytest.raises(ValueError, match="one that is resumed has begun already"):
+    with pytest.raises(ValueError, match="a resumed one has already started"):
         RestoreOptions(resume="r", approve=True)
