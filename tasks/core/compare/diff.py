@@ -64,24 +64,24 @@ def _hidden(obj: Object, before: Object | None) -> Object:
     annotations = _map(obj.get("metadata")).get("annotations")
     if annotations:
         others = _map(old.get("metadata")).get("annotations", MISSING)
-        told = _values(annotations, others, encoded=False)
-        told = _with_copy(told, annotations, _map(others)) if isinstance(annotations, dict) else told
-        hidden["metadata"] = obj["metadata"] | {"annotations": told}
+        shown = _values(annotations, others, encoded=False)
+        shown = _with_copy(shown, annotations, _map(others)) if isinstance(annotations, dict) else shown
+        hidden["metadata"] = obj["metadata"] | {"annotations": shown}
     return hidden
 
 
-def _with_copy(told: Object, annotations: Object, others: Object) -> Object:
+def _with_copy(shown: Object, annotations: Object, others: Object) -> Object:
     """Return annotations with the copy of the object from `kubectl apply` readable, and its values hidden."""
     copy, before = parsed(annotations.get(LAST_APPLIED)), parsed(others.get(LAST_APPLIED))
     if copy is None or not is_secret(copy):
-        return told
+        return shown
     text = _written(_hidden(copy, before))
     only_spelling = (
         LAST_APPLIED in others
         and others[LAST_APPLIED] != annotations[LAST_APPLIED]
         and text == _written(_hidden(before or {}, None))
     )
-    return told if only_spelling else told | {LAST_APPLIED: text}
+    return shown if only_spelling else shown | {LAST_APPLIED: text}
 
 
 def _written(obj: Object) -> str:
@@ -207,13 +207,13 @@ def _taken_over(before: Object, after: Object, pointers: Iterable[str]) -> Objec
 
 def owned(obj: Object, owners: Iterable[Mapping[str, Any]]) -> Object:
     """Return `obj` with its owners in portable form: without uids, and without Kubeferry's bundle."""
-    told = [
+    references = [
         {key: owner[key] for key in ("apiVersion", "kind", "name", "controller", "blockOwnerDeletion") if key in owner}
         for owner in owners
         if group_of(owner["apiVersion"]) != OURS
     ]
-    told.sort(key=lambda owner: (owner["kind"], owner["name"]))
-    return obj | {"metadata": obj["metadata"] | {"ownerReferences": told}} if told else obj
+    references.sort(key=lambda owner: (owner["kind"], owner["name"]))
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": references}} if references else obj
 
 
 def told_owners(owners: Iterable[Owner], there: Callable[[Owner], bool]) -> list[dict[str, Any]]:

@@ -66,8 +66,8 @@ def explain(difference: Difference, obj: Object, moved: Renaming) -> str | None:
     if difference.path == LAST_APPLIED:
         return _applied(revealed(difference.old), revealed(difference.new), moved)
     row = matching(difference, obj, moved)
-    told = moved.rewrites.get(Ref.of(obj), ())
-    return row.reason if row else reason(revealed(difference.old), revealed(difference.new), told)
+    rewrites = moved.rewrites.get(Ref.of(obj), ())
+    return row.reason if row else reason(revealed(difference.old), revealed(difference.new), rewrites)
 
 
 def matching(difference: Difference, obj: Object, moved: Renaming) -> Row | None:

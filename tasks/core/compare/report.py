@@ -56,15 +56,15 @@ def _text(dumper: Any, value: str) -> Any:
 _Dumper.add_representer(str, _text)
 
 
-def unified(drift: ObjectDifference, before: str, after: str) -> str:
+def unified(difference: ObjectDifference, before: str, after: str) -> str:
     """Return a difference in the form of `diff -u`; `before` and `after` are the names of the two sides."""
-    old, new = _lines(drift.before), _lines(drift.after)
+    old, new = _lines(difference.before), _lines(difference.after)
     body = list(_hunks(old, new))
     if not body:
         return ""
     head = [
-        f"--- {f'{before}: {drift.ref}' if drift.before else NOTHING}",
-        f"+++ {f'{after}: {drift.ref}' if drift.after else NOTHING}",
+        f"--- {f'{before}: {difference.ref}' if difference.before else NOTHING}",
+        f"+++ {f'{after}: {difference.ref}' if difference.after else NOTHING}",
     ]
     return "\n".join([*head, *body]) + "\n"
 
@@ -81,8 +81,10 @@ def _readable(obj: Object) -> Object:
     copy = parsed(annotations_of(obj).get(LAST_APPLIED))
     if copy is None:
         return obj
-    told = annotations_of(obj) | {LAST_APPLIED: json.dumps(copy, sort_keys=True, indent=1, ensure_ascii=False) + "\n"}
-    return obj | {"metadata": obj["metadata"] | {"annotations": told}}
+    annotations = annotations_of(obj) | {
+        LAST_APPLIED: json.dumps(copy, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    }
+    return obj | {"metadata": obj["metadata"] | {"annotations": annotations}}
 
 
 def _hunks(old: list[str], new: list[str]) -> Iterator[str]:
@@ -186,16 +188,16 @@ class DiffReport(_Model):
         return 3 if self.problems else 0
 
 
-def object_drift(drift: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
+def object_drift(difference: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
     """Return one difference for people and programs; `before` and `after` are the names of the two sides."""
     return ReportedDifference(
-        type=drift.ref.type,
-        namespace=drift.ref.namespace,
-        name=drift.ref.name,
-        change=drift.change,
-        fields=[_field(each) for each in drift.fields],
-        why=drift.why,
-        diff=unified(drift, before, after) if with_diff else "",
+        type=difference.ref.type,
+        namespace=difference.ref.namespace,
+        name=difference.ref.name,
+        change=difference.change,
+        fields=[_field(each) for each in difference.fields],
+        why=difference.why,
+        diff=unified(difference, before, after) if with_diff else "",
     )
 
 

@@ -88,11 +88,11 @@ def _targets(original: Mapping[Ref, Object], namespaces: Mapping[str, str]) -> d
 
 def _by_object(rewrites: Iterable[Rewrite], targets: Mapping[Ref, Ref]) -> dict[Ref, tuple[Rewrite, ...]]:
     """Return rewrites by original object; a restore records them under its old or its new identity."""
-    told: dict[str, list[Rewrite]] = {}
+    by_name: dict[str, list[Rewrite]] = {}
     for each in rewrites:
-        told.setdefault(each.object, []).append(each)
+        by_name.setdefault(each.object, []).append(each)
     names = {ref: dict.fromkeys((str(ref), str(target))) for ref, target in targets.items()}
-    return {ref: tuple(each for name in some for each in told.get(name, ())) for ref, some in names.items()}
+    return {ref: tuple(each for name in some for each in by_name.get(name, ())) for ref, some in names.items()}
 
 
 def _changed(ref: Ref, pair: Restored, move: Renaming) -> Iterator[Finding]:

@@ -70,11 +70,11 @@ def dependents(
 
 def _owners(fact: InventoryItem, by_uid: Mapping[str, InventoryItem], others: Container[str] = ()) -> set[str]:
     """Return the existing owners of an object: in its namespace or cluster-scoped, because no other is allowed."""
-    spaces = ("", fact.ref.namespace)
+    namespaces = ("", fact.ref.namespace)
     return {
         owner
         for owner in fact.owners
-        if (by_uid[owner].ref.namespace in spaces if owner in by_uid else owner in others)
+        if (by_uid[owner].ref.namespace in namespaces if owner in by_uid else owner in others)
     }
 
 

@@ -50,11 +50,11 @@ def substitute(
     obj: Object,
     uses: Iterable[Use],
     new: Callable[[Use], New],
-    told: Callable[[Use], str] = lambda use: f"{use.source.ref} {use.source.pointer}",
+    describe: Callable[[Use], str] = lambda use: f"{use.source.ref} {use.source.pointer}",
 ) -> tuple[Object, list[Rewrite]]:
     """Return `obj` with the new value for each use, and what was rewritten.
 
-    `told` describes where a use's value comes from. A use whose string is gone or no longer holds it changes nothing.
+    `describe` names where the value of a use comes from. A use whose string is gone or no longer holds it is skipped.
 
     Raises:
         PermanentError: there is no new value for a use, and the policy is FAIL.
@@ -62,14 +62,14 @@ def substitute(
     ref = Ref.of(obj)
     wanted: dict[str, list[_Change]] = {}
     for use in uses:
-        wanted.setdefault(use.pointer, []).append(_change(ref, use, new(use), told(use)))
+        wanted.setdefault(use.pointer, []).append(_change(ref, use, new(use), describe(use)))
     edits, rewrites = _Edits(), list[Rewrite]()
     for at, changes in wanted.items():
         leaf = leaf_at(obj, at)
         if leaf is None:
             continue
         after, made = _rewritten(leaf, changes)
-        rewrites += [_told(ref, each) for each in made]
+        rewrites += [_rewrite(ref, each) for each in made]
         if after is GONE or after != leaf.text:
             edits.add(leaf.at, GONE if after is GONE else leaf.written(after))
     return edits.apply(obj), rewrites
@@ -81,16 +81,16 @@ class _Change:
 
     use: Use
     new: str | Absent
-    told: str
+    via: str
 
 
-def _change(ref: Ref, use: Use, new: New, told: str) -> _Change:
+def _change(ref: Ref, use: Use, new: New, via: str) -> _Change:
     if new is None or new is Absent.FAIL:
-        raise PermanentError(f"{ref}: no value for {use.pointer}: {told}")
-    return _Change(use, "" if new is Absent.EMPTY else new, told)
+        raise PermanentError(f"{ref}: no value for {use.pointer}: {via}")
+    return _Change(use, "" if new is Absent.EMPTY else new, via)
 
 
-def _told(ref: Ref, change: _Change) -> Rewrite:
+def _rewrite(ref: Ref, change: _Change) -> Rewrite:
     wrapped = f" ({' of '.join(reversed(change.use.layers))})" if change.use.layers else ""
     value = "(dropped)" if isinstance(change.new, Absent) else change.new
     return Rewrite(
@@ -98,7 +98,7 @@ def _told(ref: Ref, change: _Change) -> Rewrite:
         path=change.use.pointer + wrapped,
         old=change.use.value,
         new=shown(change.use, value),
-        why=change.told,
+        why=change.via,
         cause=Cause.LOOKED_UP,
     )
 

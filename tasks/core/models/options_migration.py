@@ -88,9 +88,9 @@ class MigrateOptions(Manner, Choosing):
     def restore(self, backup: str, name: str, namespace: str, names: dict[str, str]) -> RestoreOptions:
         """Return the options of the restore of one namespace, "" for cluster-scoped objects; `names` are of all."""
         asked = self.model_dump(include=(set(Manner.model_fields) - {"map"}) | {"store", "kubeconfig"})
-        spaces = [namespace] if namespace else []
+        chosen = [namespace] if namespace else []
         return RestoreOptions(
-            **asked, backup=backup, name=name, context=self.to_context, namespaces=spaces, map=renamed(names)
+            **asked, backup=backup, name=name, context=self.to_context, namespaces=chosen, map=renamed(names)
         )
 
 

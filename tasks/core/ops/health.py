@@ -114,13 +114,13 @@ TODO = "set the clock of this machine or of that server by NTP (timedatectl stat
 def clock(date: str, before: datetime, after: datetime) -> Finding:
     """Return the verdict on a response with `date` to a request between the two local times."""
     try:
-        told = parsedate_to_datetime(date)
+        theirs = parsedate_to_datetime(date)
     except ValueError:
         return Finding.skipped("its responses have no Date header")
-    if told.tzinfo is None:  # RFC 9110 requires GMT; `-0000` is parsed as no zone
-        told = told.replace(tzinfo=before.tzinfo)
+    if theirs.tzinfo is None:  # RFC 9110 requires GMT; `-0000` is parsed as no zone
+        theirs = theirs.replace(tzinfo=before.tzinfo)
     # The header has whole seconds: it may be up to one second behind.
-    ahead, behind = (told - after).total_seconds(), (before - told).total_seconds() - 1
+    ahead, behind = (theirs - after).total_seconds(), (before - theirs).total_seconds() - 1
     off = max(ahead, behind)
     if off < WARN:
         return Finding.ok("agrees with this machine's" if off < 1 else f"differs by {off:.0f} s from this machine's")
@@ -146,8 +146,8 @@ INSTALL = "pip install -c deployments/constraints.txt, in a separate virtual env
 
 def versions(python: tuple[int, ...], wanted: Iterable[str], installed: Mapping[str, str]) -> Finding:
     """Return the verdict on this installation: what its metadata requires, and the installed versions by name."""
-    told = ".".join(map(str, python[:3]))
-    found = f"Python {told}, " + ", ".join(f"{name} {installed.get(name, 'missing')}" for name in SHOWN)
+    running = ".".join(map(str, python[:3]))
+    found = f"Python {running}, " + ", ".join(f"{name} {installed.get(name, 'missing')}" for name in SHOWN)
     if python[:2] < PYTHON:
         return Finding.failed(found, f"Python {'.'.join(map(str, PYTHON))} or newer")
     wrong = [line for each in wanted if (line := _wrong(each, installed))]
@@ -173,8 +173,10 @@ def kubernetes(host: str, version: str, problems: Mapping[str, str]) -> Finding:
     if numbers(version.lstrip("v"))[:2] < KUBERNETES:
         return Finding.failed(found, f"Kubernetes {'.'.join(map(str, KUBERNETES))} or newer is needed")
     if problems:
-        told = "; ".join(f"{what}: {why}" for what, why in sorted(problems.items()))
-        return Finding.warning(f"{found}; {told}", "repair these APIs (kubectl get apiservices): backups are Partial")
+        unreadable = "; ".join(f"{what}: {why}" for what, why in sorted(problems.items()))
+        return Finding.warning(
+            f"{found}; {unreadable}", "repair these APIs (kubectl get apiservices): backups are Partial"
+        )
     return Finding.ok(found)
 
 

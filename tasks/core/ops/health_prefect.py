@@ -35,23 +35,23 @@ def stopped(started: bool) -> Finding:  # noqa: FBT001 - the one thing to know
     """Return the verdict on a local server that does not run, or not yet."""
     if started:
         return Finding.warning("the local one is just starting", "kubeferry server status")
-    told = "the local one does not run: commands start it, but until then no schedule runs"
-    return Finding.warning(told, "kubeferry server start")
+    message = "the local one does not run: commands start it, but until then no schedule runs"
+    return Finding.warning(message, "kubeferry server start")
 
 
-def server(url: str, told: str, client: str, settings: Mapping[str, Any], *, local: bool) -> Finding:
+def server(url: str, version: str, client: str, settings: Mapping[str, Any], *, local: bool) -> Finding:
     """Return the verdict on a server that responds.
 
     Args:
         url: its API, without credentials.
-        told: the server's version.
+        version: the server's version.
         client: the installed version of Prefect.
         settings: its settings, as its API returns them.
         local: it is the server that Kubeferry runs for this user.
     """
     which = "the local one" if local else "the one of PREFECT_API_URL"
-    found = f"{which}, {url}, Prefect {told}, database: {database(settings, local=local)}"
-    theirs, ours = numbers(told), numbers(client)
+    found = f"{which}, {url}, Prefect {version}, database: {database(settings, local=local)}"
+    theirs, ours = numbers(version), numbers(client)
     if theirs[:1] != ours[:1]:
         return Finding.failed(
             f"{found}: the installed Prefect {client} cannot use it",
@@ -77,18 +77,18 @@ def database(settings: Mapping[str, Any], *, local: bool) -> str:
 def worker(pools: Mapping[str, Mapping[str, Any]], workers: Mapping[str, Sequence[Any]], now: datetime) -> Finding:
     """Return the verdict on the existing work pools, and on the workers of each."""
     if not pools:
-        told = f"no work pool {' or '.join(START)}: only commands can start runs"
-        return Finding.warning(told, "kubeferry deploy NAMESPACE")
+        message = f"no work pool {' or '.join(START)}: only commands can start runs"
+        return Finding.warning(message, "kubeferry deploy NAMESPACE")
     paused = sorted(name for name, pool in pools.items() if pool.get("is_paused"))
     if paused:
         named = ", ".join(paused)
         return Finding.warning(f"work pool {named} is paused", f"prefect work-pool resume {paused[0]}")
     alive = {name: [each for each in workers.get(name, ()) if _beats(each, now)] for name in pools}
     idle = sorted(name for name, found in alive.items() if not found)
-    told = "; ".join(f"{name}: {_workers(alive[name], workers.get(name, ()), now)}" for name in sorted(pools))
+    message = "; ".join(f"{name}: {_workers(alive[name], workers.get(name, ()), now)}" for name in sorted(pools))
     if idle:
-        return Finding.warning(told, START[idle[0]])
-    return Finding.ok(told)
+        return Finding.warning(message, START[idle[0]])
+    return Finding.ok(message)
 
 
 def _workers(alive: Sequence[Any], known: Sequence[Any], now: datetime) -> str:
@@ -141,8 +141,8 @@ def deployments(declared: Mapping[str, str], registered: Mapping[str, str | None
     old = [f"{name} ({at or 'none'})" for name, at in sorted(registered.items()) if at != declared[name]]
     if old:
         more = f" and {len(old) - NAMED} more" if len(old) > NAMED else ""
-        told = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
-        return Finding.warning(told, AGAIN)
+        message = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
+        return Finding.warning(message, AGAIN)
     if not registered:
         return Finding.skipped("none is registered")
     return Finding.ok(f"{len(registered)} registered, all with the entry points of this version")
@@ -208,8 +208,8 @@ def schedule(name: str, scheduled: Scheduled | None, now: datetime, zone: Callab
 def _runs(scheduled: Scheduled, wanted: datetime | None, when: str, now: datetime) -> Finding:
     """Return the verdict on the runs of an active schedule (`when`) that was last due at `wanted`."""
     if wanted and (scheduled.completed is None or scheduled.completed < wanted):
-        told = f"no completed run since it was due ({when}) {ago(now - wanted)} ago; {_last(scheduled.last, now)}"
-        return Finding.failed(told, "look at its runs in Prefect's UI; see worker")
+        message = f"no completed run since it was due ({when}) {ago(now - wanted)} ago; {_last(scheduled.last, now)}"
+        return Finding.failed(message, "look at its runs in Prefect's UI; see worker")
     if scheduled.last and scheduled.last.get("state_type") in ("FAILED", "CRASHED"):
         return Finding.warning(f"{when}: {_last(scheduled.last, now)}", "look at its runs in Prefect's UI")
     if scheduled.completed:
@@ -229,12 +229,12 @@ def newest_backup(newest: tuple[str, str] | None, wanted: datetime | None, now: 
     if newest is None:
         if wanted is None:
             return Finding.skipped("there is none yet: kubeferry backup NAMESPACE")
-        told = f"there is none, though {BACKUP} was due {ago(now - wanted)} ago"
-        return Finding.failed(told, f"see schedule {BACKUP}; does it write to another --store?")
+        message = f"there is none, though {BACKUP} was due {ago(now - wanted)} ago"
+        return Finding.failed(message, f"see schedule {BACKUP}; does it write to another --store?")
     name, started = newest
     begun = moment(started)
     age = ago(now - begun) if begun else "some time"
     if wanted and begun and begun < wanted:
-        told = f"{name} is {age} old, though {BACKUP} was due {ago(now - wanted)} ago"
-        return Finding.failed(told, f"see schedule {BACKUP}; does it write to another --store?")
+        message = f"{name} is {age} old, though {BACKUP} was due {ago(now - wanted)} ago"
+        return Finding.failed(message, f"see schedule {BACKUP}; does it write to another --store?")
     return Finding.ok(f"{name}, {age} old")

@@ -99,8 +99,8 @@ def _backup(result: BackupResult) -> list[str]:
 def _restore(result: RestoreResult) -> list[str]:
     moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in result.namespaces.items())
     did = ", ".join(f"{count} {action}" for action, count in result.actions.items())
-    told = {"from backup": result.backup, "namespaces": moved, "cluster": result.cluster}
-    return [*(f"- {what}: {words(value)}" for what, value in told.items()), f"- {did}"]
+    facts = {"from backup": result.backup, "namespaces": moved, "cluster": result.cluster}
+    return [*(f"- {what}: {words(value)}" for what, value in facts.items()), f"- {did}"]
 
 
 def _undo(result: UndoResult) -> list[str]:

@@ -130,9 +130,9 @@ def _shown(value: Any) -> str:
 
 def _labelled(obj: Object, asked: Modifications) -> Object:
     ref = Ref.of(obj)
-    space = (ref.group, ref.kind) == NAMESPACE
-    metadata = {"labels": asked.labels} if asked.labels and (ref.namespace or space) else {}
-    metadata |= {"annotations": asked.annotations} if asked.annotations and space else {}
+    is_namespace = (ref.group, ref.kind) == NAMESPACE
+    metadata = {"labels": asked.labels} if asked.labels and (ref.namespace or is_namespace) else {}
+    metadata |= {"annotations": asked.annotations} if asked.annotations and is_namespace else {}
     return merge_patch(obj, {"metadata": metadata}) if metadata else obj
 
 

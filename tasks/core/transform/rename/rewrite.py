@@ -57,8 +57,8 @@ def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None,
     renamed = put(obj, {hit.at: hit.value for hit in hits})
     renamed = _identity(renamed, moved, bound=any(hit.at[0] == "subjects" for hit in hits))
     what = str(Ref.of(obj)) if hits else ""
-    told = tuple(_rewrite(what, hit) for hit in hits)
-    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), told)
+    rewrites = tuple(_rewrite(what, hit) for hit in hits)
+    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), rewrites)
 
 
 def _hits(obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip) -> list[Hit]:

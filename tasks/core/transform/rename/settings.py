@@ -169,8 +169,8 @@ def _data(obj: Object, case: Case) -> Iterator[Hit]:
     for leaf in found:
         new = _items(leaf.text, "name", case)
         if leaf.at[0] != "metadata" and new != leaf.text:
-            old, told = _differing(leaf.text, new) if secret else (leaf.text, new)
-            yield Hit(leaf.at, "setting", old, told, leaf.written(new))
+            old, shown = _differing(leaf.text, new) if secret else (leaf.text, new)
+            yield Hit(leaf.at, "setting", old, shown, leaf.written(new))
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:
