@@ -1,1 +1,1 @@
-"""Differences between two portable objects, and between restored objects and their originals, with explanations."""
+"""Differences between two portable objects, and between restored objects and their originals, explained."""

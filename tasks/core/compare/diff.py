@@ -1,4 +1,4 @@
-"""The difference between two versions of an object: added, removed, or changed and in which fields; Secrets are masked.
+"""The difference between two versions of an object: added, removed, or changed fields; Secrets are masked.
 
 Both sides are portable objects (transform/strip) with the same names, so that what has a meaning in one cluster only is
 no difference. A value that the source cluster assigned has several readings, and is the same if any of them agrees. The

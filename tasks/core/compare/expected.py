@@ -134,7 +134,7 @@ def generated_secrets(old: Any, new: Any, obj: Object, _move: Renaming) -> bool:
 
 
 def service_account_subject(old: Any, new: Any, _obj: Object, move: Renaming) -> bool:
-    """A subject that is a group of service accounts has the mapped namespace."""
+    """A subject whose name contains a service account's namespace contains the mapped one."""
     if not (isinstance(old, str) and isinstance(new, str)):
         return False
     for prefix in (GROUP, ACCOUNT):

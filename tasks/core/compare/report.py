@@ -1,4 +1,4 @@
-"""The answer of `kubeferry diff`: each object that differs, with a unified diff of YAML, and what was not compared.
+"""The report of `kubeferry diff`: each object that differs, with a unified diff, and what was not compared.
 
 The differences come with their Secrets masked (diff.py); nothing here holds or hides a confidential value. Diffs are by
 line: text of several lines is written as a block, and keys are sorted.

@@ -1,4 +1,4 @@
-"""Compare a restored namespace with the original, object by object and field by field, and explain the differences.
+"""Compare a restored namespace with the original, field by field, and explain the differences.
 
 An object that only one side has is explained if a controller of that side created it, or if the backup or the restore
 reported that it was excluded. An unexplained difference is a fault of the restore, or a later change.

@@ -1,4 +1,4 @@
-"""The authority of a bundle: what it may delete, from its list and from what the listed objects themselves prove.
+"""The authority of a bundle: what it may delete, by its list and by what the listed objects prove.
 
 A user who may write bundles may list anything, `Secret kube-system/x` too, and the user who deletes a bundle often has
 more permissions than its author. So the list alone proves nothing:

@@ -1,4 +1,4 @@
-"""What an object that is being deleted waits for: its own finalizers, or those of its dependents, with their names.
+"""What an object that is being deleted waits for: its own finalizers, or those of its dependents.
 
 A finalizer is removed only on request: its controller has something to do first (kubernetes.io: Finalizers). The
 garbage collector's own finalizers are not a reason: an object with one of them waits for its dependents.

@@ -1,4 +1,4 @@
-"""The objects of a cluster that a deletion considers: their owners, the bundles they were created for, and their needs.
+"""The objects that a deletion considers: their owners, the bundles they were created for, and their needs.
 
 Contents are not kept. Objects are added one by one, in any order. An object with a controller has no needs of its own:
 its controller has them. An object whose annotation or plug-in fails is reported and stays in the inventory.

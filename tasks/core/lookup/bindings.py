@@ -1,4 +1,4 @@
-"""Bindings: which field of which object holds a value of the source cluster, and which chain finds its new value.
+"""Bindings: which field holds a value of the source cluster, and which chain finds its new value.
 
 A backup makes them from the index and stores them as JSON lines beside the tarball; a restore follows them. Every use
 that a scan finds becomes a binding. What Endpoints say about their pods takes precedence over a scan, and what a user

@@ -1,4 +1,4 @@
-"""Index of the values that a cluster assigns: addresses, host names and uids, each with the one object that owns it.
+"""Index of the values that a cluster assigns: addresses, host names and uids, each with its owner.
 
 If several objects have the same value, a table decides which owns it. Values without an owner are not indexed:
 loopback, unspecified, multicast and broadcast addresses, and `None`.

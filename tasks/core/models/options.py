@@ -1,4 +1,4 @@
-"""The options of the flows backup, restore, undo and delete, as pydantic models, which Prefect's UI shows as forms.
+"""The options of the flows backup, restore, undo and delete: pydantic models, which Prefect's UI shows as forms.
 
 They hold names only, never a secret: Prefect stores the parameters of every run.
 """

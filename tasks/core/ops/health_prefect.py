@@ -1,4 +1,4 @@
-"""Check a Prefect server: its version, the workers of Kubeferry's work pools, and its deployments and their runs.
+"""Check a Prefect server: its version, the workers of Kubeferry's work pools, its deployments and their runs.
 
 Scheduled deployments must have run when they were due, the newest backup in the store must be as recent, and entry
 points must be those of the installed version. All of it comes from the server's API and the store, by the caller.

@@ -1,4 +1,4 @@
-"""Which permissions a backup and a restore need, whether RBAC rules grant them, and the verdict on missing ones."""
+"""Which permissions a backup and a restore need, whether RBAC grants them, and the verdict on missing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts of a plan, from the steps that found them: the input of everything that shows a plan or writes its script.
+"""The parts of a plan, from the steps that found them: the input of all code that shows a plan.
 
 Plain values without contents of objects: code that needs a body gets a function that reads it.
 """

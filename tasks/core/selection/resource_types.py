@@ -1,4 +1,4 @@
-"""Which resource types a backup reads, and whether with one LIST for all of the cluster or one for each namespace.
+"""Which resource types a backup reads, and whether with a cluster-wide LIST or one for each namespace.
 
 A backup reads the types of which objects may be selected, and those that selected objects may need: what namespaces
 refer to, and owners of addresses. A request costs a round trip and some milliseconds of an API server, an object that

@@ -1,4 +1,4 @@
-"""Which objects a user selects: by labels, annotations, kinds and names, minus exclusions; with the reason in a phrase.
+"""Which objects a user selects and excludes, by labels, annotations, kinds and names, with the reason.
 
 An object must match all criteria, and an excluded object stays excluded even if another needs it. A kind goes by any of
 its names, with or without its group: `deploy`, `Deployment`, `deployments.apps`. A name is `NAME` or `KIND/NAME`, with

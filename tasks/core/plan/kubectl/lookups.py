@@ -1,4 +1,4 @@
-"""Look-ups in the script of `kubeferry plan --kubectl`: chains as commands, and tokens for the values that they find.
+"""Look-ups in the script of `kubeferry plan --kubectl`: chains as commands, and tokens for their values.
 
 `from Deployment.apps shop web && newest ReplicaSet.apps && pod 0 2 && value …`: each step finds one object by the uid
 of the one before, never by labels, and the last one reads a value, as in lookup/follow.py. A step fails while something

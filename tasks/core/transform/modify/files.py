@@ -1,7 +1,7 @@
-"""Read files of modifications: Kubeferry's YAML, Velero's own format, and namespaces with parameters as CSV or YAML.
+"""Read files of modifications (Kubeferry's YAML or Velero's format) and of namespaces with parameters.
 
-In CSV a column is a parameter: `name`, `replicas` (of all) or `replicas.web`, `host` (of all) or `hosts.a.example.com`,
-`labels.team`, `annotations.owner`, and `rules` as JSON; an empty cell sets nothing.
+Namespaces come as YAML or CSV. In CSV a column is a parameter: `name`, `replicas` (of all) or `replicas.web`, `host`
+(of all) or `hosts.a.example.com`, `labels.team`, `annotations.owner`, and `rules` as JSON; an empty cell sets nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Find namespaces in any string of an object: DNS names, hosts and service accounts, in config text and Secrets too.
+"""Find namespaces in any string of an object: DNS names, hosts and service accounts, also in config text.
 
 The object's own name, its apiVersion and kind, and keys of maps stay: other objects refer to them. A field called
 `name` keeps the name of an object of the backup. For a Secret the plan shows the namespace and not the name around it:

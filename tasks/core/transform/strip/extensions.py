@@ -1,4 +1,4 @@
-"""What the source cluster wrote into CRDs, webhooks, APIServices and aggregated roles: CA bundles and computed rules.
+"""Strip CA bundles and computed rules from CRDs, webhooks, APIServices and aggregated roles.
 
 A CA bundle is kept unless an annotation says that it is injected: its author wrote it.
 """

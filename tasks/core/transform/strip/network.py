@@ -1,4 +1,4 @@
-"""What the source cluster wrote into Services and manual endpoints: allocated addresses and ports, targets' uids.
+"""Strip allocated addresses and ports, and uids of targets, from Services and manual endpoints.
 
 `externalIPs`, `loadBalancerIP`, `ipFamilies` and the class stay: their author chose them, whether or not the target can
 serve them.

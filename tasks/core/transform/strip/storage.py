@@ -1,4 +1,4 @@
-"""What the source cluster wrote into claims, volumes, token Secrets, service accounts and namespaces.
+"""Strip what the source cluster wrote into claims, volumes, token Secrets, service accounts and namespaces.
 
 The caller decides which volumes a restore includes (ClusterContext.static_volumes).
 """

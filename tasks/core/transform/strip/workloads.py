@@ -1,4 +1,4 @@
-"""What the source cluster wrote into Pods, Jobs and pod templates: nodes, tokens, uids, and what admission added.
+"""Strip nodes, tokens, uids and the additions of admission from Pods, Jobs and pod templates.
 
 The target derives all of it again, or refuses it at create. Pod templates lose only the `creationTimestamp: null` that
 encoders write: everything else in them may be their author's.
