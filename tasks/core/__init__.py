@@ -1,1 +1,1 @@
-"""Pure rules on plain dict objects: no I/O, no clock, no Prefect, no Kubernetes client."""
+"""Pure functions on plain dict objects: no I/O, no clock, no Prefect, no Kubernetes client."""

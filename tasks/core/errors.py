@@ -1,39 +1,39 @@
-"""The one error tree, split by what the caller can do: retry (Transient) or not (Permanent).
+"""All errors that Kubeferry raises, by what the caller can do: retry (TransientError) or not (PermanentError).
 
-Every error is one line that names the object and the cause; what it must never hold is the content of an object, which
-may be a Secret.
+Every error is one line that names the object and the cause. It must never contain the content of an object, which may
+be a Secret.
 """
 
 
 class KubeferryError(Exception):
-    """Base of everything that Kubeferry raises on purpose: `str()` is the line that a user reads."""
+    """Base of all errors that Kubeferry raises; `str()` is the line for the user."""
 
     exit_code = 1
-    """What the command line exits with."""
+    """The exit code of the command line."""
 
     result: object = None
-    """What a flow had done until then, where it can tell (results.py)."""
+    """What a flow had done until then, if it is known (models/results.py)."""
 
     backup: str = ""
-    """The backup that the message names already."""
+    """The backup that the message already names."""
 
 
 class TransientError(KubeferryError):
-    """The same call may work later: the server is busy, restarting or out of reach."""
+    """The same call may work later: the server is busy, restarting or unreachable."""
 
 
 class PermanentError(KubeferryError):
-    """Retrying cannot help: something has to be changed first."""
+    """A retry cannot help: something has to be changed first."""
 
 
 class UsageError(PermanentError):
-    """What was asked does not make sense: a bad option, a bad name, a bad URL."""
+    """The input is invalid: a bad option, a bad name, a bad URL."""
 
     exit_code = 2
 
 
 class AnnotationError(PermanentError):
-    """An annotation that tells the order of objects, or a value of theirs, cannot be read."""
+    """An annotation for the order or the values of objects is invalid."""
 
 
 class PluginError(PermanentError):
@@ -43,35 +43,35 @@ class PluginError(PermanentError):
 class PreflightError(PermanentError):
     """The target lacks something that a restore needs; nothing was written.
 
-    `problems` holds one line for each thing that is lacking.
+    `problems` has one line for each missing thing.
     """
 
     def __init__(self, what: str, problems: list[str]) -> None:
-        """Tell `what` cannot be done and all reasons."""
+        """Name `what` cannot be done, and all reasons."""
         super().__init__(f"{what}: " + "; ".join(problems))
         self.problems = problems
 
 
 class NotApprovedError(PermanentError):
-    """A restore that waits for approval was refused, not answered in time, or is not what was approved any more.
+    """The approval of a restore was refused or timed out, or the restore is no longer what was approved.
 
     Nothing was written.
     """
 
 
-# --- an API server's answers
+# --- responses of an API server
 
 
 class UnreachableError(TransientError):
-    """No answer: refused, timed out, cut off, or a certificate that does not match."""
+    """No response: refused, timed out, interrupted, or a certificate that does not match."""
 
 
 class UnavailableError(TransientError):
-    """The server answered that it cannot serve now (429, 500, 502, 503, 504), for longer than we retry."""
+    """The server cannot serve now (429, 500, 502, 503, 504), for longer than the retries last."""
 
 
 class ExpiredError(TransientError):
-    """410: the revision or the continue token is compacted away; start that list again."""
+    """410: the revision or the continue token has expired; start the list again."""
 
 
 class CredentialsError(PermanentError):
@@ -79,11 +79,11 @@ class CredentialsError(PermanentError):
 
 
 class UntrustedError(PermanentError):
-    """The server's certificate is not one that the kubeconfig trusts."""
+    """The kubeconfig does not trust the server's certificate."""
 
 
 class ForbiddenError(PermanentError):
-    """403: the credentials are known and may not do this."""
+    """403: the credentials are valid but may not do this."""
 
 
 class NotFoundError(PermanentError):
@@ -91,22 +91,22 @@ class NotFoundError(PermanentError):
 
 
 class AlreadyExistsError(PermanentError):
-    """409 AlreadyExists: an object of that name is there."""
+    """409 AlreadyExists: an object of that name exists."""
 
 
 class ConflictError(PermanentError):
-    """409 Conflict: the object changed under us, or has another uid than we expected."""
+    """409 Conflict: the object changed meanwhile, or has another uid than expected."""
 
 
 class InvalidError(PermanentError):
     """400, 405, 415, 422: the server understood and refused the object; its message names the field."""
 
 
-# --- a store's answers
+# --- responses of a store
 
 
 class DiskError(PermanentError):
-    """A disk of this machine is full, read-only or broken, where Kubeferry keeps its own files."""
+    """The local disk for Kubeferry's own files is full, read-only or broken."""
 
 
 class StoreError(PermanentError):
@@ -114,16 +114,16 @@ class StoreError(PermanentError):
 
 
 class StoreUnavailableError(TransientError):
-    """The store is out of reach or busy, for longer than we retry."""
+    """The store is unreachable or busy, for longer than the retries last."""
 
 
 class KeyMissingError(PermanentError):
-    """The store holds nothing under that key."""
+    """The store has no object with that key."""
 
 
 class BackupNotFoundError(PermanentError):
-    """No backup (or restore) of that name in the store."""
+    """The store has no backup (or restore) of that name."""
 
 
 class DamagedError(PermanentError):
-    """An archive that does not match its manifest, cannot be read, or holds what no archive may hold."""
+    """An archive does not match its manifest, cannot be read, or has content that is not allowed."""

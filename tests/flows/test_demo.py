@@ -56,7 +56,7 @@ def shown(moment):
     saved = BackupResult(name="b", cluster="a", namespaces=["shop"], revision="7", bytes=1, left_out=[done], **common)
     restored = RestoreResult(name="r", backup="b", cluster="a", namespaces={}, actions={}, **common)
     findings = [
-        Finding(WEB, "metadata.uid", "given by the cluster", "metadata.uid: 1 → 2"),
+        Finding(WEB, "metadata.uid", "assigned by the cluster", "metadata.uid: 1 → 2"),
         Finding(SEED, WHOLE, "has finished (Complete)", "only in the original"),
     ]
     copies = [Copy(restored, live(spot, deployment(spot.namespace)), findings) for spot in COPIES]
@@ -85,7 +85,7 @@ def test_all_is_well(shown, capsys):
     ]
     assert out.count("ready: 1 of 1") == 3
     assert out.count("left out: has finished (Complete)") == 2
-    assert "given by the cluster" in out
+    assert "assigned by the cluster" in out
     assert "1 + 1" in out
     assert "all 4 differences are explained" in out
     assert "http://127.0.0.1:4200/runs" in out

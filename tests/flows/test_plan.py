@@ -112,7 +112,7 @@ def test_verify_finds_an_order_that_does_not_hold(cli, shelf, monkeypatch):
     monkeypatch.setattr("kubeferry.tasks.plan.build.order", lambda *_, **__: Order([]))
     code, out, err = cli("verify", "first", "--store", shelf.url)
     assert (code, out) == (1, "")
-    assert err == ("error: backup first: the order of a restore does not hold: ConfigMap shop/web stands in no level\n")
+    assert err == ("error: backup first: the order of a restore does not hold: ConfigMap shop/web is in no level\n")
 
 
 def test_the_plan_shows_what_is_modified(cli, shelf, tmp_path):
@@ -123,4 +123,4 @@ def test_the_plan_shows_what_is_modified(cli, shelf, tmp_path):
     assert '"new": "other"' in out
     (tmp_path / "m.yaml").write_text("rules: [{kind: cm, patches: [{op: remove, path: /data/b}]}]")
     code, _, err = cli("plan", "first", "--modify", str(tmp_path / "m.yaml"), "--store", shelf.url)
-    assert (code, "modify: rule 1 does not fit ConfigMap shop/web: there is no /data/b" in err) == (2, True)
+    assert (code, "modify: rule 1 does not apply to ConfigMap shop/web: there is no /data/b" in err) == (2, True)

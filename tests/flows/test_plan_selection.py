@@ -195,7 +195,7 @@ def test_all_of_it_without_a_word(plan):
     found = named(document)
     assert len(found) == 27
     assert found["Secret db"] == "in namespace shop"
-    assert found["ClusterRole part"] == "cluster-wide, all of it is asked for"
+    assert found["ClusterRole part"] == "cluster-scoped, and everything is selected"
     assert found["Namespace shop"] == "a namespace of the backup"
     assert found["CustomResourceDefinition widgets.e.com"] == "needed by Widget.e.com shop/one: its kind"
 
@@ -399,7 +399,7 @@ def test_a_pod_that_is_never_restored_means_what_makes_it(cli, shelf):
     assert {name: why for name, why in found.items() if name.startswith(("Deployment", "Pod", "ReplicaSet"))} == told
     code, _, err = cli("plan", "theirs", "--store", shelf.url, "-l", "pod=web", "--only")
     assert code == 2
-    assert "is never carried: Pod shop/web-1-x: left to its controller, ReplicaSet web-1" in err
+    assert "is never backed up: Pod shop/web-1-x: left to its controller, ReplicaSet web-1" in err
 
 
 # --- rewrites
@@ -424,7 +424,7 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
         (["--exclude-namespace", "*"], "--exclude-namespace leaves nothing of backup both: bank, shop is all"),
         (
             ["-l", "app=wbe"],
-            "selected by label app=wbe: of 28 objects 0 meet label app=wbe; label app is web there",
+            "selected by label app=wbe: of 28 objects 0 match label app=wbe; label app is web there",
         ),
         (["-l", "app=web", "--include", "cm"], "0 meet"),
         (["--include", "secrts"], "backup both holds no kind 'secrts': is it secrets?"),
@@ -432,17 +432,17 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
         (["--exclude", "secrts"], "backup both holds no kind 'secrts': is it secrets?"),
         (
             ["--include-name", "secrets/regisrty"],
-            "nothing is called secrets/regisrty: secrets/regisrty may mean registry",
+            "nothing is named secrets/regisrty: secrets/regisrty may mean registry",
         ),
         (["--include-name", "db", "--include-name", "web/x/y"], "--include-name 'web/x/y': write NAME or KIND/NAME"),
         (["--include-name", "x-*"], "nothing in backup both is selected by name x-*"),
-        (["--exclude", "namespaces"], "leave some out with --exclude-namespace"),
-        (["--exclude-name", "ns/shop"], "leave some out with --exclude-namespace"),
+        (["--exclude", "namespaces"], "use --exclude-namespace"),
+        (["--exclude-name", "ns/shop"], "use --exclude-namespace"),
     ],
 )
 def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, told):
     if told == "0 meet":
-        told = "of 28 objects 4 meet label app=web, 3 meet kind cm, and none meets all of it"
+        told = "of 28 objects 4 match label app=web, 3 match kind cm, and none matches all"
     assert told in refused(*arguments)
 
 

@@ -78,8 +78,8 @@ def content(bench, ns, context=B):
 
 
 FIELDS = {
-    "Backup": "Name of the backup; empty only with `resume`, which knows it.",
-    "Map": 'Namespaces to rename, old name to new name, for example `{"shop": "shop-copy"}`.',
+    "Backup": "Name of the backup; empty only with `resume`.",
+    "Map": 'Namespaces to rename, old to new name, for example `{"shop": "shop-copy"}`.',
     "Approve": "Before anything is written, pause with the plan as an artifact",
     "Wait seconds": "Longest time to wait for one level to become ready, in seconds. From 1 to 86400.",
 }

@@ -178,7 +178,7 @@ def test_owned_objects_have_the_new_owner(story, by_kubeferry):
 
 def test_what_controllers_make_is_left_to_them(by_kubeferry):
     why = {each.type: each.why for each in by_kubeferry.result.left_out}
-    assert why["PersistentVolume"] == "provisioned on demand: its claim gets a new one"
+    assert why["PersistentVolume"] == "provisioned dynamically: its claim gets a new volume"
     assert why["ReplicaSet.apps"].startswith("left to its controller, Deployment")
     assert why["Pod"].startswith("left to its controller")
     assert {"EndpointSlice.discovery.k8s.io", "Endpoints", "ControllerRevision.apps"} <= why.keys()
@@ -291,7 +291,7 @@ def test_plan_of_veleros(story):
     code, out, err = story.kubeferry("plan", THEIRS, "-o", "json", "--map", f"{SHOP}=other")
     assert code == 0, err
     assert '"other"' in out
-    assert "provisioned on demand" in out
+    assert "provisioned dynamically" in out
 
 
 def test_diff_of_veleros_is_silent_until_something_changes(story):

@@ -1,1 +1,1 @@
-"""The difference of two portable objects, and of what was restored from its original, explained."""
+"""Differences between two portable objects, and between restored objects and their originals, explained."""

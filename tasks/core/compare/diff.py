@@ -1,13 +1,13 @@
-"""Tell in what one object drifted: it was added, removed, or changed, and in which fields.
+"""The difference between two versions of an object: added, removed, or changed fields; Secrets are masked.
 
-Both sides are portable objects (strip.py) of the same names, so that what only a cluster means is no drift. A value
-that the old cluster handed out is read in more than one way, and is the same when any of them agrees. What then differs
-is what compare.py says; nothing is explained away, as somebody may have set what a cluster else allocates.
+Both sides are portable objects (transform/strip) with the same names, so that what has a meaning in one cluster only is
+no difference. A value that the source cluster assigned has several readings, and is the same if any of them agrees. The
+rest is compared by jsondoc/differences.py; no difference is hidden, because a user may have set what a cluster usually
+allocates.
 
-Hide what a Secret holds and show all the same which of its values changed: by their size, and the word "changed".
-
-No hash, by which a value could be guessed. Annotations are hidden too, as any of them may be a copy of the data; the
-one that `kubectl apply` writes is kept readable, with the values inside it hidden. It refuses to touch any other kind.
+The values of a Secret are never shown, only their sizes and the word "changed": no hash, from which a value could be
+guessed. Its annotations are hidden too, because any of them may be a copy of the data; the one that `kubectl apply`
+writes stays readable, with the values inside it hidden. Objects of other kinds are never masked.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
 
 
 OPEN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
-"""Fields of a Secret that are shown; of its metadata all but the annotations."""
+"""Fields of a Secret that are shown; of its metadata, all except the annotations."""
 
 MISSING = object()
 
 
 def masked(before: Object, after: Object) -> tuple[Object, Object]:
-    """Return two versions of an object for people; {} stands for the version that one side does not have.
+    """Return two versions of an object for people; {} is the version of a side without the object.
 
-    Whatever differs in them differs in what is returned: in the second a hidden value that is not the same says so.
+    What differs in the input differs in the result: in the second version, a hidden value that changed says so.
     """
     return _hidden(before, None), _hidden(after, before)
 
 
 def is_secret(obj: Object) -> bool:
-    """Return whether an object's values are never shown."""
+    """Return whether an object's values must not be shown."""
     return obj.get("kind") == "Secret" and group_of(str(obj.get("apiVersion", ""))) == ""
 
 
-def _hidden(obj: Object, former: Object | None) -> Object:
-    """Return `obj` with its values hidden; those that `former` has too and that are not the same are marked."""
+def _hidden(obj: Object, before: Object | None) -> Object:
+    """Return `obj` with its values hidden; those that differ from `before` are marked."""
     if not is_secret(obj):
         return obj
-    old = former or {}
+    old = before or {}
     hidden = {
         field: value if field in OPEN else _values(value, old.get(field, MISSING), encoded=field == "data")
         for field, value in obj.items()
@@ -64,45 +64,45 @@ def _hidden(obj: Object, former: Object | None) -> Object:
     annotations = _map(obj.get("metadata")).get("annotations")
     if annotations:
         others = _map(old.get("metadata")).get("annotations", MISSING)
-        told = _values(annotations, others, encoded=False)
-        told = _with_copy(told, annotations, _map(others)) if isinstance(annotations, dict) else told
-        hidden["metadata"] = obj["metadata"] | {"annotations": told}
+        shown = _values(annotations, others, encoded=False)
+        shown = _with_copy(shown, annotations, _map(others)) if isinstance(annotations, dict) else shown
+        hidden["metadata"] = obj["metadata"] | {"annotations": shown}
     return hidden
 
 
-def _with_copy(told: Object, annotations: Object, others: Object) -> Object:
-    """Return annotations with the copy of the object that `kubectl apply` keeps readable, its values hidden."""
-    copy, former = parsed(annotations.get(LAST_APPLIED)), parsed(others.get(LAST_APPLIED))
+def _with_copy(shown: Object, annotations: Object, others: Object) -> Object:
+    """Return annotations with the copy of the object from `kubectl apply` readable, and its values hidden."""
+    copy, before = parsed(annotations.get(LAST_APPLIED)), parsed(others.get(LAST_APPLIED))
     if copy is None or not is_secret(copy):
-        return told
-    text = _written(_hidden(copy, former))
-    only_spelled_anew = (
+        return shown
+    text = _written(_hidden(copy, before))
+    only_spelling = (
         LAST_APPLIED in others
         and others[LAST_APPLIED] != annotations[LAST_APPLIED]
-        and text == _written(_hidden(former or {}, None))
+        and text == _written(_hidden(before or {}, None))
     )
-    return told if only_spelled_anew else told | {LAST_APPLIED: text}
+    return shown if only_spelling else shown | {LAST_APPLIED: text}
 
 
 def _written(obj: Object) -> str:
     return json.dumps(obj, sort_keys=True, indent=1, ensure_ascii=False)
 
 
-def _values(value: Any, former: Any, *, encoded: bool) -> Any:
+def _values(value: Any, before: Any, *, encoded: bool) -> Any:
     if not isinstance(value, dict):
-        return _mask(value, former, encoded=encoded)
-    old = _map(former)
+        return _mask(value, before, encoded=encoded)
+    old = _map(before)
     return {key: _mask(each, old.get(key, MISSING), encoded=encoded) for key, each in value.items()}
 
 
-def _mask(value: Any, former: Any, *, encoded: bool) -> str:
-    changed = former is not MISSING and (type(former) is not type(value) or former != value)
+def _mask(value: Any, before: Any, *, encoded: bool) -> str:
+    changed = before is not MISSING and (type(before) is not type(value) or before != value)
     size = _size(value, encoded=encoded)
     return f"<secret, {size} byte{'' if size == 1 else 's'}{', changed' if changed else ''}>"
 
 
 def _size(value: Any, *, encoded: bool) -> int:
-    """Return how many bytes a value has; one of `data` when it is decoded, or as it stands where it is no base64."""
+    """Return the size of a value in bytes; a value of `data` is decoded if it is base64."""
     if encoded:
         with suppress(TypeError, ValueError):
             return len(base64.b64decode(value, validate=True))
@@ -115,7 +115,7 @@ def _map(value: Any) -> Object:
 
 
 OURS = "kubeferry.io"
-"""The group of what Kubeferry itself puts beside restored objects: to be owned by its bundle is no drift."""
+"""API group of the objects that Kubeferry itself adds: an owner reference to its bundle is no difference."""
 
 Reading = tuple[Any, Any]
 """One way to read a pair of values: before and after."""
@@ -123,22 +123,22 @@ Reading = tuple[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class ObjectDifference:
-    """One object that is not the same on both sides; what a Secret holds is masked in all of it."""
+    """One object that differs between both sides; the content of a Secret is masked everywhere."""
 
     ref: Ref
-    """Its identity on the side that the backup is compared with."""
+    """Its identity on the other side."""
     change: Literal["added", "removed", "changed"]
     before: Object | None
-    """As the backup has it, under the other side's names and with its values; None where it has none."""
+    """The backup's version, with the other side's names and values; None if there is none."""
     after: Object | None
     fields: tuple[Difference, ...] = ()
     why: str = ""
-    """What else there is to say."""
+    """Additional remark."""
 
 
 @dataclass
 class Compared:
-    """What came of comparing two sides."""
+    """The result of comparing two sides."""
 
     drifts: list[ObjectDifference]
     same: int = 0
@@ -147,20 +147,20 @@ class Compared:
 
 
 def added(obj: Object, why: str = "") -> ObjectDifference:
-    """Return the drift of an object that only the other side has."""
+    """Return the difference of an object that only the other side has."""
     return ObjectDifference(Ref.of(obj), "added", None, masked({}, obj)[1], why=why)
 
 
 def removed(obj: Object, why: str = "") -> ObjectDifference:
-    """Return the drift of an object that only the backup has."""
+    """Return the difference of an object that only the backup has."""
     return ObjectDifference(Ref.of(obj), "removed", masked(obj, {})[0], None, why=why)
 
 
 def changed(readings: Sequence[tuple[Object, Object]]) -> ObjectDifference | None:
-    """Return the drift of an object that both sides have, None where it is the same.
+    """Return the difference of an object that both sides have, None if it is the same.
 
-    Each reading is the same two objects with other words for the values that a cluster hands out; the first is the one
-    that is shown.
+    Each reading is the same two objects with other spellings of the values that a cluster assigns; the first one is
+    shown.
     """
     before, after = reconciled(readings), readings[0][1]
     if not differences(before, after):
@@ -170,9 +170,9 @@ def changed(readings: Sequence[tuple[Object, Object]]) -> ObjectDifference | Non
 
 
 def reconciled(readings: Sequence[Reading]) -> Any:
-    """Return the first reading's `before`, with `after` in the place of each string that agrees in any reading.
+    """Return the first reading's `before`, with `after` for each string that agrees in any reading.
 
-    Readings differ in strings only. Where their shapes differ (a field was added or taken away) nothing agrees.
+    Readings differ in strings only. Where their structures differ (a field was added or removed) nothing agrees.
     """
     before, after = readings[0]
     if len(readings) == 1 or before == after:
@@ -192,7 +192,7 @@ def _item(readings: Sequence[Reading], key: Any, has: Callable[[Any, Any], bool]
 
 
 def unknown(readings: Sequence[tuple[Object, Object]], pointers: Iterable[str]) -> list[tuple[Object, Object]]:
-    """Return readings that agree in the strings at some JSON pointers, since nobody can tell what these should be."""
+    """Return readings that agree in the strings at some JSON pointers, whose expected values are unknown."""
     places = list(pointers)
     return [(_taken_over(before, after, places), after) for before, after in readings]
 
@@ -206,18 +206,18 @@ def _taken_over(before: Object, after: Object, pointers: Iterable[str]) -> Objec
 
 
 def owned(obj: Object, owners: Iterable[Mapping[str, Any]]) -> Object:
-    """Return `obj` with its owners as far as they mean the same everywhere: without uids, and without our bundle."""
-    told = [
+    """Return `obj` with its owners in portable form: without uids, and without Kubeferry's bundle."""
+    references = [
         {key: owner[key] for key in ("apiVersion", "kind", "name", "controller", "blockOwnerDeletion") if key in owner}
         for owner in owners
         if group_of(owner["apiVersion"]) != OURS
     ]
-    told.sort(key=lambda owner: (owner["kind"], owner["name"]))
-    return obj | {"metadata": obj["metadata"] | {"ownerReferences": told}} if told else obj
+    references.sort(key=lambda owner: (owner["kind"], owner["name"]))
+    return obj | {"metadata": obj["metadata"] | {"ownerReferences": references}} if references else obj
 
 
 def told_owners(owners: Iterable[Owner], there: Callable[[Owner], bool]) -> list[dict[str, Any]]:
-    """Return a backup's owners as ownerReferences without uids; a restore leaves out one that is not `there`."""
+    """Return a backup's owners as ownerReferences without uids; a restore removes an owner that is not `there`."""
     references = []
     for each in owners:
         flags = {"controller": each.controller, "blockOwnerDeletion": each.block_owner_deletion}

@@ -1,7 +1,7 @@
-"""What a move changes (namespaces, uids), and the tests of whether a new value is the one that the move asks for.
+"""What a restore changes under new names and uids, and tests of whether a new value is the expected one.
 
-A test looks at the old value, the new one, the original object and the move. It answers for the value, not for the
-field: which field may change at all is the table in explain.py.
+A test looks at the old value, the new one, the original object and the renaming. It judges the value, not the field:
+explanations.py lists the fields that may change at all.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """What a restore was asked for and what it was given."""
+    """The inputs and results of a restore that explain changes."""
 
     namespaces: Mapping[str, str] = field(default_factory=dict)
-    """Namespace in the backup → namespace on the target; one that is not in here keeps its name."""
+    """Namespace in the backup → namespace on the target; others keep their names."""
     uids: Mapping[str, str] = field(default_factory=dict)
-    """Uid in the backup → uid on the target, of every object that was restored."""
+    """Uid in the backup → uid on the target, of every restored object."""
     rewrites: Mapping[Ref, tuple[Rewrite, ...]] = field(default_factory=dict)
-    """What the restore says it rewrote in each object, by its identity in the backup."""
+    """What the restore rewrote in each object, by its identity in the backup."""
 
 
 Test = Callable[[Any, Any, Object, Renaming], bool]
-"""(old, new, original object, move) → whether the move explains that old became new."""
+"""(old, new, original object, renaming) → whether the renaming explains the change."""
 
 TOKEN_VOLUME = re.compile(r"kube-api-access-[a-z0-9]{5}")
-"""What the service-account admission plug-in calls the volume that it adds to every Pod."""
+"""Name of the volume that the ServiceAccount admission plugin adds to every Pod."""
 
 INJECT = re.compile(r"(cert-manager\.io|certmanager\.k8s\.io|service\.(alpha|beta)\.openshift\.io)/inject-.*")
-"""Annotations of cert-manager's cainjector and of OpenShift by which they write a `caBundle`."""
+"""Annotations with which cert-manager's cainjector and OpenShift inject a `caBundle`."""
 
 GROUP = "system:serviceaccounts:"
 ACCOUNT = "system:serviceaccount:"
 
 
 def anything(_old: Any, _new: Any, _obj: Object, _move: Renaming) -> bool:
-    """Whatever it is, the target decides."""
+    """Any value: the target decides."""
     return True
 
 
@@ -64,42 +64,42 @@ def dropped(_old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
 
 
 def dropped_finalizer(_old: Any, new: Any, obj: Object, _move: Renaming) -> bool:
-    """A finalizer is gone, or the next one of the original has moved up in its place."""
+    """A finalizer is gone, or the next one of the original has moved to its index."""
     return new is MISSING or new in obj["metadata"].get("finalizers", [])
 
 
 def mapped_namespace(old: Any, new: Any, _obj: Object, move: Renaming) -> bool:
-    """The namespace is the one that the old one was mapped to."""
+    """The namespace is the one to which the old one was mapped."""
     return isinstance(old, str) and move.namespaces.get(old) == new
 
 
 def mapped_uid(old: Any, new: Any, _obj: Object, move: Renaming) -> bool:
-    """The uid is the one that the old uid's object has now."""
+    """The uid is the new one of the old uid's object."""
     return isinstance(old, str) and move.uids.get(old) == new
 
 
 def bundled(old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
-    """Return whether what was nobody's is owned by a bundle, and by nothing else."""
+    """An object without owners is now owned by a bundle only."""
     return old is MISSING and isinstance(new, list) and len(new) == 1 and is_bundle(new[0])
 
 
 def fresh_uid(old: Any, new: Any, _obj: Object, move: Renaming) -> bool:
-    """The uid is the mapped one, or one that the restore never saw, of an object that a controller made anew."""
+    """The uid is the mapped one, or an unknown one, of an object that a controller re-created."""
     return isinstance(old, str) and move.uids.get(old, new) == new
 
 
 def own_uid(old: Any, new: Any, obj: Object, move: Renaming) -> bool:
-    """A uid of the object itself, repeated in its labels, is that of the restored object."""
+    """The object's own uid, repeated in its labels, is that of the restored object."""
     return old == obj["metadata"].get("uid") and fresh_uid(old, new, obj, move)
 
 
 def not_headless(old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
-    """Neither address is `None`: a headless Service stays headless, and no other becomes so."""
+    """Neither address is `None`: a headless Service stays headless, and no other becomes headless."""
     return "None" not in (old, new)
 
 
 def token_volume(old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
-    """Both names are made up by the service-account admission plug-in."""
+    """The ServiceAccount admission plugin generated both names."""
     return all(isinstance(name, str) and TOKEN_VOLUME.fullmatch(name) for name in (old, new))
 
 
@@ -109,7 +109,7 @@ def of_token(_old: Any, new: Any, obj: Object, _move: Renaming) -> bool:
 
 
 def token_used(_old: Any, _new: Any, obj: Object, _move: Renaming) -> bool:
-    """The Secret is a service-account token, whose use the API server notes in a label."""
+    """The Secret is a service-account token, whose use the API server records in a label."""
     return bool(obj.get("type") == TOKEN_TYPE)
 
 
@@ -122,7 +122,7 @@ def token_namespace(old: Any, new: Any, obj: Object, move: Renaming) -> bool:
 
 
 def root_certificate(_old: Any, _new: Any, obj: Object, _move: Renaming) -> bool:
-    """The ConfigMap is the one in which every cluster publishes its own root certificate."""
+    """The ConfigMap is the one with the cluster's own root certificate."""
     return bool(obj["metadata"]["name"] == ROOT_CERTIFICATE[2])
 
 
@@ -134,7 +134,7 @@ def generated_secrets(old: Any, new: Any, obj: Object, _move: Renaming) -> bool:
 
 
 def service_account_subject(old: Any, new: Any, _obj: Object, move: Renaming) -> bool:
-    """A subject that names service accounts by their namespace names them by the mapped one."""
+    """A subject whose name contains a service account's namespace contains the mapped one."""
     if not (isinstance(old, str) and isinstance(new, str)):
         return False
     for prefix in (GROUP, ACCOUNT):
@@ -152,18 +152,18 @@ def named_for_target(_old: Any, new: Any, obj: Object, move: Renaming) -> bool:
 
 
 def aggregated(_old: Any, _new: Any, obj: Object, _move: Renaming) -> bool:
-    """The ClusterRole's rules are gathered from others."""
+    """The ClusterRole's rules are aggregated from others."""
     return "aggregationRule" in obj
 
 
 def filled_by_controller(_old: Any, _new: Any, obj: Object, _move: Renaming) -> bool:
-    """The Endpoints belong to a Service with a selector, and a controller writes them."""
+    """The Endpoints belong to a Service with a selector, so a controller writes them."""
     managed = labels_of(obj).get("endpoints.kubernetes.io/managed-by") == "endpoint-controller"
     return managed or "endpoints.kubernetes.io/last-change-trigger-time" in annotations_of(obj)
 
 
 def selected_namespace(old: Any, new: Any, obj: Object, move: Renaming) -> bool:
-    """A requirement of a selector lists the mapped namespace, and it is one on namespaces' names that did."""
+    """A requirement of a selector on namespace names lists the mapped namespace instead of the old one."""
     named = (each["values"] for each in _requirements(obj) if each.get("key") == "kubernetes.io/metadata.name")
     return mapped_namespace(old, new, obj, move) and any(old in values for values in named)
 
@@ -178,5 +178,5 @@ def _requirements(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def injected(_old: Any, _new: Any, obj: Object, _move: Renaming) -> bool:
-    """An annotation asks another controller to write the authority."""
+    """An annotation requests the injection of a CA bundle."""
     return any(INJECT.fullmatch(key) and value != "false" for key, value in annotations_of(obj).items())

@@ -1,12 +1,8 @@
-"""Explain why a field of a restored object is not what it was in the original. Refuses to explain anything else.
+"""Explain why a field of a restored object differs from the original; what has no explanation stays unexplained.
 
-The reasons are a table (explain_rows.py); here it is looked up, also for the copy of the object that `kubectl apply`
-keeps in an annotation, which may change only as the object itself may.
-
-Explain a changed string by the rewrites that a restore says it made in its object: all of them, and nothing else.
-
-The old text with every rewrite applied in one pass has to be the new text to the letter, also inside of base64. A
-change that nobody told of stays unexplained.
+The reasons are a table (explanations.py), which also applies to the copy of the object that `kubectl apply` keeps in an
+annotation. A changed string is explained by the rewrites that the restore recorded for its object: the old text with
+all of them applied in one pass must equal the new text exactly, also inside base64.
 """
 
 from __future__ import annotations
@@ -62,16 +58,16 @@ LAST_APPLIED = 'metadata.annotations["kubectl.kubernetes.io/last-applied-configu
 
 
 def explain(difference: Difference, obj: Object, moved: Renaming) -> str | None:
-    """Return why a restored twin of the live object `obj` may differ so, or None when nothing explains it.
+    """Return why the restored object may differ from the live original `obj`, or None if nothing explains it.
 
-    `difference` is one of `differences(obj, twin)`. A difference without explanation is a fault of the restore, or a
-    change that somebody made since.
+    `difference` is one of `differences(obj, restored)`. A difference without explanation is a fault of the restore, or
+    a later change.
     """
     if difference.path == LAST_APPLIED:
         return _applied(revealed(difference.old), revealed(difference.new), moved)
     row = matching(difference, obj, moved)
-    told = moved.rewrites.get(Ref.of(obj), ())
-    return row.reason if row else reason(revealed(difference.old), revealed(difference.new), told)
+    rewrites = moved.rewrites.get(Ref.of(obj), ())
+    return row.reason if row else reason(revealed(difference.old), revealed(difference.new), rewrites)
 
 
 def matching(difference: Difference, obj: Object, moved: Renaming) -> Row | None:
@@ -88,7 +84,7 @@ def _concerns(row: Row, obj: Object) -> bool:
 
 @cache
 def _pattern(path: str) -> re.Pattern[str]:
-    """Compile a row's path; keys in brackets may hold anything but are always quoted, so they match no index."""
+    """Compile a row's path; keys in brackets may hold any text but are always quoted, so they match no index."""
     below = path.endswith("**")
     escaped = re.escape(path.removesuffix("**")).replace(re.escape("[*]"), r"\[\d+\]")
     return re.compile(escaped + (r"(?:[.\[].*)?" if below else ""), re.DOTALL)
@@ -98,7 +94,7 @@ def _applied(old: Any, new: Any, moved: Renaming) -> str | None:
     """Explain the copy that `kubectl apply` keeps of the object, by explaining each difference inside it."""
     was, now = _parsed(old), _parsed(new)
     if was is None:
-        return "dropped, as it could not be read" if new is MISSING and old is not MISSING else None
+        return "dropped, because it could not be read" if new is MISSING and old is not MISSING else None
     if now is None or not all(explain(each, was, moved) for each in differences(was, now)):
         return None
     return "rewritten with the object"
@@ -107,7 +103,7 @@ def _applied(old: Any, new: Any, moved: Renaming) -> str | None:
 def _parsed(text: Any) -> Object | None:
     try:
         found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:  # cut off or written over by hand
+    except ValueError:  # truncated or edited manually
         return None
     if not isinstance(found, dict) or not {"apiVersion", "kind"} <= found.keys():
         return None

@@ -1,7 +1,7 @@
-"""The differences that a restored object must or may have, one row a reason: kinds, path, test, reason.
+"""The differences that a restored object must or may have, one row for each reason: kinds, path, test, reason.
 
-Wherever the right new value can be known (the mapped namespace, the mapped uid) the test insists on it, so that a wrong
-rewrite stays unexplained. What stripping drops and the target does not write again is here as well.
+If the expected new value is known (the mapped namespace, the mapped uid), the test requires it, so that a wrong rewrite
+stays unexplained. The rows include what stripping drops and the target does not write again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from kubeferry.tasks.core.compare import expected
 if TYPE_CHECKING:
     from kubeferry.tasks.core.compare.expected import Test
 
-GIVEN = "given by the cluster"
+GIVEN = "assigned by the cluster"
 MAPPED = "follows the new name of its namespace"
 ALLOCATED = "allocated by the target cluster"
-COUNTED = "counted anew by its controller"
+COUNTED = "counted again by its controller"
 COMPUTED = "computed by the target's controller"
-PROVISIONED = "provisioned anew"
+PROVISIONED = "provisioned by the target cluster"
 ISSUED = "issued by the target cluster"
-FORGOTTEN = "dropped, as it named an object of the old cluster"
+FORGOTTEN = "dropped, because it referred to an object of the source cluster"
 INJECTED = "injected by another controller"
 
 METADATA_NAME = '["kubernetes.io/metadata.name"]'
@@ -39,16 +39,16 @@ BINDINGS = "RoleBinding.rbac.authorization.k8s.io ClusterRoleBinding.rbac.author
 
 
 class Row(NamedTuple):
-    """One difference that must exist, or may."""
+    """One difference that must or may exist."""
 
     kinds: str
-    """Kinds as `Kind` or `Kind.group`, apart by spaces; `*` is every kind."""
+    """Kinds as `Kind` or `Kind.group`, separated by spaces; `*` is every kind."""
     path: str
-    """A path; `[*]` is any index, `**` at the end is the field itself and all below it."""
+    """A path; `[*]` is any index, `**` at the end is the field itself and everything below it."""
     test: Test
-    """Whether the values are those that the reason leads to."""
+    """Whether the values match the reason."""
     reason: str
-    """Why the field differs, as a person reads it."""
+    """Why the field differs, as text for people."""
 
 
 def _annotation(kinds: str, keys: tuple[str, ...], test: Test, reason: str) -> list[Row]:
@@ -62,12 +62,12 @@ EVERY_KIND = [
     Row("*", "metadata.generation", expected.anything, GIVEN),
     Row("*", "metadata.managedFields**", expected.anything, GIVEN),
     Row("*", "metadata.selfLink", expected.anything, GIVEN),
-    Row("*", "metadata.generateName", expected.dropped, "dropped, as the name is kept and not generated again"),
-    Row("*", "metadata.finalizers**", expected.dropped_finalizer, "dropped, as what would clear it may not be there"),
+    Row("*", "metadata.generateName", expected.dropped, "dropped, because the name is kept and not generated again"),
+    Row("*", "metadata.finalizers**", expected.dropped_finalizer, "dropped, as the target may lack its controller"),
     Row("*", "metadata.namespace", expected.mapped_namespace, MAPPED),
     Row("*", "metadata.ownerReferences", expected.bundled, "owned by the bundle of the restore"),
     Row("*", "metadata.ownerReferences[*].uid", expected.mapped_uid, "re-linked to the new owner"),
-    Row("*", "status**", expected.anything, "observed anew by its controller"),
+    Row("*", "status**", expected.anything, "observed again by its controller"),
 ]
 
 TRAFFIC = [
@@ -110,8 +110,8 @@ WORKLOADS = [
         for place in ("metadata.labels", "spec.selector.matchLabels", "spec.template.metadata.labels")
     ),
     Row("Pod ControllerRevision.apps", "metadata.labels.controller-revision-hash", expected.both_told, COMPUTED),
-    Row("Pod", "spec.nodeName", expected.anything, "scheduled anew"),
-    # Written by the binding's admission (PodTopologyLabels, Kubernetes 1.35).
+    Row("Pod", "spec.nodeName", expected.anything, "scheduled by the target cluster"),
+    # Set at binding by the PodTopologyLabels admission plugin (Kubernetes 1.35).
     Row("Pod", 'metadata.labels["topology.kubernetes.io/region"]', expected.anything, "copied from its node"),
     Row("Pod", 'metadata.labels["topology.kubernetes.io/zone"]', expected.anything, "copied from its node"),
     Row("Pod", "spec.volumes[*].name", expected.token_volume, GIVEN),
@@ -152,11 +152,11 @@ IDENTITY = [
     ),
     *_annotation("Secret", ("kubernetes.io/service-account.uid",), expected.fresh_uid, "re-linked to the new account"),
     Row("ConfigMap", 'data["ca.crt"]', expected.root_certificate, "each cluster's own root certificate"),
-    Row("ServiceAccount", "secrets**", expected.generated_secrets, "generated Secrets are not carried"),
+    Row("ServiceAccount", "secrets**", expected.generated_secrets, "generated Secrets are not backed up"),
     Row(BINDINGS, "subjects[*].namespace", expected.mapped_namespace, MAPPED),
     Row(BINDINGS, "subjects[*].name", expected.service_account_subject, MAPPED),
-    Row(BINDINGS.split()[1], "metadata.name", expected.named_for_target, "a copy of its own for the mapped namespace"),
-    Row("ClusterRole.rbac.authorization.k8s.io", "rules**", expected.aggregated, "gathered anew from other roles"),
+    Row(BINDINGS.split()[1], "metadata.name", expected.named_for_target, "a copy for the mapped namespace"),
+    Row("ClusterRole.rbac.authorization.k8s.io", "rules**", expected.aggregated, "aggregated again from other roles"),
 ]
 
 EXTENSIONS = [
@@ -176,4 +176,4 @@ EXTENSIONS = [
 ]
 
 ROWS = [*EVERY_KIND, *TRAFFIC, *WORKLOADS, *STORAGE, *IDENTITY, *EXTENSIONS]
-"""All rows; the first that fits explains."""
+"""All rows; the first match is the explanation."""

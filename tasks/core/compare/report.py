@@ -1,10 +1,7 @@
-"""What `kubeferry diff` answers: each object that drifted, with its fields, and what could not be compared.
+"""The report of `kubeferry diff`: each object that differs, with a unified diff, and what was not compared.
 
-Made of drifts whose Secrets are masked (drift_mask.py); nothing here holds a value that may not be shown.
-
-Write a drift as a unified diff of YAML, line by line: text of several lines stands as such, and keys are sorted.
-
-It refuses nothing and hides nothing: what may not be shown was masked before (drift_mask.py).
+The differences come with their Secrets masked (diff.py); nothing here holds or hides a confidential value. Diffs are by
+line: text of several lines is written as a block, and keys are sorted.
 """
 
 from __future__ import annotations
@@ -29,25 +26,25 @@ if TYPE_CHECKING:
 
 
 CONTEXT = 3
-"""Lines around a change, as diff -u shows them."""
+"""Lines of context around a change, as in diff -u."""
 
 LONGEST = 4000
-"""Lines that may differ on both sides before they are shown as one block: looking for what they share is quadratic."""
+"""More differing lines than this on both sides are shown as one block: the search for common lines is quadratic."""
 
 NOTHING = "/dev/null"
-"""What diff calls the side that has no such file."""
+"""The name in diff for a file that does not exist."""
 
 WIDE = 1_000_000
-"""Columns: YAML's own line breaks would make a line of what is none."""
+"""Columns: a width at which YAML adds no line breaks of its own."""
 
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _Dumper(_Base):  # type: ignore[misc] # which of the two it is, is known only here
-    """Writes text of several lines as a block, and nothing by reference."""
+    """Writes text of several lines as a block, and no aliases."""
 
     def ignore_aliases(self, _data: Any) -> bool:
-        """Write what occurs twice twice."""
+        """Write repeated values in full."""
         return True
 
 
@@ -58,15 +55,15 @@ def _text(dumper: Any, value: str) -> Any:
 _Dumper.add_representer(str, _text)
 
 
-def unified(drift: ObjectDifference, before: str, after: str) -> str:
-    """Return a drift as `diff -u` writes it; `before` and `after` are what the two sides are called."""
-    old, new = _lines(drift.before), _lines(drift.after)
+def unified(difference: ObjectDifference, before: str, after: str) -> str:
+    """Return a difference in the form of `diff -u`; `before` and `after` are the names of the two sides."""
+    old, new = _lines(difference.before), _lines(difference.after)
     body = list(_hunks(old, new))
     if not body:
         return ""
     head = [
-        f"--- {f'{before}: {drift.ref}' if drift.before else NOTHING}",
-        f"+++ {f'{after}: {drift.ref}' if drift.after else NOTHING}",
+        f"--- {f'{before}: {difference.ref}' if difference.before else NOTHING}",
+        f"+++ {f'{after}: {difference.ref}' if difference.after else NOTHING}",
     ]
     return "\n".join([*head, *body]) + "\n"
 
@@ -79,12 +76,14 @@ def _lines(obj: Object | None) -> list[str]:
 
 
 def _readable(obj: Object) -> Object:
-    """Return an object with the copy that `kubectl apply` keeps of it written over several lines."""
+    """Return an object with its last-applied annotation written over several lines."""
     copy = parsed(annotations_of(obj).get(LAST_APPLIED))
     if copy is None:
         return obj
-    told = annotations_of(obj) | {LAST_APPLIED: json.dumps(copy, sort_keys=True, indent=1, ensure_ascii=False) + "\n"}
-    return obj | {"metadata": obj["metadata"] | {"annotations": told}}
+    annotations = annotations_of(obj) | {
+        LAST_APPLIED: json.dumps(copy, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    }
+    return obj | {"metadata": obj["metadata"] | {"annotations": annotations}}
 
 
 def _hunks(old: list[str], new: list[str]) -> Iterator[str]:
@@ -100,7 +99,7 @@ def _hunks(old: list[str], new: list[str]) -> Iterator[str]:
 
 
 def _range(start: int, end: int) -> str:
-    """Return a range of lines as diff -u counts it: from 1, and an empty one by the line before it."""
+    """Return a range of lines as in diff -u: counted from 1, and an empty one by the line before it."""
     length = end - start
     return f"{start + 1}" if length == 1 else f"{start + (1 if length else 0)},{length}"
 
@@ -109,7 +108,7 @@ Opcode = tuple[str, int, int, int, int]
 
 
 def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
-    """Return what to do to `old` to have `new`, in groups apart by what is the same."""
+    """Return the operations that turn `old` into `new`, in groups separated by common lines."""
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
     ends = len(old) - tail, len(new) - tail
@@ -126,7 +125,7 @@ def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
 
 
 def _shared(one: list[str], other: list[str]) -> int:
-    """Return how many lines at the beginning are the same."""
+    """Return the number of common lines at the start."""
     pairs = zip(one, other, strict=False)
     return next((at for at, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
 
@@ -135,7 +134,7 @@ CHANGES = ("added", "removed", "changed")
 
 
 class FieldDrift(ResultModel):
-    """One field that is not the same; `old` and `new` are None where that side does not have it."""
+    """One field that differs; `old` or `new` is None if that side does not have it."""
 
     path: str
     old: Any = None
@@ -143,7 +142,7 @@ class FieldDrift(ResultModel):
 
 
 class ReportedDifference(ResultModel):
-    """One object that is not the same, under its identity on the side that the backup is compared with."""
+    """One object that differs, by its identity on the other side."""
 
     type: str
     namespace: str = ""
@@ -157,7 +156,7 @@ class ReportedDifference(ResultModel):
 
 
 class DiffReport(ResultModel):
-    """All that differs between a backup (old) and a cluster or another backup (new)."""
+    """All differences between a backup (old) and a cluster or another backup (new)."""
 
     backup: str
     store: str
@@ -166,34 +165,34 @@ class DiffReport(ResultModel):
     namespaces: dict[str, str]
     """Name in the backup to name on the other side."""
     same: bool
-    """Nothing differs, as far as could be seen."""
+    """Nothing differs in what could be compared."""
     counts: dict[str, int]
-    """Objects that were compared: same, added, removed, changed."""
+    """Number of compared objects: same, added, removed, changed."""
     objects: list[ReportedDifference] = []
     problems: list[Problem] = []
     """What could not be compared, and why."""
 
     @property
     def exit_code(self) -> int:
-        """Return what the command line exits with: as diff(1) 1 where something differs, else 3 where not all was seen.
+        """Return the exit code: as diff(1), 1 if something differs, else 3 if not everything could be compared.
 
-        design.md 3 has no code of its own for drift: the check that was asked for did not pass.
+        1 is also the code of any failure: the requested check did not pass.
         """
         if self.objects:
             return 1
         return 3 if self.problems else 0
 
 
-def object_drift(drift: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
-    """Return one drift for people and programs; `before` and `after` are what the two sides are called."""
+def object_drift(difference: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
+    """Return one difference for people and programs; `before` and `after` are the names of the two sides."""
     return ReportedDifference(
-        type=drift.ref.type,
-        namespace=drift.ref.namespace,
-        name=drift.ref.name,
-        change=drift.change,
-        fields=[_field(each) for each in drift.fields],
-        why=drift.why,
-        diff=unified(drift, before, after) if with_diff else "",
+        type=difference.ref.type,
+        namespace=difference.ref.namespace,
+        name=difference.ref.name,
+        change=difference.change,
+        fields=[_field(each) for each in difference.fields],
+        why=difference.why,
+        diff=unified(difference, before, after) if with_diff else "",
     )
 
 

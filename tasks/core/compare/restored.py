@@ -1,7 +1,7 @@
-"""Set a restored namespace beside the original, object by object and field by field, and explain what is not the same.
+"""Compare a restored namespace with the original, field by field, and explain the differences.
 
-An object that only one side has is explained when a controller of the other side made it its own way, or when the
-backup or the restore said that it was left out. What nothing explains is a fault of the restore, or somebody's change.
+An object that only one side has is explained if a controller of that side created it, or if the backup or the restore
+reported that it was excluded. An unexplained difference is a fault of the restore, or a later change.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 WHOLE = "(the object)"
-"""Stands for the field where only one side has the object."""
+"""Takes the place of the field if only one side has the object."""
 
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
-"""Annotation of a PersistentVolume that a provisioner made for a claim (kubernetes.io: well-known annotations)."""
+"""Annotation of a dynamically provisioned PersistentVolume (kubernetes.io: well-known annotations)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not the same in the original and its twin."""
+    """One difference between the original and the restored object."""
 
     ref: Ref
-    """The object in the original, or the restored one where the original has none."""
+    """The original object, or the restored one if there is no original."""
     field: str
-    """Which field, as the table of explanations names it; WHOLE where one side has no such object."""
+    """The field, as the table of explanations names it; WHOLE if one side lacks the object."""
     why: str | None
-    """The explanation, None where there is none."""
+    """The explanation, or None."""
     told: str
     """The values, in one line; those of a Secret are not shown."""
 
 
 class Restored(NamedTuple):
-    """An object and its twin."""
+    """An original and its restored object."""
 
     original: Object
     restored: Object
@@ -61,38 +61,38 @@ def findings(
     """Return all that differs, sorted.
 
     Args:
-        original: the live objects of the namespaces, and what is related to them.
+        original: the live objects of the namespaces, and related objects.
         restored: the same of the restored namespaces.
         namespaces: each namespace of the original and its name on the target.
-        left_out: what the backup and the restore said they left out, and why.
-        rewrites: what the restore said it rewrote.
+        left_out: what the backup and the restore excluded, and why.
+        rewrites: what the restore rewrote.
     """
-    twins = _twins(original, namespaces)
-    pairs = {ref: Restored(obj, restored[twins[ref]]) for ref, obj in original.items() if twins[ref] in restored}
+    targets = _targets(original, namespaces)
+    pairs = {ref: Restored(obj, restored[targets[ref]]) for ref, obj in original.items() if targets[ref] in restored}
     move = Renaming(
         namespaces,
         {each.original["metadata"]["uid"]: each.restored["metadata"]["uid"] for each in pairs.values()},
-        _by_object(rewrites, twins),
+        _by_object(rewrites, targets),
     )
-    known = {twins[ref] for ref in pairs}
+    known = {targets[ref] for ref in pairs}
     found = [each for ref, pair in pairs.items() for each in _changed(ref, pair, move)]
     found += [_lost(ref, obj, original, pairs.keys(), left_out) for ref, obj in original.items() if ref not in pairs]
     found += [_extra(ref, obj, restored, known) for ref, obj in restored.items() if ref not in known]
     return sorted(found, key=lambda each: (each.ref, each.field))
 
 
-def _twins(original: Mapping[Ref, Object], namespaces: Mapping[str, str]) -> dict[Ref, Ref]:
-    """Return under which identity each object of the original is to be found on the target."""
+def _targets(original: Mapping[Ref, Object], namespaces: Mapping[str, str]) -> dict[Ref, Ref]:
+    """Return the target identity of each original object."""
     return {ref: Ref.of(rename(obj, namespaces).obj) for ref, obj in original.items()}
 
 
-def _by_object(rewrites: Iterable[Rewrite], twins: Mapping[Ref, Ref]) -> dict[Ref, tuple[Rewrite, ...]]:
-    """Return rewrites by the original's object; a restore names it as it was, or as it is now."""
-    told: dict[str, list[Rewrite]] = {}
+def _by_object(rewrites: Iterable[Rewrite], targets: Mapping[Ref, Ref]) -> dict[Ref, tuple[Rewrite, ...]]:
+    """Return rewrites by original object; a restore records them under its old or its new identity."""
+    by_name: dict[str, list[Rewrite]] = {}
     for each in rewrites:
-        told.setdefault(each.object, []).append(each)
-    names = {ref: dict.fromkeys((str(ref), str(twin))) for ref, twin in twins.items()}
-    return {ref: tuple(each for name in some for each in told.get(name, ())) for ref, some in names.items()}
+        by_name.setdefault(each.object, []).append(each)
+    names = {ref: dict.fromkeys((str(ref), str(target))) for ref, target in targets.items()}
+    return {ref: tuple(each for name in some for each in by_name.get(name, ())) for ref, some in names.items()}
 
 
 def _changed(ref: Ref, pair: Restored, move: Renaming) -> Iterator[Finding]:
@@ -102,13 +102,13 @@ def _changed(ref: Ref, pair: Restored, move: Renaming) -> Iterator[Finding]:
             ref, row.path.removesuffix("**") if row else each.path, explain(each, pair.original, move), str(each)
         )
     for path in _stale(pair.restored, move.uids, ""):
-        yield Finding(ref, path, None, f"{path}: still the uid of the original's object")
+        yield Finding(ref, path, None, f"{path}: still the uid of the original object")
 
 
 def _stale(value: Any, uids: Mapping[str, str], path: str) -> Iterator[str]:
-    """Yield where a restored object holds the old uid of an object that has a new one.
+    """Yield the places where a restored object holds an outdated uid.
 
-    It may be no difference at all, and is a fault still: the garbage collector deletes what names such an owner.
+    It is a fault even without a difference: the garbage collector deletes objects with such an owner.
     """
     if isinstance(value, dict):
         for key, each in value.items():
@@ -123,28 +123,28 @@ def _stale(value: Any, uids: Mapping[str, str], path: str) -> Iterator[str]:
 def _lost(
     ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[Ref], left_out: Mapping[Ref, str]
 ) -> Finding:
-    """Return the finding of an object that was not restored."""
+    """Return the finding for an object that was not restored."""
     return Finding(ref, WHOLE, _made(ref, obj, there, paired) or left_out.get(ref), "only in the original")
 
 
 def _extra(ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[Ref]) -> Finding:
-    """Return the finding of an object that the original has not."""
-    return Finding(ref, WHOLE, _made(ref, obj, there, paired), "only where it was restored")
+    """Return the finding for an object without an original."""
+    return Finding(ref, WHOLE, _made(ref, obj, there, paired), "only in the restored namespaces")
 
 
 def _made(ref: Ref, obj: Object, there: Mapping[Ref, Object], paired: Container[Ref]) -> str | None:
-    """Explain an object by who made it, if its maker, or the maker's maker, stands on both sides."""
+    """Explain an object by its owner, if the owner, or the owner's owner, exists on both sides."""
     if (ref.group, ref.kind) == ("", "PersistentVolume"):
         claim = (obj["spec"].get("claimRef") or {}) if PROVISIONED_BY in annotations_of(obj) else {}
         of = Ref("", "PersistentVolumeClaim", str(claim.get("namespace")), str(claim.get("name")))
-        return "each side's claim has a volume of its own" if of in paired else None
+        return "each side's claim has its own volume" if of in paired else None
     maker = recreated_by(ref, links_of(obj), there)
     if maker is None or not (maker in paired or _made(maker, there[maker], there, paired)):
         return None
-    return f"each side's {maker.kind} makes its own"
+    return f"each side's {maker.kind} creates its own"
 
 
-# --- for a person
+# --- for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +155,11 @@ class Group:
     why: str | None
     kinds: tuple[str, ...]
     counts: tuple[int, ...]
-    """How many there are in each comparison."""
+    """Number of findings in each comparison."""
 
 
 def grouped(comparisons: Iterable[Iterable[Finding]]) -> list[Group]:
-    """Return findings in groups: the unexplained first, then by how many kinds they concern."""
+    """Return findings in groups: unexplained ones first, then by the number of kinds."""
     found: dict[tuple[str, str | None], tuple[set[str], list[int]]] = {}
     sides = [list(each) for each in comparisons]
     for at, side in enumerate(sides):

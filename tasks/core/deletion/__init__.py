@@ -1,1 +1,1 @@
-"""What a deletion takes, in which order, and by what right."""
+"""What a deletion includes, in which order, and with what authority."""

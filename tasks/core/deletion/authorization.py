@@ -1,14 +1,14 @@
-"""What a bundle may delete: what it lists, and what the listed objects themselves prove.
+"""The authority of a bundle: what it may delete, by its list and by what the listed objects prove.
 
-Who may write bundles may list anything, `Secret kube-system/x` too, and who deletes a bundle may often delete more than
-who wrote it. So the list alone is worth nothing:
+A user who may write bundles may list anything, `Secret kube-system/x` too, and the user who deletes a bundle often has
+more permissions than its author. So the list alone proves nothing:
 
-| what | is a bundle's own if |
+| what | belongs to a bundle if |
 | --- | --- |
 | an object of the bundle's namespace | its uid is the listed one, and it was created for the bundle or is owned by it |
-| a cluster-wide object | its uid is the listed one, and it was created for the bundle |
+| a cluster-scoped object | its uid is the listed one, and it was created for the bundle |
 | an object of any other namespace, a namespace, a CRD | never |
-| what is older than the bundle | never, unless it was created for it, which settles that it is not |
+| an object older than the bundle | never, unless it was created for it, which proves that it is not older |
 
 "Created for" and "owned by" are read from the object: a field manager or an ownerReference with the bundle's uid.
 """
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 NEVER = (NAMESPACE, CRD, (GROUP, KIND))
-"""(group, kind) of what no restore lists: they would take along what others put there since."""
+"""(group, kind) that no restore lists: their deletion would include what others have added since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A bundle with all its parts, as it is on the cluster."""
+    """A bundle with all its parts, as read from the cluster."""
 
     namespace: str
     name: str
@@ -45,20 +45,20 @@ class Authority:
     created: str
     members: tuple[Member, ...]
     nameless: tuple[str, ...]
-    """What it lists that is no name of an object."""
+    """Entries that do not name an object."""
     parts: tuple[tuple[Ref, str], ...]
-    """The objects that it is made of, with their uids; the first one is last, since it owns the others."""
+    """The objects of the bundle itself, with their uids; the first part is last, because it owns the others."""
 
     @classmethod
     def of(cls, first: Object, labelled: Iterable[Object]) -> Authority:
-        """Return the bundle of which `first` is the first part; the others are among those `labelled` as it is.
+        """Return the bundle with `first` as its first part; the others are among those with the same label, `labelled`.
 
         Raises:
-            UsageError: `first` is a further part itself.
+            UsageError: `first` is not the first part.
         """
         meta = first["metadata"]
         for owner in filter(is_bundle, owners_of(first)):
-            raise UsageError(f"{meta['name']} is a part of bundle {owner.get('name')}: name that one")
+            raise UsageError(f"{meta['name']} is a part of bundle {owner.get('name')}: name that bundle")
         further = [each for each in labelled if any(owner["uid"] == meta["uid"] for owner in owners_of(each))]
         listed = [members_of(each) for each in (first, *further)]
         return cls(
@@ -72,11 +72,11 @@ class Authority:
         )
 
     def out_of_reach(self, ref: Ref) -> str:
-        """Return why a bundle of this namespace can have no such object, "" where it can."""
+        """Return why a bundle of this namespace cannot include such an object, "" if it can."""
         if (ref.group, ref.kind) in NEVER:
-            return "is listed, and no restore lists its kind"
+            return "is listed, but no restore lists its kind"
         if ref.namespace and ref.namespace != self.namespace:
-            return "is listed, and stands in another namespace than the bundle"
+            return "is listed, but is in another namespace than the bundle"
         return ""
 
     def owns(self, fact: InventoryItem) -> bool:
@@ -87,9 +87,9 @@ class Authority:
         return owned or self.uid in fact.made_for
 
     def is_older(self, fact: InventoryItem) -> bool:
-        """Return whether an object was there before the bundle of its namespace: nothing may take it along.
+        """Return whether an object is older than the bundle of its namespace: it must not be deleted with it.
 
-        Times are told to the second. Of what came in the same one, what a controller made is taken for newer.
+        Times have a resolution of one second. Within the same second, an object with a controller counts as newer.
         """
         if fact.ref.namespace not in ("", self.namespace) or self.uid in fact.made_for:
             return False

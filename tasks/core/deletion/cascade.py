@@ -1,9 +1,7 @@
-"""Which objects a deletion takes, and in which order: what is asked for, what goes with it, who still needs it.
+"""Which objects a deletion includes, and in which order: requested ones, dependents, and their users.
 
-An object whose owners all go is left to the garbage collector, so that no controller makes it again meanwhile; it is
-waited for at the level of the owner that goes last. Levels are those of a restore: the highest goes first.
-
-What the garbage collector takes when objects are deleted, and which of these it would take anyway.
+If all owners of an object are deleted, the garbage collector deletes it, so that no controller re-creates it meanwhile;
+the deletion waits for it at the level of its last owner. Levels are those of a restore: the highest is deleted first.
 """
 
 from __future__ import annotations
@@ -29,15 +27,15 @@ if TYPE_CHECKING:
 def split(
     wanted: Mapping[str, int], by_uid: Mapping[str, InventoryItem], never: Container[str] = ()
 ) -> tuple[dict[str, int], dict[str, frozenset[str]]]:
-    """Return what has to be deleted of what is `wanted` (uid → level), and all that goes with it → with which of it.
+    """Return which of `wanted` (uid → level) to delete explicitly, and all their dependents → the roots of each.
 
-    Nothing in `never` goes by itself.
+    Nothing in `never` is a dependent.
     """
     inside = wanted.keys() | dependents(wanted, by_uid, never).keys()
     held = {uid for uid in wanted if (owners := _owners(by_uid[uid], by_uid)) and owners <= inside}
     asked = {uid: level for uid, level in wanted.items() if uid not in held}
     following = dependents(asked, by_uid, never)
-    circle = held - following.keys()  # owners of one another: nobody else begins
+    circle = held - following.keys()  # they own each other: the cycle has no other root
     asked |= {uid: wanted[uid] for uid in circle}
     return asked, dependents(asked, by_uid, never) if circle else following
 
@@ -45,10 +43,10 @@ def split(
 def dependents(
     roots: Iterable[str], by_uid: Mapping[str, InventoryItem], never: Container[str] = ()
 ) -> dict[str, frozenset[str]]:
-    """Return the uid of each object that the garbage collector deletes with `roots` → the roots that it goes with.
+    """Return the uid of each object that the garbage collector deletes with `roots` → its roots.
 
-    It goes when the last of its owners is gone (kubernetes.io: Garbage collection); an owner that is not there does not
-    count. Nothing in `never` goes.
+    It is deleted after the last of its owners (kubernetes.io: Garbage collection); an owner that does not exist is
+    ignored. Nothing in `never` is deleted.
     """
     ends = {uid: frozenset([uid]) for uid in sorted(roots)}
     owned: dict[str, list[str]] = defaultdict(list)
@@ -71,60 +69,60 @@ def dependents(
 
 
 def _owners(fact: InventoryItem, by_uid: Mapping[str, InventoryItem], others: Container[str] = ()) -> set[str]:
-    """Return the owners of an object that are there: in its namespace or cluster-wide, as no other can be one."""
-    spaces = ("", fact.ref.namespace)
+    """Return the existing owners of an object: in its namespace or cluster-scoped, because no other is allowed."""
+    namespaces = ("", fact.ref.namespace)
     return {
         owner
         for owner in fact.owners
-        if (by_uid[owner].ref.namespace in spaces if owner in by_uid else owner in others)
+        if (by_uid[owner].ref.namespace in namespaces if owner in by_uid else owner in others)
     }
 
 
 REPLACED = Reason(ReasonCode.REPLACED, detail="another object has that name now")
 OLDER = Reason(ReasonCode.OLDER, detail="was there before the bundle")
-UNPROVED = "is listed, and nothing on it says that it belongs to the bundle"
-NAMELESS = "is listed, and names no object"
+UNPROVED = "is listed, but nothing on it proves that it belongs to the bundle"
+NAMELESS = "is listed, but names no object"
 
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """What a deletion takes."""
+    """The objects of a deletion."""
 
     asked: list[Member]
-    """What is deleted, the lowest level first."""
+    """What is deleted explicitly, the lowest level first."""
     following: dict[Member, frozenset[str]]
-    """What goes with it → the uids of what it goes with."""
+    """Dependents → the uids of their roots."""
     needed: list[Edge]
-    """Who outside the group needs what in it."""
+    """Needs of objects outside for objects inside."""
     users: dict[str, frozenset[str]] = field(default_factory=dict)
-    """uid of what is deleted → uids of what in the group needs it, or needs what goes with it."""
+    """uid of a deleted object → uids of the included objects that need it or its dependents."""
     stays: list[tuple[Ref, Reason]] = field(default_factory=list)
-    """What is listed or selected and not taken, and why."""
+    """What is listed or selected but not included, and why."""
     refused: list[tuple[str, str]] = field(default_factory=list)
-    """What a bundle lists and cannot claim, and why."""
+    """What a bundle lists without authority, and why."""
     untie: dict[Ref, frozenset[str]] = field(default_factory=dict)
-    """What was there before and would go with its owners → the uids of these, from which it is untied."""
+    """Older dependents → the uids of the owners whose references are removed, so that they stay."""
 
     @property
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of what is deleted: another one is another group."""
+        """Return the SHA-256 (hex) of what is deleted, which identifies this set of objects."""
         return sha256("\n".join(sorted(f"{each.uid} {each.ref}" for each in self.asked)).encode()).hexdigest()
 
 
-def of_bundles(charters: Sequence[Authority], facts: Inventory) -> Cascade:
-    """Return the group of a bundle, or of several of one restore."""
-    claims = _Claims()
-    for charter in charters:
-        claims.look(charter, facts)
-    wanted, by_uid = claims.wanted, {fact.uid: fact for fact in facts.objects.values()}
-    unlisted = [fact.ref for fact in by_uid.values() if fact.uid not in wanted and _owned(charters, fact)]
+def of_bundles(authorities: Sequence[Authority], facts: Inventory) -> Cascade:
+    """Return the objects of a bundle, or of several of one restore."""
+    listed = _Listed()
+    for authority in authorities:
+        listed.look(authority, facts)
+    wanted, by_uid = listed.wanted, {fact.uid: fact for fact in facts.objects.values()}
+    unlisted = [fact.ref for fact in by_uid.values() if fact.uid not in wanted and _owned(authorities, fact)]
     above = max(wanted.values(), default=0)
-    for ref, level in _levels(unlisted, {}, facts).items():  # of a restore that was killed, or added since
+    for ref, level in _levels(unlisted, {}, facts).items():  # from a restore that was killed, or added since
         wanted[facts.objects[ref].uid] = above + level
-    old = _older(charters, wanted, by_uid)
+    old = _older(authorities, wanted, by_uid)
     asked, following = split(wanted, by_uid, old)
     going = {by_uid[uid].ref for uid in (*asked, *following)}
-    stays = dict.fromkeys(claims.replaced - going, REPLACED) | {by_uid[uid].ref: OLDER for uid in old}
+    stays = dict.fromkeys(listed.replaced - going, REPLACED) | {by_uid[uid].ref: OLDER for uid in old}
     settled = going | stays.keys()
     return Cascade(
         asked=sorted(Member(level, by_uid[uid].ref, uid) for uid, level in asked.items()),
@@ -132,56 +130,56 @@ def of_bundles(charters: Sequence[Authority], facts: Inventory) -> Cascade:
         needed=_needed(facts, going),
         users=_users(facts, asked, following),
         stays=sorted(stays.items(), key=lambda each: each[0]),
-        refused=[(str(ref), why) for ref, why in claims.refused if ref not in settled] + claims.nameless,
-        untie=_ties(charters, asked.keys() | following.keys(), [by_uid[uid] for uid in old]),
+        refused=[(str(ref), why) for ref, why in listed.refused if ref not in settled] + listed.nameless,
+        untie=_ties(authorities, asked.keys() | following.keys(), [by_uid[uid] for uid in old]),
     )
 
 
 @dataclass
-class _Claims:
+class _Listed:
     """What bundles list."""
 
     wanted: dict[str, int] = field(default_factory=dict)
-    """uid → level of what is proved to be theirs."""
+    """uid → level of objects that are proved to belong to them."""
     replaced: set[Ref] = field(default_factory=set)
-    """Names that another object has now."""
+    """Names of objects that another object has now."""
     refused: list[tuple[Ref, str]] = field(default_factory=list)
     nameless: list[tuple[str, str]] = field(default_factory=list)
 
-    def look(self, charter: Authority, facts: Inventory) -> None:
-        for member in charter.members:
+    def look(self, authority: Authority, facts: Inventory) -> None:
+        for member in authority.members:
             fact = facts.objects.get(member.ref)
-            why = charter.out_of_reach(member.ref) or ("" if fact else facts.why_unread(member.ref))
+            why = authority.out_of_reach(member.ref) or ("" if fact else facts.why_unread(member.ref))
             if why:
                 self.refused.append((member.ref, why))
             elif fact and fact.uid != member.uid:
                 self.replaced.add(member.ref)
-            elif fact and charter.owns(fact):
+            elif fact and authority.owns(fact):
                 self.wanted[fact.uid] = member.level
             elif fact:
                 self.refused.append((member.ref, UNPROVED))
-        self.nameless += [(text, NAMELESS) for text in charter.nameless]
+        self.nameless += [(text, NAMELESS) for text in authority.nameless]
 
 
-def _owned(charters: Iterable[Authority], fact: InventoryItem) -> bool:
-    return any(charter.owns(fact) for charter in charters)
+def _owned(authorities: Iterable[Authority], fact: InventoryItem) -> bool:
+    return any(authority.owns(fact) for authority in authorities)
 
 
-def _older(charters: Sequence[Authority], wanted: Iterable[str], by_uid: Mapping[str, InventoryItem]) -> set[str]:
-    """Return what was there before the bundles and would go with them: linked to an owner that is newer."""
-    going = dependents([*wanted, *(charter.uid for charter in charters)], by_uid)
-    return {uid for uid in going if any(charter.is_older(by_uid[uid]) for charter in charters)}
+def _older(authorities: Sequence[Authority], wanted: Iterable[str], by_uid: Mapping[str, InventoryItem]) -> set[str]:
+    """Return dependents of the bundles that are older than these: linked to a newer owner."""
+    going = dependents([*wanted, *(authority.uid for authority in authorities)], by_uid)
+    return {uid for uid in going if any(authority.is_older(by_uid[uid]) for authority in authorities)}
 
 
 def _ties(
-    charters: Iterable[Authority], going: Iterable[str], old: Iterable[InventoryItem]
+    authorities: Iterable[Authority], going: Iterable[str], old: Iterable[InventoryItem]
 ) -> dict[Ref, frozenset[str]]:
-    ends = {*going, *(charter.uid for charter in charters)}
+    ends = {*going, *(authority.uid for authority in authorities)}
     return {fact.ref: ties for fact in old if (ties := fact.owners & ends)}
 
 
 def of_selection(facts: Inventory) -> Cascade:
-    """Return the group of what is selected in namespaces."""
+    """Return the objects that are selected in namespaces."""
     stays: dict[Ref, Reason] = {}
     chosen: list[Ref] = []
     for ref in sorted(each for each in facts.selected if each.namespace):
@@ -209,12 +207,12 @@ def of_selection(facts: Inventory) -> Cascade:
 
 
 def _made_from(ref: Ref, why: Reason, going: Container[Ref]) -> bool:
-    """Return whether a controller makes an object from one that goes, and deletes it then: no reference tells."""
+    """Return whether a controller creates an object from a deleted one and deletes it, too, without a reference."""
     return why.code is ReasonCode.MADE_BY_ENDPOINTS_CONTROLLER and Ref("", "Service", ref.namespace, ref.name) in going
 
 
 def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Inventory) -> dict[Ref, int]:
-    """Return the levels of objects, from 1; who needs what goes with `roots` of it needs these."""
+    """Return the levels of objects, from 1; an object that needs a dependent needs its `roots`."""
     wanted = set(refs)
     edges = [
         Edge(source, target, edge.strength, edge.why, edge.via)
@@ -231,7 +229,7 @@ def _levels(refs: Iterable[Ref], roots: Mapping[Ref, Sequence[Ref]], facts: Inve
 
 
 def _needed(facts: Inventory, going: Container[Ref]) -> list[Edge]:
-    """Return the needs of objects that stay for objects that go."""
+    """Return the needs of objects that stay for objects that are deleted."""
     found: dict[tuple[Ref, Ref], Edge] = {}
     for edge in facts.needs():
         if edge.target in going and edge.source not in going and edge.strength != Strength.OWNER:

@@ -1,7 +1,7 @@
-"""What an object that is being deleted waits for: finalizers of its own, or of what it owns, told with their names.
+"""What an object that is being deleted waits for: its own finalizers, or those of its dependents.
 
-A finalizer is never taken off unless that is asked for: whoever put it there has something to do first (kubernetes.io:
-Finalizers). The garbage collector's own are no reason: an object with one of them waits for its dependents.
+A finalizer is removed only on request: its controller has something to do first (kubernetes.io: Finalizers). The
+garbage collector's own finalizers are not a reason: an object with one of them waits for its dependents.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 COLLECTORS = ("foregroundDeletion", "orphan")
-"""Finalizers that the garbage collector puts on and takes off (kubernetes.io: Garbage collection)."""
+"""Finalizers that the garbage collector adds and removes (kubernetes.io: Garbage collection)."""
 
 MOST = 3
-"""Dependents that are named."""
+"""Most dependents in a message."""
 
 
 def own_finalizers(live: Object) -> list[str]:
@@ -27,12 +27,12 @@ def own_finalizers(live: Object) -> list[str]:
 
 
 def waits_for_dependents(live: Object) -> bool:
-    """Return whether an object is kept only by what it owns."""
+    """Return whether an object waits for its dependents only."""
     return bool(live["metadata"].get("finalizers")) and not own_finalizers(live)
 
 
 def by_owner(objects: Iterable[Object]) -> dict[str, list[Object]]:
-    """Return uid of an owner → what it owns."""
+    """Return the uid of each owner → its dependents."""
     owned: dict[str, list[Object]] = {}
     for obj in objects:
         for owner in owners_of(obj):
@@ -41,7 +41,7 @@ def by_owner(objects: Iterable[Object]) -> dict[str, list[Object]]:
 
 
 def finalizers_of(live: Object, owned: Mapping[str, list[Object]]) -> list[Object]:
-    """Return what keeps `live` that waits for its dependents: all that it owns with finalizers of their own."""
+    """Return the dependents with own finalizers, for which `live` waits."""
     blocking: dict[str, Object] = {}
     seen: set[str] = set()
     todo = [str(live["metadata"]["uid"])] if set(COLLECTORS) & set(live["metadata"].get("finalizers") or []) else []
@@ -58,14 +58,14 @@ def finalizers_of(live: Object, owned: Mapping[str, list[Object]]) -> list[Objec
 
 
 def still_there(live: Object, seconds: float, blocking: Iterable[Object] = ()) -> str:
-    """Return why an object is not gone after `seconds`, in a phrase that names the finalizers."""
+    """Return why an object still exists after `seconds`, in a phrase that names the finalizers."""
     if not live["metadata"].get("deletionTimestamp"):
-        return f"was to go with its owner and is still there after {seconds:.0f} s"
+        return f"was to be deleted with its owner and still exists after {seconds:.0f} s"
     waits = own_finalizers(live) or _named(blocking) or list(live["metadata"].get("finalizers") or [])
     said = [str(get(each, "message")) for _, each in found(live, ("status", "conditions", EACH)) if _holds_up(each)]
-    told = f"is being deleted and still there after {seconds:.0f} s"
-    told += f": it waits for {', '.join(waits)}" if waits else ""
-    return f"{told}: {'; '.join(said)}" if said else told
+    text = f"is being deleted and still exists after {seconds:.0f} s"
+    text += f": it waits for {', '.join(waits)}" if waits else ""
+    return f"{text}: {'; '.join(said)}" if said else text
 
 
 def _named(blocking: Iterable[Object]) -> list[str]:
@@ -74,5 +74,5 @@ def _named(blocking: Iterable[Object]) -> list[str]:
 
 
 def _holds_up(condition: Any) -> bool:
-    """Return whether a condition tells why a namespace does not go (NamespaceDeletionDiscoveryFailure and others)."""
+    """Return whether a condition explains why a namespace still exists (NamespaceDeletionDiscoveryFailure…)."""
     return bool(get(condition, "status") == "True" and str(get(condition, "type")).startswith("Namespace"))

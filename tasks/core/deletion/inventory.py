@@ -1,8 +1,7 @@
-"""What a deletion knows of the objects of a cluster: who owns them, for whom they were made, what they need.
+"""The objects that a deletion considers: their owners, the bundles they were created for, and their needs.
 
-Contents are not kept. Collected object by object, in any order. An object that a controller keeps needs nothing by
-itself: its controller tells. What cannot be read of an object, an annotation or by a plug-in, is told, and no reason
-to give up.
+Contents are not kept. Objects are added one by one, in any order. An object with a controller has no needs of its own:
+its controller has them. An object whose annotation or plug-in fails is reported and stays in the inventory.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.selection.policy import ClusterContext
 
 KEEP = Policy(completed_jobs=True)
-"""What is finished and would not be saved is deleted with the rest."""
+"""A finished object, which no backup includes, is deleted with the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +42,37 @@ class InventoryItem:
     ref: Ref
     uid: str
     created: str
-    """creationTimestamp: RFC 3339 in UTC, to the second, so that texts compare as times do."""
+    """creationTimestamp: RFC 3339 in UTC, to the second, so that strings compare like times."""
     owners: frozenset[str] = frozenset()
     """uids of its owners."""
     controlled: bool = False
-    """Whether one of them is its controller."""
+    """Whether one of the owners is its controller."""
     made_for: frozenset[str] = frozenset()
-    """uids of the bundles that it was created for (bundle.py)."""
+    """uids of the bundles that it was created for (formats/bundle.py)."""
     finalizers: tuple[str, ...] = ()
 
 
 class Inventory:
-    """What was looked at so far."""
+    """The objects read so far."""
 
     def __init__(self, rules: Registry, selector: tuple[Requirement, ...] = ()) -> None:
-        """Begin with nothing; `selector` says what is asked for, () for nothing."""
+        """Start empty; `selector` is the requested selection, () for none."""
         self.rules, self.selector = rules, selector
         self.objects: dict[Ref, InventoryItem] = {}
         self.edges: list[Edge] = []
         self.hints: dict[Ref, Hints] = {}
         self.selected: set[Ref] = set()
         self.stays: dict[Ref, Reason] = {}
-        """Why no backup would carry an object."""
+        """Why no backup includes an object."""
         self.unclear: dict[Ref, str] = {}
-        """What could not be read of an object's needs."""
+        """Needs that could not be read."""
         self.unread: dict[tuple[str, str], str] = {}
-        """(group, kind) of which no objects could be read, with the reason; the kind is "" for a whole group."""
+        """(group, kind) of which no objects could be read, with the reason; kind "" is the whole group."""
         self._implied = Implied()
         self._links: dict[Ref, Links] = {}
 
     def look(self, obj: Object, around: ClusterContext) -> None:
-        """Take one live object into account."""
+        """Add one live object."""
         meta, ref, links = obj["metadata"], Ref.of(obj), links_of(obj)
         self.objects[ref] = InventoryItem(
             ref,
@@ -88,7 +87,7 @@ class Inventory:
             self._links[ref] = links
         if self.selector and selects(self.selector, labels_of(obj)):
             self.selected.add(ref)
-        # What is being deleted already is deleted with the rest: that may have been begun by a run before.
+        # An object that is being deleted already is included: a previous run may have started that.
         why = exclusion(_alive(obj), around, KEEP)
         if (ref.group, ref.kind, ref.name) == DEFAULT_ACCOUNT:
             made_by = NAMESPACE_DEFAULTS[DEFAULT_ACCOUNT].made_by
@@ -112,7 +111,7 @@ class Inventory:
             self.edges += [Edge(ref, each.target, Strength.REFERENCE, each.path) for each in named]
 
     def add(self, other: Inventory) -> None:
-        """Take in what was collected of other objects."""
+        """Add the objects of another inventory."""
         self.objects |= other.objects
         self.edges += other.edges
         self.hints |= other.hints
@@ -124,15 +123,15 @@ class Inventory:
         self._links |= other._links
 
     def why_unread(self, ref: Ref) -> str:
-        """Return why it is not known whether an object is there, "" where it is known."""
+        """Return why it is unknown whether an object exists, "" if it is known."""
         return self.unread.get((ref.group, ref.kind)) or self.unread.get((ref.group, "")) or ""
 
     def needs(self) -> list[Edge]:
-        """Return who needs whom, also what no field tells: the rights of accounts."""
+        """Return the needs between objects, including those without a field: permissions of service accounts."""
         return [*self.edges, *self._implied.edges()]
 
     def controller(self, ref: Ref) -> Ref | None:
-        """Return the live controller that would make an object again, or None."""
+        """Return the live controller that would re-create an object, or None."""
         links = self._links.get(ref)
         return recreated_by(ref, links, self.objects, self.rules.makers) if links else None
 

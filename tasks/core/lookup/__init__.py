@@ -1,1 +1,1 @@
-"""Values that a cluster hands out (addresses, uids): where they are used, and how to find the new ones."""
+"""Values that a cluster assigns (addresses, uids): where objects use them, and how to find the new ones."""

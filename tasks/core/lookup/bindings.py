@@ -1,8 +1,8 @@
-"""Bindings: which field of which object holds a value of the old cluster, and by which chain its new value is found.
+"""Bindings: which field holds a value of the source cluster, and which chain finds its new value.
 
-Made at backup from the index, kept as JSON lines beside the tarball, followed at restore. Every use that a scan finds
-becomes one, what Endpoints tell of their pods goes before it, and what a user wrote before both. It refuses to quote an
-object's content in an error, and any line that is not exactly of this shape.
+A backup makes them from the index and stores them as JSON lines beside the tarball; a restore follows them. Every use
+that a scan finds becomes a binding. What Endpoints say about their pods takes precedence over a scan, and what a user
+wrote takes precedence over both. Errors never quote an object's content; a line of any other shape is refused.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ KINDS: Mapping[str, Kind] = {
     "nodeName": "node-name",
     "path": "user",
 }
-"""What a chain reads → the class of the binding; a name is that of a pod or of a node."""
+"""What a chain reads → the class of the binding; a name is the name of a pod or of a node."""
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One value in one string of `object`; `old` is as written there, and for a user's token that token."""
+    """One value in one string of `object`; `old` is as written there; for a user's token, it is that token."""
 
     object: Ref
     use: Use
@@ -66,20 +66,20 @@ class Binding:
 
     @property
     def old(self) -> str:
-        """Return the value that the old cluster handed out, as written."""
+        """Return the value that the source cluster assigned, as written."""
         return self.use.value
 
     @property
     def needs(self) -> tuple[Ref, ...]:
-        """Return what must be restored before it can be resolved; `object` itself where it binds to its own value."""
+        """Return what must be restored before this resolves; includes `object` itself if it refers to its own value."""
         return self.chain.needs
 
 
 def bindings_of(obj: Object, index: Index, around: SourceIndex) -> list[Binding]:
-    """Return the bindings of `obj`, at most one for each place and value; one of a whole string is alone there.
+    """Return the bindings of `obj`, at most one for each place and value; a whole string has one only.
 
     Raises:
-        PermanentError: an annotation of its user's is not what it must be.
+        PermanentError: an annotation that the user wrote is not valid.
     """
     ref = Ref.of(obj)
     made = {_place(use): _users(Binding(ref, use, chain, "user")) for use, chain in mutations(obj, around)}
@@ -93,7 +93,7 @@ def bindings_of(obj: Object, index: Index, around: SourceIndex) -> list[Binding]
 
 
 def _users(binding: Binding) -> Binding:
-    """Return a binding that a user wrote, if a restore takes it: refused there, it would refuse the whole backup."""
+    """Return a user's binding if a restore accepts it: otherwise the restore would refuse the whole backup."""
     try:
         return from_json(to_json(binding))
     except DamagedError as error:
@@ -122,10 +122,10 @@ def bind(
 ) -> tuple[Object, list[Rewrite]]:
     """Return `obj` with the new value of each binding, and what was rewritten.
 
-    `absent` says what to do where `new` is None, for each class; FAIL where it says nothing.
+    `absent` says what to do for each class if `new` is None; the default is FAIL.
 
     Raises:
-        PermanentError: a value is absent; names object, pointer and chain.
+        PermanentError: a value is absent; the message names object, pointer and chain.
     """
     by_use = {each.use: each for each in bindings}
     policy = absent or {}
@@ -143,7 +143,7 @@ def dropped(
     new: Callable[[Binding], str | None],
     absent: Mapping[Kind, Absent] | None = None,
 ) -> frozenset[str]:
-    """Return the JSON pointers of the strings that `bind` takes away, as they stand in the object before."""
+    """Return the JSON pointers of the strings that `bind` removes, as they are in the object before."""
     policy = absent or {}
     return frozenset(
         each.use.pointer for each in bindings if policy.get(each.kind) is Absent.DROP and new(each) is None
@@ -151,7 +151,7 @@ def dropped(
 
 
 def moved(binding: Binding, where: Callable[[Ref], Ref]) -> Binding:
-    """Return `binding` for objects that have other identities on the target."""
+    """Return `binding` for objects with other identities on the target."""
     return replace(binding, object=where(binding.object), chain=mapped(binding.chain, where))
 
 
@@ -171,7 +171,7 @@ def to_json(binding: Binding) -> dict[str, Any]:
 
 
 def from_json(value: Any) -> Binding:
-    """Return the binding that to_json wrote; fields that a later version added are ignored.
+    """Return the binding that to_json wrote; fields of later versions are ignored.
 
     Raises:
         DamagedError: `value` is anything else.
@@ -179,7 +179,7 @@ def from_json(value: Any) -> Binding:
     a_map(value, "binding")
     ref, chain = ref_from_json(value.get("object")), Chain.from_json(value.get("chain"))
     if not may_read(ref, chain):
-        raise DamagedError("bindings: only objects of its own namespace may read what is in a Secret")
+        raise DamagedError("bindings: only objects of its own namespace may read a Secret")
     return Binding(ref, _use(value), chain, _one_of(get_args(Kind), value, "kind"))
 
 
@@ -189,7 +189,7 @@ def _use(value: Any) -> Use:
         raise DamagedError("bindings: source must be an identity and a pointer")
     layers = tuple(a_list(value.get("layers"), "layers"))
     if not all(layer in ("base64", "json") for layer in layers):
-        raise DamagedError("bindings: layers must be known ones")
+        raise DamagedError("bindings: unknown layer")
     at = a_text(value, "pointer")
     if not at.startswith("/"):
         raise DamagedError("bindings: pointer must be a JSON pointer")
@@ -200,5 +200,5 @@ def _use(value: Any) -> Use:
 def _one_of(known: tuple[Any, ...], value: Any, what: str) -> Any:
     found = value.get(what)
     if found not in known:
-        raise DamagedError(f"bindings: {what} must be a known one")
+        raise DamagedError(f"bindings: unknown {what}")
     return found

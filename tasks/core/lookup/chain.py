@@ -1,9 +1,8 @@
-"""A chain of look-ups instead of a name: where a value of the old cluster is to be found on any other.
+"""A chain of look-ups: how to find a value of the source cluster on any other cluster.
 
 `Deployment.apps shop/web → its newest ReplicaSet → its pods, ready, by name, #0 → status.podIP`: pods of a Deployment
-have names without a pattern, and new ones after a restore. A chain holds names of the source only; renamed() maps them.
-It refuses to look anything up: asks() says what has to be read, chain_pick.py finds the value in what was read, and
-chain_make.py makes chains.
+have generated names, and other ones after a restore. A chain holds names of the source only; renamed() maps them. This
+module reads no cluster: asks() says what has to be read, follow.py finds the value in it, and derive.py makes chains.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Steps from an object that a person named to a value that a cluster made.
+    """Steps from an object with a fixed name to a value that a cluster assigned.
 
     It begins with Start or Nodes and ends with Read.
     """
@@ -52,7 +51,7 @@ class Chain:
     steps: tuple[Step, ...]
 
     def text(self) -> str:
-        """Return the chain as a person reads it."""
+        """Return the chain as text for people."""
         return " → ".join(step.text() for step in self.steps)
 
     def to_json(self) -> list[dict[str, Any]]:
@@ -74,12 +73,12 @@ class Chain:
             and isinstance(steps[-1], Read)
             and not any(isinstance(step, Start | Nodes | Read) for step in inner)
         ):
-            raise DamagedError("bindings: a chain must lead from an object or a node to a value")
+            raise DamagedError("bindings: a chain must go from an object or a node to a value")
         return cls(steps)
 
     @property
     def start(self) -> Ref | None:
-        """Return the object where it begins; None where that is a node."""
+        """Return the object where it starts; None if it starts at a node."""
         first = self.steps[0]
         return first.ref if isinstance(first, Start) else None
 
@@ -93,11 +92,11 @@ class Chain:
 
     @property
     def needs(self) -> tuple[Ref, ...]:
-        """Return what must be restored (and ready, where pods are looked for) before it can be followed."""
+        """Return what must be restored (and ready, if it looks for pods) before it can be followed."""
         return (self.start,) if self.start is not None and self.start not in FIXED else ()
 
     def asks(self) -> tuple[Ask, ...]:
-        """Return what has to be read to follow it, everything at once: pick() walks by uid, not by labels."""
+        """Return all that must be read to follow it, in one go: follow_in() goes by uid, not by labels."""
         namespace = self.start.namespace if self.start is not None else ""
         asked: dict[Ask, None] = {}
         for step in self.steps:
@@ -106,11 +105,11 @@ class Chain:
 
 
 FEW = 3
-"""Objects of a kind in a namespace that are read one by one; more of them are read as a list."""
+"""Up to this many objects of a kind in a namespace are read with one GET each; more are read with a LIST."""
 
 
 def together(asks: Iterable[Ask]) -> dict[Ask, Ask]:
-    """Return each request with the one that answers it: a LIST for many GETs, or where one is made anyway."""
+    """Return each request with the one that answers it: a LIST replaces many GETs, or any GET if it is made anyway."""
     named: dict[Ask, list[Ask]] = {}
     for ask in sorted(set(asks)):
         named.setdefault(replace(ask, name=""), []).append(ask)
@@ -134,7 +133,7 @@ def _asks(step: Step, namespace: str) -> tuple[Ask, ...]:
 
 
 FIXED = frozenset({CLUSTER, *API_SERVER_OBJECTS})
-"""Objects that stand for the cluster: every cluster has its own, under the same name, whatever is renamed."""
+"""Objects that represent the cluster: every cluster has its own under the same name, and no rename applies to them."""
 
 
 SECRET = ("", "Secret")
@@ -143,7 +142,7 @@ SECRET = ("", "Secret")
 def may_read(reader: Ref, chain: Chain) -> bool:
     """Return whether a value at the end of `chain` may be written into `reader`.
 
-    What is in a Secret stays in its namespace: a restore runs with its user's rights, and must not copy with them what
+    What is in a Secret stays in its namespace: a restore has its user's permissions, and must not use them to copy what
     the author of the archive, or of the object, could not read.
     """
     steps = (step.ref if isinstance(step, Start) else step for step in chain.steps)
@@ -153,12 +152,12 @@ def may_read(reader: Ref, chain: Chain) -> bool:
 
 
 def mapped(chain: Chain, where: Callable[[Ref], Ref]) -> Chain:
-    """Return `chain` for objects that have other identities on the target; those in FIXED have none."""
+    """Return `chain` for objects with other identities on the target; those in FIXED keep theirs."""
     if chain.start is None or chain.start in FIXED:
         return chain
     return Chain((Start(where(chain.start)), *chain.steps[1:]))
 
 
 def renamed(chain: Chain, names: Mapping[str, str]) -> Chain:
-    """Return `chain` for namespaces that have other names on the target (old to new; others keep theirs)."""
+    """Return `chain` for namespaces with other names on the target (old to new; others keep theirs)."""
     return mapped(chain, lambda ref: ref.renamed(names))

@@ -1,18 +1,17 @@
-"""Make the chain of look-ups for a value of the source cluster, from what its objects' links tell.
+"""Derive the chain of look-ups for a value of the source cluster, from the links between its objects.
 
 | the value is | its chain |
 | --- | --- |
-| of a pod of a StatefulSet, or one called after its owner and a number | the owner → its pod of that name |
+| of a pod of a StatefulSet, or named after its owner and a number | the owner → its pod of that name |
 | of a pod of a Deployment, Rollout, CronJob… | the owner → its newest ReplicaSet or Job → its ready pods, by name, #n |
 | of any other owned pod | the owner → its ready pods, by name, #n |
-| of a bare pod, or of an owned one whose siblings nobody knows | the pod |
+| of a bare pod, or of an owned one whose siblings are unknown | the pod |
 | of a node | the node of that name, else by roles and number |
 | anything else, all uids | the object itself, of the same name |
 
-The number is counted among the ready pods of the same ReplicaSet or Job, and the pod itself. It refuses to say where a
-value comes from that the links do not hold.
-
-What is known of a source cluster's values: addresses and uids, each with its owner. Asks no cluster.
+The number counts the ready pods of the same ReplicaSet or Job, and the pod itself. SourceIndex holds the links, and
+Known the values as well: addresses and uids, each with its owner. No cluster is read, and a value whose origin is not
+in the links gets no chain.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ POD = ("", "Pod")
 NODE = ("", "Node")
 
 GENERATED = frozenset({("apps", "ReplicaSet"), ("batch", "Job")})
-"""Kinds that, when something controls them, have generated names."""
+"""Kinds that have generated names if they have a controller."""
 
 BUILT_IN = frozenset({"", "apps", "batch"})
 
@@ -58,7 +57,7 @@ BEGINS: tuple[tuple[tuple[str, str], str, str], ...] = (
     (("", "Endpoints"), "/subsets/", "endpoint"),
     (("discovery.k8s.io", "EndpointSlice"), "/endpoints/", "endpoint"),
 )
-"""((group, kind), pointer begins with) → what a chain reads there; a uid is read of any kind."""
+"""((group, kind), prefix of the pointer) → what a chain reads there; a uid is read of any kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class _Known:
 
 @dataclass(slots=True)
 class SourceIndex:
-    """What is known of the source cluster's objects: links, readiness and the labels of nodes; filled in any order."""
+    """Links, readiness and node labels of the source cluster's objects; filled in any order."""
 
     _known: dict[Ref, _Known] = field(default_factory=dict)
     _pods: dict[tuple[str, Ref], list[Ref]] = field(default_factory=dict)
@@ -78,7 +77,7 @@ class SourceIndex:
     _alike: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
 
     def add(self, ref: Ref, links: Links, *, ready: bool = True, labels: Iterable[str] = ()) -> None:
-        """Add one object, saved or not; `labels` matter for nodes only: the names of their labels."""
+        """Add one object, in the backup or not; `labels` are the keys of its labels, which matter for nodes only."""
         self._known[ref] = _Known(links, ready)
         if _kind(ref) == POD and (owner := self.controller(ref)) is not None:
             self._pods.setdefault((ref.namespace, owner), []).append(ref)
@@ -88,21 +87,21 @@ class SourceIndex:
             self._alike.setdefault(self._roles[ref.name], set()).add(ref.name)
 
     def links(self, ref: Ref) -> Links | None:
-        """Return the links of an object, or None for one that is not known."""
+        """Return the links of an object, or None for an unknown one."""
         known = self._known.get(ref)
         return known.links if known is not None else None
 
     def controller(self, ref: Ref) -> Ref | None:
-        """Return what controls an object, if anything does."""
+        """Return the controller of an object, if it has one."""
         links = self.links(ref)
         owner = next((each for each in links.owners if each.controller), None) if links is not None else None
         if owner is None:
             return None
-        wide = owner_ref(owner, "")  # an owner may be cluster-scoped, which its reference does not tell
+        wide = owner_ref(owner, "")  # an owner may be cluster-scoped, which its reference does not show
         return wide if wide in self._known else owner_ref(owner, ref.namespace)
 
     def ordinal(self, pod: Ref, owner: Ref) -> tuple[int, int]:
-        """Return which `pod` is among the ready pods of the same owner by name, and how many these are with it."""
+        """Return the position of `pod` among the ready pods of the same owner, by name, and their number with it."""
         key = (pod.namespace, owner)
         if key not in self._ready:
             self._ready[key] = sorted(each for each in self._pods.get(key, ()) if self._known[each].ready)
@@ -111,16 +110,16 @@ class SourceIndex:
         return at, len(some) if some[at : at + 1] == [pod] else len(some) + 1
 
     def alike(self, node: str) -> tuple[tuple[str, ...], list[str]]:
-        """Return the roles of a node, and the names of all nodes that have the same."""
+        """Return the roles of a node, and the names of all nodes with the same roles."""
         roles = self._roles.get(node, ())
         return roles, sorted(self._alike.get(roles, set()) | {node})
 
 
 def chain_of(source: Source, around: SourceIndex, value: str = "") -> Chain | None:
-    """Return the chain that leads to the value of `source` on any cluster.
+    """Return the chain to the value of `source` on any cluster.
 
-    None where its object is of a kind that hands out no such value. The value's family is that of the old one, which is
-    `value` where the links do not hold it.
+    None if its object is of a kind that has no such value. The address family is that of the old value, which is
+    `value` if the links do not hold it.
     """
     read = _read(source, around, value)
     if read is None:
@@ -166,10 +165,10 @@ def _way_to_pod(pod: Ref, around: SourceIndex) -> tuple[Step, ...]:
 
 
 def has_fixed_name(pod: Ref, owner: Ref) -> bool:
-    """Tell whether a pod has the same name wherever its owner makes it.
+    """Return whether a pod has the same name wherever its owner creates it.
 
-    So it is for StatefulSets, and for owners of other groups whose pods are called after them and a number, as
-    CloudNativePG's and Strimzi's are.
+    True for StatefulSets, and for owners of other groups whose pods are named after them and a number, such as
+    CloudNativePG's and Strimzi's.
     """
     before, number = pod.name[: len(owner.name) + 1], pod.name[len(owner.name) + 1 :]
     numbered = before == f"{owner.name}-" and number.isdecimal()
@@ -181,17 +180,17 @@ def _kind(ref: Ref) -> tuple[str, str]:
 
 
 class Known:
-    """What is known of the source cluster. A plain class: Prefect would walk through a dataclass' every value."""
+    """Index and links of the source cluster. A plain class: Prefect would visit every value of a dataclass."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start empty."""
         self.index = Index()
         self.around = SourceIndex()
 
     def add(self, obj: Object) -> None:
-        """Take the values of one live object."""
+        """Add the values of one live object."""
         ref, links = Ref.of(obj), links_of(obj)
         ready = (ref.group, ref.kind) != POD or is_ready(obj)
         self.index.add(ref, links, ready=ready)
-        if links.owners or links.addresses or ref.kind == "Node":  # the others begin chains of their own
+        if links.owners or links.addresses or ref.kind == "Node":  # all others start chains of their own
             self.around.add(ref, links, ready=ready, labels=labels_of(obj))

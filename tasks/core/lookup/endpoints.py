@@ -1,8 +1,8 @@
-"""What hand-made Endpoints and EndpointSlices say of the pods behind their addresses, which the text alone does not.
+"""The pods and nodes that manual Endpoints and EndpointSlices refer to, which a text scan cannot see.
 
-An address with a `targetRef` to a pod is that pod's, whoever else has it too (its node, when the pod uses the host's
-network). The name of a pod and that of its node are ordinary words: only here is it known that they are names of what
-a restore makes anew. It refuses to follow a reference to anything but a pod that is known.
+An address with a `targetRef` to a pod belongs to that pod, even if another object has it too (its node, if the pod uses
+the host network). The names of a pod and of its node are ordinary words: only here are they known to be names that a
+restore changes. References to anything but a known pod are not followed.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ ENTRIES: Mapping[tuple[str, str], tuple[Path, ...]] = {
     ("", "Endpoints"): (("subsets", EACH, "addresses", EACH), ("subsets", EACH, "notReadyAddresses", EACH)),
     ("discovery.k8s.io", "EndpointSlice"): (("endpoints", EACH),),
 }
-"""(group, kind) → where an entry stands that has addresses, a targetRef and a nodeName (API reference v1.36)."""
+"""(group, kind) → path of the entries that have addresses, a targetRef and a nodeName (API reference v1.36)."""
 
 _ADDRESSES: tuple[Path, ...] = (("ip",), ("addresses", EACH))
 
 
 def endpoint_uses(obj: Object, index: Index, around: SourceIndex) -> list[Use]:
-    """Return what the entries of `obj` use of pods and nodes, none for an object of another kind.
+    """Return the uses of pods and nodes in the entries of `obj`; empty for an object of another kind.
 
-    Of form "token" for an address and "whole" for a name; their pointers are those of the strings.
+    The form is "token" for an address and "whole" for a name; the pointers are those of the strings.
     """
     entries = (entry for path in ENTRIES.get(type_of(obj), ()) for entry in found(obj, path))
     namespace = obj["metadata"].get("namespace", "")
@@ -61,7 +61,7 @@ def _of_entry(at: str, entry: Any, namespace: str, index: Index, around: SourceI
 
 
 def _pod(entry: Any, namespace: str, index: Index, around: SourceIndex) -> Ref | None:
-    """Return the pod behind an entry: the one that it names, else the one whose address it has."""
+    """Return the pod behind an entry: the one that it names, else the one that has its address."""
     target = get(entry, "targetRef")
     name = get(target, "name")
     if get(target, "kind") == "Pod" and isinstance(name, str):
@@ -77,7 +77,7 @@ def _pod(entry: Any, namespace: str, index: Index, around: SourceIndex) -> Ref |
 
 
 def _field(pod: Ref, value: Any, around: SourceIndex) -> str | None:
-    """Return the pointer at which `pod` has the address `value`: its own before its host's."""
+    """Return the pointer at which `pod` has the address `value`: its own takes precedence over its host's."""
     links, key = around.links(pod), key_of(value) if isinstance(value, str) else None
     if links is None or key is None:
         return None

@@ -1,18 +1,14 @@
-"""Follow a chain through live objects that were read: the value, or None while it is not there.
+"""Follow chains through live objects: find a value, find it again later, and decide whether it can still appear.
 
-Pods are found by the uids in ownerReferences, never by guessing at labels. None is returned until as many pods are
-ready as the ordinal was counted among, so that two look-ups at different moments never meet the same pod. It refuses to
-wait, and to take an object that is being deleted.
+Pods are found by the uids in ownerReferences, never by labels. A chain has no value (None) until as many pods are ready
+as the ordinal was counted among, so that two look-ups at different moments never return the same pod. An object that is
+being deleted is ignored.
 
-Follow chains a second time: what was found before and is still there counts, and not who comes first by name now.
+Followed again, a chain keeps the object that it found before while that exists, whichever comes first by name now.
+Re-created pods have other names, and each may replace another by number: a value changes only if its object is gone.
 
-Pods that are made anew have other names, so that each may be another's successor by number: a value changes only where
-what gave it is gone. It refuses to wait.
-
-Whether a value that is not there may still come, so that waiting for it makes sense.
-
-Judged by what the target has and what the restore brings: nobody makes what is neither, no pod comes of an owner that
-wants none, and no address of a family that the cluster does not have. It refuses to say that a value will come.
+A value cannot appear if its object neither exists on the target nor is restored, if an owner wants no such pod, or if
+the cluster lacks the address family. This module never waits, and never promises that a value will appear.
 """
 
 from __future__ import annotations
@@ -37,14 +33,14 @@ NODE = ("", "Node")
 ROLE = "node-role.kubernetes.io/"
 
 REVISIONS = ("deployment.kubernetes.io/revision", "rollout.argoproj.io/revision")
-"""Annotations by which controllers number the ReplicaSets that they make."""
+"""Annotations with which controllers number their ReplicaSets."""
 
 
 class Live:
-    """Live objects of the target, found by identity and by the uid of their controller; built once for many chains."""
+    """Live objects of the target, by identity and by the uid of their controller; built once for many chains."""
 
     def __init__(self, objects: Iterable[Object]) -> None:
-        """Take all objects that the chains asked for, in any order; those being deleted do not count."""
+        """Index all objects that the chains ask for, in any order; those being deleted are ignored."""
         self._by_ref: dict[Ref, Object] = {}
         self._owned: dict[tuple[str, tuple[str, str]], list[Object]] = {}
         self._nodes: list[Object] = []
@@ -76,13 +72,13 @@ class Live:
 
 
 def follow_in(chain: Chain, live: Live) -> str | None:
-    """Return the value at the end of `chain`, or None while it (or anything on the way) is not there."""
+    """Return the value at the end of `chain`, or None while it (or a step before it) does not exist."""
     at = walk(chain.steps[:-1], live)
     return None if at is None else read(chain.read, at)
 
 
 def walk(steps: Iterable[Step], live: Live) -> Object | None:
-    """Return the object that steps lead to, or None while it (or anything on the way) is not there."""
+    """Return the object at the end of the steps, or None while it (or a step before it) does not exist."""
     at: Object | None = None
     for step in steps:
         at = _next(step, at, live)
@@ -119,7 +115,7 @@ def _age(obj: Object) -> tuple[int, str, str]:
 
 
 def ready_pods(step: Pods, owner: Object, live: Live) -> list[Object]:
-    """Return the owner's ready pods by name; none before as many are as were, or as it wants where that is fewer."""
+    """Return the owner's ready pods by name; none until `step.of` are ready, or all it wants if these are fewer."""
     ready = [pod for pod in live.owned(owner, POD) if is_ready(pod)]
     wanted = get(owner, "spec", "replicas")
     of = min(step.of, wanted) if isinstance(wanted, int) else step.of
@@ -127,7 +123,7 @@ def ready_pods(step: Pods, owner: Object, live: Live) -> list[Object]:
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether a pod counts: ready, or ended well, as a Job's."""
+    """Return whether a pod counts: it is ready, or has succeeded, as a Job's."""
     if get(pod, "status", "phase") == "Succeeded":
         return True
     conditions = (condition for _, condition in found(pod, ("status", "conditions", EACH)))
@@ -143,12 +139,12 @@ def _node(step: Nodes, live: Live) -> Object | None:
 
 
 def roles_of(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the roles that a node's labels give it, sorted (kubernetes.io: well-known labels)."""
+    """Return the roles in a node's labels, sorted (kubernetes.io: well-known labels)."""
     return tuple(sorted(label.removeprefix(ROLE) for label in labels if label.startswith(ROLE)))
 
 
 def read(step: Read, obj: Object) -> str | None:
-    """Return the value that `step` reads of `obj`, or None where it has none."""
+    """Return the value that `step` reads from `obj`, or None if it has none."""
     if step.what == "path":
         return _text(_at(obj, step.path))
     values = values_at(step.what, step.family, obj)
@@ -172,7 +168,7 @@ def _text(value: Any) -> str | None:
 
 
 def values_at(what: str, family: Family, obj: Object) -> list[str]:
-    """Return the values of one family in the fields that READS names, each once, in order."""
+    """Return the distinct values of one family in the fields that READS names, in order."""
     all_of_them = (value for path in READS[what] for _, value in found(obj, path))
     if what == "nodeAddress":
         all_of_them = (get(each, "address") for _, each in found(obj, ("status", "addresses", EACH)) if _no_name(each))
@@ -181,12 +177,12 @@ def values_at(what: str, family: Family, obj: Object) -> list[str]:
 
 
 def _no_name(address: Any) -> bool:
-    """Tell whether a node's address is more than its name (links.py leaves the same out)."""
+    """Return whether a node's address is not its name (formats/links.py excludes the same)."""
     return bool(get(address, "type") != "Hostname")
 
 
 def family_of(value: str) -> Family:
-    """Return the family of an address: a host name is one of its own."""
+    """Return the family of an address; host names are a family of their own."""
     try:
         return "IPv6" if ipaddress.ip_address(value).version == 6 else "IPv4"  # noqa: PLR2004 - the version of IP
     except ValueError:
@@ -194,16 +190,16 @@ def family_of(value: str) -> Family:
 
 
 Way = tuple[Step, ...]
-"""A chain without what it reads: chains of one way read the same object."""
+"""A chain without its last step: chains with the same way read the same object."""
 
 
 def again(chains: Iterable[Chain], live: Live, held: Mapping[Chain, str]) -> dict[Chain, Object]:
-    """Return the objects that chains read now, without those that are not there.
+    """Return the objects that chains read now, without those that do not exist.
 
     Args:
         chains: those to follow.
         live: all that they ask for.
-        held: uid of the object that each chain read before.
+        held: uid of the object that each chain read last time.
     """
     ways: dict[Way, list[Chain]] = {}
     for chain in chains:
@@ -216,7 +212,7 @@ def again(chains: Iterable[Chain], live: Live, held: Mapping[Chain, str]) -> dic
 
 
 def _of_pods(before: Mapping[Way, str], live: Live) -> dict[Way, Object | None]:
-    """Return the pod of each way: the one that it had, else one of its owner's that no other way has."""
+    """Return the pod of each way: the previous one, else a pod of its owner that no other way has."""
     now: dict[Way, Object | None] = {}
     for way, uid in before.items():
         owner = walk(way[:-1], live)
@@ -240,7 +236,7 @@ def _ordinal(way: Way) -> tuple[int, str]:
 
 
 def _same_node(step: Step, uid: str, live: Live) -> Object | None:
-    """Return the node that it was while that is there with the same roles: others may have come before it by name."""
+    """Return the previous node while it exists with the same roles, even if another now comes first by name."""
     roles = step.roles if isinstance(step, Nodes) else ()
     same = (node for node in live.nodes() if _uid(node) == uid and roles_of(labels_of(node)) == roles)
     return next(same, None) or walk((step,), live)
@@ -251,30 +247,30 @@ def _uid(obj: Object) -> str:
 
 
 COMPLETE = ("podIP", "hostIP", "clusterIP", "nodeAddress")
-"""What is handed out all at once: where one address is there, no other comes later."""
+"""Addresses that are assigned all at once: if one exists, no other follows."""
 
 
 def cannot_resolve(chain: Chain, live: Live, coming: Container[Ref]) -> str:
-    """Return why the value of a chain cannot come, in one sentence; "" where it may.
+    """Return why the value of a chain cannot appear, in one sentence; "" if it can.
 
     Args:
-        chain: one whose value is not there.
-        live: all that it asks for.
+        chain: a chain without a value.
+        live: all objects that it asks for.
         coming: what the restore creates.
     """
     if isinstance(chain.steps[0], Nodes):
-        return _given(chain, live) if walk(chain.steps[:-1], live) else "no such node is there, and none is restored"
+        return _given(chain, live) if walk(chain.steps[:-1], live) else "no such node exists, and none is restored"
     start = chain.start
     if start is None or start in FIXED:
         return ""
     owner = live.get(start)
     if owner is None:
-        return "" if start in coming else f"{start} is neither there nor restored"
+        return "" if start in coming else f"{start} neither exists nor is restored"
     return _no_pods(chain, owner) or _no_address(chain.read, owner) or _given(chain, live)
 
 
 def _no_pods(chain: Chain, owner: Object) -> str:
-    """Return why the owner makes no such pod."""
+    """Return why the owner creates no such pod."""
     wanted, first = get(owner, "spec", "replicas"), get(owner, "spec", "ordinals", "start")
     for step in chain.steps[1:-1]:
         if isinstance(step, Newest) and step.kind == "Job" and get(owner, "spec", "suspend") is True:
@@ -293,7 +289,7 @@ def _number(name: str) -> int | None:
 
 
 def _no_address(read: Read, service: Object) -> str:
-    """Return why a Service is given no such address."""
+    """Return why a Service gets no such address."""
     if service["kind"] != "Service":
         return ""
     of, ip = get(service, "spec", "type"), get(service, "spec", "clusterIP")
@@ -303,7 +299,7 @@ def _no_address(read: Read, service: Object) -> str:
 
 
 def _given(chain: Chain, live: Live) -> str:
-    """Return why no further address comes: the object has been given its own, and this one is not among them."""
+    """Return why no further address appears: the object has its addresses, and this one is not among them."""
     read, obj = chain.read, walk(chain.steps[:-1], live)
     if obj is None or read.what not in COMPLETE or not values_at(read.what, "", obj):
         return ""

@@ -1,7 +1,7 @@
-"""Index the values that a cluster hands out: addresses, host names and uids, each with the one object whose it is.
+"""Index of the values that a cluster assigns: addresses, host names and uids, each with its owner.
 
-Where several objects have the same value, a table says whose it is. It refuses to index what belongs to nobody:
-loopback, unspecified, multicast and broadcast addresses, `None`.
+If several objects have the same value, a table decides which owns it. Values without an owner are not indexed:
+loopback, unspecified, multicast and broadcast addresses, and `None`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 UID = "/metadata/uid"
 CLUSTER = Ref("", "Namespace", "", "kube-system")
-"""Its uid stands for the cluster (kubernetes.io: no other identity; KEP-2149 proposes the same)."""
+"""Its uid identifies the cluster (kubernetes.io: no other identity; KEP-2149 proposes the same)."""
 
 
 PREFERENCE: tuple[tuple[str, str, str], ...] = (
@@ -31,12 +31,12 @@ PREFERENCE: tuple[tuple[str, str, str], ...] = (
     ("networking.k8s.io", "Ingress", "/status/"),
     ("", "Pod", "/status/hostIP"),
 )
-"""(group, kind, pointer begins with): whose a value is where several have it, the best first.
+"""(group, kind, prefix of the pointer): which object owns a value that several have, in order of precedence.
 
-A node's address is the node's and not that of one of its many pods; a Gateway or Ingress only repeats the address of
-the Service in front of it. The podIP of a pod on its host's network is the host's, and counts as `/status/hostIP`. What
-`add_value` is told comes before all. Ready ones come before others (a finished pod's address may be another's by now),
-then the smallest identity and pointer, so that the order of adding decides nothing.
+A node owns its address, not one of its many pods; a Gateway or Ingress only repeats the address of the Service in front
+of it. The podIP of a pod on the host network is the host's, and counts as `/status/hostIP`. `add_value` takes
+precedence over all. Ready objects take precedence over others (a finished pod's address may be in use again), then the
+smallest identity and pointer, so that the order of adding does not matter.
 """
 
 _HOST_OF_POD = len(PREFERENCE)
@@ -44,14 +44,14 @@ _HOST_OF_POD = len(PREFERENCE)
 
 @dataclass(frozen=True, order=True, slots=True)
 class Source:
-    """Where a value comes from: an object of the old cluster, and the JSON pointer into it as it was live."""
+    """Where a value comes from: an object of the source cluster, and the JSON pointer into it while it was live."""
 
     ref: Ref
     pointer: str
 
 
 class Index:
-    """All values of one cluster by `key_of`, each with its one owner; built object by object, in any order."""
+    """All values of one cluster by `key_of`, each with its owner; objects are added in any order."""
 
     def __init__(self) -> None:
         self._owners: dict[str, tuple[tuple[int, int], Source]] = {}
@@ -59,7 +59,7 @@ class Index:
         """Whether any of them is a host name."""
 
     def add(self, ref: Ref, links: Links, *, ready: bool = True) -> None:
-        """Add uid and addresses of one object, live or not carried, saved or not."""
+        """Add uid and addresses of one object, whether or not it is in the backup."""
         if links.uid and (key := key_of(links.uid)) and class_of(key) == "uid":
             self._put(key, (0, 0), Source(ref, UID))
         hosts = {value for at, value in links.addresses.items() if at.startswith("/status/hostIP")}
@@ -70,17 +70,17 @@ class Index:
                 self._put(key, (rank, 0 if ready else 1), Source(ref, at))
 
     def add_value(self, value: str, source: Source) -> None:
-        """Add a value that stands in no object's links: an address of the API server."""
+        """Add a value that is in no object's links: an address of the API server."""
         key = key_of(value)
         if key:
             self._put(key, (0, 0), source)
 
     def source(self, key: str) -> Source:
-        """Return the owner of a normalised value that is known."""
+        """Return the owner of a known normalised value."""
         return self._owners[key][1]
 
     def owner(self, value: str) -> Source | None:
-        """Return whose `value` is, in any spelling."""
+        """Return the owner of `value`, in any spelling."""
         key = key_of(value)
         return self._owners[key][1] if key and key in self._owners else None
 

@@ -1,9 +1,9 @@
-"""Bindings that users wrote: the annotation `config.kubernetes.io/apply-time-mutation` of cli-utils.
+"""Bindings written by users: the annotation `config.kubernetes.io/apply-time-mutation` of cli-utils.
 
-A YAML list of {sourceRef, sourcePath, targetPath, token} (cli-utils, pkg/object/mutation): at restore, what is at
-sourcePath of the other object comes in place of each `token` in the string at targetPath, or of the whole string. Paths
-are JSONPath without wildcards, filters and slices, since each must name one field. It refuses what it cannot do
-exactly, with the reason: a mistake found at backup is no surprise at restore.
+A YAML list of {sourceRef, sourcePath, targetPath, token} (cli-utils, pkg/object/mutation): a restore replaces each
+`token` in the string at targetPath, or the whole string, with the value at sourcePath of the other object. Paths are
+JSONPath without wildcards, filters and slices, because each must name one field. A backup refuses what a restore could
+not do exactly, with the reason.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _STEP = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|
 
 
 def mutations(obj: Object, around: SourceIndex) -> list[tuple[Use, Chain]]:
-    """Return what the annotation of `obj` asks for, each as a use and the chain to its value; [] without one.
+    """Return the items of the annotation of `obj`, each as a use and the chain to its value; [] without one.
 
     Raises:
-        PermanentError: it is not what cli-utils defines, a path is none that we know, or its target is not there.
+        PermanentError: it is not what cli-utils defines, a path is not supported, or its target does not exist.
     """
     text = annotations_of(obj).get(ANNOTATION)
     if text is None:
@@ -47,7 +47,7 @@ def mutations(obj: Object, around: SourceIndex) -> list[tuple[Use, Chain]]:
     try:
         items = loaded(text)
     except (yaml.YAMLError, ValueError, RecursionError):
-        raise PermanentError(f"{what} is no YAML") from None
+        raise PermanentError(f"{what} is not YAML") from None
     if not isinstance(items, list):
         raise PermanentError(f"{what} must be a list")
     return [_mutation(obj, item, around, f"{what}: item {number}") for number, item in enumerate(items)]
@@ -96,7 +96,7 @@ def _path(item: dict[str, Any], name: str, what: str) -> Place:
 def parse_path(text: str) -> Place | None:
     """Return the keys and indexes of a JSONPath that names one field: `$.a['b.c'][0]`, with or without the `$`.
 
-    None for any other, wildcards, filters and slices among them.
+    None for any other, including wildcards, filters and slices.
     """
     steps: list[str | int] = []
     at = len(text) - len(text.removeprefix("$"))

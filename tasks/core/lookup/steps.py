@@ -1,10 +1,7 @@
-"""The steps of a chain (chains.py): plain values that say how to get from one object to the next, and what to read.
+"""The steps of a chain, and their JSON: how to get from one object to the next, and what to read at the end.
 
-Each tells itself to a person with text(). They refuse to know a cluster: chain_pick.py walks them.
-
-Steps of a chain as JSON, and back: what anybody may have written is refused as damaged if it has another shape.
-
-No value is ever quoted in an error.
+Steps are plain values that know no cluster: follow.py walks them, and text() shows each to people. Their JSON may come
+from anyone: any other shape is refused as damaged, and errors never quote a value.
 """
 
 from __future__ import annotations
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
 
 Family = Literal["", "IPv4", "IPv6", "host"]
-"""What kind of address: a value of one family is never replaced by one of another; "" where it is no address."""
+"""The address family: a value is never replaced by one of another family; "" if it is no address."""
 
 READS: Mapping[str, tuple[Path, ...]] = {
     "podIP": (("status", "podIPs", EACH, "ip"), ("status", "podIP")),
@@ -38,7 +35,7 @@ READS: Mapping[str, tuple[Path, ...]] = {
     "name": (("metadata", "name"),),
     "nodeName": (("spec", "nodeName"),),
 }
-"""What a chain ends with → the fields that hold it; a value in several of them counts once, at its first place."""
+"""What a chain reads → the fields that hold it; a value in several of them counts once, at its first place."""
 
 SHOWN: Mapping[str, str] = {
     "podIP": "status.podIP",
@@ -56,35 +53,35 @@ SHOWN: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The object where a chain begins."""
+    """The object where a chain starts."""
 
     ref: Ref
 
     def text(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text for people."""
         return str(self.ref)
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The one pod of the object before that has a fixed name: a StatefulSet's."""
+    """A pod with a fixed name, of the object before: a StatefulSet's."""
 
     name: str
 
     def text(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text for people."""
         return f"its pod {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest object of a kind that the object before controls: a Deployment's ReplicaSet, a CronJob's Job."""
+    """The newest object of a kind under the controller before: a Deployment's ReplicaSet, a CronJob's Job."""
 
     group: str
     kind: str
 
     def text(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text for people."""
         return f"its newest {self.kind}"
 
 
@@ -96,20 +93,20 @@ class Pods:
     of: int
 
     def text(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text for people."""
         return f"its pods, ready, by name, #{self.ordinal}"
 
 
 @dataclass(frozen=True, slots=True)
 class Nodes:
-    """A node: the one of the same name where there is one, else the `ordinal`th by name of those with these roles."""
+    """A node: the one of the same name if it exists, else the `ordinal`th by name of those with these roles."""
 
     name: str
     roles: tuple[str, ...]
     ordinal: int
 
     def text(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text for people."""
         roles = f"nodes with role {'+'.join(self.roles)}" if self.roles else "nodes without a role"
         return f"Node {self.name}, else {roles}, by name, #{self.ordinal}"
 
@@ -125,7 +122,7 @@ class Read:
     """For `what` "path" only: keys and list indexes, from a user's annotation."""
 
     def text(self) -> str:
-        """Return the step as a person reads it."""
+        """Return the step as text for people."""
         if self.what == "path":
             return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)[1:]
         which = f"[{self.index}]" if self.index or self.what in ("ingress", "addresses", "nodeAddress") else ""
@@ -137,13 +134,13 @@ Step = Start | Named | Newest | Pods | Nodes | Read
 
 
 MOST = 1024
-"""Items of a list: more steps, path elements and roles than any cluster has."""
+"""Most items of a list: more steps, path elements and roles than any cluster has."""
 
 HIGHEST = 2**31 - 1
-"""An ordinal or a count: more pods, nodes and addresses than any cluster has, and bash can count so far."""
+"""Highest ordinal or count: more pods, nodes and addresses than any cluster has, and within bash's integers."""
 
 LONGEST = 100_000
-"""Characters of a string: a pointer is as long as its keys, a user's token as its user likes."""
+"""Most characters of a string: a pointer is as long as its keys, a user's token has any length."""
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
@@ -164,7 +161,7 @@ def step_to_json(step: Step) -> dict[str, Any]:
 
 
 def step_from_json(value: Any) -> Step:
-    """Return the step that step_to_json wrote; fields that a later version added are ignored.
+    """Return the step that step_to_json wrote; fields of later versions are ignored.
 
     Raises:
         DamagedError: `value` is anything else.
@@ -172,7 +169,7 @@ def step_from_json(value: Any) -> Step:
     step = a_map(value, "step").get("step")
     make = _MAKERS.get(step) if isinstance(step, str) else None
     if make is None:
-        raise DamagedError("bindings: a step of unknown kind")
+        raise DamagedError("bindings: unknown step")
     return make(value)
 
 
@@ -202,14 +199,14 @@ def a_map(value: Any, what: str) -> dict[str, Any]:
 
 
 def a_list(value: Any, what: str) -> list[Any]:
-    """Return `value`, which must be a list of no absurd length."""
+    """Return `value`, which must be a list within the limit."""
     if not isinstance(value, list) or len(value) > MOST:
         raise DamagedError(f"bindings: {what} must be a list")
     return value
 
 
 def a_text(value: Any, what: str) -> str:
-    """Return the field `what` of `value`, which must be a string of no absurd length."""
+    """Return the field `what` of `value`, which must be a string within the limit."""
     text = a_map(value, "step").get(what)
     if not isinstance(text, str) or len(text) > LONGEST:
         raise DamagedError(f"bindings: {what} must be a string")
@@ -240,10 +237,10 @@ def _nodes(value: Any) -> Nodes:
 def _read(value: Any) -> Read:
     what, family = a_text(value, "what"), a_text(value, "family")
     if what not in READS and what != "path":
-        raise DamagedError("bindings: it reads what no chain can")
+        raise DamagedError("bindings: unknown field to read")
     known: Family | None = next((each for each in get_args(Family) if each == family), None)
     if known is None:
-        raise DamagedError("bindings: family must be one of addresses")
+        raise DamagedError("bindings: unknown address family")
     path = a_list(value.get("path"), "path")
     if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in path):
         raise DamagedError("bindings: path must hold keys and indexes")

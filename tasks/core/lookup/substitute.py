@@ -1,8 +1,8 @@
-"""Write new values where an object uses old ones, by the rule by which they were found, each string in a single pass.
+"""Replace old values in an object with new ones, by the rule that found them, each string in a single pass.
 
-Copy on write: the input survives and shares what did not change. What is encoded is decoded, changed and encoded again;
-JSON and YAML inside of a string are changed as text, so that their formatting stays. What is told about a change is the
-values and the place, never the rest of a string, which may be a secret.
+Copy on write: the input stays and shares what did not change. Encoded text is decoded, changed and encoded again; JSON
+and YAML inside a string are changed as text, so that their formatting stays. The report of a change names the values
+and the place, never the rest of a string, which may be secret.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
 
 class Absent(Enum):
-    """What to do where there is no new value."""
+    """What to do if there is no new value."""
 
     KEEP = "keep"
     """The old value stays."""
 
     DROP = "drop"
-    """The key, or the item of a list, whose string uses the value goes."""
+    """The key, or list item, whose string uses the value is removed."""
 
     EMPTY = "empty"
-    """Nothing stands in the value's place."""
+    """The value is replaced with nothing."""
 
     FAIL = "fail"
-    """An error that names the place and where the value should have come from."""
+    """An error names the place and where the value should have come from."""
 
 
 New = str | Absent | None
@@ -50,27 +50,26 @@ def substitute(
     obj: Object,
     uses: Iterable[Use],
     new: Callable[[Use], New],
-    told: Callable[[Use], str] = lambda use: f"{use.source.ref} {use.source.pointer}",
+    describe: Callable[[Use], str] = lambda use: f"{use.source.ref} {use.source.pointer}",
 ) -> tuple[Object, list[Rewrite]]:
-    """Return `obj` with the new value in place of each use, and what was rewritten.
+    """Return `obj` with the new value for each use, and what was rewritten.
 
-    `told` says where a use's value comes from, for people. A use whose string is gone or holds it no more changes
-    nothing.
+    `describe` names where the value of a use comes from. A use whose string is gone or no longer holds it is skipped.
 
     Raises:
-        PermanentError: there is no new value for a use, and nothing else to do.
+        PermanentError: there is no new value for a use, and the policy is FAIL.
     """
     ref = Ref.of(obj)
     wanted: dict[str, list[_Change]] = {}
     for use in uses:
-        wanted.setdefault(use.pointer, []).append(_change(ref, use, new(use), told(use)))
+        wanted.setdefault(use.pointer, []).append(_change(ref, use, new(use), describe(use)))
     edits, rewrites = _Edits(), list[Rewrite]()
     for at, changes in wanted.items():
         leaf = leaf_at(obj, at)
         if leaf is None:
             continue
         after, made = _rewritten(leaf, changes)
-        rewrites += [_told(ref, each) for each in made]
+        rewrites += [_rewrite(ref, each) for each in made]
         if after is GONE or after != leaf.text:
             edits.add(leaf.at, GONE if after is GONE else leaf.written(after))
     return edits.apply(obj), rewrites
@@ -78,20 +77,20 @@ def substitute(
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """A use with what comes in its place; DROP takes the whole string away."""
+    """A use with its replacement; DROP removes the whole string."""
 
     use: Use
     new: str | Absent
-    told: str
+    via: str
 
 
-def _change(ref: Ref, use: Use, new: New, told: str) -> _Change:
+def _change(ref: Ref, use: Use, new: New, via: str) -> _Change:
     if new is None or new is Absent.FAIL:
-        raise PermanentError(f"{ref}: no value for {use.pointer}: {told}")
-    return _Change(use, "" if new is Absent.EMPTY else new, told)
+        raise PermanentError(f"{ref}: no value for {use.pointer}: {via}")
+    return _Change(use, "" if new is Absent.EMPTY else new, via)
 
 
-def _told(ref: Ref, change: _Change) -> Rewrite:
+def _rewrite(ref: Ref, change: _Change) -> Rewrite:
     wrapped = f" ({' of '.join(reversed(change.use.layers))})" if change.use.layers else ""
     value = "(dropped)" if isinstance(change.new, Absent) else change.new
     return Rewrite(
@@ -99,26 +98,26 @@ def _told(ref: Ref, change: _Change) -> Rewrite:
         path=change.use.pointer + wrapped,
         old=change.use.value,
         new=shown(change.use, value),
-        why=change.told,
+        why=change.via,
         cause=Cause.LOOKED_UP,
     )
 
 
 def shown(use: Use, value: str) -> str:
-    """Return a value as it may be told: what a user takes out of a Secret may be anything, an address is none."""
+    """Return a value as it may be shown: a user's value from a Secret may be confidential, an address is not."""
     secret = use.form != "token" and (use.source.ref.group, use.source.ref.kind) == ("", "Secret")
     return "(hidden)" if secret else value
 
 
 def _rewritten(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
-    """Return the new text of a string, or GONE, and the changes that took place."""
+    """Return the new text of a string, or GONE, and the changes that were made."""
     kept = [each for each in changes if each.new is not Absent.KEEP]
     text, made = leaf.text, list[_Change]()
     for inner in applied(leaf):
         after, some = _in_text(inner, [each for each in kept if each.use.layers[:2] == ("json", "base64")])
         made += some
         if after is GONE:
-            return GONE, made  # what it stands in is kubectl's copy of the object, which is of no use without it
+            return GONE, made  # this is kubectl's copy of the object, which is useless without the string
         if after != inner.text:
             text = text.replace(f'"{inner.written(inner.text)}"', f'"{inner.written(after)}"')
     outer = [each for each in kept if each.use.layers[:2] != ("json", "base64")]
@@ -145,7 +144,7 @@ def _in_text(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
 
 
 _LITERAL = "\0"
-"""Begins the keys of a user's tokens, which no normalised value does."""
+"""Prefix of the keys of users' tokens, which no normalised value has."""
 
 
 def _by_key(changes: list[_Change]) -> dict[str, _Change]:
@@ -154,12 +153,12 @@ def _by_key(changes: list[_Change]) -> dict[str, _Change]:
 
 
 def _key(written: str) -> str | None:
-    """Return the key of a value as it stands in a text: in a pod's DNS name an address has dashes."""
+    """Return the key of a value as written in a text: in a pod's DNS name an address has dashes."""
     return key_of(written) or key_of(written.replace("-", ".")) or key_of(written.replace("-", ":"))
 
 
 def _found(leaf: Leaf, known: dict[str, _Change]) -> list[Token]:
-    """Return where a string uses known values; a user's token goes before what overlaps it."""
+    """Return where a string uses known values; a user's token takes precedence over what overlaps it."""
     last = leaf.at[-1]
     hosts = any(not key.startswith(_LITERAL) and class_of(key) == "host" for key in known)
     found = tokens(leaf.text, known, hosts=hosts, place=place_of(last) if isinstance(last, str) else PLAIN)
@@ -173,20 +172,20 @@ def _found(leaf: Leaf, known: dict[str, _Change]) -> list[Token]:
 
 
 class _Edits:
-    """Changes of strings by place, written together so that each map and list on the way is copied once."""
+    """Changes of strings by place, applied together so that each map and list on the way is copied once."""
 
     def __init__(self) -> None:
         self._root: dict[str | int, Any] = {}
 
     def add(self, at: Place, new: Any) -> None:
-        """Note what comes at a place, or GONE."""
+        """Record the new value of a place, or GONE."""
         node = self._root
         for step in at[:-1]:
             node = node.setdefault(step, {})
         node[at[-1]] = _New(new)
 
     def apply(self, obj: Object) -> Object:
-        """Return `obj` with all of it."""
+        """Return `obj` with all changes."""
         changed: Object = _applied(obj, self._root)
         return changed
 

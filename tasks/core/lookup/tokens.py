@@ -1,18 +1,15 @@
-r"""Find addresses, uids and host names in text, as whole tokens, and put others in their place in a single pass.
+r"""Find addresses, uids and host names in text as whole tokens, and replace them in a single pass.
 
 A candidate is found by a shape that starts with a rare literal (`.`, `:`, `-`), which the regex engine skips to at
 memory speed; then one look-up in the map of known values decides, so that the cost is that of the text, however many
-values are known. Only what is known is then looked at from both sides (values_edges.py). It refuses to guess at what it
-cannot see whole.
+values are known. Whether a known value is used there depends on what precedes and follows it:
 
-Decide whether a known value that stands in a text is used there, by what touches it on both sides.
-
-| text | a use of 10.0.0.1? | because |
+| text | a use of 10.0.0.1? | reason |
 | --- | --- | --- |
 | `http://10.0.0.1:80/`, `db=10.0.0.1,10.0.0.2`, `\n10.0.0.1` in JSON | yes | punctuation ends a token, an escape too |
 | `10.0.0.1/32`, `10.0.0.1/24` | yes | one host; an interface's address and the size of its network |
-| `10.0.0.0/24` (of 10.0.0.0), `fd00::/64` | no | a network, which its author laid out |
-| `10.0.0.1-10.0.0.9` | no | a range, which its author laid out |
+| `10.0.0.0/24` (of 10.0.0.0), `fd00::/64` | no | a network, which its author chose |
+| `10.0.0.1-10.0.0.9` | no | a range, which its author chose |
 | `10.0.0.1.nip.io`, `app.10.0.0.1.sslip.io` | yes | the name resolves to the address in it |
 | `10.0.0.1.example.com`, `ip-10-0-0-1` | no | a name; nobody resolves the digits in it |
 | `10-0-0-1.shop.pod.cluster.local` | yes | the DNS name of a pod is made of its address |
@@ -49,28 +46,28 @@ _PREFIX = re.compile(r"/([0-9]{1,3})(?![0-9A-Za-z_.-])")
 _URL = ("//", "@")
 
 _WINDOW = 80
-"""Characters before a value that can still say what it is."""
+"""Characters before a value that can affect what it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What the field that holds a string says about it, beyond its text."""
+    """What the name of a field says about its string."""
 
     image: bool = False
     """The field names a container image: what follows a colon is a tag."""
 
     version: bool = False
-    """The field holds a version: four numbers in it are one."""
+    """The field holds a version: four numbers in it are a version."""
 
     name: bool = False
-    """The field holds an object's name, which a restore keeps even if it was made of a uid."""
+    """The field holds an object's name, which a restore keeps even if it contains a uid."""
 
 
 PLAIN = Hint()
 
 
 def place_of(key: str) -> Hint:
-    """Return what the last key on the way to a string says: `image`, `initImage`, `app.…/version`, `secretName`."""
+    """Return what the last key of a string's path says: `image`, `initImage`, `app.…/version`, `secretName`."""
     low = key.lower()
     if not low.endswith(("image", "version", "name")):
         return PLAIN
@@ -78,7 +75,7 @@ def place_of(key: str) -> Hint:
 
 
 def v4_stands(text: str, start: int, end: int, place: Hint) -> bool:
-    """Tell whether the IPv4 address at `start` to `end` is used as one."""
+    """Return whether the IPv4 address at `start` to `end` is used as one."""
     if place.version or not _v4_may_begin(text, start, end, place):
         return False
     after = text[end : end + 1]
@@ -100,7 +97,7 @@ def _v4_may_begin(text: str, start: int, end: int, place: Hint) -> bool:
 
 
 def v6_stands(text: str, start: int, end: int) -> bool:
-    """Tell whether the IPv6 address at `start` to `end` is used as one."""
+    """Return whether the IPv6 address at `start` to `end` is used as one."""
     after = text[end : end + 1]
     if after == ".":
         after = text[end + 1 : end + 2]
@@ -109,7 +106,7 @@ def v6_stands(text: str, start: int, end: int) -> bool:
 
 
 def uid_stands(text: str, start: int, end: int) -> bool:
-    """Tell whether the uid at `start` to `end` is more than a part of a longer number."""
+    """Return whether the uid at `start` to `end` is not part of a longer number."""
     before, after = text[start - 1 : start], text[end : end + 1]
     if before in ("-", "_"):
         window = text[max(0, start - _WINDOW) : start]
@@ -120,7 +117,7 @@ def uid_stands(text: str, start: int, end: int) -> bool:
 
 
 def pod_stands(text: str, start: int) -> bool:
-    """Tell whether the first label of a pod's DNS name, from `start`, begins there."""
+    """Return whether the first label of a pod's DNS name, from `start`, begins there."""
     return _may_begin(text, start, "-.")
 
 
@@ -132,7 +129,7 @@ def _may_begin(text: str, start: int, joining: str) -> bool:
 
 
 def _is_network(text: str, start: int, end: int) -> bool:
-    """Tell whether the address is a network's: followed by the length of its prefix, and without a host part."""
+    """Return whether the address is a network: followed by the length of its prefix, and without a host part."""
     prefix = _PREFIX.match(text, end)
     if prefix is None or text.endswith(_URL, 0, start):
         return False
@@ -158,10 +155,10 @@ def class_of(key: str) -> Class:
 
 @lru_cache(maxsize=65_536)
 def key_of(value: str) -> str | None:
-    """Return the one spelling under which a value is known, or None for what no cluster hands out to one owner.
+    """Return the canonical spelling of a value, or None for what no cluster assigns to one owner.
 
-    IPv6 as RFC 5952 spells it (any spelling meets), an IPv4-mapped one as IPv4, uids and host names in lower case.
-    None for `None`, loopback, unspecified, multicast, broadcast, a name without a dot and any other text.
+    IPv6 in the form of RFC 5952, an IPv4-mapped address as IPv4, uids and host names in lower case. None for `None`,
+    loopback, unspecified, multicast, broadcast, a name without a dot and any other text.
     """
     if _UUID.fullmatch(value):
         return value.lower()
@@ -185,7 +182,7 @@ def _nobodys(found: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A known value in a text, from `start` to before `end`."""
+    """A known value in a text, from `start` up to `end` (exclusive)."""
 
     start: int
     end: int
@@ -193,9 +190,9 @@ class Token:
 
 
 def tokens(text: str, known: Mapping[str, object], *, hosts: bool = True, place: Hint = PLAIN) -> list[Token]:
-    """Return the uses of `known` values (by `key_of`) in `text`, in order and never overlapping.
+    """Return the uses of `known` values (by `key_of`) in `text`, in order and without overlaps.
 
-    `hosts` says whether any host name is known; without, none is looked for.
+    `hosts` says whether any host name is known; if not, none is looked for.
     """
     found: list[Token] = []
     if "." in text:
@@ -210,7 +207,7 @@ def tokens(text: str, known: Mapping[str, object], *, hosts: bool = True, place:
 
 
 def replaced(text: str, found: list[Token], new: Callable[[Token], str]) -> str:
-    """Return `text` with each token replaced, all at once: what one puts in is never read again."""
+    """Return `text` with each token replaced in one pass: a replacement is never scanned."""
     parts, at = [], 0
     for token in found:
         parts += [text[at : token.start], new(token)]
@@ -219,7 +216,7 @@ def replaced(text: str, found: list[Token], new: Callable[[Token], str]) -> str:
 
 
 def spelled(new: str, written: str) -> str:
-    """Return `new` in the manner in which the value that it replaces was `written`: dashed, or in capitals."""
+    """Return `new` in the spelling of the value that it replaces, `written`: with dashes, or in capitals."""
     if _UUID.fullmatch(written):
         return new.upper() if written == written.upper() != written.lower() else new
     dashed = not re.search(r"[.:]", written)
@@ -249,13 +246,13 @@ _WORD = _DIGITS + "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-"
 
 
 def _left(text: str, at: int, characters: str, most: int) -> int:
-    """Return where a run of `characters` that ends at `at` begins, at most `most` characters before it."""
+    """Return the start of the run of `characters` that ends at `at`, at most `most` characters before it."""
     begin = max(0, at - most)
     return begin + len(text[begin:at].rstrip(characters))
 
 
 def _unescaped(text: str, start: int) -> int:
-    r"""Return `start` behind what an escape left there: the n of `\n` in JSON, the 2F of `%2F` in a URL."""
+    r"""Return `start` after the rest of an escape: the n of `\n` in JSON, the 2F of `%2F` in a URL."""
     before = text[start - 1] if start else ""
     if before == "\\" and text[start] in "nrtbf":
         return start + 1

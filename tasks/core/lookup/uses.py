@@ -1,8 +1,8 @@
-"""Find where objects use the values that their cluster handed out (addresses, host names, uids).
+"""Find where objects use the values that their cluster assigned (addresses, host names, uids).
 
-Every string of an object is looked through, base64 and the object in kubectl's annotation included, except what the
-object is called and what only its cluster meant. Replacing them is values_write.py's business. It refuses to judge by
-the names of fields: what is used in a comment of a config file is used.
+Every string of an object is scanned, including base64 and the object in kubectl's annotation, except the object's own
+name and what has a meaning in its cluster only. substitute.py replaces the values. Field names do not matter: a value
+in a comment of a config file is a use.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 __all__ = ["API_SERVER", "CLUSTER", "PREFERENCE", "UID", "Index", "Source", "Use", "scan"]
 
 Form = Literal["token", "whole", "text"]
-"""How a value stands in its string: found by the token rule, the whole of it, or any occurrence (a user's token)."""
+"""How a value is part of its string: by the token rule, the whole string, or any occurrence (a user's token)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """One value that one string of an object uses, however often.
 
-    `pointer` (RFC 6901) is the string's; `layers` tell what the text is wrapped in, outermost first: "base64", "json".
-    `value` is as written there, `source` whose it is.
+    `pointer` (RFC 6901) is that of the string; `layers` are its encodings, outermost first: "base64", "json". `value`
+    is as written there, `source` is where it comes from.
     """
 
     pointer: str
@@ -48,7 +48,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text in which values are looked for: a whole string, or what is encoded inside of one."""
+    """A text to scan: a whole string, or what is encoded inside one."""
 
     layers: tuple[str, ...]
     text: str
@@ -62,7 +62,7 @@ _CLUSTERS = frozenset({"uid", "ownerReferences", "managedFields", "resourceVersi
 def scanned(obj: Object) -> Iterator[Leaf]:
     """Yield the strings of `obj` that may use a value; not its type, name and status.
 
-    Level by level within each map or list, and without recursion: an archive decides how deep an object is.
+    Each map or list level by level, without recursion: an archive decides how deep an object is.
     """
     hidden = ENCODED.get(type_of(obj))
     for key, value in (obj.get(hidden) or {}).items() if hidden else ():
@@ -89,7 +89,7 @@ def _strings(at: Place, root: dict[str, Any]) -> Iterator[Leaf]:
 
 
 def leaf_at(obj: Object, at: str) -> Leaf | None:
-    """Return the string of `obj` at a JSON pointer; None where there is none, or one that nothing may replace."""
+    """Return the string of `obj` at a JSON pointer; None if there is none, or if nothing may replace it."""
     value: Any = obj
     place: list[str | int] = []
     for step in at.split("/")[1:]:
@@ -110,7 +110,7 @@ def leaf_at(obj: Object, at: str) -> Leaf | None:
 
 
 def applied(leaf: Leaf) -> list[Leaf]:
-    """Return the base64 leaves of the object in kubectl's annotation, none for any other string."""
+    """Return the base64 leaves of the object in kubectl's annotation, empty for any other string."""
     if leaf.at != ("metadata", "annotations", LAST_APPLIED):
         return []
     obj = parsed(leaf.text)
@@ -120,8 +120,8 @@ def applied(leaf: Leaf) -> list[Leaf]:
 def scan(obj: Object, index: Index) -> list[Use]:
     """Return every use of an indexed value in any string of `obj`, once for each string and spelling, in order.
 
-    Nothing is told apart by the name of its field, except that an image's tag, a version and an object's name are no
-    addresses and no uids (values_edges.py).
+    Field names do not matter, except that an image's tag, a version and an object's name are not addresses or uids
+    (tokens.py).
     """
     if not _may_use(obj, index):
         return []
@@ -129,20 +129,20 @@ def scan(obj: Object, index: Index) -> list[Use]:
 
 
 SMALL = 65_536
-"""Characters up to which a whole object is looked through at once, before its strings are one by one."""
+"""Up to this many characters, a whole object is scanned at once before its strings are scanned one by one."""
 
 
 def _may_use(obj: Object, index: Index) -> bool:
-    """Tell whether a small object's JSON uses a known value at all, which most objects do not: several times faster.
+    """Return whether a small object's JSON uses a known value at all, which most do not: several times faster.
 
-    Nothing is missed: quotes part what they enclose, and escapes part as they do inside of strings. Where that does not
-    hold (base64, control characters), and where the text is long, the answer is True.
+    No use is missed: quotes and escapes separate tokens as they do inside strings. If that does not hold (base64,
+    control characters), or the text is long, the answer is True.
     """
     if type_of(obj) in ENCODED:
         return True
     try:
         text = orjson.dumps(obj).decode()
-    except TypeError:  # numbers or characters that only Python's own JSON knows
+    except TypeError:  # numbers or characters that only Python's own JSON supports
         return True
     return len(text) > SMALL or "\\u00" in text or bool(tokens(text, index.known, hosts=index.hosts))
 
@@ -166,7 +166,7 @@ def _in_piece(leaf: Leaf, piece: Piece, index: Index, place: Hint) -> list[Use]:
 
 
 def _with_json(piece: Piece) -> tuple[str, ...]:
-    """Return the layers of a piece, a map or list that it holds as JSON included."""
+    """Return the layers of a piece, with "json" if it holds a JSON map or list."""
     if piece.text.lstrip()[:1] not in ("{", "["):
         return piece.layers
     try:

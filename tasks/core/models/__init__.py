@@ -1,1 +1,1 @@
-"""Options and results of flows, as pydantic models: forms, command line and JSON are made from them."""
+"""Options and results of flows, as pydantic models: the source of forms, command line and JSON."""

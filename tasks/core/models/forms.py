@@ -1,4 +1,4 @@
-"""How options look as a form: Prefect's UI draws one field for each, in this order and under these titles."""
+"""How options look as a form: Prefect's UI shows one field for each, in this order and with these titles."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ FIRST = (
     "wait",
     "wait_seconds",
 )
-"""What most people fill in, in the order in which they think of it: what, from where to where, as what, how. All else
-comes after it, as it is defined: selections of objects, and what is seldom wanted."""
+"""What most users fill in, in their order: what, from where to where, under which names, how. All other fields follow
+in the order of their definition: selections of objects, and rarely used options."""
 
 
 def title(name: str, _field: FieldInfo | ComputedFieldInfo) -> str:
-    """Return the title of a field: `wait_seconds` is Wait seconds."""
+    """Return the title of a field: `wait_seconds` becomes "Wait seconds"."""
     return name.replace("_", " ").capitalize()
 
 
 def in_order(schema: dict[str, Any]) -> None:
-    """Put the fields of a JSON schema in order: Prefect sorts by `position`, and other readers go by the text."""
+    """Put the fields of a JSON schema in order: Prefect sorts by `position`, other readers keep the text's order."""
     fields = schema.get("properties", {})
     ranked = sorted(fields, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     schema["properties"] = {name: _bounded(fields[name]) | {"position": at} for at, name in enumerate(ranked)}
 
 
 def _bounded(field: dict[str, Any]) -> dict[str, Any]:
-    """Return a field that the form refuses where we would, and whose description tells its bounds beforehand."""
+    """Return a field that the form validates like the model, and whose description includes its bounds."""
     if "patternProperties" in field:
-        return field | {"additionalProperties": False}  # else other names than these would pass
+        return field | {"additionalProperties": False}  # otherwise any other name would pass
     if "minimum" not in field or "maximum" not in field:
         return field
     return field | {"description": f"{field['description']} From {field['minimum']} to {field['maximum']}."}
 
 
 def either(usual: str, other: str) -> Callable[[dict[str, Any]], None]:
-    """Return what has a form refuse a run that has neither of two texts, or both: Prefect checks no model's own rules.
+    """Return a schema hook that requires exactly one of two texts, since Prefect runs no validators of models.
 
-    `required` stands under dictionaries only: there Prefect takes it out for a deployment's defaults, which lack it.
+    `required` is in dictionaries only: there Prefect removes it for a deployment's defaults, which lack the field.
     """
 
     def refuse(schema: dict[str, Any]) -> None:

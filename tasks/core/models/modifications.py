@@ -1,6 +1,6 @@
-"""How a restore modifies objects on the way: pydantic models, so that Prefect's UI makes a form of them.
+"""How a restore modifies objects: pydantic models, which Prefect's UI shows as a form.
 
-They are stored with the run, so they must not hold secrets: a rule that would write the content of a Secret is refused.
+They are stored with the run, so they must not hold secrets: a rule that changes the content of a Secret is refused.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ class Operation(_Model):
     """One operation of a JSON patch (RFC 6902)."""
 
     op: Literal["add", "remove", "replace", "move", "copy", "test"]
-    """What is done."""
+    """The operation."""
 
     path: Pointer
     """Where, as a JSON pointer, for example `/spec/replicas`."""
 
     source: Annotated[Pointer, Field(alias="from")] = ""
-    """For `move` and `copy`: from where."""
+    """For `move` and `copy`: the source, as a JSON pointer."""
 
     value: Any = None
     """For `add`, `replace` and `test`: the value."""
 
     def plain(self) -> dict[str, Any]:
-        """Return it as RFC 6902 writes it."""
+        """Return it in the form of RFC 6902."""
         return {"op": self.op, "path": self.path, "from": self.source, "value": self.value}
 
 
@@ -63,7 +63,7 @@ class Match(_Model):
 
 
 class Rule(_Model):
-    """Patches for the objects that meet all conditions; conditions look at the object as it is in the backup."""
+    """Patches for the objects that match all conditions; conditions look at the object as it is in the backup."""
 
     kind: str = ""
     """Only objects of this kind, by any of its names, for example `deployments.apps`; `*` and `?` are wildcards."""
@@ -72,13 +72,13 @@ class Rule(_Model):
     """Only objects of this name; `*`, `?` and `[...]` are wildcards."""
 
     name_regex: str = ""
-    """Only objects in whose name this regular expression is found."""
+    """Only objects whose name contains a match of this regular expression."""
 
     group_resource: str = ""
-    """Only these resources in Velero's form: `pods`, `*.apps`; `*` does not go over a dot."""
+    """Only these resources in Velero's form: `pods`, `*.apps`; `*` does not match a dot."""
 
     namespaces: list[str] = []
-    """Only objects of these namespaces, by their names in the backup; what has no namespace is not asked."""
+    """Only objects of these namespaces, by their names in the backup; cluster-scoped objects always match."""
 
     selector: str = ""
     """Only objects with these labels, for example `app=web`."""
@@ -87,7 +87,7 @@ class Rule(_Model):
     """Only objects with these values."""
 
     patches: list[Operation] = []
-    """A JSON patch; when one of its `test` operations fails, the rule does nothing."""
+    """A JSON patch; if one of its `test` operations fails, the rule does nothing."""
 
     merge_patches: list[dict[str, Any]] = []
     """JSON merge patches (RFC 7396), one after the other."""
@@ -110,14 +110,14 @@ class Rule(_Model):
         try:
             re.compile(text)
         except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from None
+            raise ValueError(f"is not a regular expression: {error}") from None
         return text
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
         given = [each for each in (self.patches, self.merge_patches, self.strategic_patches) if each]
         if len(given) != 1:
-            raise ValueError("a rule has one of patches, merge_patches and strategic_patches")
+            raise ValueError("a rule needs exactly one of patches, merge_patches and strategic_patches")
         word = (self.kind or self.group_resource).lower()
         if word in SECRETS and self._content():
             raise ValueError("the content of a Secret cannot be modified: the value would be stored with the run")
@@ -131,7 +131,7 @@ class Rule(_Model):
 
 
 class Modifications(_Model):
-    """What is modified on the way: labels, annotations, replicas, hosts, and whatever rules say."""
+    """What to modify: labels, annotations, replicas, hosts, and anything else with rules."""
 
     labels: dict[Key, Label] = {}
     """Labels for the namespace and every object in it."""
@@ -146,16 +146,16 @@ class Modifications(_Model):
     """Host names of Ingresses, Routes and Gateways, old to new: `a.example.com`, all below `.example.com`, or `*`."""
 
     rules: list[Rule] = []
-    """Patches with conditions, in this order."""
+    """Patches with conditions, applied in this order."""
 
     @field_validator("replicas", "hosts", mode="before")
     @classmethod
     def _of_all(cls, given: Any) -> Any:
-        """Return one value for all under their wildcard."""
+        """Return a single value as the value of the wildcard `*`."""
         return given if isinstance(given, dict) else {"*": given}
 
     def also(self, other: Modifications) -> Modifications:
-        """Return these modifications and then those of another; of one name, the other's value counts."""
+        """Return these modifications followed by those of another, whose values take precedence."""
         return Modifications(
             labels=self.labels | other.labels,
             annotations=self.annotations | other.annotations,
@@ -166,5 +166,5 @@ class Modifications(_Model):
 
     @property
     def given(self) -> bool:
-        """Return whether anything is to be modified."""
+        """Return whether there is anything to modify."""
         return bool(self.labels or self.annotations or self.replicas or self.hosts or self.rules)

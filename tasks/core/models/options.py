@@ -1,4 +1,4 @@
-"""What a person can ask of a flow: pydantic models, which Prefect's UI turns into its run form.
+"""The options of the flows backup, restore, undo and delete: pydantic models, which Prefect's UI shows as forms.
 
 They hold names only, never a secret: Prefect stores the parameters of every run.
 """
@@ -19,18 +19,18 @@ from kubeferry.tasks.core.models.forms import either, in_order, title
 from kubeferry.tasks.core.models.modifications import Modifications
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
-"""A DNS label (RFC 1123), as Kubernetes wants namespaces named."""
+"""A DNS label (RFC 1123), as Kubernetes requires for namespaces."""
 
 OptionalName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
 
 
 UNQUOTED = "unquoted"
-"""pydantic's type of the error whose input is a secret key: nobody may quote it."""
+"""pydantic's type of the error whose input is a secret key: it must never be quoted."""
 
 
 def _no_secret(text: str) -> str:
     if is_secret(text):
-        raise PydanticCustomError(UNQUOTED, "a secret key itself must not be given, only the path of its file")
+        raise PydanticCustomError(UNQUOTED, "give the path of the key's file, never the secret key itself")
     return text
 
 
@@ -40,7 +40,7 @@ NoSecret = Annotated[
     # Prefect's server checks this before it stores the parameters of a run.
     Field(json_schema_extra={"not": {"pattern": SECRET_KEY}}),
 ]
-"""What is kept with a run and shown: a public key, or a path."""
+"""A value that is stored with a run and shown: a public key, or a path."""
 
 
 class _Options(BaseModel):
@@ -55,82 +55,84 @@ class _Options(BaseModel):
 
 
 class Where(_Options):
-    """A cluster, by the name that this machine's configuration gives it."""
+    """A cluster, by its context in this machine's kubeconfig."""
 
     context: str = ""
     """Context of the kubeconfig; empty: its current context, or the pod's own cluster."""
 
     kubeconfig: str = ""
-    """Path of the kubeconfig; empty: KUBECONFIG or the user's own."""
+    """Path of the kubeconfig; empty: KUBECONFIG, or the user's default."""
 
 
 class Place(Where):
     """A cluster and a store."""
 
     store: str = ""
-    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
+    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder in the user's data directory."""
 
 
 class Choosing(_Options):
-    """Which of the objects: all that is given has to be met, and what is excluded stays out."""
+    """Which objects: an object must match all criteria, and an excluded object stays excluded."""
 
     namespaces: list[NamespaceName] = []
     """Namespaces, by name."""
 
     namespace_selector: str = ""
-    """Also the namespaces with these labels, for example `team=shop`."""
+    """Additionally the namespaces with these labels, for example `team=shop`."""
 
     exclude_namespace: list[str] = []
-    """Not these namespaces, even where the others are chosen by label; `*`, `?` and `[...]` are wildcards."""
+    """Exclude these namespaces, even if they match a selector; `*`, `?` and `[...]` are wildcards."""
 
     selector: str = ""
     """Only objects with these labels, for example `app=web`, and what they need."""
 
     annotation_selector: str = ""
-    """Only objects with these annotations, in the same language, and what they need."""
+    """Only objects with these annotations, in the same syntax, and what they need."""
 
     include: list[str] = []
     """Only these kinds, for example `deployments.apps`, and what they need."""
 
     exclude: list[str] = []
-    """Not these kinds, even where something needs them."""
+    """Exclude these kinds, even if other objects need them."""
 
     include_name: list[str] = []
     """Only objects of these names, `NAME` or `KIND/NAME`, for example `deployments/web`, and what they need; `*`, `?`
     and `[...]` are wildcards."""
 
     exclude_name: list[str] = []
-    """Not the objects of these names, written in the same way, even where something needs them."""
+    """Exclude the objects of these names, in the same syntax, even if other objects need them."""
 
     only: bool = False
-    """Only what is selected, without what it needs."""
+    """Only the selected objects, without what they need."""
 
 
 class Selection(Choosing, Place):
-    """Which of the objects, and where."""
+    """Which objects, and where."""
 
 
 class BackupOptions(Selection):
-    """What to back up: namespaces, all of them into one backup, at one point in time."""
+    """What to back up: one or more namespaces into one backup, at one point in time."""
 
     all_namespaces: bool = False
-    """All namespaces, but for those of Kubernetes itself (`kube-*`), which have to be named."""
+    """All namespaces except Kubernetes' own (`kube-*`), which must be named."""
 
     name: OptionalName = ""
-    """Name of the backup; empty: made from the namespace and the time."""
+    """Name of the backup; empty: generated from the namespace and the time."""
 
     keep_completed_jobs: bool = False
-    """Carry Jobs that are completed."""
+    """Include completed Jobs."""
 
     encrypt_to: list[NoSecret] = []
-    """Encrypt it: age recipients (`age1...`), SSH public keys, or paths of files of them. Velero cannot read it."""
+    """Encrypt it: age recipients (`age1...`), SSH public keys, or paths of files with them. Velero cannot read the
+    backup."""
 
     ttl: Annotated[str, StringConstraints(pattern=SPAN)] = ""
-    """How long it is kept, for example `30d`, `12h` or `720h0m0s`: after that prune removes it, and so does Velero."""
+    """How long the backup is kept, for example `30d`, `12h` or `720h0m0s`; then prune removes it, and so does
+    Velero."""
 
 
 class Existing(StrEnum):
-    """What to do with an object that the target has already, with other content."""
+    """What to do with an object that exists on the target with other content."""
 
     FAIL = "fail"
     SKIP = "skip"
@@ -139,72 +141,72 @@ class Existing(StrEnum):
 
 
 class Owned(StrEnum):
-    """What to do with objects that their controller would make again."""
+    """What to do with objects that their controller would re-create."""
 
     REBUILD = "rebuild"
     KEEP = "keep"
 
 
 class Manner(_Options):
-    """How to restore: what a restore, and what makes many of them, can be asked for."""
+    """How to restore: the options of a restore, and of flows that start many restores."""
 
     rollback: bool = True
-    """When the restore fails, take back what it did."""
+    """If the restore fails, roll back its changes."""
 
     bundle: bool = True
-    """Make a bundle in each namespace that owns what is created: who deletes it deletes that."""
+    """Create a bundle in each namespace that owns the created objects: deleting the bundle deletes them."""
 
     map: dict[NamespaceName, NamespaceName] = {}
-    """Namespaces to rename, old name to new name, for example `{"shop": "shop-copy"}`."""
+    """Namespaces to rename, old to new name, for example `{"shop": "shop-copy"}`."""
 
     existing: Existing = Existing.FAIL
-    """An object that the target has already, with other content: fail before anything is written, skip it, update it
-    to the backup's content, or recreate it."""
+    """If an object exists on the target with other content: fail before anything is written, skip it, update it to the
+    backup's content, or recreate it."""
 
     existing_kinds: dict[str, Existing] = {}
-    """What to do with existing objects of these kinds instead, for example `{"secrets": "skip"}`; a kind goes by any
-    of its names."""
+    """What to do with existing objects of these kinds instead, for example `{"secrets": "skip"}`; any name of a kind is
+    accepted."""
 
     owned: Owned = Owned.REBUILD
-    """An object that its controller would make again: rebuild leaves it to that controller, keep restores it too."""
+    """An object that its controller would re-create: rebuild leaves it to the controller, keep restores it too."""
 
     no_rewrite: list[str] = []
     """What not to rewrite when namespaces are renamed: classes (`dns`, `setting`...), or globs of places such as
     `ConfigMap shop/notes /data/*`."""
 
     identities: list[NoSecret] = []
-    """Paths of files of secret keys that open an encrypted backup: of age, or SSH."""
+    """Paths of files with secret keys (age or SSH) for an encrypted backup."""
 
     absent: dict[BindingKind, Absent] = {}
-    """What to do where the target has no new value for an address or uid of the old cluster, by its class, for example
-    `{"pod-ip": "drop"}`; without a word the restore fails and names the place and the look-ups."""
+    """What to do if the target has no new value for an address or uid of the source cluster, by its class, for example
+    `{"pod-ip": "drop"}`; by default the restore fails and names the place and the look-ups."""
 
     wait: bool = True
-    """Wait after each level until its objects are ready."""
+    """Wait after each level until all of its objects are ready."""
 
     wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
     """Longest time to wait for one level to become ready, in seconds."""
 
 
 class RestoreOptions(Manner, Selection):
-    """What to restore, and where to; without namespaces all that the backup holds."""
+    """What to restore, and where; without namespaces, everything in the backup."""
 
     model_config = ConfigDict(json_schema_extra=either("backup", "resume"))
 
     backup: OptionalName = ""
-    """Name of the backup; empty only with `resume`, which knows it."""
+    """Name of the backup; empty only with `resume`."""
 
     name: OptionalName = ""
-    """Name of this restore; empty: made from the backup's name and the time."""
+    """Name of this restore; empty: generated from the backup's name and the time."""
 
     resume: OptionalName = ""
-    """Name of a restore that was cut off: go on with what is missing. It keeps its own options, but for the place."""
+    """Name of an interrupted restore to continue with its own options, except for the cluster and store."""
 
     modify: Modifications = Modifications()
-    """What to modify on the way: labels, replicas, hosts, and patches with conditions."""
+    """What to modify: labels, replicas, hosts, and patches with conditions."""
 
     approve: bool = False
-    """Before anything is written, pause with the plan as an artifact, and go on only when a person approves it."""
+    """Before anything is written, pause with the plan as an artifact, and continue only after approval."""
 
     approve_seconds: Annotated[int, Field(ge=1, le=604800)] = 3600
     """Longest time to wait for approval, in seconds; then the restore fails."""
@@ -214,49 +216,49 @@ class RestoreOptions(Manner, Selection):
         if bool(self.backup) == bool(self.resume):
             raise ValueError("name a BACKUP, or a restore to --resume")
         if self.approve and self.resume:
-            raise ValueError("--approve goes with a new restore: one that is resumed has begun already")
+            raise ValueError("--approve goes with a new restore: a resumed one has already started")
         return self
 
 
 class UndoOptions(Place):
-    """Which restore to take back, and where."""
+    """Which restore to undo, and where."""
 
     restore: OptionalName
     """Name of the restore."""
 
     force_finalizers: bool = False
-    """Take finalizers off objects that do not go in time: what those wait for is then left undone."""
+    """Remove the finalizers of objects that are not deleted in time: their cleanup is then skipped."""
 
     wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 60
-    """Longest time for the objects of one level to go, in seconds; namespaces get four times as long."""
+    """Longest time for the deletion of the objects of one level, in seconds; four times as long for namespaces."""
 
     identities: list[NoSecret] = []
-    """Paths of files of secret keys that open what a restore of an encrypted backup has kept: of age, or SSH."""
+    """Paths of files with secret keys (age or SSH) for the journal of a restore of an encrypted backup."""
 
 
 class DeleteOptions(Where):
-    """Which group to delete: that of a bundle, or all that has some labels."""
+    """What to delete: the objects of a bundle, or all objects with some labels."""
 
     bundle: OptionalName = ""
-    """Name of the bundle, which is that of its restore; empty with `selector`."""
+    """Name of the bundle, which is the name of its restore; empty with `selector`."""
 
     namespaces: list[NamespaceName] = []
-    """Namespaces: those of the bundle (empty: it is looked for), or those in which labels are asked for."""
+    """Namespaces of the bundle (empty: all are searched), or those in which labels are selected."""
 
     selector: str = ""
     """All objects with these labels, for example `app=web`, instead of those of a bundle."""
 
     dry_run: bool = False
-    """Only tell what would go, in which order, and who needs it."""
+    """Only show what would be deleted, in which order, and which objects need it."""
 
     expect: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
-    """The `digest` that a dry run answered: delete that very group, and nothing when it is another one by now."""
+    """The `digest` of a dry run: delete exactly those objects, and nothing if they have changed since."""
 
     force_finalizers: bool = False
-    """Take finalizers off objects that do not go in time: what those wait for is then left undone."""
+    """Remove the finalizers of objects that are not deleted in time: their cleanup is then skipped."""
 
     wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 120
-    """Longest time to wait for the objects of one level to go, in seconds."""
+    """Longest time to wait for the deletion of the objects of one level, in seconds."""
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -268,5 +270,5 @@ class DeleteOptions(Where):
 
     @property
     def what(self) -> str:
-        """Return what is deleted, in words."""
+        """Return a description of what is deleted."""
         return f"bundle {self.bundle}" if self.bundle else self.selector

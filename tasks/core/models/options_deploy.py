@@ -1,4 +1,4 @@
-"""What a person can ask of `kubeferry deploy`: where runs work, when, and who hears of what goes wrong."""
+"""The options of `kubeferry deploy`: where flows run, when, and where notifications go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kubeferry.tasks.core.models.options import NamespaceName, Place
 from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 Rule = Literal["within", "last", "hourly", "daily", "weekly", "monthly", "yearly"]
-"""What a backup is kept by: the options `--keep-…` of prune."""
+"""The rules of retention: the options `--keep-…` of prune."""
 
 
 def _zone(name: str) -> str:
@@ -21,28 +21,28 @@ def _zone(name: str) -> str:
 
 
 class DeployOptions(Place):
-    """What is registered with Prefect; cluster and store become those of every deployment."""
+    """What to register with Prefect; cluster and store apply to every deployment."""
 
     type: PoolType = PoolType.PROCESS
-    """How the worker runs flows: as processes of its own machine, or as Jobs of its cluster."""
+    """How the worker runs flows: as processes on its machine, or as Jobs in its cluster."""
 
     pool: str = ""
-    """Name of the work pool; empty: by the type."""
+    """Name of the work pool; empty: depends on the type."""
 
     image: str = ""
-    """Image of Kubeferry for Jobs of the type kubernetes; empty: that of the base job template."""
+    """Image of Kubeferry for Jobs (type kubernetes); empty: the image of the base job template."""
 
     all_namespaces: bool = False
-    """The nightly backup takes all namespaces, but for those of Kubernetes itself."""
+    """The nightly backup includes all namespaces except Kubernetes' own (`kube-*`)."""
 
     namespaces: list[NamespaceName] = Field(default_factory=list)
     """Namespaces of the nightly backup, by name."""
 
     namespace_selector: str = ""
-    """Also the namespaces with these labels, looked for anew each night."""
+    """Additionally the namespaces that have these labels at the time of each backup."""
 
     exclude_namespace: list[str] = Field(default_factory=list)
-    """Not these namespaces; `*`, `?` and `[...]` are wildcards."""
+    """Exclude these namespaces; `*`, `?` and `[...]` are wildcards."""
 
     cron: dict[str, str] = Field(default_factory=dict)
     """When the nightly deployments run: flow to cron expression, for example `backup` to `0 2 * * *`."""
@@ -51,10 +51,10 @@ class DeployOptions(Place):
     """Time zone of the schedules, for example Europe/Berlin."""
 
     keep: dict[Rule, str] = Field(default_factory=dict)
-    """What the nightly prune keeps, for example `daily` to `7`; without a word it is registered and does not run."""
+    """What the nightly prune keeps, for example `daily` to `7`; without it, prune is registered and does not run."""
 
     notify: Annotated[str, StringConstraints(pattern=r"^([a-z0-9-]+/[a-z0-9-]+)?$")] = ""
-    """The block of Prefect that sends notifications, TYPE/NAME, for example slack-webhook/operators."""
+    """The Prefect block that sends notifications, TYPE/NAME, for example slack-webhook/operators."""
 
     @model_validator(mode="after")
     def _counts(self) -> Self:

@@ -1,8 +1,6 @@
-"""What a person can ask of the flow `prune`.
+"""The options of the flows prune and verify, and of `kubeferry doctor`, as pydantic models.
 
-What a person can ask of a verification: which backups, and how closely.
-
-What `kubeferry doctor` is asked to look at.
+Prune and verify need no cluster, and prune without a rule removes expired backups only.
 """
 
 from __future__ import annotations
@@ -25,44 +23,44 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class PruneOptions(Place):
-    """Which backups of a store stay. All others of the same series go; without a rule only those that have expired.
+    """Which backups of a store stay. All others of the same series are removed; without a rule, only expired ones.
 
-    A series are the backups of the same namespaces of one cluster with the same selection; its last good one stays.
-    No cluster is asked.
+    A series consists of the backups of the same namespaces of one cluster with the same selection; its last good one
+    stays. No cluster is contacted.
     """
 
     keep_within: Duration = ""
-    """Keep all that are younger, for example `30d`, `12h`, `2w`, `6mo`, `1y`."""
+    """Keep all younger ones, for example `30d`, `12h`, `2w`, `6mo`, `1y`."""
 
     keep_last: Count = 0
-    """Keep so many of the newest ones."""
+    """Keep this many of the newest ones."""
 
     keep_hourly: Count = 0
-    """Keep the last one of each hour, for so many hours that have one."""
+    """Keep the last one of each hour, for this many hours that have one."""
 
     keep_daily: Count = 0
-    """Keep the last one of each day, for so many days that have one."""
+    """Keep the last one of each day, for this many days that have one."""
 
     keep_weekly: Count = 0
-    """Keep the last one of each week, for so many weeks that have one."""
+    """Keep the last one of each week, for this many weeks that have one."""
 
     keep_monthly: Count = 0
-    """Keep the last one of each month, for so many months that have one."""
+    """Keep the last one of each month, for this many months that have one."""
 
     keep_yearly: Count = 0
-    """Keep the last one of each year, for so many years that have one."""
+    """Keep the last one of each year, for this many years that have one."""
 
     restores_within: Duration = ""
-    """Also remove what is kept of restores that ended longer ago: they cannot be undone then. Empty: keep all."""
+    """Also remove the records of restores that ended longer ago, which then cannot be undone. Empty: keep all."""
 
     velero: bool = False
-    """Look after the backups that Velero made, too; else they are left alone."""
+    """Include the backups that Velero made; otherwise they are ignored."""
 
     dry_run: bool = False
-    """Only tell what would go."""
+    """Only show what would be removed."""
 
     expect: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
-    """The `digest` that a dry run answered: remove exactly what it told, and nothing when that is not the same now."""
+    """The `digest` of a dry run: remove exactly what it showed, and nothing if that has changed since."""
 
     @property
     def policy(self) -> RetentionPolicy:
@@ -73,7 +71,7 @@ class PruneOptions(Place):
 
     @property
     def restores(self) -> Span | None:
-        """Return how long what is kept of restores stays, None for always."""
+        """Return how long the records of restores stay, None for always."""
         return Span.parse(self.restores_within) if self.restores_within else None
 
 
@@ -84,12 +82,12 @@ PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "monthly": lambda at: (at.year, at.month),
     "yearly": lambda at: (at.year,),
 }
-"""By the name of a rule, what tells its periods apart; all in UTC, weeks by ISO 8601."""
+"""Name of a rule → the format that identifies its periods; all in UTC, weeks by ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """What is asked for; `periods` maps names of `PERIODS` to counts."""
+    """The rules; `periods` maps names of `PERIODS` to counts."""
 
     within: Span | None = None
     last: int = 0
@@ -97,36 +95,36 @@ class RetentionPolicy:
 
     @property
     def given(self) -> bool:
-        """Return whether any rule is."""
+        """Return whether there is any rule."""
         return bool(self.within or self.last or any(count for _, count in self.periods))
 
 
 class VerifyOptions(BaseModel):
-    """Which backups to prove; no cluster is needed."""
+    """Which backups to verify; no cluster is needed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     store: str = ""
-    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
+    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder in the user's data directory."""
 
     backup: OptionalName = ""
     """Name of the backup; empty: the newest ones."""
 
     newest: Annotated[int, Field(ge=1, le=1000)] = 3
-    """How many of the newest backups, when none is named."""
+    """How many of the newest backups, if none is named."""
 
     deep: bool = False
-    """Also each object in the archive, one by one."""
+    """Also check each object in the archive."""
 
     identities: list[NoSecret] = Field(default_factory=list)
-    """Paths of files of secret keys that open encrypted backups: of age, or SSH; else their order is not seen."""
+    """Paths of files with secret keys (age or SSH) for encrypted backups; without them, their order is not checked."""
 
 
 class DoctorOptions(Place):
-    """A cluster, a store, and the namespaces whose backup or restore is meant."""
+    """A cluster, a store, and the namespaces to back up or restore."""
 
     namespaces: list[NamespaceName] = Field(default=[])
-    """Namespaces; without any the rights for all of them are asked for."""
+    """Namespaces; without any, permissions for all of them are checked."""
 
     seconds: Annotated[int, Field(ge=1, le=600)] = 30
     """Longest time of each check, in seconds."""

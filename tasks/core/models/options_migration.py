@@ -1,6 +1,7 @@
-"""What a person can ask of a migration: many namespaces from one cluster to another, and the part of one of them.
+"""The options of the flows migrate, migrate-namespace and populate, as pydantic models.
 
-What a person can ask of the flow `populate`: one backup as the template of many namespaces, each with parameters.
+Migrate restores many namespaces from one cluster to another; migrate-namespace does the part of one of them. Populate
+uses one backup as the template of many namespaces, each with its own parameters.
 """
 
 from __future__ import annotations
@@ -26,44 +27,44 @@ class FanOut(StrEnum):
     """Where the namespaces are restored."""
 
     HERE = "here"
-    """In this flow run's own process, side by side."""
+    """In this flow run's own process, in parallel."""
 
     DEPLOYMENT = "deployment"
-    """Each by a flow run of its own that workers take from a work pool."""
+    """Each in its own flow run, which workers take from a work pool."""
 
 
 class MigrateOptions(Manner, Choosing):
-    """Which namespaces to migrate, from where to where."""
+    """Which namespaces to migrate, and between which clusters."""
 
     from_context: str = ""
-    """Context of the cluster that they come from; empty: the current one, or the pod's own cluster."""
+    """Context of the source cluster; empty: the current context, or the pod's own cluster."""
 
     to_context: str = ""
-    """Context of the cluster that they go to."""
+    """Context of the target cluster."""
 
     kubeconfig: str = ""
-    """Path of the kubeconfig with both; empty: KUBECONFIG or the user's own."""
+    """Path of the kubeconfig with both contexts; empty: KUBECONFIG, or the user's default."""
 
     store: str = ""
-    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder of the user's data."""
+    """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder in the user's data directory."""
 
     all_namespaces: bool = False
-    """All namespaces, but for those of Kubernetes itself (`kube-*`), which have to be named."""
+    """All namespaces except Kubernetes' own (`kube-*`), which must be named."""
 
     name: OptionalName = ""
-    """Name of this migration and of its backup; empty: made from the namespaces and the time."""
+    """Name of this migration and of its backup; empty: generated from the namespaces and the time."""
 
     resume: OptionalName = ""
-    """Name of a migration that was cut off or partly failed: go on with what is missing, with its own options."""
+    """Name of an interrupted or partly failed migration to continue with its own options."""
 
     side_by_side: Annotated[int, Field(ge=1, le=64)] = 6
-    """How many namespaces are worked on at once."""
+    """How many namespaces to process at once."""
 
     fan_out: FanOut = FanOut.HERE
-    """Restore each namespace in this process, or by a flow run of its own on a work pool."""
+    """Restore each namespace in this process, or in its own flow run on a work pool."""
 
     deployment: Annotated[str, StringConstraints(pattern=r"^[^/]+/[^/]+$")] = "migrate-namespace/on-demand"
-    """With `fan_out` deployment: the deployment of the flow `migrate-namespace` that is run for each namespace."""
+    """With `fan_out` deployment: the deployment of the flow `migrate-namespace` to run for each namespace."""
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -75,66 +76,66 @@ class MigrateOptions(Manner, Choosing):
                 "name a NAMESPACE to migrate, or choose some with --namespace-selector or --all-namespaces"
             )
         if not self.to_context:
-            raise ValueError("say where to, with --to-context")
+            raise ValueError("name the target cluster with --to-context")
         return self
 
     def backup(self, name: str, namespaces: list[str]) -> BackupOptions:
-        """Return what the backup of the namespaces that were chosen is asked for."""
+        """Return the options of the backup of the chosen namespaces."""
         where = {"all_namespaces", "namespaces", "namespace_selector", "exclude_namespace"}
         asked = self.model_dump(include=(set(Choosing.model_fields) - where) | {"store", "kubeconfig"})
         return BackupOptions(**asked, name=name, context=self.from_context, namespaces=namespaces)
 
     def restore(self, backup: str, name: str, namespace: str, names: dict[str, str]) -> RestoreOptions:
-        """Return what the restore of one namespace is asked for, "" for what is cluster-wide; `names` are of all."""
+        """Return the options of the restore of one namespace, "" for cluster-scoped objects; `names` are of all."""
         asked = self.model_dump(include=(set(Manner.model_fields) - {"map"}) | {"store", "kubeconfig"})
-        spaces = [namespace] if namespace else []
+        chosen = [namespace] if namespace else []
         return RestoreOptions(
-            **asked, backup=backup, name=name, context=self.to_context, namespaces=spaces, map=renamed(names)
+            **asked, backup=backup, name=name, context=self.to_context, namespaces=chosen, map=renamed(names)
         )
 
 
 def renamed(names: dict[str, str]) -> dict[str, str]:
-    """Return those names that change, old to new."""
+    """Return the names that change, old to new."""
     return {old: new for old, new in names.items() if old != new}
 
 
 class MigrateNamespaceOptions(Place):
-    """Which part of a migration to do; all else that was asked for stands in the store. The cluster is the target."""
+    """Which part of a migration to do; all other options are in the store. The cluster is the target."""
 
     migration: OptionalName
     """Name of the migration."""
 
     namespace: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")]
-    """Namespace, by its old name; `cluster.wide` for what has none."""
+    """Namespace, by its old name; `cluster.wide` for cluster-scoped objects."""
 
 
 class Into(Modifications):
-    """A namespace to make, and what is other in it than in the template."""
+    """A namespace to create, and its differences from the template."""
 
     name: NamespaceName
     """Its name."""
 
 
 class PopulateOptions(Manner, Place):
-    """Which namespaces to make of which backup."""
+    """Which namespaces to create from which backup."""
 
     backup: OptionalName
     """Name of the backup."""
 
     template: NamespaceName | None = None
-    """The namespace of the backup to take; needed where it holds more than one."""
+    """The namespace of the backup to use; required if it holds more than one."""
 
     into: list[Into] = Field(min_length=1)
-    """The namespaces to make, each with its parameters."""
+    """The namespaces to create, each with its parameters."""
 
     modify: Modifications = Modifications()
     """What to modify in all of them."""
 
     name: OptionalName = ""
-    """Name of this run, by which the same again does only what is missing; empty: BACKUP-populate."""
+    """Name of this run; a second run with the same name does only what is missing. Empty: BACKUP-populate."""
 
     side_by_side: Annotated[int, Field(ge=1, le=64)] = 6
-    """How many namespaces are worked on at once."""
+    """How many namespaces to process at once."""
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
@@ -144,7 +145,7 @@ class PopulateOptions(Manner, Place):
         if not self.backup:
             raise ValueError("name a BACKUP")
         if self.map:
-            raise ValueError("names are given by the namespaces to make: there is no map beside them")
+            raise ValueError("the namespaces to create have their names: a map cannot be used with them")
         return self
 
     @property
@@ -153,7 +154,7 @@ class PopulateOptions(Manner, Place):
         return self.name or f"{self.backup}-populate"
 
     def restore(self, into: Into, template: str, name: str) -> RestoreOptions:
-        """Return what the restore that makes one namespace is asked for."""
+        """Return the options of the restore that creates one namespace."""
         asked = self.model_dump(include=(set(Manner.model_fields) - {"map"}) | set(Place.model_fields))
         return RestoreOptions(
             **asked,
@@ -165,6 +166,6 @@ class PopulateOptions(Manner, Place):
         )
 
     def resume(self, name: str) -> RestoreOptions:
-        """Return what it takes to go on with a restore that was cut off."""
+        """Return the options that continue an interrupted restore."""
         keep = {"identities", "wait_seconds", "rollback"} | set(Place.model_fields)
         return RestoreOptions(**self.model_dump(include=keep), resume=name)

@@ -1,4 +1,4 @@
-"""The work pools of Prefect that take Kubeferry's runs. No pydantic: the command line's help needs these words."""
+"""The Prefect work pools for Kubeferry's runs. No pydantic: the help of the command line imports this module."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class PoolType(StrEnum):
 
 
 POOLS = {PoolType.PROCESS: "kubeferry", PoolType.KUBERNETES: "kubeferry-kubernetes"}
-"""Names of the work pools, where none is given."""
+"""Default names of the work pools."""

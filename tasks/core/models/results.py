@@ -1,10 +1,7 @@
-"""What a flow answers: the same value is printed by the command line, shown in artifacts and told by `-o json`.
+"""The results of flows: printed by the command line, shown in artifacts, and printed as JSON by `-o json`.
 
-What the flow `prune` answers.
-
-What the flow `populate` answers.
-
-What a verification answers, and how it is told.
+Backup, restore, undo, delete and migrate share `Result`; prune, populate and verify have their own models. Field names
+are part of the JSON format.
 """
 
 from __future__ import annotations
@@ -18,11 +15,11 @@ from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Pr
 from kubeferry.tasks.core.jsondoc.printable import words
 
 EXIT_CODES = {Phase.COMPLETED: 0, Phase.FAILED: 1, Phase.PARTIAL: 3}
-"""What the command line exits with (design.md 3)."""
+"""The exit codes of the command line."""
 
 
 class Result(ResultModel):
-    """What backup and restore have in common. `name` is what show, verify, restore and --resume take."""
+    """The fields that results share. `name` is the argument of show, verify, restore and --resume."""
 
     name: str
     phase: Phase
@@ -30,55 +27,55 @@ class Result(ResultModel):
     started: datetime
     completed: datetime
     counts: dict[str, int]
-    """Objects by type, as `Deployment.apps`."""
+    """Number of objects by type, for example `Deployment.apps`."""
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    """What a selection leaves open: what is needed and was not to be in, what was asked for and matches nothing."""
+    """Open ends of a selection: needed but excluded objects, and terms that match nothing."""
 
     @property
     def seconds(self) -> float:
-        """Return how long it took."""
+        """Return the duration."""
         return (self.completed - self.started).total_seconds()
 
     @property
     def objects(self) -> int:
-        """Return how many objects were saved or restored."""
+        """Return the number of objects that were backed up or restored."""
         return sum(self.counts.values())
 
 
 class BackupResult(Result):
-    """One backup: what is in it, at which revision of which cluster, and its size in bytes."""
+    """One backup: its content, the revision and the cluster, and its size in bytes."""
 
     cluster: str
     namespaces: list[str]
     revision: str
     not_at_revision: dict[str, str] = {}
     selection: str = ""
-    """What was asked for of the namespaces, in one line; empty: everything."""
+    """The selection of objects, in one line; empty: everything."""
     pulled_in: list[PulledIn] = []
-    """What was not asked for and is in since something needs it."""
+    """Objects that were not selected and are included as dependencies."""
     bindings: dict[str, int] = {}
-    """Uses of addresses and uids of the cluster, by class: a restore writes the new values."""
+    """Uses of addresses and uids of the cluster, by class: a restore replaces them."""
     bytes: int
     encrypted_to: list[str] = []
-    """Public keys of those who can read it; empty: it is not encrypted."""
+    """Public keys of the recipients; empty: not encrypted."""
 
 
 class TakenBack(ResultModel):
-    """What became of what a restore did, when it failed or was undone."""
+    """The rollback of a restore that failed or was undone."""
 
     deleted: int = 0
     restored: int = 0
-    """Objects that have their former content again."""
+    """Number of objects with their previous content again."""
     left: list[Problem] = []
-    """What could not be taken back, and why."""
+    """What could not be rolled back, and why."""
     notes: list[Problem] = []
-    """What was taken back and is not exactly what it was."""
+    """What was rolled back but is not exactly as before."""
 
 
 class UndoResult(Result):
-    """The end of a restore that was taken back; `counts` are the objects deleted or restored, by type."""
+    """The undo of a restore; `counts` are the objects deleted or restored, by type."""
 
     backup: str
     cluster: str
@@ -86,20 +83,20 @@ class UndoResult(Result):
 
 
 class Doomed(ResultModel):
-    """One object of a group that is deleted."""
+    """One object of a deletion."""
 
     level: int
-    """The highest goes first."""
+    """The highest level is deleted first."""
     object: str
     uid: str
     follows: bool = False
-    """It goes with its owner, by the garbage collector."""
+    """The garbage collector deletes it with its owner."""
     finalizers: list[str] = []
-    """What has to be done before it is gone."""
+    """Finalizers that delay its deletion."""
 
 
 class Needed(ResultModel):
-    """An object of a group that one outside of it names."""
+    """An object of a deletion that an object outside refers to."""
 
     object: str
     by: str
@@ -107,7 +104,7 @@ class Needed(ResultModel):
 
 
 class DeleteResult(Result):
-    """One group that was deleted, or would be: `counts` are its objects by type, without those that are left."""
+    """One deletion, or its dry run: `counts` are the deleted objects by type, without those that remain."""
 
     store: str = ""
     cluster: str
@@ -116,43 +113,43 @@ class DeleteResult(Result):
     selector: str = ""
     dry_run: bool = False
     digest: str
-    """Of the group: `expect` of another run takes this very group or none."""
+    """Of the objects: with it as `expect`, another run deletes exactly these or none."""
     levels: int
     members: list[Doomed] = []
     needed: list[Needed] = []
-    """What others still need: they are left without."""
+    """Objects that others still need."""
     left: list[Problem] = []
-    """What is still there, and why."""
+    """What still exists, and why."""
     refused: list[Problem] = []
-    """What the bundle lists and cannot claim, and why; it is not touched."""
+    """What the bundle lists without authority, and why; it is not changed."""
     forced: list[Problem] = []
-    """What lost its finalizers, and which."""
+    """Objects whose finalizers were removed, and which."""
     untied: list[Problem] = []
-    """What was there before and was linked to what goes: the link is taken off."""
+    """Older objects with an owner reference to a deleted object: the reference is removed."""
 
 
 class RestoreResult(Result):
-    """One restore: where from and to, what was done with each object (`counts` are the ones now there)."""
+    """One restore: source and target, and the action for each object (`counts` are those that exist now)."""
 
     backup: str
     cluster: str
     namespaces: dict[str, str]
-    """Old name to new name."""
+    """Old to new name."""
     actions: dict[str, int]
-    """How many objects were created, unchanged, updated and so on."""
+    """Number of objects by action: created, unchanged, updated and so on."""
     notable: list[ActionTaken] = []
-    """Objects with which something else than `created` was done."""
+    """Objects with another action than `created`."""
     rewrites: list[Rewrite] = []
     levels: int = 0
     not_ready: list[Problem] = []
     error: str = ""
     """Why it failed."""
     taken_back: TakenBack | None = None
-    """What became of what it had done, when it failed."""
+    """The rollback after a failure."""
 
 
 class MigrateResult(Result):
-    """One migration: how it went with each namespace. `name` is what --resume takes; `counts` are those of all."""
+    """One migration, with the result of each namespace. `name` is the argument of --resume; `counts` are the totals."""
 
     backup: str
     from_cluster: str
@@ -161,19 +158,19 @@ class MigrateResult(Result):
 
     @property
     def phases(self) -> dict[str, int]:
-        """Return how many namespaces ended how; what is cluster-wide is none."""
+        """Return the number of namespaces by phase, without the cluster-scoped part."""
         ended = [each.phase.value for each in self.namespaces if each.namespace != SHARED]
         return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
 
 
 class Judged(ResultModel):
-    """One backup of the store, or what is kept of one restore, and what becomes of it."""
+    """One backup of the store, or the records of one restore, and whether it stays."""
 
     name: str
     what: str = "backup"
-    """`backup`, `leftover` (of a backup that was half deleted or never finished) or `restore`."""
+    """`backup`, `leftover` (of a partly deleted or unfinished backup) or `restore`."""
     series: str = ""
-    """The namespaces, and what tells this series from others of them."""
+    """The namespaces, and what distinguishes this series from others with the same namespaces."""
     phase: str = ""
     tool: str = ""
     started: datetime | None = None
@@ -181,13 +178,13 @@ class Judged(ResultModel):
     why: str
     bytes: int = 0
     removed: bool = False
-    """It is gone; never in a dry run."""
+    """It was removed; never true in a dry run."""
     stamp: str = ""
-    """By which it is known again: another one under its name is not touched."""
+    """Identifies this version: another one with the same name is not removed."""
 
 
 class PruneResult(ResultModel):
-    """What of a store stays and what went, or would go in a dry run."""
+    """What stays in a store and what was removed, or would be in a dry run."""
 
     store: str
     started: datetime
@@ -195,64 +192,64 @@ class PruneResult(ResultModel):
     phase: Phase
     dry_run: bool
     digest: str
-    """Of what goes: `expect` of another run removes exactly that or nothing."""
+    """Of what is removed: with it as `expect`, another run removes exactly that or nothing."""
     judged: list[Judged] = []
     left: list[Problem] = []
-    """What was to go and did not, since somebody else is at work there: not this run's business."""
+    """What was not removed because another run is working on it: not an error."""
     problems: list[Problem] = []
     """What could not be read or removed."""
 
     @property
     def going(self) -> list[Judged]:
-        """Return what goes."""
+        """Return what is to be removed."""
         return [each for each in self.judged if not each.keep]
 
     @property
     def removed(self) -> list[Judged]:
-        """Return what went."""
+        """Return what was removed."""
         return [each for each in self.judged if each.removed]
 
     @property
     def seconds(self) -> float:
-        """Return how long it took."""
+        """Return the duration."""
         return (self.completed - self.started).total_seconds()
 
 
 class PopulateResult(Result):
-    """One run: how it went with each namespace. The same command again does what is missing."""
+    """One run, with the result of each namespace. The same command again does what is missing."""
 
     backup: str
     template: str
     cluster: str
     namespaces: list[End]
     earlier: list[str] = Field([])
-    """Namespaces that an earlier run of the same name had made: nothing was done with them now."""
+    """Namespaces that an earlier run of the same name had created: this run did not change them."""
 
     @property
     def phases(self) -> dict[str, int]:
-        """Return how many namespaces ended how."""
+        """Return the number of namespaces by phase."""
         ended = [each.phase.value for each in self.namespaces]
         return {phase: ended.count(phase) for phase in ("Completed", "Partial", "Failed") if phase in ended}
 
 
 class Verified(ResultModel):
-    """What was proved of one backup."""
+    """The verification of one backup."""
 
     name: str
     files: int = 0
     bytes: int = 0
     objects: int = 0
-    """Objects that were looked at one by one."""
+    """Number of objects that were checked one by one."""
     proved: bool = False
-    """False for an archive without digests, which can be read but not proved, and for a damaged one."""
+    """False for a damaged archive, and for one without digests, which can be read but not verified."""
     levels: int | None = None
-    """Of a restore, whose order holds; None for an encrypted backup without a key."""
+    """Levels of a restore, whose order is valid; None for an encrypted backup without a key."""
     error: str = ""
     """What is wrong with it."""
 
 
 class VerifyResult(ResultModel):
-    """One verification: Completed when all is proved, Partial when something has no digests, Failed when damaged."""
+    """One verification: Completed if all is verified, Partial if something has no digests, Failed if damaged."""
 
     phase: Phase
     store: str
@@ -262,12 +259,12 @@ class VerifyResult(ResultModel):
 
     @property
     def damaged(self) -> list[Verified]:
-        """Return the backups that are not as they were written."""
+        """Return the damaged backups."""
         return [each for each in self.backups if each.error]
 
 
 def phase_of(backups: list[Verified]) -> Phase:
-    """Return what all come to."""
+    """Return the phase of all backups together."""
     if any(each.error for each in backups):
         return Phase.FAILED
     return Phase.COMPLETED if all(each.proved for each in backups) else Phase.PARTIAL
@@ -284,6 +281,6 @@ def verdict(found: Verified) -> str:
     if found.error:
         return found.error
     objects = f", {found.objects} objects one by one" if found.objects else ""
-    as_told = "as the manifest says" if found.proved else "readable, without digests"
+    digests = "as the manifest says" if found.proved else "readable, without digests"
     order = f"; the order of a restore holds, {found.levels} levels" if found.levels is not None else ""
-    return f"{found.files} files, {found.bytes} bytes{objects}: {as_told}{order}"
+    return f"{found.files} files, {found.bytes} bytes{objects}: {digests}{order}"

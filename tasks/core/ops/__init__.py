@@ -1,1 +1,1 @@
-"""Rules of operation: health, rights, schedules, retention, concurrency, reports, declared deployments."""
+"""Rules of operation: health, permissions, schedules, retention, concurrency, reports, declared deployments."""

@@ -1,9 +1,9 @@
-"""How many requests may be under way at once to one API server: a rule that learns it from the answers.
+"""How many requests may be in flight at once to one API server: an adaptive limit that follows its responses.
 
-It grows by one as long as answers come about as fast as they did, and all that it allows was used; it shrinks a little
-when they take several times as long (what is more then only waits in a queue), and by half when the server says that it
-is too much (429, or 503). Additive increase, multiplicative decrease, as TCP does it (RFC 5681); the latency is
-compared as TCP Vegas does, with what it was at best, for each kind of request apart: a LIST takes longer than a GET.
+The limit grows by one while latency stays low and the whole limit is in use. It shrinks a little if responses take
+several times as long (more requests would only wait in a queue), and by half if the server reports overload (429, or
+503). This is additive increase and multiplicative decrease, as in TCP (RFC 5681); as in TCP Vegas, latency is compared
+with its best value, for each kind of request separately: a LIST takes longer than a GET.
 """
 
 from __future__ import annotations
@@ -15,44 +15,44 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 LEAST, MOST, FIRST = 4, 48, 16
-"""Requests at once: at least, at most, in the beginning."""
+"""Concurrent requests: minimum, maximum, initial."""
 
 SLOW, FAST = 6.0, 3.0
-"""Times the best latency: from the first one on it shrinks, below the second one it may grow."""
+"""Factors of the best latency: from the first on the limit shrinks, below the second it may grow."""
 
 EASE, BACK = 0.9, 0.5
-"""What is left of the limit when answers are slow, and when the server says that it is too much."""
+"""The share of the limit that remains if responses are slow, and if the server reports overload."""
 
 SMOOTH = 0.2
-"""Weight of the last answer in the mean."""
+"""Weight of the last response in the mean."""
 
 FORGET = 1.01
-"""The best latency grows by this with each answer, so that a fast answer of long ago counts no more."""
+"""Growth of the best latency with each response, so that an old fast response loses its effect."""
 
 FLOOR = 0.002
-"""Seconds: below, latency says more of this machine than of the server."""
+"""Seconds: below, latency depends on this machine rather than on the server."""
 
 REFUSALS = frozenset({429, 503})
 
 
 @dataclass
 class ConcurrencyLimit:
-    """The limit of one API server. Not safe for threads: who uses it sees to that."""
+    """The limit of one API server. Not thread-safe: callers use a lock."""
 
     limit: float = FIRST
     slowness: float = 1.0
-    """Mean of latency by best latency."""
+    """Mean of latency divided by best latency."""
     best: dict[Hashable, float] = field(default_factory=dict)
     _until: int = 0
-    """Answers to come before the limit changes again: those under way were sent under the former one."""
+    """Responses to wait for before the limit changes again: requests in flight were sent under the previous limit."""
 
     @property
     def room(self) -> int:
-        """Return how many requests may be under way at once."""
+        """Return how many requests may be in flight at once."""
         return int(self.limit)
 
     def answered(self, what: Hashable, seconds: float, under_way: int, *, refused: bool = False) -> None:
-        """Learn from an answer to a request of the kind `what`, of which `under_way` were sent at once."""
+        """Adjust the limit to a response to a request of the kind `what`, sent when `under_way` were in flight."""
         self._until = max(0, self._until - 1)
         if refused:
             self._change(BACK)

@@ -1,7 +1,7 @@
-"""When a schedule was last due: cron lines of five fields, and intervals, as Prefect understands them.
+"""When a schedule was last due: cron lines of five fields, and intervals, with Prefect's semantics.
 
-What else Prefect takes (`L`, `#`, seconds, RRULEs) is answered by None, never guessed. Prefect's own reader cannot be
-used here: its import costs seconds.
+Other schedules of Prefect (`L`, `#`, seconds, RRULEs) give None. Prefect's own parser is not used, because its import
+takes seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIELDS: tuple[tuple[int, int, Mapping[str, int]], ...] = (
     (0, 23, {}),
     (1, 31, {}),
     (1, 12, {name: number for number, name in enumerate(MONTHS, start=1)}),
-    (0, 7, {name: number for number, name in enumerate(DAYS)}),  # 7 is Sunday, too
+    (0, 7, {name: number for number, name in enumerate(DAYS)}),  # 7 is Sunday too
 )
 """Minute, hour, day of the month, month, day of the week: lowest, highest, names."""
 
@@ -39,7 +39,7 @@ ALIASES = {
 DAYS_OF_MONTH = 31
 
 FARTHEST = 366 * 8
-"""Days to look back: between two 29ths of February there may be eight years."""
+"""Days to look back: two 29ths of February may be eight years apart."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Cron:
     months: frozenset[int]
     weekdays: frozenset[int]
     either: bool
-    """Both kinds of days are restricted, and one of them is enough (`day_or`, the rule of cron)."""
+    """Both day fields are restricted, and one match is enough (`day_or`, the rule of cron)."""
 
     def on(self, day: date) -> bool:
-        """Tell whether it is due on a day."""
+        """Return whether it is due on a day."""
         if day.month not in self.months:
             return False
         met = (day.day in self.days, day.isoweekday() % 7 in self.weekdays)
@@ -63,9 +63,9 @@ class Cron:
 
 
 def last_due(schedule: Mapping[str, Any], now: datetime, zone: Callable[[str], tzinfo | None]) -> datetime | None:
-    """Return when a schedule of Prefect's was last due, at `now` or before; None where that is not understood.
+    """Return when a Prefect schedule was last due, at `now` or before; None if it is not supported.
 
-    `zone` gives the time zone of a name, None for an unknown one.
+    `zone` returns the time zone of a name, None for an unknown one.
     """
     zoned = zone(str(schedule.get("timezone") or "UTC"))
     try:
@@ -86,10 +86,10 @@ def _interval(schedule: Mapping[str, Any], now: datetime) -> datetime:
 
 
 def parse(line: str, *, day_or: bool = True) -> Cron:
-    """Return a cron line's meaning.
+    """Return a parsed cron line.
 
     Raises:
-        ValueError: it is not understood.
+        ValueError: it is not supported.
     """
     words = ALIASES.get(line.strip().lower(), line).lower().split()
     if len(words) != len(FIELDS):
@@ -98,7 +98,7 @@ def parse(line: str, *, day_or: bool = True) -> Cron:
         frozenset(_values(word, *field)) for word, field in zip(words, FIELDS, strict=True)
     )
     of_week = frozenset(day % 7 for day in weekdays)
-    # Prefect's reader takes a list of all days for `*` only beside a field with a `*` in it.
+    # Prefect's parser treats a list of all days as `*` only if the other day field has a `*`.
     both = _restricts(words[2], words[4], all_of=len(days) == DAYS_OF_MONTH) and _restricts(
         words[4], words[2], all_of=len(of_week) == len(DAYS)
     )

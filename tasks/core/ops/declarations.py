@@ -1,4 +1,4 @@
-"""The declarations of deployments/prefect.yaml, fitted to what was asked of `kubeferry deploy`."""
+"""The declarations of deployments/prefect.yaml, adapted to the options of `kubeferry deploy`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_deploy import DeployOptions
 
 PLACE = ("context", "kubeconfig", "store")
-"""What every flow is told that takes it."""
+"""Options that every flow with these fields gets."""
 
 CHOICE = ("all_namespaces", "namespaces", "namespace_selector")
-"""What the scheduled backup is told instead of what is declared, when any of it was asked for."""
+"""Options that replace the declared ones of the scheduled backup if any of them is given."""
 
 WRITES = {"restore", "migrate", "migrate-namespace", "populate"}
-"""Flows that write to a cluster: their Jobs have the account that may."""
+"""Flows that write to a cluster: their Jobs use the service account that may."""
 
 Declaration = dict[str, Any]
 
@@ -30,16 +30,16 @@ def flow_of(declaration: Declaration) -> str:
 
 
 def title(declaration: Declaration) -> str:
-    """Return FLOW/NAME, as Prefect calls a deployment."""
+    """Return FLOW/NAME, Prefect's name of a deployment."""
     return f"{flow_of(declaration)}/{declaration['name']}"
 
 
 def fitted(declaration: Declaration, asked: DeployOptions, takes: Collection[str]) -> Declaration:
-    """Return a declaration with the place, namespaces, schedule and work pool that were asked for.
+    """Return a declaration with the requested cluster, store, namespaces, schedule and work pool.
 
     Args:
         declaration: one deployment of prefect.yaml.
-        asked: what was asked for.
+        asked: the options of `kubeferry deploy`.
         takes: the fields of the options of its flow.
     """
     options = dict(declaration["parameters"].get("options", {}))
@@ -54,7 +54,7 @@ def fitted(declaration: Declaration, asked: DeployOptions, takes: Collection[str
 
 
 def _job(declaration: Declaration, asked: DeployOptions) -> dict[str, Any]:
-    """Return what differs from the base job template: an account that writes only for what writes."""
+    """Return the job variables: only flows that write get the service account that may write."""
     variables = dict(declaration["work_pool"].get("job_variables", {}))
     if asked.type is PoolType.KUBERNETES:
         variables["service_account_name"] = f"kubeferry-{'restore' if flow_of(declaration) in WRITES else 'backup'}"
@@ -76,10 +76,10 @@ def _kept(options: dict[str, Any], asked: DeployOptions) -> dict[str, Any]:
 
 
 def check_crons(declarations: Collection[Declaration], asked: DeployOptions) -> None:
-    """Return if each schedule that was asked for is one of a scheduled flow.
+    """Check that each given schedule is for a scheduled flow.
 
     Raises:
-        UsageError: it is not; names those that are.
+        UsageError: it is not; the message lists the scheduled flows.
     """
     scheduled = sorted(flow_of(each) for each in declarations if each.get("schedules"))
     if unknown := sorted(set(asked.cron) - set(scheduled)):
@@ -89,5 +89,5 @@ def check_crons(declarations: Collection[Declaration], asked: DeployOptions) -> 
 def _moved(schedule: dict[str, Any], flow: str, asked: DeployOptions) -> dict[str, Any]:
     wanted = {"cron": asked.cron.get(flow), "timezone": asked.timezone}
     moved = schedule | {name: value for name, value in wanted.items() if value}
-    # Nothing is removed by itself unless somebody said what is to stay.
+    # Nothing is removed on a schedule unless the user said what to keep.
     return moved | {"active": True, "asked": True} if flow == "prune" and asked.keep else moved

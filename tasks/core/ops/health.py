@@ -1,8 +1,7 @@
-"""What `kubeferry doctor` finds, check by check, and what that comes to. Looks at nothing itself.
+"""The findings of `kubeferry doctor` and their overall result, and the checks of clocks and versions.
 
-Judge the clock of a server against this machine's, by the Date header of an answer (RFC 9110, 6.6.1).
-
-Judge versions: Python's, those of the packages that Kubeferry runs with, and an API server's.
+A server's clock is compared with this machine's by the Date header of a response (RFC 9110, 6.6.1); versions are those
+of Python, of the packages that Kubeferry needs, and of an API server. No check here reads anything itself.
 """
 
 from __future__ import annotations
@@ -23,64 +22,64 @@ class Level(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """It works, or will, but not all of it or not for long."""
+    """It works, but not completely or not for long."""
     FAILED = "failed"
-    """Backups or restores cannot work so."""
+    """Backups or restores cannot work."""
     SKIPPED = "skipped"
-    """It could not be looked at, because of what another check tells, or there is nothing to look at."""
+    """It could not be checked because of another check's result, or there is nothing to check."""
 
 
 EXIT_CODES = {Level.FAILED: 1, Level.WARNING: 3}
-"""By the worst that was found (design.md 3); 0 without either."""
+"""Exit code by the worst level; 0 for any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     level: Level
     found: str
     todo: str = ""
-    """What a person can do about it; "" where there is nothing to do."""
+    """What to do about it; "" if nothing is to be done."""
     check: str = ""
-    """The check's name; who runs the checks writes it."""
+    """The check's name, set by the code that runs the checks."""
     looked: bool = True
-    """It is a verdict; else nothing could be looked at, and `found` says why."""
+    """It is a verdict; otherwise nothing could be checked, and `found` says why."""
 
     @classmethod
     def ok(cls, found: str) -> Finding:
-        """Return what is as it should be."""
+        """Return a finding that all is well."""
         return cls(Level.OK, found)
 
     @classmethod
     def warning(cls, found: str, todo: str) -> Finding:
-        """Return what should be seen to."""
+        """Return a finding that needs attention."""
         return cls(Level.WARNING, found, todo)
 
     @classmethod
     def failed(cls, found: str, todo: str) -> Finding:
-        """Return what has to be changed first."""
+        """Return a finding that must be fixed first."""
         return cls(Level.FAILED, found, todo)
 
     @classmethod
     def skipped(cls, found: str) -> Finding:
-        """Return that there was nothing to look at."""
+        """Return that there was nothing to check."""
         return cls(Level.SKIPPED, found)
 
     @classmethod
     def blind(cls, found: str, todo: str) -> Finding:
-        """Return why a check could not look at anything."""
+        """Return why nothing could be checked."""
         return cls(Level.FAILED, found, todo, looked=False)
 
     def document(self) -> dict[str, str]:
-        """Return it as JSON's types."""
+        """Return it as JSON types."""
         return {"check": self.check, "level": self.level.value, "found": self.found, "todo": self.todo}
 
 
 def related(findings: Sequence[Finding], needs: Mapping[str, str]) -> list[Finding]:
-    """Return the findings, with those skipped that could look at nothing because of what they need.
+    """Return the findings, with those skipped that could check nothing because of another check.
 
-    `needs` maps a check to the one without which it makes no sense.
+    `needs` maps a check to the one that it depends on.
     """
     failed = {each.check for each in findings if each.level is Level.FAILED}
     return [
@@ -92,19 +91,19 @@ def related(findings: Sequence[Finding], needs: Mapping[str, str]) -> list[Findi
 
 
 def worst(findings: Sequence[Finding]) -> Level:
-    """Return what all findings come to."""
+    """Return the worst level of all findings."""
     levels = {each.level for each in findings}
     return next((level for level in (Level.FAILED, Level.WARNING) if level in levels), Level.OK)
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """Return what the command exits with."""
+    """Return the exit code of the command."""
     return EXIT_CODES.get(worst(findings), 0)
 
 
 WARN = 30
-"""Seconds. A lease that says who works in a namespace is good for 60 and renewed each 15 (lease.py): machines whose
-clocks differ by more than the rest would take it for expired."""
+"""Seconds. A namespace's lease is valid for 60 and renewed every 15 (formats/lease.py): machines whose clocks differ by
+more than the rest would treat it as expired."""
 
 REFUSED = 900
 """Seconds. S3 refuses requests whose time differs by more than 15 minutes ("RequestTimeTooSkewed")."""
@@ -113,18 +112,18 @@ TODO = "set the clock of this machine or of that server by NTP (timedatectl stat
 
 
 def clock(date: str, before: datetime, after: datetime) -> Finding:
-    """Return the verdict on an answer of `date` to a question that was sent and answered between the two times here."""
+    """Return the verdict on a response with `date` to a request between the two local times."""
     try:
-        told = parsedate_to_datetime(date)
+        theirs = parsedate_to_datetime(date)
     except ValueError:
-        return Finding.skipped("it tells no time (no Date header)")
-    if told.tzinfo is None:  # RFC 9110 wants GMT; `-0000` is read as no zone
-        told = told.replace(tzinfo=before.tzinfo)
-    # The header has whole seconds: it may be up to one behind.
-    ahead, behind = (told - after).total_seconds(), (before - told).total_seconds() - 1
+        return Finding.skipped("its responses have no Date header")
+    if theirs.tzinfo is None:  # RFC 9110 requires GMT; `-0000` is parsed as no zone
+        theirs = theirs.replace(tzinfo=before.tzinfo)
+    # The header has whole seconds: it may be up to one second behind.
+    ahead, behind = (theirs - after).total_seconds(), (before - theirs).total_seconds() - 1
     off = max(ahead, behind)
     if off < WARN:
-        return Finding.ok("agrees with this machine's" if off < 1 else f"{off:.0f} s off this machine's")
+        return Finding.ok("agrees with this machine's" if off < 1 else f"differs by {off:.0f} s from this machine's")
     found = f"{off:.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
     if off < REFUSED:
         return Finding.warning(found, TODO)
@@ -133,22 +132,22 @@ def clock(date: str, before: datetime, after: datetime) -> Finding:
 
 PYTHON = (3, 11)
 KUBERNETES = (1, 27)
-"""The first that offers aggregated discovery (KEP-3352)."""
+"""The first version with aggregated discovery (KEP-3352)."""
 
 SHOWN = ("prefect", "kubernetes")
-"""Packages whose version is told in any case."""
+"""Packages whose version is always shown."""
 
 REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+)\s*([<>].*)")
 BOUND = re.compile(r"(>=|<)\s*([0-9][0-9a-zA-Z.]*)")
-"""The two bounds that pyproject.toml gives a range: its first version, and the one before which it ends."""
+"""The two bounds of a range in pyproject.toml: the first version, and the first one after it."""
 
-INSTALL = "pip install -c deployments/constraints.txt, into a virtual environment of its own"
+INSTALL = "pip install -c deployments/constraints.txt, in a separate virtual environment"
 
 
 def versions(python: tuple[int, ...], wanted: Iterable[str], installed: Mapping[str, str]) -> Finding:
-    """Return the verdict on this installation: what its metadata wants, and what is there by name."""
-    told = ".".join(map(str, python[:3]))
-    found = f"Python {told}, " + ", ".join(f"{name} {installed.get(name, 'missing')}" for name in SHOWN)
+    """Return the verdict on this installation: what its metadata requires, and the installed versions by name."""
+    running = ".".join(map(str, python[:3]))
+    found = f"Python {running}, " + ", ".join(f"{name} {installed.get(name, 'missing')}" for name in SHOWN)
     if python[:2] < PYTHON:
         return Finding.failed(found, f"Python {'.'.join(map(str, PYTHON))} or newer")
     wrong = [line for each in wanted if (line := _wrong(each, installed))]
@@ -169,13 +168,15 @@ def _wrong(requirement: str, installed: Mapping[str, str]) -> str:
 
 
 def kubernetes(host: str, version: str, problems: Mapping[str, str]) -> Finding:
-    """Return the verdict on an API server: its version, and the groups that its discovery could not read."""
+    """Return the verdict on an API server: its version, and the groups whose discovery failed."""
     found = f"{host}, Kubernetes {version}"
     if numbers(version.lstrip("v"))[:2] < KUBERNETES:
         return Finding.failed(found, f"Kubernetes {'.'.join(map(str, KUBERNETES))} or newer is needed")
     if problems:
-        told = "; ".join(f"{what}: {why}" for what, why in sorted(problems.items()))
-        return Finding.warning(f"{found}; {told}", "repair these APIs (kubectl get apiservices): backups are Partial")
+        unreadable = "; ".join(f"{what}: {why}" for what, why in sorted(problems.items()))
+        return Finding.warning(
+            f"{found}; {unreadable}", "repair these APIs (kubectl get apiservices): backups are Partial"
+        )
     return Finding.ok(found)
 
 

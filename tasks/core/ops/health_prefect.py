@@ -1,7 +1,7 @@
-"""Judge a Prefect server and the workers of our work pools by what its API answers.
+"""Check a Prefect server: its version, the workers of Kubeferry's work pools, its deployments and their runs.
 
-Judge whether what should have run by itself has: the nightly deployments, and the newest backup in the store; and
-whether the flows of our deployments are where their entry points say.
+Scheduled deployments must have run when they were due, the newest backup in the store must be as recent, and entry
+points must be those of the installed version. All of it comes from the server's API and the store, by the caller.
 """
 
 from __future__ import annotations
@@ -21,78 +21,81 @@ if TYPE_CHECKING:
 
 START = {
     POOLS[PoolType.PROCESS]: "kubeferry worker",
-    POOLS[PoolType.KUBERNETES]: "start the worker of deployments/kubernetes in its cluster",
+    POOLS[PoolType.KUBERNETES]: "start the worker of deployments/kubernetes in the cluster",
 }
-"""How a worker of each of the work pools that `kubeferry deploy` makes is started."""
+"""How to start a worker for each work pool that `kubeferry deploy` creates."""
 
 BEATS = 3
-"""Heartbeats that may be missing, as in Prefect's own foreman service (inactivity_heartbeat_multiple)."""
+"""Heartbeats that may be missed, as in Prefect's own foreman service (inactivity_heartbeat_multiple)."""
 
-MASKED = "unknown: the server does not tell its connection URL"
+MASKED = "unknown: the server does not show its connection URL"
 
 
 def stopped(started: bool) -> Finding:  # noqa: FBT001 - the one thing to know
-    """Return the verdict on the local server that is not up, or not yet."""
+    """Return the verdict on a local server that does not run, or not yet."""
     if started:
         return Finding.warning("the local one is just starting", "kubeferry server status")
-    told = "the local one is not up: commands start it, but until then no schedule fires"
-    return Finding.warning(told, "kubeferry server start")
+    message = "the local one does not run: commands start it, but until then no schedule runs"
+    return Finding.warning(message, "kubeferry server start")
 
 
-def server(url: str, told: str, client: str, settings: Mapping[str, Any], *, local: bool) -> Finding:
-    """Return the verdict on a server that answers.
+def server(url: str, version: str, client: str, settings: Mapping[str, Any], *, local: bool) -> Finding:
+    """Return the verdict on a server that responds.
 
     Args:
         url: its API, without credentials.
-        told: its version.
-        client: the version of Prefect here.
-        settings: what its API tells of its settings.
-        local: it is the one that Kubeferry keeps for this user.
+        version: the server's version.
+        client: the installed version of Prefect.
+        settings: its settings, as its API returns them.
+        local: it is the server that Kubeferry runs for this user.
     """
     which = "the local one" if local else "the one of PREFECT_API_URL"
-    found = f"{which}, {url}, Prefect {told}, database: {database(settings, local=local)}"
-    theirs, ours = numbers(told), numbers(client)
+    found = f"{which}, {url}, Prefect {version}, database: {database(settings, local=local)}"
+    theirs, ours = numbers(version), numbers(client)
     if theirs[:1] != ours[:1]:
-        return Finding.failed(f"{found}: Prefect {client} here cannot talk to it", "run the same Prefect on both sides")
+        return Finding.failed(
+            f"{found}: the installed Prefect {client} cannot use it",
+            "install the same version of Prefect on both sides",
+        )
     if theirs < ours:
         todo = "kubeferry server stop, then start" if local else f"update the server to Prefect {client}"
-        return Finding.warning(f"{found}: older than Prefect {client} here", todo)
+        return Finding.warning(f"{found}: older than the installed Prefect {client}", todo)
     return Finding.ok(found)
 
 
 def database(settings: Mapping[str, Any], *, local: bool) -> str:
-    """Return the kind of a server's database; its URL is a secret to the API, what is set apart from it is not."""
+    """Return the kind of a server's database; the API masks its URL, but not separate settings."""
     if local:
         return "SQLite"
     found = (settings.get("server") or {}).get("database") or {}
     driver = str(found.get("driver") or "")
     if driver.startswith("postgresql"):
-        return f"PostgreSQL at {found.get('host') or 'its usual place'}"
+        return f"PostgreSQL at {found.get('host') or 'its default host'}"
     return "SQLite" if driver.startswith("sqlite") else MASKED
 
 
 def worker(pools: Mapping[str, Mapping[str, Any]], workers: Mapping[str, Sequence[Any]], now: datetime) -> Finding:
-    """Return the verdict on the work pools that are there, and on the workers of each."""
+    """Return the verdict on the existing work pools, and on the workers of each."""
     if not pools:
-        told = f"no work pool {' or '.join(START)}: runs can only be started by commands"
-        return Finding.warning(told, "kubeferry deploy NAMESPACE")
+        message = f"no work pool {' or '.join(START)}: only commands can start runs"
+        return Finding.warning(message, "kubeferry deploy NAMESPACE")
     paused = sorted(name for name, pool in pools.items() if pool.get("is_paused"))
     if paused:
         named = ", ".join(paused)
         return Finding.warning(f"work pool {named} is paused", f"prefect work-pool resume {paused[0]}")
     alive = {name: [each for each in workers.get(name, ()) if _beats(each, now)] for name in pools}
     idle = sorted(name for name, found in alive.items() if not found)
-    told = "; ".join(f"{name}: {_workers(alive[name], workers.get(name, ()), now)}" for name in sorted(pools))
+    message = "; ".join(f"{name}: {_workers(alive[name], workers.get(name, ()), now)}" for name in sorted(pools))
     if idle:
-        return Finding.warning(told, START[idle[0]])
-    return Finding.ok(told)
+        return Finding.warning(message, START[idle[0]])
+    return Finding.ok(message)
 
 
 def _workers(alive: Sequence[Any], known: Sequence[Any], now: datetime) -> str:
     if alive:
-        return f"{len(alive)} worker{'s' if len(alive) > 1 else ''} at work"
+        return f"{len(alive)} worker{'s' if len(alive) > 1 else ''} online"
     beats = [beat for beat in map(_beat, known) if beat]
-    return f"no worker, the last one was heard of {ago(now - max(beats))} ago" if beats else "no worker yet"
+    return f"no worker online, the last heartbeat was {ago(now - max(beats))} ago" if beats else "no worker yet"
 
 
 def _beats(worker: Mapping[str, Any], now: datetime) -> bool:
@@ -106,7 +109,7 @@ def _beat(worker: Mapping[str, Any]) -> datetime | None:
 
 
 def moment(text: object) -> datetime | None:
-    """Return a time of Prefect's API, None where it has none."""
+    """Return a time from Prefect's API, None if it has none."""
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:
@@ -118,28 +121,28 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 def ago(past: timedelta) -> str:
-    """Return a time span as a person says it."""
+    """Return a time span for people."""
     seconds = max(0, int(past.total_seconds()))
     size, unit = next((each for each in UNITS if seconds >= 2 * each[0]), UNITS[-1])
     return f"{seconds // size} {unit}"
 
 
-AGAIN = "repeat kubeferry deploy with the options that it had"
+AGAIN = "repeat kubeferry deploy with the same options"
 
 NAMED = 3
-"""Deployments that are named, besides how many more there are."""
+"""Most deployments in a message, which adds the number of others."""
 
 
 def deployments(declared: Mapping[str, str], registered: Mapping[str, str | None]) -> Finding:
-    """Return the verdict on our deployments that the server has; both map FLOW/NAME to an entry point.
+    """Return the verdict on Kubeferry's deployments on the server; both map FLOW/NAME to an entry point.
 
-    Another one than is declared now is that of another version: where this one is installed, no run of it can start.
+    An entry point that differs from the declared one belongs to another version: with this version no run can start.
     """
     old = [f"{name} ({at or 'none'})" for name, at in sorted(registered.items()) if at != declared[name]]
     if old:
         more = f" and {len(old) - NAMED} more" if len(old) > NAMED else ""
-        told = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
-        return Finding.warning(told, AGAIN)
+        message = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
+        return Finding.warning(message, AGAIN)
     if not registered:
         return Finding.skipped("none is registered")
     return Finding.ok(f"{len(registered)} registered, all with the entry points of this version")
@@ -147,27 +150,27 @@ def deployments(declared: Mapping[str, str], registered: Mapping[str, str | None
 
 BACKUP = "backup/nightly"
 NIGHTLY = (BACKUP, "prune/nightly", "verify/nightly")
-"""The scheduled deployments of `kubeferry deploy`, as Prefect names them."""
+"""The scheduled deployments of `kubeferry deploy`, by their names in Prefect."""
 
 GRACE = timedelta(hours=1)
-"""What a run may take, and be late, before it counts as missed."""
+"""How long a run may take, or be late, before it counts as missed."""
 
 DEPLOY = "kubeferry deploy NAMESPACE"
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """What Prefect tells of a scheduled deployment."""
+    """A scheduled deployment, from Prefect's API."""
 
     deployment: Mapping[str, Any]
     completed: datetime | None
-    """When the newest run that is completed was started."""
+    """When the newest completed run started."""
     last: Mapping[str, Any] | None
-    """The newest run that has begun, however it ended."""
+    """The newest run that has started, in any state."""
 
 
 def due(scheduled: Scheduled, now: datetime, zone: Callable[[str], tzinfo | None]) -> datetime | None:
-    """Return the last time at which a run had to be started and had an hour since; None where there was none."""
+    """Return the last due time that is at least an hour ago; None if there is none."""
     times = [
         last_due(each.get("schedule") or {}, now - GRACE, zone)
         for each in scheduled.deployment.get("schedules") or ()
@@ -180,22 +183,24 @@ def due(scheduled: Scheduled, now: datetime, zone: Callable[[str], tzinfo | None
 
 
 def _since(deployment: Mapping[str, Any]) -> datetime | None:
-    """Return since when the schedules are as they are now."""
+    """Return when the schedules were last changed."""
     changed = [moment(each.get("updated") or each.get("created")) for each in deployment.get("schedules") or ()]
     known = [each for each in (moment(deployment.get("created")), *changed) if each]
     return max(known) if known else None
 
 
 def schedule(name: str, scheduled: Scheduled | None, now: datetime, zone: Callable[[str], tzinfo | None]) -> Finding:
-    """Return the verdict on the scheduled deployment `name`; None is one that is not registered."""
+    """Return the verdict on the scheduled deployment `name`; None means that it is not registered."""
     if scheduled is None:
         if name == BACKUP:
-            return Finding.warning("no schedule: nothing is backed up by itself", DEPLOY)
+            return Finding.warning("no schedule: no backup runs automatically", DEPLOY)
         return Finding.skipped(f"no schedule: {name} is not registered")
     active = [each for each in scheduled.deployment.get("schedules") or () if each.get("active")]
     if scheduled.deployment.get("paused") or not active:
         what = "is paused" if scheduled.deployment.get("paused") else "has no active schedule"
-        return Finding.warning(f"{name} {what}: it does not run by itself", f"{DEPLOY}, or resume it in Prefect's UI")
+        return Finding.warning(
+            f"{name} {what}: it does not run automatically", f"{DEPLOY}, or resume it in Prefect's UI"
+        )
     when = ", ".join(str(each["schedule"].get("cron") or "an interval") for each in active)
     return _runs(scheduled, due(scheduled, now, zone), when, now)
 
@@ -203,8 +208,8 @@ def schedule(name: str, scheduled: Scheduled | None, now: datetime, zone: Callab
 def _runs(scheduled: Scheduled, wanted: datetime | None, when: str, now: datetime) -> Finding:
     """Return the verdict on the runs of an active schedule (`when`) that was last due at `wanted`."""
     if wanted and (scheduled.completed is None or scheduled.completed < wanted):
-        told = f"no completed run since it was due ({when}) {ago(now - wanted)} ago; {_last(scheduled.last, now)}"
-        return Finding.failed(told, "look at its runs in Prefect's UI; see worker")
+        message = f"no completed run since it was due ({when}) {ago(now - wanted)} ago; {_last(scheduled.last, now)}"
+        return Finding.failed(message, "look at its runs in Prefect's UI; see worker")
     if scheduled.last and scheduled.last.get("state_type") in ("FAILED", "CRASHED"):
         return Finding.warning(f"{when}: {_last(scheduled.last, now)}", "look at its runs in Prefect's UI")
     if scheduled.completed:
@@ -214,22 +219,22 @@ def _runs(scheduled: Scheduled, wanted: datetime | None, when: str, now: datetim
 
 def _last(run: Mapping[str, Any] | None, now: datetime) -> str:
     if run is None:
-        return "none has begun"
+        return "none has started"
     begun = moment(run.get("start_time"))
-    return f"the last one is {run.get('state_name')}, begun {ago(now - begun) if begun else 'some time'} ago"
+    return f"the last one is {run.get('state_name')}, started {ago(now - begun) if begun else 'some time'} ago"
 
 
 def newest_backup(newest: tuple[str, str] | None, wanted: datetime | None, now: datetime) -> Finding:
-    """Return the verdict on the newest backup, by name and start, where one had to be begun at `wanted`."""
+    """Return the verdict on the newest backup, by name and start, if one was due at `wanted`."""
     if newest is None:
         if wanted is None:
             return Finding.skipped("there is none yet: kubeferry backup NAMESPACE")
-        told = f"there is none, though {BACKUP} was due {ago(now - wanted)} ago"
-        return Finding.failed(told, f"see schedule {BACKUP}; does it write to another --store?")
+        message = f"there is none, though {BACKUP} was due {ago(now - wanted)} ago"
+        return Finding.failed(message, f"see schedule {BACKUP}; does it write to another --store?")
     name, started = newest
     begun = moment(started)
     age = ago(now - begun) if begun else "some time"
     if wanted and begun and begun < wanted:
-        told = f"{name} is {age} old, though {BACKUP} was due {ago(now - wanted)} ago"
-        return Finding.failed(told, f"see schedule {BACKUP}; does it write to another --store?")
+        message = f"{name} is {age} old, though {BACKUP} was due {ago(now - wanted)} ago"
+        return Finding.failed(message, f"see schedule {BACKUP}; does it write to another --store?")
     return Finding.ok(f"{name}, {age} old")

@@ -1,4 +1,4 @@
-"""Turn a result into what people read: a table of types and counts, and a page of Markdown."""
+"""A result as text for people: a table of types and counts, and a page of Markdown."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.records import Problem
 
 MOST = 50
-"""Rows shown of what was left out, so that a page stays readable; the manifest has all of them."""
+"""Most lines of a section of the page; the manifest has all of them."""
 
 
-DONE = {BackupResult: "saved", RestoreResult: "restored", UndoResult: "taken back", DeleteResult: "deleted"}
+DONE = {BackupResult: "saved", RestoreResult: "restored", UndoResult: "undone", DeleteResult: "deleted"}
 
 AnyResult = BackupResult | RestoreResult | UndoResult | DeleteResult
 
 
 def rows(result: AnyResult) -> list[dict[str, str | int]]:
-    """Return one row per type with its count, then one per group of objects that were left out for one reason."""
+    """Return one row per type with its count, then one per reason and type of excluded objects."""
     done = DONE[type(result)]
     table: list[dict[str, str | int]] = [
         {"type": kind, done: count, "left out": "", "why": ""} for kind, count in sorted(result.counts.items())
@@ -36,7 +36,7 @@ def rows(result: AnyResult) -> list[dict[str, str | int]]:
 
 
 def summary(result: AnyResult) -> str:
-    """Return a page of Markdown: what, where, how long, problems, what was left out."""
+    """Return a page of Markdown: what, where, how long, problems, excluded objects."""
     kind = type(result).__name__.removesuffix("Result")
     page = [f"# {kind} {result.name}: {result.phase}", ""]
     page += _backup(result) if isinstance(result, BackupResult) else []
@@ -54,35 +54,36 @@ def summary(result: AnyResult) -> str:
         page += _deleted(result)
     if isinstance(result, BackupResult):
         page += _section(
-            "Pulled in", (words(f"{each.type} {each.namespace}/{each.name}: {each.why}") for each in result.pulled_in)
+            "Included as dependencies",
+            (words(f"{each.type} {each.namespace}/{each.name}: {each.why}") for each in result.pulled_in),
         )
     gaps = (words(f"{gap.type} {gap.namespace}/{gap.name}: {gap.why}") for gap in result.left_out)
-    page += _section("Left out", gaps)
+    page += _section("Excluded", gaps)
     return "\n".join(page)
 
 
 def aftermath(result: RestoreResult) -> list[str]:
-    """Return what became of what a failed restore had done, and what a person can do about it, a line each."""
+    """Return the state after a failed restore, and what to do about it, a line each."""
     back = result.taken_back
     if back is None:
         ways = f"kubeferry restore --resume {result.name}, or kubeferry undo {result.name}"
-        return [f"what it did stays: {ways}"] if sum(result.actions.values()) else []
-    lines = [f"taken back: {back.deleted} deleted, {back.restored} restored"]
-    lines += [f"not taken back: {each.what}: {each.why}" for each in back.left]
+        return [f"its changes stay: {ways}"] if sum(result.actions.values()) else []
+    lines = [f"rolled back: {back.deleted} deleted, {back.restored} restored"]
+    lines += [f"not rolled back: {each.what}: {each.why}" for each in back.left]
     lines += [f"{each.what} {each.why}" for each in back.notes]
     return lines + ([f"try again with: kubeferry undo {result.name}"] if back.left else [])
 
 
 def stopped(name: str, backup: str, names: dict[str, str], actions: dict[str, int]) -> str:
-    """Return a page of Markdown on a restore that was stopped midway: what it did, and the ways on."""
+    """Return a page of Markdown on a restore that was stopped midway: what it did, and how to continue."""
     did = ", ".join(f"{count} {action}" for action, count in sorted(actions.items())) or "nothing was written"
     moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in names.items())
-    lines = [f"from backup: {words(backup)}", f"namespaces: {words(moved)}", f"until then: {did}; that stays"]
+    lines = [f"from backup: {words(backup)}", f"namespaces: {words(moved)}", f"until then: {did}; these changes stay"]
     resume, undo = f"kubeferry restore --resume {name}", f"kubeferry undo {name}"
     lines.append(
-        f"to go on: {code(resume, len(resume))}, or a run of *restore* whose Resume is {code(name, len(name))}"
+        f"to continue: {code(resume, len(resume))}, or a run of *restore* whose Resume is {code(name, len(name))}"
     )
-    lines.append(f"to take it back: {code(undo, len(undo))}")
+    lines.append(f"to undo it: {code(undo, len(undo))}")
     return "\n".join([f"# Restore {name}: Stopped", "", *(f"- {line}" for line in lines), ""])
 
 
@@ -98,15 +99,15 @@ def _backup(result: BackupResult) -> list[str]:
 def _restore(result: RestoreResult) -> list[str]:
     moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in result.namespaces.items())
     did = ", ".join(f"{count} {action}" for action, count in result.actions.items())
-    told = {"from backup": result.backup, "namespaces": moved, "cluster": result.cluster}
-    return [*(f"- {what}: {words(value)}" for what, value in told.items()), f"- {did}"]
+    facts = {"from backup": result.backup, "namespaces": moved, "cluster": result.cluster}
+    return [*(f"- {what}: {words(value)}" for what, value in facts.items()), f"- {did}"]
 
 
 def _undo(result: UndoResult) -> list[str]:
     back = result.taken_back
     lines = [f"- from backup: {result.backup}", f"- cluster: {result.cluster}"]
     lines += [f"- {back.deleted} deleted, {back.restored} restored", ""]
-    lines += _problems("Not taken back", back.left)
+    lines += _problems("Not rolled back", back.left)
     return lines + _problems("Not exactly as before", back.notes)
 
 
@@ -118,14 +119,14 @@ def _delete(result: DeleteResult) -> list[str]:
 
 def _deleted(result: DeleteResult) -> list[str]:
     sections = {
-        "Still there": result.left,
-        "Listed and not its own": result.refused,
-        "Finalizers taken off": result.forced,
+        "Still exists": result.left,
+        "Listed, but not part of the bundle": result.refused,
+        "Finalizers removed": result.forced,
         "Untied": result.untied,
     }
     page = [_problems(title, found) for title, found in sections.items()]
     needed = (words(f"{each.object}: by {each.by}, {each.why}") for each in result.needed)
-    page += [_section("Needed by others", needed)]
+    page += [_section("Needed by other objects", needed)]
     return [line for section in page for line in section]
 
 
@@ -148,4 +149,4 @@ def _restored(result: RestoreResult) -> list[str]:
         f"{words(each.object)} {code(each.path)}: {code(each.old)} → {code(each.new)} ({words(each.why)})"
         for each in result.rewrites
     )
-    return [*page, *_section("Not simply created", others), *_section("Rewritten", rewrites)]
+    return [*page, *_section("Existing objects", others), *_section("Rewritten", rewrites)]

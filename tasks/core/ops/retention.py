@@ -1,9 +1,9 @@
-"""Which backups of a store stay and which go: by age, by count, grandfather-father-son, and by their own expiration.
+"""Which backups of a store stay and which are removed: by age, count, grandfather-father-son, and expiration.
 
-The words mean what they mean in restic (doc/060_forget.rst): each rule looks at the backups of one series, newest
-first; `keep_daily` 7 keeps the last one of each of the 7 latest days that have one; a backup stays if any rule keeps
-it. Age is counted from now, as in borg. Beyond them: a rule of periods takes a Completed backup before one that is not,
-what has an expiration stays until then and goes after, and the last good one of a series stays whatever is asked.
+The terms are those of restic (doc/060_forget.rst): each rule looks at the backups of one series, newest first;
+`keep_daily` 7 keeps the last one of each of the 7 latest days that have one; a backup stays if any rule keeps it. Age
+is counted from now, as in borg. In addition, a rule of periods prefers a Completed backup to others, a backup with an
+expiration stays until then and is removed after, and the last good one of a series always stays.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 LAST_GOOD = "the last good one of its series"
 NO_RULE = "no rule keeps it"
-NO_RULES = "no rule is given, and it has no expiration"
+NO_RULES = "no rule is set, and it has no expiration"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A backup that may go."""
+    """A backup that may be removed."""
 
     name: str
     series: tuple[str, ...]
     started: datetime
     good: bool
-    """It is Completed and all of its files are there."""
+    """It is Completed and has all of its files."""
     expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a backup, and why."""
+    """Whether a backup stays, and why."""
 
     keep: bool
     why: str
 
 
 def fates(candidates: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
-    """Return what becomes of each backup, by name."""
+    """Return the fate of each backup, by name."""
     series: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
     for each in candidates:
         series[each.series].append(each)
@@ -73,7 +73,7 @@ def _of_series(some: Sequence[Candidate], policy: RetentionPolicy, now: datetime
 
 
 def _kept(newest: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> Iterable[tuple[str, str]]:
-    """Yield the backups that something keeps, with the rule; one may come more than once."""
+    """Yield the backups to keep, with the rule; one may occur several times."""
     yield from ((each.name, f"expires {each.expires:%Y-%m-%d %H:%M} UTC") for each in newest if each.expires)
     if policy.within:
         since = policy.within.before(now)
@@ -84,7 +84,7 @@ def _kept(newest: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -
 
 
 def _periods(newest: Sequence[Candidate], rule: str, count: int) -> Iterable[str]:
-    """Return the backup that stands for each of the latest `count` periods: the newest good one, else the newest."""
+    """Return one backup for each of the latest `count` periods: the newest good one, else the newest."""
     chosen: dict[tuple[int, ...], Candidate] = {}
     for each in newest:
         period = PERIODS[rule](each.started)

@@ -1,1 +1,1 @@
-"""A plan as a document: its parts, what is there already, quota, late values, approval."""
+"""A plan as a document: its parts, existing objects, quota, late values, approval."""

@@ -1,9 +1,8 @@
-"""What a person is shown before they approve a restore: a page of Markdown and a table of objects, from its plan.
+"""What a user sees before they approve a restore: a Markdown page and a table of objects, made from its plan.
 
-It holds names, fields and reasons, no content of any Secret: what stands in one is hidden by the plan's document. Names
-and values come from an archive that anybody may have written: they are shown as code, on one line, never as Markdown.
-
-Write the command that shows the whole plan of a restore, as a person would type it.
+They hold names, fields and reasons, and no content of any Secret, which the plan's document hides. Names and values
+come from an untrusted archive: they are shown as code, on one line, never as Markdown. The page includes the command
+that shows the whole plan.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ if TYPE_CHECKING:
 
 
 MOST = 50
-"""Lines of a section of the page; the command that it names shows all of them."""
+"""Most lines of a section of the page; the command on the page shows all of them."""
 
 ROWS = 2000
-"""Objects in the table: Prefect's UI draws all rows at once."""
+"""Most objects in the table: Prefect's UI draws all rows at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One restore that waits for a person."""
+    """One restore that waits for approval."""
 
     name: str
     options: RestoreOptions
@@ -48,20 +47,20 @@ class Asking:
 
 
 def page(asking: Asking, plan: PlanDocument, forecast: Forecast) -> str:
-    """Return the page: what is restored to where, level by level, and what is not simply created as it was."""
+    """Return the page: what is restored to where, level by level, and every object that is not created unchanged."""
     lines = [f"# Restore {asking.name} waits for approval", "", *_head(asking, plan, forecast), ""]
     lines += [*_levels(plan.levels), ""]
-    lines += _section("On the target already", _met(forecast))
+    lines += _section("Already on the target", _met(forecast))
     lines += _section("Rewritten", _rewritten(plan))
     lines += _section("Cycles, and where they are broken", _broken(plan))
-    lines += _section("Needed, and left out as you asked", _missing(plan))
+    lines += _section("Needed, but excluded by your options", _missing(plan))
     lines += _section("Matches nothing", (f"{code(each.what)}: {code(each.why)}" for each in plan.warnings))
-    lines += _section("Left out", _left_out(plan))
+    lines += _section("Excluded", _left_out(plan))
     return "\n".join(lines)
 
 
 def rows(plan: PlanDocument, forecast: Forecast) -> list[dict[str, str | int]]:
-    """Return a row for each object, in the order in which they are written; level 0 comes before all others."""
+    """Return a row for each object, in the order in which they are created; level 0 comes before all others."""
     met = {each.ref: each for each in forecast.met}
     found: list[dict[str, str | int]] = []
     for level, each in _objects(plan):
@@ -89,15 +88,15 @@ def _head(asking: Asking, plan: PlanDocument, forecast: Forecast) -> Iterator[st
     yield f"- from backup {code(plan.backup)} in {code(plan.store)}"
     yield f"- to cluster {code(asking.cluster)}"
     yield f"- namespaces: {moved}"
-    yield f"- selected: {code(plan.selection)}" if plan.selection else "- everything that the backup holds of them"
+    yield f"- selected: {code(plan.selection)}" if plan.selection else "- everything in the backup"
     yield f"- {total.objects} objects in {total.levels} levels: " + ", ".join(
         f"{count} {action}" for action, count in sorted(there.items()) if count
     )
     yield f"- values looked up on the target: {total.bindings}; rewritten: {sum(total.rewrites.values())}"
-    yield f"- objects left out: {total.left_out}"
-    yield f"- if it fails, {'all is taken back' if options.rollback else 'what it did stays'}"
+    yield f"- objects excluded: {total.left_out}"
+    yield f"- if it fails, {'it is rolled back' if options.rollback else 'its changes stay'}"
     yield f"- approve it until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {_answer(asking.name)}"
-    yield f"- to see all of it: {code(asking.command, len(asking.command))}"
+    yield f"- to see the whole plan: {code(asking.command, len(asking.command))}"
 
 
 def _answer(name: str) -> str:
@@ -110,14 +109,14 @@ def _levels(levels: Sequence[Level]) -> Iterator[str]:
     yield "| ---: | --- | ---: | --- |"
     for level in levels[:MOST]:
         types = Counter(each.type for each in level.objects)
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items()))
-        yield f"| {level.number} | {level.phase} | {len(level.objects)} | {code(told.replace('|', ' '))} |"
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(types.items()))
+        yield f"| {level.number} | {level.phase} | {len(level.objects)} | {code(kinds.replace('|', ' '))} |"
     if len(levels) > MOST:
         yield f"| … | and {len(levels) - MOST} more | | |"
 
 
 def _met(forecast: Forecast) -> Iterator[str]:
-    """Yield what is there, first what would be changed; that which is the same already is only counted."""
+    """Yield the existing objects, first those that would change; identical ones are only counted."""
     others = [each for each in forecast.met if each.action != Action.UNCHANGED]
     for each in sorted(others, key=lambda each: (not each.uid, each.ref)):
         yield f"{code(str(each.ref))}: {each.action} ({code(each.why)})"
@@ -189,11 +188,11 @@ FLAGS = {
     "only": "--only",
     "identities": "--identity",
 }
-"""Options of a restore that change its plan, by field, as `kubeferry plan` calls them; a test holds them together."""
+"""Options of a restore that change its plan, by field → option of `kubeferry plan`; a test keeps them consistent."""
 
 
 def plan_command(options: RestoreOptions, store: str) -> str:
-    """Return `kubeferry plan …` for a shell; `store` is the URL that the backup was found under."""
+    """Return `kubeferry plan …` for a shell; `store` is the URL of the backup's store."""
     given: dict[str, Any] = options.model_dump(mode="json", exclude_defaults=True)
     words = [word for field, flag in FLAGS.items() if field in given for word in _words(flag, given[field])]
     return shlex.join(["kubeferry", "plan", options.backup, *words, "--store", store])
@@ -203,7 +202,7 @@ def _words(flag: str, value: Any) -> Iterator[str]:
     if value is True:
         yield flag
     elif flag == FLAGS["modify"]:
-        yield from (flag, "FILE")  # a person has it in a file
+        yield from (flag, "FILE")  # the user has it in a file
     elif isinstance(value, dict):
         yield from (word for old, new in value.items() for word in (flag, f"{old}={new}"))
     elif isinstance(value, list):

@@ -1,11 +1,7 @@
-"""What the document of a plan looks like: format `kubeferry.io/plan/v1`, which `kubeferry plan -o json` prints.
+"""The document of a plan and how it is built: `kubeferry.io/plan/v1`, which `kubeferry plan -o json` prints.
 
-Fields are added, never renamed or given another meaning. Objects are told by type, namespace and name under their
-target identity. It holds no content of any Secret.
-
-Make the document of a plan (plan_model.py) from its parts: what all forms of a plan show.
-
-Where a value stands in a Secret, the place is told and the value is not.
+Fields are added, never renamed or given another meaning. Objects are identified by type, namespace and name, as on the
+target. The document holds no content of any Secret: for a value in a Secret it shows the place only.
 """
 
 from __future__ import annotations
@@ -34,7 +30,7 @@ FORMAT: Literal["kubeferry.io/plan/v1"] = "kubeferry.io/plan/v1"
 
 
 class Named(ResultModel):
-    """An object, by its identity on the target."""
+    """An object by its identity on the target."""
 
     type: str
     """Kind and group: `Deployment.apps`, `Secret`."""
@@ -46,11 +42,11 @@ class Need(Named):
     """What an object waits for."""
 
     because: str
-    """The field, annotation or rule by which it is needed: `spec.volumes[].secret.secretName`."""
+    """The field, annotation or rule that needs it: `spec.volumes[].secret.secretName`."""
     strength: str
     """`reference`, `owner` and so on: cycles are broken at the weakest."""
     level: int
-    """Where the other one stands; 0 is before all levels."""
+    """Level of the other object; 0 is before all levels."""
 
 
 class Binding(ResultModel):
@@ -63,20 +59,20 @@ class Binding(ResultModel):
     kind: str
     """What the value is: `pod-ip`, `service-ip`, `uid` and so on."""
     policy: str
-    """What becomes of the field when the target has no such value: keep, drop, empty or fail."""
+    """What to do with the field if the target has no such value: keep, drop, empty or fail."""
     late: bool = False
-    """Whether it is written by a patch, when all levels stand."""
+    """Whether a patch writes it after all levels are created."""
 
 
 class Rewrite(ResultModel):
-    """A value that is another one on the target: at which path, why."""
+    """A value that differs on the target, with its path and the reason."""
 
     path: str
     old: str
     new: str
     why: str
     rule: str = ""
-    """The class by which it can be switched off (--no-rewrite); "" for one that cannot."""
+    """The class that switches it off (--no-rewrite); "" if it cannot be switched off."""
 
 
 class PlannedObject(Named):
@@ -89,34 +85,35 @@ class PlannedObject(Named):
     """Why it is restored."""
     needs: list[Need] = []
     ready: str
-    """What is waited for after it was created; empty: nothing, since it was not ready when it was backed up."""
+    """What to wait for after it is created; empty: nothing, because it was not ready when it was backed up."""
     not_ready: str = ""
     """Why it was not ready when it was backed up."""
     unowned: list[str] = []
-    """Owners of the source that it cannot have anywhere, each with the reason: they are left out."""
+    """Owners in the source that it cannot have on any cluster, each with the reason: they are removed."""
     bindings: list[Binding] = []
     rewrites: list[Rewrite] = []
 
 
 class First(ResultModel):
-    """What comes before all levels."""
+    """What is created before all levels."""
 
     namespaces: list[PlannedObject]
     definitions: list[PlannedObject]
 
 
 class Level(ResultModel):
-    """Objects that are created side by side, when all lower levels are ready."""
+    """Objects that are created in parallel, when all lower levels are ready."""
 
     number: int
     """From 1."""
     phase: str
-    """policy, config, workload, traffic, custom or admission: what orders objects that nothing connects."""
+    """policy, config, workload, traffic, custom or admission: the order of objects without dependencies on each
+    other."""
     objects: list[PlannedObject]
 
 
 class Broken(ResultModel):
-    """An edge that was given up to break a cycle."""
+    """An edge that was removed to break a cycle."""
 
     source: Named
     target: Named
@@ -126,18 +123,18 @@ class Broken(ResultModel):
 
 
 class Wanted(Named):
-    """A cluster-wide object that the target must have already."""
+    """A cluster-scoped object that the target must already have."""
 
     users: list[Named]
 
 
 class Lacking(Named):
-    """Something that is needed and stays out because it was asked so."""
+    """An object that is needed but excluded by the options."""
 
     why: str
-    """Why it stays out: `its kind is excluded`."""
+    """Why it is excluded: `its kind is excluded`."""
     because: str
-    """By which field the first of `users` needs it."""
+    """The field with which the first of `users` refers to it."""
     users: list[Named]
 
 
@@ -145,7 +142,7 @@ class Summary(ResultModel):
     """Counts."""
 
     objects: int
-    """All that is restored, namespaces and CRDs too."""
+    """All restored objects, including namespaces and CRDs."""
     levels: int
     types: dict[str, int]
     needs: int
@@ -171,12 +168,12 @@ class PlanDocument(ResultModel):
     left_out: list[LeftOut]
     target_must_have: list[Wanted]
     impossible: list[str] = []
-    """What cannot be carried out, one line each; a restore refuses it before it writes anything."""
+    """What cannot be restored, one line each; a restore fails before it writes anything."""
     selection: str = ""
-    """What is asked for of the backup, in one line; empty: all of it."""
+    """The selection from the backup, in one line; empty: all of it."""
     missing: list[Lacking] = []
     warnings: list[Problem] = []
-    """What is asked for and matches nothing."""
+    """Terms of the selection that match nothing."""
 
 
 HIDDEN = "(not shown: in a Secret)"
@@ -203,7 +200,7 @@ def document(parts: Parts) -> PlanDocument:
         ),
         first=first,
         levels=levels,
-        broken=[_broken(edge, parts.instead.get(edge, "created all the same")) for edge in parts.order.broken],
+        broken=[_broken(edge, parts.instead.get(edge, "created anyway")) for edge in parts.order.broken],
         left_out=sorted(parts.left_out, key=lambda each: (each.type, each.namespace, each.name)),
         target_must_have=[_wanted(ref, users) for ref, users in sorted(parts.wants.items())],
         impossible=list(parts.impossible),
@@ -227,7 +224,7 @@ def _summary(parts: Parts, objects: list[PlannedObject]) -> Summary:
 
 
 class _Objects:
-    """Makes the objects of the document; knows at which level each stands."""
+    """Builds the objects of the document; knows the level of each."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -265,7 +262,7 @@ class _Objects:
         return Need(**_named(target), because=because, strength=strength, level=self.level.get(target, 0))
 
     def _rewritten(self, part: Part) -> list[Rewritten]:
-        """Return the rewrites of one object, which are told under its name in the backup."""
+        """Return the rewrites of one object, which are recorded under its name in the backup."""
         return self.rewrites.get(str(part.source), [])
 
 
@@ -292,9 +289,9 @@ def _rewrite(ref: Ref, each: Rewritten) -> Rewrite:
 
 
 def _secret(ref: Ref, path: str) -> bool:
-    """Return whether a place is one where a Secret's contents are: its data, and the copy in an annotation."""
-    told = path.replace(".", "/").lstrip("/")
-    return (ref.group, ref.kind) == ("", "Secret") and told.startswith(("data", "stringData", "metadata/annotations"))
+    """Return whether a place can hold a Secret's content: its data, and the copy in an annotation."""
+    place = path.replace(".", "/").lstrip("/")
+    return (ref.group, ref.kind) == ("", "Secret") and place.startswith(("data", "stringData", "metadata/annotations"))
 
 
 def _broken(edge: Edge, instead: str) -> Broken:

@@ -1,13 +1,9 @@
-"""What to do with an object that the target has already: a decision with its reason, from both objects alone.
+"""What to do with an object that exists on the target: a decision with its reason, from both objects alone.
 
-An identical object is never touched. Cluster-wide objects are shared with others, so they are left as they are, and a
-ServiceAccount is merged (semantics.md: existing objects on the target). What an update cannot change is told before.
-
-What is asked to be done with existing objects, kind by kind, and what credentials must allow for it.
-
-A kind goes by any of its names, as everywhere. It refuses to choose where two words are said of one kind.
-
-What an object has to be given to be again what it was: its former content, and whether it has it.
+An identical object is never changed. Cluster-scoped objects are shared with others, so they are kept as they are, and a
+ServiceAccount is merged. What an update cannot change is reported before anything is written. A kind in an option goes
+by any of its names; two modes for one kind are refused. This module also lists the permissions that a mode needs, and
+rebuilds an object's previous content for a rollback.
 """
 
 from __future__ import annotations
@@ -33,21 +29,21 @@ if TYPE_CHECKING:
 
 
 SHOWN = 3
-"""Differing fields that are named in a reason."""
+"""Most differing fields in a reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do, and why."""
+    """What to do, and the reason."""
 
     action: Action
     why: str = ""
 
 
 def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None = None) -> Decision:
-    """Return what to do about `live`, which stands where `wanted` is to be restored.
+    """Return what to do about `live`, which has the identity of `wanted`.
 
-    `adopter` is the controller that is to adopt `wanted`: where it has made `live` itself, that is as good.
+    `adopter` is the controller that is to adopt `wanted`: if it has created `live` itself, that is equivalent.
     """
     changed = differing(wanted, live)
     if not changed:
@@ -55,17 +51,15 @@ def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None
     ref = Ref.of(wanted)
     where = named(changed)
     if not ref.namespace:
-        return Decision(Action.KEPT, f"cluster-wide and there with other content: {where}")
+        return Decision(Action.KEPT, f"cluster-scoped, and exists with other content: {where}")
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return Decision(Action.MERGED, f"labels, annotations and secrets added: {where}")
     controller = controller_of(live)
     if adopter and controller and (controller["kind"], controller["name"]) == (adopter.kind, adopter.name):
-        return Decision(Action.KEPT, f"its controller, {adopter.kind} {adopter.name}, has one of that name: {where}")
+        return Decision(Action.KEPT, f"created by its controller, {adopter.kind} {adopter.name}: {where}")
     frozen = [path for path in changed if freezes(live, steps_of(path))] if existing is Existing.UPDATE else []
     if frozen:
-        return Decision(
-            Action.IMMUTABLE, f"has other content in what cannot be changed once it is there: {named(frozen)}"
-        )
+        return Decision(Action.IMMUTABLE, f"has other content in immutable fields: {named(frozen)}")
     return {
         Existing.FAIL: Decision(Action.CONFLICT, f"exists with other content: {where}"),
         Existing.SKIP: Decision(Action.SKIPPED, f"exists with other content: {where}"),
@@ -75,30 +69,29 @@ def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None
 
 
 def named(paths: Sequence[str]) -> str:
-    """Return fields for a reason: the first ones, and how many more there are."""
+    """Return fields for a reason: the first ones, and the number of others."""
     return ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
 
 
 def as_saved(live: Object, wanted: Object) -> Object:
-    """Return `live` as a backup would hold it, to be compared with `wanted`, its counterpart in one."""
+    """Return `live` as a backup would hold it, for a comparison with `wanted` from a backup."""
     static = get(live, "spec", "volumeName")
     around = ClusterContext(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
     return strip(live, around, Policy(completed_jobs=True))
 
 
 def differing(wanted: Object, live: Object) -> list[str]:
-    """Return the paths in which `live` differs from `wanted`, apart from what only its cluster means."""
+    """Return the paths in which `live` differs from `wanted`, apart from what has a meaning in its cluster only."""
     return [each.path for each in differences(_without(wanted, "ownerReferences"), as_saved(live, wanted))]
 
 
 def leftover(wanted: Object, live: Object) -> dict[str, Any]:
-    """Return the merge patch (RFC 7386) that gives `live` the content of `wanted` also where it has more.
+    """Return the merge patch (RFC 7386) that also removes from `live` what `wanted` does not have.
 
-    Server-side apply leaves fields that another manager has set: what is left of them after it goes this way. Who waits
-    at a finalizer goes on waiting.
+    Server-side apply keeps fields of other field managers: this patch removes the rest. Finalizers stay.
     """
     patch = _patch(*(_without(each, "finalizers", "ownerReferences") for each in (as_saved(live, wanted), wanted)))
-    # Another object that has come under this name is refused.
+    # Refuses another object that now has this name.
     return patch | {"metadata": patch.get("metadata", {}) | {"uid": live["metadata"]["uid"]}}
 
 
@@ -120,7 +113,7 @@ def _without(obj: Object, *fields: str) -> Object:
 
 
 def owners_lost(wanted: Object, live: Object) -> bool:
-    """Return whether `live` names an owner of `wanted` by a uid that is not the owner's any more.
+    """Return whether `live` names an owner of `wanted` by a uid that the owner no longer has.
 
     The garbage collector deletes such an object (kubernetes.io: owners and dependents).
     """
@@ -133,7 +126,7 @@ def _binds(wanted: Object) -> bool:
 
 
 def merge_patch(wanted: Object, live: Object) -> dict[str, Any]:
-    """Return the merge patch (RFC 7386) that adds what a ServiceAccount's backup has and the live one has not."""
+    """Return the merge patch (RFC 7386) that adds what the live ServiceAccount lacks."""
     patch: dict[str, Any] = {"metadata": {"labels": labels_of(wanted), "annotations": annotations_of(wanted)}}
     for field in ("secrets", "imagePullSecrets"):
         have = live.get(field) or []
@@ -145,16 +138,16 @@ def merge_patch(wanted: Object, live: Object) -> dict[str, Any]:
 
 
 VERBS = ("create", "get", "list", "watch")
-"""What a restore does with every object: make it, look at one that is there, wait for it, read it back."""
+"""Verbs for every object: create it, read an existing one, wait for it, read it back."""
 
 MORE_VERBS = {Existing.UPDATE: ("patch",), Existing.RECREATE: ("delete",)}
-"""What it may do besides with one in a namespace that is there with other content."""
+"""Additional verbs for a namespaced object that exists with other content."""
 
 
 def mode_of(kind: ResourceType, options: RestoreOptions) -> Existing:
-    """Return what to do with existing objects of a type: what is said of its kind, else of all.
+    """Return what to do with existing objects of a type: the mode of its kind, else the mode of all.
 
-    A kind goes by any of its names; one with its group counts more than one without.
+    A kind goes by any of its names; a name with its group takes precedence over one without.
     """
     kinds = options.existing_kinds
     words = [word for word in kinds if _is(kind, word)]
@@ -162,10 +155,10 @@ def mode_of(kind: ResourceType, options: RestoreOptions) -> Existing:
 
 
 def kind_faults(types: Iterable[ResourceType], kinds: Mapping[str, Existing]) -> list[str]:
-    """Return what is wrong with what was said of kinds, a line each: an unknown name, or two words for one kind."""
+    """Return the faults in the modes of kinds, a line each: an unknown name, or two modes for one kind."""
     known = list(types)
     faults = [
-        f"--existing {word}={mode.value}: the cluster knows no kind {word}, and the backup defines none"
+        f"--existing {word}={mode.value}: the cluster serves no kind {word}, and the backup has no CRD for it"
         for word, mode in sorted(kinds.items())
         if not any(_is(kind, word) for kind in known)
     ]
@@ -176,21 +169,21 @@ def kind_faults(types: Iterable[ResourceType], kinds: Mapping[str, Existing]) ->
         }
         words = said[True] or said[False]
         if len({kinds[word] for word in words}) > 1:
-            faults.append(f"--existing says two things of {kind.group_resource}: {', '.join(words)}")
+            faults.append(f"--existing has two modes for {kind.group_resource}: {', '.join(words)}")
     return faults
 
 
 def advice(kind: ResourceType) -> str:
-    """Return what a person may say about an object that cannot be updated."""
+    """Return the options for an object that cannot be updated."""
     lost = ", and deletes its volume unless that is retained" if kind.group_resource == "persistentvolumeclaims" else ""
     return (
-        f"--existing recreate, or for this kind --existing {kind.group_resource}=recreate, makes it anew{lost}; "
-        "=skip leaves it"
+        f"--existing recreate, or for this kind --existing {kind.group_resource}=recreate, re-creates it{lost}; "
+        "=skip keeps it"
     )
 
 
 def verbs(ref: Ref, existing: Existing) -> tuple[str, ...]:
-    """Return what credentials must allow with an object's type, for a restore to do with it what `decide` may say."""
+    """Return the verbs that a restore needs for an object's type, for any result of `decide`."""
     if not ref.namespace:
         return VERBS
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
@@ -218,19 +211,19 @@ _SERVERS = frozenset(
 
 
 def content(live: Object) -> Object:
-    """Return what a person can say of an object: without what only the API server writes, and without status."""
+    """Return the content of an object: without what only the API server writes, and without status."""
     meta = {key: value for key, value in live["metadata"].items() if key not in _SERVERS and value not in ({}, [])}
     return {key: value for key, value in live.items() if key not in ("metadata", "status")} | {"metadata": meta}
 
 
-def replacement(former: Object, live: Object) -> Object:
-    """Return what to put in the place of `live` so that it has its former content; refused if it changes meanwhile."""
-    wanted = content(former)
+def replacement(previous: Object, live: Object) -> Object:
+    """Return the replacement for `live` with its previous content; the server refuses it if `live` has changed."""
+    wanted = content(previous)
     kept = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
     status = {"status": live["status"]} if "status" in live else {}
     return wanted | {"metadata": wanted["metadata"] | kept} | status
 
 
-def anew(former: Object) -> Object:
-    """Return what to create when the object itself is gone: addresses of a Service are asked for again as they were."""
-    return content(former)
+def anew(previous: Object) -> Object:
+    """Return what to create if the object is gone; a Service requests its previous addresses."""
+    return content(previous)

@@ -1,18 +1,17 @@
-"""What it takes to give up an edge of a cycle: nothing, an owner set later, or a field created without its value.
+"""How to remove an edge of a cycle: create anyway, set an owner later, or create a field without its value.
 
-- A reference: nothing. The API server takes the name of what is not there yet, and its reader waits for it.
-- An owner: the object is created without it and re-linked, as ownerReferences can always be patched.
+- A reference: nothing to do. The API server accepts the name of an object that does not exist, and its reader waits.
+- An owner: the object is created without it and re-linked, because ownerReferences can always be patched.
 - A binding: its value is not known when the object is created. Data of a ConfigMap or Secret, labels and annotations
-  are created without the key, so that nobody reads a wrong value; any other string holds a value of the same form
-  that never reaches anything (RFC 5737, 3849, 2606), so that it passes the same validation. Both are patched as soon
-  as the value is known.
-- A binding in a field that cannot be changed after: impossible, and told while planning. Kubernetes' own kinds are in
-  a table (immutable.py); a custom resource's CRD tells by its `self == oldSelf` rules.
+  are created without the key, so that no client reads a wrong value; any other string holds a placeholder of the same
+  form that reaches nothing (RFC 5737, 3849, 2606), so that it passes the same validation. Both are patched as soon as
+  the value is known.
+- A binding in an immutable field: impossible, and reported in the plan. For Kubernetes' own kinds a table says so
+  (kube/immutable_fields.py), for a custom resource the `self == oldSelf` rules of its CRD.
 
-The JSON patch (RFC 6902) by which values that come late get into an object that is there.
-
-It tests first that each list item on the way, and each value in the way, is the one meant: others may have added items
-meanwhile. Such a patch is refused as a whole (422), and has to be made anew from the live object.
+A late value is written by a JSON patch (RFC 6902). It first tests that each list item on its path, and each value to
+replace, is the expected one: others may have added items meanwhile. The server refuses such a patch as a whole (422),
+and it has to be made again from the live object.
 """
 
 from __future__ import annotations
@@ -35,51 +34,51 @@ if TYPE_CHECKING:
 
 
 class Means(Enum):
-    """What becomes of an edge that is given up."""
+    """How the source of a removed edge is created."""
 
-    NOTHING = "created all the same: the name may be of what is not there yet"
-    RELINK = "created without this owner, and re-linked when it is there"
+    NOTHING = "created anyway: a reference may name an object that does not exist yet"
+    RELINK = "created without this owner, and re-linked when the owner exists"
     LEAVE_OUT = "created without this key, which is added when its value is known"
-    PLACEHOLDER = "created with a value that reaches nothing, and patched when the real one is known"
-    UNFOLLOWED = "created all the same, though it was to come after: the cycle has no weaker edge"
-    IMPOSSIBLE = "cannot be restored: this field cannot be changed any more once its value is known"
+    PLACEHOLDER = "created with a placeholder that reaches nothing, and patched when its value is known"
+    UNFOLLOWED = "created anyway, before what it needs: the cycle has no weaker edge"
+    IMPOSSIBLE = "cannot be restored: this field is immutable, and its value is known only after the create"
 
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """How one edge of a cycle is given up."""
+    """How one edge of a cycle is removed."""
 
     edge: Edge
     how: Means
     pointer: str = ""
-    """Of a binding: JSON pointer (RFC 6901) of the string that uses the value."""
+    """For a binding: JSON pointer (RFC 6901) of the string that uses the value."""
 
     @property
     def is_problem(self) -> bool:
-        """Tell whether a plan with this edge cannot be carried out."""
+        """Return whether a plan with this edge cannot be restored."""
         return self.how is Means.IMPOSSIBLE
 
     def __str__(self) -> str:
-        """Return a line for the plan: `Service shop/web ← Deployment.apps shop/web (spec.x): created all the same…`."""
+        """Return a line for the plan: `Service shop/web ← Deployment.apps shop/web (spec.x): created anyway…`."""
         return f"{self.edge.source} ← {self.edge.target} ({self.edge.why}): {self.how.value}"
 
 
 def deferral(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -> Deferral:
-    """Return how `edge`, whose source is `obj`, can be given up.
+    """Return how `edge`, whose source is `obj`, can be removed.
 
     The `why` of a binding is the JSON pointer of its string. `schema` is the openAPIV3Schema of a custom resource's
-    version, where it is at hand.
+    version, if it is available.
     """
     if edge.strength in BINDINGS:
         return Deferral(edge, _binding(obj, edge.why, schema), edge.why)
     if edge.strength is Strength.OWNER and edge.via is not Via.OWNER:
-        # The controller of such an object deletes it until its target is there (references.py, vital).
+        # The controller of such an object deletes it until its target exists (needs/references.py, vital).
         return Deferral(edge, Means.IMPOSSIBLE)
     return Deferral(edge, _PLAIN[edge.strength])
 
 
 def strength_of(obj: Object, pointer: str) -> Strength:
-    """Return how strongly `obj` waits for the value at a JSON pointer, by what it takes to do without at first."""
+    """Return how strongly `obj` waits for the value at a JSON pointer, by how it can be created without the value."""
     how = _binding(obj, pointer, None)
     if how is Means.LEAVE_OUT:
         return Strength.LATER
@@ -100,10 +99,10 @@ def _binding(obj: Object, pointer: str, schema: Mapping[str, Any] | None) -> Mea
     if freezes(obj, steps):
         return Means.IMPOSSIBLE
     if schema is not None:
-        told = required_or_frozen(schema, steps)
-        if told.frozen:
-            # A rule about what was before does not ask about a field that was not there before (KEP-2876).
-            return Means.IMPOSSIBLE if told.required else Means.LEAVE_OUT
+        rules = required_or_frozen(schema, steps)
+        if rules.frozen:
+            # A transition rule does not apply to a field that did not exist before (KEP-2876).
+            return Means.IMPOSSIBLE if rules.required else Means.LEAVE_OUT
     is_data = (obj["apiVersion"], obj["kind"]) in _DATA and steps[0] in ("data", "binaryData", "stringData")
     is_note = steps[0] == "metadata" and steps[1:2] in (["labels"], ["annotations"])
     return Means.LEAVE_OUT if is_data or is_note else Means.PLACEHOLDER
@@ -113,7 +112,7 @@ _DATA = {("v1", "ConfigMap"), ("v1", "Secret")}
 
 
 def without_fields(obj: Object, pointers: Iterable[str]) -> Object:
-    """Return `obj` without the map entries at `pointers`; what is not there, or in a list, stays."""
+    """Return `obj` without the map entries at `pointers`; list items stay, and missing entries are ignored."""
     for pointer in pointers:
         obj = _without(obj, steps_of(pointer))
     return obj
@@ -135,7 +134,7 @@ _DASHED = re.compile(r"[0-9]{1,3}(-[0-9]{1,3}){3}", re.ASCII)
 
 
 def placeholder(value: str) -> str:
-    """Return what stands for `value` until the real one is known: of the same form, and reaching nothing."""
+    """Return the placeholder for `value` until the new one is known: of the same form, and reaching nothing."""
     try:
         return "192.0.2.1" if ipaddress.ip_address(value).version == 4 else "2001:db8::1"  # noqa: PLR2004 - IPv4
     except ValueError:
@@ -145,7 +144,7 @@ def placeholder(value: str) -> str:
 
 
 def value_at(value: Any, steps: Sequence[str]) -> Any:
-    """Return what stands at `steps`, or None where nothing does."""
+    """Return the value at `steps`, or None if there is none."""
     for step in steps:
         if isinstance(value, list):
             value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None
@@ -172,25 +171,25 @@ NONE: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """JSON pointers of strings that have no new value and are to go, as they stand in the whole object."""
+    """JSON pointers, in the whole object, of strings without a new value, which are removed."""
 
     before: frozenset[str] = NONE
-    """Those that the object was created without."""
+    """Those that were absent when the object was created."""
     now: frozenset[str] = NONE
-    """Those that it has yet: with what reaches nothing in their place."""
+    """Those that still hold a placeholder."""
 
 
 def patch(
     live: Object, wanted: Object, pointers: Iterable[str], dropped: Dropped = Dropped(), sent: Object | None = None
 ) -> list[Operation]:
-    """Return the JSON patch that puts the strings of `wanted` at `pointers` into `live`.
+    """Return the JSON patch that writes the strings of `wanted` at `pointers` into `live`.
 
     Args:
-        live: the object as the API server gave it.
-        wanted: the whole object, with the strings in it that are dropped: pointers are places in it.
+        live: the object as the API server returned it.
+        wanted: the whole object, including dropped strings: pointers refer to it.
         pointers: the strings to write.
-        dropped: the strings that go.
-        sent: the object as it was created: a string goes only where it is still what was written.
+        dropped: the strings to remove.
+        sent: the object as it was created: a string is removed only if it still has the value that was written.
     """
     operations: list[Operation] = []
     places = {pointer: _moved(wanted, steps_of(pointer), dropped.before) for pointer in dict.fromkeys(pointers)}
@@ -198,7 +197,7 @@ def patch(
         if pointer not in dropped.before | dropped.now:
             operations += _write(live, operations, at, value_at(wanted, steps_of(pointer)))
     gone = [_moved(wanted, steps_of(pointer), dropped.before) for pointer in dropped.now]
-    for at in sorted(gone, key=_place, reverse=True):  # a later item of a list first: the others keep their places
+    for at in sorted(gone, key=_place, reverse=True):  # later items of a list first: the others keep their indexes
         operations += _take_out(live, at, value_at(sent, at))
     return operations
 
@@ -221,7 +220,7 @@ def _take_out(live: Object, at: Sequence[str], sent: Any) -> list[Operation]:
 
 
 def _moved(wanted: Object, steps: Sequence[str], gone: Iterable[str]) -> list[str]:
-    """Return where a string is once items of lists before it are gone."""
+    """Return the place of a string after list items before it are removed."""
     at, lost = list(steps), [steps_of(each) for each in gone]
     for depth, step in enumerate(steps):
         if isinstance(value_at(wanted, steps[:depth]), list):
@@ -231,12 +230,12 @@ def _moved(wanted: Object, steps: Sequence[str], gone: Iterable[str]) -> list[st
 
 
 def _place(at: Sequence[str]) -> list[tuple[int, str]]:
-    """Return the order of places: items of a list by number."""
+    """Return the sort key of a place: list items by index."""
     return [(int(step), "") if step.isdecimal() else (-1, step) for step in at]
 
 
 def _tests(live: Object, steps: Sequence[str]) -> list[Operation]:
-    """Return a test of the name of each list item on the way that has one."""
+    """Return a test for the name of each list item on the path that has one."""
     tests = []
     for depth in range(1, len(steps)):
         name = value_at(live, [*steps[:depth], "name"])
@@ -246,7 +245,7 @@ def _tests(live: Object, steps: Sequence[str]) -> list[Operation]:
 
 
 def _parents(live: Object, before: list[Operation], steps: Sequence[str]) -> list[Operation]:
-    """Return what makes the maps on the way that are not there: an API server drops an empty `data`."""
+    """Return the operations that create missing maps on the path: an API server drops an empty `data`."""
     made = {operation["path"] for operation in before if operation["op"] == "add"}
     ways = [pointer_of(steps[:depth]) for depth in range(1, len(steps)) if value_at(live, steps[:depth]) is None]
     return [{"op": "add", "path": way, "value": {}} for way in ways if way not in made]

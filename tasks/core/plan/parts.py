@@ -1,6 +1,6 @@
-"""What a plan is made of, as the steps found it: the input of everything that shows a plan or turns it into a script.
+"""The parts of a plan, from the steps that found them: the input of all code that shows a plan.
 
-Plain values without contents of objects: who needs a body is given a function that reads it.
+Plain values without contents of objects: code that needs a body gets a function that reads it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class Part:
     """Why it is restored."""
     owners: tuple[Owner, ...] = ()
     unowned: tuple[str, ...] = ()
-    """Owners of the source that it cannot have anywhere, each with the reason."""
+    """Owners in the source that it cannot have on any cluster, each with the reason."""
     not_ready: str = ""
-    """Why it was not ready when it was backed up; such an object is not waited for."""
+    """Why it was not ready when it was backed up; a restore does not wait for it."""
     bindings: tuple[Binding, ...] = ()
-    """Fields that take their value from the live target, by a chain of look-ups."""
+    """Fields whose value comes from the live target, by a chain of look-ups."""
     late: tuple[Binding, ...] = ()
     """Those of them whose value is known only after the object is created."""
 
@@ -59,25 +59,25 @@ class Parts:
     left_out: Sequence[LeftOut] = ()
     rewrites: Sequence[Rewrite] = ()
     wants: Mapping[Ref, frozenset[Ref]] = field(default_factory=dict)
-    """Cluster-scoped objects that are named and not restored, each with who names them."""
+    """Cluster-scoped objects that are referred to and not restored, each with the objects that refer to it."""
     kinds: Mapping[tuple[str, str], Ref] = field(default_factory=dict)
     """(group, kind) → the CRD among `definitions` that defines it."""
     absent: Mapping[Kind, Absent] = field(default_factory=dict)
-    """What becomes of a field when the target has no value for it, by class; FAIL where it says nothing."""
+    """What to do with a field if the target has no value for it, by class; the default is FAIL."""
     instead: Mapping[Edge, str] = field(default_factory=dict)
     """What is done instead of waiting, for each broken edge."""
     impossible: Sequence[str] = ()
-    """What cannot be carried out, one line each."""
+    """What cannot be restored, one line each."""
     selection: str = ""
-    """What is asked for of the backup, in one line; "" for all of it."""
+    """The selection from the backup, in one line; "" for all of it."""
     missing: Sequence[Missing] = ()
-    """What objects need and what stays out because it was asked so."""
+    """Objects that are needed but excluded by the options."""
     warnings: Sequence[Problem] = ()
-    """What was asked for and matches nothing."""
+    """Terms of the selection that match nothing."""
 
 
 def level_phases(order: Order) -> list[str]:
-    """Return the name of each level's phase: that of its objects, or of the latest thing that one of them needs."""
+    """Return the name of each level's priority: that of its objects, or of the latest object that one of them needs."""
     phases: dict[Ref, int] = {}
     for level in order.levels:
         for ref in level:

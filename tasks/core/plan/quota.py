@@ -1,7 +1,7 @@
-"""Whether a namespace's quota has room for what a restore will make: counted before anything is written.
+"""Whether a namespace's quota has room for what a restore creates: checked before anything is written.
 
 Sources: kubernetes.io/docs/concepts/policy/resource-quotas (object counts and compute resources). Quotas with scopes
-are not judged: what they count depends on each pod's class.
+are not checked: what they count depends on each pod's class.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ NAMED = {
     "secrets",
     "services",
 }
-"""Core resources that a quota counts by their bare name."""
+"""Core resources that a quota counts under their plain name."""
 
 OPEN_ON_NODES = ("NodePort", "LoadBalancer")
 
 Demand = defaultdict[str, Decimal]
-"""An amount by the name that a quota gives it: `pods`, `requests.cpu`, `count/deployments.apps`."""
+"""Amounts by their names in a quota: `pods`, `requests.cpu`, `count/deployments.apps`."""
 
 SUFFIXES: dict[str, Decimal] = {
     "": Decimal(1),
@@ -59,19 +59,19 @@ def quantity(text: Any) -> Decimal:
     """Return a Kubernetes quantity such as `500m`, `1Gi` or `1e3` as a number.
 
     Raises:
-        DamagedError: it is none.
+        DamagedError: it is not one.
     """
     parts = _QUANTITY.fullmatch(str(text))
     if not parts or parts["suffix"] not in SUFFIXES:
-        raise DamagedError(f"{str(text)[:40]!r} is no quantity")
+        raise DamagedError(f"{str(text)[:40]!r} is not a quantity")
     return Decimal(parts["number"]) * SUFFIXES[parts["suffix"]]
 
 
 def requested(obj: Object, group_resource: str) -> Demand:
-    """Return what `obj` takes from a quota, by the quota's names: itself, its pods, their requests and limits.
+    """Return what `obj` uses of a quota, by the quota's names: itself, its pods, their requests and limits.
 
     Raises:
-        DamagedError: an amount in it is no quantity.
+        DamagedError: an amount in it is not a quantity.
     """
     try:
         return _demand(obj, group_resource)
@@ -114,7 +114,7 @@ def _pods(obj: Object) -> int:
 
 
 def _whole(count: Any) -> int:
-    """Return a number of pods, which is 1 where it is not given."""
+    """Return a number of pods, 1 by default."""
     return count if isinstance(count, int) else 1
 
 
@@ -124,7 +124,7 @@ def _compute(obj: Object) -> Iterator[tuple[str, Decimal]]:
         limits, requests = _map(resources, "limits"), _map(resources, "requests")
         for name, amount in limits.items():
             yield f"limits.{name}", quantity(amount)
-        # What is only limited is requested at its limit (kubernetes.io: resource management for pods and containers).
+        # A limit without a request is also the request (kubernetes.io: resource management for pods and containers).
         for name, amount in (limits | requests).items():
             yield f"requests.{name}", quantity(amount)
             yield name, quantity(amount)
@@ -136,7 +136,7 @@ def _map(value: Any, key: str) -> dict[str, Any]:
 
 
 def shortage(quota: Object, wanted: Demand) -> list[str]:
-    """Return one line per resource of which the quota has too little left."""
+    """Return one line for each resource of which the quota has too little left."""
     spec, status = quota.get("spec") or {}, quota.get("status") or {}
     if spec.get("scopes") or spec.get("scopeSelector"):
         return []
@@ -145,5 +145,5 @@ def shortage(quota: Object, wanted: Demand) -> list[str]:
     for name, hard in sorted((spec.get("hard") or {}).items()):
         left = quantity(hard) - quantity(used.get(name, "0"))
         if wanted.get(name, 0) > left:
-            lines.append(f"{name}: {wanted[name]} wanted, {left.normalize():f} of {hard} left")
+            lines.append(f"{name}: {wanted[name]} requested, {left.normalize():f} of {hard} left")
     return lines

@@ -1,1 +1,1 @@
-"""What is in a backup or a restore and what is not, each with the reason."""
+"""What a backup or a restore includes and what it excludes, each with the reason."""

@@ -1,13 +1,9 @@
-"""Decide whether a backup carries an object, and say in one short sentence why not; refuses to decide what may change.
+"""What a backup excludes, by kind and by object, each with one short sentence for people.
 
-What a controller of the target makes again from a carried object is left out only where it never holds state
-(semantics.md, 'Never carried'); owned objects that may be wanted are the business of the restore. `default` service
-accounts and Helm's Secrets are carried like all others.
-
-The kinds that a backup never carries, each with the reason that a person reads; refuses to look at objects.
-
-Rows come from what Velero leaves out (its default excluded resources), from the Kubernetes API reference, and from
-what the API server makes or serves by itself.
+An object that a controller of the target re-creates from a backed-up object is excluded only if it never holds state;
+the restore decides on other owned objects. `default` service accounts and Helm's Secrets are backed up like all others.
+The kinds come from Velero's default excluded resources, from the Kubernetes API reference, and from what the API server
+creates or serves by itself.
 """
 
 from __future__ import annotations
@@ -21,15 +17,15 @@ from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER, namespace_d
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
 from kubeferry.tasks.core.selection.policy import DEFAULTS, UNKNOWN_CLUSTER, ClusterContext, Policy
 
-EVENT = "events tell what happened in the old cluster"
-NODE = "nodes and what drivers say of them belong to their cluster"
-ATTACHMENT = "which volume is attached to which node is decided anew by the target"
-QUESTION = "a question to the API server, which stores nothing"
+EVENT = "events describe what happened in the source cluster"
+NODE = "nodes and what drivers report about them belong to their cluster"
+ATTACHMENT = "the target attaches volumes to nodes itself"
+QUESTION = "a request to the API server, which stores nothing"
 MEASURED = "measured live, not stored"
 ALLOCATED = "the API server allocates addresses itself"
-ELECTION = "leaders are elected anew"
+ELECTION = "every cluster elects its own leaders"
 VELERO = "a run of Velero, which would run again where it is restored"
-VIEW = "a view of objects that are carried themselves"
+VIEW = "a view of objects that are backed up themselves"
 
 _ROWS = (
     # group, resource, kind, reason
@@ -43,8 +39,8 @@ _ROWS = (
     ("", "componentstatuses", "ComponentStatus", MEASURED),
     ("metrics.k8s.io", "nodes", "NodeMetrics", MEASURED),
     ("metrics.k8s.io", "pods", "PodMetrics", MEASURED),
-    ("", "bindings", "Binding", "an order to the scheduler, which stores nothing"),
-    ("authentication.k8s.io", "tokenrequests", "TokenRequest", "tokens are issued anew by the target"),
+    ("", "bindings", "Binding", "a request of the scheduler, which stores nothing"),
+    ("authentication.k8s.io", "tokenrequests", "TokenRequest", "the target issues its own tokens"),
     ("authentication.k8s.io", "tokenreviews", "TokenReview", QUESTION),
     ("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", QUESTION),
     ("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", QUESTION),
@@ -55,12 +51,12 @@ _ROWS = (
         "certificates.k8s.io",
         "certificatesigningrequests",
         "CertificateSigningRequest",
-        "a certificate request is for the authority of the old cluster",
+        "a certificate request is for a signer of the source cluster",
     ),
     ("networking.k8s.io", "ipaddresses", "IPAddress", ALLOCATED),
     ("coordination.k8s.io", "leasecandidates", "LeaseCandidate", ELECTION),
-    ("internal.apiserver.k8s.io", "storageversions", "StorageVersion", "how the old API servers stored objects"),
-    ("kubeferry.io", "bundles", "Bundle", "every restore makes a bundle of its own"),
+    ("internal.apiserver.k8s.io", "storageversions", "StorageVersion", "how the source API servers stored objects"),
+    ("kubeferry.io", "bundles", "Bundle", "every restore creates its own bundle"),
     ("velero.io", "backups", "Backup", VELERO),
     ("velero.io", "restores", "Restore", VELERO),
     ("velero.io", "deletebackuprequests", "DeleteBackupRequest", VELERO),
@@ -77,20 +73,20 @@ _ROWS = (
 )
 
 TYPES_LEFT_OUT: Mapping[tuple[str, str], str] = {(group, resource): why for group, resource, _, why in _ROWS}
-"""(group, resource) → why objects of that type are never carried; "" is the core group."""
+"""(group, resource) → why objects of that type are never backed up; "" is the core group."""
 
 KINDS_LEFT_OUT: Mapping[tuple[str, str], str] = {(group, kind): why for group, _, kind, why in _ROWS}
-"""(group, kind) → the same reason, for an object at hand."""
+"""(group, kind) → the same reason, by kind."""
 
 NEEDED_VERBS = {"list": "the server does not list it", "create": "the server does not create it"}
-"""What a type must allow to be saved and restored, and the reason where it does not."""
+"""Verbs that a type must support to be backed up and restored, and the reason if it does not."""
 
 
 def type_left_out(group: str, resource: str, verbs: frozenset[str]) -> str | None:
-    """Return why objects of a type are never carried, or None where they are.
+    """Return why objects of a type are never backed up, or None if they are.
 
-    `verbs` are those that discovery names for the type: one that cannot be listed cannot be saved, one that cannot be
-    created cannot be restored (reviews, metrics, views).
+    `verbs` are those in the discovery document: a type without list cannot be backed up, one without create cannot be
+    restored (reviews, metrics, views).
     """
     known = TYPES_LEFT_OUT.get((group, resource))
     return known or next((why for verb, why in NEEDED_VERBS.items() if verb not in verbs), None)
@@ -99,22 +95,22 @@ def type_left_out(group: str, resource: str, verbs: frozenset[str]) -> str | Non
 Rule = Callable[[Object, ClusterContext, Policy], Reason | None]
 
 EXCLUDING_LABELS = ("velero.io/exclude-from-backup", "kubeferry.io/exclude")
-"""Labels by which the author of an object leaves it out, with the value "true"."""
+"""Labels with which the author of an object excludes it, if the value is "true"."""
 
-MADE_BY_API_SERVER = Reason(ReasonCode.MADE_BY_CLUSTER, detail="the API server makes its own `kubernetes` service")
+MADE_BY_API_SERVER = Reason(ReasonCode.MADE_BY_CLUSTER, detail="the API server creates its own `kubernetes` service")
 
 SLICE_MANAGERS: Mapping[str, str] = {
-    "endpointslice-controller.k8s.io": "the endpoint slice controller makes it from the service's pods",
-    "endpointslicemirroring-controller.k8s.io": "mirrored from an Endpoints object, which is carried itself",
+    "endpointslice-controller.k8s.io": "the endpoint slice controller creates it from the service's pods",
+    "endpointslicemirroring-controller.k8s.io": "mirrored from an Endpoints object, which is backed up itself",
 }
-"""Values of the managed-by label that Kubernetes' own controllers write; any other is a person or another tool."""
+"""Values of the managed-by label that Kubernetes' own controllers write; any other is from a person or another tool."""
 
 TRIGGER_TIME = "endpoints.kubernetes.io/last-change-trigger-time"
-UNNAMED_MANAGER = "a controller makes it from the service's pods"
+UNNAMED_MANAGER = "a controller creates it from the service's pods"
 
 
 def exclusion(obj: Object, around: ClusterContext = UNKNOWN_CLUSTER, keep: Policy = DEFAULTS) -> Reason | None:
-    """Return why `obj`, as the API server lists it, is not carried, or None where it is."""
+    """Return why `obj`, as the API server lists it, is excluded, or None if it is backed up."""
     kind = (group_of(obj["apiVersion"]), obj["kind"])
     if kind in KINDS_LEFT_OUT:
         return Reason(ReasonCode.NEVER_CARRIED, detail=KINDS_LEFT_OUT[kind])
@@ -164,10 +160,10 @@ def _service(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | No
 
 
 def _endpoints(obj: Object, around: ClusterContext, _keep: Policy) -> Reason | None:
-    """Tell the endpoints controller's objects (pkg/controller/endpoint) from those that a person wrote.
+    """Exclude the endpoints controller's objects (pkg/controller/endpoint), not those that a person wrote.
 
     Only that controller writes its label (since 1.33) and the trigger time; before, a Service of the same name with a
-    selector is the one sign of an Endpoints whose pods never changed.
+    selector is the only sign of Endpoints whose pods never changed.
     """
     name, annotations = obj["metadata"]["name"], annotations_of(obj)
     if _is_kubernetes(obj, name):
@@ -180,7 +176,7 @@ def _endpoints(obj: Object, around: ClusterContext, _keep: Policy) -> Reason | N
 
 
 def _endpoint_slice(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
-    """Tell slices that Kubernetes' controllers made from those that a person or another tool added.
+    """Exclude slices of Kubernetes' controllers, not those that a person or another tool added.
 
     A Service with a selector proves nothing here: others may add slices of their own to it (KEP-752).
     """
@@ -200,29 +196,29 @@ def _is_kubernetes(obj: Object, service: str | None) -> bool:
 
 
 def _volume(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
-    # Velero saves them; a claim of a backup names only volumes that somebody made by hand (strip_storage.py).
+    # Velero backs them up; a claim in a backup names manually created volumes only (transform/strip/storage.py).
     made = "pv.kubernetes.io/provisioned-by" in annotations_of(obj)
-    return _made("provisioned on demand: its claim gets a new one") if made else None
+    return _made("provisioned dynamically: its claim gets a new volume") if made else None
 
 
 def _lease(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
-    return _made("a node's sign of life") if obj["metadata"].get("namespace") == "kube-node-lease" else None
+    return _made("the heartbeat of a node") if obj["metadata"].get("namespace") == "kube-node-lease" else None
 
 
 def _api_service(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     managed = "kube-aggregator.kubernetes.io/automanaged" in labels_of(obj)
-    return _made("the API server registers it for a group of its own or of a CRD") if managed else None
+    return _made("the API server registers it for a built-in group or a CRD") if managed else None
 
 
 def _rbac(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
     default = labels_of(obj).get("kubernetes.io/bootstrapping") == "rbac-defaults"
-    return _made("every cluster makes its default roles and bindings") if default else None
+    return _made("every cluster creates its default roles and bindings") if default else None
 
 
 def _priority_class(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
-    # The prefix is reserved: the API server makes these and refuses them from anyone else.
+    # The prefix is reserved: the API server creates these and refuses them from anyone else.
     system = obj["metadata"]["name"].startswith("system-")
-    return _made("every cluster makes its system- priority classes") if system else None
+    return _made("every cluster creates its system- priority classes") if system else None
 
 
 RBAC = "rbac.authorization.k8s.io"

@@ -1,7 +1,7 @@
-"""Which namespaces a user asks for: by name, by label, and which not, with the wildcards of a shell.
+"""Which namespaces a user selects: by name, by label, and minus those to exclude, with shell wildcards.
 
-Names and labels add up, what is excluded goes; nothing given means all. A name that is not there is refused with those
-that are: a typing error must not make a restore silently smaller.
+Names and labels add up, then exclusions apply; no option means all. A name that does not exist is refused, with those
+that do: a typing error must not silently make a restore smaller.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import Selection
 
 MOST = 10
-"""Namespaces that an error names."""
+"""Most namespaces that an error lists."""
 
 
 def choose_namespaces(there: Mapping[str, Mapping[str, str]], asked: Selection, where: str) -> frozenset[str]:
-    """Return the namespaces that are asked for; `there` are all of them with their labels, `where` names the backup.
+    """Return the selected namespaces; `there` are all of them with their labels, `where` names the backup.
 
     Raises:
-        UsageError: one that is not there, a selector that matches none or cannot be read, or nothing that is left.
+        UsageError: one does not exist, a selector matches none or cannot be read, or none remains.
     """
     for name in sorted(set(asked.namespaces) - there.keys()):
         raise UsageError(f"{where} holds no namespace {name}; {_held(there)}")
@@ -42,15 +42,15 @@ def choose_namespaces(there: Mapping[str, Mapping[str, str]], asked: Selection, 
 
 
 def is_system(name: str) -> bool:
-    """Return whether a namespace is one of Kubernetes itself: the prefix `kube-` is reserved (kubernetes.io)."""
+    """Return whether a namespace is one of Kubernetes' own: the prefix `kube-` is reserved (kubernetes.io)."""
     return name.startswith("kube-")
 
 
 def without(names: Iterable[str], excluded: Iterable[str], where: str) -> set[str]:
-    """Return the names that no pattern in `excluded` means.
+    """Return the names that match no pattern in `excluded`.
 
     Raises:
-        UsageError: there were some, and none is left.
+        UsageError: there were some, and none remains.
     """
     before, patterns = set(names), list(excluded)
     left = {name for name in before if not any(is_like(name, pattern) for pattern in patterns)}
@@ -60,7 +60,7 @@ def without(names: Iterable[str], excluded: Iterable[str], where: str) -> set[st
 
 
 def unmatched(there: Iterable[str], excluded: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield (option and name, what about it) of namespaces to exclude that are not there; wildcards may match none."""
+    """Yield (option and name, what about it) of namespaces to exclude that do not exist; wildcards may match none."""
     known = set(there)
     for name in sorted(set(excluded) - known):
         if not WILD.search(name):

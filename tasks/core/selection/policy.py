@@ -1,6 +1,6 @@
-"""What the rules of carrying and stripping are told: what a user wants kept, and what else there is in the cluster.
+"""What the rules of exclusion and stripping depend on: what a user wants kept, and other objects of the cluster.
 
-Both are plain frozen values; nothing here decides anything.
+Both are plain frozen values without any logic.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a user wants kept although a backup leaves it behind by default; every field is off unless asked for."""
+    """What a user wants kept although a backup removes it by default; every field is off by default."""
 
     status: bool = False
     """Keep `status`, so that a restore can write it back through the status subresource."""
@@ -25,28 +25,28 @@ class Policy:
     """Keep the node ports that the source cluster allocated: they may be taken on the target."""
 
     completed_jobs: bool = False
-    """Carry Jobs that have finished: a restore makes them anew, and so runs them again."""
+    """Back up Jobs that have finished: a restore re-creates them, and so runs them again."""
 
     suspend_cron_jobs: bool = False
-    """Set `spec.suspend` on every CronJob; otherwise it keeps the value that it has."""
+    """Set `spec.suspend` on every CronJob; otherwise it keeps its value."""
 
     namespace_uid_ranges: bool = False
-    """Keep the OpenShift annotations that tie a namespace to the uid range its old cluster gave it."""
+    """Keep the OpenShift annotations that bind a namespace to the uid range of its source cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterContext:
-    """What a rule about one object must know of the others."""
+    """What a rule for one object must know about others."""
 
     selecting_services: frozenset[str] = frozenset()
-    """Names of the Services of its namespace that have a selector: a controller makes their Endpoints."""
+    """Names of the Services of its namespace that have a selector: a controller creates their Endpoints."""
 
     static_volumes: frozenset[str] = frozenset()
-    """Names of the PersistentVolumes that nobody provisioned on demand (no `pv.kubernetes.io/provisioned-by`)."""
+    """Names of the statically provisioned PersistentVolumes (no `pv.kubernetes.io/provisioned-by`)."""
 
 
 DEFAULTS = Policy()
-"""Nothing that is left behind by default is kept."""
+"""Nothing is kept that a backup removes by default."""
 
 UNKNOWN_CLUSTER = ClusterContext()
-"""Nothing is known of other objects."""
+"""Nothing is known about other objects."""

@@ -1,11 +1,9 @@
-"""Which types a backup reads: those of which objects may be asked for, and those of which something may be needed.
+"""Which resource types a backup reads, and whether with a cluster-wide LIST or one for each namespace.
 
-The types that a backup reads beside those it is asked for: what its namespaces refer to, and who owns an address.
-
-Whether to read many namespaces at once: one LIST of a type for all of the cluster, or one for each namespace.
-
-A request costs a round trip and some milliseconds of an API server, an object that is read in vain some microseconds.
-All of a cluster is read where that saves most of the requests and not most of the objects are read in vain.
+A backup reads the types of which objects may be selected, and those that selected objects may need: what namespaces
+refer to, and owners of addresses. A request costs a round trip and some milliseconds of an API server, an object that
+is read in vain some microseconds. All of a cluster is read if that saves most of the requests and most of the objects
+are not read in vain.
 """
 
 from __future__ import annotations
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
 class TypeChoice:
     """Which types of a cluster are read.
 
-    Of the types in `read`, those in `followed` cannot have objects that are asked for: they are read because what is
-    asked for may need something of them. `excluded` are the (group, kind) that are not read whoever needs them.
+    Of the types in `read`, those in `followed` have no selected objects: they are read because selected objects may
+    need one of them. `excluded` are the (group, kind) that are not read even if needed.
     """
 
     read: tuple[ResourceType, ...]
@@ -38,15 +36,15 @@ class TypeChoice:
 
 
 def words_for(kind: ResourceType) -> Words:
-    """Return all that a user may call a type, as discovery tells it."""
+    """Return all names of a type that a user may write, from discovery."""
     return words_of(kind.group, kind.kind, (kind.resource, *kind.names))
 
 
 def choose_types(types: Iterable[ResourceType], selector: Selector) -> TypeChoice:
-    """Return the types to read for what is asked for; of the cluster-wide ones, a caller takes what it can use.
+    """Return the types to read for a selection; of the cluster-scoped ones, a caller takes what it can use.
 
     Raises:
-        UsageError: a kind that no type has: a typing error must not make a backup silently smaller.
+        UsageError: a kind is unknown: a typing error must not silently make a backup smaller.
     """
     words = {each: words_for(each) for each in types}
     _check(selector, frozenset[str]().union(*words.values()))
@@ -59,7 +57,7 @@ def choose_types(types: Iterable[ResourceType], selector: Selector) -> TypeChoic
 
 
 def asks_by_kind(selector: Selector) -> bool:
-    """Return whether only objects of kinds that are named are asked for, so that no unknown kind can be meant."""
+    """Return whether the selection names all its kinds, so that it cannot mean an unknown one."""
     return bool(selector.kinds) or (bool(selector.names) and all(name.kind for name in selector.names))
 
 
@@ -72,14 +70,14 @@ def _check(selector: Selector, known: Words) -> None:
 
 
 def check_namespaces(selector: Selector) -> None:
-    """Refuse to exclude namespaces as objects: what stands in one needs it.
+    """Refuse to exclude namespaces as objects: the objects in them need them.
 
     Raises:
-        UsageError: that is asked for; the message tells by what it is done.
+        UsageError: the selector excludes them; the message names the option to use.
     """
     excluded = selector.not_kinds | {name.kind for name in selector.not_names}
     if excluded & words_of(*NAMESPACE, ("namespaces", "ns")):
-        raise UsageError("namespaces are not excluded as objects: leave some out with --exclude-namespace")
+        raise UsageError("namespaces are not excluded as objects: use --exclude-namespace")
 
 
 NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False, names=frozenset({"namespace", "ns"}))
@@ -97,7 +95,7 @@ RELATED = frozenset(
         ("storage.k8s.io", "storageclasses"),
     }
 )
-"""Cluster-scoped types of which a backup carries what its namespaces need (design.md 4)."""
+"""Cluster-scoped types of which a backup includes what its namespaces need."""
 
 INDEXED = frozenset(
     {
@@ -108,19 +106,19 @@ INDEXED = frozenset(
         ("gateway.networking.k8s.io", "gateways"),
     }
 )
-"""Namespaced types that are read whatever is chosen: addresses and owners of addresses that saved objects may name."""
+"""Namespaced types that are always read: addresses, and owners of addresses, that backed-up objects may name."""
 
 INDEXED_EVERYWHERE = frozenset({("", "nodes"), ("", "services")})
-"""Types that are read in all of the cluster: what a namespace names may stand outside it."""
+"""Types that are read cluster-wide: objects may refer to other namespaces."""
 
 
 FEW = 4
-"""Up to so many namespaces are read each on their own: two rounds of lists side by side."""
+"""Up to this many namespaces are read one by one: two rounds of parallel lists."""
 
 SHARE = 4
-"""All of the cluster is read where at least one of so many of its namespaces is asked for."""
+"""All of the cluster is read if at least one in this many of its namespaces is selected."""
 
 
 def list_cluster_wide(asked: int, there: int | None) -> bool:
-    """Return whether `asked` namespaces of `there` are read by lists of all of the cluster; None is not known."""
+    """Return whether to read `asked` of `there` namespaces with cluster-wide lists; `there` is None if unknown."""
     return there is not None and asked > FEW and asked * SHARE >= there

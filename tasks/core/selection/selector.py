@@ -1,9 +1,9 @@
-"""Which objects a user asks for: by labels, annotations, kinds and names, and which not; with the reason, in a phrase.
+"""Which objects a user selects and excludes, by labels, annotations, kinds and names, with the reason.
 
-All that is given has to be met, and what is excluded stays out whoever needs it. A kind goes by any of its names, with
-its group or without: `deploy`, `Deployment`, `deployments.apps`. A name is `NAME` or `KIND/NAME`, with the wildcards
-of a shell: `web`, `deployments/web`, `secrets/tmp-*`. Namespaces are chosen by options of their own (spaces.py): what
-stands in one needs it, so they cannot be excluded here.
+An object must match all criteria, and an excluded object stays excluded even if another needs it. A kind goes by any of
+its names, with or without its group: `deploy`, `Deployment`, `deployments.apps`. A name is `NAME` or `KIND/NAME`, with
+shell wildcards: `web`, `deployments/web`, `secrets/tmp-*`. Namespaces have their own options (namespaces.py): the
+objects in them need them, so they cannot be excluded here.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WILD = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One name that is asked for; `kind` is "" for objects of any kind, else in lower case."""
+    """One name to select; `kind` is "" for objects of any kind, else in lower case."""
 
     kind: str
     pattern: str
@@ -50,15 +50,15 @@ class Name:
 
     @property
     def literal(self) -> bool:
-        """Return whether it means one name, and not all that are like it."""
+        """Return whether it is one name without wildcards."""
         return not WILD.search(self.pattern)
 
     def matches(self, name: str, words: Words) -> bool:
-        """Return whether it means an object of a kind that goes by `words`."""
+        """Return whether it matches an object `name` of a kind that goes by `words`."""
         return (not self.kind or self.kind in words) and is_like(name, self.pattern)
 
     def __str__(self) -> str:
-        """Return it as it is written."""
+        """Return it as the user writes it."""
         return f"{self.kind}/{self.pattern}" if self.kind else self.pattern
 
 
@@ -74,7 +74,7 @@ def _glob(pattern: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """What is asked for; an empty one selects everything."""
+    """The criteria of a selection; an empty one selects everything."""
 
     labels: tuple[Requirement, ...] = ()
     annotations: tuple[Requirement, ...] = ()
@@ -83,14 +83,14 @@ class Selector:
     not_kinds: Words = frozenset()
     not_names: tuple[Name, ...] = ()
     only: bool = field(default=False)
-    """Nothing is wanted that is not asked for, whatever needs it."""
+    """Only selected objects are included, not what they need."""
 
     @classmethod
     def of(cls, asked: Selection) -> Self:
         """Return the selector of a flow's options.
 
         Raises:
-            UsageError: a selector or a name that cannot be read.
+            UsageError: a selector or a name cannot be read.
         """
         return cls(
             labels=parse_selector(asked.selector),
@@ -104,17 +104,17 @@ class Selector:
 
     @property
     def narrow(self) -> bool:
-        """Return whether it asks for some objects, so that the others are in only where these need them."""
+        """Return whether it selects some objects, so that others are included only if these need them."""
         return bool(self.labels or self.annotations or self.kinds or self.names)
 
     @property
     def given(self) -> bool:
-        """Return whether it says anything at all."""
+        """Return whether it has any criteria or exclusions."""
         return self.narrow or bool(self.not_kinds or self.not_names)
 
     @property
     def asked_kinds(self) -> Words:
-        """Return every word for a kind that was used."""
+        """Return every word that names a kind."""
         named = {name.kind for name in (*self.names, *self.not_names) if name.kind}
         return self.kinds | self.not_kinds | named
 
@@ -128,14 +128,14 @@ class Selector:
         return f"excluded by name {by}" if by else ""
 
     def why(self, obj: Object, words: Words) -> str:
-        """Return why `obj`, of a kind that goes by `words`, is asked for; "" where it is not."""
+        """Return why `obj`, of a kind that goes by `words`, is selected; "" if it is not."""
         ref = Ref.of(obj)
         if self.why_not(ref, words) or not all(met for _, met in self.met(obj, words)):
             return ""
-        return self._told(ref, words)
+        return self._reason(ref, words)
 
     def met(self, obj: Object, words: Words) -> Iterable[tuple[str, bool]]:
-        """Yield each thing that is asked for, as text, and whether `obj` meets it."""
+        """Yield each criterion as text, and whether `obj` matches it."""
         for each in self.labels:
             yield f"label {text_of(each)}", each.matches(labels_of(obj))
         for each in self.annotations:
@@ -147,12 +147,12 @@ class Selector:
             yield f"name {' or '.join(map(str, self.names))}", any(each.matches(name, words) for each in self.names)
 
     def may_select(self, words: Words) -> bool:
-        """Return whether objects of a kind can be among those that are asked for."""
+        """Return whether objects of a kind can be selected."""
         if words & self.not_kinds or (self.kinds and not words & self.kinds):
             return False
         return not self.names or any(not name.kind or name.kind in words for name in self.names)
 
-    def _told(self, ref: Ref, words: Words) -> str:
+    def _reason(self, ref: Ref, words: Words) -> str:
         parts = [
             *(f"label {text_of(each)}" for each in self.labels),
             *(f"annotation {text_of(each)}" for each in self.annotations),
@@ -163,10 +163,10 @@ class Selector:
             return f"selected by {', '.join(parts)}"
         if (ref.group, ref.kind) == NAMESPACE:
             return "a namespace of the backup"
-        return f"in namespace {ref.namespace}" if ref.namespace else "cluster-wide, all of it is asked for"
+        return f"in namespace {ref.namespace}" if ref.namespace else "cluster-scoped, and everything is selected"
 
     def text(self) -> str:
-        """Return what is asked for in one line, "" for everything: `label app=web; not kind secrets; only that`."""
+        """Return the selection in one line, "" for everything: `label app=web; not kind secrets; only that`."""
         parts = [
             *(f"label {text_of(each)}" for each in self.labels),
             *(f"annotation {text_of(each)}" for each in self.annotations),

@@ -1,8 +1,8 @@
-"""Why a selection matches nothing: how many objects meet each part of it, and what there is that is spelled alike.
+"""Why a selection matches nothing: how many objects match each criterion, and which names are spelled alike.
 
-A selection that matches nothing is a typing error far more often than a wish, and would make a backup or a restore
-silently empty; so it is refused, with what a person needs to see the error. It tells names, labels' and annotations'
-values, never the content of an object.
+A selection that matches nothing is far more often a typing error than intended, and would make a backup or a restore
+silently empty; so it is refused, with what a person needs to find the error. Messages contain names and values of
+labels and annotations, never the content of an object.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.selection.selector import Name, Selector
 
 MOST = 3
-"""Values or names that are told."""
+"""Most values or names in a message."""
 
 LONGEST = 63
-"""Characters of an annotation's value that are told; a label's has no more."""
+"""Most characters of an annotation's value in a message; a label's value has no more."""
 
 
 class Unmatched:
-    """Counts what each part of a selector matches, object by object; nothing where nothing is asked for."""
+    """Counts what each criterion of a selector matches, object by object."""
 
     def __init__(self, selector: Selector) -> None:
-        """Begin at zero."""
+        """Start at zero."""
         self.selector = selector
         self.seen = 0
         self.chosen = 0
         self.never: dict[str, str] = {}
-        """Objects that are asked for and that nothing carries → the reason."""
+        """Selected objects that are never backed up → the reason."""
         self._met: Counter[str] = Counter()
         self._values: dict[tuple[str, str], Counter[str]] = {}
         self._names: Counter[str] = Counter()
         self._found: set[Name] = set()
 
     def look(self, obj: Object, words: Words) -> None:
-        """Take one object into account."""
+        """Count one object."""
         self.seen += 1
         name = Ref.of(obj).name
         for each in (*self.selector.names, *self.selector.not_names):
@@ -61,7 +61,7 @@ class Unmatched:
         self._note("annotation", self.selector.annotations, annotations_of(obj))
 
     def add(self, other: Unmatched) -> None:
-        """Take in what another tally of the same selector has counted."""
+        """Add the counts of another instance with the same selector."""
         self.seen, self.chosen = self.seen + other.seen, self.chosen + other.chosen
         self.never |= other.never
         self._met += other._met
@@ -76,21 +76,21 @@ class Unmatched:
                 self._values.setdefault((what, each.key), Counter())[str(there[each.key])[:LONGEST]] += 1
 
     def nothing(self, where: str) -> str:
-        """Return the line that tells that nothing in `where` is selected, and how near the selection comes."""
+        """Return the error that nothing in `where` is selected, with how close the selection comes."""
         if self.never:
             (what, why), more = next(iter(sorted(self.never.items()))), len(self.never) - 1
-            told = f" and {more} more" if more else ""
-            return f"what is selected in {where} is never carried: {what}{told}: {why}"
+            others = f" and {more} more" if more else ""
+            return f"what is selected in {where} is never backed up: {what}{others}: {why}"
         parts = [*self._parts(), *self._values_there(), *self._alike(self.selector.names)]
         return f"nothing in {where} is selected by {self.selector.text()}: {'; '.join(parts)}"
 
     def _parts(self) -> Iterator[str]:
         asked = [what for what, _ in self.selector.met(_NOBODY, frozenset())]
-        counts = ", ".join(f"{self._met[what]} meet {what}" for what in asked)
-        yield f"of {self.seen} objects {counts}" + (", and none meets all of it" if len(asked) > 1 else "")
+        counts = ", ".join(f"{self._met[what]} match {what}" for what in asked)
+        yield f"of {self.seen} objects {counts}" + (", and none matches all" if len(asked) > 1 else "")
 
     def _values_there(self) -> Iterator[str]:
-        """Yield what objects have where nothing has what is asked for."""
+        """Yield the existing values of labels and annotations whose selected value nothing has."""
         asked = [*(("label", each) for each in self.selector.labels)]
         asked += (("annotation", each) for each in self.selector.annotations)
         for what, each in asked:
@@ -107,21 +107,21 @@ class Unmatched:
                 yield f"{each} may mean {', '.join(near)}"
 
     def no_such_name(self) -> str:
-        """Return the line that tells names that are asked for and that nothing has, or ""; wildcards may have none."""
+        """Return the error with selected names that do not exist, or ""; wildcards may match none."""
         unmet = [each for each in self.selector.names if each.literal and each not in self._found]
         if not unmet:
             return ""
         near = list(self._alike(unmet))
-        return f"nothing is called {', '.join(map(str, unmet))}" + (f": {'; '.join(near)}" if near else "")
+        return f"nothing is named {', '.join(map(str, unmet))}" + (f": {'; '.join(near)}" if near else "")
 
     def unmatched(self) -> Iterator[tuple[str, str]]:
-        """Yield (option and name, what about it) of what matches nothing and is no error for that.
+        """Yield (option and name, what about it) of terms that match nothing and are no error.
 
-        What a wildcard means may not be there today, and what is excluded may be gone; a person may still want to know.
+        A wildcard may match nothing today, and an excluded object may be gone; a person may still want to know.
         """
         for each in self.selector.names:
             if each not in self._found:
-                yield f"--include-name {each}", "nothing has such a name"
+                yield f"--include-name {each}", "nothing matches this name"
         for each in self.selector.not_names:
             if each not in self._found and each.literal:
                 yield f"--exclude-name {each}", "nothing has this name, so nothing is excluded by it"

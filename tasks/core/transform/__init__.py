@@ -1,1 +1,1 @@
-"""Object in, object out: strip what a cluster assigned, rename, modify. Every input survives."""
+"""Object in, object out: strip what a cluster assigned, rename, modify. No input is changed in place."""

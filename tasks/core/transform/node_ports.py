@@ -1,6 +1,6 @@
-"""Give up node ports that another Service of the target holds: one port of all nodes belongs to one Service.
+"""Release node ports that another Service of the target uses: a node port belongs to one Service of a cluster.
 
-What the source's server allocated was cleared at backup; what is left was set by a person, and kept where it can be.
+A backup removes the ports that the source's API server allocated; a user set the others, which stay if they are free.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 PORTS: tuple[Path, ...] = (("spec", "ports", EACH, "nodePort"), ("spec", "healthCheckNodePort"))
-"""Where a Service holds ports of the nodes."""
+"""Fields in which a Service has node ports."""
 
 ANNOTATION: Path = ("metadata", "annotations", LAST_APPLIED)
 
 
 def held(services: Iterable[Object]) -> dict[int, Ref]:
-    """Return which Service holds each node port."""
+    """Return the Service that uses each node port."""
     return {port: Ref.of(each) for each in services for port in _ports(each)}
 
 
@@ -36,7 +36,7 @@ def _ports(service: Object) -> list[int]:
 
 
 def give_up(service: Object, taken: Mapping[int, Ref]) -> tuple[Object, list[Rewrite]]:
-    """Return the Service without the node ports in `taken`, which the target then allocates anew, and what changed."""
+    """Return the Service without the node ports in `taken`, for which the target allocates others, and what changed."""
     freed = _without(service, taken)
     rewrites = [
         Rewrite(
@@ -44,7 +44,7 @@ def give_up(service: Object, taken: Mapping[int, Ref]) -> tuple[Object, list[Rew
             path=at,
             old=str(port),
             new="",
-            why=f"held by {taken[port]}: allocated anew",
+            why=f"used by {taken[port]}: the target allocates another",
             cause=Cause.ALLOCATED,
         )
         for path in PORTS

@@ -437,24 +437,24 @@ def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
     [
         (
             {"selector": "app=wbe"},
-            r"nothing in namespace {ns} is .* of \d+ objects 0 meet label app=wbe; label app is web there$",
+            r"nothing in namespace {ns} is .* of \d+ objects 0 match label app=wbe; label app is web there$",
         ),
-        ({"selector": "app=web", "include": ["secrets"]}, "and none meets all of it"),
+        ({"selector": "app=web", "include": ["secrets"]}, "and none matches all"),
         ({"include": ["secrts"]}, r"serves no kind 'secrts' that a backup can hold: is it secrets\?"),
         (
             {"include_name": ["deployments/wbe"]},
-            r"namespace {ns}: nothing is called deployments/wbe: deployments/wbe may mean web",
+            r"namespace {ns}: nothing is named deployments/wbe: deployments/wbe may mean web",
         ),
         ({"include_name": ["deployments/x*"]}, "nothing in namespace {ns} is selected by name deployments/x"),
         ({"include_name": ["a/b/c"]}, "write NAME or KIND/NAME"),
-        ({"exclude": ["ns"]}, "leave some out with --exclude-namespace"),
+        ({"exclude": ["ns"]}, "use --exclude-namespace"),
         (
             {"include_name": ["kube-root-ca.crt"]},
-            "is never carried: ConfigMap {ns}/kube-root-ca.crt: every cluster publishes its own",
+            "is never backed up: ConfigMap {ns}/kube-root-ca.crt: every cluster publishes its own",
         ),
         (
             {"include": ["pods"], "only": True},
-            r"is never carried: Pod {ns}/web-.*: left to its controller, ReplicaSet web-",
+            r"is never backed up: Pod {ns}/web-.*: left to its controller, ReplicaSet web-",
         ),
     ],
 )

@@ -304,7 +304,7 @@ def test_what_a_finalizer_keeps_is_told_keeps_what_it_needs_and_the_next_run_goe
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
     assert result.phase == "Partial"
     assert told(result.left) == {
-        f"Deployment.apps {ns}/web": "is being deleted and still there after 2 s: it waits for example.com/hold",
+        f"Deployment.apps {ns}/web": "is being deleted and still exists after 2 s: it waits for example.com/hold",
         f"Secret {ns}/token": f"is needed by Deployment.apps {ns}/web, which is still there",
     }
     assert {"ConfigMap", "Service"} <= result.counts.keys()

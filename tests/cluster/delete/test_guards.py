@@ -145,7 +145,7 @@ def test_by_force_too_what_nobody_deletes_keeps_its_finalizers(bench, cluster, n
     removal = Removal(cluster, discovery, "delete", force_finalizers=True, seconds=1)
     removed = removal.run([], {member: frozenset({"uid-of-an-owner"})})
     assert (removed.gone, removed.forced) == ([], [])
-    assert removed.left[0].why == "was to go with its owner and is still there after 1 s"
+    assert removed.left[0].why == "was to be deleted with its owner and still exists after 1 s"
     assert bench.get("ConfigMap", ns, "kept", B)["metadata"]["finalizers"] == ["example.com/hold"]
     bench.patch("ConfigMap", ns, "kept", FREE, B)
 

@@ -217,7 +217,7 @@ def test_the_rules_of_a_namespace_say_what_the_api_server_answers_right_by_right
 def test_a_namespace_that_is_not_there(bucket):
     found = look(namespaces=["atlantis"], store=bucket)["rights to back up"]
     assert found.level == "warning"
-    assert "atlantis is not there" in found.found
+    assert "atlantis does not exist" in found.found
 
 
 # --- the store
@@ -371,7 +371,7 @@ def test_what_is_registered_has_no_worker_and_then_one(server, deployed, tmp_pat
     assert found["schedule backup/nightly"].found == "0 1 * * *: no run was due yet"
     beat = {"name": "one", "heartbeat_interval_seconds": 30}
     ask(server, "/work_pools/kubeferry/workers/heartbeat", beat)
-    assert look(store=tmp_path.as_uri())["worker"].found == "kubeferry: 1 worker at work"
+    assert look(store=tmp_path.as_uri())["worker"].found == "kubeferry: 1 worker online"
 
 
 @pytest.mark.parametrize("at", ["flows.backup.backup", "flows/backup.py:backup"])
@@ -379,7 +379,7 @@ def test_a_deployment_of_another_version_is_told_until_it_is_registered_again(se
     _, nightly = deployed
     ask(server, f"/deployments/{nightly}", {"entrypoint": at}, "PATCH")
     found = look(store=tmp_path.as_uri())["deployments"]
-    assert (found.level, found.todo) == ("warning", "repeat kubeferry deploy with the options that it had")
+    assert (found.level, found.todo) == ("warning", "repeat kubeferry deploy with the same options")
     assert f"backup/nightly ({at})" in found.found
     ask(server, f"/deployments/{nightly}", {"entrypoint": "kubeferry.flows.backup.backup"}, "PATCH")
     found = look(store=tmp_path.as_uri())["deployments"]
@@ -398,10 +398,10 @@ def test_three_days_later_all_that_ages_is_told(server, deployed, monkeypatch, b
     ill = ["cluster clock", "store clock", "schedule backup/nightly", "newest backup"]
     assert levels(found, *ill) == ["failed"] * 4
     assert "no completed run since it was due (0 1 * * *)" in found["schedule backup/nightly"].found
-    assert "the last one is Crashed, begun 3 d ago" in found["schedule backup/nightly"].found
+    assert "the last one is Crashed, started 3 d ago" in found["schedule backup/nightly"].found
     assert "there is none, though backup/nightly was due" in found["newest backup"].found
     assert "behind this machine's" in found["store clock"].found
-    assert "the last one was heard of 3 d ago" in found["worker"].found
+    assert "the last heartbeat was 3 d ago" in found["worker"].found
 
 
 def test_a_run_in_time_is_enough(server, deployed, tmp_path, monkeypatch):

@@ -168,7 +168,7 @@ def test_a_patch_that_does_not_fit_is_told_before_anything_is_written(bench, mak
     rule = {"kind": "services", "patches": [{"op": "remove", "path": "/spec/nothing"}]}
     result = make([{"name": space, "rules": [rule]}])
     assert result.phase is Phase.FAILED
-    assert "rule 1 does not fit Service" in result.namespaces[0].error
+    assert "rule 1 does not apply to Service" in result.namespaces[0].error
     assert bench.find("Namespace", "", space, B) is None
 
 

@@ -162,7 +162,7 @@ def test_a_backup_of_a_restored_namespace_knows_no_bundle_and_restores_well_agai
     first = bench.restore(backup, context=A, map={old: ns})
     again = bench.backup(ns)
     assert {each.why for each in again.left_out if each.type == "Bundle.kubeferry.io"} <= {
-        "every restore makes a bundle of its own"
+        "every restore creates its own bundle"
     }
     with tarfile.open(bench.folder / "backups" / again.name / f"{again.name}.tar.gz") as archive:
         for member in archive:

@@ -142,9 +142,9 @@ def test_update_tells_what_cannot_be_changed_and_recreate_does_it(bench, shop, t
     with pytest.raises(PreflightError) as told:
         bench.restore(shop, context=A, map=mapped, existing="update")
     told = " ".join(told.value.problems)
-    assert told.startswith(f"Secret {name}/db has other content in what cannot be changed once it is there: data.p")
+    assert told.startswith(f"Secret {name}/db has other content in immutable fields: data.p")
     assert told.endswith(
-        "; --existing recreate, or for this kind --existing secrets=recreate, makes it anew; =skip leaves it"
+        "; --existing recreate, or for this kind --existing secrets=recreate, re-creates it; =skip keeps it"
     )
     result = bench.restore(shop, context=A, map=mapped, existing="recreate")
     assert did(result, "Secret", "db").startswith("recreated had other content: data")
@@ -179,7 +179,7 @@ def test_what_is_cluster_wide_is_kept_and_told(bench, existing):
     (theirs,) = bench.make(urgent.format(ns, 8), context=B)
     result = bench.restore(saved, existing=existing)
     kind = "PriorityClass.scheduling.k8s.io"
-    assert did(result, kind, f"{ns}-urgent") == "kept cluster-wide and there with other content: value"
+    assert did(result, kind, f"{ns}-urgent") == "kept cluster-scoped, and exists with other content: value"
     assert bench.get("PriorityClass", "", f"{ns}-urgent", context=B) == theirs
     assert bench.get("Pod", ns, "web", context=B)["spec"]["priority"] == 8
 

@@ -294,12 +294,12 @@ def test_what_no_update_can_change_is_told_before_anything_is_written(bench, sho
     groups = {"deployments.apps": ".apps", "statefulsets.apps": ".apps", "jobs.batch": ".batch"}
     for (kind, named), (field, resource, _) in FROZEN.items():
         group = ".rbac.authorization.k8s.io" if kind == "RoleBinding" else groups.get(resource, "")
-        start = f"{kind}{group} {name}/{named} has other content in what cannot be changed once it is there: "
+        start = f"{kind}{group} {name}/{named} has other content in immutable fields: "
         (line,) = [each for each in told.value.problems if each.startswith(start)]
         assert field in line
         assert line.endswith(
-            f"; --existing recreate, or for this kind --existing {resource}=recreate, makes it anew"
-            f"{LOST if kind == 'PersistentVolumeClaim' else ''}; =skip leaves it"
+            f"; --existing recreate, or for this kind --existing {resource}=recreate, re-creates it"
+            f"{LOST if kind == 'PersistentVolumeClaim' else ''}; =skip keeps it"
         )
     assert len(told.value.problems) == len(FROZEN)
     assert touch(bench, A, name) == before
@@ -349,7 +349,7 @@ def test_an_api_servers_own_refusal_is_explained_too(bench):
     with pytest.raises(InvalidError) as told:
         bench.restore(saved, context=A, existing="update")
     assert str(told.value).startswith(f'apply Widget {ns}/w: Widget.{group} "w" is invalid: spec.size: ')
-    assert str(told.value).endswith(f"--existing widgets.{group}=recreate, makes it anew; =skip leaves it")
+    assert str(told.value).endswith(f"--existing widgets.{group}=recreate, re-creates it; =skip keeps it")
 
 
 def test_an_update_takes_away_what_others_added_and_tells_what_it_cannot(bench, shop, there):
@@ -413,7 +413,7 @@ def test_a_kind_that_nobody_knows_or_that_is_named_twice_is_refused(bench, shop,
     with pytest.raises(PreflightError) as told:
         bench.restore(shop, context=A, map=mapped, existing_kinds=modes)
     assert told.value.problems == [
-        "--existing gadgets=skip: the cluster knows no kind gadgets, and the backup defines none",
-        "--existing says two things of deployments.apps: Deployment, deploy",
+        "--existing gadgets=skip: the cluster serves no kind gadgets, and the backup has no CRD for it",
+        "--existing has two modes for deployments.apps: Deployment, deploy",
     ]
     assert touch(bench, A, name) == before

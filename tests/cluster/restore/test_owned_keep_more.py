@@ -112,7 +112,7 @@ def test_what_the_controller_made_first_is_no_conflict(bench, web):
     found = revisions(bench, "Deployment", copy, "web", B)
     wanted = revisions(bench, "Deployment", ns, "web")
     if newest in wanted:
-        assert "has one of that name" in did(again, "ReplicaSet.apps", newest)
+        assert "created by its controller" in did(again, "ReplicaSet.apps", newest)
     bench.until(lambda: sum(each[2] for each in revisions(bench, "Deployment", copy, "web", B).values()) == 2)
     assert {each[1] for each in found.values()} == {"app:1", "app:2", "app:3"}
     assert {each[3] for each in found.values()} == {bench.get("Deployment", copy, "web", B)["metadata"]["uid"]}

@@ -202,11 +202,11 @@ def test_a_quota_that_is_too_small(bench):
     )
     told = f"ResourceQuota {ns}-tight/tight"
     assert refused(bench, saved, map={ns: f"{ns}-tight"}, existing="skip") == [
-        f"{told}: configmaps: 2 wanted, 1 of 2 left",
-        f"{told}: count/deployments.apps: 1 wanted, 0 of 0 left",
-        f"{told}: pods: 3 wanted, 2 of 2 left",
-        f"{told}: requests.cpu: 1.500 wanted, 1 of 1 left",
-        f"{told}: requests.storage: 2147483648 wanted, 1073741824 of 1Gi left",
+        f"{told}: configmaps: 2 requested, 1 of 2 left",
+        f"{told}: count/deployments.apps: 1 requested, 0 of 0 left",
+        f"{told}: pods: 3 requested, 2 of 2 left",
+        f"{told}: requests.cpu: 1.500 requested, 1 of 1 left",
+        f"{told}: requests.storage: 2147483648 requested, 1073741824 of 1Gi left",
     ]
     assert [each["metadata"]["name"] for each in bench.list("ConfigMap", f"{ns}-tight", B)] == ["kube-root-ca.crt"]
 

@@ -177,7 +177,7 @@ def test_a_node_port_is_kept_where_it_is_free(bench):
     assert bench.get("Service", copy, "web", A)["spec"]["ports"][0]["nodePort"] not in (port, None)
     (told,) = beside.rewrites
     assert (told.object, told.old, told.new) == (f"Service {copy}/web", str(port), "")
-    assert told.why == f"held by Service {ns}/web: allocated anew"
+    assert told.why == f"used by Service {ns}/web: the target allocates another"
     assert across.rewrites == []
 
 

@@ -169,7 +169,7 @@ def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, sp
         ({"namespaces": ["atlantis"]}, r"^backup {name} holds no namespace atlantis; it holds {one}, {two}$"),
         ({"namespace_selector": "team=third"}, r"^no namespace of backup {name} matches 'team=third'; it holds {one}"),
         ({"selector": "app=wbe"}, r"^nothing in backup {name} is selected .*; label app is web there$"),
-        ({"include_name": ["secrets/dv"]}, r"^backup {name}: nothing is called secrets/dv"),
+        ({"include_name": ["secrets/dv"]}, r"^backup {name}: nothing is named secrets/dv"),
         ({"include": ["ingresses"]}, r"^backup {name} holds no kind 'ingresses'"),
     ],
 )

@@ -141,8 +141,8 @@ REPLICAS = obj(
 DAEMON = obj("DaemonSet", "apps/v1", {"annotations": {"deprecated.daemonset.template.generation": "3"}})
 SPACE = obj("Namespace", meta={"name": "shop", "labels": {"kubernetes.io/metadata.name": "shop"}})
 
-GIVEN, COMPUTED = "given by the cluster", "computed by the target's controller"
-COUNTED, PROVISIONED = "counted anew by its controller", "provisioned anew"
+GIVEN, COMPUTED = "assigned by the cluster", "computed by the target's controller"
+COUNTED, PROVISIONED = "counted again by its controller", "provisioned by the target cluster"
 NAMESPACE_LABEL = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}
 
 
@@ -273,7 +273,7 @@ EXTENSIONS = [
     (policy("ingress", "from", NAMED), expression("ingress", "from"), "copy", "follows the new name of its namespace"),
     (policy("egress", "to", NAMED), expression("egress", "to"), "copy", "follows the new name of its namespace"),
     *(
-        (original, (*at, "targetRef", key), ..., "dropped, as it named an object of the old cluster")
+        (original, (*at, "targetRef", key), ..., "dropped, because it referred to an object of the source cluster")
         for original, at in (
             (obj("Endpoints", subsets=[{"addresses": TARGET}]), ("subsets", 0, "addresses", 0)),
             (obj("Endpoints", subsets=[{"notReadyAddresses": TARGET}]), ("subsets", 0, "notReadyAddresses", 0)),
@@ -286,15 +286,15 @@ EXTENSIONS = [
 EXPLAINED = [
     *RARE,
     *EXTENSIONS,
-    (GENERAL, ("metadata", "uid"), NEW, "given by the cluster"),
-    (obj(meta={"uid": OTHER}), ("metadata", "uid"), NEW, "given by the cluster"),
-    (GENERAL, ("metadata", "resourceVersion"), "8", "given by the cluster"),
-    (GENERAL, ("metadata", "creationTimestamp"), "u", "given by the cluster"),
-    (GENERAL, ("metadata", "generation"), 1, "given by the cluster"),
-    (GENERAL, ("metadata", "managedFields"), [{"manager": "kubeferry"}], "given by the cluster"),
+    (GENERAL, ("metadata", "uid"), NEW, "assigned by the cluster"),
+    (obj(meta={"uid": OTHER}), ("metadata", "uid"), NEW, "assigned by the cluster"),
+    (GENERAL, ("metadata", "resourceVersion"), "8", "assigned by the cluster"),
+    (GENERAL, ("metadata", "creationTimestamp"), "u", "assigned by the cluster"),
+    (GENERAL, ("metadata", "generation"), 1, "assigned by the cluster"),
+    (GENERAL, ("metadata", "managedFields"), [{"manager": "kubeferry"}], "assigned by the cluster"),
     (GENERAL, ("metadata", "namespace"), "copy", "follows the new name of its namespace"),
-    (GENERAL, ("metadata", "generateName"), ..., "dropped, as the name is kept and not generated again"),
-    (GENERAL, ("metadata", "finalizers"), ..., "dropped, as what would clear it may not be there"),
+    (GENERAL, ("metadata", "generateName"), ..., "dropped, because the name is kept and not generated again"),
+    (GENERAL, ("metadata", "finalizers"), ..., "dropped, as the target may lack its controller"),
     (OWNED, OWNER_UID, NEW, "re-linked to the new owner"),
     (GENERAL, ("metadata", "ownerReferences"), [BUNDLE], "owned by the bundle of the restore"),
     (SERVICE, ("spec", "clusterIP"), "10.8.0.1", "allocated by the target cluster"),
@@ -304,9 +304,9 @@ EXPLAINED = [
     (TOKEN, ("data", "ca.crt"), "bmV3", "issued by the target cluster"),
     (TOKEN, ("data", "namespace"), b64("copy"), "follows the new name of its namespace"),
     (TOKEN, ("metadata", "annotations", "kubernetes.io/service-account.uid"), NEW, "re-linked to the new account"),
-    (CLAIM, ("spec", "volumeName"), "pvc-2", "provisioned anew"),
-    (CLAIM, ("spec", "volumeName"), ..., "provisioned anew"),
-    (CLAIM, ("metadata", "annotations", "pv.kubernetes.io/bind-completed"), ..., "provisioned anew"),
+    (CLAIM, ("spec", "volumeName"), "pvc-2", "provisioned by the target cluster"),
+    (CLAIM, ("spec", "volumeName"), ..., "provisioned by the target cluster"),
+    (CLAIM, ("metadata", "annotations", "pv.kubernetes.io/bind-completed"), ..., "provisioned by the target cluster"),
     (JOB, (*TEMPLATE_LABELS, "controller-uid"), NEW, "computed by the target's controller"),
     (JOB, (*TEMPLATE_LABELS, "batch.kubernetes.io/controller-uid"), NEW, "computed by the target's controller"),
     (JOB, ("spec", "selector", "matchLabels", "controller-uid"), NEW, "computed by the target's controller"),
@@ -314,16 +314,16 @@ EXPLAINED = [
         DEPLOYMENT,
         ("metadata", "annotations", "deployment.kubernetes.io/revision"),
         "1",
-        "counted anew by its controller",
+        "counted again by its controller",
     ),
-    (DEPLOYMENT, ("status", "replicas"), 1, "observed anew by its controller"),
-    (DEPLOYMENT, ("status", "conditions", 0, "lastUpdateTime"), "later", "observed anew by its controller"),
-    (DEPLOYMENT, ("status",), ..., "observed anew by its controller"),
+    (DEPLOYMENT, ("status", "replicas"), 1, "observed again by its controller"),
+    (DEPLOYMENT, ("status", "conditions", 0, "lastUpdateTime"), "later", "observed again by its controller"),
+    (DEPLOYMENT, ("status",), ..., "observed again by its controller"),
     (
         DAEMON,
         ("metadata", "annotations", "deprecated.daemonset.template.generation"),
         "1",
-        "counted anew by its controller",
+        "counted again by its controller",
     ),
     (REPLICAS, ("metadata", "labels", "pod-template-hash"), "77c4b", "computed by the target's controller"),
     (
@@ -334,17 +334,17 @@ EXPLAINED = [
     ),
     (BINDING, ("subjects", 0, "namespace"), "copy", "follows the new name of its namespace"),
     (BINDING, ("subjects", 1, "name"), "system:serviceaccounts:copy", "follows the new name of its namespace"),
-    (BINDING, ("metadata", "name"), "copy:reader", "a copy of its own for the mapped namespace"),
+    (BINDING, ("metadata", "name"), "copy:reader", "a copy for the mapped namespace"),
     (POLICY, POLICY_NAME, "copy", "follows the new name of its namespace"),
-    (POD, ("spec", "nodeName"), "node-1", "scheduled anew"),
-    (POD, ("spec", "volumes", 0, "name"), "kube-api-access-fghij", "given by the cluster"),
-    (POD, ("spec", "containers", 0, "volumeMounts", 0, "name"), "kube-api-access-fghij", "given by the cluster"),
+    (POD, ("spec", "nodeName"), "node-1", "scheduled by the target cluster"),
+    (POD, ("spec", "volumes", 0, "name"), "kube-api-access-fghij", "assigned by the cluster"),
+    (POD, ("spec", "containers", 0, "volumeMounts", 0, "name"), "kube-api-access-fghij", "assigned by the cluster"),
     (VOLUME, ("spec", "claimRef", "namespace"), "copy", "follows the new name of its namespace"),
     (VOLUME, ("spec", "claimRef", "uid"), NEW, "re-linked to the new claim"),
     (VOLUME, ("spec", "claimRef", "resourceVersion"), ..., GIVEN),
     (ROOT_CA, ("data", "ca.crt"), "new", "each cluster's own root certificate"),
-    (GATHERED, ("rules",), [{"verbs": ["list"]}], "gathered anew from other roles"),
-    (ACCOUNT, ("secrets",), ..., "generated Secrets are not carried"),
+    (GATHERED, ("rules",), [{"verbs": ["list"]}], "aggregated again from other roles"),
+    (ACCOUNT, ("secrets",), ..., "generated Secrets are not backed up"),
     (ENDPOINTS, ("subsets", 0, "addresses", 0, "ip"), "10.2.0.9", "computed by the target's controller"),
     (SPACE, ("metadata", "name"), "copy", "follows the new name of its namespace"),
     (SPACE, ("metadata", "labels", "kubernetes.io/metadata.name"), "copy", "follows the new name of its namespace"),
@@ -469,7 +469,7 @@ def test_the_copy_of_kubectl_apply_may_change_as_the_object_may(now, reason):
 def test_a_copy_that_cannot_be_read_may_only_go(text):
     original = obj(meta={"annotations": {LAST_APPLIED: text, "team": "a"}})
     path = ("metadata", "annotations", LAST_APPLIED)
-    assert reasons(original, changed(original, path, ...)) == ["dropped, as it could not be read"]
+    assert reasons(original, changed(original, path, ...)) == ["dropped, because it could not be read"]
     assert reasons(original, changed(original, path, "{}x")) == [None]
     assert reasons(changed(original, path, ...), original) == [None]
 

@@ -58,8 +58,8 @@ def unexplained(original, restored, left_out=()):
 def test_a_faithful_copy_is_explained_whole(original, restored):
     found = findings(original, restored, NAMES, {})
     assert {each.why for each in found if each.field == WHOLE} == {
-        "each side's ReplicaSet makes its own",
-        "each side's claim has a volume of its own",
+        "each side's ReplicaSet creates its own",
+        "each side's claim has its own volume",
     }
     assert [each for each in found if each.why is None] == []
     assert found == sorted(found, key=lambda each: (each.ref, each.field))

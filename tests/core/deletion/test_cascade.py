@@ -110,15 +110,15 @@ BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
         (
             obj("Secret", "x", space="kube-system"),
             listed(obj("Secret", "x", space="kube-system")),
-            "is listed, and stands in another namespace than the bundle",
+            "is listed, but is in another namespace than the bundle",
         ),
         (
             obj("Secret", "x", space="kube-system", meta=MINE | MADE),
             listed(obj("Secret", "x", space="kube-system")),
-            "is listed, and stands in another namespace than the bundle",
+            "is listed, but is in another namespace than the bundle",
         ),
         *(
-            (each, listed(each), "is listed, and no restore lists its kind")
+            (each, listed(each), "is listed, but no restore lists its kind")
             for each in (
                 obj("Namespace", "victim", space="", meta=MADE),
                 obj("CustomResourceDefinition", "v.example.com", api="apiextensions.k8s.io/v1", space="", meta=MADE),
@@ -253,7 +253,7 @@ def test_what_was_added_since_goes_first_in_its_own_order():
 def test_a_part_is_not_the_bundle():
     part = bundle("shop", "r-part-2", "b", "s", NOW)
     part["metadata"] |= {"uid": "u", "creationTimestamp": AFTER, "ownerReferences": [OWNER]}
-    with pytest.raises(UsageError, match="r-part-2 is a part of bundle r: name that one"):
+    with pytest.raises(UsageError, match="r-part-2 is a part of bundle r: name that bundle"):
         Authority.of(part, [])
 
 

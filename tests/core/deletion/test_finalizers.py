@@ -49,15 +49,15 @@ def test_owners_in_a_circle_end():
 @pytest.mark.parametrize(
     ("live", "blocking", "told"),
     [
-        (POD, [], "is being deleted and still there after 5 s: it waits for example.com/drain"),
+        (POD, [], "is being deleted and still exists after 5 s: it waits for example.com/drain"),
         (
             WEB,
             [POD],
-            "is being deleted and still there after 5 s: it waits for Pod shop/web-1-a (example.com/drain)",
+            "is being deleted and still exists after 5 s: it waits for Pod shop/web-1-a (example.com/drain)",
         ),
-        (WEB, [], "is being deleted and still there after 5 s: it waits for foregroundDeletion"),
-        (IDLE, [], "is being deleted and still there after 5 s"),
-        (obj("Secret", "s", deleted=False), [], "was to go with its owner and is still there after 5 s"),
+        (WEB, [], "is being deleted and still exists after 5 s: it waits for foregroundDeletion"),
+        (IDLE, [], "is being deleted and still exists after 5 s"),
+        (obj("Secret", "s", deleted=False), [], "was to be deleted with its owner and still exists after 5 s"),
     ],
 )
 def test_what_is_still_there_says_for_what_it_waits(live, blocking, told):
@@ -78,4 +78,4 @@ def test_a_namespace_says_what_holds_it_up():
         {"type": "Ready", "status": "True", "message": "no"},
     ]
     live = obj("Namespace", "shop", status={"conditions": said})
-    assert still_there(live, 5) == "is being deleted and still there after 5 s: some resources are remaining"
+    assert still_there(live, 5) == "is being deleted and still exists after 5 s: some resources are remaining"

@@ -16,7 +16,7 @@ DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 @pytest.mark.parametrize(
     ("api_version", "kind", "more", "code", "text"),
     [
-        ("v1", "Event", {}, "never-carried", "events tell what happened in the old cluster"),
+        ("v1", "Event", {}, "never-carried", "events describe what happened in the source cluster"),
         (
             "v1",
             "ConfigMap",
@@ -53,7 +53,7 @@ DELETED = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
             "Service",
             {"name": "kubernetes", "namespace": "default"},
             "made-by-cluster",
-            "the API server makes its own `kubernetes` service",
+            "the API server creates its own `kubernetes` service",
         ),
     ],
 )

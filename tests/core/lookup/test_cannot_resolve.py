@@ -36,7 +36,7 @@ NODE = Chain((Nodes("n1", ("worker",), 1), Read("nodeAddress", "IPv6")))
 @pytest.mark.parametrize(
     ("chain", "live", "why"),
     [
-        (of_pods(), [], "Deployment.apps shop/web is neither there nor restored"),
+        (of_pods(), [], "Deployment.apps shop/web neither exists nor is restored"),
         (of_pods(), [there(WEB, spec={"replicas": 0})], "Deployment.apps shop/web wants 0 replicas"),
         (of_pods(1), [there(WEB, spec={"replicas": 1})], "Deployment.apps shop/web wants 1 replicas"),
         (of_pods(1), [there(WEB, spec={"replicas": 2})], ""),
@@ -66,7 +66,7 @@ NODE = Chain((Nodes("n1", ("worker",), 1), Read("nodeAddress", "IPv6")))
             [there(SERVICE, spec={"type": "LoadBalancer"}, status={"loadBalancer": {"ingress": [{"ip": "1.1.1.1"}]}})],
             "",
         ),
-        (NODE, [], "no such node is there, and none is restored"),
+        (NODE, [], "no such node exists, and none is restored"),
         (
             NODE,
             [there(Ref("", "Node", "", "n1"), status={"addresses": [{"type": "InternalIP", "address": "10.0.0.1"}]})],

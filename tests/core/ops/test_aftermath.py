@@ -28,8 +28,8 @@ def restore(actions, taken_back=None):
     [
         (restore({}), []),
         (restore({"created": 0}), []),
-        (restore({"created": 2}), ["what it did stays: kubeferry restore --resume r, or kubeferry undo r"]),
-        (restore({"created": 2}, TakenBack(deleted=2, restored=1)), ["taken back: 2 deleted, 1 restored"]),
+        (restore({"created": 2}), ["its changes stay: kubeferry restore --resume r, or kubeferry undo r"]),
+        (restore({"created": 2}, TakenBack(deleted=2, restored=1)), ["rolled back: 2 deleted, 1 restored"]),
         (
             restore(
                 {"created": 2},
@@ -40,8 +40,8 @@ def restore(actions, taken_back=None):
                 ),
             ),
             [
-                "taken back: 1 deleted, 0 restored",
-                "not taken back: Secret shop/s: it waits for a/b",
+                "rolled back: 1 deleted, 0 restored",
+                "not rolled back: Secret shop/s: it waits for a/b",
                 "Service shop/w has another address",
                 "try again with: kubeferry undo r",
             ],
@@ -98,11 +98,11 @@ def test_what_may_be_said_about_a_claim_warns_of_its_volume():
     claims = ResourceType("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
     jobs = ResourceType("batch", "v1", "Job", "jobs", namespaced=True)
     assert advice(claims) == (
-        "--existing recreate, or for this kind --existing persistentvolumeclaims=recreate, makes it anew,"
-        " and deletes its volume unless that is retained; =skip leaves it"
+        "--existing recreate, or for this kind --existing persistentvolumeclaims=recreate, re-creates it,"
+        " and deletes its volume unless that is retained; =skip keeps it"
     )
     assert advice(jobs) == (
-        "--existing recreate, or for this kind --existing jobs.batch=recreate, makes it anew; =skip leaves it"
+        "--existing recreate, or for this kind --existing jobs.batch=recreate, re-creates it; =skip keeps it"
     )
 
 

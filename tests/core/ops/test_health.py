@@ -66,7 +66,7 @@ def date(off):
     ("off", "level", "told"),
     [
         (0, Level.OK, "agrees"),
-        (10, Level.OK, "10 s off"),
+        (10, Level.OK, "differs by 10 s"),
         (40, Level.WARNING, "40 s ahead of"),
         (-41, Level.WARNING, "40 s behind"),
         (1000, Level.FAILED, "1000 s ahead of"),
@@ -203,7 +203,7 @@ def test_rights_of_a_backup():
     assert health_rights.to_back_up(asked, [Right("get", NAMESPACES)], []).level is Level.FAILED
     absent = health_rights.to_back_up(asked, [], ["shop"])
     assert absent.level is Level.WARNING
-    assert "namespace shop is not there" in absent.found
+    assert "namespace shop does not exist" in absent.found
 
 
 def test_rights_of_a_restore_are_a_warning_that_does_not_grow_for_ever():
@@ -242,7 +242,7 @@ def test_a_servers_version(told, level):
 def test_which_server_and_which_database():
     database = {"driver": "postgresql+asyncpg", "host": "db.example"}
     assert "PostgreSQL at db.example" in server("3.8.8", settings={"server": {"database": database}}).found
-    assert "does not tell" in server("3.8.8", settings={"server": {"database": {"connection_url": "***"}}}).found
+    assert "does not show" in server("3.8.8", settings={"server": {"database": {"connection_url": "***"}}}).found
     assert "the local one, http://here/api, Prefect 3.8.8, database: SQLite" in server("3.8.8", local=True).found
 
 
@@ -264,10 +264,10 @@ def beat(seconds, **more):
     [
         ({}, {}, Level.WARNING, "no work pool", "kubeferry deploy"),
         ({"kubeferry": {}}, {}, Level.WARNING, "no worker yet", "kubeferry worker"),
-        ({"kubeferry": {}}, {"kubeferry": [beat(5)]}, Level.OK, "kubeferry: 1 worker at work", ""),
+        ({"kubeferry": {}}, {"kubeferry": [beat(5)]}, Level.OK, "kubeferry: 1 worker online", ""),
         ({"kubeferry": {}}, {"kubeferry": [beat(5), beat(9)]}, Level.OK, "2 workers", ""),
-        ({"kubeferry": {}}, {"kubeferry": [beat(7200)]}, Level.WARNING, "heard of 2 h ago", "kubeferry worker"),
-        ({"kubeferry": {}}, {"kubeferry": [beat(5, status="OFFLINE")]}, Level.WARNING, "heard of 5 s ago", "worker"),
+        ({"kubeferry": {}}, {"kubeferry": [beat(7200)]}, Level.WARNING, "was 2 h ago", "kubeferry worker"),
+        ({"kubeferry": {}}, {"kubeferry": [beat(5, status="OFFLINE")]}, Level.WARNING, "was 5 s ago", "worker"),
         ({"kubeferry": {"is_paused": True}}, {"kubeferry": [beat(5)]}, Level.WARNING, "paused", "pool resume"),
         (
             {"kubeferry": {}, "kubeferry-kubernetes": {}}, {"kubeferry": [beat(5)]},
@@ -314,7 +314,7 @@ def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, tol
     found = health_prefect.deployments(DECLARED, {"backup/on-demand": at, "prune/nightly": PRUNE_AT})
     assert found == Finding.warning(
         f"entry points of another version of Kubeferry: backup/on-demand ({told})",
-        "repeat kubeferry deploy with the options that it had",
+        "repeat kubeferry deploy with the same options",
     )
 
 
@@ -354,8 +354,8 @@ def test_a_schedule_that_was_missed():
     late = {"start_time": "2026-11-28T01:00:05+00:00", "state_name": "Crashed", "state_type": "CRASHED"}
     found = verdict(deployment(), "2026-11-27T01:00:05+00:00", late)
     assert found.level is Level.FAILED
-    assert "due (0 1 * * *) 2 h ago; the last one is Crashed, begun 2 h ago" in found.found
-    assert "none has begun" in verdict(deployment()).found
+    assert "due (0 1 * * *) 2 h ago; the last one is Crashed, started 2 h ago" in found.found
+    assert "none has started" in verdict(deployment()).found
 
 
 def test_a_run_has_an_hour():

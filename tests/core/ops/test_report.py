@@ -169,9 +169,9 @@ def test_exit_codes_are_the_designs():
         "# Restore first-r: Stopped",
         "- from backup: first",
         "- namespaces: shop → copy",
-        "- until then: 3 created, 1 updated; that stays",
-        "- to go on: `kubeferry restore --resume first-r`, or a run of *restore* whose Resume is `first-r`",
-        "- to take it back: `kubeferry undo first-r`",
+        "- until then: 3 created, 1 updated; these changes stay",
+        "- to continue: `kubeferry restore --resume first-r`, or a run of *restore* whose Resume is `first-r`",
+        "- to undo it: `kubeferry undo first-r`",
     ],
 )
 def test_a_page_of_a_restore_that_was_stopped(line):

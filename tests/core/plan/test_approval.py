@@ -66,12 +66,12 @@ def test_a_page_tells_what_where_to_and_until_when():
     assert "`kubeferry plan b --map x=y`" in told
     assert "| 1 | config | 1 | `1 Secret` |" in told
     assert "- 2 `Pod`: `left to its controller`" in told
-    assert "all is taken back" in told
+    assert "it is rolled back" in told
 
 
 def test_a_page_tells_what_stays_when_nothing_is_taken_back():
     asking = Asking("r", RestoreOptions(backup="b", rollback=False), "a", ASKING.until, "x")
-    assert "- if it fails, what it did stays" in page(asking, parts(), seen())
+    assert "- if it fails, its changes stay" in page(asking, parts(), seen())
 
 
 def test_what_a_secret_holds_is_hidden_and_the_rest_is_told():
@@ -86,7 +86,7 @@ def test_what_would_be_changed_comes_first_and_what_is_the_same_is_counted():
         (SPACE, "1", "kept", "other labels"), (SECRET, "2", "unchanged", ""), (WEB, "3", "updated", "had other: spec.x")
     )
     told = page(ASKING, parts(), forecast)
-    section = told.partition("## On the target already")[2].partition("##")[0].strip().splitlines()
+    section = told.partition("## Already on the target")[2].partition("##")[0].strip().splitlines()
     assert section == [
         "- `Deployment.apps shop2/web`: updated (`had other: spec.x`)",
         "- `Namespace shop2`: kept (`other labels`)",
@@ -183,5 +183,5 @@ def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
 
 
 def test_a_restore_that_is_resumed_is_not_approved_again():
-    with pytest.raises(ValueError, match="one that is resumed has begun already"):
+    with pytest.raises(ValueError, match="a resumed one has already started"):
         RestoreOptions(resume="r", approve=True)

@@ -58,7 +58,7 @@ def test_what_is_asked_for_is_done_with_another_content(existing, action):
 def test_what_others_share_is_kept_whatever_is_asked_for(existing):
     found = decide(ROLE, live(ROLE, rules=[]), existing)
     assert found.action == "kept"
-    assert "cluster-wide" in found.why
+    assert "cluster-scoped" in found.why
 
 
 @pytest.mark.parametrize("existing", Existing)
@@ -267,7 +267,7 @@ def test_unknown_kinds_and_contradictions_are_faults():
     kinds = {"deploy": "skip", "deployments": "update", "secrets": "skip", "secret": "skip", "gadgets": "fail"}
     asked = RestoreOptions(backup="b", existing_kinds=kinds).existing_kinds
     assert kind_faults([DEPLOYMENTS, SECRETS], asked) == [
-        "--existing gadgets=fail: the cluster knows no kind gadgets, and the backup defines none",
-        "--existing says two things of deployments.apps: deploy, deployments",
+        "--existing gadgets=fail: the cluster serves no kind gadgets, and the backup has no CRD for it",
+        "--existing has two modes for deployments.apps: deploy, deployments",
     ]
     assert kind_faults([DEPLOYMENTS, SECRETS], {}) == []

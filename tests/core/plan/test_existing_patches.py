@@ -104,7 +104,7 @@ def of(api_version, kind, namespace, **body):
 @pytest.mark.parametrize(
     ("kind", "namespace", "existing", "action", "why"),
     [
-        ("PriorityClass", "", "update", "kept", "cluster-wide and there with other content: value"),
+        ("PriorityClass", "", "update", "kept", "cluster-scoped, and exists with other content: value"),
         ("ServiceAccount", "shop", "fail", "merged", "labels, annotations and secrets added: value"),
         ("ConfigMap", "shop", "fail", "conflict", "exists with other content: value"),
         ("ConfigMap", "shop", "skip", "skipped", "exists with other content: value"),
@@ -123,7 +123,7 @@ def test_a_decision_about_what_cannot_be_changed_names_only_those_fields():
     found = decide(wanted, there, Existing.UPDATE)
     assert (found.action, found.why) == (
         "immutable",
-        "has other content in what cannot be changed once it is there: type",
+        "has other content in immutable fields: type",
     )
 
 
@@ -133,7 +133,7 @@ def test_a_decision_about_what_a_controller_has_made_names_the_controller():
     there = of("apps/v1", "ReplicaSet", "shop", spec={"replicas": 3})
     there["metadata"]["ownerReferences"] = [owner]
     found = decide(wanted, there, Existing.FAIL, Ref("apps", "Deployment", "shop", "web"))
-    told = "its controller, Deployment web, has one of that name: spec.replicas"
+    told = "created by its controller, Deployment web: spec.replicas"
     assert (found.action, found.why) == ("kept", told)
     assert decide(wanted, there, Existing.FAIL, Ref("apps", "StatefulSet", "shop", "web")).action == "conflict"
     assert decide(wanted, there, Existing.FAIL, Ref("apps", "Deployment", "shop", "other")).action == "conflict"

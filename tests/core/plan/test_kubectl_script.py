@@ -107,7 +107,7 @@ def test_an_owner_that_is_not_there_is_left_out_and_told(run):
     owners = (Owner("v1", "ConfigMap", "absent-'1'", "old"), Owner("v1", "ConfigMap", "there", "old"))
     ended, created = run(*parts_of([body], owners={Ref.of(body): owners}))
     assert [each["name"] for each in created[1]["metadata"]["ownerReferences"]] == ["there"]
-    assert "ConfigMap shop/child is not owned by ConfigMap absent-'1': not on the target" in ended.stdout
+    assert "ConfigMap shop/child is not owned by ConfigMap absent-'1', which is not on the target" in ended.stdout
 
 
 def test_an_owner_that_is_refused_is_told(run):
@@ -133,7 +133,7 @@ def test_an_owner_that_comes_later_is_linked_at_the_end(run, tmp_path):
 def test_the_script_warns_of_its_secrets_and_counts_them():
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}}
     parts, bodies = parts_of([secret])
-    assert "WARNING: it holds the contents of 1 Secret in the clear" in next(
+    assert "WARNING: This script holds the contents of 1 Secret in the clear" in next(
         script(parts, bodies.__getitem__, bodies.__getitem__)
     )
 

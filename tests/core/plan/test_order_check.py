@@ -42,14 +42,14 @@ def test_a_plan_as_it_is_made_holds():
             [[WEB], [CONFIG], [SECRET]],
             "Deployment.apps shop/web in level 1 needs ConfigMap shop/settings (spec.volumes)",
         ),
-        ([[CONFIG, WEB], [SECRET]], "which stands in level 1"),
-        ([[CONFIG], [WEB]], "Secret shop/login stands in no level"),
+        ([[CONFIG, WEB], [SECRET]], "which is in level 1"),
+        ([[CONFIG], [WEB]], "Secret shop/login is in no level"),
         ([[CONFIG], [WEB], [SECRET, CONFIG]], "more than one place: 1 times in level 1, 1 times in level 3"),
-        ([[CONFIG], [WEB], [SECRET, SPACE]], "Namespace shop stands in more than one place"),
+        ([[CONFIG], [WEB], [SECRET, SPACE]], "Namespace shop is in more than one place"),
         ([[CONFIG], [WEB], [SECRET, SECRET]], "more than one place: 2 times in level 3"),
         (
             [[CONFIG], [WEB], [SECRET, Ref("", "Pod", "shop", "x")]],
-            "Pod shop/x stands in level 3 and is not in the plan",
+            "Pod shop/x is in level 3 and not in the plan",
         ),
     ],
 )
@@ -72,12 +72,12 @@ def test_an_owner_that_adopts_comes_after_what_it_adopts():
 
     assert faults(turned(edges, {owned: WEB})) == []
     (fault,) = faults([Edge(WEB, owned, Strength.EXPLICIT, "somebody said so")])
-    assert fault == f"{owned} in level 1 is owned by {WEB}, which stands in level 2"
+    assert fault == f"{owned} in level 1 is owned by {WEB}, which is in level 2"
 
 
 def test_a_need_under_another_name_is_found():
     assert order_faults(parts_of(Order(SOUND.levels, {SECRET: SOUND.needs[WEB]}))) == [
-        f"a need of {WEB} is told as one of {SECRET}"
+        f"an edge of {WEB} is listed under {SECRET}"
     ]
 
 
@@ -88,5 +88,5 @@ def test_a_cycle_holds_as_long_as_its_broken_edge_is_told():
     assert order_faults(parts_of(cycle, [(SECRET, owner)])) == []
     hidden = Order(cycle.levels, cycle.needs)
     assert order_faults(parts_of(hidden, [(SECRET, owner)])) == [
-        f"{SECRET} in level 1 is owned by {WEB}, which stands in level 2"
+        f"{SECRET} in level 1 is owned by {WEB}, which is in level 2"
     ]

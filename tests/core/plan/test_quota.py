@@ -74,7 +74,7 @@ def test_each_form_of_a_quantity(text, number):
     ],
 )
 def test_what_is_no_quantity_is_refused_in_a_short_line(text):
-    with pytest.raises(DamagedError, match="is no quantity") as caught:
+    with pytest.raises(DamagedError, match="is not a quantity") as caught:
         quantity(text)
     assert len(str(caught.value)) < 100
 
@@ -157,7 +157,7 @@ def test_a_claim_takes_storage():
 
 
 def test_an_amount_that_is_none_names_its_object():
-    with pytest.raises(DamagedError, match=r"Deployment\.apps shop/web: 'lots' is no quantity"):
+    with pytest.raises(DamagedError, match=r"Deployment\.apps shop/web: 'lots' is not a quantity"):
         requested(workload("Deployment", template({"requests": {"cpu": "lots"}})), "deployments.apps")
 
 
@@ -184,7 +184,7 @@ def test_what_fits_exactly_is_enough():
 def test_each_shortage_is_told_with_what_is_left():
     hard = {"pods": "10", "requests.memory": "1Gi", "secrets": "5"}
     found = shortage(quota(hard, {"pods": "9"}), wanted(pods=2, requests_memory=2**31))
-    assert found == ["pods: 2 wanted, 1 of 10 left", "requests.memory: 2147483648 wanted, 1073741824 of 1Gi left"]
+    assert found == ["pods: 2 requested, 1 of 10 left", "requests.memory: 2147483648 requested, 1073741824 of 1Gi left"]
 
 
 def test_what_no_quota_limits_is_never_short():

@@ -1,14 +1,14 @@
-"""Which types a backup never carries and why, spelled out: no row of our table is read here."""
+"""Which types a backup never includes and why, spelled out: no row of our table is read here."""
 
 import pytest
 
 from kubeferry.tasks.core.selection.exclusions import exclusion, type_left_out
 
-EVENT = "events tell what happened in the old cluster"
-NODE = "nodes and what drivers say of them belong to their cluster"
-QUESTION = "a question to the API server, which stores nothing"
+EVENT = "events describe what happened in the source cluster"
+NODE = "nodes and what drivers report about them belong to their cluster"
+QUESTION = "a request to the API server, which stores nothing"
 VELERO = "a run of Velero, which would run again where it is restored"
-VIEW = "a view of objects that are carried themselves"
+VIEW = "a view of objects that are backed up themselves"
 MEASURED = "measured live, not stored"
 
 NEVER = [
@@ -22,13 +22,13 @@ NEVER = [
         "storage.k8s.io",
         "volumeattachments",
         "VolumeAttachment",
-        "which volume is attached to which node is decided anew by the target",
+        "the target attaches volumes to nodes itself",
     ),
     ("", "componentstatuses", "ComponentStatus", MEASURED),
     ("metrics.k8s.io", "nodes", "NodeMetrics", MEASURED),
     ("metrics.k8s.io", "pods", "PodMetrics", MEASURED),
-    ("", "bindings", "Binding", "an order to the scheduler, which stores nothing"),
-    ("authentication.k8s.io", "tokenrequests", "TokenRequest", "tokens are issued anew by the target"),
+    ("", "bindings", "Binding", "a request of the scheduler, which stores nothing"),
+    ("authentication.k8s.io", "tokenrequests", "TokenRequest", "the target issues its own tokens"),
     ("authentication.k8s.io", "tokenreviews", "TokenReview", QUESTION),
     ("authentication.k8s.io", "selfsubjectreviews", "SelfSubjectReview", QUESTION),
     ("authorization.k8s.io", "subjectaccessreviews", "SubjectAccessReview", QUESTION),
@@ -39,12 +39,12 @@ NEVER = [
         "certificates.k8s.io",
         "certificatesigningrequests",
         "CertificateSigningRequest",
-        "a certificate request is for the authority of the old cluster",
+        "a certificate request is for a signer of the source cluster",
     ),
     ("networking.k8s.io", "ipaddresses", "IPAddress", "the API server allocates addresses itself"),
-    ("coordination.k8s.io", "leasecandidates", "LeaseCandidate", "leaders are elected anew"),
-    ("internal.apiserver.k8s.io", "storageversions", "StorageVersion", "how the old API servers stored objects"),
-    ("kubeferry.io", "bundles", "Bundle", "every restore makes a bundle of its own"),
+    ("coordination.k8s.io", "leasecandidates", "LeaseCandidate", "every cluster elects its own leaders"),
+    ("internal.apiserver.k8s.io", "storageversions", "StorageVersion", "how the source API servers stored objects"),
+    ("kubeferry.io", "bundles", "Bundle", "every restore creates its own bundle"),
     ("velero.io", "backups", "Backup", VELERO),
     ("velero.io", "restores", "Restore", VELERO),
     ("velero.io", "deletebackuprequests", "DeleteBackupRequest", VELERO),

@@ -1,4 +1,4 @@
-"""What is never carried is left out with its reason, and what only looks like it is carried."""
+"""What is never backed up is excluded with its reason, and what only looks like it is backed up."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def load(name):
 
 
 def why_not(obj, *around):
-    """The sentence that a person reads, None for what is carried."""
+    """The sentence for people, None for what is backed up."""
     reason = exclusion(obj, *around)
     return reason and reason.text
 

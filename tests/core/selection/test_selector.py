@@ -91,7 +91,7 @@ def test_what_is_cluster_wide_is_asked_for_like_the_rest():
         made("ClusterRole", "rbac.authorization.k8s.io", "shop:reader", namespace=""),
         words_of("r", "ClusterRole"),
     )
-    assert asked().why(role, words) == "cluster-wide, all of it is asked for"
+    assert asked().why(role, words) == "cluster-scoped, and everything is selected"
     assert asked(include_name=["clusterrole/shop:*"]).why(role, words) == "selected by name clusterrole/shop:*"
 
 

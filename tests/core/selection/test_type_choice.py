@@ -106,5 +106,5 @@ def test_whether_unknown_kinds_may_be_meant(options, by_kind):
 def test_namespaces_are_not_excluded_as_objects(word, options):
     spaces = kind("", "Namespace", "namespaces", "ns", namespaced=False)
     asked = {option: [text.format(word) for text in texts] for option, texts in options.items()}
-    with pytest.raises(UsageError, match="leave some out with --exclude-namespace"):
+    with pytest.raises(UsageError, match="use --exclude-namespace"):
         choose_types([*TYPES, spaces], Selector.of(BackupOptions(**asked)))

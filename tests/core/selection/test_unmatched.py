@@ -21,8 +21,8 @@ def obj(kind, name, labels):
 def test_each_part_is_counted_by_itself_and_what_is_there_is_told():
     told = tally(selector="app=wbe", include=["deployments"]).nothing("shop")
     assert told == (
-        "nothing in shop is selected by label app=wbe; kind deployments: of 2 objects 0 meet label app=wbe, "
-        "1 meet kind deployments, and none meets all of it; label app is web there"
+        "nothing in shop is selected by label app=wbe; kind deployments: of 2 objects 0 match label app=wbe, "
+        "1 match kind deployments, and none matches all; label app is web there"
     )
 
 
@@ -37,13 +37,13 @@ def test_a_long_annotation_is_cut():
 
 def test_names_that_are_spelled_alike_are_told():
     assert tally(include_name=["secrets/web-bd"]).nothing("shop") == (
-        "nothing in shop is selected by name secrets/web-bd: of 2 objects 0 meet name secrets/web-bd; "
+        "nothing in shop is selected by name secrets/web-bd: of 2 objects 0 match name secrets/web-bd; "
         "secrets/web-bd may mean web-db, web"
     )
     assert tally(include_name=["secrets/web-bd", "web"]).no_such_name() == (
-        "nothing is called secrets/web-bd: secrets/web-bd may mean web-db, web"
+        "nothing is named secrets/web-bd: secrets/web-bd may mean web-db, web"
     )
-    assert tally(include_name=["zzz"]).no_such_name() == "nothing is called zzz"
+    assert tally(include_name=["zzz"]).no_such_name() == "nothing is named zzz"
 
 
 def test_a_name_that_something_has_is_no_error_nor_is_a_wildcard():
@@ -53,7 +53,7 @@ def test_a_name_that_something_has_is_no_error_nor_is_a_wildcard():
 def test_what_matches_nothing_and_is_no_error_is_told_all_the_same():
     made = tally(include_name=["web", "tmp-*"], exclude_name=["web-db", "old", "old-*"])
     assert dict(made.unmatched()) == {
-        "--include-name tmp-*": "nothing has such a name",
+        "--include-name tmp-*": "nothing matches this name",
         "--exclude-name old": "nothing has this name, so nothing is excluded by it",
     }
 
@@ -62,7 +62,7 @@ def test_what_is_selected_and_never_carried_is_the_reason():
     made = tally(selector="app=web")
     made.never = {"Pod shop/b": "later", "Pod shop/a": "left to its controller, ReplicaSet a"}
     assert made.nothing("shop") == (
-        "what is selected in shop is never carried: Pod shop/a and 1 more: left to its controller, ReplicaSet a"
+        "what is selected in shop is never backed up: Pod shop/a and 1 more: left to its controller, ReplicaSet a"
     )
 
 

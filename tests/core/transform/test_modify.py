@@ -118,7 +118,7 @@ def test_what_is_modified_is_told_with_its_place():
     [
         (
             [{"op": "remove", "path": "/spec/none"}],
-            "rule 1 does not fit Deployment.apps shop/web: there is no /spec/none",
+            "rule 1 does not apply to Deployment.apps shop/web: there is no /spec/none",
         ),
         ([{"op": "replace", "path": "/metadata/name", "value": "x"}], "would become another object"),
         ([{"op": "replace", "path": "/kind", "value": "Job"}], "would become another object"),
@@ -260,14 +260,14 @@ def test_its_config_map_is_read_too():
         (RULES.format("v2", "groupResource: pods"), "only v1"),
         ("version: v1\nresourceModifierRules: []", "resourceModifierRules"),
         (RULES.format("v1", ""), "groupResource"),
-        ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}}]", "one of patches"),
+        ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}}]", "exactly one of patches"),
         ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}, patchs: []}]", "patchs"),
         ("kind: ConfigMap\ndata: {a: x, b: y}", "exactly one file"),
         ("[]", "no modifications"),
-        ("{", "is no YAML"),
+        ("{", "is not YAML"),
         ("labels: {a b: c}", "labels"),
         ("rules: [{patches: [{op: grow, path: /a}]}]", "rules/0/patches/0/op"),
-        ("rules: [{name_regex: '(', patches: [{op: remove, path: /a}]}]", "is no regular expression"),
+        ("rules: [{name_regex: '(', patches: [{op: remove, path: /a}]}]", "is not a regular expression"),
         ("rules: [{selector: 'a=b=c', patches: [{op: remove, path: /a}]}]", "is not a selector"),
     ],
 )  # fmt: skip

@@ -36,8 +36,20 @@ def test_a_port_that_is_held_is_given_up_and_the_others_stay():
     freed, rewrites = give_up(before, {30081: OTHER, 31000: OTHER, 32000: OTHER})
     assert freed["spec"] == {"ports": [{"port": 80, "nodePort": 30080}, {"port": 81}]}
     assert [(each.object, each.path, each.old, each.new, each.why) for each in rewrites] == [
-        ("Service shop/web", "/spec/ports/1/nodePort", "30081", "", "held by Service bank/other: allocated anew"),
-        ("Service shop/web", "/spec/healthCheckNodePort", "31000", "", "held by Service bank/other: allocated anew"),
+        (
+            "Service shop/web",
+            "/spec/ports/1/nodePort",
+            "30081",
+            "",
+            "used by Service bank/other: the target allocates another",
+        ),
+        (
+            "Service shop/web",
+            "/spec/healthCheckNodePort",
+            "31000",
+            "",
+            "used by Service bank/other: the target allocates another",
+        ),
     ]
     assert before == given_in
 

@@ -169,7 +169,7 @@ def test_a_glob_matches_the_place_or_the_object(glob, left):
 
 
 def test_a_class_that_there_is_not_is_refused():
-    with pytest.raises(UsageError, match="no class of rewrites 'dsn'; there are subject, "):
+    with pytest.raises(UsageError, match="unknown class of rewrites 'dsn'; the classes are subject, "):
         Skip(frozenset({"dsn"}))
 
 

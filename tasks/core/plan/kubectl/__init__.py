@@ -1,1 +1,1 @@
-"""A plan as a bash script of kubectl commands, for who has nothing else."""
+"""A plan as a bash script of kubectl commands, for users without Kubeferry."""

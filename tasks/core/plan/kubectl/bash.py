@@ -1,15 +1,10 @@
-"""The bash functions of the script that `kubeferry plan --kubectl` prints: bash's own commands and kubectl, no more.
+"""The bash functions of the script that `kubeferry plan --kubectl` prints: bash builtins and kubectl only.
 
-An object's JSON never stands on a command line, which holds 128 KiB a word: it comes in a quoted here-document, is kept
-in a variable, and goes to kubectl's stdin. Objects are looked up by their own apiVersion, kind, namespace and name, so
-that no short name of a kind can be taken for another's. It works in bash 3.2 (macOS) and needs kubectl 1.31 or newer.
-
-The bash functions by which the script of `kubeferry plan --kubectl` follows a chain of look-ups and writes a value.
-
-They walk from object to object by uid, never by labels, as chain_pick.py does; each fails while something is not there
-yet, and `look_up` tries again until a time limit. What they read comes from kubectl's own templates.
-
-How text stands in the script of `kubeferry plan --kubectl`: for bash, for people, and for kubectl.
+An object's JSON is never part of a command line, whose words are limited to 128 KiB: it comes in a quoted
+here-document, is kept in a variable, and goes to kubectl's stdin. Objects are looked up by their own apiVersion, kind,
+namespace and name, because a short name may be that of another kind. Chains of look-ups go from object to object by
+uid, never by labels, like lookup/follow.py; each step fails while something does not exist yet, and `look_up` retries
+until a time limit. The script works in bash 3.2 (macOS) and needs kubectl 1.31 or newer.
 """
 
 from __future__ import annotations
@@ -27,37 +22,37 @@ if TYPE_CHECKING:
 
 LIBRARY = r"""
 set -euo pipefail
-CONTEXT=${1:-${CONTEXT:-}}            # of your kubeconfig; empty: its current one
+CONTEXT=${1:-${CONTEXT:-}}            # from your kubeconfig; empty: the current context
 KUBECTL=${KUBECTL:-kubectl}
-WAIT_SECONDS=${WAIT_SECONDS:-300}     # for each level to become ready, and for each value that is looked up
-LC_ALL=C                              # bytes: contents pass through as they are
+WAIT_SECONDS=${WAIT_SECONDS:-300}     # for each level to become ready, and for each value to look up
+LC_ALL=C                              # bytes: contents pass through unchanged
 
-again=''                              # set when a namespace was there: its objects may be, too
+again=''                              # set when a namespace exists: its objects may exist, too
 created=0 there=0 merged=0 late=0 notes='' deadline=0
 what='' identity='' body='' spare='' owners=''
 
 k() { "$KUBECTL" ${CONTEXT:+--context "$CONTEXT"} "$@"; }
-# said TEXT: as one line in which nothing is a terminal's command: a server may quote what an object holds
+# said TEXT: as one line without control characters: a server may quote what an object holds
 said() { REPLY=${1//[[:cntrl:]]/ }; }
 say() { local REPLY; said "$*"; printf '%s\n' "$REPLY"; }
 note() { local REPLY; said "$*"; notes="$notes  $REPLY"$'\n'; say "note      $*"; }
 fail() {
   said "$*"
-  printf 'error: %s\nRun the script again to go on: what is there already is left as it is.\n' "$REPLY" >&2
+  printf 'error: %s\nRun the script again to continue: existing objects are not changed.\n' "$REPLY" >&2
   exit 1
 }
 trap 'printf "error: line %s failed\n" "$LINENO" >&2' ERR
 
-# pause SECONDS: sleep, without a program
+# pause SECONDS: sleep, without an external program
 pause() { { read -r -t "$1" _ <> <(:); } 2>/dev/null || [[ $? -gt 128 ]] || sleep "$1"; }
 
-# begin TITLE: a level begins, and the time in which it has to be ready
+# begin TITLE: start a level, and the time within which it must become ready
 begin() { say "== $1"; deadline=$((SECONDS + WAIT_SECONDS)); }
 left() { local rest=$((deadline - SECONDS)); printf '%s' "$((rest > 1 ? rest : 1))"; }
 
-# object WHAT IDENTITY < JSON: the object that the next commands are about
+# object WHAT IDENTITY < JSON: the object of the next commands
 object() { what=$1 identity=$2 spare='' owners=''; IFS= read -r -d '' body || true; }
-# otherwise < JSON: the same Service without its node ports, for a target that has given them to another
+# otherwise < JSON: the same Service without its node ports, if another Service of the target has them
 otherwise() { IFS= read -r -d '' spare || true; }
 
 # put TOKEN VALUE: write VALUE in place of every TOKEN of the object
@@ -71,7 +66,7 @@ replace() {
   REPLY=$REPLY$rest
 }
 
-# uid_of IDENTITY: the uid of an object on the target, nothing when it is not there
+# uid_of IDENTITY: the uid of an object on the target, nothing if it does not exist
 uid_of() { k get -f - -o 'jsonpath={.items[*].metadata.uid}' --ignore-not-found <<<"$1" 2>/dev/null || true; }
 # owner WHAT IDENTITY REFERENCE: one owner of the object; REFERENCE is its JSON up to the uid
 owner() {
@@ -80,64 +75,64 @@ owner() {
   if [[ -n $uid ]]; then
     owners="$owners${owners:+,}$3$uid\"}"
   else
-    note "$what is not owned by $1: not on the target"
+    note "$what is not owned by $1, which is not on the target"
   fi
 }
 
 found() {
   there=$((there + 1))
-  say "there     $what: left as it is"
+  say "exists    $what: not changed"
 }
-# create: make the object; one that is there is left as it is. Where it may be, that is looked up first: a create that
-# fails counts against a quota, until that is counted anew
+# create: create the object; an existing one is not changed. If it may exist, it is looked up first: a create that
+# fails counts against a quota until the quota is recalculated
 create() {
-  local told try
+  local out try
   if [[ -n $again && -n $(uid_of "$identity") ]]; then
     found
     return
   fi
   for try in 1 2 3 4 5; do
-    if told=$(k create --validate=warn -f - <<<"$body" 2>&1); then
+    if out=$(k create --validate=warn -f - <<<"$body" 2>&1); then
       created=$((created + 1))
       say "created   $what"
       return
     fi
-    case $told in
+    case $out in
       *'(AlreadyExists)'*)
         found
         return ;;
       *'port is already allocated'*)
-        [[ -n $spare ]] || fail "$what: $told"
+        [[ -n $spare ]] || fail "$what: $out"
         body=$spare spare=''
-        note "$what: another Service holds its node port: allocated anew" ;;
+        note "$what: another Service has its node port: the target allocates another" ;;
       *'(Conflict)'* | *'(ServiceUnavailable)'* | *'(TooManyRequests)'* | *'(InternalError)'* | *'(Timeout)'*)
         pause "$try" ;;
-      *) fail "$what: $told" ;;
+      *) fail "$what: $out" ;;
     esac
   done
-  fail "$what: $told"
+  fail "$what: $out"
 }
-# namespace: as create
+# namespace: like create
 namespace() {
   local before=$there
   create
   [[ $there -eq $before ]] || again=1
 }
-# account NAMESPACE NAME: as create; an account that is there gets what it lacks
+# account NAMESPACE NAME: like create; an existing account gets what it lacks
 account() {
-  local told
-  if told=$(k create --validate=warn -f - <<<"$body" 2>&1); then
+  local out
+  if out=$(k create --validate=warn -f - <<<"$body" 2>&1); then
     created=$((created + 1))
     say "created   $what"
-  elif [[ $told == *'(AlreadyExists)'* ]]; then
+  elif [[ $out == *'(AlreadyExists)'* ]]; then
     k patch -n "$1" --type strategic --patch-file /dev/stdin -- serviceaccount "$2" <<<"$body" >/dev/null
     merged=$((merged + 1))
     say "merged    $what"
   else
-    fail "$what: $told"
+    fail "$what: $out"
   fi
 }
-# relink: write the owners of an object that came before them
+# relink: set the owners of an object that was created before them
 relink() {
   k patch -f - --type merge -p "{\"metadata\":{\"ownerReferences\":[$owners]}}" <<<"$identity" >/dev/null
   say "re-linked $what"
@@ -146,26 +141,26 @@ relink() {
 not_ready() { late=$((late + 1)); note "$1 is not ready: ${2##*$'\n'}"; }
 # ready_by FOR WHAT IDENTITY: wait for a condition or a field, as `kubectl wait --for` takes it
 ready_by() {
-  local told
-  if told=$(k wait --for="$1" --timeout="$(left)s" -f - <<<"$3" 2>&1); then
+  local out
+  if out=$(k wait --for="$1" --timeout="$(left)s" -f - <<<"$3" 2>&1); then
     say "ready     $2"
   else
-    not_ready "$2" "$told"
+    not_ready "$2" "$out"
   fi
 }
 ready_rollout() {
-  local told
-  if told=$(k rollout status --timeout="$(left)s" -f - <<<"$2" 2>&1); then
+  local out
+  if out=$(k rollout status --timeout="$(left)s" -f - <<<"$2" 2>&1); then
     say "ready     $1"
   else
-    not_ready "$1" "$told"
+    not_ready "$1" "$out"
   fi
 }
-# ready_claim: wait until it is bound, unless that waits for the first pod that uses it
+# ready_claim: wait until it is bound, unless it binds to a volume only when a pod uses it
 ready_claim() {
-  local told class volume mode=''
-  told=$(k get -f - -o 'jsonpath={.items[*].spec.storageClassName}{"|"}{.items[*].spec.volumeName}' <<<"$2")
-  class=${told%%|*} volume=${told#*|}
+  local out class volume mode=''
+  out=$(k get -f - -o 'jsonpath={.items[*].spec.storageClassName}{"|"}{.items[*].spec.volumeName}' <<<"$2")
+  class=${out%%|*} volume=${out#*|}
   if [[ -n $class && -z $volume ]]; then
     mode=$(k get -o 'jsonpath={.volumeBindingMode}' -- storageclass "$class" 2>/dev/null || true)
   fi
@@ -177,9 +172,9 @@ ready_claim() {
 }
 # ready_custom: wait for the condition Ready, if it has one
 ready_custom() {
-  local told
-  told=$(k get -f - -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' <<<"$2")
-  [[ -z $told ]] || ready_by condition=Ready "$1" "$2"
+  local out
+  out=$(k get -f - -o 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}' <<<"$2")
+  [[ -z $out ]] || ready_by condition=Ready "$1" "$2"
 }
 # served GROUP/VERSION PLURAL: wait until the API server serves a kind
 served() {
@@ -188,13 +183,13 @@ served() {
     pause 1
   done
 }
-# ready_namespace NAME: wait for the account `default`, without which pods are refused
+# ready_namespace NAME: wait for the service account `default`, without which pods are refused
 ready_namespace() {
   k wait --for=create --timeout="$(left)s" -n "$1" serviceaccount/default >/dev/null ||
-    fail "namespace $1 has no account default"
+    fail "namespace $1 has no service account default"
 }
 finish() {
-  say "== $created created, $there left as they were, $merged merged, $late not ready; $SECONDS s"
+  say "== $created created, $there existed, $merged merged, $late not ready; $SECONDS s"
   [[ -z $notes ]] || printf 'Notes:\n%s' "$notes"
   [[ $late -eq 0 ]] || exit 3
 }
@@ -202,29 +197,29 @@ finish() {
 
 
 STEPS = r"""
-at_type='' at_space='' at_name='' at_uid='' gone=''
+at_type='' at_ns='' at_name='' at_uid='' gone=''
 OWNER='{{range .metadata.ownerReferences}}{{if .controller}}{{.uid}}{{end}}{{end}}'
 
-# find TYPE NAMESPACE NAME: step on an object that is there and stays
+# find TYPE NAMESPACE NAME: go to an object that exists and is not being deleted
 find() {
-  local told
-  at_type=$1 at_space=$2 at_name=$3
-  told=$(k get ${2:+-n "$2"} --ignore-not-found -o 'jsonpath={.metadata.uid}|{.metadata.deletionTimestamp}' \
+  local out
+  at_type=$1 at_ns=$2 at_name=$3
+  out=$(k get ${2:+-n "$2"} --ignore-not-found -o 'jsonpath={.metadata.uid}|{.metadata.deletionTimestamp}' \
     -- "$1" "$3" 2>/dev/null) || return 1
-  at_uid=${told%%|*}
-  [[ -n $at_uid && ${told#*|} == '' ]]
+  at_uid=${out%%|*}
+  [[ -n $at_uid && ${out#*|} == '' ]]
 }
 # named POD: the pod of that name, if the object before controls it
 named() {
-  local before=$at_uid told
-  find Pod.v1. "$at_space" "$1" || return 1
-  told=$(k get -n "$at_space" -o "go-template=$OWNER" -- Pod.v1. "$1" 2>/dev/null) || return 1
-  [[ $told == "$before" ]]
+  local before=$at_uid out
+  find Pod.v1. "$at_ns" "$1" || return 1
+  out=$(k get -n "$at_ns" -o "go-template=$OWNER" -- Pod.v1. "$1" 2>/dev/null) || return 1
+  [[ $out == "$before" ]]
 }
 # newest TYPE: of those that the object before controls
 newest() {
-  local told name first second made gone owner best='' best_number=-1 best_made=''
-  told=$(k get -n "$at_space" -o "go-template={{range .items}}{{.metadata.name}}|{{with .metadata.annotations}}\
+  local out name first second made gone owner best='' best_number=-1 best_made=''
+  out=$(k get -n "$at_ns" -o "go-template={{range .items}}{{.metadata.name}}|{{with .metadata.annotations}}\
 {{index . \"deployment.kubernetes.io/revision\"}}|{{index . \"rollout.argoproj.io/revision\"}}{{else}}|{{end}}|\
 {{.metadata.creationTimestamp}}|{{.metadata.deletionTimestamp}}|$OWNER{{\"\\n\"}}{{end}}" -- "$1" \
     2>/dev/null) || return 1
@@ -237,30 +232,30 @@ newest() {
     if [[ $first -gt $best_number || ( $first -eq $best_number && ! "$made$name" < "$best_made$best" ) ]]; then
       best=$name best_number=$first best_made=$made
     fi
-  done <<<"$told"
-  [[ -n $best ]] && find "$1" "$at_space" "$best"
+  done <<<"$out"
+  [[ -n $best ]] && find "$1" "$at_ns" "$best"
 }
-# pod ORDINAL OF: of its ready pods by name, when as many are ready as there were or as are wanted now
+# pod ORDINAL OF: one of its ready pods by name, when as many are ready as there were or as it wants now
 pod() {
-  local told name gone phase owner ready count=0 found='' of=$2
-  told=$(k get -n "$at_space" -o 'jsonpath={.spec.replicas}' -- "$at_type" "$at_name" 2>/dev/null) || return 1
-  [[ ! $told =~ ^[0-9]+$ || $told -ge $of ]] || of=$told
+  local out name gone phase owner ready count=0 found='' of=$2
+  out=$(k get -n "$at_ns" -o 'jsonpath={.spec.replicas}' -- "$at_type" "$at_name" 2>/dev/null) || return 1
+  [[ ! $out =~ ^[0-9]+$ || $out -ge $of ]] || of=$out
   [[ $of -gt $1 ]] || of=$(($1 + 1))
-  told=$(k get Pod.v1. -n "$at_space" -o "go-template={{range .items}}{{.metadata.name}}|\
+  out=$(k get Pod.v1. -n "$at_ns" -o "go-template={{range .items}}{{.metadata.name}}|\
 {{.metadata.deletionTimestamp}}|{{.status.phase}}|$OWNER|{{range .status.conditions}}{{if eq .type \"Ready\"}}\
 {{.status}}{{end}}{{end}}{{\"\\n\"}}{{end}}" 2>/dev/null) || return 1
   while IFS='|' read -r name gone phase owner ready; do
     [[ $owner == "$at_uid" && $gone == '<no value>' && ( $phase == Succeeded || $ready == True ) ]] || continue
     [[ $count -ne $1 ]] || found=$name
     count=$((count + 1))
-  done <<<"$told"
-  [[ $count -ge $of ]] && find Pod.v1. "$at_space" "$found"
+  done <<<"$out"
+  [[ $count -ge $of ]] && find Pod.v1. "$at_ns" "$found"
 }
 # node NAME ORDINAL ROLES: the one of that name, else one of those with these roles, by name
 node() {
-  local told name labels label roles count=0 found=''
+  local out name labels label roles count=0 found=''
   find Node.v1. '' "$1" && return 0
-  told=$(k get Node.v1. -o "go-template={{range .items}}{{.metadata.name}}|{{range \$key, \$_ := .metadata.labels}}\
+  out=$(k get Node.v1. -o "go-template={{range .items}}{{.metadata.name}}|{{range \$key, \$_ := .metadata.labels}}\
 {{\$key}} {{end}}{{\"\\n\"}}{{end}}" 2>/dev/null) || return 1
   while IFS='|' read -r name labels; do
     roles=''
@@ -270,13 +265,13 @@ node() {
     [[ $roles == "$3" ]] || continue
     [[ $count -ne $2 ]] || found=$name
     count=$((count + 1))
-  done <<<"$told"
+  done <<<"$out"
   [[ -n $found ]] && find Node.v1. '' "$found"
 }
-# value JSONPATH FAMILY INDEX: the value of that family (of an address) among the lines that are read
+# value JSONPATH FAMILY INDEX: the value of that address family among the lines that are read
 value() {
-  local told line seen=$'\n' count=0
-  told=$(k get ${at_space:+-n "$at_space"} -o "jsonpath=$1" -- "$at_type" "$at_name" 2>/dev/null) || return 1
+  local out line seen=$'\n' count=0
+  out=$(k get ${at_ns:+-n "$at_ns"} -o "jsonpath=$1" -- "$at_type" "$at_name" 2>/dev/null) || return 1
   while IFS= read -r line; do
     [[ -n $line && $line != None && $seen != *$'\n'"$line"$'\n'* ]] || continue
     case $2 in
@@ -287,18 +282,18 @@ value() {
     seen="$seen$line"$'\n'
     [[ $count -ne $3 ]] || { REPLY=$line; return 0; }
     count=$((count + 1))
-  done <<<"$told"
+  done <<<"$out"
   return 1
 }
-# field JSONPATH: what stands there, whatever it is
+# field JSONPATH: the value at that path, whatever it is
 field() {
-  REPLY=$(k get ${at_space:+-n "$at_space"} -o "jsonpath=$1" -- "$at_type" "$at_name" 2>/dev/null && printf .) ||
+  REPLY=$(k get ${at_ns:+-n "$at_ns"} -o "jsonpath=$1" -- "$at_type" "$at_name" 2>/dev/null && printf .) ||
     return 1
   REPLY=${REPLY%.}
 }
-# look_up NUMBER CHAIN POLICY OLD: follow the function `chain` until it gives a value, once for each NUMBER; REPLY is
-# what to write, and `gone` is set where the string goes that the value would stand in. What need not come is not waited
-# for where `begins` finds nothing
+# look_up NUMBER CHAIN POLICY OLD: call the function `chain` until it has a value, once for each NUMBER; REPLY is
+# what to write, and `gone` is set if the string with the value is to be removed. A value that may be absent is not
+# waited for if `begins` finds nothing
 look_up() {
   local last=$((SECONDS + WAIT_SECONDS)) known=found_$1 never=never_$1
   REPLY=${!known:-} gone=''
@@ -318,26 +313,26 @@ look_up() {
     absent "$2" "$3" "$4"
   fi
 }
-# absent CHAIN POLICY OLD: there is no value
+# absent CHAIN POLICY OLD: apply the policy for a value that does not exist
 absent() {
   case $2 in
     keep) note "$what: nothing found by $1: the old value stays"; REPLY=$3 ;;
     empty) note "$what: nothing found by $1: left empty"; REPLY='' ;;
-    drop) note "$what: nothing found by $1: left out"; REPLY='' gone=1 ;;
+    drop) note "$what: nothing found by $1: removed"; REPLY='' gone=1 ;;
     *) fail "$what: nothing found by $1 within $WAIT_SECONDS s" ;;
   esac
 }
-# drop GONE < PART, and on the next line what comes in its place: where GONE is set
+# drop GONE < PART, and on the next line its replacement: only if GONE is set
 drop() {
   local old new
   IFS= read -r old
   IFS= read -r new
   [[ -z $1 ]] || put "$old" "${new:-$NOTHING}"
 }
-# tidy: take the commas away that are left; NOTHING stands in no JSON
+# tidy: remove the remaining commas; NOTHING occurs in no JSON
 NOTHING=$'\036'
 tidy() { put ",$NOTHING" ''; put "$NOTHING," ''; put "$NOTHING" ''; }
-# json TEXT: as it stands inside of a JSON string
+# json TEXT: as written inside a JSON string
 json() {
   REPLY=${1//\\/\\\\}
   REPLY=${REPLY//\"/\\\"} REPLY=${REPLY//$'\n'/\\n} REPLY=${REPLY//$'\r'/\\r} REPLY=${REPLY//$'\t'/\\t}
@@ -350,32 +345,32 @@ json() {
     REPLY=$REPLY$char
   done
 }
-# text < TEXT: a text that stands in the object as base64; in_text TOKEN VALUE; encode TOKEN: write it there
+# text < TEXT: a text that the object holds in base64; in_text TOKEN VALUE; encode TOKEN: write it there
 text() { IFS= read -r -d '' inside || true; inside=${inside%$'\n'}; }
 in_text() { replace "$inside" "$1" "$2"; inside=$REPLY; }
 encode() {
-  local told
-  told=$(printf '%s' "$inside" | base64)
-  put "$1" "${told//$'\n'/}"
+  local out
+  out=$(printf '%s' "$inside" | base64)
+  put "$1" "${out//$'\n'/}"
 }
-# change TYPE NAMESPACE NAME: write into an object that came before what it names; `object` read the JSON patch, and
-# `otherwise` the one that first makes the maps which the API server dropped as empty
+# change TYPE NAMESPACE NAME: patch an object that was created before what it refers to; `object` read the patch, and
+# `otherwise` the one that first creates the maps that the API server dropped as empty
 change() {
-  local way told=''
+  local way out=''
   for way in "$body" "$spare"; do
     [[ -n $way ]] || continue
-    if told=$(k patch ${2:+-n "$2"} --type json --patch-file /dev/stdin -- "$1" "$3" <<<"$way" 2>&1); then
+    if out=$(k patch ${2:+-n "$2"} --type json --patch-file /dev/stdin -- "$1" "$3" <<<"$way" 2>&1); then
       say "patched   $what"
       return
     fi
   done
-  fail "$what: its late values cannot be patched in: $told"
+  fail "$what: its late values cannot be patched in: $out"
 }
 """
 
 
 def heredoc(text: str) -> str:
-    """Return a text as a quoted here-document, in which nothing means anything to bash and no line is its end."""
+    """Return a text as a quoted here-document, which bash does not interpret and no line of the text ends."""
     mark = "KUBEFERRY"
     while mark in text.split("\n"):
         mark += "_"
@@ -383,11 +378,11 @@ def heredoc(text: str) -> str:
 
 
 def identity(ref: Ref, api_version: str) -> str:
-    """Return the JSON by which `kubectl get -f -` finds an object, whatever other kinds have its name."""
+    """Return the JSON with which `kubectl get -f -` finds an object, whatever other kinds share its name."""
     meta = {"name": ref.name} | ({"namespace": ref.namespace} if ref.namespace else {})
     return orjson.dumps({"apiVersion": api_version, "kind": ref.kind, "metadata": meta}).decode()
 
 
 def named(ref: Ref, api_version: str) -> str:
-    """Return an object for a person and for kubectl, as two words of bash."""
+    """Return an object for people and for kubectl, as two words of bash."""
     return shlex.join([one_line(str(ref)), identity(ref, api_version)])

@@ -1,12 +1,10 @@
-"""Put looked-up values into an object of the script: tokens stand in their places until the script knows them.
-
-The places are found by the rule that a restore uses (bindings.py). A text that the object holds as base64 is told in
-the clear and encoded by the script. A binding to what comes later than its object is written by a patch at the end.
-
-A chain of look-ups as commands of the script: kubectl's queries in place of chain_pick.py.
+"""Look-ups in the script of `kubeferry plan --kubectl`: chains as commands, and tokens for their values.
 
 `from Deployment.apps shop web && newest ReplicaSet.apps && pod 0 2 && value …`: each step finds one object by the uid
-of the one before, never by labels, and the last one reads a value. They fail while something is not there yet.
+of the one before, never by labels, and the last one reads a value, as in lookup/follow.py. A step fails while something
+does not exist yet. Tokens mark the values in an object until the script knows them; their places follow the rule of a
+restore (lookup/bindings.py). A base64 text is in the script in the clear, and the script encodes it. If an object is
+created before what a binding refers to, a patch at the end writes the value.
 """
 
 from __future__ import annotations
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def typed(group: str, kind: str) -> str:
-    """Return a kind as kubectl takes it without taking it for another's: `Pod.v1.`, `Deployment.apps`."""
+    """Return a kind as an unambiguous kubectl argument: `Pod.v1.`, `Deployment.apps`."""
     return f"{kind}.{group}" if group else f"{kind}.v1."
 
 
@@ -48,11 +46,11 @@ def followed(chain: Chain) -> str:
 
 
 def begun(chain: Chain, *, comes: bool) -> str:
-    """Return the script's function that tells whether a chain can ever be followed: what it begins with is there.
+    """Return the script's function that checks whether a chain can ever be followed: its first object exists.
 
     Args:
         chain: the chain.
-        comes: whether the script itself creates that.
+        comes: whether the script itself creates that object.
     """
     return f"begins() {{ {':' if comes else _command(chain.steps[0])}; }}\n"
 
@@ -104,21 +102,21 @@ NO_PARTS: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 def token(number: int) -> str:
-    """Return the token of one value; no manner of writing a value (spelled) changes it."""
+    """Return the token of one value; no spelling of a value (`spelled`) changes it."""
     return f"@@KUBEFERRY-{number}@@"
 
 
 class Values:
-    """What the script looks up: each chain once, so that one value is the same wherever it is written."""
+    """The look-ups of the script: each chain once, so that a value is the same everywhere."""
 
     def __init__(self, absent: Mapping[Kind, Absent], restored: Container[Ref] = ()) -> None:
-        """Take what becomes of a field when the target has no value for it, by class, and what the script creates."""
+        """Store the policy for absent values by class, and what the script creates."""
         self._absent = absent
         self._restored = restored
         self._numbers: dict[Chain, int] = {}
 
     def policy(self, binding: Binding) -> Absent:
-        """Return what becomes of a binding that has no value."""
+        """Return the policy for a binding without a value."""
         return self._absent.get(binding.kind, Absent.FAIL)
 
     def look_up(self, binding: Binding) -> str:
@@ -131,10 +129,10 @@ class Values:
 
 
 class Tokens:
-    """An object with tokens in place of the values that are looked up, and the commands that fill them in."""
+    """An object with tokens in place of looked-up values, and the commands that replace them."""
 
     def __init__(self, obj: Object, bindings: Sequence[Binding], values: Values) -> None:
-        """Take the bindings of `obj` that can be looked up before its values are written."""
+        """Store the bindings of `obj` that can be looked up before it is created."""
         obj, bindings = _without_nested(obj, bindings)
         self._bindings = bindings
         self._values = values
@@ -147,10 +145,10 @@ class Tokens:
                 self._texts.append(leaf.text)
 
     def commands(self, parts: Mapping[str, tuple[str, str]] = NO_PARTS) -> Iterator[str]:
-        """Yield the look-ups, then what writes their values into the object.
+        """Yield the look-ups, then the commands that write their values into the object.
 
-        `parts` says, by JSON pointer, which part of the text goes where a value is dropped, and what comes in its
-        place; elsewhere the string itself goes, with its key.
+        `parts` holds, by JSON pointer, the part of the text to remove if a value is dropped, and its replacement;
+        without an entry the string itself is removed, with its key.
         """
         for number, each in enumerate(self._bindings):
             yield self._values.look_up(each)
@@ -174,23 +172,23 @@ class Tokens:
 
 
 def _entry(obj: Object, pointer: str) -> str:
-    """Return a string as it stands in the JSON of `obj`, with its key where it has one: unique by its token."""
+    """Return a string as written in the JSON of `obj`, with its key if it has one: unique by its token."""
     *way, last = steps_of(pointer)
     text = orjson.dumps(value_at(obj, [*way, last])).decode()
     return text if isinstance(value_at(obj, way), list) else f"{orjson.dumps(last).decode()}:{text}"
 
 
 def _without_nested(obj: Object, bindings: Sequence[Binding]) -> tuple[Object, Sequence[Binding]]:
-    """Leave kubectl's annotation out where a value stands in it in base64 in JSON: the script cannot write it there.
+    """Remove kubectl's annotation if it holds a value in base64 in JSON: the script cannot write it there.
 
-    The next `kubectl apply` then only cannot tell which fields its user has taken out.
+    The only effect is that the next `kubectl apply` cannot see which fields its user has removed.
     """
     nested = {each.use.pointer for each in bindings if each.use.layers[:2] == ("json", "base64")}
     return without_fields(obj, nested), [each for each in bindings if each.use.pointer not in nested]
 
 
 def _spelled(binding: Binding) -> str:
-    """Return a bash expression: the value in the manner in which the old one was written (values_text.spelled)."""
+    """Return a bash expression: the value in the spelling of the old one (tokens.spelled)."""
     old = binding.old
     if binding.use.form != "token":
         return '"$REPLY"'
@@ -200,12 +198,12 @@ def _spelled(binding: Binding) -> str:
 
 
 def patched(part: Part, body: Object, whole: Object, values: Values) -> Iterator[str]:
-    """Yield the commands that write late values into an object that is there already.
+    """Yield the commands that write late values into an object that exists.
 
     Args:
         part: the object.
-        body: as it was created, without those values.
-        whole: as it is to be in the end.
+        body: the object as created, without those values.
+        whole: the final object.
         values: what is looked up.
     """
     lists = _shrinking(part, whole, values)
@@ -224,7 +222,7 @@ def patched(part: Part, body: Object, whole: Object, values: Values) -> Iterator
 
 
 def _shrinking(part: Part, whole: Object, values: Values) -> list[str]:
-    """Return the lists with late strings that may lose items: they are written whole, as their places change."""
+    """Return the lists with late strings that may lose items: they are written whole, as their indexes change."""
     droppable = (steps_of(each.use.pointer) for each in part.bindings if values.policy(each) is Absent.DROP)
     lists = {pointer_of(steps[:-1]) for steps in droppable if isinstance(value_at(whole, steps[:-1]), list)}
     return sorted(at for at in lists if any(_under(each.use.pointer, [at]) for each in part.late))
@@ -235,9 +233,10 @@ def _under(pointer: str, lists: Iterable[str]) -> bool:
 
 
 def _without(operation: Operation) -> tuple[str, str]:
-    """Return an operation as it stands in a patch, and what is done instead where its value is dropped.
+    """Return an operation as text of a patch, and its replacement if its value is dropped.
 
-    What is gone already, as when the script is run again, is added first, since only what is there can be removed.
+    A field that is gone already, when the script is run again, is added first, because a remove needs an existing
+    field.
     """
     path = operation["path"]
     instead = [{"op": "add", "path": path, "value": ""}, {"op": "remove", "path": path}]
@@ -246,6 +245,6 @@ def _without(operation: Operation) -> tuple[str, str]:
 
 
 def _as_served(body: Object) -> Object:
-    """Return an object without its empty maps of strings, which an API server drops."""
+    """Return an object without empty maps of strings, which an API server drops."""
     meta = {key: value for key, value in body["metadata"].items() if value != {}}
     return {key: value for key, value in body.items() if value != {} or key == "spec"} | {"metadata": meta}

@@ -1,11 +1,8 @@
-"""Turn a plan into a bash script that does the restore by kubectl alone: the same order, look-ups and waits.
+"""A plan as a bash script that does the restore with kubectl alone: the same order, look-ups and waits.
 
-The script holds every object, Secrets too, in the clear, and says so. Each object is one quoted here-document, so that
-nothing in it means anything to bash; what is written around it comes from `shlex.quote`. It can be run again.
-
-How the script of `kubeferry plan --kubectl` waits for an object: a table of kinds, by what kubectl can wait for.
-
-The rules are those of readiness*.py, as far as `kubectl wait` and `kubectl rollout status` can tell them.
+The script holds every object in the clear, including Secrets, and says so. Each object is one quoted here-document, so
+that bash interprets nothing in it; all else is quoted with `shlex.quote`. The script can be run again. It waits for an
+object by kind, by the rules of kube/readiness, as far as `kubectl wait` and `kubectl rollout status` support them.
 """
 
 from __future__ import annotations
@@ -43,8 +40,8 @@ def _condition(name: str) -> str:
 
 
 def _replicas(obj: Object) -> int:
-    told = get(obj, "spec", "replicas")
-    return told if isinstance(told, int) else 1
+    replicas = get(obj, "spec", "replicas")
+    return replicas if isinstance(replicas, int) else 1
 
 
 def _deployment(obj: Object) -> str:
@@ -52,7 +49,7 @@ def _deployment(obj: Object) -> str:
 
 
 def _stateful_set(obj: Object) -> str:
-    """`kubectl rollout status` refuses a StatefulSet that is updated on delete; no replicas leave no field."""
+    """`kubectl rollout status` refuses the strategy OnDelete; without replicas the field does not exist."""
     if get(obj, "spec", "updateStrategy", "type") != "OnDelete":
         return "ready_rollout"
     return _available(".status.availableReplicas", obj)
@@ -89,7 +86,7 @@ WAITS: Mapping[tuple[str, str], Callable[[Object], str]] = {
 
 
 def wait_for(obj: Object) -> str:
-    """Return the function of the script (with its first arguments) that waits for `obj`; "": there is nothing to."""
+    """Return the script function (with its first arguments) that waits for `obj`; "" if no wait is needed."""
     group = group_of(obj["apiVersion"])
     known = WAITS.get((group, obj["kind"]))
     if known:
@@ -98,18 +95,18 @@ def wait_for(obj: Object) -> str:
 
 
 OWNERS = "@@kubeferry:owners@@"
-"""Stands in an object for its ownerReferences until the script has looked their uids up."""
+"""Placeholder for the ownerReferences of an object until the script has looked up their uids."""
 
 HEAD = """\
 #!/usr/bin/env bash
-# Restores backup {backup} ({moved}): {objects} objects in {levels} levels, with nothing but kubectl and bash.
+# Restores backup {backup} ({moved}): {objects} objects in {levels} levels, with kubectl and bash only.
 # Written by: kubeferry plan {backup} --kubectl
 #
-# WARNING: it holds the contents of {secrets} in the clear. Keep it private, and delete it after use.
+# WARNING: This script holds the contents of {secrets} in the clear. Keep it private, and delete it after use.
 #
 # Usage: bash FILE [CONTEXT]
-# What is there already is left as it is, and told; the script can be run again. It exits 3 when all was created and
-# something did not become ready in time.
+# Existing objects are not changed, and are listed; the script can be run again. It exits 3 if all objects exist and
+# one did not become ready in time.
 """
 
 
@@ -118,11 +115,11 @@ def script(parts: Parts, body: Callable[[Ref], Object], whole: Callable[[Ref], O
 
     Args:
         parts: the plan.
-        body: returns an object as it is to be created, without ownerReferences and without values that come late.
-        whole: returns it with those.
+        body: returns an object as it is created, without ownerReferences and late values.
+        whole: returns it with both.
 
     Raises:
-        PermanentError: the plan holds what cannot be carried out.
+        PermanentError: the plan has objects that cannot be restored.
     """
     if parts.impossible:
         raise PermanentError("; ".join(parts.impossible))
@@ -156,7 +153,7 @@ class _Writer:
         self.level_of = {ref: number for number, refs in enumerate(parts.order.levels, start=1) for ref in refs}
 
     def first(self) -> Iterator[str]:
-        """Yield what comes before all levels: namespaces, then definitions until they are served."""
+        """Yield what is created before all levels: namespaces, then CRDs, and the wait until these are served."""
         yield "\nbegin 'namespaces and definitions'\n"
         yield from self.level(self.parts.first)
         for ref in self.parts.first:
@@ -196,7 +193,7 @@ class _Writer:
             yield "namespace\n" if part.ref in self.parts.first else "create\n"
 
     def relinked(self) -> Iterator[str]:
-        """Yield the patches of objects whose owners or values come with them or after them (a cycle)."""
+        """Yield the patches of objects whose owners or values exist only after them (a cycle)."""
         for ref in [*self.parts.first, *self.parts.definitions, *self.level_of]:
             part = self.parts.items[ref]
             if any(self._later(part, each) for each in part.owners):
@@ -215,15 +212,15 @@ class _Writer:
         return next((ref for ref in both if ref in self.parts.items), None)
 
     def _owner(self, part: Part, owner: Owner) -> str:
-        """Return the look-up of one owner: where it was planned, else in the object's own namespace."""
+        """Return the look-up of one owner: where the plan creates it, else in the object's own namespace."""
         ref = self._planned(part, owner) or owner_ref(owner, part.ref.namespace)
         version = self.parts.items[ref].api_version if ref in self.parts.items else owner.api_version
         flags = {"controller": owner.controller, "blockOwnerDeletion": owner.block_owner_deletion}
         reference: dict[str, Any] = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name}
         reference |= {flag: value for flag, value in flags.items() if value is not None}
         begun = orjson.dumps(reference).decode()[:-1] + ',"uid":"'
-        told = shlex.quote(one_line(f"{owner.kind} {owner.name}"))
-        return f"owner {told} {shlex.quote(identity(ref, version))} {shlex.quote(begun)}\n"
+        words = shlex.quote(one_line(f"{owner.kind} {owner.name}"))
+        return f"owner {words} {shlex.quote(identity(ref, version))} {shlex.quote(begun)}\n"
 
 
 def _json(obj: Object) -> str:

@@ -1,1 +1,1 @@
-"""What a person asks to be changed of objects: patches and the shorthands of Velero's resource modifiers."""
+"""How a user changes objects during a restore: patches and parameters, and Velero's resource modifiers."""

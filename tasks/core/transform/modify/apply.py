@@ -1,7 +1,7 @@
-"""Modify an object as its restore was asked to: `object -> object`, before names are rewritten and the order is found.
+"""Modify an object as the user asks: `object -> object`, before names are rewritten and the order is computed.
 
-Conditions look at the object as the archive has it (Velero's semantics: internal/resourcemodifiers, 1.18), so rules do
-not depend on each other; a patch that does not fit is an error that names rule and object, never passed over.
+Conditions look at the object as it is in the archive (Velero's semantics: internal/resourcemodifiers, 1.18), so rules
+do not depend on each other. A patch that does not apply is an error that names rule and object; it is never ignored.
 """
 
 from __future__ import annotations
@@ -52,49 +52,49 @@ HOSTS = {
     ("gateway.networking.k8s.io", "Gateway"): (("spec", "listeners", EACH, "hostname"),),
     ("route.openshift.io", "Route"): (("spec", "host"),),
 }
-"""Where hosts stand that are served to the outside."""
+"""Fields with the host names of exposed services."""
 
 MODIFIED = "modified as asked"
 SHOWN = 200
-"""Characters that are told of a value."""
+"""Most characters of a value in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Modified:
-    """An object as it is to be restored, and what was modified of it."""
+    """An object to restore, and what was modified in it."""
 
     obj: Object
     rewrites: tuple[Rewrite, ...] = ()
 
     @property
     def pointers(self) -> tuple[str, ...]:
-        """Return where it was modified."""
+        """Return the JSON pointers of the modified fields."""
         return tuple(each.path for each in self.rewrites)
 
 
 def modified(obj: Object, archived: Object, group_resource: str, words: Words, asked: Modifications) -> Modified:
-    """Return an object modified; conditions look at `archived`, what it was in the archive.
+    """Return the modified object; conditions look at `archived`, the object in the archive.
 
     Raises:
-        UsageError: a patch that does not fit, or that makes another object of it.
+        UsageError: a patch does not apply, or would change the object's identity.
     """
     new = obj
     for step in (_labelled, _scaled, _hosted):
         new = step(new, asked)
     for number, rule in enumerate(asked.rules, start=1):
         if meets(archived, group_resource, words, rule):
-            new = _told(number, Ref.of(obj), lambda now=new, rule=rule: _patched(now, rule))  # type: ignore[misc] # mypy cannot type the defaults
+            new = _refused(number, Ref.of(obj), lambda now=new, rule=rule: _patched(now, rule))  # type: ignore[misc] # mypy cannot type the defaults
     if new is obj:
         return Modified(obj)
     _check(obj, new)
     return Modified(new, tuple(_rewrites(obj, new)))
 
 
-def _told(number: int, ref: Ref, work: Callable[[], Object]) -> Object:
+def _refused(number: int, ref: Ref, work: Callable[[], Object]) -> Object:
     try:
         return work()
     except PatchError as error:
-        raise UsageError(f"modify: rule {number} does not fit {ref}: {error}") from None
+        raise UsageError(f"modify: rule {number} does not apply to {ref}: {error}") from None
 
 
 def _check(obj: Object, new: Any) -> None:
@@ -130,9 +130,9 @@ def _shown(value: Any) -> str:
 
 def _labelled(obj: Object, asked: Modifications) -> Object:
     ref = Ref.of(obj)
-    space = (ref.group, ref.kind) == NAMESPACE
-    metadata = {"labels": asked.labels} if asked.labels and (ref.namespace or space) else {}
-    metadata |= {"annotations": asked.annotations} if asked.annotations and space else {}
+    is_namespace = (ref.group, ref.kind) == NAMESPACE
+    metadata = {"labels": asked.labels} if asked.labels and (ref.namespace or is_namespace) else {}
+    metadata |= {"annotations": asked.annotations} if asked.annotations and is_namespace else {}
     return merge_patch(obj, {"metadata": metadata}) if metadata else obj
 
 
@@ -156,7 +156,7 @@ def _hosted(obj: Object, asked: Modifications) -> Object:
 
 
 def new_host(host: Any, hosts: dict[str, str]) -> Any:
-    """Return what a host becomes: by its whole name, by the longest `.suffix`, by `*`; else it stays."""
+    """Return the new name of a host: by its whole name, by the longest `.suffix`, by `*`; else it stays."""
     if not isinstance(host, str):
         return host
     if host in hosts:
@@ -171,7 +171,7 @@ def new_host(host: Any, hosts: dict[str, str]) -> Any:
 
 
 def meets(obj: Object, group_resource: str, words: Words, rule: Rule) -> bool:
-    """Return whether an object meets all conditions of a rule."""
+    """Return whether an object matches all conditions of a rule."""
     ref = Ref.of(obj)
     return (
         (not rule.kind or any(fnmatchcase(word, rule.kind.lower()) for word in words))
@@ -196,7 +196,7 @@ _GLOB = {"**": ".*", "*": r"[^.]*", "?": r"[^.]", "{": "(?:", "}": ")", ",": "|"
 
 @lru_cache(maxsize=256)
 def _dotted(pattern: str) -> re.Pattern[str]:
-    """Return a glob whose `*` does not go over dots, as Velero reads it (gobwas/glob with the separator `.`)."""
+    """Return a glob whose `*` does not match dots, as in Velero (gobwas/glob with the separator `.`)."""
     parts = re.findall(r"\*\*|[*?{},]|[^*?{},]+", pattern)
     return re.compile("".join(_GLOB.get(part) or re.escape(part) for part in parts))
 

@@ -1,7 +1,7 @@
-"""Read files of modifications: ours as YAML, Velero's as it is, and namespaces with parameters as CSV or YAML.
+"""Read files of modifications (Kubeferry's YAML or Velero's format) and of namespaces with parameters.
 
-In CSV a column is a parameter: `name`, `replicas` (of all) or `replicas.web`, `host` (of all) or `hosts.a.example.com`,
-`labels.team`, `annotations.owner`, and `rules` as JSON; an empty cell says nothing.
+Namespaces come as YAML or CSV. In CSV a column is a parameter: `name`, `replicas` (of all) or `replicas.web`, `host`
+(of all) or `hosts.a.example.com`, `labels.team`, `annotations.owner`, and `rules` as JSON; an empty cell sets nothing.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from kubeferry.tasks.core.transform.modify.velero import is_velero, velero_rules
 M = TypeVar("M", bound=BaseModel)
 
 MOST = 2**20
-"""Bytes of such a file."""
+"""Most bytes of such a file."""
 
 COLUMNS = {"replicas": "replicas", "host": "hosts", "hosts": "hosts", "label": "labels", "labels": "labels"} | {
     "annotation": "annotations",
     "annotations": "annotations",
 }
-"""Columns, or what stands before their first dot, and the parameter that they give."""
+"""Columns, or their part before the first dot → the parameter that they set."""
 
 
 def read_modifications(text: str, file: str) -> Modifications:
-    """Return what a file of modifications says, ours or Velero's.
+    """Return the modifications of a file, in Kubeferry's or Velero's format.
 
     Raises:
-        UsageError: it cannot be read; names the file and the field.
+        UsageError: it cannot be read; the message names the file and the field.
     """
     found = _yaml(text, file)
     if not isinstance(found, dict):
-        raise UsageError(f"{file} holds no modifications: it is no map")
+        raise UsageError(f"{file} holds no modifications: it is not a map")
     try:
         return Modifications(rules=velero_rules(found)) if is_velero(found) else Modifications.model_validate(found)
     except ValidationError as error:
@@ -49,10 +49,10 @@ def read_modifications(text: str, file: str) -> Modifications:
 
 
 def read_into(text: str, file: str) -> list[Into]:
-    """Return the namespaces to make that a file tells: CSV by its name, else YAML (a list, or under `namespaces`).
+    """Return the namespaces to create from a file: CSV by its name, else YAML (a list, or under `namespaces`).
 
     Raises:
-        UsageError: it cannot be read; names the file and the place.
+        UsageError: it cannot be read; the message names the file and the place.
     """
     rows: Any = _rows(text, file) if file.lower().endswith((".csv", ".tsv")) else _yaml(text, file)
     if isinstance(rows, dict) and rows.keys() == {"namespaces"}:
@@ -109,7 +109,7 @@ def _yaml(text: str, file: str) -> Any:
     try:
         return yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
-        raise UsageError(f"{file} is no YAML: {_line(error)}") from None
+        raise UsageError(f"{file} is not YAML: {_line(error)}") from None
 
 
 def _line(error: Exception) -> str:
@@ -119,5 +119,5 @@ def _line(error: Exception) -> str:
 def _first(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     place = "/".join(str(part) for part in first["loc"])[:200]
-    told = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {told}" if place else told
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -1,7 +1,8 @@
-"""Read Velero's file of resource modifiers as it is (Velero 1.18, internal/resourcemodifiers), or the ConfigMap of it.
+"""Read Velero's resource modifiers (Velero 1.18, internal/resourcemodifiers), as a file or in their ConfigMap.
 
-Values of its JSON patches are texts: `"1"` becomes a number, `true` a boolean, `{…}` and `[…]` what they hold, and a
-text in escaped quotes stays a text. Of the three kinds of patches a rule does the first that it has, as Velero does.
+Values of its JSON patches are strings: `"1"` becomes a number, `true` a boolean, `{…}` and `[…]` JSON, and a string in
+escaped quotes stays a string. If a rule has several of the three kinds of patches, only the first applies, as in
+Velero.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class _Text(_Model):
     @field_validator("value", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
-        """Return numbers and booleans as the texts that sigs.k8s.io/yaml makes of them."""
+        """Return numbers and booleans as the strings into which sigs.k8s.io/yaml converts them."""
         if isinstance(value, bool):
             return "true" if value else "false"
         return str(value) if isinstance(value, int | float) else value
@@ -83,25 +84,25 @@ class _File(_Model):
 
 
 def is_velero(found: Any) -> bool:
-    """Return whether a decoded YAML document is Velero's, bare or in its ConfigMap."""
+    """Return whether a decoded YAML document has Velero's format, plain or in its ConfigMap."""
     return isinstance(found, dict) and ("resourceModifierRules" in found or found.get("kind") == "ConfigMap")
 
 
 def velero_rules(found: Any) -> list[Rule]:
-    """Return the rules of a file of Velero's that `is_velero`.
+    """Return the rules of a file in Velero's format (`is_velero`).
 
     Raises:
-        UsageError: another version, or a ConfigMap that holds not exactly one file.
-        ValidationError: a field that Velero refuses, too.
+        UsageError: it has another version, or is a ConfigMap without exactly one file.
+        ValidationError: a field is one that Velero refuses too.
     """
     if found.get("kind") == "ConfigMap":
         data = found.get("data")
         if not isinstance(data, dict) or len(data) != 1:
-            raise UsageError("the ConfigMap of resource modifiers holds not exactly one file")
+            raise UsageError("the ConfigMap of resource modifiers must hold exactly one file")
         found = yaml.safe_load(next(iter(data.values())))
     file = _File.model_validate(found)
     if file.version.lower() != "v1":
-        raise UsageError(f"resource modifiers of version {file.version[:20]!r}: only v1 is known")
+        raise UsageError(f"resource modifiers of version {file.version[:20]!r}: only v1 is supported")
     return [_rule(each) for each in file.resourceModifierRules]
 
 
@@ -126,7 +127,7 @@ def _operation(patch: _Patch) -> Operation:
 
 
 def _value(text: str) -> Any:
-    """Return what Velero takes a text for (json_patch.go, addQuotes)."""
+    """Return the value that a string has for Velero (json_patch.go, addQuotes)."""
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         return text[1:-1]
     if text == "null":
@@ -138,7 +139,7 @@ def _value(text: str) -> Any:
             return orjson.loads(text)
         return orjson.loads(text) if text and _is_number(text) else text
     except orjson.JSONDecodeError:
-        raise UsageError("a value of resource modifiers is neither JSON nor a text: put it in escaped quotes") from None
+        raise UsageError("a value of resource modifiers is not JSON: put a string in escaped quotes") from None
 
 
 def _is_number(text: str) -> bool:
@@ -152,7 +153,7 @@ def _is_number(text: str) -> bool:
 def _data(given: _Data) -> dict[str, Any]:
     found = yaml.safe_load(given.patchData)
     if not isinstance(found, dict):
-        raise UsageError("patchData of resource modifiers holds no map")
+        raise UsageError("patchData of resource modifiers must hold a map")
     return found
 
 

@@ -1,1 +1,1 @@
-"""Write new namespaces and names wherever an object names them, by class of place."""
+"""Rename namespaces wherever an object refers to them, by class of reference."""

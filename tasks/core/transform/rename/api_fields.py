@@ -1,9 +1,7 @@
-"""Find the fields that the API defines as a namespace: the tables of rename_table.py, applied. Nothing is guessed.
+"""Fields that the API defines as a namespace, for Kubernetes' own kinds and those of the Gateway API.
 
-Where Kubernetes' own kinds, and those of the Gateway API, name a namespace in a field: knowledge and nothing else.
-
-Sources: the API reference of Kubernetes v1.36 and of Gateway API v1.4. Fields that name an object of the namespace that
-they stand in have no namespace and are not here.
+Sources: the API reference of Kubernetes v1.36 and of Gateway API v1.4. Fields that refer to an object of their own
+namespace have no namespace and are not in the tables. Nothing is guessed: other fields are not looked at.
 """
 
 from __future__ import annotations
@@ -40,7 +38,7 @@ _OLD_DRIVERS = ("cephfs", "rbd", "iscsi", "scaleIO", "flexVolume", "storageos")
 
 
 def _path(text: str) -> Path:
-    """Return the path of `spec.rules[].name`."""
+    """Return a text such as `spec.rules[].name` as a path."""
     steps: list[str] = text.replace("[]", ".[]").split(".")
     return tuple(EACH if step == "[]" else step for step in steps)
 
@@ -122,7 +120,7 @@ SELECTORS: Mapping[Kind, tuple[Path, ...]] = {
 
 
 _TEMPLATE_AT = {**POD_SPEC_AT, ("apps", "ControllerRevision"): "data.spec.template.spec"}
-"""Where kinds keep a pod's spec; a StatefulSet's and a DaemonSet's former ones change as the present one does."""
+"""Paths of a kind's pod spec; previous revisions of a StatefulSet or DaemonSet change like the current one."""
 
 
 def affinity_terms(kind: Kind) -> Iterator[Path]:
@@ -148,7 +146,7 @@ _ROWS = {**ROWS, "field": {**ROWS["field"], **_all("field")}}
 SELECTOR_VALUES_AT: Mapping[Kind, tuple[Path, ...]] = {
     kind: tuple((*path, "matchExpressions", EACH) for path in paths) for kind, paths in _SELECTORS.items()
 }
-"""Kind → the requirements of its selectors of namespaces, of which those on LABEL list namespaces."""
+"""Kind → the requirements of its selectors of namespaces; those on LABEL list namespaces."""
 
 RULE_AT: Mapping[Kind, Mapping[Path, str]] = {
     kind: {
@@ -182,7 +180,7 @@ def fields(obj: Object, case: Case) -> Iterator[Hit]:
 
 
 def selector_hits(selector: Any, at: Place, case: Case) -> Iterator[Hit]:
-    """Yield what names a namespace in a LabelSelector that selects namespaces."""
+    """Yield the names of namespaces in a LabelSelector that selects namespaces."""
     yield from _one(case.whole((*at, "matchLabels", LABEL), get(selector, "matchLabels", LABEL), "selector"))
     requirements = get(selector, "matchExpressions")
     for index, requirement in enumerate(requirements if isinstance(requirements, list) else ()):
@@ -190,7 +188,7 @@ def selector_hits(selector: Any, at: Place, case: Case) -> Iterator[Hit]:
 
 
 def requirement_hits(requirement: Any, at: Place, case: Case) -> Iterator[Hit]:
-    """Yield the values of one requirement of a selector, if it is about the name of namespaces."""
+    """Yield the values of one requirement of a selector, if it is about namespace names."""
     if get(requirement, "key") == LABEL:
         yield from items(requirement.get("values"), (*at, "values"), case, "selector")
 
@@ -202,9 +200,9 @@ def items(value: Any, at: Place, case: Case, rule: str) -> Iterator[Hit]:
 
 
 def _subjects(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the subjects whose name spells a namespace (kubernetes.io: RBAC, referring to subjects)."""
+    """Yield the subjects whose name contains a namespace (kubernetes.io: RBAC, referring to subjects)."""
     for at, name in places(obj, ("subjects", Every.ITEM, "name")):
-        # A subject's name is the whole user name: one that only holds such a name is a user of its own.
+        # A subject's name is the whole user name: one that only contains such a name is another user.
         if isinstance(name, str) and name.startswith("system:serviceaccount"):
             found = [each for each in uses(name, Hosts(case.names)) if each.rule == "account" and each.whole[0] == 0]
             if found:
@@ -213,7 +211,7 @@ def _subjects(obj: Object, case: Case) -> Iterator[Hit]:
 
 
 def _named_namespaces(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the namespaces that a Role's rule about nothing but namespaces names."""
+    """Yield the namespaces in those rules of a Role that are about namespaces only."""
     for at, rule in places(obj, ("rules", Every.ITEM)):
         if get(rule, "resources") == ["namespaces"]:
             yield from items(rule.get("resourceNames"), (*at, "resourceNames"), case, "field")

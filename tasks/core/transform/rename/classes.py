@@ -1,6 +1,6 @@
-"""What the rules of renaming share: their classes, what they may know of the backup, what they are told to leave.
+"""What the rules of renaming share: their classes, what is known about the backup, and what to skip.
 
-`RULES` is the one list of classes; each rewrite names its class, and each can be switched off.
+`RULES` lists all classes; each rewrite names its class, and each class can be switched off.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ RULES: Mapping[str, str] = {
     "field": "field that the API defines as a namespace",
     "reference": "namespace beside the name of an object of the backup, in a custom resource",
     "namespaces": "namespace under a key that means nothing else, in a custom resource",
-    "annotation": "annotation that is known to hold a namespace",
-    "setting": "flag or environment variable that is known to hold a namespace",
+    "annotation": "annotation that holds a namespace",
+    "setting": "flag or environment variable that holds a namespace",
     "account": "service account's user name or SPIFFE id",
     "dns": "DNS name of a Service or Pod",
     "host": "host name of a Service of the backup, svc.namespace",
     "helm": "Helm's record of its release",
 }
-"""Every class of rewrites and what it is, as the plan tells it (`why`).
+"""Every class of rewrites and its description, as shown in the plan (`why`).
 
-Not among them, since a restore is nothing without it: `metadata.namespace`, the Namespace's own name, and the name of a
-ClusterRoleBinding's copy. `reference` and all below it are found only where `Known` is given.
+`metadata.namespace`, the Namespace's own name, and the name of a ClusterRoleBinding's copy are always rewritten and are
+not listed. `reference` and all below it are found only if `Known` is given.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the backup holds: by namespace the names of its objects, and of its Services; and the cluster domains."""
+    """Names of the backup's objects and Services by namespace, and the cluster domains."""
 
     objects: Mapping[str, frozenset[str]] = field(default_factory=dict)
     services: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -49,12 +49,12 @@ class Known:
     """The names of all objects."""
 
     def __post_init__(self) -> None:
-        """Gather the names."""
+        """Collect the names."""
         object.__setattr__(self, "names", frozenset().union(*self.objects.values()))
 
     @classmethod
     def of(cls, members: Iterable[tuple[str, str, str]], domains: Iterable[str] = ("cluster.local",)) -> Known:
-        """Return what is known of a backup from its members, each (group resource as `services`, namespace, name)."""
+        """Return the names of a backup's members, each (group resource such as `services`, namespace, name)."""
         objects: dict[str, set[str]] = {}
         services: dict[str, set[str]] = {}
         for resource, namespace, name in members:
@@ -75,28 +75,28 @@ def _frozen(sets: dict[str, set[str]]) -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """What not to rewrite: classes of `RULES`, and globs over places.
+    """What not to rewrite: classes of `RULES`, and globs of places.
 
-    A glob is matched (`*` crosses slashes, case counts) against the JSON pointer of the field, as `/data/*`, and
-    against object and pointer, as `ConfigMap shop/notes /data/*`.
+    A glob is matched (`*` matches slashes, case-sensitive) against the JSON pointer of the field, such as `/data/*`,
+    and against object and pointer, such as `ConfigMap shop/notes /data/*`.
     """
 
     rules: frozenset[str] = frozenset()
     paths: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a class that there is not.
+        """Refuse an unknown class.
 
         Raises:
-            UsageError: with the classes that there are.
+            UsageError: the message lists the known classes.
         """
         for unknown in sorted(self.rules - RULES.keys()):
-            raise UsageError(f"there is no class of rewrites {unknown!r}; there are {', '.join(RULES)}")
+            raise UsageError(f"unknown class of rewrites {unknown!r}; the classes are {', '.join(RULES)}")
 
     def leaves(self, what: str, pointer: str, rule: str) -> bool:
         """Return whether a rewrite of `rule` at `pointer` of the object `what` is switched off."""
-        told = (pointer, f"{what} {pointer}")
-        return rule in self.rules or any(fnmatchcase(each, glob) for glob in self.paths for each in told)
+        texts = (pointer, f"{what} {pointer}")
+        return rule in self.rules or any(fnmatchcase(each, glob) for glob in self.paths for each in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +112,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What every rule is given: the namespaces to rename (old to new, never to themselves) and what is known."""
+    """The input of every rule: the namespaces to rename (old to new, never to themselves) and what is known."""
 
     names: Mapping[str, str]
     known: Known
     hosts: Hosts
-    """What decides which names of a text are rewritten."""
+    """Decides which names in a text are rewritten."""
 
     @classmethod
     def of(cls, names: Mapping[str, str], known: Known) -> Case:
-        """Return the case of renaming `names` in a backup of which `known` is known."""
+        """Return the case of renaming `names` in a backup with the `known` names."""
         return cls(names, known, Hosts(names, known.services, known.domains))
 
     def whole(self, at: Place, value: Any, rule: str) -> Hit | None:

@@ -1,9 +1,9 @@
-"""Find namespaces in custom resources, whose schemas we do not know, by their shape and by nothing weaker.
+"""Find namespaces in custom resources, whose schemas are unknown, by the shape of references only.
 
-A `namespace` alone may be anything (Vault's, CloudWatch's, a metric's prefix). It is a reference where the object that
-it stands beside is in the backup: `{namespace, name}`, `{secretNamespace, secretName}`, the `metadata` of an embedded
-object, or where the kind beside it is Namespace. `KEYS` are names of fields that mean nothing else. The status and the
-metadata of the resource itself are not looked at here.
+A `namespace` alone may be anything (Vault's, CloudWatch's, a metric's prefix). It is a reference if the object next to
+it is in the backup: `{namespace, name}`, `{secretNamespace, secretName}`, the `metadata` of an embedded object, or if
+the kind next to it is Namespace. The fields in `KEYS` mean nothing else. The status and the metadata of the resource
+itself are not looked at here.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ KEYS = frozenset(
         "matchNamespaces",
     }
 )
-"""Fields of known products (Flux, OLM, Argo CD, Prometheus, Velero, Istio, Kyverno…) that hold namespaces' names.
+"""Fields of known products (Flux, OLM, Argo CD, Prometheus, Velero, Istio, Kyverno…) that hold the name of a namespace.
 
-`*Namespace` in general is not here: `xmlNamespace`, `metricsNamespace` and `vaultNamespace` are no namespaces of ours.
+`*Namespace` in general is not here: `xmlNamespace`, `metricsNamespace` and `vaultNamespace` are not Kubernetes
+namespaces.
 """
 
 IN_CLUSTER = frozenset({"", "in-cluster", "https://kubernetes.default.svc", "*"})
-"""How an Argo CD destination calls the cluster that it runs in."""
+"""How an Argo CD destination refers to its own cluster."""
 
 
 def custom(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the places of a custom resource that name a namespace; nothing for Kubernetes' own kinds."""
+    """Yield the places of a custom resource that name a namespace; empty for Kubernetes' own kinds."""
     group = group_of(obj["apiVersion"])
     if is_built_in(group):
         return
@@ -92,7 +93,7 @@ def _destination(value: dict[str, Any]) -> tuple[Any, Any]:
 
 
 def _is_reference(value: dict[str, Any], key: str, item: Any, at: Place, case: Case) -> bool:
-    """Return whether `item`, under `key` of `value`, names a namespace because of what stands beside it."""
+    """Return whether `item`, under `key` of `value`, names a namespace, judged by the fields next to it."""
     if key == "name":
         return value.get("kind") == "Namespace" and value.get("apiGroup", value.get("apiVersion", "")) in ("", "v1")
     if key.endswith("Namespace"):

@@ -1,10 +1,10 @@
-r"""Find the names in a text that say in which namespace something is: DNS names and service accounts, nothing else.
+r"""Find the names in a text that contain a namespace: DNS names and service accounts, nothing else.
 
-A text is read once, by one compiled expression that takes each dotted name whole (`web.shop.svcs` and `web.shop.yaml`
-are other names); what it finds is judged by look-ups in tables. `\n` and `\"` in front of a name are escapes, so that
-JSON inside a string reads like JSON, and `web\.shop\.svc` in a regular expression is the name it matches. It refuses to
-see a namespace in a word that stands alone, in an e-mail address, and in `kubernetes.default`, the API server itself.
-Sources: "DNS for Services and Pods" and "Authenticating" of kubernetes.io, and the SPIFFE ids of Istio.
+A text is read once, by one compiled expression that matches each dotted name as a whole (`web.shop.svcs` and
+`web.shop.yaml` are other names); look-ups in tables then decide. `\n` and `\"` before a name are escapes, so that JSON
+inside a string reads like JSON, and `web\.shop\.svc` in a regular expression is the name it matches. A single word, an
+e-mail address, and `kubernetes.default`, the API server itself, are never rewritten. Sources: "DNS for Services and
+Pods" and "Authenticating" of kubernetes.io, and the SPIFFE ids of Istio.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(
     r"""
-    \\(?:u[0-9A-Fa-f]{4}|.)                                           # an escape is no part of a name
-    |(?<![\w-])system:serviceaccounts?:(?P<user>[a-z0-9-]++)          # of the namespace's accounts, or of one
+    \\(?:u[0-9A-Fa-f]{4}|.)                                           # an escape is not part of a name
+    |(?<![\w-])system:serviceaccounts?:(?P<user>[a-z0-9-]++)          # all accounts of a namespace, or one
     |/ns/(?P<spiffe>[a-z0-9-]++)(?=/sa/)
     |(?:(?<![\w.*-])|(?<=\\[nrtbf.]))(?P<name>(?:\*?\\{0,2}\.)?[\w-]++(?:\\{0,2}\.[\w-]++)++)
     """,
     re.VERBOSE | re.ASCII | re.DOTALL,
 )
-"""Possessive, and a name starts only where a word starts: each character is read a fixed number of times."""
+"""Possessive, and a name starts only at the start of a word: each character is read a fixed number of times."""
 
 _LABEL = re.compile(r"[^\\.]+|(?<=\.)(?=\.)")
 _POD_IP = re.compile(r"\d{1,3}(?:-\d{1,3}){3}|(?=[0-9a-f-]*--|(?:[0-9a-f]{1,4}-){7})[0-9a-f-]+")
@@ -39,22 +39,22 @@ _BEFORE = re.compile(r"(?:(?:^|[\r\n])[ \t]*(?:-[ \t]+)*|\\[nr]|:[ \t]+|(=)|[,\[
 _AFTER = re.compile(r"$|[\r\n,;\]}]|\\[nr\"]|[ \t]+(?:$|[\r\n#;])")
 _FEW = 8
 _LONGEST = 512
-"""Characters of a name: 253 by RFC 1035, and a backslash or two in front of each dot."""
+"""Most characters of a name: 253 by RFC 1035, and a backslash or two before each dot."""
 _LOOK_BACK = 256
-"""Characters before a name that may decide what it is; a limit keeps the whole linear."""
+"""Most characters before a name that decide what it is; the limit keeps the scan linear."""
 
 FILES = re.compile("ya?ml|json|toml|conf|cfg|ini|txt|md|log|crt|cer|key|pem|csr|p12|jks|sock|pid|t?gz|zip|sh")
-"""Last labels that make a name a file's, where its cluster domain is not known."""
+"""Last labels that make a name a file name, unless its cluster domain is known."""
 
 _API_SERVER = (API_SERVER.name, API_SERVER.namespace)
 
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """What decides whether a name is one to rewrite.
+    """Decides whether to rewrite a name.
 
     `names` are the namespaces to rename, old to new; `services` the names of the Services that each namespace is known
-    to have; `domains` the cluster domains that are certain.
+    to have; `domains` the known cluster domains.
     """
 
     names: Mapping[str, str]
@@ -79,10 +79,10 @@ class Use:
 
 
 def uses(text: str, hosts: Hosts, *, whole: bool = True, image: bool = False) -> Iterator[Use]:
-    """Yield what names a namespace of `hosts.names` in `text`, in its order.
+    """Yield the uses of the namespaces in `hosts.names` in `text`, in order.
 
     `whole`: a bare `svc.ns` that is the whole value is a host. `image`: `text` is an image, where a bare `svc.ns:80` is
-    a host only in front of a path.
+    a host only before a path.
     """
     for match in _NAME.finditer(text) if _may_name(text, hosts) else ():
         kind = match.lastgroup
@@ -95,7 +95,7 @@ def uses(text: str, hosts: Hosts, *, whole: bool = True, image: bool = False) ->
 
 
 def _may_name(text: str, hosts: Hosts) -> bool:
-    """Return whether `text` is worth reading: searching it for a few words is a hundred times faster."""
+    """Return whether `text` may contain a name: this search for a few words is a hundred times faster."""
     if len(hosts.names) > _FEW:
         return True
     lower = text.lower()
@@ -103,7 +103,7 @@ def _may_name(text: str, hosts: Hosts) -> bool:
 
 
 def replaced(text: str, found: Sequence[Use], names: Mapping[str, str]) -> str:
-    """Return `text` with each of `found` under its new name; all at once, so that `a` and `b` may swap."""
+    """Return `text` with each of `found` under its new name, in one pass, so that `a` and `b` may swap."""
     parts, done = [], 0
     for use in found:
         parts += [text[done : use.start], names[use.namespace]]
@@ -128,7 +128,7 @@ def _named(text: str, match: re.Match[str], hosts: Hosts, *, whole: bool, image:
 
 
 def _full(labels: list[str], hosts: Hosts, *, open_start: bool) -> int | None:
-    """Return which label is the namespace in `svc.ns.svc`, `ns.svc.cluster.local` or `10-0-0-1.ns.pod`, if any."""
+    """Return the index of the namespace in `svc.ns.svc`, `ns.svc.cluster.local` or `10-0-0-1.ns.pod`, if any."""
     for at in range(len(labels) - 1):
         namespace, kind, domain = labels[at], labels[at + 1], labels[at + 2 :]
         if namespace not in hosts.names or kind not in ("svc", "pod"):
@@ -148,7 +148,7 @@ def _full(labels: list[str], hosts: Hosts, *, open_start: bool) -> int | None:
 
 
 def _bare(labels: list[str], hosts: Hosts) -> bool:
-    """Return whether labels are `svc.ns` or, of a StatefulSet's pod, `svc-0.svc.ns`, of a known Service."""
+    """Return whether labels are the `svc.ns` of a known Service or, for a StatefulSet's pod, `svc-0.svc.ns`."""
     if not 2 <= len(labels) <= 3 or labels[-1] not in hosts.names:  # noqa: PLR2004 - as the docstring spells them
         return False
     *pod, service, namespace = labels
@@ -157,7 +157,7 @@ def _bare(labels: list[str], hosts: Hosts) -> bool:
 
 
 def _is_host(text: str, start: int, end: int, whole: bool, image: bool) -> bool:  # noqa: FBT001 - handed through
-    """Return whether what stands around a bare name makes it a host: a port, a URL, or nothing at all."""
+    """Return whether the text around a bare name makes it a host: a port, a URL, or nothing at all."""
     port = _PORT.match(text, end)
     if port:
         return bool(port[1]) or not image

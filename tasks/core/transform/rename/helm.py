@@ -1,10 +1,11 @@
-"""Rename inside Helm's own record of a release, from which the next `helm upgrade` and `helm uninstall` decide.
+"""Rename inside Helm's own record of a release, on which `helm upgrade` and `helm uninstall` rely.
 
-Helm keeps what it installed in a Secret (or a ConfigMap): the namespace, the user's values, the rendered manifests.
-Left as it was, an upgrade of the clone would take the objects of the old namespace for its own and delete them. So the
-namespace, each object of the manifests (by the same rules as the objects themselves) and the names in the values are
-rewritten; the chart, the same wherever it is installed, stays. A record that cannot be read is left alone.
-Source: helm.sh/helm/v3/pkg/storage/driver (`encodeRelease`): base64 of gzip of JSON, and a Secret's base64 around it.
+Helm records what it installed in a Secret (or a ConfigMap): the namespace, the user's values, the rendered manifests.
+If the record were not renamed, an upgrade of the clone would treat the objects of the old namespace as its own and
+delete them. So the namespace, each object of the manifests (by the same rules as the objects themselves) and the names
+in the values are rewritten; the chart, the same wherever it is installed, stays. A record that cannot be read stays
+unchanged. Source: helm.sh/helm/v3/pkg/storage/driver (`encodeRelease`): base64 of gzip of JSON, and a Secret's base64
+around it.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ if TYPE_CHECKING:
 
 PLACE = ("data", "release")
 LARGEST = 64 << 20
-"""Bytes of a release's JSON: an object holds 1 MiB of gzip at most, which must not fill the memory."""
+"""Most bytes of a release's JSON: the 1 MiB of gzip that an object can hold must not exhaust the memory."""
 
 _GZIP = b"\x1f\x8b"
 _LINE = re.compile(r"^([ \t]*(?:- +)?namespace:[ \t]+)([\"']?)([a-z0-9-]+)\2(?=[ \t]*\r?$)", re.MULTILINE)
 
 
 def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> Iterator[Hit]:
-    """Yield the record of a release as one hit; `renamed` is the whole of renaming, for the objects in it."""
+    """Yield the record of a release as one hit; `renamed` renames the objects in it."""
     text = _record(obj)
-    told = _read(text) if text else None
-    if text is None or told is None:
+    record = _read(text) if text else None
+    if text is None or record is None:
         return
-    new = _renamed(told, case, renamed)
-    if new != told:
-        old = str(told.get("namespace", ""))
+    new = _renamed(record, case, renamed)
+    if new != record:
+        old = str(record.get("namespace", ""))
         value = _written(new, zipped=base64.b64decode(text).startswith(_GZIP))
         secret = type_of(obj) == ("", "Secret")
         value = base64.b64encode(value.encode()).decode() if secret else value
@@ -53,7 +54,7 @@ def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> Ite
 
 
 def _record(obj: Object) -> str | None:
-    """Return what Helm wrote, if `obj` is a record of Helm's."""
+    """Return Helm's data, if `obj` is a release record."""
     kept = (obj.get("data") or {}).get("release") if isinstance(obj.get("data"), dict) else None
     if type_of(obj) == ("", "Secret") and obj.get("type") == "helm.sh/release.v1":
         return decoded(kept)
@@ -69,31 +70,31 @@ def _read(text: str) -> dict[str, Any] | None:
             data = unzip.decompress(data, LARGEST)
             if not unzip.eof:
                 return None
-        told = json.loads(data)
+        record = json.loads(data)
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
-    return told if isinstance(told, dict) and not is_deep(told) else None
+    return record if isinstance(record, dict) and not is_deep(record) else None
 
 
-def _written(told: dict[str, Any], *, zipped: bool) -> str:
-    data = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
+def _written(record: dict[str, Any], *, zipped: bool) -> str:
+    data = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
     return base64.b64encode(gzip.compress(data, mtime=0) if zipped else data).decode()
 
 
-def _renamed(told: dict[str, Any], case: Case, renamed: Callable[[Object], Object]) -> dict[str, Any]:
-    new = {**told}
-    if isinstance(told.get("namespace"), str):
-        new["namespace"] = case.names.get(told["namespace"], told["namespace"])
-    if isinstance(told.get("manifest"), str):
-        new["manifest"] = _manifest(told["manifest"], case, renamed)
-    if isinstance(told.get("hooks"), list):
+def _renamed(record: dict[str, Any], case: Case, renamed: Callable[[Object], Object]) -> dict[str, Any]:
+    new = {**record}
+    if isinstance(record.get("namespace"), str):
+        new["namespace"] = case.names.get(record["namespace"], record["namespace"])
+    if isinstance(record.get("manifest"), str):
+        new["manifest"] = _manifest(record["manifest"], case, renamed)
+    if isinstance(record.get("hooks"), list):
         new["hooks"] = [
             {**hook, "manifest": _manifest(hook["manifest"], case, renamed)}
             if isinstance(hook, dict) and isinstance(hook.get("manifest"), str)
             else hook
-            for hook in told["hooks"]
+            for hook in record["hooks"]
         ]
-    values = ((leaf, list(uses(leaf.text, case.hosts))) for leaf in walk(told.get("config"), ("config",)))
+    values = ((leaf, list(uses(leaf.text, case.hosts))) for leaf in walk(record.get("config"), ("config",)))
     return put(new, {leaf.at: replaced(leaf.text, found, case.names) for leaf, found in values if found})
 
 
@@ -102,7 +103,7 @@ def _manifest(text: str, case: Case, renamed: Callable[[Object], Object]) -> str
 
 
 def _document(text: str, case: Case, renamed: Callable[[Object], Object]) -> str:
-    """Return one object of a manifest renamed; where its text resists, at least the lines `namespace: old` are."""
+    """Return one object of a manifest renamed; if its text cannot be parsed, at least its lines `namespace: old`."""
 
     def each(obj: Any) -> Any:
         if isinstance(obj, dict) and isinstance(obj.get("items"), list):  # a List, which has no name

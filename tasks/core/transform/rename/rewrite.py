@@ -1,9 +1,9 @@
-"""Rewrite what names a namespace, when a restore puts it under another name: each change listed, none of them guessed.
+"""Rewrite references to namespaces when a restore renames them: each change is listed, and nothing is guessed.
 
-All places are found in the object as it was, each by the first rule that knows it, and replaced at once: names may be
-swapped. The classes of rules are in rename_case.py, `RULES`; a word that happens to be a namespace's name stays. The
-ClusterRoleBinding of a renamed namespace becomes a copy with a name of its own, so that the clone's accounts have their
-rights and the original's binding stays as it is.
+All places are found in the original object, each by the first rule that matches it, and replaced at once: names may be
+swapped. classes.py lists the classes of rules, `RULES`; a word that happens to be a namespace's name stays. The
+ClusterRoleBinding of a renamed namespace becomes a copy with its own name, so that the clone's accounts have their
+permissions and the original's binding does not change.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ _ALL = Skip()
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """An object under its new names, and each reference that was rewritten on the way."""
+    """An object with its new names, and each reference that was rewritten."""
 
     obj: Object
     rewrites: tuple[Rewrite, ...] = field(default=())
 
 
 def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None, skip: Skip = _ALL) -> Renamed:
-    """Return `obj` as it has to be when namespaces are renamed by `names` (old to new; others keep their name).
+    """Return `obj` with namespaces renamed by `names` (old to new; others keep their names).
 
-    With what is `known` of the backup, references in custom resources, annotations, settings and strings are found too;
-    without it only the fields that the API defines as a namespace. `skip` leaves some of them as they are.
+    With the names `known` from the backup, references in custom resources, annotations, settings and strings are found
+    too; without it only the fields that the API defines as a namespace. `skip` excludes some of them.
     """
     moved = {old: new for old, new in names.items() if old != new}
     if not moved:
@@ -57,12 +57,12 @@ def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None,
     renamed = put(obj, {hit.at: hit.value for hit in hits})
     renamed = _identity(renamed, moved, bound=any(hit.at[0] == "subjects" for hit in hits))
     what = str(Ref.of(obj)) if hits else ""
-    told = tuple(_rewrite(what, hit) for hit in hits)
-    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), told)
+    rewrites = tuple(_rewrite(what, hit) for hit in hits)
+    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), rewrites)
 
 
 def _hits(obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip) -> list[Hit]:
-    """Return the places to rewrite, each claimed by the first rule that knows it, even if that is switched off."""
+    """Return the places to rewrite, each taken by the first rule that matches it, even if that rule is switched off."""
     what, case = str(Ref.of(obj)), Case.of(moved, known or Known())
 
     def left(at: Place, rule: str) -> bool:
@@ -79,7 +79,7 @@ def _hits(obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip
 
 
 def _whole(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the places whose whole value is known to be a namespace, from the surest rule to the weakest."""
+    """Yield the places whose whole value is known to be a namespace, from the strongest rule to the weakest."""
     for rule in (fields, annotated, custom, settings):
         yield from rule(obj, case)
 
@@ -102,14 +102,14 @@ def _identity(obj: Object, moved: Mapping[str, str], *, bound: bool) -> Object:
 
 
 def _own_name(obj: Object, moved: Mapping[str, str]) -> str:
-    """Return the name of a binding's copy: the old one and the namespaces that it now serves."""
+    """Return the name of a binding's copy: the old name and the namespaces that it now serves."""
     served = {str(value) for _, value in found(obj, ("subjects", EACH, "namespace"))} & set(moved.values())
     spelled = {_spelled(value)[1] for _, value in found(obj, ("subjects", EACH, "name"))} & set(moved.values())
     return "-".join([obj["metadata"]["name"], *sorted(served | spelled)])
 
 
 def _spelled(name: Any) -> tuple[str, str, str]:
-    """Return a subject's name as what stands before the namespace in it, the namespace ("" for none), and the rest."""
+    """Split a subject's name into the part before the namespace, the namespace ("" for none), and the rest."""
     for prefix in _SPELLED if isinstance(name, str) else ():
         if name.startswith(prefix):
             namespace, colon, account = name.removeprefix(prefix).partition(":")
@@ -120,7 +120,7 @@ def _spelled(name: Any) -> tuple[str, str, str]:
 def _last_applied(
     obj: Object, before: dict[str, Any], names: Mapping[str, str], known: Known | None, skip: Skip
 ) -> Object:
-    """Rename inside kubectl's annotation too, else the next `kubectl apply` takes the new names for a change."""
+    """Rename inside kubectl's annotation too, else the next `kubectl apply` treats the new names as a change."""
     applied = parsed(annotations_of(obj).get(LAST_APPLIED))
     if applied is None or not _same(applied, obj, before):
         return obj
@@ -131,7 +131,7 @@ def _last_applied(
 
 
 def _same(applied: Object, obj: Object, before: dict[str, Any]) -> bool:
-    """Return whether `applied` is what kubectl wrote of `obj`, and not what came with a copied annotation."""
+    """Return whether `applied` is what kubectl wrote for `obj`, and not a copied annotation of another object."""
     meta = applied["metadata"]
-    there = meta.get("namespace", before.get("namespace"))  # kubectl leaves the namespace out where its user did
+    there = meta.get("namespace", before.get("namespace"))  # kubectl omits the namespace if its user did
     return (type_of(applied), meta.get("name"), there) == (type_of(obj), before["name"], before.get("namespace"))

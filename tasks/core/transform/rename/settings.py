@@ -1,13 +1,9 @@
-"""Find namespaces in annotations, flags and environment variables of which it is known that they hold one.
+"""Find namespaces in annotations, flags and environment variables of Kubernetes and of well-known products.
 
-The tables are in rename_words.py. A value is rewritten only whole, or where it is an item of the list that its table
-says it is; other annotations, flags and variables are not looked at here.
-
-Annotations, flags and variables that are known to hold a namespace, of Kubernetes and of well-known products.
-
-Annotations that are left out on purpose: `argocd.argoproj.io/tracking-id` (an Application would take the clone for its
-own and prune it) and `vault.hashicorp.com/namespace` (Vault's namespaces are not Kubernetes'). Labels are never
-rewritten: by them selectors, and tools that own objects, find what is theirs.
+A value is rewritten only as a whole, or if it is an item of a list according to its table; other annotations, flags and
+variables are not looked at here. Two annotations are excluded on purpose: `argocd.argoproj.io/tracking-id` (an
+Application would treat the clone as its own and prune it) and `vault.hashicorp.com/namespace` (Vault's namespaces are
+not Kubernetes'). Labels are never rewritten: selectors, and tools that own objects, find objects by them.
 """
 
 from __future__ import annotations
@@ -62,7 +58,8 @@ ANNOTATIONS: Mapping[str, str] = {
     "v1.multus-cni.io/default-network": "ref",
     "volume.kubernetes.io/provisioner-deletion-secret-namespace": "name",
 }
-"""Annotation → what each item of its comma list is: `name` (ns), `ref` (ns/name) or `traefik` (ns-name@kubernetescrd).
+"""Annotation → the form of each item of its comma-separated list: `name` (ns), `ref` (ns/name) or `traefik`
+(ns-name@kubernetescrd).
 
 A `ref` without a slash is a name in the object's own namespace. Besides these, the two depends-on annotations."""
 
@@ -85,7 +82,7 @@ FLAGS: Mapping[str, str] = {
         "ref",
     ),
 }
-"""Flag of a container's command or args, without its dashes → what each item of its comma list is."""
+"""Flag of a container's command or args, without its dashes → the form of each item of its comma-separated list."""
 
 VARIABLES = frozenset(
     _words(
@@ -95,14 +92,15 @@ VARIABLES = frozenset(
         " CURRENT_NAMESPACE LEADER_ELECTION_NAMESPACE"
     )
 )
-"""Environment variables that hold a namespace or a comma list of them; also as keys of ConfigMaps and Secrets."""
+"""Environment variables that hold a namespace or a comma-separated list of them; also as keys of ConfigMaps and
+Secrets."""
 
 
 _FLAG = re.compile(r"--?([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
 
 
 def annotated(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the annotations of `obj` that are known to hold a namespace."""
+    """Yield the annotations of `obj` that hold a namespace."""
     for key, text in annotations_of(obj).items():
         if key in ANNOTATIONS and isinstance(text, str):
             new = _items(text, ANNOTATIONS[key], case)
@@ -113,7 +111,7 @@ def annotated(obj: Object, case: Case) -> Iterator[Hit]:
 
 
 def settings(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the flags and variables of `obj` that are known to hold a namespace, in pods and in their sources."""
+    """Yield the flags and variables of `obj` that hold a namespace, in pods and in their sources."""
     if type_of(obj) in (("", "ConfigMap"), ("", "Secret")):
         yield from _data(obj, case)
         return
@@ -171,12 +169,12 @@ def _data(obj: Object, case: Case) -> Iterator[Hit]:
     for leaf in found:
         new = _items(leaf.text, "name", case)
         if leaf.at[0] != "metadata" and new != leaf.text:
-            old, told = _differing(leaf.text, new) if secret else (leaf.text, new)
-            yield Hit(leaf.at, "setting", old, told, leaf.written(new))
+            old, shown = _differing(leaf.text, new) if secret else (leaf.text, new)
+            yield Hit(leaf.at, "setting", old, shown, leaf.written(new))
 
 
 def _differing(old: str, new: str) -> tuple[str, str]:
-    """Return the items of two comma lists of one length that are not the same in both."""
+    """Return the differing items of two comma-separated lists of equal length."""
     pairs = [each for each in zip(old.split(","), new.split(","), strict=True) if each[0] != each[1]]
     return ",".join(one.strip() for one, _ in pairs), ",".join(other.strip() for _, other in pairs)
 
@@ -187,7 +185,7 @@ def _changed(at: tuple[str | int, ...], old: str, new: str) -> Iterator[Hit]:
 
 
 def _items(text: str, what: str, case: Case) -> str:
-    """Return a comma list with each item renamed; spaces stay."""
+    """Return a comma-separated list with each item renamed; spaces stay."""
     return ",".join(_item(part, what, case) for part in text.split(","))
 
 
@@ -203,7 +201,7 @@ def _item(part: str, what: str, case: Case) -> str:
 
 
 def _is_traefik(item: str, namespace: str, case: Case) -> bool:
-    """Return whether `item` is `namespace-name@kubernetescrd`; what `a-b-c` is, the backup tells."""
+    """Return whether `item` is `namespace-name@kubernetescrd`; the backup decides what `a-b-c` is."""
     name, _, provider = item.partition("@")
     return (
         provider == "kubernetescrd"

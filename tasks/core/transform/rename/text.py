@@ -1,8 +1,8 @@
-"""Find namespaces in any string of an object: DNS names, hosts and service accounts, in config text and Secrets too.
+"""Find namespaces in any string of an object: DNS names, hosts and service accounts, also in config text.
 
-What the object is called, its apiVersion and kind, and keys of maps are left: they are names by which others find it. A
-field called `name` keeps what is the name of an object of the backup. Of a Secret the plan shows the namespace and not
-the name around it: what stands beside it may be the secret.
+The object's own name, its apiVersion and kind, and keys of maps stay: other objects refer to them. A field called
+`name` keeps the name of an object of the backup. For a Secret the plan shows the namespace and not the name around it:
+the text next to it may be secret.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ HOST_NAMES = frozenset(
         "domainNames",
     }
 )
-"""Fields called names that hold hosts."""
+"""Fields with `name` in their name that hold hosts."""
 
 NOT_HOSTS = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "apiVersion", "kind", "resourceNames"})
 """Maps and fields in which a bare `svc.ns` is the name of something else."""
 
 
 def texts(obj: Object, case: Case, taken: Collection[Place], leaves_out: Callable[[Place, str], bool]) -> Iterator[Hit]:
-    """Yield the strings of `obj` to rewrite, but those at `taken`, which a better rule has claimed.
+    """Yield the strings of `obj` to rewrite, except those at `taken`, which a stronger rule has taken.
 
-    A string with several uses is one hit for each, all with the string that it becomes in the end. `leaves_out` tells
-    which classes are switched off at a place: before the string is put together, since it may hold uses of several.
+    A string with several uses is one hit for each, all with the final string. `leaves_out` returns whether a class is
+    switched off at a place; it is asked before the string is built, because it may hold uses of several classes.
     """
     secret = type_of(obj) == ("", "Secret")
     for leaf in leaves(obj):

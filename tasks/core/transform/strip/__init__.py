@@ -1,1 +1,1 @@
-"""Take off what the cluster assigned, kind by kind, so that an object can be created elsewhere."""
+"""Remove what the cluster assigned, kind by kind, so that an object can be created elsewhere."""

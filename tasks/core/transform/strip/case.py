@@ -1,8 +1,8 @@
-"""What a rule of stripping knows of the object at hand: its live form, and the evidence of what its author wants.
+"""The input of a stripping rule: the object in its live form, and the evidence for what its author set.
 
-An object is live when its API server wrote a uid or a resourceVersion into it. Guesses (did a person set this port, or
-did the server?) are made on live objects only: what was stripped once holds only what its author wants, so that
-stripping twice is stripping once.
+An object is live if its API server wrote a uid or a resourceVersion into it. Guesses (did a user set this port, or the
+server?) are made for live objects only: a stripped object holds only what its author wants, so that stripping is
+idempotent.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One object to strip, as it came, with all that its rules may ask."""
+    """One object to strip, unchanged, with all that its rules may need."""
 
     original: Object
     live: bool
     applied: Object | None
-    """The object in the last-applied annotation; None without one, or with one that cannot be read."""
+    """The object in the last-applied annotation; None if there is none, or if it cannot be read."""
 
     around: ClusterContext
     keep: Policy
 
     @classmethod
     def of(cls, obj: Object, around: ClusterContext, keep: Policy) -> Case:
-        """Return the case of `obj`."""
+        """Return the case for `obj`."""
         meta = obj["metadata"]
         live = bool(meta.get("uid") or meta.get("resourceVersion"))
         return cls(obj, live, parsed(get(meta, "annotations", LAST_APPLIED)), around, keep)
 
     def set_by_manager(self, *path: str) -> bool:
-        """Tell whether any manager of fields owns `path`, in the terms of fieldsV1: ("f:spec", "f:replicas").
+        """Return whether any field manager owns `path`, in fieldsV1 notation: ("f:spec", "f:replicas").
 
-        What the API server allocates after admission is owned by nobody (KEP-555), so an owned field was set by a
-        client. Only as much as evidence: False where managedFields were switched off.
+        What the API server allocates after admission has no owner (KEP-555), so a client set an owned field. This is
+        evidence only: False if managedFields are switched off.
         """
         entries = self.original["metadata"].get("managedFields")
         fields = [get(entry, "fieldsV1", *path) for entry in entries or () if isinstance(entry, dict)]
@@ -49,4 +49,4 @@ class Case:
 
 
 Step = Callable[[Object, Case], Object]
-"""Takes an object on its way to be stripped and returns it without one more thing; the input survives."""
+"""One step of stripping: returns the object without one more thing and leaves the input unchanged."""

@@ -1,6 +1,6 @@
-"""What the old cluster wrote into CRDs, webhooks, APIServices and aggregated roles: authorities and computed rules.
+"""Strip CA bundles and computed rules from CRDs, webhooks, APIServices and aggregated roles.
 
-Refuses to drop an authority that no annotation says is injected: its author wrote it.
+A CA bundle is kept unless an annotation says that it is injected: its author wrote it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ INJECTORS = (
     "service.beta.openshift.io/inject-cabundle",
     "service.alpha.openshift.io/inject-cabundle",
 )
-"""Annotations by which another controller is asked to write the authority (cert-manager's cainjector, OpenShift)."""
+"""Annotations that request the injection of a CA bundle (cert-manager's cainjector, OpenShift)."""
 
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 
 
 def drop_injected_authority(*paths: Path) -> Step:
-    """Return a step that drops `caBundle` at `paths` where an annotation says that a controller injects it."""
+    """Return a step that drops `caBundle` at `paths` if an annotation says that a controller injects it."""
 
     def step(obj: Object, _case: Case) -> Object:
         annotations = get(obj, "metadata", "annotations")
@@ -39,7 +39,7 @@ def drop_injected_authority(*paths: Path) -> Step:
 
 
 def make_crd_valid(obj: Object, _case: Case) -> Object:
-    """Rewrite `preserveUnknownFields: true`, which v1 refuses at create, into its form of v1.
+    """Rewrite `preserveUnknownFields: true`, which v1 refuses at create, into its v1 form.
 
     Every version then preserves unknown fields at the root of its schema, which means the same
     (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#field-pruning).
@@ -61,6 +61,6 @@ def _preserving(version: Any) -> Any:
 
 
 def drop_aggregated_rules(obj: Object, _case: Case) -> Object:
-    """Drop the rules that a controller gathered into a ClusterRole with an aggregationRule; an empty list stays."""
+    """Drop the rules that a controller aggregated into a ClusterRole with an aggregationRule; an empty list stays."""
     gathered = obj.get("aggregationRule") and obj.get("rules")
     return remove(obj, ("rules",)) if gathered else obj

@@ -1,7 +1,7 @@
-"""What the old cluster wrote into Services and hand-made endpoints: allocated addresses and ports, targets' uids.
+"""Strip allocated addresses and ports, and uids of targets, from Services and manual endpoints.
 
-`externalIPs`, `loadBalancerIP`, `ipFamilies` and the class stay: their author chose them. Refuses to judge whether the
-target can serve them.
+`externalIPs`, `loadBalancerIP`, `ipFamilies` and the class stay: their author chose them, whether or not the target can
+serve them.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ NO_ADDRESS = "None"
 
 
 def free_cluster_ips(obj: Object, _case: Case) -> Object:
-    """Drop the addresses that the old cluster allocated; a headless service stays headless."""
+    """Drop the addresses that the source cluster allocated; a headless service stays headless."""
     if get(obj, "spec", "clusterIP") == NO_ADDRESS:
         return obj
     return remove(obj, ("spec", "clusterIP"), ("spec", "clusterIPs"))
 
 
 def free_node_ports(obj: Object, case: Case) -> Object:
-    """Drop node ports that the old cluster allocated; those that somebody set stay.
+    """Drop node ports that the source cluster allocated; those that a user set stay.
 
-    Set is what last-applied names with the same number, or what a manager of fields owns: the server allocates after
-    the owners are written down. (Velero's service action looks for the same two, but at the second only without the
-    first.)
+    A port was set if last-applied has the same number, or if a field manager owns it: the server allocates after the
+    owners are recorded. (Velero's service action checks the same two, but the second only without the first.)
     """
     if case.keep.node_ports or not case.live:
         return obj
@@ -45,7 +44,7 @@ def free_node_ports(obj: Object, case: Case) -> Object:
 
 
 def free_health_check_port(obj: Object, case: Case) -> Object:
-    """Drop `healthCheckNodePort` unless somebody set it, by the same evidence as node ports."""
+    """Drop `healthCheckNodePort` unless a user set it, by the same evidence as for node ports."""
     if case.keep.node_ports or not case.live:
         return obj
     number = get(obj, "spec", "healthCheckNodePort")
@@ -56,7 +55,7 @@ def free_health_check_port(obj: Object, case: Case) -> Object:
 
 
 def forget_endpoint_targets(obj: Object, _case: Case) -> Object:
-    """Drop uid and resourceVersion of the objects behind hand-written addresses; their names stay."""
+    """Drop uid and resourceVersion of the objects behind manual addresses; their names stay."""
     for path in (
         ("subsets", EACH, "addresses", EACH, "targetRef"),
         ("subsets", EACH, "notReadyAddresses", EACH, "targetRef"),
@@ -81,7 +80,7 @@ def _port_was_set(port: dict[str, Any], case: Case) -> bool:
 
 
 def _live_number(number: Any, protocol: Any, case: Case) -> Any:
-    """Return the node port that the live object has for a port: last-applied is evidence only where it agrees."""
+    """Return the live object's node port for a port: last-applied is evidence only if it agrees."""
     ports = get(case.original, "spec", "ports")
     same = (
         get(one, "nodePort")

@@ -1,12 +1,9 @@
-"""Return an object without what only its old cluster meant, so that any cluster can create it.
+"""Return an object without what has a meaning in its source cluster only, so that any cluster can create it.
 
-Structural, by tables: what is not in them stays as it is, byte for byte. The input survives; empty maps and lists stay;
-stripping twice is stripping once. It refuses to guess about an object that no API server wrote (see strip_case). What
-re-linking needs of what goes away (uid, owners, addresses) is taken before, by links.py.
-
-Which steps of stripping an object of a kind goes through; a kind that is not here only has what all objects have.
-
-The table is the whole of it: it refuses to look at objects.
+Stripping follows tables, which list the steps for each kind; a kind without a row has only what all objects have. What
+is not in the tables stays byte for byte. The input is not changed, empty maps and lists stay, and stripping is
+idempotent. Nothing is guessed about an object that no API server wrote (case.py). formats/links.py keeps what
+re-linking needs of the removed fields (uid, owners, addresses).
 """
 
 from __future__ import annotations
@@ -62,25 +59,26 @@ REPLICA_SET_ANNOTATIONS: Mapping[str, str] = {
     "deployment.kubernetes.io/desired-replicas": "copied from the Deployment by its controller",
     "deployment.kubernetes.io/max-replicas": "copied from the Deployment by its controller",
 }
-"""Annotation of a ReplicaSet → why it goes; its revision stays, by which a Deployment is rolled back (--owned keep)."""
+"""Annotation of a ReplicaSet → why it is removed; its revision stays, for the rollback of a Deployment (--owned
+keep)."""
 
 DEPLOYMENT_ANNOTATIONS: Mapping[str, str] = {
-    "deployment.kubernetes.io/revision": "the rollouts of the old cluster, counted",
-    "deployment.kubernetes.io/revision-history": "the rollouts of the old cluster, counted",
+    "deployment.kubernetes.io/revision": "the number of rollouts in the source cluster",
+    "deployment.kubernetes.io/revision-history": "the number of rollouts in the source cluster",
     **REPLICA_SET_ANNOTATIONS,
 }
-"""Annotation of a Deployment → why it goes: its controller takes them from its ReplicaSets."""
+"""Annotation of a Deployment → why it is removed: its controller takes them from its ReplicaSets."""
 
 DAEMON_SET_ANNOTATIONS: Mapping[str, str] = {
-    "deprecated.daemonset.template.generation": "changes of the template, counted by the API server",
+    "deprecated.daemonset.template.generation": "the number of changes of the template, from the API server",
 }
-"""Annotation of a DaemonSet → why it goes."""
+"""Annotation of a DaemonSet → why it is removed."""
 
 SCALER_ANNOTATIONS: Mapping[str, str] = {
-    "autoscaling.alpha.kubernetes.io/conditions": "status of the old cluster, as autoscaling/v1 shows it",
-    "autoscaling.alpha.kubernetes.io/current-metrics": "status of the old cluster, as autoscaling/v1 shows it",
+    "autoscaling.alpha.kubernetes.io/conditions": "status in the source cluster, as autoscaling/v1 shows it",
+    "autoscaling.alpha.kubernetes.io/current-metrics": "status in the source cluster, as autoscaling/v1 shows it",
 }
-"""Annotation of a HorizontalPodAutoscaler → why it goes; `metrics` and `behavior` are its spec and stay."""
+"""Annotation of a HorizontalPodAutoscaler → why it is removed; `metrics` and `behavior` are its spec and stay."""
 
 CLAIM_TEMPLATE: Path = ("spec", "volumeClaimTemplates", EACH)
 
@@ -124,35 +122,35 @@ BY_KIND: Mapping[tuple[str, str], tuple[Step, ...]] = {
         make_crd_valid,
     ),
 }
-"""(group, kind) → what is done to it after metadata and status, in this order."""
+"""(group, kind) → the steps after metadata and status, in this order."""
 
 
 CLUSTER_FIELDS: Mapping[str, str] = {
-    "uid": "given by the API server; links.py keeps it",
-    "resourceVersion": "a revision of the old cluster's store; the API server refuses it at create",
+    "uid": "set by the API server; formats/links.py keeps it",
+    "resourceVersion": "a revision of the source cluster's storage; the API server refuses it at create",
     "generation": "counted by the API server",
     "creationTimestamp": "set by the API server",
     "deletionTimestamp": "set by the API server",
     "deletionGracePeriodSeconds": "set by the API server",
-    "selfLink": "a path of the old API server",
-    "managedFields": "who set what in the old cluster; Keep.managed_fields keeps it",
-    "ownerReferences": "name owners by the uid of the old cluster; links.py keeps them for re-linking",
+    "selfLink": "a path of the source API server",
+    "managedFields": "field managers of the source cluster; Policy.managed_fields keeps it",
+    "ownerReferences": "owners by their uid in the source cluster; formats/links.py keeps them for re-linking",
 }
-"""Field of metadata → why it goes."""
+"""Field of metadata → why it is removed."""
 
 SAFE_FINALIZERS: Mapping[str, str] = {
-    "kubernetes.io/pvc-protection": "put on every claim by the API server, taken off by kube-controller-manager",
-    "kubernetes.io/pv-protection": "put on every volume by the API server, taken off by kube-controller-manager",
-    "customresourcecleanup.apiextensions.k8s.io": "put on a CRD and taken off by the API server itself",
+    "kubernetes.io/pvc-protection": "added to every claim by the API server, removed by kube-controller-manager",
+    "kubernetes.io/pv-protection": "added to every volume by the API server, removed by kube-controller-manager",
+    "customresourcecleanup.apiextensions.k8s.io": "added to a CRD and removed by the API server itself",
 }
-"""Finalizer → why it may stay: every cluster has what takes it off. With any other a deletion could hang for ever."""
+"""Finalizer → why it may stay: every cluster removes it. With any other a deletion could hang forever."""
 
 
 def strip(obj: Object, around: ClusterContext = UNKNOWN_CLUSTER, keep: Policy = DEFAULTS) -> Object:
-    """Return `obj` without what only its old cluster meant.
+    """Return `obj` without what has a meaning in its source cluster only.
 
     `obj` is a whole object with apiVersion, kind and metadata, live or stripped before. `around` is needed for claims
-    only (which volumes are static). What is returned shares its unchanged parts with `obj`: change neither in place.
+    only (which volumes are static). The result shares its unchanged parts with `obj`: change neither in place.
     """
     return _strip(obj, Case.of(obj, around, keep))
 
@@ -185,13 +183,13 @@ def _metadata(meta: dict[str, Any], case: Case) -> dict[str, Any]:
 def _rewrite_last_applied(meta: dict[str, Any], case: Case) -> None:
     """Strip the object in the annotation as the object itself, so that the next `kubectl apply` sees no stale field.
 
-    One that cannot be read goes. Written as kubectl does: sorted, compact, with a newline at the end; left untouched
-    where nothing is stripped from it. Evidence for guesses is that of the outer object.
+    An unreadable one is removed. It is written as kubectl does: sorted, compact, with a newline at the end; unchanged
+    if nothing is stripped from it. The evidence for guesses is that of the outer object.
     """
     before = meta["annotations"]
     rest = {key: value for key, value in before.items() if key != LAST_APPLIED}
     if case.applied is not None:
-        # kubectl writes the object without the annotation itself; one nested in there by other hands goes.
+        # kubectl writes the object without the annotation itself; one that another tool nested there is removed.
         after = _strip(change(case.applied, ("metadata", "annotations"), without(LAST_APPLIED)), case)
         written = before[LAST_APPLIED] if after == case.applied else as_kubectl(after)
         meta["annotations"] = before | {LAST_APPLIED: written}

@@ -1,6 +1,6 @@
-"""What the old cluster wrote into claims, volumes, token Secrets, service accounts and namespaces.
+"""Strip what the source cluster wrote into claims, volumes, token Secrets, service accounts and namespaces.
 
-Refuses to decide which volumes a restore brings along: it is told (Surroundings.static_volumes).
+The caller decides which volumes a restore includes (ClusterContext.static_volumes).
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.transform.strip.case import Case, Step
 
 CLAIM_ANNOTATIONS: Mapping[str, str] = {
-    "pv.kubernetes.io/bind-completed": "a claim that says so is lost while its volume is not there yet",
-    "pv.kubernetes.io/bound-by-controller": "written when the old cluster bound it",
-    "pv.kubernetes.io/migrated-to": "written by the old cluster's volume controller",
-    "volume.kubernetes.io/storage-provisioner": "written by the old cluster's volume controller",
-    "volume.beta.kubernetes.io/storage-provisioner": "written by the old cluster's volume controller",
-    "volume.kubernetes.io/storage-resizer": "written by the old cluster's resizer",
-    "volume.kubernetes.io/selected-node": "a node of the old cluster",
+    "pv.kubernetes.io/bind-completed": "a claim with it is Lost while its volume does not exist yet",
+    "pv.kubernetes.io/bound-by-controller": "written when the source cluster bound it",
+    "pv.kubernetes.io/migrated-to": "written by the source cluster's volume controller",
+    "volume.kubernetes.io/storage-provisioner": "written by the source cluster's volume controller",
+    "volume.beta.kubernetes.io/storage-provisioner": "written by the source cluster's volume controller",
+    "volume.kubernetes.io/storage-resizer": "written by the source cluster's resizer",
+    "volume.kubernetes.io/selected-node": "a node of the source cluster",
 }
-"""Annotation of a claim → why it goes; the target's controllers write their own."""
+"""Annotation of a claim → why it is removed; the target's controllers write their own."""
 
 VOLUME_ANNOTATIONS: Mapping[str, str] = {
-    "pv.kubernetes.io/bound-by-controller": "written when the old cluster bound it",
-    "pv.kubernetes.io/migrated-to": "written by the old cluster's volume controller",
+    "pv.kubernetes.io/bound-by-controller": "written when the source cluster bound it",
+    "pv.kubernetes.io/migrated-to": "written by the source cluster's volume controller",
 }
-"""Annotation of a volume → why it goes. `provisioned-by` stays: it tells static volumes from dynamic ones."""
+"""Annotation of a volume → why it is removed. `provisioned-by` stays: it marks dynamically provisioned volumes."""
 
 TOKEN_DATA = ("token", "ca.crt", "namespace", "service-ca.crt")
 TOKEN_LABELS = ("kubernetes.io/legacy-token-last-used", "kubernetes.io/legacy-token-invalid-since")
@@ -44,7 +44,7 @@ UID_RANGES = (
     "openshift.io/sa.scc.supplemental-groups",
     "openshift.io/sa.scc.uid-range",
 )
-"""Annotations in which OpenShift allots uids, groups and labels of SELinux to a namespace."""
+"""Annotations in which OpenShift allocates uids, groups and SELinux labels to a namespace."""
 
 
 def drop_annotations(annotations: Mapping[str, str]) -> Step:
@@ -58,19 +58,19 @@ def drop_annotations(annotations: Mapping[str, str]) -> Step:
 
 
 def unbind_claim(obj: Object, case: Case) -> Object:
-    """Drop the volume that the old cluster bound to a live claim; a static volume stays bound by name."""
+    """Drop the volume that the source cluster bound to a live claim; a static volume stays bound by name."""
     volume = get(obj, "spec", "volumeName")
     static = isinstance(volume, str) and volume in case.around.static_volumes
     return obj if static or not case.live else remove(obj, ("spec", "volumeName"))
 
 
 def forget_claim(obj: Object, _case: Case) -> Object:
-    """Drop what made a volume's claim the one of the old cluster; by name it stays reserved for its successor."""
+    """Drop what ties a volume to the source cluster's claim; by name it stays reserved for the restored claim."""
     return change(obj, ("spec", "claimRef"), without("uid", "resourceVersion"))
 
 
 def empty_token(obj: Object, _case: Case) -> Object:
-    """Empty a service account's token Secret: type and account name stay, by which the target fills it anew."""
+    """Empty a service account's token Secret: type and account name stay, so that the target issues a new token."""
     if obj.get("type") != TOKEN_TYPE:
         return obj
     for field in ("data", "stringData"):
@@ -92,9 +92,9 @@ def drop_generated_secrets(obj: Object, _case: Case) -> Object:
 
 
 def free_namespace(obj: Object, case: Case) -> Object:
-    """Drop the lock of the API server, the label with the old name, and (unless kept) OpenShift's uid ranges.
+    """Drop the finalizer of the API server, the label with the old name, and (unless kept) OpenShift's uid ranges.
 
-    The API server sets `kubernetes.io/metadata.name` itself; without it a rename needs no second place.
+    The API server sets `kubernetes.io/metadata.name` itself; without it a rename need not change it.
     """
     obj = change(obj, ("spec",), without("finalizers"))
     obj = change(obj, ("metadata", "labels"), without("kubernetes.io/metadata.name"))

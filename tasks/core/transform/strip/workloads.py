@@ -1,7 +1,7 @@
-"""What the old cluster wrote into Pods, Jobs and pod templates: nodes, tokens, uids, what admission added.
+"""Strip nodes, tokens, uids and the additions of admission from Pods, Jobs and pod templates.
 
-Everything here is derived by the target again, or refused by it at create. Refuses to touch what a template's author
-may have written: templates lose the `creationTimestamp: null` that encoders leave, and nothing else.
+The target derives all of it again, or refuses it at create. Pod templates lose only the `creationTimestamp: null` that
+encoders write: everything else in them may be their author's.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.transform.strip.case import Case, Step
 
 SUFFIX = "-[bcdfghjklmnpqrstvwxz2456789]{5}"
-"""How the API server ends a generated name (apimachinery util/rand): five of these letters, no vowels."""
+"""Suffix of a name that the API server generates (apimachinery util/rand): five of these letters, no vowels."""
 
 TOKEN_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - where a token is mounted, not a token
 
 POD_FIELDS: Mapping[str, str] = {
-    "nodeName": "a node of the old cluster; the scheduler chooses anew",
+    "nodeName": "a node of the source cluster; the target's scheduler chooses",
     "priority": "computed from priorityClassName; the API server refuses another number",
     "preemptionPolicy": "taken from the priority class; the API server refuses another one",
     "overhead": "taken from the runtime class; the API server refuses another one",
     "ephemeralContainers": "added while debugging; the API server refuses them at create",
 }
-"""Field of a Pod's spec → why it goes."""
+"""Field of a Pod's spec → why it is removed."""
 
 POD_ANNOTATIONS: Mapping[str, str] = {
-    "cni.projectcalico.org/containerID": "the sandbox that the network gave it",
-    "cni.projectcalico.org/podIP": "the address that the network gave it",
-    "cni.projectcalico.org/podIPs": "the addresses that the network gave it",
-    "k8s.ovn.org/pod-networks": "the addresses that the network gave it; the next network would take them as an order",
-    "k8s.v1.cni.cncf.io/network-status": "the addresses that the network gave it",
-    "k8s.v1.cni.cncf.io/networks-status": "the addresses that the network gave it",
+    "cni.projectcalico.org/containerID": "the sandbox that the network plugin assigned",
+    "cni.projectcalico.org/podIP": "the address that the network plugin assigned",
+    "cni.projectcalico.org/podIPs": "the addresses that the network plugin assigned",
+    "k8s.ovn.org/pod-networks": "assigned addresses; the target's network plugin would use them as a request",
+    "k8s.v1.cni.cncf.io/network-status": "the addresses that the network plugin assigned",
+    "k8s.v1.cni.cncf.io/networks-status": "the addresses that the network plugin assigned",
 }
-"""Annotation of a Pod → what it tells of the old cluster."""
+"""Annotation of a Pod → what it holds of the source cluster."""
 
 ZONE_LABELS = ("topology.kubernetes.io/zone", "topology.kubernetes.io/region")
 """Labels that the API server copies from the node when it binds a Pod (KEP-4742)."""
@@ -49,29 +49,29 @@ ADDED_TOLERATIONS = tuple(
     {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for state in ("not-ready", "unreachable")
 )
-"""What the DefaultTolerationSeconds admission adds to every Pod that does not say otherwise."""
+"""What the DefaultTolerationSeconds admission plugin adds to every Pod without its own setting."""
 
 JOB_LABELS = ("controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name")
-"""Labels that the API server generates from uid and name of a Job, and demands to match (strategy.go)."""
+"""Labels that the API server generates from uid and name of a Job, and that must match (strategy.go)."""
 
 
 def drop_pod_fields(obj: Object, _case: Case) -> Object:
-    """Drop what the cluster computed for a Pod, and the old twin of `serviceAccountName`."""
+    """Drop what the cluster computed for a Pod, and `serviceAccount`, the deprecated alias of `serviceAccountName`."""
     obj = remove(obj, *(("spec", field) for field in POD_FIELDS))
     return remove(obj, ("spec", "serviceAccount")) if get(obj, "spec", "serviceAccountName") else obj
 
 
 def drop_pod_annotations(obj: Object, case: Case) -> Object:
-    """Drop what the network of the old cluster wrote on a Pod, and the zone labels of the node it was bound to."""
+    """Drop what the source cluster's network plugin wrote on a Pod, and the zone labels of its node."""
     obj = change(obj, ("metadata", "annotations"), without(*POD_ANNOTATIONS))
     bound = case.live and get(case.original, "spec", "nodeName")
     return change(obj, ("metadata", "labels"), without(*ZONE_LABELS)) if bound else obj
 
 
 def drop_token_volume(obj: Object, case: Case) -> Object:
-    """Drop the volume of the account's token that admission added to a live Pod, with its mounts.
+    """Drop the service account token volume that admission added to a live Pod, with its mounts.
 
-    A volume that is mounted anywhere but at the token's usual place is its author's and stays.
+    A volume that is mounted at another path than the token's default belongs to the author and stays.
     """
     if not case.live:
         return obj
@@ -107,7 +107,7 @@ def _mounted_elsewhere(obj: Object) -> set[Any]:
 
 
 def drop_added_tolerations(obj: Object, case: Case) -> Object:
-    """Drop the two tolerations that admission added to a live Pod; those with another time or effect stay."""
+    """Drop the two tolerations that admission added to a live Pod; those with other seconds or effects stay."""
     if not case.live:
         return obj
     return change(obj, ("spec", "tolerations"), only(lambda one: one not in ADDED_TOLERATIONS))
@@ -140,7 +140,7 @@ def _selector(selector: Any) -> Any:
 
 
 def suspend(obj: Object, case: Case) -> Object:
-    """Suspend a CronJob where that is asked for."""
+    """Suspend a CronJob if the policy says so."""
     if not case.keep.suspend_cron_jobs or not isinstance(obj.get("spec"), dict):
         return obj
     return obj | {"spec": obj["spec"] | {"suspend": True}}
@@ -163,11 +163,11 @@ def _without_null_time(meta: Any) -> Any:
 
 
 def pod_template(*path: str) -> Step:
-    """Return a step that cleans the pod template at `path` and the claim templates of its volumes."""
+    """Return a step that cleans the pod template at `path` and the claim templates of its ephemeral volumes."""
     return clean_templates(path, (*path, "spec", *CLAIM_OF_VOLUME))
 
 
 CLAIM_OF_VOLUME: Path = ("volumes", EACH, "ephemeral", "volumeClaimTemplate")
 
 pod_claims = clean_templates(("spec", *CLAIM_OF_VOLUME))
-"""The same for the volumes of a bare Pod."""
+"""The same for the ephemeral volumes of a bare Pod."""
