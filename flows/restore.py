@@ -1,6 +1,6 @@
 """Restore: download, plan, preflight, (approve,) namespaces, CRDs, levels { resolve, apply, wait }, relink, verify.
 
-It is a transaction: what fails is taken back, what is killed can be resumed or undone (design.md 8).
+It is a transaction: a failed restore is rolled back, a killed one can be resumed or undone (tasks/README.md).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 MOVES = 80
-"""Characters that a run's name may spend on what is renamed; longer lists are among its parameters."""
+"""Most characters of a run's name for renamed namespaces; longer lists are only in its parameters."""
 
 
 def _run_name() -> str:
@@ -55,9 +55,9 @@ def _run_name() -> str:
 
 @flow(name="restore", flow_run_name=_run_name, persist_result=False)
 async def restore(options: RestoreOptions) -> RestoreResult:
-    """Restore a backup, under the same names or others, into the cluster it came from or another one.
+    """Restore a backup, under the same names or others, into the same cluster or another one.
 
-    Nothing is written before preflight has found that the target has all that is needed.
+    Nothing is written before preflight has checked that the target has everything that is needed.
     """
     started = clock.now()
     with workdir() as work:
@@ -69,7 +69,7 @@ async def restore(options: RestoreOptions) -> RestoreResult:
 
 
 async def carry_out(restoring: Restoring, started: datetime) -> RestoreResult:
-    """Do a restore that was downloaded, as a transaction."""
+    """Carry out a downloaded restore, as a transaction."""
     try:
         await _begin(restoring)
         await _restore(restoring)
@@ -96,7 +96,7 @@ async def _finish(restoring: Restoring, started: datetime) -> RestoreResult:
 
 
 async def _begin(restoring: Restoring) -> None:
-    """Plan, see that the target has what is needed, have it approved, and open the journal: then it may be written."""
+    """Plan, check the target, wait for approval if asked for, and open the journal: nothing is written before."""
     await plan(restoring)
     if restoring.resumed:
         await take_up(restoring)
@@ -132,7 +132,7 @@ async def _restore(restoring: Restoring) -> None:
 
 
 async def _late(restoring: Restoring, number: int, refs: list[Ref]) -> None:
-    """Patch in what came late, and wait for those that it changed."""
+    """Patch late values in, and wait until the changed objects are ready."""
     if refs:
         await resolve_late(restoring, number, refs)
         if restoring.options.wait:
