@@ -1,4 +1,4 @@
-"""One cluster of the sandbox: its folder, names, ports, keys and tokens, made when they are missing."""
+"""One cluster of the sandbox: its folder, names, ports, keys and tokens, created when they are missing."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ class Cluster:
 
     @property
     def folder(self) -> Path:
-        """Everything of it: pki/, run/, logs/, data/, tokens.csv, ports.json."""
+        """Its folder: pki/, run/, logs/, data/, tokens.csv, ports.json."""
         return self.home / self.name
 
     @property
     def pki(self) -> Path:
-        """Its keys and certificates (pki.ensure)."""
+        """The folder of its keys and certificates (credentials.ensure)."""
         return self.folder / "pki"
 
     @property
     def ca(self) -> Path:
-        """The certificate by which clients verify it."""
+        """The CA certificate with which clients verify it."""
         return self.pki / "ca.crt"
 
     @property
@@ -72,7 +72,7 @@ class Cluster:
         return Api(self.server, self.ca, self.tokens["admin"])
 
     def prepare(self) -> None:
-        """Make what its processes read before they start: keys, tokens, ports and a kubeconfig for each component."""
+        """Create what its processes read at start: keys, tokens, ports and a kubeconfig for each component."""
         pki.ensure(self.pki, self.network.services[1])
         for user in self.tokens:
             entry = access.cluster_entry(self.name, self.server, self.ca)
@@ -80,5 +80,5 @@ class Cluster:
             files.write(self.kubeconfig_of(user), text)
 
     def kubeconfig_of(self, user: str) -> Path:
-        """Return the file with which `user` enters this cluster."""
+        """Return the kubeconfig of `user` for this cluster."""
         return self.folder / "kubeconfigs" / user.removeprefix("system:")
