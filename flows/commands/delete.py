@@ -32,8 +32,8 @@ kubeferry delete --selector app=canary -n shop -n billing --yes -o json
 def delete(asked: DeleteOptions, *, yes: bool, output: Format) -> None:
     """Delete what a restore created, by its bundle, or all objects with some labels, in reverse order and with waits.
 
-    What existed before the restore is not touched. What is not deleted in time is reported with its finalizers: exit
-    code 3.
+    What existed before the restore is not touched.
+    What is not deleted in time is reported with its finalizers, with exit code 3.
     """
     from kubeferry.flows.console.confirm import Removal, agreed
     from kubeferry.flows.console.delete_table import finish, shown

@@ -31,8 +31,8 @@ OTHERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_
 def demo(*, output: Format) -> None:
     """Back up a sample shop and restore it twice, on a sandbox of this machine, and show that nothing was lost.
 
-    Touches no other cluster and no other store. The first run builds the sandbox, which takes some minutes; later runs
-    take half a minute.
+    Touches no other cluster and no other store.
+    The first run builds the sandbox, which takes some minutes; later runs take half a minute.
     """
     from kubeferry.flows.commands.sandbox import opened
     from kubeferry.flows.console.demo_table import document, ok, tables

@@ -42,8 +42,8 @@ kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-
 def deploy(asked: DeployOptions, *, output: Format) -> None:
     """Register deployments with the Prefect server: nightly schedules, and runs from its UI.
 
-    Without namespaces, the nightly backup takes those with the label kubeferry.io/backup=nightly. Repeated, the command
-    changes only what differs, and a schedule that you paused stays paused.
+    Without namespaces, the nightly backup takes those with the label kubeferry.io/backup=nightly.
+    Repeated, the command changes only what differs, and a schedule that you paused stays paused.
     """
     from kubeferry.flows.console.output import line, print_rows
     from kubeferry.flows.console.run import run

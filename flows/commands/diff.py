@@ -46,8 +46,8 @@ FIELDS = 4
 def diff(asked: RestoreOptions, *, against: str, unified: bool, output: Format) -> None:
     """Show what was added, removed and changed since a backup, in a cluster or in another backup.
 
-    What every cluster decides for itself (addresses, uids, status, what controllers create) is no difference. The
-    content of a Secret is never shown, only which of its values changed.
+    What every cluster decides for itself (addresses, uids, status, what controllers create) is no difference.
+    The content of a Secret is never shown, only which of its values changed.
     """
     from kubeferry.flows.console.terminal import told
     from kubeferry.tasks.diff.compare import drift

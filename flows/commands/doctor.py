@@ -28,8 +28,8 @@ kubeferry doctor --store 's3://backups/team?region=eu-central-1' -o json
 def doctor(asked: DoctorOptions, *, output: Format) -> None:
     """Check cluster, rights, store, clocks, Prefect server, worker, deployments, schedules, versions; say what to do.
 
-    Changes nothing, and leaves nothing in the store. Exits 1 when backups or restores cannot work, 3 when something
-    needs attention.
+    Changes nothing, and leaves nothing in the store.
+    Exits 1 when backups or restores cannot work, 3 when something needs attention.
     """
     from kubeferry.flows.console.output import print_document, table
     from kubeferry.flows.console.terminal import told

@@ -89,8 +89,8 @@ def list_backups(*, restores: bool, store: str, output: Format) -> None:
 def show(backup: str, *, store: str, identities: list[str], output: Format) -> None:
     """Show what a backup holds: types and counts, its source, what was excluded and why; or what a restore did.
 
-    JSON and YAML have the whole manifest, with the digest of each object, but never its content. An encrypted backup
-    shows the names of objects only with --identity.
+    JSON and YAML have the whole manifest, with the digest of each object, but never its content.
+    An encrypted backup shows the names of objects only with --identity.
     """
     from kubeferry.flows.console.output import print_document, print_object
     from kubeferry.tasks.core.errors import BackupNotFoundError

@@ -76,7 +76,8 @@ kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
 def undo(asked: UndoOptions, *, output: Format) -> None:
     """Undo a restore: delete what it created, give what it changed its previous content, in reverse order.
 
-    The restore may be complete, have failed, or have been killed. An object that has another uid by now is not touched.
+    The restore may be complete, have failed, or have been killed.
+    An object that has another uid by now is not touched.
     Without --context, the context of the restore is used, and only if it is still the same cluster.
     """
     from kubeferry.flows.console.results import finish
@@ -100,8 +101,8 @@ PREFECT_API_URL=https://prefect.example.com/api kubeferry approve nightly-restor
 def approve(restore: str, *, refuse: str | None, output: Format) -> None:
     """Approve a restore that waits for approval (restore --approve), or refuse it.
 
-    Use the Prefect server of the restore: it is in the URL of the plan, which the restore printed. Returns when the
-    restore has received the answer.
+    Use the Prefect server of the restore: it is in the URL of the plan, which the restore printed.
+    Returns when the restore has received the answer.
     """
     from kubeferry.flows.console.output import line, print_document
     from kubeferry.flows.console.terminal import told

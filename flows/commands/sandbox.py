@@ -59,8 +59,8 @@ app = typer.Typer(
 def up(*, clusters: int) -> None:
     """Start what is not running, repair what is broken; the first time, build the binaries.
 
-    Building takes some minutes, once; starting takes seconds. If the machine has no Go, install Kubeferry's extra
-    `sandbox`, which includes it.
+    Building takes some minutes, once; starting takes seconds.
+    If the machine has no Go, install Kubeferry's extra `sandbox`, which includes it.
     """
     from kubeferry.flows.console.output import line
 

@@ -82,8 +82,8 @@ kubeferry worker --pool kubeferry --limit 4
 def worker(*, type_: PoolType, pool: str, limit: int) -> None:
     """Run what is scheduled, and what is started from Prefect's UI, until Ctrl-C.
 
-    It is `prefect worker start` with the Prefect server that Kubeferry uses. Flow runs inherit this command's
-    environment: credentials of the store, kubeconfig.
+    It is `prefect worker start` with the Prefect server that Kubeferry uses.
+    Flow runs inherit this command's environment: credentials of the store, kubeconfig.
     """
     import os
     import signal

@@ -146,7 +146,7 @@ POPULATE: Mapping[str, Option] = {
 }
 
 DELETE: Mapping[str, Option] = {
-    "bundle": Option(str, "Name of the bundle: the same as of its restore.", argument=True, metavar="BUNDLE"),
+    "bundle": Option(str, "Name of the bundle, which is the name of its restore.", argument=True, metavar="BUNDLE"),
     "namespace": replace(
         SHARED["namespace"],
         help="Namespace of the bundle (by default all are searched), or of the selected objects; may be repeated.",
