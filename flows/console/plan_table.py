@@ -110,7 +110,7 @@ def _more(plan: PlanDocument, short: _Short) -> Iterator[str]:
 def _unmet(plan: PlanDocument, short: _Short) -> Iterator[str]:
     """Yield what a selection excludes though it is needed, and its terms that match nothing."""
     if plan.missing:
-        yield from _section("Needed, and left out as you asked")
+        yield from _section("Needed, but excluded")
     for lacking in plan.missing:
         users = _some([short(user) for user in lacking.users])
         yield from _wrapped(f"{short(lacking)}: {lacking.why}; needed by {users} ({lacking.because})", "  ")

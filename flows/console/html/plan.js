@@ -266,7 +266,7 @@ function overview(panel) {
   folded(panel, "Cycles, and where they are broken", plan.broken, (item, each) => {
     item.textContent = titleOf(each.source) + " does not wait for " + titleOf(each.target) + " (" + each.because + "): " + each.instead;
   });
-  folded(panel, "Needed, and left out as asked", plan.missing, (item, each) => {
+  folded(panel, "Needed, but excluded", plan.missing, (item, each) => {
     item.textContent = titleOf(each);
     add(item, "br");
     add(item, "small", each.why + "; needed by " + each.users.map(titleOf).join(", ") + " (" + each.because + ")");
