@@ -1,1 +1,1 @@
-"""How Kubeferry is run: the sandbox, the sample, and what goes into production."""
+"""How Kubeferry is run: the sandbox, the sample application, and the manifests for production."""

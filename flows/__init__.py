@@ -1,1 +1,1 @@
-"""The recipes: one Prefect flow a file, and the command line that starts them."""
+"""The Prefect flows, one a file, and the command line that starts them."""

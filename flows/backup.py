@@ -1,6 +1,6 @@
 """Back up namespaces: discover → fetch → index → strip → upload → verify.
 
-Of a selection: … index → survey → select → write → upload …, as what selected objects need is known only at the end.
+With a selection: … index → survey → select → write → upload …, since what selected objects need is known only then.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.lookup.derive import Known
 
 REVISIONS = 3
-"""How many revisions a backup tries: one is compacted away after 5 minutes by default, so a second is rare."""
+"""How many revisions a backup tries. etcd compacts one after 5 minutes by default, so a second try is rare."""
 
 
 def _run_name() -> str:
@@ -52,7 +52,7 @@ def _run_name() -> str:
 async def backup(options: BackupOptions) -> BackupResult:
     """Back up namespaces into a store, all at one point in time.
 
-    Complete, or the result says what is missing: a type that could not be read makes the backup Partial.
+    The result lists what is missing: a type that could not be read makes the backup Partial.
     """
     started = clock.now()
     settle()
@@ -81,7 +81,7 @@ async def _stripped(scope: Scope, known: Known) -> list[Stripped]:
     async def each() -> list[Stripped]:
         return await side_by_side(lambda name: strip(scope, name, known), scope.namespaces)
 
-    # A task run for each of hundreds of namespaces would cost more than what it does.
+    # For hundreds of namespaces, a task run each would cost more than the work itself.
     return await (as_one(f"strip {len(scope.namespaces)} namespaces", each) if scope.at_once else each())
 
 

@@ -1,7 +1,7 @@
-"""The command `kubeferry`: one more way to start a flow, and to look at what flows left.
+"""The command `kubeferry`: it starts flows, and shows what is in a store.
 
-Every error is one line on stderr and an exit code: 1 failed, 2 asked wrongly, 3 partial, 130 interrupted. Tracebacks
-are for --debug. What a command needs is imported when it runs, so that `--help` does not wait for Prefect.
+Every error is one line on stderr and an exit code: 1 failed, 2 wrong usage, 3 partial, 130 interrupted; --debug adds
+the traceback. A command imports what it needs when it runs, so that `--help` does not wait for Prefect.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-# Typer carries Click inside and gives these no public name: for their sake pyproject.toml has a cap on Typer.
+# Typer vendors Click and exports none of these publicly: that is why pyproject.toml caps Typer's version.
 from typer._click.exceptions import ClickException, NoArgsIsHelpError, UsageError
 
 from kubeferry.flows.commands import (
@@ -46,9 +46,9 @@ INTERRUPTED = 130
 EPILOG = """\
 [bold]Begin with[/bold]: kubeferry sandbox up, then kubeferry demo.
 
-The options of all commands may also come from variables: KUBEFERRY_CONTEXT, KUBEFERRY_STORE and so on.
+Options can also come from environment variables: KUBEFERRY_CONTEXT, KUBEFERRY_STORE and so on.
 
-Exits 0 on success, 1 on failure, 2 when asked wrongly, 3 when the result is partial.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 partial result.
 """
 
 app = typer.Typer(
@@ -87,7 +87,7 @@ def top() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and exit with its code; `arguments` are those of this process unless others are given."""
+    """Run one command and exit with its code; `arguments` default to those of this process."""
     code = _code(arguments)
     if arguments is None:
         memory.leave()
@@ -106,7 +106,7 @@ def _code(arguments: Sequence[str] | None) -> int:
         return _fail(_usage(error), error.exit_code)
     except KubeferryError as error:
         return _fail(str(error), error.exit_code)
-    except Exception as error:  # noqa: BLE001 - the last one who can tell it in one line
+    except Exception as error:  # noqa: BLE001 - the last place that can report it in one line
         cause = str(error).strip().partition("\n")[0]
         return _fail(f"unexpected {type(error).__name__}: {cause} (run with --debug for the traceback)", 1)
     if code == INTERRUPTED:
@@ -116,7 +116,7 @@ def _code(arguments: Sequence[str] | None) -> int:
 
 def _usage(error: ClickException) -> str:
     asked = error.ctx.command_path if isinstance(error, UsageError) and error.ctx else "kubeferry"
-    message = error.format_message().replace("Value error, ", "")  # pydantic's word for it, inside Typer
+    message = error.format_message().replace("Value error, ", "")  # pydantic's prefix, inside Typer's message
     return f"{message} (see {asked} --help)"
 
 

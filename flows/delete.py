@@ -1,4 +1,4 @@
-"""Delete a group: find what it is and who needs it, take the namespaces, delete in reverse order."""
+"""Delete objects: find them and what needs them, hold the Leases of their namespaces, delete in reverse order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _run_name() -> str:
 
 @flow(name="delete", flow_run_name=_run_name, persist_result=False)
 async def delete(options: DeleteOptions) -> DeleteResult:
-    """Delete what a restore created, by its bundle, or all objects with some labels; never what was there before."""
+    """Delete what a restore created, by its bundle, or all objects with some labels; never what existed before."""
     started, deleting = clock.now(), Deleting(options)
     try:
         await gather(deleting)

@@ -1,7 +1,7 @@
-"""Show on the sandbox what Kubeferry does: a shop goes out to a store and comes back, beside the first and elsewhere.
+"""The demo on the sandbox: back up a sample shop, restore it beside the original and on a second cluster.
 
-Not a flow itself, so that the backup and the two restores stand in the Prefect UI as runs of their own. It writes to
-the sandbox's two clusters only, whatever the environment says.
+It is not a flow itself, so that the Prefect UI shows the backup and the two restores as separate runs. It writes only
+to the sandbox's two clusters, whatever the environment says.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ COPIES = (Spot("kubeferry-a", "shop-copy"), Spot("kubeferry-b", SHOP))
 
 @dataclass(frozen=True)
 class Copy:
-    """One restore, the namespace that it made, and all in which that differs from the original."""
+    """One restore, the namespace that it created, and each difference from the original."""
 
     restored: RestoreResult
     live: Live
@@ -80,16 +80,16 @@ async def demo(kubeconfig: str, store: str) -> Demonstration:
 
 
 def _prepare(kubeconfig: str) -> None:
-    """Take earlier copies away, and see to it that there is a shop to back up."""
+    """Remove the copies of an earlier demo, and make sure that there is a shop to back up."""
     gone = in_threads(lambda spot: remove(connect(spot.cluster, kubeconfig), spot.namespace), COPIES, len(COPIES))
     for spot, was_there in zip(COPIES, gone, strict=True):
         if was_there:
             progress.note(f"removed {spot}, which an earlier demo left in this sandbox")
-    progress.note(_told(install(connect(ORIGINAL.cluster, kubeconfig), SHOP)))
+    progress.note(_installed(install(connect(ORIGINAL.cluster, kubeconfig), SHOP)))
 
 
-def _told(shop: Installed) -> str:
-    changed = f"; as somebody changed them: {', '.join(map(str, sorted(shop.changed)))}" if shop.changed else ""
+def _installed(shop: Installed) -> str:
+    changed = f"; changed since, and left so: {', '.join(map(str, sorted(shop.changed)))}" if shop.changed else ""
     if shop.created:
         return f"installed the sample as {ORIGINAL}: {shop.created} objects, all ready{changed}"
     return f"{ORIGINAL} is there from an earlier demo and ready: used again{changed}"
@@ -108,9 +108,9 @@ def _look(kubeconfig: str, saved: BackupResult, restored: list[RestoreResult]) -
 
 
 def left_out(saved: BackupResult, restored: RestoreResult) -> dict[Ref, str]:
-    """Return what a backup and a restore of it said they left out, and why."""
-    told = [*saved.left_out, *restored.left_out]
+    """Return what a backup and a restore of it excluded, and why."""
+    excluded = [*saved.left_out, *restored.left_out]
     return {
         Ref(each.type.partition(".")[2], each.type.partition(".")[0], each.namespace, each.name): each.why
-        for each in told
+        for each in excluded
     }

@@ -1,6 +1,6 @@
-"""Migrate namespaces: choose, back up all at one point in time, then restore each as a transaction, side by side.
+"""Migrate namespaces: select them, back up all at one point in time, restore each as a transaction, side by side.
 
-What is cluster-wide comes first, once. A namespace that fails never stops the others; what is missing can be resumed.
+Cluster-scoped objects come first, once. A namespace that fails never stops the others; the migration can be resumed.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 def _run_name() -> str:
     options = flow_run.parameters["options"]
     asked = options if isinstance(options, dict) else options.model_dump()
-    spaces = asked.get("namespaces") or []
-    chosen = f"{len(spaces)} namespaces" if len(spaces) > 3 else " ".join(spaces)  # noqa: PLR2004 - what fits a line
+    names = asked.get("namespaces") or []
+    chosen = f"{len(names)} namespaces" if len(names) > 3 else " ".join(names)  # noqa: PLR2004 - what fits a line
     return f"migrate {asked.get('resume') or asked.get('name') or chosen or 'namespaces'}"
 
 
@@ -65,8 +65,8 @@ async def _back_up(made: Muster) -> Source:
 
 
 async def _namespaces(migrating: Migrating, made: Muster) -> list[End]:
-    """Return how it went with each part, those that an earlier run has finished too."""
-    ends = {space: end for space, end in made.stored.ends.items() if end.done}
+    """Return the outcome of each part, including those that an earlier run finished."""
+    ends = {namespace: end for namespace, end in made.stored.ends.items() if end.done}
     todo = sorted(migrating.source.namespaces.keys() - ends.keys())
     shared = bool(migrating.parts.get(SHARED)) and SHARED not in ends
     async with Board(migrating.name, len(todo) + shared) as board:
@@ -76,18 +76,20 @@ async def _namespaces(migrating: Migrating, made: Muster) -> list[End]:
             if migrating.options.fan_out is FanOut.HERE:
                 async with lean(lambda _, parameters: run_name(parameters)):
                     found = await side_by_side(
-                        lambda space: board.ended(space, _here(migrating, space)), todo, migrating.options.side_by_side
+                        lambda namespace: board.ended(namespace, _here(migrating, namespace)),
+                        todo,
+                        migrating.options.side_by_side,
                     )
             else:
                 found = await Dispatch(migrating, board).run(todo)
     return [*ends.values(), *found]
 
 
-async def _here(migrating: Migrating, space: str) -> End:
-    """Return how it went with a part in this process; that it failed is an end like any other."""
-    asked = MigrateNamespaceOptions(migration=migrating.name, namespace=space, store=migrating.options.store)
+async def _here(migrating: Migrating, namespace: str) -> End:
+    """Return the outcome of a part that is restored in this process; a failure is an outcome, too."""
+    asked = MigrateNamespaceOptions(migration=migrating.name, namespace=namespace, store=migrating.options.store)
     started = clock.now()
     try:
         return await migrate_here(asked)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
-        return lost(migrating, space, error, started)
+        return lost(migrating, namespace, error, started)

@@ -1,4 +1,4 @@
-"""One namespace of a migration: its restore, as a transaction, and the word in the store on how it ended."""
+"""One namespace of a migration: its restore, as a transaction, and the record of its outcome in the store."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL = 500
-"""Objects up to which the steps of a namespace are one task run; of a larger one, each is one of its own."""
+"""Up to this many objects, all steps of a namespace are one task run; above, each step is a task run."""
 
 
 def run_name(parameters: dict[str, Any]) -> str:
     """Return the name of the run that has these parameters."""
     options = parameters["options"]
-    space = options["namespace"] if isinstance(options, dict) else options.namespace
-    return f"migrate {'what is cluster-wide' if space == SHARED else space}"
+    namespace = options["namespace"] if isinstance(options, dict) else options.namespace
+    return f"migrate {'what is cluster-wide' if namespace == SHARED else namespace}"
 
 
 def _run_name() -> str:
@@ -40,10 +40,10 @@ def _run_name() -> str:
 
 @flow(name="migrate-namespace", flow_run_name=_run_name, persist_result=False)
 async def migrate_namespace(options: MigrateNamespaceOptions) -> End:
-    """Restore one namespace of a migration whose backup is whole; one that was cut off is taken up.
+    """Restore one namespace of a migration whose backup is complete; an interrupted one is resumed.
 
     Raises:
-        KubeferryError: it failed, and what it did was taken back; `result` is its end.
+        KubeferryError: it failed and was rolled back; `result` is its outcome.
     """
     started = clock.now()
     with _migrating(options) as migrating:
@@ -62,18 +62,18 @@ async def migrate_namespace(options: MigrateNamespaceOptions) -> End:
 
 
 migrate_here = migrate_namespace.with_options(validate_parameters=False)
-"""The same for a caller in this process, whose options are validated: Prefect makes a pydantic model for each run."""
+"""For callers in this process, whose options are valid: validating costs Prefect a pydantic model for each run."""
 
 
-async def _migrate(migrating: Migrating, space: str) -> End:
-    restore = await in_thread(begun, migrating, space)
+async def _migrate(migrating: Migrating, namespace: str) -> End:
+    restore = await in_thread(begun, migrating, namespace)
     if isinstance(restore, End):
         return restore
     if len(restore.source.archived) > SMALL:
         result = await carry_out(restore, clock.now())
     else:
-        result = await as_one(f"plan, look, restore, verify {space}", lambda: carry_out(restore, clock.now()))
-    end = end_of(migrating, space, result)
+        result = await as_one(f"plan, look, restore, verify {namespace}", lambda: carry_out(restore, clock.now()))
+    end = end_of(migrating, namespace, result)
     if end.problems:
         await report(result)
     return end
@@ -81,7 +81,7 @@ async def _migrate(migrating: Migrating, space: str) -> End:
 
 @contextmanager
 def _migrating(options: MigrateNamespaceOptions) -> Iterator[Migrating]:
-    """Yield the migration: the one that runs in this process, or, on a worker, one that is opened now."""
+    """Yield the migration: the one of this process, or, on a worker, one opened from the store."""
     shared = here()
     if shared is not None:
         yield shared

@@ -1,7 +1,7 @@
-"""Populate: one backup as the template of many namespaces, each made by a restore of its own, side by side.
+"""Populate: one backup is the template of many namespaces, each created by a restore of its own, side by side.
 
-The backup is unpacked once. A namespace that fails is taken back and never stops the others; the same again does only
-what is missing.
+The backup is unpacked once. A namespace that fails is rolled back and never stops the others; another run of the same
+name does only what is missing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _run_name() -> str:
 
 @flow(name="populate", flow_run_name=_run_name, persist_result=False)
 async def populate(options: PopulateOptions) -> PopulateResult:
-    """Make namespaces of one backup, each under its own name and with its own labels, replicas, hosts and patches."""
+    """Create namespaces from one backup, each with its own name, labels, replicas, hosts and patches."""
     started = clock.now()
     settle()
     with workdir() as work:
@@ -51,23 +51,23 @@ async def populate(options: PopulateOptions) -> PopulateResult:
                 ends = await populating.run()
         finally:
             template.close()
-    result = populated(options, template, populating.space, ends, populating.earlier, started)
+    result = populated(options, template, populating.namespace, ends, populating.earlier, started)
     await tell_namespaces(result)
     return result
 
 
 class _Populating:
-    """One run under way."""
+    """The state of one run."""
 
-    def __init__(self, options: PopulateOptions, template: Template, space: str) -> None:
-        self.options, self.template, self.space = options, template, space
+    def __init__(self, options: PopulateOptions, template: Template, namespace: str) -> None:
+        self.options, self.template, self.namespace = options, template, namespace
         self.earlier: list[str] = []
 
     async def run(self) -> list[End]:
-        """Return how it went with each namespace."""
+        """Return the outcome of each namespace."""
         todo, ends = list(self.options.into), list[End]()
         async with Board(self.options.called, len(todo), "populate") as board:
-            # What is cluster-wide is made by the first one that succeeds: the others find it, and none takes it back.
+            # The first one that succeeds creates cluster-scoped objects: the others find them and never roll them back.
             while self.template.is_shared and todo and not any(end.done for end in ends):
                 ends += await self._make(board, [todo.pop(0)])
             ends += await self._make(board, todo)
@@ -80,15 +80,15 @@ class _Populating:
             )
 
     async def _one(self, into: Into) -> End:
-        """Return how it went with one namespace; that it failed is an end like any other."""
+        """Return the outcome of one namespace; a failure is an outcome, too."""
         started = clock.now()
         try:
-            asked = await in_thread(begun, self.options, self.template, self.space, into)
+            asked = await in_thread(begun, self.options, self.template, self.namespace, into)
             if not isinstance(asked, RestoreOptions):
                 self.earlier.append(into.name)
-                return ended(self.space, into.name, asked)
+                return ended(self.namespace, into.name, asked)
             named = restore.with_options(flow_run_name=f"populate {into.name}", validate_parameters=False)
             result = await named(asked)
-            return end_of(self.space, into.name, result)
+            return end_of(self.namespace, into.name, result)
         except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
-            return failed_end(self.space, into.name, error, started)
+            return failed_end(self.namespace, into.name, error, started)

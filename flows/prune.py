@@ -1,4 +1,4 @@
-"""Prune a store: look at what there is, judge it by the rules, remove what goes."""
+"""Prune a store: list its backups, judge them by the rules, remove those that no rule keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kubeferry.tasks.step import tell
 async def prune(options: PruneOptions) -> PruneResult:
     """Remove the backups of a store that no rule keeps and that have expired; never the last good one of a series.
 
-    What another run writes or deletes at the same time is left to it; what a killed run half deleted is finished.
+    What another run is writing or deleting is left alone; what a killed run half deleted is finished.
     """
     await catch_up()
     result = await judge(options)

@@ -1,6 +1,6 @@
 """Restore: download, plan, preflight, (approve,) namespaces, CRDs, levels { resolve, apply, wait }, relink, verify.
 
-It is a transaction: what fails is taken back, what is killed can be resumed or undone (design.md 8).
+It is a transaction: a failed restore is rolled back, a killed one can be resumed or undone (tasks/README.md).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 MOVES = 80
-"""Characters that a run's name may spend on what is renamed; longer lists are among its parameters."""
+"""Most characters of a run's name for renamed namespaces; longer lists are only in its parameters."""
 
 
 def _run_name() -> str:
@@ -55,9 +55,9 @@ def _run_name() -> str:
 
 @flow(name="restore", flow_run_name=_run_name, persist_result=False)
 async def restore(options: RestoreOptions) -> RestoreResult:
-    """Restore a backup, under the same names or others, into the cluster it came from or another one.
+    """Restore a backup, under the same names or others, into the same cluster or another one.
 
-    Nothing is written before preflight has found that the target has all that is needed.
+    Nothing is written before preflight has checked that the target has everything that is needed.
     """
     started = clock.now()
     with workdir() as work:

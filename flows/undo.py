@@ -1,4 +1,4 @@
-"""Undo a restore: take the namespaces, delete what it made, give back what it changed, all in reverse."""
+"""Undo a restore: hold the Leases of its namespaces, delete what it created, restore what it changed, in reverse."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.core.models.results import UndoResult
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.report import report
-from kubeferry.tasks.restore.rollback import undo as take_back
+from kubeferry.tasks.restore.rollback import undo as revert
 from kubeferry.tasks.step import tell
 
 
@@ -21,8 +21,8 @@ def _run_name() -> str:
 
 @flow(name="undo", flow_run_name=_run_name, persist_result=False)
 async def undo(options: UndoOptions) -> UndoResult:
-    """Take back a restore that is complete, failed or was killed; one that is taken back already stays so."""
-    result = await take_back(options, clock.now())
+    """Undo a restore that is complete, has failed or was killed; one that is undone already stays so."""
+    result = await revert(options, clock.now())
     back = result.taken_back
     left = f", {len(back.left)} left" if back.left else ""
     tell(f"undo {result.name}: {result.phase}, {back.deleted} deleted, {back.restored} restored{left}")

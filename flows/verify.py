@@ -1,4 +1,4 @@
-"""Verify: choose backups → verify each → report. It needs a store only, and fails when a backup is damaged."""
+"""Verify: choose backups → verify each → report. It needs only a store, and fails when a backup is damaged."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _run_name() -> str:
 
 @flow(name="verify", flow_run_name=_run_name, persist_result=False)
 async def verify(options: VerifyOptions) -> VerifyResult:
-    """Read backups back from the store, compare them with their manifests, and see that a restore's order holds.
+    """Read backups back from the store, compare them with their manifests, and check that a restore's order holds.
 
     Raises:
-        DamagedError: one of them is damaged, told when all have been looked at.
+        DamagedError: a backup is damaged; raised after all have been verified.
     """
     started = clock.now()
     await catch_up()

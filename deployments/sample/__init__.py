@@ -1,1 +1,1 @@
-"""The shop that the demo and the tests move about. All of it is YAML."""
+"""The sample application that the demo and the tests back up and restore: a shop, written in YAML."""

@@ -1,4 +1,4 @@
-"""Addresses that only a cluster hands out: `${Service/api}` in the sample stands for one. Asks no cluster."""
+"""Placeholders for addresses that the cluster allocates, such as `${Service/api}` in the sample. Asks no cluster."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 MARK = re.compile(r"\$\{(Service|Pod)/([-a-z0-9.]+)\}")
-"""What stands in the YAML: a kind, and the name of an object in the same namespace."""
+"""The placeholder in the YAML: a kind, and the name of an object in the same namespace."""
 
 FIELDS = {"Service": ("spec", "clusterIP"), "Pod": ("status", "podIP")}
-"""Kind → where its address stands."""
+"""Kind → the field of its address."""
 
 
 def named(obj: Object) -> Iterator[Ref]:
-    """Yield each object whose address `obj` holds."""
+    """Yield each object whose address `obj` refers to."""
     namespace = obj["metadata"].get("namespace", "")
     for leaf in walk(obj):
         yield from (Ref("", kind, namespace, name) for kind, name in MARK.findall(leaf.text))
 
 
 def filled(obj: Object, live: Callable[[Ref], Object]) -> Object:
-    """Return `obj` with the addresses in the place of their marks; `live` returns an object as the cluster has it.
+    """Return `obj` with addresses instead of placeholders; `live` returns an object from the cluster.
 
     Raises:
         PermanentError: an object has no address yet.

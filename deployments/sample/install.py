@@ -1,7 +1,7 @@
-"""Install the sample shop into a cluster, in the order that its own references ask for, and wait until it is ready.
+"""Install the sample shop into a cluster, in the order of its references, and wait until it is ready.
 
-Running it again finishes what an earlier run began. What is there already is never changed: an object that somebody has
-edited since is told, not put back.
+Running it again completes an earlier run. Existing objects are never changed: one that was edited since is reported,
+not reset.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.cluster.client import Cluster
 
 WAIT_SECONDS = 180
-"""How long the objects of one level may take to become ready; on a quiet sandbox it is 1 to 5 s."""
+"""How long the objects of one level may take to become ready; on an idle sandbox it is 1 to 5 s."""
 
 SERVED_SECONDS = 60
 """How long discovery may lag behind an established CRD."""
 
 WRITTEN_ONLY = {("Secret", "stringData")}
-"""(kind, field) that the API server takes and never shows."""
+"""(kind, field) that the API server accepts but never returns."""
 
 
 @dataclass
@@ -50,15 +50,15 @@ class Installed:
 
     created: int = 0
     found: int = 0
-    """Objects that were there already, just as the sample has them."""
+    """Objects that existed already, with the sample's content."""
     changed: dict[Ref, list[str]] = field(default_factory=dict)
-    """Objects that were there with other values, and the fields; they were left as they are."""
+    """Objects that existed with other content, and the fields; they are left as they are."""
     uids: dict[Ref, str] = field(default_factory=dict)
     """Uid of every object of the sample."""
 
 
 def install(cluster: Cluster, namespace: str = HOME) -> Installed:
-    """Return when all objects of the sample are in `namespace` (and around it) and ready.
+    """Return when all objects of the sample, namespaced and cluster-scoped, exist and are ready.
 
     Raises:
         PermanentError: an object failed or was not ready in time; each is named with the reason.
@@ -83,7 +83,7 @@ def install(cluster: Cluster, namespace: str = HOME) -> Installed:
 
 
 def edges(shop: Mapping[Ref, Object]) -> Iterator[Edge]:
-    """Yield what each object needs: what its fields name, whose address it holds, owners, namespace, CRD."""
+    """Yield what each object needs: references of its fields, addresses, owners, namespace, CRD."""
     definitions = {
         (obj["spec"]["group"], obj["spec"]["names"]["kind"]): ref
         for ref, obj in shop.items()
@@ -100,7 +100,7 @@ def edges(shop: Mapping[Ref, Object]) -> Iterator[Edge]:
 
 
 def uncovered(wanted: Any, live: Any, path: str = "") -> Iterator[str]:
-    """Yield the paths at which `live` has not what `wanted` says; what `live` has beyond that does not matter."""
+    """Yield the paths at which `live` differs from `wanted`; additional fields of `live` are ignored."""
     if isinstance(wanted, dict) and isinstance(live, dict):
         for key, value in wanted.items():
             yield from uncovered(value, live.get(key), f"{path}.{key}" if path else key)
@@ -114,11 +114,11 @@ def uncovered(wanted: Any, live: Any, path: str = "") -> Iterator[str]:
 def _put(
     cluster: Cluster, discovery: Discovery, shop: Mapping[Ref, Object], uids: Mapping[Ref, str], ref: Ref
 ) -> tuple[Object, Object, bool]:
-    """Create an object; return it as it should be and as the cluster has it, and whether it is new."""
+    """Create an object; return it as wanted and as in the cluster, and whether it is new."""
     kind = _type(discovery, ref)
     wanted = linked(shop[ref], uids.__getitem__)
     wanted = filled(wanted, lambda each: cluster.get(_type(discovery, each), each.namespace, each.name))
-    # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
+    # Looked up first: a create that fails is charged to the quota all the same, until the quota is recalculated.
     there = cluster.find(kind, ref.namespace, ref.name)
     if there:
         return wanted, there, False
@@ -139,7 +139,7 @@ def _note(done: Installed, ref: Ref, wanted: Object, live: Object, *, created: b
 
 
 def _served(cluster: Cluster, level: list[Ref]) -> Discovery:
-    """Return what the cluster serves as soon as all kinds of `level` are among it."""
+    """Return the discovery of the cluster as soon as it has all kinds of `level`."""
     limit = time.monotonic() + SERVED_SECONDS
     while True:
         found = cluster.discover()
@@ -154,7 +154,7 @@ def _served(cluster: Cluster, level: list[Ref]) -> Discovery:
 
 
 def _with_account(level: list[Ref]) -> list[Ref]:
-    """Add to a new namespace its account `default`, without which Pods are refused."""
+    """Add the ServiceAccount `default` of each new namespace, without which Pods are refused."""
     accounts = [Ref("", "ServiceAccount", ref.name, "default") for ref in level if ref.kind == "Namespace"]
     return [*level, *accounts]
 

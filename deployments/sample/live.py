@@ -1,4 +1,4 @@
-"""Read a namespace as it is now, with what it needs around it: what a backup of it would look at."""
+"""Read a namespace as it is now, with the cluster-scoped objects that it needs: what a backup of it would read."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Live:
     cluster: str
     namespace: str
     objects: dict[Ref, Object]
-    """All in it but what no backup ever reads (Events…), itself, and what it needs of its cluster."""
+    """All objects in it except what no backup reads (Events…), the Namespace, and the cluster-scoped ones it needs."""
     context: Context
-    """What readiness has to know of the cluster."""
+    """What readiness checks need to know of the cluster."""
 
 
 def read(cluster: Cluster, namespace: str) -> Live:
@@ -50,7 +50,7 @@ def read(cluster: Cluster, namespace: str) -> Live:
 
 
 def context_of(cluster: Cluster, discovery: Discovery) -> Context:
-    """Return what readiness has to know of a cluster's storage classes."""
+    """Return what readiness checks need to know of a cluster: its storage classes."""
     kind = discovery.by_kind(*infrastructure.STORAGE_CLASS)
     classes = cluster.list(kind) if kind else []
     return infrastructure.context_of(classes)

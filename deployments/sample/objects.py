@@ -1,7 +1,7 @@
 """Load the sample shop from its YAML files, for any namespace. Installs nothing and asks no cluster.
 
-The files stand in no order of need (a custom resource comes before its definition): finding the order is the
-installer's business, and so is the uid of an owner, which is not known before that owner exists.
+The files are in no useful order (a custom resource comes before its CRD): install.py derives the order, and fills in
+the uid of an owner, which is not known before that owner exists.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 HOME = "shop"
-"""The namespace that is written in the files."""
+"""The namespace in the files."""
 
 FOLDER = Path(__file__).parent
 
 
 def objects(namespace: str = HOME) -> list[Object]:
-    """Return all objects of the sample in the order of its files, each a structure of its own.
+    """Return all objects of the sample in the order of its files, each as a new structure.
 
-    Another `namespace` than `shop` is written wherever the shop names its own. Of what a cluster has only once, the
-    ClusterRoleBinding is renamed with the namespace and the fixed node port is left to the cluster; CRDs, classes and
-    the ClusterRole are the same for all namespaces. Owner references come without uid: see `linked`.
+    Another `namespace` than `shop` replaces it wherever the sample names it. Of cluster-wide objects and values, the
+    ClusterRoleBinding gets another name and the fixed node port is left to the cluster; CRDs, classes and the
+    ClusterRole are the same for all namespaces. Owner references have no uid: see `linked`.
     """
     loaded = [obj for file in sorted(FOLDER.glob("*.yaml")) for obj in _load(file)]
     return [_named(_rewritten(obj, namespace), namespace) for obj in loaded]
 
 
 def linked(obj: Object, uid_of: Callable[[Ref], str]) -> Object:
-    """Return `obj` with the uid of each owner filled in, as `uid_of` knows it; objects without owner as they are."""
+    """Return `obj` with the uid of each owner, from `uid_of`; an object without owner is returned as it is."""
     if not owners_of(obj):
         return obj
     owners = [owner | {"uid": uid_of(owner_ref(obj, owner))} for owner in owners_of(obj)]
@@ -45,7 +45,7 @@ def linked(obj: Object, uid_of: Callable[[Ref], str]) -> Object:
 
 
 def owner_ref(obj: Object, owner: dict[str, Any]) -> Ref:
-    """Return the identity of one owner of `obj`; all owners in the sample live in the namespace of what they own."""
+    """Return the Ref of one owner of `obj`; all owners in the sample are in the namespace of their dependents."""
     return Ref(group_of(owner["apiVersion"]), owner["kind"], obj["metadata"]["namespace"], owner["name"])
 
 
@@ -55,7 +55,7 @@ def _load(file: Path) -> list[Object]:
 
 
 def _rewritten(value: Any, namespace: str, key: str = "") -> Any:
-    """Return a copy of `value` in which the shop's namespace, wherever a field or a DNS name tells it, is another."""
+    """Return a copy of `value` with another namespace, wherever a field or a DNS name has the shop's."""
     if isinstance(value, dict):
         kept = value if namespace == HOME else {name: each for name, each in value.items() if name != "nodePort"}
         return {name: _rewritten(each, namespace, name) for name, each in kept.items()}
@@ -71,7 +71,7 @@ def _rewritten(value: Any, namespace: str, key: str = "") -> Any:
 
 
 def _named(obj: Object, namespace: str) -> Object:
-    """Return `obj` with the name that it has in the sample of `namespace`."""
+    """Return `obj` with its name in the sample of `namespace`."""
     if obj["kind"] == "Namespace":
         name = namespace
     elif obj["kind"] == "ClusterRoleBinding":

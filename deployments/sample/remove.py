@@ -1,4 +1,4 @@
-"""Take a namespace of the sandbox away, with the rights that were given to its accounts, and wait until it is gone."""
+"""Delete a namespace of the sandbox and the ClusterRoleBindings of its ServiceAccounts, and wait until it is gone."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False)
 BINDINGS = ResourceType(RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False)
 
 GONE_SECONDS = 180
-"""How long a namespace may take to go: its pods have time to end."""
+"""How long the deletion of a namespace may take, including the grace period of its pods."""
 
 
 def remove(cluster: Cluster, namespace: str) -> bool:
-    """Delete a namespace and the ClusterRoleBindings of its accounts only; tell whether it was there.
+    """Delete a namespace, and ClusterRoleBindings with only its accounts as subjects; return whether it existed.
 
     Raises:
         PermanentError: it is still there after GONE_SECONDS.
@@ -38,7 +38,7 @@ def remove(cluster: Cluster, namespace: str) -> bool:
 
 
 def wait_until_gone(cluster: Cluster, namespace: str) -> None:
-    """Return when no namespace of that name is being deleted.
+    """Return when no namespace of this name is being deleted.
 
     Raises:
         PermanentError: it is still being deleted after GONE_SECONDS.

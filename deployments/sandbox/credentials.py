@@ -1,8 +1,7 @@
-"""Who may enter a cluster: bearer tokens, made up once per cluster, and the kubeconfigs that hold them.
+"""The credentials of a cluster: bearer tokens, kubeconfigs, keys and certificates, created once per cluster.
 
-The keys and certificates of one cluster: a CA of its own, made once, so that every connection can be verified.
-
-Elliptic keys (P-256): made in a millisecond. The extensions are those that Python's strict verification asks for.
+Each cluster has its own CA, so that every connection can be verified. Keys are elliptic (P-256), which are created in a
+millisecond. The certificates have the extensions that Python's strict verification requires.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ MASTERS = "system:masters"
 GROUPS = {
     "admin": MASTERS,
     "kwok": MASTERS,
-    # What these two may do is bound by Kubernetes itself at start, so RBAC is as it is on a real cluster.
+    # Kubernetes itself binds the roles of these two at start, as on a real cluster.
     "system:kube-controller-manager": "",
     "system:kube-scheduler": "",
-    # No right is bound to it: tests bind roles to it to see what a restricted user meets.
+    # No role is bound to it: tests bind roles to it to act as a restricted user.
     "viewer": "",
 }
-"""User → its group, beside system:authenticated."""
+"""User → its group, in addition to system:authenticated."""
 
 
 def tokens(path: Path) -> dict[str, str]:
-    """Return user → token, read from the token file `path`, which is made when it is absent or incomplete.
+    """Return user → token, read from the token file `path`, which is created when it is absent or incomplete.
 
     Its format: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#static-token-file
     """
@@ -58,7 +57,7 @@ def tokens(path: Path) -> dict[str, str]:
 
 
 def read_tokens(path: Path) -> dict[str, str]:
-    """Return user → token of the token file `path`; {} when there is none."""
+    """Return user → token of the token file `path`; {} if it does not exist."""
     if not path.exists():
         return {}
     rows = [line.split(",") for line in path.read_text().splitlines()]
@@ -66,13 +65,13 @@ def read_tokens(path: Path) -> dict[str, str]:
 
 
 def cluster_entry(name: str, server: str, ca: Path) -> dict[str, Any]:
-    """Return a cluster of a kubeconfig: the CA inside, so that its identity is always verified."""
+    """Return the entry of a cluster in a kubeconfig, with its CA, so that its identity is always verified."""
     data = base64.b64encode(ca.read_bytes()).decode()
     return {"name": name, "cluster": {"server": server, "certificate-authority-data": data}}
 
 
 def kubeconfig(clusters: list[dict[str, Any]], entries: Iterable[tuple[str, str, str]], current: str) -> str:
-    """Return a kubeconfig: one context per entry (context name, cluster name, token), `current` chosen."""
+    """Return a kubeconfig with a context per entry (context name, cluster name, token) and `current` selected."""
     entries = list(entries)
     config = {
         "apiVersion": "v1",
@@ -89,7 +88,7 @@ def kubeconfig(clusters: list[dict[str, Any]], entries: Iterable[tuple[str, str,
 
 LIFETIME = timedelta(days=3650)
 HOURS_BACK = timedelta(hours=1)
-"""A certificate is valid from an hour ago: another machine's clock may be behind."""
+"""Certificates are valid from an hour ago, since the clock of another machine may be behind."""
 
 SERVER_NAMES = (
     "127.0.0.1",
@@ -114,10 +113,10 @@ class Authority:
 
 
 def ensure(folder: Path, service_ip: IPv4Address) -> None:
-    """Make all keys of a cluster in `folder`; leave them when they are there, make all anew when one is missing.
+    """Create all keys of a cluster in `folder`; keep complete ones, replace all when one is missing.
 
-    ca (signs the servers and CertificateSigningRequests), server, front-proxy-ca and front-proxy (the apiserver's proof
-    of identity to aggregated APIs), sa (signs service account tokens): each NAME.crt and NAME.key; sa has a sa.pub.
+    ca signs server certificates and CertificateSigningRequests; server; front-proxy-ca and front-proxy identify the API
+    server to aggregated APIs; sa signs service account tokens. Each is NAME.crt and NAME.key; sa is sa.pub and sa.key.
     """
     if folder.is_dir():
         if {path.name for path in folder.iterdir()} >= MADE:
@@ -141,7 +140,7 @@ def ensure(folder: Path, service_ip: IPv4Address) -> None:
 
 
 def new_authority(folder: Path, name: str) -> Authority:
-    """Make a CA, self-signed, as NAME.crt and NAME.key in `folder`."""
+    """Create a self-signed CA as NAME.crt and NAME.key in `folder`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = common_name(f"kubeferry-sandbox-{name}")
     usage = key_usage(key_cert_sign=True, crl_sign=True, digital_signature=True)
@@ -157,7 +156,7 @@ def new_authority(folder: Path, name: str) -> Authority:
 
 
 def issue(folder: Path, name: str, by: Authority, hosts: Sequence[str]) -> None:
-    """Make a certificate for `hosts` (a server), or for a client when there are none, as NAME.crt and NAME.key."""
+    """Create a server certificate for `hosts`, or without hosts a client certificate, as NAME.crt and NAME.key."""
     key = ec.generate_private_key(ec.SECP256R1())
     purpose = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     draft = (
@@ -173,7 +172,7 @@ def issue(folder: Path, name: str, by: Authority, hosts: Sequence[str]) -> None:
 
 
 def begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-    """Return what every certificate here starts with."""
+    """Return a builder with what all certificates here have in common."""
     now = clock.now()
     return (
         x509.CertificateBuilder()
@@ -188,7 +187,7 @@ def begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
 
 
 def key_usage(*, digital_signature: bool, key_cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsage:
-    """Return the usage of a key: only what is named."""
+    """Return a KeyUsage with only the named usages."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         key_cert_sign=key_cert_sign,
@@ -203,7 +202,7 @@ def key_usage(*, digital_signature: bool, key_cert_sign: bool = False, crl_sign:
 
 
 def common_name(name: str) -> x509.Name:
-    """Return a subject that is only a common name."""
+    """Return a subject with only a common name."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
@@ -222,7 +221,7 @@ def save(folder: Path, name: str, key: ec.EllipticCurvePrivateKey, cert: x509.Ce
 
 
 def save_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    """Write a private key, unencrypted and for this user only (files.write)."""
+    """Write a private key, unencrypted and for this user only (local.write)."""
     plain = serialization.NoEncryption()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
     local.write(path, pem.decode())

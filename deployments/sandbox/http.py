@@ -1,6 +1,6 @@
-"""Speak to the sandbox's own servers: is one healthy, and create what a new cluster needs.
+"""HTTP requests to the sandbox's own servers: health checks, and the objects of a new cluster.
 
-Only for bringing the sandbox up. Everything else goes through the cluster port, which imports the official client.
+Only for starting the sandbox. Everything else uses tasks/ports/cluster, which imports the official client.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OK, CREATED, NOT_FOUND, CONFLICT = 200, 201, 404, 409
 
 
 def healthy(url: str, ca: Path | None = None, token: str = "") -> bool:
-    """Tell whether GET `url` answers 200; no answer, a wrong certificate or another status is no."""
+    """Return whether GET `url` returns 200; False for no answer, a wrong certificate or another status."""
     try:
         with pool(ca) as http:
             return http.request("GET", url, headers=headers(token), timeout=urllib3.Timeout(2)).status == OK
@@ -32,20 +32,20 @@ class Api:
     """One API server, as its administrator."""
 
     def __init__(self, server: str, ca: Path, token: str) -> None:
-        """Take its URL, the file of its CA, and a bearer token."""
+        """Connect by its URL, the file of its CA, and a bearer token; no request is sent yet."""
         self.server = server
         self.ca = ca
         self.token = token
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """Return the object or list at `path`; None when it is not there."""
+        """Return the object or list at `path`; None if it does not exist."""
         status, body = self._ask("GET", path, None)
         if status == NOT_FOUND:
             return None
         return self._good(status, body, f"GET {path}")
 
     def create(self, path: str, obj: dict[str, Any]) -> None:
-        """Create `obj` in the collection `path`; one of that name that is there already is left as it is."""
+        """Create `obj` in the collection `path`; an existing object of this name is left as it is."""
         status, body = self._ask("POST", path, obj)
         if status != CONFLICT:
             self._good(status, body, f"POST {path} {obj['metadata']['name']}")
@@ -67,7 +67,7 @@ class Api:
 
 
 def pool(ca: Path | None) -> urllib3.PoolManager:
-    """Return a pool that trusts only `ca`, asks once and closes what it opened."""
+    """Return a pool that trusts only `ca` and does not retry."""
     if ca is None:
         return urllib3.PoolManager(retries=False)
     return urllib3.PoolManager(retries=False, cert_reqs="REQUIRED", ca_certs=str(ca))

@@ -1,12 +1,8 @@
-"""Small files that are never seen half-written: written beside their place, then renamed into it.
+"""Files, locks, errors and threads of the sandbox.
 
-One at a time: a lock between processes, which the system lets go when its holder dies.
-
-How the sandbox fails: one line that names the process or the build step, with the last lines of its log as notes.
-
-The lines are the error's notes (PEP 678), since an error's text is one line everywhere in Kubeferry.
-
-Run a few jobs side by side, each with the progress listener of the caller, and hear of every failure.
+A file is written under a temporary name and then renamed, so that nobody reads it half-written. The system releases a
+lock when its process dies. An error is one line that names the process or the build step; the last lines of its log are
+the error's notes (PEP 678), since the text of an error is one line everywhere in Kubeferry.
 """
 
 from __future__ import annotations
@@ -29,11 +25,11 @@ if TYPE_CHECKING:
 
 
 PRIVATE = 0o600
-"""Mode of every file: nearly all hold tokens or keys, and none is for another user."""
+"""Mode of every file: nearly all hold tokens or keys, and no other user needs them."""
 
 
 def write(path: Path, text: str) -> None:
-    """Write `text` to `path` at once, for this user only; folders on the way are made."""
+    """Write `text` to `path` atomically, readable by this user only; missing folders are created."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE), "w") as file:
@@ -51,19 +47,19 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write `data` to `path` as JSON, at once."""
+    """Write `data` to `path` as JSON, atomically."""
     write(path, json.dumps(data, indent=1))
 
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path`, whose folder is made; where another process has it, say that `what` waits for it."""
+    """Hold the lock file `path`, whose folder is created; if another process holds it, note that `what` waits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        progress.note(f"another process is at it: {what} waits")
+        progress.note(f"{what} waits for another process")
         lock.acquire()
     try:
         yield
@@ -87,15 +83,15 @@ def with_notes(error: SandboxError, notes: Iterable[str]) -> SandboxError:
 
 
 def with_log(message: str, log: Path) -> SandboxError:
-    """Return an error that says `message` and where `log` is, with its last lines as notes."""
+    """Return an error with `message` and the path of `log`, and the last lines of the log as notes."""
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     return with_notes(SandboxError(f"{message} (log: {log})"), (f"  {line}" for line in lines[-TAIL:]))
 
 
 def run_all(jobs: Sequence[Callable[[], None]]) -> None:
-    """Run `jobs`, each in a thread; return when all have ended.
+    """Run `jobs`, each in a thread and with the caller's progress listener; return when all have ended.
 
-    Raises what a job raised; a SandboxError with all their messages and notes when several did.
+    Raises the exception of a job; if several jobs failed, a SandboxError with all their messages and notes.
     """
     if not jobs:
         return

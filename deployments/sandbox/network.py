@@ -1,9 +1,8 @@
-"""The addresses of each cluster: no two clusters share one, so that a value carried over by mistake shows.
+"""The addresses of each cluster, and the ports on loopback.
 
-Ports on loopback: picked once where nothing listens, then kept, so that a restart changes no address.
-
-They are taken from below the range that the system hands to outgoing connections: one from that range could be in use
-whenever the sandbox comes back.
+No two clusters share an address range, so that a value that is restored by mistake stands out. Free ports are chosen
+once and kept, so that a restart changes no address. They are below the system's range for outgoing connections, since a
+port from that range could be in use whenever the sandbox is started again.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ class Network:
 
     @property
     def services(self) -> IPv4Network:
-        """Where cluster IPs come from; the first is the API server's own."""
+        """The range of cluster IPs; the first is the API server's own."""
         return IPv4Network(f"10.{200 + self.index}.0.0/16")
 
     @property
     def pods(self) -> IPv4Network:
-        """Where all its pod IPs come from."""
+        """The range of all its pod IPs."""
         return IPv4Network(f"10.{100 + self.index}.0.0/16")
 
     def pods_of(self, node: int) -> IPv4Network:
-        """Return where the pods of its node number `node`, from 0, get theirs."""
+        """Return the range of pod IPs of its node number `node`, from 0."""
         return list(self.pods.subnets(new_prefix=18))[node]
 
     def node(self, node: int) -> IPv4Address:
@@ -59,7 +58,7 @@ TRIES = 200
 
 
 def assign(path: Path, names: Sequence[str]) -> dict[str, int]:
-    """Return a port for each of `names`: the one kept in the file `path`, else a free one, which is then kept there."""
+    """Return a port for each of `names`: the one in the file `path`, else a free one, which is then stored there."""
     known = {name: port for name, port in local.read_json(path).items() if isinstance(port, int)}
     ports = {name: known[name] for name in names if name in known}
     for name in names:
@@ -73,14 +72,14 @@ def assign(path: Path, names: Sequence[str]) -> dict[str, int]:
 def pick(taken: set[int]) -> int:
     """Return a port that nothing listens on and that is not in `taken`."""
     for _ in range(TRIES):
-        port = random.choice(RANGE)  # noqa: S311 - spreads two sandboxes apart, keeps no secret
+        port = random.choice(RANGE)  # noqa: S311 - keeps two sandboxes apart, not a secret
         if port not in taken and free(port):
             return port
     raise SandboxError(f"no free port found between {RANGE.start} and {RANGE.stop} in {TRIES} tries")
 
 
 def free(port: int) -> bool:
-    """Tell whether a server could listen on `port` now."""
+    """Return whether a server could listen on `port` now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

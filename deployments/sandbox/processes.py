@@ -1,9 +1,8 @@
-"""Processes that outlive the command that started them, and that are ours beyond doubt before we signal them.
+"""Processes that outlive the command that started them: start, check, replace and stop them.
 
-A pid alone proves nothing, since pids are used again: a record holds the pid and the time at which that process
-started. Each process also carries a mark in its environment, so that one whose record was lost is found again.
-
-Bring one process to where it should be: running and healthy, or gone. Waits by looking, with limits.
+A process is only signalled if it is certainly ours. Pids are reused, so a record holds the pid and the start time of
+the process. Each process also has a mark in its environment, by which it is found when its record is lost. All waiting
+is polling with a limit.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ MARK = "KUBEFERRY_SANDBOX_PROCESS"
 PROC = Path("/proc")
 
 INHERITED = ("HOME", "PATH", "TMPDIR", "TZ")
-"""All that a process gets of our environment: etcd and the S3 server read many options from theirs."""
+"""The only variables that a process inherits: etcd and the S3 server read many options from their environment."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to run: `folder` (of one cluster) gets its record, `run/NAME.json`, and its log, `logs/NAME.log`."""
+    """A program to run; its record `run/NAME.json` and its log `logs/NAME.log` are in `folder`, that of a cluster."""
 
     name: str
     folder: Path
@@ -44,12 +43,12 @@ class Program:
 
     @property
     def record(self) -> Path:
-        """Where its pid is kept."""
+        """The file that holds its pid."""
         return self.folder / "run" / f"{self.name}.json"
 
     @property
     def log(self) -> Path:
-        """Where it writes; what the run before wrote is kept beside it as `.log.old`."""
+        """The file of its output; that of the previous run is kept beside it as `.log.old`."""
         return self.folder / "logs" / f"{self.name}.log"
 
     @property
@@ -58,7 +57,7 @@ class Program:
         return str(self.record)
 
     def digest(self) -> str:
-        """Return a digest of all that it reads at its start: arguments, environment, and the files they name."""
+        """Return a digest of what it reads at start: arguments, environment, and the files that the arguments name."""
         named = [Path(argument.partition("=")[2]) for argument in self.argv]
         parts = [*self.argv, *(f"{name}={value}" for name, value in self.env.items())]
         read = [path.read_bytes() for path in named if path.is_file()]
@@ -72,7 +71,7 @@ def start(program: Program) -> int:
         program.log.replace(program.log.with_suffix(".log.old"))
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
     out = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    # Not subprocess.Popen: that one warns when its object goes while the process lives, which is what is wanted here.
+    # Not subprocess.Popen, which warns when its object is collected before the process ends, as is intended here.
     pid = os.posix_spawn(
         program.argv[0],
         program.argv,
@@ -89,30 +88,30 @@ def start(program: Program) -> int:
 
 
 def running(record: Path) -> int | None:
-    """Return the pid of the process that `record` tells of, or None when it is gone or the pid is another's now."""
-    told = local.read_json(record)
-    pid = told.get("pid")
-    if not isinstance(pid, int) or born(pid) is None or born(pid) != told.get("born"):
+    """Return the pid of the process in `record`, or None if it has ended or the pid now belongs to another one."""
+    known = local.read_json(record)
+    pid = known.get("pid")
+    if not isinstance(pid, int) or born(pid) is None or born(pid) != known.get("born"):
         return None
     return pid
 
 
 def runs_as(program: Program) -> bool:
-    """Tell whether the recorded process was started with what `program` would be started with now."""
+    """Return whether the recorded process was started as `program` would be started now."""
     return local.read_json(program.record).get("digest") == program.digest()
 
 
 def born(pid: int) -> str | None:
-    """Return when process `pid` started, as text that no other process shares; None when it is dead or a zombie."""
+    """Return when process `pid` started, as text unique to this process; None if it is dead or a zombie."""
     with contextlib.suppress(ChildProcessError):  # not our child: another command started it
         os.waitpid(pid, os.WNOHANG)  # ours and dead: a zombie would count as alive
     return from_proc(pid) if PROC.joinpath("self").exists() else from_ps(pid)
 
 
 def from_proc(pid: int) -> str | None:
-    """Return the boot's id and the start in clock ticks since boot: fields 3, 20 and 22 of proc(5) stat.
+    """Return the boot id and the start in clock ticks since boot, from fields 3, 20 and 22 of proc(5) stat.
 
-    A zombie counts as alive while other threads of it are left: those may still hold its ports.
+    A zombie with other threads left counts as alive: those may still hold its ports.
     """
     try:
         stat = PROC.joinpath(str(pid), "stat").read_text()
@@ -128,8 +127,8 @@ def from_proc(pid: int) -> str | None:
 def from_ps(pid: int) -> str | None:
     """Return the start as `ps` prints it, where there is no /proc."""
     argv = ["/bin/ps", "-o", "lstart=", "-o", "stat=", "-p", str(pid)]
-    told = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - fixed program
-    return " ".join(told[:-1]) if told and not told[-1].startswith("Z") else None
+    words = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.split()  # noqa: S603 - fixed program
+    return " ".join(words[:-1]) if words and not words[-1].startswith("Z") else None
 
 
 def marked(mark: str) -> dict[int, str]:
@@ -138,7 +137,7 @@ def marked(mark: str) -> dict[int, str]:
     for path in PROC.glob("[0-9]*/environ"):
         try:
             env = path.read_bytes().decode(errors="replace").split("\0")
-        except OSError:  # gone meanwhile, or another user's
+        except OSError:  # it has ended meanwhile, or is another user's
             continue
         pid = int(path.parent.name)
         value = next((entry.removeprefix(f"{MARK}=") for entry in env if entry.startswith(f"{MARK}=")), "")
@@ -148,27 +147,27 @@ def marked(mark: str) -> dict[int, str]:
 
 
 def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to `pid`; one that is gone already is fine."""
+    """Send a signal to `pid`, if it still exists."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 LOOK_EVERY = 0.05
 HUNG = 15.0
-"""Seconds after which a process that we found running, yet unhealthy, is taken for hung and replaced."""
+"""Seconds after which a process that runs but is unhealthy counts as hung and is replaced."""
 START = 90.0
 """Seconds that a process may take to become healthy: 3 on an idle machine, much more on a busy one."""
 TERM = 3.0
-"""Seconds between SIGTERM and SIGKILL. An API server whose clients are still there would take a minute to end; killing
-it loses nothing, since etcd has all that it answered."""
+"""Seconds between SIGTERM and SIGKILL. An API server with connected clients would take a minute to end; killing it
+loses nothing, since etcd has all that it acknowledged."""
 KILLED = 10.0
 """Seconds that the system may take to end a killed process."""
 RELEASE = 5.0
-"""Seconds that a port may stay taken after its process died: the last of its threads holds it a little longer."""
+"""Seconds that a port may stay in use after its process died: its last thread holds it a little longer."""
 
 
 def ensure(program: Program, port: int, healthy: Callable[[], bool]) -> None:
-    """Return when `program` runs as it would be started now and is healthy; start or replace it where needed.
+    """Return when `program` runs with its current arguments and is healthy; start or replace it if needed.
 
     Raises SandboxError when it dies or stays unhealthy (with the last lines of its log as notes), or when another
     program has its port.
@@ -204,7 +203,7 @@ def reached(healthy: Callable[[], bool], limit: float, record: Path) -> bool:
 
 
 def released(port: int) -> bool:
-    """Wait until nothing listens on `port`; return False when that takes too long: it is another program's."""
+    """Wait until nothing listens on `port`; return False after RELEASE seconds: another program has it."""
     until = time.monotonic() + RELEASE
     while not network.free(port):
         if time.monotonic() > until:
@@ -214,13 +213,13 @@ def released(port: int) -> bool:
 
 
 def strays(program: Program) -> list[int]:
-    """Return what runs as this program already: as recorded, or marked as ours with its record lost."""
+    """Return the pids that run as this program already: as recorded, or by their mark if the record is lost."""
     pid = running(program.record)
     return sorted({*marked(program.mark), *([pid] if pid else [])})
 
 
 def stop(program_record: Path) -> None:
-    """End the recorded process, if it is still the one that was recorded, and forget it."""
+    """End the recorded process, if it is still the same one, and remove the record."""
     pid = running(program_record)
     if pid:
         end(pid)
@@ -228,7 +227,7 @@ def stop(program_record: Path) -> None:
 
 
 def end(pid: int) -> None:
-    """End process `pid`: SIGTERM, and SIGKILL when that did not do after a while. The caller knows that it is ours."""
+    """End process `pid`: SIGTERM, and after a while SIGKILL. The caller knows that the process is ours."""
     began = born(pid)
     for number, limit in ((signal.SIGTERM, TERM), (signal.SIGKILL, KILLED)):
         if began is None or born(pid) != began:
@@ -238,9 +237,9 @@ def end(pid: int) -> None:
         while born(pid) == began and time.monotonic() < until:
             time.sleep(LOOK_EVERY)
     if born(pid) == began:
-        raise SandboxError(f"process {pid} of the sandbox does not end, even by SIGKILL")
+        raise SandboxError(f"process {pid} of the sandbox does not end, not even by SIGKILL")
 
 
 def label(program: Program) -> str:
-    """Return how people call a process: `kubeferry-a/etcd`."""
+    """Return the display name of a process: `kubeferry-a/etcd`."""
     return f"{program.folder.name}/{program.name}"

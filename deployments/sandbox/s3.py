@@ -1,4 +1,4 @@
-"""The S3 server of the sandbox: versitygw on a folder, with one bucket and made-up credentials."""
+"""The S3 server of the sandbox: versitygw on a folder, with one bucket and generated credentials."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class S3:
 
     @property
     def folder(self) -> Path:
-        """Everything of it: data/, run/, logs/, credentials.json, ports.json."""
+        """Its folder: data/, run/, logs/, credentials.json, ports.json."""
         return self.home / "s3"
 
     @cached_property
     def port(self) -> int:
-        """Where it listens."""
+        """The port that it listens on."""
         return network.assign(self.folder / "ports.json", ["versitygw"])["versitygw"]
 
     @property
@@ -51,7 +51,7 @@ class S3:
 
     @cached_property
     def credentials(self) -> Mapping[str, str]:
-        """Its AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, made up once."""
+        """Its AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, generated once."""
         path = self.folder / "credentials.json"
         known = local.read_json(path)
         if set(known) != {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
@@ -63,13 +63,13 @@ class S3:
         return known
 
     def _sidecar(self) -> Path:
-        """Return a folder for what the server would else keep in extended attributes."""
+        """Return a folder for what the server would otherwise keep in extended attributes."""
         folder = self.folder / "attributes"
         folder.mkdir(exist_ok=True, mode=0o700)
         return folder
 
     def component(self, binaries: Path) -> Component:
-        """Return its process; the bucket is a folder of its data folder, made here."""
+        """Return its process; the bucket is a folder in its data folder, created here."""
         data = self.folder / "data"
         (data / BUCKET).mkdir(parents=True, exist_ok=True, mode=0o700)
         argv = [
@@ -82,7 +82,7 @@ class S3:
             *([] if keeps_attributes(data) else [f"--sidecar={self._sidecar()}"]),
             str(data),
         ]
-        # Credentials by the environment, not by arguments: those can be seen by every user of the machine.
+        # Credentials in the environment, not in arguments, which every user of the machine can see.
         env = {
             "ROOT_ACCESS_KEY": self.credentials["AWS_ACCESS_KEY_ID"],
             "ROOT_SECRET_KEY": self.credentials["AWS_SECRET_ACCESS_KEY"],
@@ -92,7 +92,7 @@ class S3:
 
 
 def keeps_attributes(folder: Path) -> bool:
-    """Tell whether files in `folder` may have extended attributes: not so on some tmpfs, nor outside of Linux."""
+    """Return whether files in `folder` may have extended attributes: not on some tmpfs, and only on Linux."""
     with tempfile.NamedTemporaryFile(dir=folder.parent) as probe:
         try:
             os.setxattr(probe.name, "user.probe", b"1")

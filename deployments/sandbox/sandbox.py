@@ -1,7 +1,7 @@
-"""The sandbox as a whole: clusters and an S3 server that come up, stay up, and go without a trace.
+"""The sandbox as a whole: clusters and an S3 server as processes on loopback.
 
-What it promises: `up` may be called any number of times, by several at once, in whatever state an earlier one was left;
-`down` leaves no process and no port. Everything listens on loopback only.
+`up` may be called any number of times, by several processes at once, whatever state an earlier run left; `down` leaves
+no process and no open port.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """The state of one process: `name` is `CLUSTER/PROCESS`, `pid` is None when it does not run."""
+    """The state of one process: `name` is `CLUSTER/PROCESS`, `pid` is None if it does not run."""
 
     name: str
     pid: int | None
@@ -42,7 +42,7 @@ class Sandbox:
     """The sandbox whose state is in the folder `home` (default: in the user's state folder)."""
 
     def __init__(self, home: Path | None = None) -> None:
-        """Take the folder; nothing is made or started yet."""
+        """Set the folder; nothing is created or started yet."""
         self.home = (home or paths.state() / "sandbox").absolute()
         self.kubeconfig = self.home / "kubeconfig"
         self.s3 = S3(self.home)
@@ -50,8 +50,8 @@ class Sandbox:
     def up(self, clusters: int = 2) -> None:
         """Return when `clusters` clusters and the S3 server are healthy: builds, starts and repairs as needed.
 
-        Clusters beyond that number that run already are kept up too. Raises UsageError for a number that cannot be,
-        SandboxError when the build fails or a process does not come up.
+        Further clusters that run already are kept running. Raises UsageError for an invalid number, SandboxError when
+        the build fails or a process does not start.
         """
         if not 1 <= clusters <= MOST:
             raise UsageError(f"a sandbox has 1 to {MOST} clusters, not {clusters}")
@@ -64,7 +64,7 @@ class Sandbox:
             self._write_kubeconfig(wanted)
 
     def down(self, *, purge: bool = False) -> None:
-        """End every process of this sandbox; with `purge` delete its data too. Nothing there is fine."""
+        """End every process of this sandbox, if any; with `purge` delete its data too."""
         with self._alone("`down`"):
             run_all([partial(stop_cluster, run.parent) for run in sorted(self.home.glob("*/run"))])
             lost = processes.marked(f"{self.home}{os.sep}")  # processes without a record
@@ -74,13 +74,13 @@ class Sandbox:
                 shutil.rmtree(self.home)
 
     def status(self) -> list[Row]:
-        """Return a row per process of the clusters in the kubeconfig and the S3 server; [] before the first `up`."""
+        """Return a row per process of the clusters in the kubeconfig and of the S3 server; [] before the first `up`."""
         binaries = build.Recipe().place()
         parts = [part for one in self._known() for part in components(one, binaries)]
         return [row(part) for part in ([*parts, self.s3.component(binaries)] if parts else [])]
 
     def env(self) -> dict[str, str]:
-        """Return what a shell needs to use the sandbox: KUBECONFIG, PATH with kubectl first, AWS_*, KUBEFERRY_STORE."""
+        """Return the variables that a shell needs: KUBECONFIG, PATH with kubectl first, AWS_*, KUBEFERRY_STORE."""
         binaries = str(build.Recipe().place())
         path = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part != binaries]
         return {
@@ -96,22 +96,22 @@ class Sandbox:
         return [one.name for one in self._known()]
 
     def _alone(self, what: str) -> AbstractContextManager[None]:
-        """Lock the starting and ending of processes; the file is beside the folder, which may be deleted."""
+        """Lock starting and stopping; the lock file is beside the folder, since the folder may be deleted."""
         return locked(self.home.with_name(f"{self.home.name}.lock"), what)
 
     def _known(self) -> list[Cluster]:
-        """Return the clusters that the kubeconfig has."""
+        """Return the clusters in the kubeconfig."""
         if not self.kubeconfig.exists():
             return []
         names = {entry["name"] for entry in yaml.safe_load(self.kubeconfig.read_text())["clusters"]}
         return [one for one in self._every() if one.name in names]
 
     def _every(self) -> list[Cluster]:
-        """Return all clusters that there may be."""
+        """Return all possible clusters."""
         return [Cluster(self.home, index) for index in range(MOST)]
 
     def _wanted(self, count: int) -> list[Cluster]:
-        """Return the first `count` clusters, and all up to the last one that runs."""
+        """Return the first `count` clusters, or all up to the last one that runs, if these are more."""
         every = self._every()
         alive = [one.index + 1 for one in every if any(map(processes.running, (one.folder / "run").glob("*.json")))]
         return every[: max([count, *alive])]
@@ -121,14 +121,14 @@ class Sandbox:
         processes.ensure(part.program, part.port, part.healthy)
 
     def _up_cluster(self, cluster: Cluster, binaries: Path) -> None:
-        """Bring one cluster up: etcd, then the API server, then what works on it, side by side."""
+        """Start one cluster: etcd, then the API server, then its clients, side by side."""
         cluster.prepare()
         parts = components(cluster, binaries)
-        told = f"sandbox: start {cluster.name}"
+        step = f"sandbox: start {cluster.name}"
         for done, part in enumerate(parts[: len(FIRST)]):
-            progress.step(told, done, len(parts))
+            progress.step(step, done, len(parts))
             processes.ensure(part.program, part.port, part.healthy)
-        progress.step(told, len(FIRST), len(parts))
+        progress.step(step, len(FIRST), len(parts))
         others = parts[len(FIRST) :]
         run_all(
             [
@@ -137,7 +137,7 @@ class Sandbox:
             ]
         )
         seed.wait(cluster)
-        progress.step(told, len(parts), len(parts))
+        progress.step(step, len(parts), len(parts))
 
     def _write_kubeconfig(self, clusters: list[Cluster]) -> None:
         """Write one kubeconfig with an administrator's and a viewer's context for each cluster."""
@@ -156,7 +156,7 @@ def stop_cluster(folder: Path) -> None:
 
 
 def rank(record: str) -> int:
-    """Return when the process with the record file `record` is ended: what works on an API server goes before it."""
+    """Return the position at which the process of the record file `record` is stopped: clients before API servers."""
     name = Path(record).stem
     return len(FIRST) - FIRST.index(name) if name in FIRST else 0
 

@@ -1,4 +1,4 @@
-"""What a new cluster has: nodes with addresses of their own, and storage classes that work."""
+"""The initial objects of a new cluster: nodes with their own addresses, and working storage classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kubeferry.deployments.sandbox.http import Api
 
 DRIVER = "volumes.sandbox.kubeferry.io"
-"""The volumes' driver: kwok's stages play it (stages/volumes.yaml)."""
+"""The CSI driver of the volumes: kwok's stages simulate it (stages/volumes.yaml)."""
 
 CLASSES = {
     "standard": ("Immediate", "Delete"),
@@ -26,7 +26,7 @@ READY = 60.0
 
 
 def seed(cluster: Cluster) -> None:
-    """Create what is missing of the nodes and storage classes."""
+    """Create missing nodes and storage classes."""
     api = cluster.api
     for name, (mode, reclaim) in CLASSES.items():
         api.create("/apis/storage.k8s.io/v1/storageclasses", storage_class(name, mode, reclaim))
@@ -36,7 +36,7 @@ def seed(cluster: Cluster) -> None:
 
 
 def wait(cluster: Cluster) -> None:
-    """Wait until a pod could be made: its nodes are Ready and the namespace `default` has its service account."""
+    """Wait until pods can be created: the nodes are Ready and the namespace `default` has its ServiceAccount."""
     api = cluster.api
     for what, done in (("its nodes are not Ready", nodes_ready), ("it has no default service account", has_account)):
         until = time.monotonic() + READY
@@ -47,25 +47,25 @@ def wait(cluster: Cluster) -> None:
 
 
 def nodes_ready(api: Api) -> bool:
-    """Tell whether all nodes are Ready and none is kept from getting pods by a taint."""
+    """Return whether all nodes are Ready and have no taint that keeps pods away."""
     nodes = (api.get("/api/v1/nodes") or {}).get("items", [])
     return len(nodes) >= NODES and all(is_ready(node) for node in nodes)
 
 
 def is_ready(node: dict[str, Any]) -> bool:
-    """Tell whether `node` takes pods."""
+    """Return whether `node` accepts pods."""
     conditions = node.get("status", {}).get("conditions") or []
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
     return ready and not any(taint["key"].startswith("node.kubernetes.io/") for taint in node["spec"].get("taints", []))
 
 
 def has_account(api: Api) -> bool:
-    """Tell whether pods of the namespace `default` have a service account to run as."""
+    """Return whether the namespace `default` has its ServiceAccount, which pods run as."""
     return api.get("/api/v1/namespaces/default/serviceaccounts/default") is not None
 
 
 def node(cluster: Cluster, number: int) -> dict[str, Any]:
-    """Return a node; a kubelet would likewise create it with its addresses in the status."""
+    """Return a node with its addresses in the status, as a kubelet would create it."""
     name = f"{cluster.name}-node-{number + 1}"
     network = cluster.network
     size = {"cpu": "64", "memory": "256Gi", "pods": "10k", "ephemeral-storage": "1Ti"}
@@ -108,7 +108,7 @@ def storage_class(name: str, mode: str, reclaim: str) -> dict[str, Any]:
 
 
 def driver() -> dict[str, Any]:
-    """Return the driver: nothing is attached, so that no VolumeAttachment waits for an attacher."""
+    """Return the CSIDriver; without attachment, so that no VolumeAttachment waits for an attacher."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "CSIDriver",

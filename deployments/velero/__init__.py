@@ -1,1 +1,1 @@
-"""The real Velero, built from source and run on the sandbox: what Kubeferry's tests and benchmark hold it against."""
+"""The real Velero, built from source and run on the sandbox: Kubeferry's tests and benchmark compare with it."""

@@ -1,7 +1,7 @@
-"""Run the real Velero on a cluster of the sandbox: its server as a process on loopback, its S3 store the sandbox's.
+"""Run the real Velero on a cluster of the sandbox: its server as a process on loopback, with the sandbox's S3 store.
 
-No node agent and no snapshots: there are no volumes with contents on the sandbox. What the server needs on its cluster
-(its CRDs, the namespace `velero`, a location) is cluster-wide: give it a sandbox of its own.
+No node agent and no snapshots: volumes of the sandbox have no contents. What the server needs on its cluster (its CRDs,
+the namespace `velero`, a BackupStorageLocation) is cluster-wide: give it a sandbox of its own.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ COMMAND_SECONDS = 300
 """How long one command may take; a restore of the sample takes 10 s."""
 
 LISTENERS = ("metrics", "profiler")
-"""What the server listens for; no port of controller-runtime's, see deployments/velero/build.py."""
+"""The server's listeners; controller-runtime's port is switched off, see deployments/velero/build.py."""
 
 
 @dataclass(frozen=True)
 class Velero:
-    """Velero on the cluster `context` of a sandbox; `prefix` is the folder of the bucket that it takes for its own."""
+    """Velero on the cluster `context` of a sandbox; `prefix` is its folder of the bucket."""
 
     sandbox: Sandbox
     context: str
     prefix: str = ""
     options: tuple[str, ...] = ()
-    """More of `velero server`'s, as --client-qps=1000."""
+    """More options of `velero server`, such as --client-qps=1000."""
 
     @property
     def folder(self) -> Path:
-        """Everything of this one: run/, logs/, plugins/, credentials; the sandbox's `down` ends and deletes it too."""
+        """Its folder: run/, logs/, plugins/, credentials; the sandbox's `down` ends and deletes it too."""
         return self.sandbox.home / f"velero-{self.context}"
 
     def up(self) -> None:
-        """Return when the server runs and has found its store in order.
+        """Return when the server runs and its store is available.
 
         Raises:
-            SandboxError: the build fails, the server does not come up, or it says that its store is not in order.
+            SandboxError: the build fails, the server does not start, or it reports that its store is unavailable.
         """
         binaries = build.binaries(VELERO)
         self._plugins(build.binaries(PLUGIN))
@@ -67,14 +67,14 @@ class Velero:
         processes.ensure(program, self._ports()["metrics"], partial(http.healthy, at))
 
     def down(self) -> None:
-        """End the server. What it made on the cluster stays."""
+        """Stop the server. What it created on the cluster stays."""
         processes.stop(self.folder / "run" / "velero.json")
 
     def run(self, *arguments: str) -> str:
         """Return what `velero ARGUMENTS` prints.
 
         Raises:
-            SandboxError: it exits with an error; with what it says.
+            SandboxError: it exits with an error, which is in the message.
         """
         binary = build.binaries(VELERO) / "velero"
         where = ("--kubeconfig", str(self.sandbox.kubeconfig), "--kubecontext", self.context, "--namespace", NAMESPACE)
@@ -94,7 +94,7 @@ class Velero:
         ]
 
     def _env(self) -> dict[str, str]:
-        """Return the environment: its own folders, so that it reads no settings of the user's and leaves nothing."""
+        """Return the environment: its own folders, so that it neither reads the user's settings nor leaves files."""
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
         return {
@@ -115,7 +115,7 @@ class Velero:
                 (folder / name).hardlink_to(built / name)
 
     def _objects(self) -> dict[str, Any]:
-        """Return its namespace, what stands for its Deployment there, and its location."""
+        """Return its namespace, a Deployment without pods, and its BackupStorageLocation."""
         storage = {"bucket": BUCKET} | ({"prefix": self.prefix} if self.prefix else {})
         config = {"region": REGION, "s3ForcePathStyle": "true", "s3Url": self.sandbox.s3.endpoint}
         location = {
@@ -149,7 +149,7 @@ class Velero:
 
 
 def deployment() -> dict[str, Any]:
-    """Return a Deployment without pods: a restore asks the one of this name for its image, even with no volumes."""
+    """Return a Deployment without pods: a restore reads the image of this Deployment, even without volumes."""
     labels = {"deploy": "velero"}
     spec = {"containers": [{"name": "velero", "image": f"velero/velero:{VERSION}"}]}
     return {

@@ -1,4 +1,4 @@
-"""`kubeferry backup`: ask, start the flow, print its result."""
+"""`kubeferry backup`: start the flow, print its result."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ kubeferry backup shop --include-name deployments/web --exclude-name 'secrets/tmp
 def backup(asked: BackupOptions, *, output: Format) -> None:
     """Back up namespaces into a store, all at one point in time.
 
-    What could not be read makes the backup Partial, and exit 3. Contents of volumes are not carried.
-    Of a selection, what the selected objects need is in too; the result says why, and what is missing.
+    What cannot be read makes the backup Partial, with exit code 3. Contents of volumes are not backed up.
+    A selection includes what the selected objects need; the result says why, and what is missing.
     """
     from kubeferry.flows.console.results import finish
     from kubeferry.flows.console.run import run_and_finish

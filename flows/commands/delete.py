@@ -1,4 +1,4 @@
-"""`kubeferry delete`: show what would go, ask, start the flow, print its result."""
+"""`kubeferry delete`: show what would be deleted, ask, start the flow, print its result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ kubeferry delete --selector app=canary -n shop -n billing --yes -o json
 def delete(asked: DeleteOptions, *, yes: bool, output: Format) -> None:
     """Delete what a restore created, by its bundle, or all objects with some labels, in reverse order and with waits.
 
-    What was there before the restore is not touched. What does not go in time is told with its finalizers: exit 3.
+    What existed before the restore is not touched.
+    What is not deleted in time is reported with its finalizers, with exit code 3.
     """
     from kubeferry.flows.console.confirm import Removal, agreed
     from kubeferry.flows.console.delete_table import finish, shown

@@ -1,4 +1,4 @@
-"""`kubeferry demo`: bring the sandbox up, run the demo on it, print what it found."""
+"""`kubeferry demo`: start the sandbox, run the demo on it, print what it found."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ kubeferry demo -o json
 """
 
 OTHERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
-"""Variables that would lead from the sandbox's S3 server to another one."""
+"""Variables that would redirect requests from the sandbox's S3 server to another one."""
 
 
 @takes("demo", "output debug")
 def demo(*, output: Format) -> None:
     """Back up a sample shop and restore it twice, on a sandbox of this machine, and show that nothing was lost.
 
-    Touches no other cluster and no other store. The first time it builds the sandbox, which takes some minutes; after
-    that it takes half a minute.
+    Touches no other cluster and no other store.
+    The first run builds the sandbox, which takes some minutes; later runs take half a minute.
     """
     from kubeferry.flows.commands.sandbox import opened
     from kubeferry.flows.console.demo_table import document, ok, tables
@@ -47,9 +47,9 @@ def demo(*, output: Format) -> None:
     where = Place(context="kubeferry-a", kubeconfig=str(sandbox.kubeconfig), store=environment["KUBEFERRY_STORE"])
 
     def start() -> Coroutine[Any, Any, Demonstration]:
-        from kubeferry.flows.demo import demo as recipe
+        from kubeferry.flows.demo import demo as whole_demo
 
-        return recipe(where.kubeconfig, where.store)
+        return whole_demo(where.kubeconfig, where.store)
 
     shown = run(start, where)
     if output is Format.TABLE:
@@ -60,14 +60,14 @@ def demo(*, output: Format) -> None:
 
 
 def ui() -> str:
-    """Return where the runs can be seen: the UI of the Prefect server that they were told to."""
+    """Return the URL of the runs in the UI of their Prefect server."""
     from kubeferry.tasks.ports.prefect.api import shown
 
     return shown(os.environ["PREFECT_API_URL"]).removesuffix("/api") + "/runs"
 
 
 def enter(environment: Mapping[str, str]) -> None:
-    """Give this process the credentials of the sandbox's S3 server; clusters and store are named in all options."""
+    """Set the credentials of the sandbox's S3 server in this process; clusters and store are named in all options."""
     for name in OTHERS:
         os.environ.pop(name, None)
     os.environ.update({name: value for name, value in environment.items() if name.startswith("AWS_")})

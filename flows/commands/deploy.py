@@ -1,6 +1,6 @@
 """`kubeferry deploy`: register deployments, schedules and work pool with a Prefect server.
 
-Read the declarations that come with Kubeferry, fit them to what was asked, and have each registered.
+It reads the declarations that Kubeferry ships, fills in the options, and registers each.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-
 def deploy(asked: DeployOptions, *, output: Format) -> None:
     """Register deployments with the Prefect server: nightly schedules, and runs from its UI.
 
-    Without namespaces the nightly backup takes those with the label kubeferry.io/backup=nightly. It may be repeated:
-    what is as asked for is left alone, and a schedule that was paused stays paused.
+    Without namespaces, the nightly backup takes those with the label kubeferry.io/backup=nightly.
+    Repeated, the command changes only what differs, and a schedule that you paused stays paused.
     """
     from kubeferry.flows.console.output import line, print_rows
     from kubeferry.flows.console.run import run
@@ -55,11 +55,11 @@ def deploy(asked: DeployOptions, *, output: Format) -> None:
     print_rows(rows, output, columns=("what", "name", "change", "schedule"))
     if output is Format.TABLE:
         kind = "" if asked.type is PoolType.PROCESS else f" --type {asked.type}"
-        line(f"\nnow have a worker run them: kubeferry worker{kind} --pool {asked.work_pool}")
+        line(f"\nnow start a worker to run them: kubeferry worker{kind} --pool {asked.work_pool}")
 
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:
-    """Register work pool and deployments; return a row for each, with what was done."""
+    """Register work pool, automations and deployments; return a row for each, with what was done."""
     from prefect.client.orchestration import get_client
 
     from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
@@ -78,7 +78,7 @@ async def registered(asked: DeployOptions) -> list[dict[str, str]]:
 
 
 async def _automations(client: PrefectClient, notify: str) -> list[dict[str, str]]:
-    """Register the automations; those that notify only when there is a block for it, and after it was found."""
+    """Register the automations; those that notify only if a block is named and exists."""
     from kubeferry.tasks.ports.local import shipped
     from kubeferry.tasks.ports.prefect.deployments import ensure_automation, notifier
 
@@ -95,5 +95,5 @@ def _row(what: str, name: str, change: str, schedule: str = "") -> dict[str, str
 
 
 def _when(declaration: Declaration) -> str:
-    off = {True: "", False: " (off: say --keep)"}
+    off = {True: "", False: " (off: switch on with --keep)"}
     return "; ".join(f"{each['cron']} {each['timezone']}{off[each['active']]}" for each in declaration["schedules"])

@@ -1,4 +1,4 @@
-"""`kubeferry diff`: in what a cluster, or another backup, differs from a backup; reads only, without Prefect."""
+"""`kubeferry diff`: show how a cluster, or another backup, differs from a backup; it only reads, without Prefect."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ kubeferry diff monday --against tuesday --no-unified
 
 kubeferry diff before-upgrade --include deployments.apps -o json
 
-Exits 0 where nothing differs and 1 where something does, as diff does; 3 where nothing differs in what could be
-compared and something could not.
+Exits 0 if nothing differs and 1 if something does, as diff does; 3 if nothing differs in what could be compared but
+something could not be compared.
 """
 
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 """First character of a line of a unified diff → its colour on a terminal."""
 
 FIELDS = 4
-"""Fields that a row of the table names; the diff and -o json have all of them."""
+"""Most fields that a row of the table names; the diff and -o json have all of them."""
 
 
 @takes(
@@ -46,8 +46,8 @@ FIELDS = 4
 def diff(asked: RestoreOptions, *, against: str, unified: bool, output: Format) -> None:
     """Show what was added, removed and changed since a backup, in a cluster or in another backup.
 
-    What every cluster decides for itself (addresses, uids, status, what controllers make) is no difference; what a
-    Secret holds is never shown, only which of its values changed.
+    What every cluster decides for itself (addresses, uids, status, what controllers create) is no difference.
+    The content of a Secret is never shown, only which of its values changed.
     """
     from kubeferry.flows.console.terminal import told
     from kubeferry.tasks.diff.compare import drift
@@ -73,7 +73,7 @@ def _print(found: DiffReport, output: Format) -> None:
 
 
 def _diffs(found: DiffReport) -> None:
-    """Print the diffs, coloured on a terminal; written as they are elsewhere, which may be a million lines."""
+    """Print the diffs: coloured on a terminal, plain elsewhere, since they may have a million lines."""
     import sys
 
     from kubeferry.flows.console.output import stdout

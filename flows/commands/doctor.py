@@ -1,4 +1,4 @@
-"""`kubeferry doctor`: look over what all others need. It runs no flow, since Prefect may be what is ill."""
+"""`kubeferry doctor`: check what the other commands need. It runs no flow, since Prefect may be what fails."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ kubeferry doctor --store 's3://backups/team?region=eu-central-1' -o json
 def doctor(asked: DoctorOptions, *, output: Format) -> None:
     """Check cluster, rights, store, clocks, Prefect server, worker, deployments, schedules, versions; say what to do.
 
-    Nothing is changed, and nothing stays in the store. Exits 1 when backups or restores cannot work as things are, 3
-    when something should be seen to.
+    Changes nothing, and leaves nothing in the store.
+    Exits 1 when backups or restores cannot work, 3 when something needs attention.
     """
     from kubeferry.flows.console.output import print_document, table
     from kubeferry.flows.console.terminal import told

@@ -1,6 +1,6 @@
-"""`kubeferry list`, `show` and `verify`: look into a store. They need no cluster and no Prefect server.
+"""`kubeferry list`, `show` and `verify`: show what is in a store. They need no cluster and no Prefect server.
 
-What `kubeferry list --restores` and `kubeferry show RESTORE` print: what journals in a store tell.
+What they show of restores comes from the journals in the store.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 PARTIAL = 3
-"""What is exited with when the answer is not whole (design.md 3)."""
+"""The exit code for a partial result."""
 
 COLUMNS = ("name", "phase", "tool", "encrypted", "objects", "started", "namespaces", "error")
 SELDOM = {"encrypted", "error"}
-"""Columns that are shown only where a row has something in them."""
+"""Columns that are shown only if a row has a value in them."""
 
 HIDDEN = {"objects", "left_out", "selection"}
-"""Fields of a manifest that an encrypted backup tells only to who has a key."""
+"""Fields of a manifest that an encrypted backup shows only with a key."""
 
 LIST = """\
 [bold]Examples[/bold]
@@ -87,10 +87,10 @@ def list_backups(*, restores: bool, store: str, output: Format) -> None:
 
 @takes("show", "backup store identity output debug")
 def show(backup: str, *, store: str, identities: list[str], output: Format) -> None:
-    """Show what a backup holds: types and counts, where it is from, what was left out and why; or what a restore did.
+    """Show what a backup holds: types and counts, its source, what was excluded and why; or what a restore did.
 
-    JSON and YAML give all of the manifest, with the digest of each object; never the content of one. An encrypted one
-    tells the names of objects only with --identity.
+    JSON and YAML have the whole manifest, with the digest of each object, but never its content.
+    An encrypted backup shows the names of objects only with --identity.
     """
     from kubeferry.flows.console.output import print_document, print_object
     from kubeferry.tasks.core.errors import BackupNotFoundError
@@ -112,7 +112,7 @@ def show(backup: str, *, store: str, identities: list[str], output: Format) -> N
 
 
 def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError) -> None:
-    """Show the restore of a name that no backup has."""
+    """Show a restore, since no backup has this name."""
     from kubeferry.flows.commands.look import show_restore
     from kubeferry.tasks.core.errors import BackupNotFoundError
     from kubeferry.tasks.ports.records.restores import open_restore
@@ -129,7 +129,7 @@ def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError
 def verify(backup: str, *, deep: bool, store: str, identities: list[str], output: Format) -> None:
     """Read every file of a backup back, compare it with the manifest, and check that a restore's order holds.
 
-    An encrypted one is proved whole without a key; its order and its objects (--deep) need --identity.
+    An encrypted backup is verified whole without a key; its order and its objects (--deep) need --identity.
     Velero's archives have no digests: they are read whole, which proves less, and exit 3.
     """
     from dataclasses import asdict
@@ -178,7 +178,7 @@ def _manifest(manifest: Manifest) -> None:
     from kubeferry.flows.console import output, results
 
     source = manifest.source
-    told = {
+    summary = {
         "backup": manifest.name,
         "phase": manifest.phase.value,
         "created": f"{manifest.created:%Y-%m-%d %H:%M:%S} UTC by Kubeferry {manifest.kubeferry}",
@@ -187,7 +187,7 @@ def _manifest(manifest: Manifest) -> None:
         "revision": manifest.revision,
         "objects": sum(manifest.counts.values()),
     }
-    output.print_object(told, Format.TABLE)
+    output.print_object(summary, Format.TABLE)
     output.line("")
     results.counts(manifest.counts, "saved")
     results.encrypted_to(manifest.encryption.recipients if manifest.encryption else [])
@@ -201,7 +201,7 @@ def _manifest(manifest: Manifest) -> None:
 
 RESTORE_COLUMNS = ("name", "phase", "backup", "cluster", "objects", "started", "namespaces", "error")
 UNFINISHED = "Unfinished"
-"""Of a restore without an end: at work, or killed."""
+"""The phase of a restore that has not ended: it is running, or was killed."""
 
 
 def list_restores(store: str, output: Format) -> bool:
@@ -246,7 +246,7 @@ def _table(found: StoredRestore) -> None:
     section("Done", ["LEVEL", "OBJECTS"], levels)
     section("Not known to be done", ["OBJECT", "LEVEL"], [[str(ref), at] for ref, at in found.state.doubtful.items()])
     if row["phase"] in (UNFINISHED, "Stopped", "Failed") and (found.state.created or found.state.formers):
-        line(f"go on: kubeferry restore --resume {row['name']}; or take it back: kubeferry undo {row['name']}")
+        line(f"resume it: kubeferry restore --resume {row['name']}; or undo it: kubeferry undo {row['name']}")
 
 
 def _level(level: int) -> str:

@@ -1,4 +1,4 @@
-"""`kubeferry migrate`: ask, start the flow, print how it went with each namespace."""
+"""`kubeferry migrate`: start the flow, print the outcome of each namespace."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ kubeferry migrate --all-namespaces --from-context old --to-context new --fan-out
 def migrate(asked: MigrateOptions, *, output: Format) -> None:
     """Migrate namespaces to another cluster: one backup of them all, then a restore of each, side by side.
 
-    A namespace that fails is taken back and never stops the others; --resume does what is missing.
+    A namespace that fails is rolled back and never stops the others; --resume does what is missing.
     """
     from kubeferry.flows.console.migrate_table import finish
     from kubeferry.flows.console.run import run_and_finish
     from kubeferry.tasks.core.models.options import Where
 
-    # A migration that is resumed knows its clusters itself.
+    # A resumed migration has its clusters on record.
     target = Where(context=asked.to_context, kubeconfig=asked.kubeconfig)
     run_and_finish("migrate", asked, output, finish, at=target, reach=not asked.resume)

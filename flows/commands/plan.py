@@ -1,4 +1,4 @@
-"""`kubeferry plan`: what a restore would do, told from the archive alone: no cluster, no Prefect, nothing written."""
+"""`kubeferry plan`: show what a restore would do, from the archive alone: no cluster, no Prefect, nothing written."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _text(made: Planned, output: Form) -> Iterable[str]:
 
 
 def _write(text: Iterable[str], file: Path | None) -> None:
-    """Write piece by piece; to a file whole or not at all, as it may hold Secrets with mode 0600."""
+    """Write piece by piece; to a file whole or not at all, and with mode 0600, as it may hold Secrets."""
     if file is None:
         import sys
 

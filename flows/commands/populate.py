@@ -1,4 +1,4 @@
-"""`kubeferry populate`: ask, start the flow, print how it went with each namespace."""
+"""`kubeferry populate`: start the flow, print the outcome of each namespace."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ A file tenants.csv: name,replicas.web,hosts.shop.example.com,labels.tenant
     model="options_migration.PopulateOptions",
 )
 def populate(asked: PopulateOptions, *, output: Format) -> None:
-    """Make many namespaces of one backup, each with labels, replicas, hosts and patches of its own.
+    """Create many namespaces from one backup, each with its own labels, replicas, hosts and patches.
 
-    A namespace that fails is taken back and never stops the others; the same command again does what is missing.
+    A namespace that fails is rolled back and never stops the others; the same command again does what is missing.
     """
     from kubeferry.flows.console.migrate_table import finish_populate
     from kubeferry.flows.console.run import run_and_finish

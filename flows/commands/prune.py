@@ -1,4 +1,4 @@
-"""`kubeferry prune`: show what would go, ask, start the flow, print its result."""
+"""`kubeferry prune`: show what would be removed, ask, start the flow, print its result."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ kubeferry prune --yes, which removes what has expired and nothing else
 def prune(asked: PruneOptions, *, yes: bool, output: Format) -> None:
     """Remove backups that no rule keeps, and those that have expired; never the last good one of a series.
 
-    A series are the backups of the same namespaces of one cluster. Rules mean what they mean in restic; without one
-    only what has expired goes. What a killed run half deleted is finished; what is being written is left alone.
+    A series is the backups of the same namespaces of one cluster, with the same selection.
+    Rules have restic's meaning; without a rule, only what has expired is removed.
+    What a killed run half deleted is finished; what is being written is left alone.
     """
     from kubeferry.flows.console.confirm import Removal, agreed
     from kubeferry.flows.console.prune_table import finish, shown

@@ -1,8 +1,6 @@
-"""`kubeferry restore`: ask, start the flow, print its result.
+"""`kubeferry restore` and `kubeferry undo`: start the flow, print its result.
 
-`kubeferry undo`: ask, start the flow, print its result.
-
-`kubeferry approve`: answer a restore that waits for approval, through the Prefect API and with no cluster.
+`kubeferry approve` answers a restore that waits for approval, through the Prefect API and without a cluster.
 """
 
 from __future__ import annotations
@@ -49,9 +47,9 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
     model="options.RestoreOptions",
 )
 def restore(asked: RestoreOptions, *, output: Format) -> None:
-    """Restore a backup, ours or Velero's: into its own namespaces or beside them, on this cluster or another.
+    """Restore a backup of Kubeferry or Velero, under the same names or others, on the same cluster or another.
 
-    What the target lacks is told before anything is written.
+    What the target lacks is reported before anything is written.
     """
     from kubeferry.flows.console.results import finish
     from kubeferry.flows.console.run import run_and_finish
@@ -76,10 +74,11 @@ kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
     model="options.UndoOptions",
 )
 def undo(asked: UndoOptions, *, output: Format) -> None:
-    """Take a restore back: delete what it created, give what it changed its former content, in reverse order.
+    """Undo a restore: delete what it created, give what it changed its previous content, in reverse order.
 
-    Works for one that is complete, failed or was killed. What has another uid by now is not touched. Without --context
-    it goes to the context that the restore was made with, and only if that is still the same cluster.
+    The restore may be complete, have failed, or have been killed.
+    An object that has another uid by now is not touched.
+    Without --context, the context of the restore is used, and only if it is still the same cluster.
     """
     from kubeferry.flows.console.results import finish
     from kubeferry.flows.console.run import run_and_finish
@@ -100,9 +99,10 @@ PREFECT_API_URL=https://prefect.example.com/api kubeferry approve nightly-restor
 
 @takes("approve", "restore refuse output debug")
 def approve(restore: str, *, refuse: str | None, output: Format) -> None:
-    """Let a restore go on that waits for approval (restore --approve), or refuse it. Its Prefect server is used.
+    """Approve a restore that waits for approval (restore --approve), or refuse it.
 
-    Where that is, the restore has printed the URL of its plan. Returns when the restore has heard.
+    Use the Prefect server of the restore: it is in the URL of the plan, which the restore printed.
+    Returns when the restore has received the answer.
     """
     from kubeferry.flows.console.output import line, print_document
     from kubeferry.flows.console.terminal import told

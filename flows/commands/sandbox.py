@@ -1,4 +1,4 @@
-"""`kubeferry sandbox`: start, stop and look at the local control plane. Holds no logic of its own."""
+"""`kubeferry sandbox`: start, stop and show the local control plane, which is in kubeferry.deployments.sandbox."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ app = typer.Typer(
 def up(*, clusters: int) -> None:
     """Start what is not running, repair what is broken; the first time, build the binaries.
 
-    Building takes some minutes, once; starting takes seconds. A machine without Go gets it by Kubeferry's extra
-    named sandbox.
+    Building takes some minutes, once; starting takes seconds.
+    If the machine has no Go, install Kubeferry's extra `sandbox`, which includes it.
     """
     from kubeferry.flows.console.output import line
 
@@ -85,7 +85,7 @@ def down(*, purge: bool) -> None:
 @app.command(epilog=STATUS)
 @takes("sandbox status", "output debug")
 def status(*, output: Format) -> None:
-    """Show every process: its pid, its port, whether it is healthy; exit 1 when one is not, or there is none."""
+    """Show every process: its pid, its port, whether it is healthy; exit 1 if one is not, or there is none."""
     from kubeferry.flows.console.output import line, print_rows
 
     with opened() as sandbox:
@@ -101,7 +101,7 @@ def status(*, output: Format) -> None:
 @app.command(epilog=ENV)
 @takes("sandbox env", "output debug")
 def env(*, output: Format | None) -> None:
-    """Print what a shell needs to use the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""
+    """Print the variables that a shell needs for the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""
     from kubeferry.flows.console.output import print_object
 
     with opened() as sandbox:
@@ -116,9 +116,9 @@ def env(*, output: Format | None) -> None:
 
 @contextmanager
 def opened() -> Iterator[Sandbox]:
-    """Give the sandbox of this user (KUBEFERRY_HOME moves it), with progress shown.
+    """Yield the sandbox of this user (KUBEFERRY_HOME moves it), and show progress.
 
-    What an error has to tell beyond its one line (a log's last lines) goes to stderr before it.
+    The notes of an error (the last lines of a log) are printed on stderr before it.
     """
     from kubeferry.deployments.sandbox.sandbox import Sandbox  # here, to keep `--help` quick
     from kubeferry.flows.console.terminal import told

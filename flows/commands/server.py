@@ -1,6 +1,6 @@
 """`kubeferry server`: the local Prefect server, which keeps the history of all runs and shows it in its UI.
 
-`kubeferry worker`: Prefect's own worker, in the environment in which Kubeferry's flows run.
+`kubeferry worker`: Prefect's own worker, in the environment that Kubeferry's flows need.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     help="The local Prefect server: it keeps the history of all runs and shows it in a browser.",
-    epilog="Not used when PREFECT_API_URL names another server. Commands start it on their own, and it stays up.",
+    epilog="Commands start it when they need it, and it stays up. It is not used if PREFECT_API_URL names a server.",
 )
 
 START = "[bold]Examples[/bold]: kubeferry server start; kubeferry server start -o json"
@@ -34,7 +34,7 @@ STATUS = "[bold]Examples[/bold]: kubeferry server status; kubeferry server statu
 @app.command(epilog=START)
 @takes("server start", "output debug")
 def start(*, output: Format) -> None:
-    """Start the server if it is not up, and print where its UI is."""
+    """Start the server if it is not up, and print the address of its UI."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
     with told():
@@ -45,7 +45,7 @@ def start(*, output: Format) -> None:
 @app.command(epilog=STOP)
 @takes("server stop", "output debug")
 def stop(*, output: Format) -> None:
-    """Stop the server; its history is kept for the next start. Runs that go on now lose their server."""
+    """Stop the server; its history is kept for the next start. Runs in progress lose their server."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
     with told():
@@ -56,7 +56,7 @@ def stop(*, output: Format) -> None:
 @app.command(epilog=STATUS)
 @takes("server status", "output debug")
 def status(*, output: Format) -> None:
-    """Show whether the server is up, its UI, its API, its database and its log. Exits 1 when it is not up."""
+    """Show whether the server is up, its UI, its API, its database and its log. Exits 1 if it is not up."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
     found = prefect_server.status()
@@ -82,8 +82,8 @@ kubeferry worker --pool kubeferry --limit 4
 def worker(*, type_: PoolType, pool: str, limit: int) -> None:
     """Run what is scheduled, and what is started from Prefect's UI, until Ctrl-C.
 
-    It is `prefect worker start` with the Prefect server that Kubeferry uses. Flow runs have this
-    command's environment: credentials of the store, kubeconfig.
+    It is `prefect worker start` with the Prefect server that Kubeferry uses.
+    Flow runs inherit this command's environment: credentials of the store, kubeconfig.
     """
     import os
     import signal
@@ -97,6 +97,6 @@ def worker(*, type_: PoolType, pool: str, limit: int) -> None:
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # a worker is watched by its log
     argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", type_, "--pool", pool or POOLS[type_]]
     sys.stdout.flush()
-    # Prefect ends at SIGTERM by sending itself SIGINT, which shells have ignored for what they start with `&`.
+    # At SIGTERM, Prefect sends itself SIGINT, which shells make background jobs (`&`) ignore.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(sys.executable, [*argv, "--limit", str(limit)])  # noqa: S606 - no shell; this very program's Python

@@ -1,4 +1,4 @@
-"""What a person sees of a command: tables, results, progress and pages; and how a command starts its flow.
+"""The output of commands: tables, results, progress and pages; and how a command starts its flow.
 
 It runs no step. Only the commands and the command line import it.
 """

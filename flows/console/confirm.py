@@ -1,6 +1,6 @@
-"""Ask before something is removed: show what would go, and take the answer for exactly that.
+"""Ask for confirmation before something is removed: show what would be removed, and remove exactly that.
 
-Nothing is asked with --yes, and without a terminal there is nobody to ask. With --dry-run it is only shown.
+With --yes it does not ask, with --dry-run it only shows. Without a terminal it cannot ask: that is an error.
 """
 
 from __future__ import annotations
@@ -27,45 +27,45 @@ A = TypeVar("A", bound="DeleteOptions | PruneOptions")
 R = TypeVar("R", bound="DeleteResult | PruneResult")
 
 REFUSED = 1
-"""What is exited with when the answer is no."""
+"""The exit code when the answer is no."""
 
 
 @dataclass(frozen=True)
 class Removal(Generic[A, R]):
-    """What is removed, and how a person is asked."""
+    """What is removed, and how the user is asked."""
 
     verb: str
-    """What is done, as `delete`."""
+    """The verb, such as `delete`."""
 
     done: str
-    """What was done then, as `deleted`."""
+    """Its past participle, such as `deleted`."""
 
     look: Callable[[A], R]
-    """Tells what would go, without Prefect: nothing is written."""
+    """Finds what would be removed, without Prefect; it writes nothing."""
 
     question: Callable[[R], str]
-    """What is asked; empty when nothing would go."""
+    """Returns the question; empty if nothing would be removed."""
 
     show: Callable[[R], None]
-    """Prints what would go."""
+    """Prints what would be removed."""
 
     finish: Callable[[R, A, Format], NoReturn]
     """Prints a result, and exits."""
 
 
 def agreed(removal: Removal[A, R], asked: A, output: Format, *, yes: bool) -> A:
-    """Return the options to go on with: as they are with --yes, else for exactly what a person has agreed to.
+    """Return the options to continue with: unchanged with --yes, else restricted to what the user agreed to.
 
     Raises:
         UsageError: there is no terminal to ask at.
-        typer.Exit: it was only to be shown, there is nothing to remove, or the answer is no.
+        typer.Exit: it is a dry run, there is nothing to remove, or the answer is no.
     """
     if asked.dry_run:
         removal.finish(_seen(removal, asked), asked, output)
     if yes:
         return asked
     if not sys.stdin.isatty():
-        raise UsageError(f"there is no terminal to ask at: say --yes to {removal.verb}, or --dry-run to look first")
+        raise UsageError(f"there is no terminal to ask at: use --yes to {removal.verb}, or --dry-run to look first")
     seen = _seen(removal, asked)
     question = removal.question(seen)
     if not question:
@@ -76,7 +76,7 @@ def agreed(removal: Removal[A, R], asked: A, output: Format, *, yes: bool) -> A:
     if not agrees:
         sys.stderr.write(f"nothing was {removal.done}\n")
         raise typer.Exit(REFUSED)
-    # To a type checker, the copy of one of two models is either.
+    # A type checker does not know that the copy has the type of the original.
     return cast("A", asked.model_copy(update={"expect": asked.expect or seen.digest}))
 
 

@@ -1,4 +1,4 @@
-"""A deletion as tables: what goes in which order, what goes with it, who still needs it, what stays and why."""
+"""A deletion as tables: what is deleted in which order, its dependents, what still needs it, what stays and why."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.results import DeleteResult, Doomed
 
 NAMES = 3
-"""Names that are shown of one type in one level; -o json has all of them."""
+"""Most names shown of one type in one level; -o json has all of them."""
 
 
 def finish(result: DeleteResult, asked: DeleteOptions, output: Format) -> NoReturn:
@@ -30,7 +30,7 @@ def finish(result: DeleteResult, asked: DeleteOptions, output: Format) -> NoRetu
 def _tables(result: DeleteResult, asked: DeleteOptions) -> None:
     if result.dry_run:
         shown(result)
-        line(f"\nnothing was deleted: a dry run; --expect {result.digest} deletes this very group")
+        line(f"\nnothing was deleted: a dry run; --expect {result.digest} deletes exactly this")
     else:
         counts(result.counts, "deleted")
         _around(result)
@@ -38,14 +38,14 @@ def _tables(result: DeleteResult, asked: DeleteOptions) -> None:
 
 
 def shown(result: DeleteResult) -> None:
-    """Print what would go."""
+    """Print what would be deleted."""
     asked = [each for each in result.members if not each.follows]
-    section("Goes, in this order", ["STEP", "TYPE", "OBJECTS", "NAMES"], list(_steps(asked)))
-    follows = Counter(each.object.partition(" ")[0] for each in result.members if each.follows)
-    section("Goes with its owners", ["TYPE", "OBJECTS"], sorted(follows.items()))
+    section("Deleted, in this order", ["STEP", "TYPE", "OBJECTS", "NAMES"], list(_steps(asked)))
+    dependents = Counter(each.object.partition(" ")[0] for each in result.members if each.follows)
+    section("Deleted with their owners", ["TYPE", "OBJECTS"], sorted(dependents.items()))
     known = {*COLLECTORS, *SAFE_FINALIZERS}
     waits = [(each.object, [name for name in each.finalizers if name not in known]) for each in result.members]
-    section("Goes when its finalizers are done", ["OBJECT", "FINALIZERS"], [row for row in waits if row[1]])
+    section("Deleted when the finalizers are done", ["OBJECT", "FINALIZERS"], [row for row in waits if row[1]])
     _around(result)
     where = ", ".join(result.namespaces)
     what = f"bundle {result.bundle}" if result.bundle else f"objects with labels {result.selector}"
@@ -63,14 +63,14 @@ def _steps(members: Iterable[Doomed]) -> Iterable[list[Any]]:
 
 def _around(result: DeleteResult) -> None:
     needed = [[each.object, each.by, each.why] for each in result.needed]
-    section("Others still need", ["OBJECT", "NEEDED BY", "FIELD"], needed)
+    section("Still needed by others", ["OBJECT", "NEEDED BY", "FIELD"], needed)
     stays = [[f"{each.type} {each.namespace}/{each.name}", each.why] for each in result.left_out]
     section("Stays", ["OBJECT", "WHY"], stays)
-    problems("Stays, untied from what goes", result.untied)
-    problems("Listed in the bundle, not its own, and not touched", result.refused)
-    problems("Finalizers taken off", result.forced)
+    problems("Stays, unlinked from its deleted owner", result.untied)
+    problems("Listed in the bundle but not created by it: not touched", result.refused)
+    problems("Finalizers removed", result.forced)
     problems("Still there", result.left)
-    problems("Not looked at: it may need what goes", result.warnings)
+    problems("Not checked: may need what is deleted", result.warnings)
 
 
 def _last(result: DeleteResult, asked: DeleteOptions) -> None:
@@ -79,4 +79,4 @@ def _last(result: DeleteResult, asked: DeleteOptions) -> None:
         STYLES[result.phase.value],
     )
     if result.left:
-        line("the same command goes on; --force-finalizers takes off the finalizers of what does not go")
+        line("run the same command again to continue; --force-finalizers removes the finalizers of what is not deleted")

@@ -1,4 +1,4 @@
-"""Print what the demo found: every workload's readiness, and every difference with its explanation."""
+"""Print the demo's findings: every workload's readiness, and every difference with its explanation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ RED, GREEN = "bold red", "bold green"
 
 @dataclass(frozen=True)
 class State:
-    """How one workload stands in one namespace."""
+    """The state of one workload in one namespace."""
 
     state: str
-    """ready, waiting, failed, `left out` where the backup or the restore said so, or missing."""
+    """ready, waiting, failed, missing, or `left out` if the backup or the restore excluded it."""
     why: str
 
     @property
     def good(self) -> bool:
-        """Return whether it is as it should be."""
+        """Return whether this is the expected state."""
         return self.state in ("ready", "left out")
 
 
@@ -71,7 +71,7 @@ def document(shown: Demonstration) -> dict[str, Any]:
 
 
 def tables(shown: Demonstration, ui: str) -> None:
-    """Print both tables, what is wrong in red, and where to look next."""
+    """Print both tables, problems in red, and what to do next."""
     names = places(shown)
     table(
         ["WORKLOAD", *(name.replace("/", "/\n") for name in names)],
@@ -98,7 +98,7 @@ def tables(shown: Demonstration, ui: str) -> None:
 
 
 def places(shown: Demonstration) -> list[str]:
-    """Return what the three namespaces are called, the original first."""
+    """Return the names of the three namespaces, the original first."""
     return [f"{live.cluster}/{live.namespace}" for live in _lives(shown)]
 
 
@@ -115,7 +115,7 @@ def _lives(shown: Demonstration) -> list[Live]:
 
 
 def _workloads(live: Live) -> dict[Ref, Any]:
-    """Return what runs by itself; what a controller makes is judged with its controller."""
+    """Return the workloads without a controller; what a controller creates is judged with its controller."""
     return {
         ref: obj
         for ref, obj in live.objects.items()
@@ -128,8 +128,8 @@ def _state(live: Live, copy: Copy | None, workload: tuple[str, str]) -> State:
     if found:
         judged = verdict(found[0], clock.now(), live.context)
         return State(judged.state, judged.why)
-    told = [each.why for each in (copy.findings if copy else []) if _is_lost(each, workload)]
-    return State("left out", told[0]) if told and told[0] else State("missing", "it is not there")
+    reasons = [each.why for each in (copy.findings if copy else []) if _is_lost(each, workload)]
+    return State("left out", reasons[0]) if reasons and reasons[0] else State("missing", "it is not there")
 
 
 def _is_lost(each: Finding, workload: tuple[str, str]) -> bool:
@@ -172,7 +172,7 @@ def _last(shown: Demonstration, ui: str) -> None:
             GREEN,
         )
     else:
-        line(f"\nThe demo failed: of {objects} objects and {changes} differences, see what is red above.", RED)
+        line(f"\nThe demo failed: {objects} objects, {changes} differences; see the red lines above.", RED)
     line(f"Next: see the three runs at {ui}")
     line('      eval "$(kubeferry sandbox env)", then kubeferry list, or kubectl get all -n shop-copy')
-    line("      kubeferry sandbox down ends all of it")
+    line("      kubeferry sandbox down stops all of it")

@@ -1,4 +1,4 @@
-"""How a migration or a populate went: a row for each namespace, those first that need a person, and what to do next."""
+"""The outcome of a migration or a populate: a row for each namespace, failures first, and what to do next."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ def finish_populate(result: PopulateResult, asked: object, output: Format) -> No
 
 
 def _tables(result: MigrateResult | PopulateResult, rows: list[tuple[End, str, str]], more: str, again: str) -> None:
-    """Print a row for each namespace, with its title and a remark, what all come to, and how to do what is missing."""
+    """Print a row for each namespace, with its title and a remark, the total, and how to do what is missing."""
     ordered = sorted(rows, key=lambda row: ORDER.index(row[0].phase.value))
     table(COLUMNS, [_row(*row) for row in ordered])
     what = type(result).__name__.removesuffix("Result").lower()
-    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    line(f"\n{what} {result.name}: {result.phase}, {told}{more} in {result.seconds:.1f} s", STYLES[result.phase.value])
+    phases = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    text = f"{what} {result.name}: {result.phase}, {phases}{more} in {result.seconds:.1f} s"
+    line(f"\n{text}", STYLES[result.phase.value])
     if any(not each.done for each, _, _ in rows):
         line(f"do what is missing: {again}")
 

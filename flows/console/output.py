@@ -1,7 +1,7 @@
 """Print results on stdout: as a table for people, or as exactly one JSON or YAML document for programs.
 
-What comes from a cluster or a store is not trusted to be fit for a terminal: control characters are shown as escapes,
-and nothing is read as markup. There is no colour when stdout is not a terminal.
+Text from a cluster or a store is not trusted: control characters are shown as escapes, and nothing is read as markup.
+There is no colour when stdout is not a terminal.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 UNBOUNDED = 10_000
-"""Columns of a table that goes to a file or a pipe: each row stays one line, for grep."""
+"""Width of a table in a file or a pipe: each row stays one line, for grep."""
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], output: Format, *, columns: Sequence[str] = ()) -> None:
-    """Print rows; in a table only `columns` (default: what the first row has), in this order."""
+    """Print rows; a table has only `columns` (default: those of the first row), in this order."""
     if output is not Format.TABLE:
         print_document(list(rows), output)
         return
@@ -36,7 +36,7 @@ def print_document(value: Any, output: Format) -> None:
 
 
 def print_object(value: Mapping[str, Any], output: Format) -> None:
-    """Print one object; as a table: a line for each of its fields."""
+    """Print one object; a table has a line for each of its fields."""
     if output is not Format.TABLE:
         print_document(dict(value), output)
         return
@@ -44,7 +44,7 @@ def print_object(value: Mapping[str, Any], output: Format) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", header: bool = True) -> None:
-    """Print a table; the last column takes what room there is and wraps, numbers stand to the right."""
+    """Print a table; the last column takes the remaining width and wraps, numbers are right-aligned."""
     from rich.table import Table
     from rich.text import Text
 

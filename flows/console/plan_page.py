@@ -1,8 +1,8 @@
-"""A plan as one page of HTML that asks nothing of any network: the template, style and script beside this module.
+"""A plan as one HTML page that sends no requests; template, style and script are in html/.
 
-Names come from an archive that anybody may have written. They stand in the page as JSON in which no character means
-anything to HTML, and the script shows them as text only; a content security policy allows no other script, and no
-request at all.
+Names come from an archive that anybody may have written. The page holds them as JSON in which no character has a
+meaning in HTML, and the script shows them as text only; a content security policy allows no other script and no
+request.
 """
 
 from __future__ import annotations
@@ -37,5 +37,5 @@ def _file(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Return what a content security policy names an inline element by (W3C: CSP Level 3, hash-source)."""
+    """Return the hash by which a content security policy allows an inline element (W3C: CSP Level 3, hash-source)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,4 +1,4 @@
-"""A plan as text of 80 columns: level by level, each object with what it waits for and the field that says so.
+"""A plan as text of 80 columns: level by level, each object with what it waits for and the field that needs it.
 
 Names come from an archive that anybody may have written: control characters are shown as escapes.
 """
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 COPY = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
-"""kubectl's copy of the object, which is changed as the object is: that need not be told twice."""
+"""kubectl's copy of the object. It is changed as the object is, so its changes are not shown again."""
 
 MOST = 3
-"""Names that are shown where many share a reason."""
+"""Most names shown where many share a reason."""
 
 
 def lines(plan: PlanDocument) -> Iterator[str]:
@@ -84,20 +84,20 @@ def _broken(plan: PlanDocument, short: _Short) -> Iterator[str]:
     if plan.broken:
         yield from _section("Cycles, and where they are broken")
     for each in plan.broken:
-        told = f"{short(each.source)} does not wait for {short(each.target)} ({each.because}): {each.instead}"
-        yield from _wrapped(told, "  ")
+        text = f"{short(each.source)} does not wait for {short(each.target)} ({each.because}): {each.instead}"
+        yield from _wrapped(text, "  ")
 
 
 def _more(plan: PlanDocument, short: _Short) -> Iterator[str]:
     if plan.impossible:
         yield from _section("Cannot be carried out: a restore refuses this")
-    for told in plan.impossible:
-        yield from _wrapped(told, "  ")
+    for reason in plan.impossible:
+        yield from _wrapped(reason, "  ")
     if plan.target_must_have:
         yield from _section("What the target must have already")
     for each in plan.target_must_have:
         yield from _wrapped(f"{short(each)}: named by {_some([short(user) for user in each.users])}", "  ")
-    yield from _asked(plan, short)
+    yield from _unmet(plan, short)
     if plan.left_out:
         yield from _section("Left out")
     reasons: dict[tuple[str, str], list[LeftOut]] = {}
@@ -107,10 +107,10 @@ def _more(plan: PlanDocument, short: _Short) -> Iterator[str]:
         yield from _wrapped(f"{kind} {_some([gap.name for gap in gaps])}: {why}", "  ")
 
 
-def _asked(plan: PlanDocument, short: _Short) -> Iterator[str]:
-    """Yield what a selection leaves open."""
+def _unmet(plan: PlanDocument, short: _Short) -> Iterator[str]:
+    """Yield what a selection excludes though it is needed, and its terms that match nothing."""
     if plan.missing:
-        yield from _section("Needed, and left out as you asked")
+        yield from _section("Needed, but excluded")
     for lacking in plan.missing:
         users = _some([short(user) for user in lacking.users])
         yield from _wrapped(f"{short(lacking)}: {lacking.why}; needed by {users} ({lacking.because})", "  ")
@@ -125,7 +125,7 @@ def _some(names: list[str]) -> str:
 
 
 class _Short:
-    """How objects are told: without the namespace where there is only one, and without the groups of Kubernetes."""
+    """Short names of objects: without the namespace if there is only one, and without Kubernetes' own API groups."""
 
     def __init__(self, plan: PlanDocument) -> None:
         self.alone = set(plan.namespaces.values()) if len(plan.namespaces) == 1 else set()
@@ -136,7 +136,7 @@ class _Short:
         return f"{kind if is_built_in(group) else each.type} {path}"
 
     def needs(self, needs: list[Need]) -> dict[str, list[str]]:
-        """Return each thing needed, with the fields that say so, the common beginning of which tells nothing."""
+        """Return each needed object with the fields that need it, without `spec.template.spec.`."""
         found: dict[str, list[str]] = {}
         for need in needs:
             if need.because.startswith(COPY):

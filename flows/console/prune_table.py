@@ -1,4 +1,4 @@
-"""A prune as tables: what goes and what stays, series by series, each with its reason."""
+"""A prune as tables: what is removed and what stays, series by series, each with its reason."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _tables(result: PruneResult) -> None:
 
 
 def shown(result: PruneResult) -> None:
-    """Print what goes and what stays."""
+    """Print what is removed and what stays."""
     if result.judged:
         table(["NAME", "PHASE", "STARTED", "VERDICT", "WHY", "SERIES"], [_row(each) for each in result.judged])
-    problems("Left to others", result.left)
+    problems("Left to other runs", result.left)
     problems("Problems", result.problems)
 
 
@@ -43,6 +43,6 @@ def _last(result: PruneResult) -> str:
         return f"prune {result.store}: there is nothing in it"
     if result.dry_run:
         agreed = f"; --expect {result.digest} removes exactly this" if result.going else ""
-        told = f"{len(result.going)} would go ({freed} bytes), {kept} stay{agreed}"
-        return f"prune {result.store}: a dry run, nothing was removed: {told}"
+        summary = f"{len(result.going)} would be removed ({freed} bytes), {kept} stay{agreed}"
+        return f"prune {result.store}: a dry run, nothing was removed: {summary}"
     return f"prune {result.store}: {result.phase}, {len(result.removed)} removed, {kept} kept in {result.seconds:.1f} s"

@@ -1,4 +1,4 @@
-"""Print what a backup or a restore answered, and exit by its phase."""
+"""Print the result of a backup, a restore or an undo, and exit with the code of its phase."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STYLES = {"Completed": "bold green", "Partial": "bold yellow", "Failed": "bold red"}
 AnyResult = BackupResult | RestoreResult | UndoResult
 MOST = 20
-"""Rows of a section that could be as long as the namespace is large; -o json has all of them."""
+"""Most rows of a section, which may be as long as the namespace is large; -o json has all of them."""
 
 
 def end(result: Result | PruneResult, output: Format, tables: Callable[[], None], totals: dict[str, Any]) -> NoReturn:
@@ -37,12 +37,12 @@ def end(result: Result | PruneResult, output: Format, tables: Callable[[], None]
 
 
 def totals(result: Result) -> dict[str, Any]:
-    """Return what a document tells of a result besides its fields."""
+    """Return what a document has of a result besides its fields."""
     return {"objects": result.objects, "seconds": round(result.seconds, 3)}
 
 
 def finish(result: AnyResult, asked: Place, output: Format) -> NoReturn:
-    """Print a result, of a flow that was `asked` for, and exit with the code of its phase."""
+    """Print the result of a flow with the options `asked`, and exit with the code of its phase."""
 
     def tables() -> None:
         _tables(result)
@@ -52,7 +52,7 @@ def finish(result: AnyResult, asked: Place, output: Format) -> NoReturn:
 
 
 def failed(result: RestoreResult, output: Format) -> None:
-    """Print what a restore that failed had done, and what became of it; the error itself is told as every error."""
+    """Print what a failed restore had done, and what was rolled back; the error itself is printed like any other."""
     if output is not Format.TABLE:
         print_document(document(result), output)
         return
@@ -91,13 +91,13 @@ def counts(found: dict[str, int], done: str) -> None:
 
 
 def left_out(found: Sequence[LeftOut]) -> None:
-    """Print what was left out: a row for each type and reason."""
+    """Print what was excluded: a row for each type and reason."""
     groups = Counter((each.type, each.why) for each in found)
     section("Left out", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
 
 
 def selected(asked: str, found: Sequence[PulledIn]) -> None:
-    """Print what was asked for, and what is in besides, with the reason: a row each."""
+    """Print the selection, and what was added to it: a row each, with the reason."""
     if asked:
         line(f"\nSelected: {asked}")
     section("Pulled in", ["OBJECT", "WHY"], [[_named(each), each.why] for each in found])
@@ -136,14 +136,14 @@ def _restored(result: RestoreResult) -> None:
 
 
 def taken_back(found: TakenBack) -> None:
-    """Print what became of what a restore did."""
-    section("Taken back", ["ACTION", "OBJECTS"], [["deleted", found.deleted], ["restored", found.restored]])
-    problems("Not taken back", found.left)
+    """Print what was rolled back of a restore, and what was not."""
+    section("Rolled back", ["ACTION", "OBJECTS"], [["deleted", found.deleted], ["restored", found.restored]])
+    problems("Not rolled back", found.left)
     problems("Not exactly as before", found.notes)
 
 
 def encrypted_to(recipients: Sequence[str]) -> None:
-    """Print whose keys open an encrypted backup, and what that gives up."""
+    """Print the recipients of an encrypted backup, and what encryption costs."""
     section("Encrypted, Velero cannot read it", ["TO"], [[each] for each in recipients])
 
 
@@ -156,17 +156,17 @@ def _last(result: AnyResult) -> None:
 
 
 def _next(result: AnyResult, asked: Place) -> None:
-    """Print the command that a person would type next."""
+    """Print the command to run next."""
     if isinstance(result, BackupResult):
         first = result.namespaces[0]
-        whole = not result.selection or "Namespace" in result.counts  # a selection may hold none
+        whole = not result.selection or "Namespace" in result.counts  # a selection may hold no Namespace
         words = ["kubeferry", "restore", result.name, *(["--map", f"{first}={first}2"] if whole else [])]
         key = " --identity FILE" if result.encrypted_to else ""
         line(f"restore it{' beside the first' * whole}: {shlex.join([*words, *_typed(asked)])}{key}")
 
 
 def _typed(asked: Place) -> list[str]:
-    """Return the options that say where, but for those that the next command gets from the environment too."""
+    """Return the options for cluster and store, except those that the next command gets from the environment."""
     where = {"context": asked.context, "kubeconfig": asked.kubeconfig, "store": asked.store}
     return [
         word

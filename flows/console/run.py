@@ -1,7 +1,7 @@
 """Start a flow from a command: the local Prefect server first, then Prefect with its environment, then the flow.
 
-Prefect reads its settings when it is imported, so nothing here or above may import it before. It costs a second, which
-is why only the commands that run a flow do.
+Prefect reads its settings when it is imported, so nothing here or above may import it earlier. The import takes a
+second, so only commands that run a flow do it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ R = TypeVar("R")
 
 WAYS = (
     "what was done by then is in the store: see kubeferry list and kubeferry show NAME; "
-    "kubeferry restore --resume NAME goes on with a restore, kubeferry undo NAME takes it back"
+    "kubeferry restore --resume NAME resumes a restore, kubeferry undo NAME undoes it"
 )
 
 
@@ -50,16 +50,16 @@ def run_and_finish(
     at: Where,
     reach: bool = True,
 ) -> NoReturn:
-    """Run a flow, print what it answers, and exit with the code of its phase; what it raises is raised.
+    """Run a flow, print its result, and exit with the code of its phase; exceptions of the flow propagate.
 
-    A restore that failed tells what it had done, and what became of that, before its error is told.
+    Of a failed restore, this prints what it had done and what was rolled back, before the error is printed.
 
     Args:
-        flow: its name, which is that of its module, too.
-        asked: what it is asked for.
-        output: how its result is printed.
+        flow: its name, which is also the name of its module.
+        asked: its options.
+        output: the format of its result.
         finish: prints its result, and exits.
-        at: where to, as for `run`.
+        at: cluster and store, as for `run`.
         reach: as for `run`.
     """
 
@@ -84,12 +84,12 @@ def _failed(error: KubeferryError, output: Format) -> None:
 
 
 def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: bool = True) -> R:
-    """Return what a flow answers; what it raises is raised.
+    """Return the result of a flow; its exceptions propagate.
 
     Args:
         start: imports the flow and calls it. It is called when the server is up and the environment is set.
-        asked: where to; a cluster that does not answer at all is told now, since a flow would try for a while.
-        reach: whether the cluster is the one that `asked` names; else the flow finds out which it is.
+        asked: cluster and store; a cluster that does not answer is reported now, since a flow would retry for a while.
+        reach: whether `asked` names the cluster; if not, the flow finds out which it is.
     """
     with told():
         _reach(asked, cluster=reach)
@@ -98,18 +98,18 @@ def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: boo
 
 
 def in_loop(work: Coroutine[Any, Any, R]) -> R:
-    """Return what `work` returns, as asyncio.run does; in the faster loop where there is one (not on Windows)."""
+    """Return what `work` returns, as asyncio.run does; in the faster uvloop where it exists (not on Windows)."""
     factory = uvloop.new_event_loop if uvloop else None
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(work)
 
 
 async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    """Start within the loop, which turns Ctrl-C into an orderly end; it could hit Prefect's import anywhere.
+    """Start within the loop, which turns Ctrl-C into an orderly end even while Prefect is being imported.
 
     Raises:
-        UnreachableError: the Prefect API went away meanwhile, for longer than its client tries (a minute). Nothing
-            else here speaks through httpx.
+        UnreachableError: the Prefect API did not answer for longer than its client retries (a minute). Nothing else
+            here uses httpx.
     """
     with loading():
         from httpx import HTTPError
@@ -132,7 +132,7 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
 
 
 def _away(url: str) -> bool:
-    """Return whether Prefect's API does not answer; one that does, even that it cannot serve now, is there."""
+    """Return whether Prefect's API does not answer; an error is an answer, too."""
     try:
         prefect_api.check(url)
     except UnreachableError:
@@ -148,17 +148,17 @@ def _reach(asked: Where, *, cluster: bool) -> None:
     from kubeferry.tasks.ports.store.open import open_store
 
     if isinstance(asked, Place):
-        open_store(asked.store)  # asks nothing yet, but refuses a URL that is none
+        open_store(asked.store)  # sends no request yet, but refuses an invalid URL
     if cluster:
         found = connect(asked.context or None, asked.kubeconfig or None)
         found.request("GET", "/version", subject=f"cluster {found.name} ({found.host})")
 
 
 def prepare() -> None:
-    """Have a Prefect API, the local one if need be, and set the environment that its client is imported with."""
+    """Make sure that there is a Prefect API, if need be the local one, and set the environment of its client."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
-    # Prefect's log handler writes what it cannot send, each time, in the middle of other lines.
+    # Otherwise Prefect's log handler prints a traceback for each record that it cannot send.
     logging.raiseExceptions = debugging()
     url = prefect_server.ensure()
     os.environ.update(prefect_server.environment(url, debug=debugging()))

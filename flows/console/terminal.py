@@ -1,4 +1,4 @@
-"""Show on stderr how far a command has come: bars on a terminal, only the notes as plain lines anywhere else."""
+"""Show the progress of a command on stderr: bars and notes on a terminal, only the notes, as lines, elsewhere."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 BARS = 6
-"""Bars shown at once: the steps that moved last. A backup of hundreds of namespaces has as many steps."""
+"""Most bars shown at once: the steps that moved last. A backup of hundreds of namespaces has as many steps."""
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Show what is reported inside the `with` block; the bars are gone at its end, the notes stay."""
+    """Show the progress reported inside the `with` block; at its end the bars disappear, the notes stay."""
     if not sys.stderr.isatty():
         with progress.listening(Lines()):
             yield
@@ -43,7 +43,7 @@ class Lines:
     """A listener for a file or a pipe: notes only."""
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Pass over it: in a file, steps would only be noise."""
+        """Ignore it: in a file, steps would only be noise."""
 
     def note(self, text: str) -> None:
         """Write the line at once."""
@@ -55,14 +55,14 @@ class Bars:
     """A listener for a terminal: a bar for each of the last steps, notes above them."""
 
     def __init__(self, bars: Progress) -> None:
-        """Take rich's progress, which is shown already."""
+        """Use a Progress of rich that is shown already."""
         self._bars = bars
         self._lock = Lock()
         self._known: dict[str, TaskID] = {}
-        """Step to its bar, the one that moved last at the end."""
+        """Step → its bar, the one that moved last at the end."""
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Move the bar of a step; that of a finished step goes."""
+        """Move the bar of a step; remove it when the step is finished."""
         with self._lock:
             bar = self._known.pop(name, None)
             if total is not None and done >= total:

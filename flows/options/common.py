@@ -1,4 +1,4 @@
-"""How results are printed, and what an option that stands anywhere on the line decides: tracebacks, or the version."""
+"""Output formats, and the options that work at any place of the command line: --debug and --version."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ class _Debugging:
 
 
 def debugging() -> bool:
-    """Return whether errors are told with their traceback, and Prefect's own log is shown."""
+    """Return whether errors are printed with their traceback, and Prefect's own log is shown."""
     return _Debugging.on
 
 
 def set_debugging(*, on: bool) -> None:
-    """Begin an invocation without --debug, or with it."""
+    """Start an invocation with or without --debug."""
     _Debugging.on = on
 
 
 def note_debug(on: bool) -> bool:  # noqa: FBT001 - the one argument that an option's callback gets
-    """Keep that --debug was given, where it was."""
-    _Debugging.on = _Debugging.on or on  # it may stand before the command and after it
+    """Record that --debug was given."""
+    _Debugging.on = _Debugging.on or on  # it may be given before the command and after it
     return on
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - the one argument that an option's callback gets
-    """Print the version, where it is wanted, and end."""
+    """Print the version and exit, if --version was given."""
     if wanted:
         from importlib.metadata import version
 

@@ -1,7 +1,7 @@
-"""What the shell offers at TAB: names of backups, restores, contexts and namespaces.
+"""Shell completion: names of backups, restores, contexts and namespaces.
 
-A person waits meanwhile, in the middle of a line: whatever does not answer in time, or not at all, offers nothing, and
-nothing is printed. Tables of options and commands come from Typer itself.
+The user waits meanwhile, in the middle of a line: what does not answer in time offers nothing, and nothing is printed.
+Typer itself completes options and commands.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 SECONDS = 2.0
-"""How long a store or a cluster has to answer; KUBEFERRY_COMPLETION_SECONDS says otherwise."""
+"""How long a store or a cluster has to answer; KUBEFERRY_COMPLETION_SECONDS overrides it."""
 
 Names = list[str]
 
@@ -50,21 +50,21 @@ def namespaces(ctx: typer.Context, incomplete: str) -> Names:
 
 
 def _within(ask: Callable[[], Iterable[str]], incomplete: str) -> Names:
-    """Return what begins as `incomplete` of the names that come in time."""
-    told: Queue[Names] = Queue()
-    # A thread of its own, and not of a pool: at exit nobody waits for it.
-    Thread(target=lambda: told.put(_asked(ask)), daemon=True).start()
+    """Return the names that start with `incomplete`, if they arrive in time."""
+    answer: Queue[Names] = Queue()
+    # A daemon thread instead of a pool: nothing waits for it at exit.
+    Thread(target=lambda: answer.put(_answer(ask)), daemon=True).start()
     try:
-        names = told.get(timeout=_seconds())
+        names = answer.get(timeout=_seconds())
     except Empty:
         return []
     return sorted(name for name in names if name.startswith(incomplete))
 
 
-def _asked(ask: Callable[[], Iterable[str]]) -> Names:
+def _answer(ask: Callable[[], Iterable[str]]) -> Names:
     try:
         return list(ask())
-    except Exception:  # noqa: BLE001 - there is nobody to tell: the command itself will tell it
+    except Exception:  # noqa: BLE001 - completion cannot report it: the command itself will
         return []
 
 
@@ -75,7 +75,7 @@ def _seconds() -> float:
 
 
 def _option(ctx: typer.Context, name: str) -> str:
-    """Return an option that stands on the line already, else its variable, as the command would take it."""
+    """Return the value of an option from the command line, else from its environment variable."""
     return str(ctx.params.get(name) or os.environ.get(f"KUBEFERRY_{name.upper()}") or "")
 
 

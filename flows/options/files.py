@@ -1,4 +1,4 @@
-"""Read the files that tell what to modify, and which namespaces to make."""
+"""Read the files of --modify and --into-file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def modifications(files: Iterable[Path]) -> Modifications:
-    """Return what files of modifications say, one after the other.
+    """Return the modifications of all files, in their order.
 
     Raises:
         UsageError: one of them cannot be read.
@@ -30,15 +30,15 @@ def modifications(files: Iterable[Path]) -> Modifications:
 
 
 def into(names: Sequence[str], file: Path | None) -> list[Into]:
-    """Return the namespaces to make: those that are named, with commas or one by one, and those of a file.
+    """Return the namespaces to create: those of --into, which may be separated by commas, and those of a file.
 
     Raises:
-        UsageError: there are none, the file cannot be read, or a name cannot be one.
+        UsageError: there are none, the file cannot be read, or a name is invalid.
     """
     from kubeferry.tasks.core.transform.modify.files import read_into
 
     if not (names or file):
-        raise UsageError("say which namespaces to make, with --into or --into-file")
+        raise UsageError("name the namespaces to create, with --into or --into-file")
     named = [name for each in names for name in each.split(",") if name]
     found = read_into("\n".join(f"- {name!r}" for name in named), "--into") if named else []
     return found + (read_into(_text(file), f"--into-file {file}") if file else [])
@@ -56,4 +56,4 @@ def _text(file: Path) -> str:
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise UsageError(f"{file} is no text in UTF-8") from None
+        raise UsageError(f"{file} is not UTF-8 text") from None

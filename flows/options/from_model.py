@@ -1,7 +1,7 @@
-"""Make the parameters of a command of the table of options, and the options of its flow of what was typed.
+"""Build a command's parameters from the table of options, and the options of its flow from the command line.
 
-A command names its options, in their order, and the pydantic model that holds them. That is imported when the command
-runs, since `--help` has no time for pydantic; a test holds table and models together.
+A command names its options, in their order, and the pydantic model that holds them. The model is imported when the
+command runs, since importing pydantic would slow down `--help`; a test compares table and models.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ MODELS = "kubeferry.tasks.core.models"
 
 
 def takes(command: str, *names: str, model: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator of a command: Typer sees its options, the function gets what they become.
+    """Return a decorator for a command: Typer sees its options, the function gets the parsed values.
 
-    With a model it gets that as the first argument, and by name what the model has no field for; else all by name.
+    With a model, the function gets the model as first argument, and as keyword arguments the values that the model has
+    no field for. Without a model, all values are keyword arguments.
 
     Args:
-        command: the words that the command is called by.
-        names: its options, in their order; there may be several in a text, with spaces between.
-        model: the model, as `options.RestoreOptions`.
+        command: the words of the command, such as "sandbox up".
+        names: its options, in their order; a string may hold several, separated by spaces.
+        model: the model, such as `options.RestoreOptions`.
     """
     taken = Command({name: declared(command, name) for name in " ".join(names).split()}, model)
 
@@ -53,22 +54,22 @@ def takes(command: str, *names: str, model: str = "") -> Callable[[Callable[...,
 
 
 def declared(command: str, name: str) -> Option:
-    """Return an option as it is in a command: its own, else the one of that name that many share."""
+    """Return an option of a command: the command's own, else the shared one of that name."""
     return OWN.get(command, {}).get(name) or SHARED[name]
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a command takes."""
+    """The options of a command, and their model."""
 
     options: Mapping[str, Option]
     model: str
 
     def call(self, body: Callable[..., None], typed: Mapping[str, Any]) -> None:
-        """Call the function of the command with what was typed, by name.
+        """Call the function of the command with the values of the command line.
 
         Raises:
-            UsageError: something that was typed is refused.
+            UsageError: a value is invalid.
         """
         found = self.fields(typed)
         if not self.model:
@@ -80,10 +81,10 @@ class Command:
         body(options(model, **known), **more)
 
     def fields(self, typed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the options become, by field.
+        """Return the parsed values by field.
 
         Raises:
-            UsageError: something that was typed is refused.
+            UsageError: a value is invalid.
         """
         return {
             name: value for each, option in self.options.items() for name, value in option.fields(each, typed).items()

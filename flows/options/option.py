@@ -1,4 +1,4 @@
-"""What is declared of one option of the command line: the parameter that Typer sees, and what becomes of its value."""
+"""The declaration of one command-line option: the parameter that Typer sees, and how its value is parsed."""
 
 from __future__ import annotations
 
@@ -12,69 +12,69 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 EMPTY = {str: "", bool: False}
-"""What an option of a type is when it is not typed; of another type it is None."""
+"""Type → the value of an option that is not given; for other types it is None."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option or an argument of the command line; the table of options gives it the name of its parameter."""
+    """An option or an argument of the command line; its key in the table of options is the name of its parameter."""
 
     type: Any
-    """What it takes: a type, an enum or a Literal of its choices; a list where it may be repeated."""
+    """The type of its value: a type, an enum or a Literal of its choices; a list if it may be repeated."""
 
     help: str
-    """What people read of it."""
+    """Its help text."""
 
     _: KW_ONLY
 
     default: Any = None
-    """What it is when it is not typed, where that is not `EMPTY`."""
+    """Its value when it is not given, if that is not `EMPTY`."""
 
     argument: bool = False
-    """Whether it goes by its place on the line."""
+    """Whether it is a positional argument."""
 
     required: bool = False
-    """Whether it has to be typed."""
+    """Whether it must be given."""
 
     flags: str = ""
-    """Its flags, with spaces between, where they do not follow from its name."""
+    """Its flags, separated by spaces, if they do not follow from its name."""
 
     metavar: str | None = None
     min: int | None = None
     max: int | None = None
     panel: str | None = None
-    """The group that it stands in, in the help."""
+    """Its group in the help."""
 
     envvar: str | None = None
 
     shown: bool | None = None
-    """Whether its default is told; else it is where there is one."""
+    """Whether the help shows its default; None: if there is one."""
 
     completion: Callable[..., Any] | None = None
-    """What the shell offers at TAB."""
+    """Its shell completion."""
 
     folders: bool = True
-    """Whether its path may be that of a folder."""
+    """Whether its path may be a folder."""
 
     callback: Callable[..., Any] | None = None
-    """What hears of it at once, before the command runs."""
+    """Called with its value during parsing, before the command runs."""
 
     first: bool = False
-    """Whether that hears of it before all others."""
+    """Whether it is parsed before all others (Typer's is_eager)."""
 
     parser: Callable[..., Any] | None = None
-    """What is called with its value, an empty list for None, and with those of `reads`; it raises UsageErrors."""
+    """Called with its value (an empty list for None) and the values of `reads`; it raises UsageErrors."""
 
     reads: tuple[str, ...] = ()
     """The names of other options whose values its parser needs."""
 
     fills: str | None = None
-    """The field that it becomes, where it is not that of its name. Several, with spaces between: the parser returns
-    them by name. Empty: none, since a callback or another option's parser has taken it."""
+    """The field that gets its value, if that is not the field of its name. Several, separated by spaces: the parser
+    returns them by name. Empty: no field, since a callback or the parser of another option uses the value."""
 
     def parameter(self, name: str) -> Parameter:
-        """Return the parameter of a function that Typer makes an option, or an argument, of."""
-        told: dict[str, Any] = {
+        """Return the function parameter from which Typer builds an option or an argument."""
+        settings: dict[str, Any] = {
             "help": self.help,
             "metavar": self.metavar,
             "min": self.min,
@@ -87,20 +87,20 @@ class Option:
             "callback": self.callback,
             "is_eager": self.first,
         }
-        info = typer.Argument(**told) if self.argument else typer.Option(*self._flags(name), **told)
+        info = typer.Argument(**settings) if self.argument else typer.Option(*self._flags(name), **settings)
         default = Parameter.empty if self.required else self.untyped
         return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[self.type, info])
 
     @property
     def untyped(self) -> Any:
-        """Return what its value is when it is not typed."""
+        """Return its value when it is not given."""
         return EMPTY.get(self.type) if self.default is None else self.default
 
     def fields(self, name: str, typed: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what it becomes, by field; `typed` holds all values of the command line.
+        """Return its parsed value by field; `typed` holds all values of the command line.
 
         Raises:
-            UsageError: its parser refuses it.
+            UsageError: its parser rejects it.
         """
         names = [name] if self.fills is None else self.fills.split()
         value = self._parsed(name, typed) if names else None
@@ -114,7 +114,7 @@ class Option:
 
     def _flags(self, name: str) -> list[str]:
         if self.flags or self.type is not bool or self.untyped:
-            return self.flags.split()  # Typer makes --name, or --name/--no-name of what is on by default
+            return self.flags.split()  # Typer makes --name, or --name/--no-name if it is on by default
         return [f"--{name.replace('_', '-')}"]
 
     @property

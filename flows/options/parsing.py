@@ -1,6 +1,7 @@
-"""Turn what was typed into the options of a flow; what they refuse is a usage error that names the option.
+"""Turn command-line values into the options of a flow; an invalid value is a usage error that names the option.
 
-The table of options names these functions, so pydantic is imported only where it is used: `--help` has no time for it.
+The table of options refers to these functions. They import pydantic only when they use it, since it would slow down
+`--help`.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ M = TypeVar("M", bound="BaseModel")
 CRON = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
 
 ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
-"""Fields that the command line calls otherwise; the others are the option of the same name."""
+"""Fields that have another name on the command line; the others have an option of the same name."""
 
 NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"
 MESSAGES = {"string_pattern_mismatch": NAME}
-"""By pydantic's type of error, where its own words are for programmers."""
+"""pydantic's type of error → a message for users, where pydantic's own is for programmers."""
 
 
 def options(model: type[M], **values: Any) -> M:
     """Return the options of a flow.
 
     Raises:
-        UsageError: a value that they refuse.
+        UsageError: a value is invalid.
     """
     from pydantic import ValidationError
 
@@ -45,7 +46,7 @@ def options(model: type[M], **values: Any) -> M:
 def _line(error: ErrorDetails) -> str:
     from kubeferry.tasks.core.models.options import UNQUOTED
 
-    if not error["loc"]:  # what does not fit together
+    if not error["loc"]:  # options that contradict each other
         return error["msg"].removeprefix("Value error, ")
     field = str(error["loc"][0])
     option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
@@ -56,7 +57,7 @@ def _line(error: ErrorDetails) -> str:
 
 
 def modes(given: Iterable[str]) -> dict[str, Any]:
-    """Return the fields `existing` and `existing_kinds` of what --existing says: MODE, and KIND=MODE for some kinds.
+    """Return the fields `existing` and `existing_kinds` of --existing: MODE, and KIND=MODE for single kinds.
 
     Raises:
         UsageError: two modes for all kinds, or for one.
@@ -65,7 +66,7 @@ def modes(given: Iterable[str]) -> dict[str, Any]:
     whole = sorted({word for word in words if "=" not in word})
     if len(whole) > 1:
         raise UsageError(f"--existing: {' and '.join(whole)} cannot both be done with all kinds; write KIND=MODE")
-    form = "MODE, or KIND=MODE for one kind, as secrets=skip"
+    form = "MODE, or KIND=MODE for one kind, such as secrets=skip"
     kinds = pairs((word for word in words if "=" in word), "--existing", form)
     return ({"existing": whole[0]} if whole else {}) | {"existing_kinds": kinds}
 
@@ -76,7 +77,7 @@ def pairs(
     """Return LEFT=RIGHT pairs as a mapping.
 
     Raises:
-        UsageError: not such a pair, or one left side with two right ones.
+        UsageError: a value is no such pair, or one left side has two right sides.
     """
     found: dict[str, str] = {}
     for each in given:
@@ -89,19 +90,19 @@ def pairs(
 
 
 def policies(given: Iterable[str]) -> dict[str, str]:
-    """Return class → what to do where the target has no value for it.
+    """Return class → policy, for when the target has no value of that class.
 
     Raises:
-        UsageError: what is none, or two for one class.
+        UsageError: a value is no such pair, or one class has two policies.
     """
     return pairs(given, "--absent", "CLASS=POLICY, as uid=drop")
 
 
 def rules(given: Iterable[str]) -> dict[str, str]:
-    """Return rule of `kubeferry prune` → what is kept by it.
+    """Return rule of `kubeferry prune` → its number or age.
 
     Raises:
-        UsageError: what is none, or two for one rule.
+        UsageError: a value is no such pair, or one rule is given twice.
     """
     return pairs(given, "--keep", "RULE=NUMBER, as daily=7, or within=AGE, as within=30d")
 
@@ -110,16 +111,16 @@ def crons(given: Iterable[str]) -> dict[str, str]:
     """Return flow → cron expression; one without a flow is the backup's.
 
     Raises:
-        UsageError: what is none, or two for one flow.
+        UsageError: a value is no such pair, or one flow has two expressions.
     """
     return pairs((each if "=" in each else f"backup={each}" for each in given), "--cron", CRON)
 
 
 def span(text: str, option: str) -> str:
-    """Return a span of time as it was typed.
+    """Return a span of time, unchanged.
 
     Raises:
-        UsageError: it is none; the error names the option.
+        UsageError: it is invalid; the error names the option.
     """
     from kubeferry.tasks.core.jsondoc.duration import Span
 
@@ -131,11 +132,11 @@ def span(text: str, option: str) -> str:
     return text
 
 
-def chosen(namespaces: Sequence[str], selector: str, every: bool) -> Sequence[str]:  # noqa: FBT001 - as it was typed
+def chosen(namespaces: Sequence[str], selector: str, every: bool) -> Sequence[str]:  # noqa: FBT001 - a value of the command line
     """Return the namespaces that are named.
 
     Raises:
-        UsageError: none are, and none are chosen in another way.
+        UsageError: none are named or chosen in another way.
     """
     if not (namespaces or selector or every):
         raise UsageError("name a NAMESPACE to back up, or choose some with --namespace-selector or --all-namespaces")
@@ -143,17 +144,17 @@ def chosen(namespaces: Sequence[str], selector: str, every: bool) -> Sequence[st
 
 
 def paths(given: Iterable[Path]) -> list[str]:
-    """Return paths as text, which is what can be stored with a run."""
+    """Return paths as text, which can be stored with a run."""
     return [str(path) for path in given]
 
 
 def optional(text: str) -> str | None:
-    """Return what was typed, None for nothing."""
+    """Return a value, None if it is empty."""
     return text or None
 
 
 def absolute(path: str) -> str:
-    """Return a path that means the same to a worker, which runs elsewhere."""
+    """Return an absolute path, which means the same to a worker in another folder."""
     from pathlib import Path
 
     return str(Path(path).expanduser().absolute()) if path else ""

@@ -1,4 +1,4 @@
-"""The options that mean the same in every command that takes them, each declared once; and those that go together."""
+"""The options that mean the same in every command that has them, each declared once; and groups of them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WHAT = "What of it"
-"""The group of the options that choose among the objects, in each command's help."""
+"""The group of the options that select objects, in each command's help."""
 
 WHERE = "Where and how"
-"""The group of the options that nearly all commands take."""
+"""The group of the options that nearly all commands have."""
 
 KINDS = "selector annotation_selector include exclude include_name exclude_name only"
 OF_CLUSTER = "all_namespaces namespace_selector exclude_namespace"
 OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
-"""What chooses among the objects; among the namespaces of a cluster; among all that a backup holds."""
+"""Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
 MANNER = "existing owned no_rewrite absent rollback bundle wait wait_seconds"
-"""How to restore, for commands that make many restores."""
+"""How to restore, for commands that run many restores."""
 
 PLACE = "context kubeconfig store"
-"""Where."""
+"""Cluster and store."""
 
 CHOOSING: Mapping[str, Option] = {
     "namespace": Option(
         list[str],
-        "Only this namespace of the backup, by its old name; may be repeated.",
+        "Only this namespace of the backup, by its original name; may be repeated.",
         flags="-n --namespace",
         metavar="NAMESPACE",
         panel=WHAT,
@@ -40,46 +40,46 @@ CHOOSING: Mapping[str, Option] = {
     ),
     "all_namespaces": Option(
         bool,
-        "All namespaces, but for kube-*, which have to be named.",
+        "All namespaces except kube-*, which must be named.",
         flags="-A --all-namespaces",
         panel=WHAT,
     ),
     "namespace_selector": Option(str, "Also the namespaces with these labels.", metavar="LABELS", panel=WHAT),
     "exclude_namespace": Option(
         list[str],
-        "Not this namespace; 'test-*' means all that are called so; may be repeated.",
+        "Exclude this namespace, or all that match a pattern such as 'test-*'; may be repeated.",
         metavar="NAMESPACE",
         panel=WHAT,
     ),
     "selector": Option(
         str,
-        "Only objects with these labels, as kubectl's -l takes them.",
+        "Only objects with these labels, in the syntax of kubectl's -l.",
         flags="-l --selector",
         metavar="LABELS",
         panel=WHAT,
     ),
     "annotation_selector": Option(
-        str, "Only objects with these annotations, in the same language.", metavar="ANNOTATIONS", panel=WHAT
+        str, "Only objects with these annotations, in the same syntax.", metavar="ANNOTATIONS", panel=WHAT
     ),
     "include": Option(
         list[str], "Only this kind, such as deployments.apps; may be repeated.", metavar="KIND", panel=WHAT
     ),
-    "exclude": Option(list[str], "Not this kind; may be repeated.", metavar="KIND", panel=WHAT),
+    "exclude": Option(list[str], "Exclude this kind; may be repeated.", metavar="KIND", panel=WHAT),
     "include_name": Option(
         list[str],
-        "Only objects of this name, such as deployments/web or 'secrets/tmp-*'; may be repeated.",
+        "Only objects with this name, such as deployments/web or 'secrets/tmp-*'; may be repeated.",
         metavar="[KIND/]NAME",
         panel=WHAT,
     ),
     "exclude_name": Option(
         list[str],
-        "Not the objects of this name, written in the same way; may be repeated.",
+        "Exclude objects with this name, in the same syntax; may be repeated.",
         metavar="[KIND/]NAME",
         panel=WHAT,
     ),
-    "only": Option(bool, "Only what is selected, without what it needs.", panel=WHAT),
+    "only": Option(bool, "Only the selected objects, without what they need.", panel=WHAT),
 }
-"""Which of the namespaces, and of their objects."""
+"""Select namespaces and their objects."""
 
 RESTORING: Mapping[str, Option] = {
     "rename": Option(
@@ -92,52 +92,54 @@ RESTORING: Mapping[str, Option] = {
     ),
     "existing": Option(
         list[str],
-        "What to do with an object that is there already, with other content: fail (the default), skip, update or "
-        "recreate; for one kind KIND=MODE, as secrets=skip; may be repeated.",
+        "What to do with an object that exists with other content: fail (the default), skip, update or recreate; "
+        "KIND=MODE for one kind, such as secrets=skip; may be repeated.",
         metavar="[KIND=]MODE",
         parser=parsing.modes,
         fills="existing existing_kinds",
     ),
     "owned": Option(
-        # The values of `options.Owned`, which cost the import of pydantic; a test compares them.
+        # The values of `options.Owned`, whose import would import pydantic; a test compares them.
         Literal["rebuild", "keep"],
-        "What to do with objects that their controller would make again: rebuild leaves them to it, or keep.",
+        "What to do with objects that their controller re-creates: rebuild leaves them to it, keep restores them.",
         default="rebuild",
         metavar="MODE",
     ),
     "modify": Option(
         list[Path],
-        "YAML of what to modify on the way: labels, replicas, hosts, rules with patches; or Velero's resource "
-        "modifiers, as they are. May be repeated.",
+        "YAML file of modifications: labels, replicas, hosts, rules with patches; or Velero's resource modifiers, "
+        "as they are. May be repeated.",
         metavar="FILE",
         parser=files.modifications,
     ),
     "no_rewrite": Option(
         list[str],
-        "With --map, leave as it is: a class (dns, setting…) or a place, 'ConfigMap shop/notes /data/*'.",
+        "With --map, do not rewrite a class (dns, setting…) or a place, such as 'ConfigMap shop/notes /data/*'.",
         metavar="CLASS|GLOB",
     ),
     "absent": Option(
         list[str],
-        "Where the target has no value for a class (pod-ip, service-ip, uid…): keep, drop, empty or fail.",
+        "What to do if the target has no value for a class (pod-ip, service-ip, uid…): keep, drop, empty or fail.",
         metavar="CLASS=POLICY",
         parser=parsing.policies,
     ),
-    "rollback": Option(bool, "Take back what was done when the restore fails.", default=True),
-    "bundle": Option(bool, "Make a bundle that owns what is created: who deletes it deletes that.", default=True),
+    "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
+    "bundle": Option(bool, "Create a bundle that owns what is created: deleting it deletes that too.", default=True),
     "wait": Option(bool, "Wait after each level until its objects are ready.", default=True),
     "wait_seconds": Option(
         int, "Longest time to wait for one level.", default=300, min=1, max=86400, metavar="SECONDS"
     ),
-    "side_by_side": Option(int, "How many namespaces are worked on at once.", default=6, min=1, max=64, metavar="N"),
+    "side_by_side": Option(
+        int, "How many namespaces are restored at the same time.", default=6, min=1, max=64, metavar="N"
+    ),
 }
 """How to restore."""
 
 REMOVING: Mapping[str, Option] = {
     "force_finalizers": Option(
-        bool, "Take finalizers off what does not go in time; what they wait for is then never done."
+        bool, "Remove the finalizers of what is not deleted in time; what they wait for is then never done."
     ),
-    "yes": Option(bool, "Do not ask.", flags="-y --yes"),
+    "yes": Option(bool, "Do not ask for confirmation.", flags="-y --yes"),
 }
 """How to delete."""
 
@@ -152,7 +154,7 @@ COMMON: Mapping[str, Option] = {
     ),
     "context": Option(
         str,
-        "Context of the kubeconfig; else its current one, or the cluster of the pod that this runs in.",
+        "Context of the kubeconfig; by default its current one, or the cluster of the pod that this runs in.",
         metavar="NAME",
         panel=WHERE,
         envvar="KUBEFERRY_CONTEXT",
@@ -160,21 +162,21 @@ COMMON: Mapping[str, Option] = {
     ),
     "kubeconfig": Option(
         str,
-        "Path of the kubeconfig; else KUBECONFIG, or the user's own.",
+        "Path of the kubeconfig; by default KUBECONFIG, or the user's own.",
         metavar="PATH",
         panel=WHERE,
         envvar="KUBEFERRY_KUBECONFIG",
     ),
     "store": Option(
         str,
-        "file:///folder or s3://bucket/prefix, with ?endpoint=… and &region=…; else a folder of the user's data.",
+        "file:///folder or s3://bucket/prefix, with ?endpoint=… and &region=…; by default a folder of the user's data.",
         metavar="URL",
         panel=WHERE,
         envvar="KUBEFERRY_STORE",
     ),
     "identity": Option(
         list[Path],
-        "File of a secret key that opens an encrypted backup, of age or SSH; may be repeated.",
+        "File with a secret key, of age or SSH, that decrypts an encrypted backup; may be repeated.",
         metavar="FILE",
         panel=WHERE,
         envvar="KUBEFERRY_IDENTITY",
@@ -191,7 +193,7 @@ COMMON: Mapping[str, Option] = {
     ),
     "debug": Option(
         bool,
-        "Show tracebacks, and what Prefect logs.",
+        "Show tracebacks and Prefect's log.",
         panel=WHERE,
         envvar="KUBEFERRY_DEBUG",
         shown=True,
@@ -199,7 +201,7 @@ COMMON: Mapping[str, Option] = {
         fills="",
     ),
 }
-"""What nearly all commands take."""
+"""Options that nearly all commands have."""
 
 SHARED: Mapping[str, Option] = {**CHOOSING, **RESTORING, **REMOVING, **COMMON}
-"""All of them, by the name of their parameter."""
+"""All shared options, by the name of their parameter."""

@@ -77,7 +77,7 @@ def test_two_at_once_build_once(recipe, monkeypatch):
         assert len(set(pool.map(ask, heard))) == 1
     assert len(made) == 1
     waited = [note for one in heard for note in one.notes if "waits" in note]
-    assert waited == ["another process is at it: building the sandbox waits"]
+    assert waited == ["building the sandbox waits for another process"]
 
 
 def test_a_failed_compilation_names_the_step_and_shows_the_compilers_last_lines(recipe):

@@ -78,4 +78,4 @@ def test_where_nothing_would_go_nothing_is_asked(cli, full, started, monkeypatch
     answer(monkeypatch, "")
     code, out, _ = cli("prune", "--keep-last", "2", "--store", full.url)
     assert (code, started) == (0, [])
-    assert "0 would go (0 bytes), 2 stay" in out
+    assert "0 would be removed (0 bytes), 2 stay" in out

@@ -86,7 +86,7 @@ def test_a_dry_run_shows_the_order_what_follows_who_needs_it_and_what_stays(caps
         "Secret shop/old was linked to what goes",
         "widgets.example.com not looked at: forbidden",
         "bundle r in shop on kubeferry-b: 9 objects in 2 levels",
-        f"nothing was deleted: a dry run; --expect {'ab' * 32} deletes this very group",
+        f"nothing was deleted: a dry run; --expect {'ab' * 32} deletes exactly this",
     ):
         assert row in rows
     assert not [row for row in rows if "foregroundDeletion" in row]
@@ -101,12 +101,12 @@ def test_a_deletion_shows_what_went_what_is_left_and_how_to_go_on(capsys):
         "Secret shop/a it waits for example.com/f",
         "Secret shop/b its finalizers were taken off: example.com/f",
         "delete bundle r: Partial, 9 objects in 2.0 s, kubeferry-b",
-        "the same command goes on; --force-finalizers takes off the finalizers of what does not go",
+        "run the same command again to continue; --force-finalizers removes the finalizers of what is not deleted",
     ):
         assert row in rows
     whole = RESULT.model_copy(update={"left": [], "refused": [], "phase": Phase.COMPLETED})
     code, rows = printed(capsys, whole)
-    assert (code, [row for row in rows if "goes on" in row]) == (0, [])
+    assert (code, [row for row in rows if "to continue" in row]) == (0, [])
 
 
 def test_names_from_a_cluster_are_shown_and_not_obeyed(capsys):

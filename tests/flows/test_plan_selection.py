@@ -473,10 +473,7 @@ def test_the_table_tells_what_is_selected_why_each_object_is_in_and_what_is_miss
     assert "Selected: namespace shop; label app=web; not kind cm; not name no" in flat
     assert "Deployment web in: selected by label app=web after" in flat
     assert "Secret registry in: needed by ServiceAccount shop/app: imagePullSecrets[].name" in flat
-    assert (
-        "Needed, and left out as you asked ConfigMap settings: its kind is excluded; needed by Deployment web (spec"
-        in flat
-    )
+    assert "Needed, but excluded ConfigMap settings: its kind is excluded; needed by Deployment web (spec" in flat
     assert "Matches nothing --exclude-name no: nothing has this name" in flat
     assert max(map(len, out.splitlines())) <= 80
     whole = cli("plan", "both", "--store", shelf.url)[1]

@@ -6,7 +6,7 @@ import pytest
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "say which namespaces to make, with --into or --into-file"),
+        ((), "name the namespaces to create, with --into or --into-file"),
         (("--into", "a,b,a"), "namespace a is named twice"),
         (("--into", "Bad"), "--into: namespace 1: name"),
         (("--into-file", "nowhere.csv"), "nowhere.csv: No such file or directory"),

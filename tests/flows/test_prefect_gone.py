@@ -24,5 +24,5 @@ def test_a_prefect_api_that_goes_away_is_told_with_the_ways_on(monkeypatch, erro
         asyncio.run(_inside(flow))
     line = str(caught.value)
     assert line.startswith(f"the Prefect API at http://127.0.0.1:1/api answers no more: {cause}; ")
-    assert "kubeferry restore --resume NAME goes on with a restore, kubeferry undo NAME takes it back" in line
+    assert "kubeferry restore --resume NAME resumes a restore, kubeferry undo NAME undoes it" in line
     assert "\n" not in line

@@ -25,7 +25,7 @@ def test_a_dry_run_shows_what_goes_and_why(cli, full):
         [name, "Completed", "2026-01-02", "03:04", verdict]
         for name, verdict in (("a", "remove"), ("b", "remove"), ("c", "keep"))
     ]
-    assert "2 would go" in out
+    assert "2 would be removed" in out
     assert names(full) == ["a", "b", "c"]
 
 
@@ -38,7 +38,7 @@ def test_its_json_has_the_digest_to_agree_to(cli, full):
 
 def test_without_a_terminal_it_wants_a_yes(cli, full):
     code, _, err = cli("prune", "--keep-last", "1", "--store", full.url)
-    assert (code, "say --yes to remove, or --dry-run to look first" in err) == (2, True)
+    assert (code, "use --yes to remove, or --dry-run to look first" in err) == (2, True)
     assert names(full) == ["a", "b", "c"]
 
 

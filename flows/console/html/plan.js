@@ -61,10 +61,10 @@ choices($("namespace"), tally(all.map((node) => node.one.namespace)));
 choices($("rewrite"), tally(all.flatMap((node) => [...changes(node)])));
 
 function matches(node) {
-  const text = $("text").value.trim().toLowerCase(), space = $("namespace").value;
+  const text = $("text").value.trim().toLowerCase(), namespace = $("namespace").value;
   return (!text || (node.one.type + " " + node.one.namespace + "/" + node.one.name).toLowerCase().includes(text)) &&
     (!$("kind").value || node.one.type === $("kind").value) &&
-    (!space || node.one.namespace === (space === "-" ? "" : space)) &&
+    (!namespace || node.one.namespace === (namespace === "-" ? "" : namespace)) &&
     (!$("rewrite").value || changes(node).has($("rewrite").value));
 }
 function visible() {
@@ -106,7 +106,7 @@ function place(shown) {
   }
   return { columns, width: Math.max(1, x - BETWEEN), height: HEAD + Math.max(0, ...columns.map((c) => c.rows)) * (HEIGHT + GAP) + PAD };
 }
-// The mean row of what an object needs: objects stand beside those, and lines cross less.
+// The mean row of what an object needs: objects are placed beside those, and lines cross less.
 function middle(node, at) {
   const rows = node.needs.map((edge) => at.get(edge.target)).filter((row) => row !== undefined);
   return rows.length ? rows.reduce((sum, row) => sum + row, 0) / rows.length : 1e6;
@@ -213,7 +213,7 @@ function grouped(some, end) {
   for (const edge of some) found.set(edge[end], [...(found.get(edge[end]) || []), edge]);
   return [...found];
 }
-// kubectl's copy of the object is changed as the object is: that need not be told twice.
+// kubectl's copy of the object is changed as the object is: its changes are not shown again.
 const COPY = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
 function show() {
   const panel = $("panel");
@@ -266,7 +266,7 @@ function overview(panel) {
   folded(panel, "Cycles, and where they are broken", plan.broken, (item, each) => {
     item.textContent = titleOf(each.source) + " does not wait for " + titleOf(each.target) + " (" + each.because + "): " + each.instead;
   });
-  folded(panel, "Needed, and left out as asked", plan.missing, (item, each) => {
+  folded(panel, "Needed, but excluded", plan.missing, (item, each) => {
     item.textContent = titleOf(each);
     add(item, "br");
     add(item, "small", each.why + "; needed by " + each.users.map(titleOf).join(", ") + " (" + each.because + ")");

@@ -98,7 +98,7 @@ def test_a_yes_is_for_what_was_shown(kubectl, sandbox_env, ns):
 
 def test_without_a_terminal_nothing_goes_unless_yes_is_said(kubeferry, kubectl, sandbox_env, ns):
     code, out, err = kubeferry("delete", "-l", "app=web", "-n", ns)
-    assert "say --yes to delete, or --dry-run to look first" in err
+    assert "use --yes to delete, or --dry-run to look first" in err
     assert (code, out, there(kubectl, sandbox_env, ns)) == (2, "", ["web"])
     code, out, err = kubeferry("delete", "-l", "app=web", "-n", ns, "--dry-run", "-o", "json")
     assert (code, err) == (0, "")
@@ -119,7 +119,7 @@ def test_what_does_not_go_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sand
     assert code == 3, err
     assert f"ConfigMap {ns}/web" in out
     assert "it waits for example.com/hold" in out
-    assert "--force-finalizers takes off" in out
+    assert "--force-finalizers removes" in out
     code, out, err = kubeferry(*arguments, "--force-finalizers")
     assert code == 0, err
     assert "its finalizers were taken off: example.com/hold" in out
