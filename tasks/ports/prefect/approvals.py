@@ -61,7 +61,7 @@ class Answer(RunInput):
     """The form in Prefect's UI. The decision has no default: a run that is resumed without a form is not approved."""
 
     decision: Decision = Field(title="Decision", description="approve lets the restore go on, refuse ends it.")
-    reason: str = Field(default="", title="Reason", description="Told at the terminal when it is refused.")
+    reason: str = Field(default="", title="Reason", description="Shown at the terminal when it is refused.")
     by: str = Field(default="", title="By", description="Who decides; Prefect's own server knows no users.")
 
 
