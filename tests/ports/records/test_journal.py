@@ -130,10 +130,10 @@ def test_former_contents_that_are_others_are_damage(store, journal):
     found = open_restore(store, "r")
     where = found.state.formers[TOKEN]
     store.put(KEYS.former(where.file), b"no gzip")
-    with pytest.raises(DamagedError, match="former contents is damaged"):
+    with pytest.raises(DamagedError, match="previous contents is damaged"):
         found.former(where, opener([]))
     store.delete([KEYS.former(where.file)])
-    with pytest.raises(DamagedError, match="former contents is missing"):
+    with pytest.raises(DamagedError, match="previous contents is missing"):
         found.former(where, opener([]))
 
 

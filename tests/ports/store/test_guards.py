@@ -100,7 +100,7 @@ def test_former_content_of_another_object_is_not_given_back(store):
     former = found.state.formers[TOKEN]
     assert found.former(former, opener([])) == LIVE
     store.put(KEYS.former(former.file), gzip.compress(orjson.dumps(OTHER) + b"\n"))
-    with pytest.raises(DamagedError, match=r"former contents is damaged|holds another object"):
+    with pytest.raises(DamagedError, match=r"previous contents is damaged|holds another object"):
         found.former(former, opener([]))
 
 
