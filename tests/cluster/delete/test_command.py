@@ -122,7 +122,7 @@ def test_what_does_not_go_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sand
     assert "--force-finalizers takes off" in out
     code, out, err = kubeferry(*arguments, "--force-finalizers")
     assert code == 0, err
-    assert "its finalizers were taken off: example.com/hold" in out
+    assert "its finalizers were removed: example.com/hold" in out
     assert there(kubectl, sandbox_env, ns) == []
 
 

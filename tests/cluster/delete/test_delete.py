@@ -336,8 +336,8 @@ def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored
     assert (result.phase, told(result.forced)) == (
         "Completed",
         {
-            f"ConfigMap {ns}/settings": "its finalizers were taken off: example.com/hold",
-            f"Pod {ns}/{pod}": "its finalizers were taken off: example.com/hold",
+            f"ConfigMap {ns}/settings": "its finalizers were removed: example.com/hold",
+            f"Pod {ns}/{pod}": "its finalizers were removed: example.com/hold",
         },
     )
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
