@@ -51,7 +51,7 @@ async def take_over() -> int:
         ask = partial(client.read_flow_runs, flow_run_filter=_due(own), sort=FlowRunSort.ID_DESC, limit=PAGE)
         while runs := [each for each in await ask() if _waits(each)]:
             for each in runs:
-                why = f"missed: flow run {own.name} does what it was to do"
+                why = f"late: flow run {own.name} of the same schedule replaces it"
                 with suppress(ObjectNotFound):  # a changed schedule deletes its runs
                     await client.set_flow_run_state(each.id, Cancelled(name="Skipped", message=why), force=True)
             taken += len(runs)
