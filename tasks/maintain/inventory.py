@@ -163,7 +163,7 @@ def _flaw(backup: StoredBackup, files: Mapping[str, Entry]) -> str:
         if key not in files:
             return f"{key} is missing"
         if files[key].size != wanted.size:
-            return f"{key} has not the size that the manifest says"
+            return f"{key} does not have the size in the manifest"
     return ""
 
 

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
-LEFTOVER = "left of a backup that was half deleted, or never finished"
+LEFTOVER = "leftover of a half-deleted or unfinished backup"
 BUSY = "another run is at work there"
-CHANGED = "it is another backup by now"
+CHANGED = "another backup has this name now"
 
 
 @step("look at what goes from the store")
@@ -148,7 +148,7 @@ async def remove(options: PruneOptions, judged: PruneResult) -> PruneResult:
 def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
     """Delete what `judge` returned for deletion, without Prefect. Raises as `remove`."""
     if options.expect and options.expect != judged.digest:
-        raise ConflictError("what goes is not what it was when you looked: look again with --dry-run")
+        raise ConflictError("what would be deleted has changed since you looked: look again with --dry-run")
     store, token, going = open_store(options.store), secrets.token_hex(4), judged.going
     ends: dict[tuple[str, str], Removal] = {}
     work = in_threads(lambda each: (each.what, each.name, _tried(store, each, token)), going, THREADS)

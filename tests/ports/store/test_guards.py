@@ -192,7 +192,7 @@ def test_one_whose_archive_was_cut_short_is_not_the_last_good_one(store, two):
     _, asked = two
     store.put(BackupKeys("new").tarball, b"an arch")
     found = {each.name: each for each in judged(asked).judged}
-    assert "has not the size that the manifest says" in found["new"].why
+    assert "does not have the size in the manifest" in found["new"].why
     assert found["old"].keep
 
 
