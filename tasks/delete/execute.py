@@ -44,7 +44,7 @@ async def remove(deleting: Deleting) -> None:
 def _remove(deleting: Deleting) -> None:
     options, group, cluster = deleting.options, deleting.group, deleting.target()
     if options.expect and options.expect != group.digest:
-        raise ConflictError(f"{options.what}: the group is not what it was when you looked: look again")
+        raise ConflictError(f"{options.what}: the objects have changed since you looked: look again")
     for ref, owners in group.untie.items():
         _untie(deleting, ref, owners)
     removal = Removal(
@@ -84,7 +84,7 @@ def _untie(deleting: Deleting, ref: Ref, owners: frozenset[str]) -> None:
         except ConflictError:
             continue
         return
-    raise ConflictError(f"{ref} was there before and cannot be untied from what goes: it changes all the time")
+    raise ConflictError(f"{ref} existed before and cannot be untied from its deleted owners: it changes all the time")
 
 
 # --- the result

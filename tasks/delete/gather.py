@@ -115,7 +115,7 @@ def _authority(deleting: Deleting, namespace: str) -> Authority:
 def _check_served(deleting: Deleting) -> None:
     if deleting.discovery.by_kind(GROUP, KIND) is None:
         cluster = deleting.target()
-        raise NotFoundError(f"cluster {cluster.name} ({cluster.host}) has no bundles: no restore has made one there")
+        raise NotFoundError(f"cluster {cluster.name} ({cluster.host}) has no bundles: no restore has created one there")
 
 
 # --- reading

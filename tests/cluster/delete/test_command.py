@@ -91,7 +91,7 @@ def test_a_yes_is_for_what_was_shown(kubectl, sandbox_env, ns):
         kubectl(sandbox_env, "apply", "-n", ns, "-f", "-", text=CONFIG.format("another"))
         say("y\n")
         out, err = running.communicate()
-    assert "the group is not what it was when you looked" in err
+    assert "the objects have changed since you looked" in err
     assert (out, running.returncode) == ("", 1)
     assert there(kubectl, sandbox_env, ns) == ["another", "web"]
 
