@@ -108,7 +108,7 @@ class Opener:
             if isinstance(error, OSError) and error.errno is not None:  # from reading: pyrage's own have no errno
                 raise
             if "No matching keys" in str(error):  # age's wording; there is no type for it
-                raise UsageError(f"{what} is encrypted to others: none of the secret keys given opens it") from None
+                raise UsageError(f"{what} is encrypted to other recipients: no given secret key decrypts it") from None
             why = str(error).partition("\n")[0]  # the lines after it advise to upgrade
             raise DamagedError(f"{what} cannot be decrypted: {why}") from error
         out.check()

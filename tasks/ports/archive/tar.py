@@ -103,11 +103,11 @@ def _header(file: Source) -> tarfile.TarInfo | None:
 def _extended(file: Source, info: tarfile.TarInfo) -> tuple[tarfile.TarInfo, str, int]:
     """Return the header of the entry itself, and its name and size, which extended headers may override."""
     name, size = "", None
-    told: list[bytes] = []
+    seen: list[bytes] = []
     while info.type in EXTENDED:
-        if info.type in told or not 0 <= info.size <= MAX_HEADER:
+        if info.type in seen or not 0 <= info.size <= MAX_HEADER:
             raise DamagedError("has an extended header that comes twice, or has a size that none has")
-        told.append(info.type)
+        seen.append(info.type)
         data = _exactly(file, info.size + -info.size % BLOCK)[: info.size]
         if info.type == tarfile.XHDTYPE:
             records = _records(data)
@@ -138,12 +138,12 @@ def _records(data: bytes) -> dict[bytes, bytes]:
 
 
 def _size(records: dict[bytes, bytes], before: int | None) -> int | None:
-    told = records.get(b"size")
-    if told is None:
+    seen = records.get(b"size")
+    if seen is None:
         return before
-    if not told.isdigit() or len(told) > len(str(2**63)):
+    if not seen.isdigit() or len(seen) > len(str(2**63)):
         raise DamagedError("has a pax header with a size that no file has")
-    return int(told)
+    return int(seen)
 
 
 def _text(data: bytes) -> str:
