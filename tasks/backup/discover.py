@@ -94,8 +94,8 @@ def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
     if options.all_namespaces:
         names |= {name for name in listed(cluster) if not is_system(name)}
     if not names:
-        told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
-        raise UsageError(told if options.namespace_selector else "name a namespace to back up")
+        message = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
+        raise UsageError(message if options.namespace_selector else "name a namespace to back up")
     return tuple(sorted(without(names, options.exclude_namespace, "what is asked for")))
 
 

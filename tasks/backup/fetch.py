@@ -58,7 +58,9 @@ def _fetch(scope: Scope, namespace: str) -> Fetched:
     return gathered(
         scope,
         saved,
-        told(f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)),
+        reported(
+            f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)
+        ),
     )
 
 
@@ -83,7 +85,7 @@ class Read:
     why: str = ""
 
 
-def told(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
+def reported(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
     """Yield the results and report the progress."""
     for done, each in enumerate(reads, start=1):
         yield each
@@ -171,7 +173,7 @@ def _fetch_at_once(scope: Scope) -> Fetched:
     saved = [*scope.types, NAMESPACES]
     types = [*saved, *scope.indexed]
     everything = in_threads(lambda kind: _everywhere(scope, kind), types, THREADS)
-    return gathered(scope, saved, told("fetch all namespaces", len(types), _one_by_one(scope, everything)))
+    return gathered(scope, saved, reported("fetch all namespaces", len(types), _one_by_one(scope, everything)))
 
 
 def _everywhere(scope: Scope, kind: ResourceType) -> Read | ResourceType:

@@ -109,19 +109,19 @@ def _upload(
         manifest = manifest.model_copy(update={"selection": selected, "namespaces": held or manifest.namespaces})
     plain = {keys.tarball: tarball, keys.links: links, keys.bindings: bound}
     files: dict[str, Path | bytes] = {**plain}
-    told, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
+    public, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
     if hidden:
         files = _sealed(plain, hidden, keys, Sealer(scope.recipients))
     else:
         extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
         files |= {keys.velero(what): data for what, data in extra.items()}
-    told = told.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
+    public = public.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
     # Concurrently: a store takes milliseconds for each, which add up one after the other.
     for done, _ in enumerate(in_threads(lambda each: _put(store, *each), files.items(), THREADS), start=1):
         progress.step(f"upload {scope.name}", done, len(files) + 2)
-    described = gzip.compress(told.model_dump_json().encode())
+    described = gzip.compress(public.model_dump_json().encode())
     store.put(keys.manifest, described)
-    manifest = joined(told, hidden) if hidden else told
+    manifest = joined(public, hidden) if hidden else public
     backup = backup_object(manifest, digest(described).sha256, started, clock.now(), _expires(scope, started))
     _finish(scope, store, keys, backup, manifest)
     progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
