@@ -124,8 +124,8 @@ def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
         options = MigrateOptions.model_validate(stored.header.options | here | {"store": asked.store})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        told = f"the options in its header are damaged: {first['msg']}"
-        raise DamagedError(f"migration {asked.resume}: {told}") from None
+        message = f"the options in its header are damaged: {first['msg']}"
+        raise DamagedError(f"migration {asked.resume}: {message}") from None
     if stored.source:
         return Muster(options, stored, stored.source.namespaces)
     cluster = connect(options.from_context or None, options.kubeconfig or None)

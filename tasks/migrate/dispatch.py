@@ -66,8 +66,8 @@ class Dispatch:
                 options.deployment, parameters={"options": asked}, flow_run_name=f"migrate {namespace}", timeout=0
             )
         except ObjectNotFound:
-            told = f"no deployment {options.deployment}: register it with kubeferry deploy"
-            raise NotFoundError(told) from None
+            message = f"no deployment {options.deployment}: register it with kubeferry deploy"
+            raise NotFoundError(message) from None
         return run.id
 
     async def _look(self, runs: dict[UUID, str]) -> list[FlowRun]:
@@ -86,9 +86,9 @@ class Dispatch:
 
     async def _end(self, namespace: str, run: FlowRun) -> End:
         migrating, state = self._migrating, run.state
-        told = await in_thread(read_end, migrating.backup.store, migrating.name, namespace)
-        if told is not None:
-            return told
+        end = await in_thread(read_end, migrating.backup.store, migrating.name, namespace)
+        if end is not None:
+            return end
         name, why = (state.name, state.message or "") if state else ("", "")
         error = f"its flow run {run.name} ended as {name}" + (f": {why}" if why else "")
         return End(namespace=namespace, into=migrating.source.namespaces[namespace], phase=Phase.FAILED, error=error)

@@ -28,10 +28,10 @@ def lost(migrating: Migrating, namespace: str, error: Exception, started: dateti
     known = error.result if isinstance(error, KubeferryError) else None
     if isinstance(known, End):
         return known
-    told = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
     into = "" if namespace == SHARED else migrating.source.namespaces[namespace]
     seconds = (clock.now() - started).total_seconds()
-    return End(namespace=namespace, into=into, phase=Phase.FAILED, error=told, seconds=round(seconds, 3))
+    return End(namespace=namespace, into=into, phase=Phase.FAILED, error=text, seconds=round(seconds, 3))
 
 
 def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> MigrateResult:
@@ -74,5 +74,5 @@ async def tell_table(result: MigrateResult) -> None:
     ]
     key = f"migrate-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_table_artifact(rows, key=key, description=f"migration {result.name}: namespaces")
-    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"migrate {result.name}: {result.phase}, {told}")
+    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"migrate {result.name}: {result.phase}, {text}")

@@ -65,8 +65,8 @@ def begun(options: PopulateOptions, template: Template, namespace: str, into: In
             continue
         same = stored.header.options.get("modify", {}) == new.modify.model_dump(mode="json", exclude_defaults=True)
         if not same or stored.header.backup != options.backup:
-            told = f"restore {name} made it with other parameters"
-            raise UsageError(f"{told}: kubeferry undo {name} first, or choose another --name")
+            text = f"restore {name} made it with other parameters"
+            raise UsageError(f"{text}: kubeferry undo {name} first, or choose another --name")
         if stored.state.end not in ("Completed", "Partial"):
             return options.resume(name)
         if there(connect(options.context or None, options.kubeconfig or None), [into.name]):
@@ -110,9 +110,9 @@ def failed_end(namespace: str, into: str, error: Exception, started: datetime) -
     """Return the end of a namespace that failed: that of its restore, if it began."""
     if isinstance(error, KubeferryError) and isinstance(error.result, RestoreResult):
         return end_of(namespace, into, error.result)
-    told = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
     seconds = round((clock.now() - started).total_seconds(), 3)
-    return End(namespace=namespace, into=into, phase=Phase.FAILED, error=told, seconds=seconds)
+    return End(namespace=namespace, into=into, phase=Phase.FAILED, error=text, seconds=seconds)
 
 
 def populated(
@@ -159,5 +159,5 @@ async def tell_namespaces(result: PopulateResult) -> None:
     ]
     key = f"populate-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_table_artifact(rows, key=key, description=f"populate {result.name}: namespaces")
-    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"populate {result.name}: {result.phase}, {told}")
+    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"populate {result.name}: {result.phase}, {text}")

@@ -47,8 +47,8 @@ class Board:
         from prefect.artifacts import acreate_progress_artifact
 
         key = f"{self.what}-{re.sub('[^a-z0-9]+', '-', self.name)}-progress"
-        told = f"{self.what} {self.name}: namespaces"
-        self._artifact = await acreate_progress_artifact(0.0, key=key, description=told)
+        title = f"{self.what} {self.name}: namespaces"
+        self._artifact = await acreate_progress_artifact(0.0, key=key, description=title)
         self._task = asyncio.create_task(self._keep())
         return self
 
