@@ -138,12 +138,12 @@ def _records(data: bytes) -> dict[bytes, bytes]:
 
 
 def _size(records: dict[bytes, bytes], before: int | None) -> int | None:
-    seen = records.get(b"size")
-    if seen is None:
+    stored = records.get(b"size")
+    if stored is None:
         return before
-    if not seen.isdigit() or len(seen) > len(str(2**63)):
+    if not stored.isdigit() or len(stored) > len(str(2**63)):
         raise DamagedError("has a pax header with a size that no file has")
-    return int(seen)
+    return int(stored)
 
 
 def _text(data: bytes) -> str:

@@ -107,7 +107,7 @@ class Hold:
                 return self._made(namespace) or self._taken(namespace)
             except (ConflictError, NotFoundError):
                 continue  # another process was faster: read the Lease again
-        raise PermanentError(f"namespace {namespace}: its lease {LEASE_NAME} changes hands all the time")
+        raise PermanentError(f"namespace {namespace}: its lease {LEASE_NAME} changes holders all the time")
 
     def _made(self, namespace: str) -> Object | None:
         """Return a new Lease, None if there is one already; most namespaces have none."""

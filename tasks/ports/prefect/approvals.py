@@ -111,14 +111,14 @@ async def _pause(about: str, seconds: int) -> Answer:
 
 async def _end(run: UUID, restore: str, seconds: int, waits: Callable[[], None]) -> Answer:
     """Raise as soon as the run is neither paused nor running, which Prefect's own pause does not check."""
-    told = False
+    notified = False
     async with get_client() as client:
         while True:
-            await asyncio.sleep(POLL if told else SOON)
+            await asyncio.sleep(POLL if notified else SOON)
             state = (await client.read_flow_run(run)).state
-            if state and state.is_paused() and not told:
+            if state and state.is_paused() and not notified:
                 waits()
-                told = True
+                notified = True
             if state is None or state.is_paused() or state.is_running():
                 continue
             if state.is_failed():  # set by the server at the timeout
@@ -146,8 +146,8 @@ def _translated(restore: str, seconds: int) -> Iterator[None]:
             error
         )
     except HTTPError as error:
-        told = f"the Prefect API does not answer while restore {restore} waits for approval: {type(error).__name__}"
-        raise UnreachableError(told) from error
+        message = f"the Prefect API does not answer while restore {restore} waits for approval: {type(error).__name__}"
+        raise UnreachableError(message) from error
     except RuntimeError as error:
         raise PermanentError(f"restore {restore} cannot wait for approval: {error}") from error
 
@@ -214,9 +214,9 @@ async def _waiting(client: PrefectClient, named: str) -> FlowRun:
     if len(paused) == 1:
         return paused[0]
     if paused:
-        raise UsageError(f"more than one restore {named} waits: name the flow run, {' or '.join(map(_told, paused))}")
+        raise UsageError(f"more than one restore {named} waits: name the flow run, {' or '.join(map(_shown, paused))}")
     if runs:
-        raise UsageError(f"restore {named} does not wait for approval: {_told(runs[0])} is {runs[0].state_name}")
+        raise UsageError(f"restore {named} does not wait for approval: {_shown(runs[0])} is {runs[0].state_name}")
     raise UsageError(f"no restore {named} waits for approval at {shown(str(client.api_url))}")
 
 
@@ -257,7 +257,7 @@ def _restore(run: FlowRun) -> str:
     return next((tag.removeprefix(TAG) for tag in run.tags if tag.startswith(TAG)), "")
 
 
-def _told(run: FlowRun) -> str:
+def _shown(run: FlowRun) -> str:
     return f"{run.id} ({_url(run)})"
 
 

@@ -191,8 +191,8 @@ class Journal:
                 lines = b"".join(orjson.dumps(each.live) + b"\n" for each in previous)
                 packed = gzip.compress(lines)
                 self._store.put(self.keys.former(file), self._seal(packed) if self._seal else packed)
-            told = [*_kept(file, previous), *entries]
-            data = b"".join(each.model_dump_json(exclude_defaults=True).encode() + b"\n" for each in told)
+            segment = [*_kept(file, previous), *entries]
+            data = b"".join(each.model_dump_json(exclude_defaults=True).encode() + b"\n" for each in segment)
             mine = self._store.put_new(self.keys.segment(number), data)
         except KubeferryError as error:
             return error

@@ -33,8 +33,8 @@ def begin(store: Store, header: Header) -> None:
         UsageError: there is a migration of this name.
     """
     if not store.put_new(MigrationKeys(header.name).header, _bytes(header)):
-        told = f"migration {header.name} exists already in {store.url}"
-        raise UsageError(f"{told}: choose another --name, or --resume it")
+        message = f"migration {header.name} exists already in {store.url}"
+        raise UsageError(f"{message}: choose another --name, or --resume it")
 
 
 def write_source(store: Store, name: str, source: Source) -> None:

@@ -85,7 +85,7 @@ def open_restore(store: Store, name: str) -> StoredRestore:
     try:
         header = parse_header(_json(store.get(keys.header), name), name)
     except KeyMissingError:
-        raise BackupNotFoundError(f"no restore {name} in {store.url}: none of that name began to write") from None
+        raise BackupNotFoundError(f"no restore {name} in {store.url}: it never began to write") from None
     entries, segments = _entries(store, keys)
     return StoredRestore(header, fold(entries), segments, store)
 
