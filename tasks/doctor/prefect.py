@@ -35,10 +35,10 @@ def server(_asked: DoctorOptions) -> Finding:
         return health_prefect.stopped(local.state == prefect_server.STARTING)
     url = given or str(local.url)
     prefect_api.check(url)
-    told = prefect_api.ask(url, "/admin/version")
+    answer = prefect_api.ask(url, "/admin/version")
     settings = prefect_api.ask(url, "/admin/settings") or {}
     same = url.rstrip("/") == str(local.url)
-    return health_prefect.server(prefect_api.shown(url), str(told), version("prefect"), settings, local=same)
+    return health_prefect.server(prefect_api.shown(url), str(answer), version("prefect"), settings, local=same)
 
 
 def worker(_asked: DoctorOptions) -> Finding:

@@ -45,7 +45,7 @@ def _try(found: Store, key: str, data: bytes) -> None:
     if found.put_new(key, b""):
         raise StoreError(f"store {found.url}: of two conditional writes both won: a journal would not be safe")
     if found.get(key) != data:
-        raise StoreError(f"store {found.url}: what was written is not what is read back")
+        raise StoreError(f"store {found.url}: the content read back differs from what was written")
     if key not in {entry.key for entry in found.list(PROBES)}:
         raise StoreError(f"store {found.url}: what was written is not listed")
 

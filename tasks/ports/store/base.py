@@ -117,6 +117,6 @@ class Store(ABC):
         self.put(key, data)
         try:
             if self.get(key) != data:
-                raise StoreError(f"store {self.url}: what was written is not what is read back")
+                raise StoreError(f"store {self.url}: the content read back differs from what was written")
         finally:
             self.delete([key])

@@ -109,7 +109,7 @@ def test_former_content_of_another_object_is_not_given_back(store):
 
 def test_a_store_that_gives_back_something_else_than_was_written_is_found_out_before_a_backup(store, monkeypatch):
     monkeypatch.setattr(store, "get", lambda _: b"something else")
-    with pytest.raises(StoreError, match="what was written is not what is read back"):
+    with pytest.raises(StoreError, match="the content read back differs from what was written"):
         store.check_writable()
     monkeypatch.undo()
     assert list(store.list()) == []

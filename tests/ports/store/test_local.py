@@ -187,7 +187,7 @@ def test_a_probe_that_reads_back_something_else_is_told(store, monkeypatch):
             yield file
 
     monkeypatch.setattr(store, "_opened", other)
-    with pytest.raises(StoreError, match="not what is read back"):
+    with pytest.raises(StoreError, match="read back differs from what was written"):
         store.check_writable()
     assert names(store.root) == []
 
