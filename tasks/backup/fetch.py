@@ -46,7 +46,7 @@ async def fetch(scope: Scope, namespace: str) -> Fetched:
     """Spool all objects of a namespace; `namespace` is CLUSTER for the cluster-scoped types.
 
     Raises:
-        ExpiredError: the revision is gone; start again with a new one.
+        ExpiredError: the revision was compacted; start again with a new one.
     """
     return await in_thread(_fetch, scope, namespace)
 
@@ -162,7 +162,7 @@ async def fetch_at_once(scope: Scope) -> Fetched:
     """Spool all objects of all namespaces, by cluster-wide lists.
 
     Raises:
-        ExpiredError: the revision is gone; start again with a new one.
+        ExpiredError: the revision was compacted; start again with a new one.
     """
     return await in_thread(_fetch_at_once, scope)
 
