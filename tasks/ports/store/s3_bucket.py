@@ -32,7 +32,7 @@ THREADS = 4
 TRIES = 3
 """Attempts of a download that breaks off; the library retries requests."""
 SHA256 = "kubeferry-sha256"
-"""The metadata field with the SHA-256 of the whole content in hex: S3's own of a multipart upload is one of parts."""
+"""The metadata field with the hex SHA-256 of the whole content; S3's own of a multipart upload covers its parts."""
 
 
 class Bucket(Client):
