@@ -169,7 +169,7 @@ def opener(paths: Iterable[str]) -> Opener:
 def _identities(path: str) -> list[Any]:
     data = _read(path, "identity")
     if data.startswith(_SEALED):
-        raise UsageError(f"identity file {path} is itself encrypted: decrypt it first, passphrases are not asked for")
+        raise UsageError(f"identity file {path} is itself encrypted: decrypt it first, passphrases are not supported")
     try:
         if data.lstrip().startswith(_SSH_SECRET):
             return [pyrage.ssh.Identity.from_buffer(data)]

@@ -91,7 +91,7 @@ class Page:
         except orjson.JSONDecodeError as error:
             raise PermanentError(f"list {self._kind.group_resource}: the answer is not JSON: {NO_SERVER}") from error
         if not isinstance(parsed, dict) or "items" not in parsed:
-            raise PermanentError(f"list {self._kind.group_resource}: the answer is no list: {NO_SERVER}")
+            raise PermanentError(f"list {self._kind.group_resource}: the answer is not a list: {NO_SERVER}")
         return parsed
 
     def _head(self) -> dict[str, Any] | None:
