@@ -60,7 +60,7 @@ TAKEN: dict[Decision, str] = {"approve": "approved", "refuse": "refused"}
 class Answer(RunInput):
     """The form in Prefect's UI. The decision has no default: a run that is resumed without a form is not approved."""
 
-    decision: Decision = Field(title="Decision", description="approve lets the restore go on, refuse ends it.")
+    decision: Decision = Field(title="Decision", description="approve continues the restore, refuse ends it.")
     reason: str = Field(default="", title="Reason", description="Shown at the terminal when it is refused.")
     by: str = Field(default="", title="By", description="Who decides; Prefect's own server knows no users.")
 

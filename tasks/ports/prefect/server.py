@@ -203,14 +203,14 @@ def _load() -> tuple[processes.Process, int] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise PermanentError(f"{path} cannot be understood: delete it, the history is elsewhere") from error
+        raise PermanentError(f"{path} cannot be understood: delete it, runs are in the database") from error
 
 
 def _spawn(port: int | None) -> tuple[processes.Process, int]:
     """Start a server, on `port` if that is still free, and record its process and port."""
     if port is None or processes.listens(port):
         port = processes.free_port()
-    progress.note("starting the local Prefect server, which then stays up (its first start takes some 15 seconds)…")
+    progress.note("starting the local Prefect server, which keeps running (its first start takes some 15 seconds)…")
     if _log().exists() and _log().stat().st_size > LARGEST_LOG:
         _log().replace(_log().with_suffix(".log.1"))
     argv = [
