@@ -63,7 +63,7 @@ class LocalStore(Store):
         with self._disk_errors(key), self._opened(key) as file:
             data = file.read(most + 1)
         if len(data) > most:
-            raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+            raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, the limit of such files")
         return data
 
     def get_file(self, key: str, path: Path) -> None:
@@ -156,7 +156,7 @@ class LocalStore(Store):
         plain = stat.S_ISREG(os.fstat(handle).st_mode)
         if not plain:
             os.close(handle)
-            raise KeyMissingError(f"store {self.url} holds no file {key}: it is something else")
+            raise KeyMissingError(f"store {self.url} holds no file {key}: it is not a regular file")
         with os.fdopen(handle, "rb") as file:
             yield file
 
@@ -195,4 +195,4 @@ def _scan(path: Path) -> list[os.DirEntry[str]]:
 
 def _oddity(entry: os.DirEntry[str]) -> str:
     plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-    return "" if plain else "it is a symbolic link or no plain file"
+    return "" if plain else "it is a symbolic link or not a regular file"

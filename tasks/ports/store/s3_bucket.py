@@ -78,7 +78,7 @@ class Bucket(Client):
         return None
 
     def _too_large(self, key: str, most: int) -> DamagedError:
-        return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+        return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, the limit of such files")
 
     def _receive(self, key: str, answer: Answer, file: BinaryIO, most: int | None) -> None:
         digest = hashlib.sha256()
@@ -111,7 +111,7 @@ class Bucket(Client):
             try:
                 self.ask("abort_multipart_upload", key, UploadId=upload)
             except KubeferryError as left:
-                error.add_note(f"and the parts that were sent may still be there: {left}")
+                error.add_note(f"and the uploaded parts may still exist: {left}")
             raise
         finally:
             pool.shutdown()
