@@ -170,7 +170,7 @@ def backups(store: Store) -> Iterator[Summary | DamagedError]:
         try:
             check_name(name)
         except UsageError as error:
-            yield DamagedError(f"the store holds a backup that cannot be one: {error}")
+            yield DamagedError(f"the store contains an invalid backup: {error}")
             continue
         try:
             raw = _get(store, BackupKeys(name).metadata, name)
@@ -238,7 +238,7 @@ def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str
     """
     backup = open_backup(open_store(store), name, opener(identities))
     if deep and backup.closed:
-        raise UsageError(f"backup {name} is encrypted, its objects cannot be looked at one by one: {ASK}")
+        raise UsageError(f"backup {name} is encrypted, its objects cannot be verified one by one: {ASK}")
     with workdir() as work:
         files = _files(backup)
         size = 0

@@ -198,7 +198,7 @@ class Journal:
             return error
         except Exception as error:  # noqa: BLE001 - threads must not wait for this one forever
             return PermanentError(f"restore {self.keys.name}: its journal cannot be written: {error}")
-        return None if mine else ConflictError(f"another process goes on with restore {self.keys.name}: this one stops")
+        return None if mine else ConflictError(f"another process has resumed restore {self.keys.name}: this one stops")
 
 
 def _kept(file: str, previous: list[_Previous]) -> list[Entry]:

@@ -98,7 +98,7 @@ def restores(store: Store) -> Iterator[StoredRestore | DamagedError]:
         except BackupNotFoundError:
             continue  # a restore of Velero, which is only logs
         except UsageError as error:
-            yield DamagedError(f"the store holds a restore that cannot be one: {error}")
+            yield DamagedError(f"the store contains an invalid restore: {error}")
         except DamagedError as error:
             yield error
 

@@ -74,7 +74,7 @@ def test_two_processes_cannot_go_on_with_one_restore(store, journal):
     journal.begin("first")
     other = Journal(store, KEYS, 1)
     other.begin("second")
-    with pytest.raises(ConflictError, match="another process goes on with restore r: this one stops"):
+    with pytest.raises(ConflictError, match="another process has resumed restore r: this one stops"):
         journal.will_create(1, [TOKEN])
     with pytest.raises(ConflictError):  # and it stays so
         journal.did(1, "created", TOKEN, "u")
