@@ -94,7 +94,7 @@ def _namespace_of_bundle(deleting: Deleting) -> list[str]:
     try:
         found = deleting.target().list(BUNDLES, query={"fieldSelector": f"metadata.name={name}"})
     except ForbiddenError as error:
-        raise UsageError(f"say in which namespace bundle {name} is, with -n: {error}") from error
+        raise UsageError(f"name the namespace of bundle {name} with -n: {error}") from error
     namespaces = sorted(each["metadata"]["namespace"] for each in found)
     if not namespaces:
         raise NotFoundError(f"no bundle {name} on cluster {deleting.target().name} ({deleting.target().host})")
