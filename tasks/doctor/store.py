@@ -54,7 +54,7 @@ def clock(asked: DoctorOptions) -> Finding:
     """Compare the clock of the store's server with the local one."""
     found = open_store(asked.store)
     if not found.date():  # opens the connection, so that this does not count
-        return Finding.skipped("a folder has this machine's")
+        return Finding.skipped("a folder has the clock of this machine")
     before = local.now()
     date = found.date()
     return health.clock(date, before, local.now())
