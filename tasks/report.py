@@ -75,7 +75,7 @@ async def report_stopped(restoring: Restoring) -> None:
             page, key=key, description=f"restore {name}: what was done until it was stopped"
         )
     except (HTTPError, PrefectException) as error:
-        progress.note(f"the artifact of this could not be created in Prefect: {type(error).__name__}")
+        progress.note(f"Prefect did not accept the artifact of the stopped restore: {type(error).__name__}")
 
 
 async def report_verified(result: VerifyResult) -> None:
