@@ -137,10 +137,10 @@ def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
 
 def backup_to_make(made: Muster) -> str:
     """Return the name of the backup to create: the migration's, with a number if an earlier try left one unfinished."""
-    store, turn, name = open_store(made.options.store), 1, made.name
+    store, attempt, name = open_store(made.options.store), 1, made.name
     while next(iter(store.list(BackupKeys(name).folder)), None) is not None:
-        turn += 1
-        name = f"{made.name}.{turn}"
+        attempt += 1
+        name = f"{made.name}.{attempt}"
     return name
 
 

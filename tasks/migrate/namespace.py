@@ -50,8 +50,8 @@ def begun(migrating: Migrating, namespace: str) -> End | Restoring:
         UsageError: the namespace does not belong to the migration.
     """
     into = _into(migrating, namespace)
-    for turn in count(1):
-        name = restore_name(migrating.name, namespace, turn)
+    for attempt in count(1):
+        name = restore_name(migrating.name, namespace, attempt)
         stored = _found(migrating, name)
         if stored is None:
             return _restoring(migrating, namespace, {"name": name})

@@ -54,8 +54,8 @@ def begun(options: PopulateOptions, template: Template, namespace: str, into: In
     Raises:
         UsageError: the earlier run created it with other parameters.
     """
-    for turn in count(1):
-        name = restore_name(options.called, into.name, turn)
+    for attempt in count(1):
+        name = restore_name(options.called, into.name, attempt)
         new = options.restore(into, namespace, name)
         try:
             stored = open_restore(template.backup.store, name)
