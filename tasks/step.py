@@ -77,14 +77,14 @@ def _closed(value: Any) -> Any:
 
 async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a step inside another one, with the same retries as a separate step."""
-    for turn in range(RETRIES):
+    for attempt in range(RETRIES):
         try:
             return await function(*args, **kwargs)
         except ExpiredError:
             raise
         except TransientError as error:
             progress.note(f"{error}: trying again")
-            await asyncio.sleep(BACKOFF * 2**turn)
+            await asyncio.sleep(BACKOFF * 2**attempt)
     return await function(*args, **kwargs)
 
 
