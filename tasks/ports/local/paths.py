@@ -10,7 +10,7 @@ import platformdirs
 
 
 def cache() -> Path:
-    """Return the folder of files that can be downloaded again (the sandbox's binaries); KUBEFERRY_HOME leaves it."""
+    """Return the cache folder, for the sandbox's binaries; KUBEFERRY_HOME does not move it, KUBEFERRY_CACHE does."""
     return Path(os.environ.get("KUBEFERRY_CACHE") or platformdirs.user_cache_dir("kubeferry", appauthor=False))
 
 
