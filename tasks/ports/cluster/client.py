@@ -57,7 +57,7 @@ class Cluster(Transport):
         super().__init__(name, str(configuration.host), pool, lambda: _bearer(configuration))
         self._newest: dict[str, int] = {}
         """Type → the newest resourceVersion that this process has written of it."""
-        self._turn = Lock()
+        self._newest_lock = Lock()
 
     # --- reading
 
@@ -187,7 +187,7 @@ class Cluster(Transport):
         stored: Object = answer.json()
         revision = str((stored.get("metadata") or {}).get("resourceVersion", ""))
         if revision.isdecimal():
-            with self._turn:
+            with self._newest_lock:
                 newest = self._newest.get(kind.group_resource, 0)
                 self._newest[kind.group_resource] = max(newest, int(revision))
         return stored

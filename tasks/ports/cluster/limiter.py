@@ -20,7 +20,7 @@ class Limiter:
         """Start without requests in flight."""
         self.pace = pace or ConcurrencyLimit()
         self.under_way = 0
-        self._turn = Condition()
+        self._condition = Condition()
 
     @contextmanager
     def through(self, what: str) -> Iterator[Callable[[], None]]:
@@ -28,8 +28,8 @@ class Limiter:
 
         A block that raises reports only the throttling: without an answer there is no response time to learn from.
         """
-        with self._turn:
-            self._turn.wait_for(lambda: self.under_way < self.pace.room)
+        with self._condition:
+            self._condition.wait_for(lambda: self.under_way < self.pace.room)
             self.under_way += 1
         began, refused = time.monotonic(), False
 
@@ -42,8 +42,8 @@ class Limiter:
             yield refuse
             whole = True
         finally:
-            with self._turn:
+            with self._condition:
                 if whole or refused:
                     self.pace.answered(what, time.monotonic() - began, self.under_way, refused=refused)
                 self.under_way -= 1
-                self._turn.notify_all()
+                self._condition.notify_all()

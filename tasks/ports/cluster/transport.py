@@ -121,10 +121,10 @@ class Transport:
 
     def _whole(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[urllib3.BaseHTTPResponse, bool]:
         """Return an answer that is not truncated, and whether it took a retry; urllib3 does all other retries."""
-        for turn in range(WHOLE):
+        for attempt in range(WHOLE):
             answer = send()
             if not _cut_short(answer):
-                return answer, turn > 0
+                return answer, attempt > 0
         raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: its answers are cut short")
 
     def _send(  # noqa: PLR0913 - as request

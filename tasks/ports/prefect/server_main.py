@@ -1,4 +1,4 @@
-"""Entry point of the local Prefect server, `python -m …prefect.server_main server start`: Prefect with SQLite locks.
+"""Entry point of the local Prefect server (`python -m …server_main server start`): its SQLite transactions wait.
 
 Prefect 3.8.8 begins most of its SQLite transactions as DEFERRED and then writes: if another transaction has written
 meanwhile, SQLite fails at once (SQLITE_BUSY_SNAPSHOT, sqlite.org/rescode.html), the server answers 503, and its client

@@ -51,7 +51,7 @@ class Journal:
     ) -> None:
         """Continue after segment `number` (0: a new journal); `seal` encrypts previous contents."""
         self._store, self.keys, self._number, self._seal = store, keys, number, seal
-        self._turn = Condition()
+        self._condition = Condition()
         self._did: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
         self._lines: list[Entry] = []
         self._previous: list[_Previous] = []
@@ -80,14 +80,14 @@ class Journal:
 
     def keep(self, level: int, intent: Intent, ref: Ref, live: Object) -> None:
         """Save the content of an object before it is changed; saved in the store when this returns."""
-        with self._turn:
+        with self._condition:
             self._check()
             self._previous.append(_Previous(level, intent, ref, live))
             self._wait(self._ticket())
 
     def did(self, level: int, action: Action, ref: Ref, uid: str) -> None:
         """Record a completed action; saved in the store soon."""
-        with self._turn:
+        with self._condition:
             self._check()
             self._did[level, action][str(ref)] = uid
             self._ticket()
@@ -104,26 +104,26 @@ class Journal:
 
     def flush(self) -> None:
         """Return when all entries so far are saved in the store."""
-        with self._turn:
+        with self._condition:
             self._check()
             self._wait(self._asked)
 
     def close(self) -> bool:
         """Save the remaining entries if the store accepts them, end the thread; return whether it stopped midway."""
-        with self._turn:
+        with self._condition:
             stopped = not (self._ended or self._closing)
             if stopped and not self._error:
                 self._lines.append(Entry(at=clock.now(), event="end", phase="Stopped"))
                 self._ticket()
             self._closing = True
-            self._turn.notify_all()
+            self._condition.notify_all()
         self._thread.join()
         return stopped
 
     # --- the thread
 
     def _line(self, entry: Entry, *, wait: bool) -> None:
-        with self._turn:
+        with self._condition:
             self._check()
             self._lines.append(entry)
             ticket = self._ticket()
@@ -132,13 +132,13 @@ class Journal:
 
     def _ticket(self) -> int:
         self._asked += 1
-        self._turn.notify_all()
+        self._condition.notify_all()
         return self._asked
 
     def _wait(self, ticket: int) -> None:
         self._hurry = max(self._hurry, ticket)
-        self._turn.notify_all()
-        self._turn.wait_for(lambda: self._saved >= ticket or self._error)
+        self._condition.notify_all()
+        self._condition.wait_for(lambda: self._saved >= ticket or self._error)
         if self._error:
             raise self._error
 
@@ -150,18 +150,18 @@ class Journal:
 
     def _run(self) -> None:
         while True:
-            with self._turn:
-                self._turn.wait_for(lambda: self._asked > self._saved or self._closing)
+            with self._condition:
+                self._condition.wait_for(lambda: self._asked > self._saved or self._closing)
                 self._gather()
                 if self._asked == self._saved:
                     return
                 ticket, number = self._asked, self._number + 1
                 entries, previous = self._taken()
             error = self._save(number, entries, previous)
-            with self._turn:
+            with self._condition:
                 self._error = error
                 self._saved, self._number = (self._saved if error else ticket), number
-                self._turn.notify_all()
+                self._condition.notify_all()
                 if error:
                     return
 
@@ -169,7 +169,7 @@ class Journal:
         """Wait a little for more entries, unless a thread waits for those here."""
         limit = time.monotonic() + SECONDS
         while not self._closing and self._hurry <= self._saved and (left := limit - time.monotonic()) > 0:
-            self._turn.wait(left)
+            self._condition.wait(left)
 
     def _taken(self) -> tuple[list[Entry], list[_Previous]]:
         """Return the lines of the next segment and the previous contents that belong to it."""
