@@ -1,4 +1,4 @@
-"""Index every value that the source cluster assigned (addresses, uids), before the strings of objects are searched.
+"""Index the values that the source cluster assigned (addresses, uids), before strings of objects are searched.
 
 A separate pass over the spool, since an object may use a value whose owner is listed after it. Objects that are not
 backed up are indexed too: the Pods of a Deployment, nodes, Services of other namespaces.

@@ -1,4 +1,4 @@
-"""Decide what a selective backup contains: the selected objects and their dependencies, with reasons and warnings."""
+"""Decide what a selective backup contains: selected objects and their dependencies, with reasons and warnings."""
 
 from __future__ import annotations
 
