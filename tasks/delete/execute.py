@@ -1,4 +1,4 @@
-"""Delete the objects of a cascade in reverse order, with waits; the bundle last, only when none of its objects remain.
+"""Delete the objects of a cascade in reverse order, with waits; the bundle last, when all its objects are gone.
 
 Objects that existed before the bundle and have owner references to deleted objects are untied first: without these
 references the garbage collector keeps them.

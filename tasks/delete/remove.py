@@ -1,4 +1,4 @@
-"""Delete objects in reverse order: each with a uid precondition, level by level, waiting until each level is gone.
+"""Delete objects in reverse order, level by level, with uid preconditions; wait until each level is gone.
 
 An object with another uid belongs to others and stays. A finalizer that is not removed in time is reported, and removed
 only with `--force-finalizers`. Namespaces and CRDs are deleted only when nothing else uses them, because their deletion

@@ -1,4 +1,4 @@
-"""The state that the steps of one deletion share: options, the objects found on the cluster, and the result so far.
+"""The state that the steps of one deletion share: options, the objects found on the cluster, and the result.
 
 A plain class on purpose: Prefect traverses dataclasses, lists and maps in a step's parameters. It holds no contents.
 """
