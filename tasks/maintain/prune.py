@@ -1,4 +1,4 @@
-"""Prune a store: delete the backups that the retention policy does not keep, leftovers, and records of old restores.
+"""Prune a store: delete backups that the retention policy does not keep, leftovers, and old restores' records.
 
 The Backup object is deleted first, so that the rest is not taken for a backup; the reservation of its name is deleted
 last, so that the next run completes the deletion of a killed one. Names that another run writes or deletes are skipped.
