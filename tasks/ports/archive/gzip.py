@@ -1,4 +1,4 @@
-"""Gzip through Intel's ISA-L, ten times as fast as zlib at level 1; the only importer of `isal`, which has no types.
+"""Gzip by Intel's ISA-L, ten times as fast as zlib at level 1; the only importer of `isal`, which has no types.
 
 Input is not trusted: a file that is truncated, not valid gzip, or that unpacks to more than its limit
 (tasks/core/jsondoc/limits.py) is a DamagedError. The message is only the cause; the caller adds the file.

@@ -1,4 +1,4 @@
-"""A file of many JSON values, read in any order by many threads: bodies stay on disk, only offsets are in memory."""
+"""A file of many JSON values, read in any order by many threads: bodies on disk, only offsets in memory."""
 
 from __future__ import annotations
 
