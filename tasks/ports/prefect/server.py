@@ -1,4 +1,4 @@
-"""The local Prefect server of this user, started on first use, and the environments of the server and its clients.
+"""The local Prefect server of this user, started on first use, and the environments of server and clients.
 
 The server keeps running, so that the history of runs is kept. It has its own PREFECT_HOME and SQLite database, listens
 on loopback only, needs no network and sends no telemetry; the user's settings for another Prefect do not reach it. If

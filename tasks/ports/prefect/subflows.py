@@ -1,4 +1,4 @@
-"""A client of Prefect's API for a flow that starts hundreds of sub-flows in its own process, with fewer requests.
+"""A client of Prefect's API that sends fewer requests, for a flow with hundreds of sub-flows in its process.
 
 Prefect 3.8.8's engine sends eight requests for a sub-flow run (prefect/flow_engine.py): read the flow's id, create the
 task run that represents it, look for an existing flow run of that task run, create the flow run, set its name, set
