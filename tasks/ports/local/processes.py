@@ -1,4 +1,4 @@
-"""Long-lived local processes: start them detached, identify them from another command, stop them with their children.
+"""Long-lived local processes: start them detached, identify them later, stop them with their children.
 
 A process is identified by its pid and start time, so a reused pid is never signalled. Every process leads its own
 session: closing the terminal does not end it, and its children are found by their process group. Linux is read from

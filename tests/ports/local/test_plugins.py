@@ -34,7 +34,7 @@ def test_an_old_install_is_not_taken_for_one_without_knowledge(monkeypatch):
     monkeypatch.setattr(
         plugins, "entry_points", lambda group: [point("kubeferry.tasks.core.plugins.cluster_api:RULES", group)]
     )
-    with pytest.raises(PluginError, match=r"^Kubeferry's own plug-in cert-manager is not installed: reinstall Kubeferry"):
+    with pytest.raises(PluginError, match=r"^Kubeferry's own plug-in cert-manager is not installed: reinstall"):
         plugins.installed()
 
 
