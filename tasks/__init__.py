@@ -1,1 +1,1 @@
-"""The steps: one retryable Prefect task a file. Rules are in `core`, the outside world in `ports`."""
+"""The steps: retryable Prefect tasks, one package per use. Rules are in `core`, the outside world in `ports`."""

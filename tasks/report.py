@@ -1,6 +1,6 @@
-"""Leave what a run did in Prefect: a page of text and a table, found again under the run and under Artifacts.
+"""Create the artifacts of a run in Prefect: a page and a table, shown with the run and under Artifacts.
 
-Leave in Prefect what a prune kept and removed: one table, found again under the run and under Artifacts.
+They contain names and reasons, never contents of objects. A partial result also emits an event, for automations.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
 
 
 PARTIAL = "kubeferry.run.partial"
-"""The event of a run whose result is partial; deployments/automations.yaml waits for it."""
+"""The event of a run with a partial result; an automation in deployments/automations.yaml triggers on it."""
 
 
 async def report(result: AnyResult) -> None:
-    """Create the artifacts of a run that came to its end; they hold names and reasons, never contents."""
+    """Create the artifacts of a run that ended with a result."""
     kind = type(result).__name__.removesuffix("Result").lower()
     key = f"{kind}-{re.sub('[^a-z0-9]+', '-', result.name)}"
-    told = f"{kind} {result.name}"
+    title = f"{kind} {result.name}"
     page = f"{summary(result)}\n[All of it by type](../key/{key}-objects)\n"
     await asyncio.gather(
-        acreate_markdown_artifact(page, key=key, description=f"{told}: what was done"),
+        acreate_markdown_artifact(page, key=key, description=f"{title}: what was done"),
         acreate_table_artifact(
-            rows(result), key=f"{key}-objects", description=f"{told}: objects, and what was left out and why"
+            rows(result), key=f"{key}-objects", description=f"{title}: objects, and what was excluded and why"
         ),
     )
     _announce(result.phase)
 
 
 async def report_failure(result: RestoreResult) -> None:
-    """Tell what a failed restore had done and what became of it, at the terminal and as an artifact."""
+    """Report what a failed restore had done and what happened to it, at the terminal and as an artifact."""
     done = ", ".join(f"{count} {action}" for action, count in sorted(result.actions.items())) or "nothing was written"
     lines = [f"until then: {done}", *aftermath(result)]
     tell(f"restore {result.name} failed; " + "; ".join(lines))
@@ -62,9 +62,9 @@ async def report_failure(result: RestoreResult) -> None:
 
 
 async def report_stopped(source: Source, plan: Plan, outcome: Outcome) -> None:
-    """Tell what a restore had done that was cancelled or interrupted, and what a person can do now.
+    """Report what a cancelled or interrupted restore had done, and what the user can do now.
 
-    It has been stopped in order by then, and ends as what it was stopped by: what Prefect does not take is a note.
+    The restore has stopped cleanly, and the run ends by its cancellation: an error of Prefect here is only a note.
     """
     name = source.name
     ways = f"kubeferry restore --resume {name}, or kubeferry undo {name}"
@@ -76,22 +76,22 @@ async def report_stopped(source: Source, plan: Plan, outcome: Outcome) -> None:
             page, key=key, description=f"restore {name}: what was done until it was stopped"
         )
     except (HTTPError, PrefectException) as error:
-        progress.note(f"Prefect has no page on that: {type(error).__name__}")
+        progress.note(f"Prefect did not accept the artifact of the stopped restore: {type(error).__name__}")
 
 
 async def report_verified(result: VerifyResult) -> None:
-    """Create the artifacts of a verification: the same keys each time, so that Prefect shows its history."""
+    """Create the artifacts of a verification, always under the same keys, so that Prefect shows their history."""
     table = [{"backup": each.name, "bytes": each.bytes, "verdict": verdict(each)} for each in result.backups]
-    told = f"verification of {result.store}"
+    title = f"verification of {result.store}"
     await asyncio.gather(
-        acreate_markdown_artifact(verified_page(result), key="verify", description=told),
-        acreate_table_artifact(table, key="verify-backups", description=told),
+        acreate_markdown_artifact(verified_page(result), key="verify", description=title),
+        acreate_table_artifact(table, key="verify-backups", description=title),
     )
     _announce(result.phase)
 
 
 def _announce(phase: Phase) -> None:
-    """Emit an event of this flow run when its result is partial: its state is Completed, and only that is an event."""
+    """Emit an event if the result is partial: the state of such a run is Completed, like that of a full success."""
     if phase is Phase.PARTIAL:
         named = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name or ""}
         emit_event(PARTIAL, named)
@@ -102,8 +102,8 @@ async def report_prune(result: PruneResult) -> None:
     rows = [_row(each) for each in result.judged]
     rows += [{"what": one_line(each.what), "verdict": "left", "why": one_line(each.why)} for each in result.left]
     rows += [{"what": one_line(each.what), "verdict": "problem", "why": one_line(each.why)} for each in result.problems]
-    told = "what would go" if result.dry_run else "what went and what stays"
-    await acreate_table_artifact(rows, key="prune", description=f"prune {result.store}: {told}")
+    title = "what would be deleted" if result.dry_run else "what was deleted and what was kept"
+    await acreate_table_artifact(rows, key="prune", description=f"prune {result.store}: {title}")
 
 
 def _row(each: Judged) -> dict[str, str]:
@@ -118,5 +118,5 @@ def _row(each: Judged) -> dict[str, str]:
 
 
 def _judgement(each: Judged) -> str:
-    """Return what becomes of one, in a word."""
+    """Return the verdict in one word."""
     return "keep" if each.keep else "removed" if each.removed else "remove"

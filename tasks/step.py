@@ -1,9 +1,8 @@
-"""What a step is: a Prefect task with one retry policy, run in a thread of its own beside an async flow.
+"""The decorator of steps: a step is a Prefect task with one retry policy, whose work runs in a thread.
 
-A step is retried as a whole when it fails with a TransientError, after the HTTP and S3 ports gave up their own short
-retries. Steps take names and folders, never clients, and no content of objects: Prefect keeps parameters and results.
-
-Prefect costs a second and is imported when a step first runs: who plans offline uses the work behind a step without it.
+A step that fails with a TransientError, after the short retries of the HTTP and S3 ports, is retried as a whole. Steps
+take names and folders, never clients or contents of objects: Prefect stores parameters and results. Importing Prefect
+takes a second, so it is imported when a step first runs: an offline plan calls the functions behind the steps.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 BACKOFF = 2.0
-"""Seconds before a failed step is tried again; twice as many before each further try."""
+"""Seconds before a failed step is retried; doubled for each further retry."""
 
 RETRIES = 3
 
@@ -36,9 +35,9 @@ _joined: ContextVar[bool] = ContextVar("joined", default=False)
 
 
 async def transient(_task: Any, _run: Any, state: Any) -> bool:
-    """Return whether a failed step may be tried again; a coroutine, as a state's result is awaited in async tasks."""
+    """Return whether to retry a failed step; a coroutine, because the result of a state is awaited in async tasks."""
     error = await state.aresult(raise_on_failure=False)
-    # A revision that is gone stays gone: the flow takes a new one and begins again.
+    # A compacted revision stays unavailable: the flow starts again with a new one.
     again = isinstance(error, TransientError) and not isinstance(error, ExpiredError)
     if again:
         progress.note(f"{error}: trying again")
@@ -46,7 +45,7 @@ async def transient(_task: Any, _run: Any, state: Any) -> bool:
 
 
 def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awaitable[R]]]:
-    """Make an async function a step; `run_name` is its name in the UI, with the function's parameters in braces."""
+    """Turn an async function into a step; `run_name` is its name in the UI, with parameters in braces."""
 
     def wrap(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         as_task = cache(lambda backoff: _task(function, run_name, backoff))
@@ -65,9 +64,9 @@ def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awa
 
 
 def _closed(value: Any) -> Any:
-    """Return an argument as Prefect is to look at it: not into what is ours, where no result of another step hides.
+    """Return an argument marked opaque if it is a dataclass or model: it contains no result of another step.
 
-    It looks for them twice, value by value: two seconds of a backup of 300 namespaces.
+    Prefect searches arguments for results twice, value by value: two seconds of a backup of 300 namespaces.
     """
     from prefect.utilities.annotations import opaque
 
@@ -77,27 +76,27 @@ def _closed(value: Any) -> Any:
 
 
 async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Do a step inside another one: tried again as often as a step of its own."""
-    for turn in range(RETRIES):
+    """Run a step inside another one, with the same retries as a separate step."""
+    for attempt in range(RETRIES):
         try:
             return await function(*args, **kwargs)
         except ExpiredError:
             raise
         except TransientError as error:
             progress.note(f"{error}: trying again")
-            await asyncio.sleep(BACKOFF * 2**turn)
+            await asyncio.sleep(BACKOFF * 2**attempt)
     return await function(*args, **kwargs)
 
 
 async def as_one(what: str, work: Callable[[], Awaitable[R]]) -> R:
-    """Do the steps in `work` as one task run: of a small namespace, each alone would cost more than what it does."""
+    """Run the steps in `work` as one task run: in a small namespace, task runs take longer than their work."""
     answer: R = await _steps()(what, work)
     return answer
 
 
 @cache
 def _steps() -> Any:
-    """Return the task of `as_one`: made once, since Prefect reads the source of each task that is made."""
+    """Return the task of `as_one`, created once: Prefect reads the source code of each new task."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
@@ -129,19 +128,19 @@ def _task(function: Callable[..., Awaitable[Any]], run_name: str, backoff: float
 
 
 async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run blocking work in a thread, so that steps of other namespaces go on meanwhile.
+    """Run blocking work in a thread, so that steps of other namespaces continue.
 
     Raises:
-        DiskError: the disk of the spool is full, read-only or broken: a failure like others, which is taken back.
+        DiskError: the disk of the spool is full, read-only or broken; a restore is rolled back as for other failures.
     """
     with disk_told():
         return await asyncio.to_thread(work, *args, **kwargs)
 
 
 async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = 4) -> list[R]:
-    """Return the results of `work` on each item, in order, at most `limit` under way.
+    """Return the results of `work` on each item, in order, with at most `limit` running concurrently.
 
-    All come to their end before the first error is raised: a step that is cut off looks crashed in the UI.
+    All end before the first error is raised: a cancelled step would look crashed in the UI.
     """
     room = asyncio.Semaphore(limit)
 
@@ -159,9 +158,9 @@ async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], li
 
 
 def tell(text: str) -> None:
-    """Tell one line to the person who waits at the terminal and to the run's log in the UI."""
+    """Write one line to the terminal and to the run's log in the UI."""
     from prefect import get_run_logger
 
-    if not _joined.get():  # one of many side by side: each line would be lost among the others
+    if not _joined.get():  # one of many concurrent namespaces: its lines would clutter the terminal
         progress.note(text)
     get_run_logger().info(text)

@@ -1,7 +1,7 @@
-"""Look a namespace over when only some of it is asked for: what may be carried, what is selected, what needs what.
+"""Candidates of a selective backup: the objects that may be backed up, which are selected, and what each needs.
 
-What may be carried is made portable and kept in files, in the order of the spool, until the whole backup is looked
-over: only then is it known what selected objects need (select.py). In memory are names and needs, no contents.
+Objects that may be backed up are made portable and kept in files, in the order of the spool, until all namespaces are
+read: only then are the dependencies of selected objects known (select.py). Names and needs are in memory, no contents.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ BINDINGS = "surveyed-bindings.jsonl"
 
 @step("survey {namespace}")
 async def survey(scope: Scope, namespace: str, known: Known) -> Candidates:
-    """Look over all that a namespace holds."""
+    """Return the candidates of a namespace."""
     return await in_thread(_survey, scope, namespace, known)
 
 
 @step("survey (cluster)")
 async def survey_related(scope: Scope, surveys: list[Candidates], known: Known) -> Candidates:
-    """Look over the cluster-scoped objects that the namespaces of `surveys` need, selected or not."""
+    """Return the cluster-scoped candidates that the namespaces of `surveys` need, selected or not."""
     return await in_thread(_survey_related, scope, surveys, known)
 
 
 class Candidate(NamedTuple):
-    """What is known of an object beside its content, which is in the files: see `Carried`."""
+    """An object without its content, which is in the files: see `Carried`."""
 
     ref: Ref
     path: str
@@ -64,68 +64,68 @@ class Candidate(NamedTuple):
 
 
 class Candidates:
-    """What one namespace holds. A plain class: Prefect would walk through a dataclass' every value."""
+    """The candidates of one namespace. A plain class: Prefect would traverse every value of a dataclass."""
 
     def __init__(self, scope: Scope, namespace: str, known: Known) -> None:
-        """Begin; nothing is looked at yet."""
+        """Read nothing yet."""
         self.scope, self.namespace, self._known = scope, namespace, known
         self.selector, self._rules = scope.selector, installed()
         self.tally = Unmatched(self.selector)
         self.records: dict[Ref, Candidate] = {}
         self.selected: dict[Ref, str] = {}
         self.barred: dict[Ref, str] = {}
-        """What is excluded by name, with the reason."""
+        """Objects excluded by name, with the reason."""
         self.edges: list[Edge] = []
-        """What is needed for sure, and exists unless somebody made an error."""
+        """Certain dependencies: their targets exist unless the manifests are wrong."""
         self.guesses: list[Edge] = []
-        """What custom resources seem to name: it need not exist."""
+        """Likely references of custom resources: their targets may not exist."""
         self.implied = Implied()
 
     @property
     def folder(self) -> Path:
-        """Return where the files are."""
+        """Return the folder of the files."""
         return self.scope.folder(self.namespace)
 
     @property
     def kinds(self) -> set[tuple[str, str]]:
-        """Return the (group, kind) of what may be carried."""
+        """Return the (group, kind) of all candidates."""
         return {(ref.group, ref.kind) for ref in self.records}
 
     @property
     def wants(self) -> set[Ref]:
-        """Return the cluster-scoped objects that are needed."""
+        """Return the cluster-scoped objects that the candidates need."""
         needed = (edge.target for edge in (*self.edges, *self.guesses))
         return {target for target in needed if (target.group, target.kind) in CLUSTER_SCOPED}
 
     def read(self, types: Collection[ResourceType], wanted: frozenset[Ref] | None = None) -> Self:
-        """Look over the spooled objects of some types; of these only `wanted`, where that is given."""
+        """Read the spooled objects of some types; only those in `wanted`, if given."""
         bodies, lines = (self.folder / BODIES).open("wb"), (self.folder / BINDINGS).open("wb")
-        with Exclusions(self.scope, self.namespace, NEVER) as sieve, bodies, lines:
+        with Exclusions(self.scope, self.namespace, NEVER) as exclusions, bodies, lines:
             words = {kind: words_for(kind) for kind in types}
             for kind, obj in self.scope.typed(self.namespace, types):
                 if wanted is None or Ref.of(obj) in wanted:
-                    self._look(kind, words[kind], obj, sieve, (bodies, lines))
-                    if sieve.seen % TOLD == 0:
-                        progress.step(f"survey {self.namespace}", sieve.seen)
-        progress.step(f"survey {self.namespace}", sieve.seen, sieve.seen)
+                    self._look(kind, words[kind], obj, exclusions, (bodies, lines))
+                    if exclusions.seen % TOLD == 0:
+                        progress.step(f"survey {self.namespace}", exclusions.seen)
+        progress.step(f"survey {self.namespace}", exclusions.seen, exclusions.seen)
         return self
 
     def _look(
-        self, kind: ResourceType, words: Words, obj: Object, sieve: Exclusions, out: tuple[IO[bytes], IO[bytes]]
+        self, kind: ResourceType, words: Words, obj: Object, exclusions: Exclusions, out: tuple[IO[bytes], IO[bytes]]
     ) -> None:
         ref = Ref.of(obj)
         self.tally.look(obj, words)
-        never, selected = sieve.never(obj), self.selector.why(obj, words)
+        never, selected = exclusions.never(obj), self.selector.why(obj, words)
         if never:
             self._never(obj, ref, selected, never)
             return
         if why_not := self.selector.why_not(ref, words):
             self.barred[ref] = why_not
-            sieve.leave(ref, Reason(ReasonCode.EXCLUDED, detail=why_not))
+            exclusions.leave(ref, Reason(ReasonCode.EXCLUDED, detail=why_not))
             return
         if selected:
             self.selected[ref] = selected
-        body = sieve.portable(obj)
+        body = exclusions.portable(obj)
         made, bindings = carried(kind, body, self._known)
         problem = self._needs(body, obj) or made.problem
         for each in bindings:
@@ -137,7 +137,7 @@ class Candidates:
         self.records[ref] = Candidate(ref, made.path, made.what, made.bound, problem, made.refused)
 
     def _never(self, obj: Object, ref: Ref, selected: str, why: Reason) -> None:
-        """Follow what is selected and made by a controller to that one: it is what makes it again."""
+        """If a selected object is left to its controller, add an edge to its owner, from which it is re-created."""
         if selected and self.selector.narrow:
             self.tally.never[str(ref)] = why.text
             if why.code is ReasonCode.LEFT_TO_CONTROLLER:
@@ -145,7 +145,7 @@ class Candidates:
                 self.edges += controller_edges(ref, links_of(obj))
 
     def _needs(self, body: Object, live: Object) -> str:
-        """Take note of what an object needs; return why that cannot be known, or ""."""
+        """Record the dependencies of an object; return why they cannot be read, or ""."""
         named = list(references(body))
         ref = Ref.of(body)
         self.guesses += (Edge(ref, each.target, Strength.REFERENCE, each.path) for each in named if not each.sure)
@@ -157,7 +157,7 @@ class Candidates:
         return ""
 
     def write(self, chosen: Container[Ref]) -> Stripped:
-        """Write the part of the archive: of what may be carried, that which is chosen."""
+        """Write the namespace's part of the archive: the chosen candidates."""
         shutil.copyfile(self.folder / NEVER, self.folder / LEFT_OUT)
         with Part(self.folder) as part, (self.folder / LEFT_OUT).open("ab") as gaps:
             for each in self._carried():
@@ -168,7 +168,7 @@ class Candidates:
         return part.result(self.namespace)
 
     def _carried(self) -> Iterator[Carried]:
-        """Yield what may be carried, as it was kept."""
+        """Yield the candidates with their contents from the files."""
         with (self.folder / BODIES).open("rb") as bodies, (self.folder / BINDINGS).open("rb") as lines:
             for each, body in zip(self.records.values(), bodies, strict=True):
                 bound = tuple(next(lines) for _ in each.bound)

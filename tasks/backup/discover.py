@@ -1,4 +1,4 @@
-"""The first step of a backup: which namespaces, which types, at which revision; and whether a store can take it."""
+"""The first step of a backup: its namespaces, types and revision, and a check that the store is writable."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ async def discover(options: BackupOptions, work: str) -> Scope:
     """Return the scope of a new backup.
 
     Raises:
-        NotFoundError: a namespace that does not exist.
-        UsageError: no namespace at all, a kind or selector that makes no sense, or no key where one is asked for.
-        StoreError: the store cannot take the backup, or has one of that name.
+        NotFoundError: a namespace does not exist.
+        UsageError: no namespace matches, a kind, selector or key is invalid, or the store has a backup of this name.
+        StoreError: the store is not writable.
     """
     return await in_thread(_discover, options, work)
 
@@ -94,13 +94,13 @@ def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:
     if options.all_namespaces:
         names |= {name for name in listed(cluster) if not is_system(name)}
     if not names:
-        told = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
-        raise UsageError(told if options.namespace_selector else "name a namespace to back up")
+        message = f"no namespace of cluster {cluster.name} matches {options.namespace_selector!r}"
+        raise UsageError(message if options.namespace_selector else "name a namespace to back up")
     return tuple(sorted(without(names, options.exclude_namespace, "what is asked for")))
 
 
 def _number(cluster: Cluster, asked: tuple[str, ...]) -> int | None:
-    """Return how many namespaces the cluster has, None for who may not know; not asked where it does not matter."""
+    """Return the number of namespaces in the cluster; None without the right to list them, or if few are asked for."""
     try:
         return len(cluster.list(NAMESPACES)) if len(asked) > FEW else None
     except ForbiddenError:
@@ -122,12 +122,12 @@ def _check_store(url: str, name: str) -> None:
 
 
 def _group(version: str) -> str:
-    """Return the group of what discovery calls a group's version: `apps/v1`, `v1`."""
+    """Return the group of a group version in discovery: `apps/v1`, `v1`."""
     return version.rpartition("/")[0]
 
 
 def _revision(cluster: Cluster, namespace: str, types: list[ResourceType]) -> str:
-    """Return the revision to read at, from any LIST that these credentials may ask for."""
+    """Return the revision to read at, from the first LIST that these credentials allow."""
     for path in ["/api/v1/namespaces", *(each.path(namespace) for each in types)]:
         try:
             return cluster.revision(path)
@@ -137,7 +137,7 @@ def _revision(cluster: Cluster, namespace: str, types: list[ResourceType]) -> st
 
 
 def _uid(cluster: Cluster) -> str:
-    """Return the cluster's identity; a backup by an account that may not see it is complete without."""
+    """Return the uid of kube-system, the cluster's identity; "" without the right to read it: it is optional."""
     try:
         return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
     except ForbiddenError:
@@ -145,7 +145,7 @@ def _uid(cluster: Cluster) -> str:
 
 
 def _aggregated(cluster: Cluster, found: Discovery) -> tuple[frozenset[str], tuple[Problem, ...]]:
-    """Return the groups that other servers answer for, and the groups that discovery could not read."""
+    """Return the groups of aggregated API servers, and the groups that discovery could not read."""
     problems = tuple(Problem(what=group, why=why) for group, why in sorted(found.problems.items()))
     services = found.by_kind(*_API_SERVICES)
     if not services:
@@ -153,5 +153,5 @@ def _aggregated(cluster: Cluster, found: Discovery) -> tuple[frozenset[str], tup
     try:
         behind = [each for each in cluster.list(services) if (each.get("spec") or {}).get("service")]
     except ForbiddenError:
-        return frozenset(), problems  # each list then tells by itself whether it is at the revision
+        return frozenset(), problems  # each list then shows whether it is at the revision
     return frozenset(each["spec"]["group"] for each in behind), problems

@@ -1,12 +1,9 @@
-"""Read one namespace (or the cluster-scoped types) at the backup's revision into the spool, a page at a time.
+"""Read namespaces and cluster-scoped types at the backup's revision into the spool, page by page.
 
-A type that cannot be read is a problem that the backup tells, never a gap. 410 (the revision was compacted away) fails
-the step with ExpiredError: all of the backup has to take a new revision, or it would not be one point in time.
-
-Read many namespaces by lists of all of the cluster, and divide each page among them.
-
-For hundreds of namespaces this is a request for each type instead of one for each type and namespace. Who may not list
-all of the cluster reads that type in each namespace: nothing is lost by it, but time.
+A type that cannot be read is reported as a problem of the backup, never silently skipped. A 410 (the revision was
+compacted) fails the step with ExpiredError: the whole backup must start again at a new revision, to be of one point in
+time. Hundreds of namespaces are read by cluster-wide lists, whose pages are divided among them: one request for each
+type instead of one for each type and namespace. A type that may not be listed cluster-wide is read in each namespace.
 """
 
 from __future__ import annotations
@@ -39,17 +36,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROBLEMS = (ForbiddenError, NotFoundError, InvalidError, UnavailableError)
-"""Why a type cannot be read, while the others can."""
+"""Errors of one type that do not affect the others."""
 
 OWN_STORE = "its API server has a store of its own"
 
 
 @step("fetch {namespace}")
 async def fetch(scope: Scope, namespace: str) -> Fetched:
-    """Spool all that a namespace holds; `namespace` is CLUSTER for the cluster-scoped types.
+    """Spool all objects of a namespace; `namespace` is CLUSTER for the cluster-scoped types.
 
     Raises:
-        ExpiredError: the revision is gone; start again with a new one.
+        ExpiredError: the revision was compacted; start again with a new one.
     """
     return await in_thread(_fetch, scope, namespace)
 
@@ -61,12 +58,14 @@ def _fetch(scope: Scope, namespace: str) -> Fetched:
     return gathered(
         scope,
         saved,
-        told(f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)),
+        reported(
+            f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)
+        ),
     )
 
 
 def make_folder(scope: Scope, namespace: str) -> None:
-    """Make the folder of a namespace, empty: without what an attempt before this one left."""
+    """Create the folder of a namespace; delete files from an earlier attempt."""
     folder = scope.folder(namespace)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "pages").mkdir(parents=True, mode=0o700)
@@ -74,9 +73,9 @@ def make_folder(scope: Scope, namespace: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What became of one type: how many pages, a problem that kept it from being read, why it is not at the revision.
+    """The result of reading one type: pages, a problem if it could not be read, why it is not at the revision.
 
-    `namespace` is "" where it was read in all of the cluster.
+    `namespace` is "" for a cluster-wide list.
     """
 
     kind: ResourceType
@@ -86,15 +85,15 @@ class Read:
     why: str = ""
 
 
-def told(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
-    """Yield what is read, and tell how far that has come."""
+def reported(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
+    """Yield the results and report the progress."""
     for done, each in enumerate(reads, start=1):
         yield each
         progress.step(title, done, total)
 
 
 def gathered(scope: Scope, saved: Collection[ResourceType], reads: Iterable[Read]) -> Fetched:
-    """Return what reading met; `saved` are the types that were to be saved."""
+    """Return the summary of the results; `saved` are the types to back up."""
     pages, problems, gaps, apart = 0, list[Problem](), dict[str, str](), dict[str, str]()
     unread: list[Unread] = []
     for each in reads:
@@ -123,9 +122,9 @@ def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:
 
 
 def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], Iterable[Path]]) -> tuple[int, str]:
-    """Return how many pages `write` spools at the backup's revision; else as things are now, and why.
+    """Return the number of pages that `write` spools, and why they are not at the backup's revision ("" if they are).
 
-    Pages of a list that was begun and given up are deleted before the next one begins.
+    The pages of an aborted list are deleted before the next attempt.
     """
     spooled: list[Path] = []
 
@@ -133,14 +132,14 @@ def at_revision(scope: Scope, kind: ResourceType, write: Callable[[str], Iterabl
         while spooled:
             spooled.pop().unlink()
         for page in write(revision):
-            spooled.append(page)  # noqa: PERF402 - those before an error must be known, too
+            spooled.append(page)  # noqa: PERF402 - pages before an error must be recorded, too
         return len(spooled)
 
     if kind.group in scope.own_revisions:
         return begun_again(lambda: spool("")), OWN_STORE
     try:
         return spool(scope.revision), ""
-    except (InvalidError, UnavailableError) as error:  # a server that does not know this cluster's revisions
+    except (InvalidError, UnavailableError) as error:  # an aggregated server with its own revisions
         return begun_again(lambda: spool("")), str(error)
 
 
@@ -160,10 +159,10 @@ def _what(kind: ResourceType, namespace: str) -> str:
 
 @step("fetch all namespaces at once")
 async def fetch_at_once(scope: Scope) -> Fetched:
-    """Spool all that the namespaces hold.
+    """Spool all objects of all namespaces, by cluster-wide lists.
 
     Raises:
-        ExpiredError: the revision is gone; start again with a new one.
+        ExpiredError: the revision was compacted; start again with a new one.
     """
     return await in_thread(_fetch_at_once, scope)
 
@@ -174,11 +173,11 @@ def _fetch_at_once(scope: Scope) -> Fetched:
     saved = [*scope.types, NAMESPACES]
     types = [*saved, *scope.indexed]
     everything = in_threads(lambda kind: _everywhere(scope, kind), types, THREADS)
-    return gathered(scope, saved, told("fetch all namespaces", len(types), _one_by_one(scope, everything)))
+    return gathered(scope, saved, reported("fetch all namespaces", len(types), _one_by_one(scope, everything)))
 
 
 def _everywhere(scope: Scope, kind: ResourceType) -> Read | ResourceType:
-    """Spool one type of all namespaces; return the type itself where that is not allowed."""
+    """Spool one type of all namespaces; return the type itself if a cluster-wide list is forbidden."""
     try:
         pages, why = at_revision(scope, kind, lambda revision: _write_divided(scope, kind, revision))
         return Read(kind, "", pages, why=why)
@@ -206,7 +205,7 @@ def _write_divided(scope: Scope, kind: ResourceType, revision: str) -> Iterator[
 
 
 def _divided(page: Page, wanted: frozenset[str]) -> dict[str, list[Object]]:
-    """Return the objects of a page by the namespace that they stand in, or are."""
+    """Return the objects of a page by namespace; a Namespace belongs to itself."""
     found: dict[str, list[Object]] = {}
     for item in () if page.empty else page.items:
         meta = item["metadata"]

@@ -1,7 +1,7 @@
-"""Learn every value that the source cluster hands out (addresses, uids), before the strings of objects are looked at.
+"""Index the values that the source cluster assigned (addresses, uids), before strings of objects are searched.
 
-A pass of its own over the spool, since an object may use a value whose owner is listed after it. What is not saved is
-indexed too: the Pods of a Deployment, nodes, Services of other namespaces.
+A separate pass over the spool, since an object may use a value whose owner is listed after it. Objects that are not
+backed up are indexed too: the Pods of a Deployment, nodes, Services of other namespaces.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @step("index")
 async def index(scope: Scope) -> Known:
-    """Return all values that the spooled objects have been given, each with its owner."""
+    """Return the index of all assigned values in the spooled objects, each with its owner."""
     return await in_thread(_index, scope)
 
 

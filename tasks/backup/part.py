@@ -1,8 +1,8 @@
-"""The files of one namespace's part of a backup, and what goes into them, object by object.
+"""The files of one namespace's part of a backup, written object by object.
 
-What is carried goes into the archive, stripped, with the bindings of the strings that use a value which the cluster
-handed out. What strip removes and re-linking needs (uids, owners, addresses) goes to a file of its own, also for
-objects that are not carried, such as the Pods of a Deployment; what is left out goes to another one, with the reason.
+The archive has the stripped objects, and another file the bindings of strings that use a value assigned by the cluster.
+What stripping removes and re-linking needs (uids, owners, addresses) goes to the links file, also for objects that are
+not backed up, such as the Pods of a Deployment. Excluded objects go to a file of their own, with the reason.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 LEFT_OUT = "left-out.jsonl"
 
 TOLD = 500
-"""Objects after which it is told how far a namespace has come."""
+"""Objects between two progress reports of a namespace."""
 
 
 class Carried(NamedTuple):
-    """One object as it is written: path in the archive, JSON, `apps/v1/Deployment`, its bindings' lines and classes."""
+    """An object as written: path in the archive, JSON, `apps/v1/Deployment`, lines and classes of its bindings."""
 
     ref: Ref
     path: str
@@ -53,22 +53,22 @@ class Carried(NamedTuple):
     lines: tuple[bytes, ...] = ()
     bound: tuple[str, ...] = ()
     problem: str = ""
-    """What of it could not be understood; "" for nothing."""
+    """What could not be parsed; "" for nothing."""
     refused: str = ""
-    """Why it is not written at all; "" where it is."""
+    """Why it is not written; "" if it is."""
 
 
 def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, list[Binding]]:
-    """Return a portable object as it is written, and its bindings."""
+    """Return a portable object as written, and its bindings."""
     ref, problem, found = Ref.of(obj), "", list[Binding]()
     try:
         found = bindings_of(obj, known.index, known.around)
-    except PermanentError as error:  # an annotation of its user's that nobody can read: told, and not the end of it
+    except PermanentError as error:  # an invalid annotation: a problem of this object, not an error of the backup
         problem = str(error)
     place, data, refused = Member(kind.group_resource, ref.namespace, ref.name), b"", ""
     try:
         data = validated_bytes(obj, place)
-    except DamagedError as error:  # a backup that holds it could not be read back, as a whole
+    except DamagedError as error:  # it would make the whole backup unreadable
         refused = f"cannot be kept in an archive: it {error}"
     lines = tuple(orjson.dumps(to_json(each), option=orjson.OPT_APPEND_NEWLINE) for each in found)
     what = f"{obj['apiVersion']}/{obj['kind']}"
@@ -76,13 +76,13 @@ def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, lis
 
 
 class Exclusions:
-    """Decides of each live object whether it is carried; writes the links of all, and the reasons of what is not."""
+    """Decides which live objects are backed up; writes the links of all, and the reasons of the excluded ones."""
 
     def __init__(self, scope: Scope, namespace: str, gaps: str = LEFT_OUT) -> None:
-        """Open the files; `gaps` is the name of the one with the reasons."""
+        """Open the files; `gaps` is the name of the file with the reasons."""
         folder = scope.folder(namespace)
         self.keep = Policy(completed_jobs=scope.options.keep_completed_jobs)
-        self.around = ClusterContext() if namespace == CLUSTER else _surroundings(scope, namespace)
+        self.around = ClusterContext() if namespace == CLUSTER else _context_of(scope, namespace)
         self.now = clock.now()
         self.seen = 0
         self._links = (folder / "links.jsonl").open("wb")
@@ -98,7 +98,7 @@ class Exclusions:
         self._gaps.close()
 
     def never(self, obj: Object) -> Reason | None:
-        """Take note of an object; return why it is never carried, or None."""
+        """Write the links of an object; return why it is never backed up, or None."""
         self.seen += 1
         self._link(obj)
         why = exclusion(obj, self.around, self.keep)
@@ -107,11 +107,11 @@ class Exclusions:
         return why
 
     def portable(self, obj: Object) -> Object:
-        """Return an object without what only its old cluster meant."""
+        """Return an object without the fields that are meaningful only in the old cluster."""
         return portable(obj, self.around, self.keep)
 
     def leave(self, ref: Ref, why: Reason) -> None:
-        """Write why an object is left out."""
+        """Write why an object is excluded."""
         leave(self._gaps, ref, why)
 
     def _link(self, obj: Object) -> None:
@@ -121,7 +121,7 @@ class Exclusions:
         _line(self._links, line | ({"notReady": why} if why else {}))
 
 
-def _surroundings(scope: Scope, namespace: str) -> ClusterContext:
+def _context_of(scope: Scope, namespace: str) -> ClusterContext:
     services = scope.objects(namespace, _only([*scope.types, *scope.indexed], "Service"))
     volumes = scope.objects(CLUSTER, _only(scope.related, "PersistentVolume"))
     return ClusterContext(
@@ -183,7 +183,7 @@ class Part:
         self.problems.append(Problem(what=str(ref), why=why, group=ref.group, namespace=ref.namespace))
 
     def result(self, namespace: str, wants: Iterable[Ref] = ()) -> Stripped:
-        """Return what became of the part; `wants` are the cluster-scoped objects that it names."""
+        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to."""
         return Stripped(
             namespace,
             tuple(sorted(self.counts.items())),
@@ -195,7 +195,7 @@ class Part:
 
 
 def leave(gaps: IO[bytes], ref: Ref, why: Reason) -> None:
-    """Write a line that tells why an object is left out."""
+    """Write a line with the reason why an object is excluded."""
     _line(gaps, LeftOut.of(ref, why).model_dump())
 
 

@@ -1,4 +1,4 @@
-"""Decide what a backup of a selection holds: what is selected, and what that needs; tell why, and what is missing."""
+"""Decide what a selective backup contains: selected objects and their dependencies, with reasons and warnings."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ if TYPE_CHECKING:
 EXCLUDED = "its kind is excluded"
 EMPTY = "nothing in it is selected, nor needed by what is"
 TERMS = {"selector", "annotation_selector", "include", "exclude", "include_name", "exclude_name", "only"}
-"""The options that choose among the objects of the namespaces."""
+"""The options that select objects in the namespaces."""
 
 
 class Chosen:
-    """What is in, each with its reason, and what is told of the selection. A plain class, as Survey."""
+    """The included objects with their reasons, and the record of the selection. A plain class, as Candidates."""
 
     def __init__(self, found: dict[Ref, Inclusion], told: Selected) -> None:
-        """Hold both."""
+        """`found` maps each included object to its reason; `told` goes into the manifest."""
         self.found = found
         self.told = told
 
 
 @step("select")
 async def select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> Chosen:
-    """Return what is selected and what that needs.
+    """Return the selected objects and their dependencies.
 
     Raises:
-        UsageError: the selection matches nothing that could be carried, or names what is not there.
+        UsageError: the selection matches nothing that can be backed up, or names an object that does not exist.
     """
     return await in_thread(_select, scope, fetched, surveys)
 
 
 @step("write {survey.namespace}")
 async def write(survey: Candidates, chosen: Chosen) -> Stripped:
-    """Write a namespace's part of the archive; return what became of it."""
+    """Write a namespace's part of the archive; return its summary."""
     return await in_thread(survey.write, chosen.found)
 
 
 def _select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> Chosen:
-    tally, implied, selector = _tally(scope, surveys), _implied(surveys), scope.selector
+    unmatched, implied, selector = _unmatched(scope, surveys), _implied(surveys), scope.selector
     there = frozenset(ref for each in surveys for ref in each.records)
     barred = {ref: why for each in surveys for ref, why in each.barred.items()}
     sure = [*(edge for each in surveys for edge in each.edges), *implied.edges()]
@@ -66,18 +66,18 @@ def _select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> 
     )
     found = {ref: each for ref, each in found.items() if ref in there}
     if not found:
-        raise UsageError(tally.nothing(_where(scope)))
+        raise UsageError(unmatched.nothing(_where(scope)))
     unread = [*scope.unread, *(each for one in fetched for each in one.unread)]
     needed = [*sure, *(edge for edge in guesses if edge.target in barred)]
     lacking = missing(found, needed, lambda ref: _why_not(scope, ref, barred, unread), only=selector.only)
     warnings = [Problem(what=str(each.ref), why=each.text) for each in lacking]
-    warnings += [Problem(what=what, why=why) for what, why in tally.unmatched()]
+    warnings += [Problem(what=what, why=why) for what, why in unmatched.unmatched()]
     warnings += [Problem(what=f"Namespace {name}", why=EMPTY) for name in _empty(surveys, found)]
-    return Chosen(found, _told(scope, found, [*warnings, *_not_read(unread)]))
+    return Chosen(found, _record(scope, found, [*warnings, *_not_read(unread)]))
 
 
 def _empty(surveys: list[Candidates], found: dict[Ref, Inclusion]) -> Iterator[str]:
-    """Yield the namespaces of which nothing is in."""
+    """Yield the namespaces of which nothing is included."""
     for each in surveys:
         if each.namespace != CLUSTER and each.records.keys().isdisjoint(found):
             yield each.namespace
@@ -88,13 +88,13 @@ def _where(scope: Scope) -> str:
     return f"namespace {names}" if len(scope.namespaces) == 1 else f"namespaces {names}"
 
 
-def _tally(scope: Scope, surveys: list[Candidates]) -> Unmatched:
-    tally = Unmatched(scope.selector)
+def _unmatched(scope: Scope, surveys: list[Candidates]) -> Unmatched:
+    unmatched = Unmatched(scope.selector)
     for each in surveys:
-        tally.add(each.tally)
-    if unmet := tally.no_such_name():
+        unmatched.add(each.tally)
+    if unmet := unmatched.no_such_name():
         raise UsageError(f"{_where(scope)}: {unmet}")
-    return tally
+    return unmatched
 
 
 def _implied(surveys: list[Candidates]) -> Implied:
@@ -105,7 +105,7 @@ def _implied(surveys: list[Candidates]) -> Implied:
 
 
 def _why_not(scope: Scope, ref: Ref, barred: dict[Ref, str], unread: list[Unread]) -> str:
-    """Return why an object that is needed could not be in, or "" where it just is not there."""
+    """Return why a needed object is not included, or "" if it does not exist."""
     if ref in barred:
         return barred[ref]
     inside = not ref.namespace or ref.namespace in scope.namespaces
@@ -117,7 +117,7 @@ def _why_not(scope: Scope, ref: Ref, barred: dict[Ref, str], unread: list[Unread
 
 
 def _not_read(unread: list[Unread]) -> Iterator[Problem]:
-    """Yield what could not be looked at for needs; which of it would have been needed is not known."""
+    """Yield a warning for the types that could not be read, so that dependencies on them are unknown."""
     if unread:
         listed = sorted({each.what for each in unread})
         yield Problem(
@@ -125,7 +125,7 @@ def _not_read(unread: list[Unread]) -> Iterator[Problem]:
         )
 
 
-def _told(scope: Scope, found: dict[Ref, Inclusion], warnings: list[Problem]) -> Selected:
+def _record(scope: Scope, found: dict[Ref, Inclusion], warnings: list[Problem]) -> Selected:
     pulled_in = [
         PulledIn(type=ref.type, namespace=ref.namespace, name=ref.name, why=each.text)
         for ref, each in sorted(found.items(), key=lambda one: one[0])

@@ -1,4 +1,4 @@
-"""What the steps of one backup share: names, types and the folder they spool to. No clients, no contents."""
+"""The state that the steps of one backup share: names, types and the spool folder. No clients, no contents."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
 
 CLUSTER = "(cluster)"
-"""Stands for the namespace of what has none, where steps are given one; no namespace can have this name."""
+"""Placeholder namespace of cluster-scoped objects; not a valid name of a namespace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One backup under way.
+    """One backup in progress.
 
-    `types` are the namespaced types to read, `related` the cluster-scoped ones of which the namespaces may need some.
-    `indexed` (in the namespaces) and `everywhere` (in all of the cluster) are read only for the addresses and uids
-    that others may name, and not saved.
-    `followed` are types that are read only because what is asked for may need something of them, `excluded` the
-    (group, kind) that are not read whoever needs them.
-    `own_revisions` names groups behind aggregated API servers: their revisions are not the cluster's.
-    `recipients` are the public keys to encrypt to; with none the backup is not encrypted.
-    `at_once` says that the namespaces are read by lists of all of the cluster.
+    `types` are the namespaced types to read, `related` the cluster-scoped types that the namespaces may need.
+    `indexed` (in the namespaces) and `everywhere` (in the whole cluster) are read only for the addresses and uids that
+    other objects may use, and are not backed up.
+    `followed` are types that are read only because selected objects may need them, `excluded` the (group, kind) that
+    are never read.
+    `own_revisions` are groups of aggregated API servers, whose revisions are not the cluster's.
+    `recipients` are the public keys to encrypt to; without any the backup is not encrypted.
+    `at_once`: the namespaces are read by cluster-wide lists.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Scope:
 
     @property
     def selector(self) -> Selector:
-        """Return what is asked for of the namespaces."""
+        """Return the selection of the options."""
         return Selector.of(self.options)
 
     def cluster(self) -> Cluster:
@@ -67,11 +67,11 @@ class Scope:
         return connect(self.options.context or None, self.options.kubeconfig or None)
 
     def folder(self, namespace: str) -> Path:
-        """Return the folder where a namespace is spooled."""
+        """Return the spool folder of a namespace."""
         return Path(self.work) / namespace
 
     def page(self, namespace: str, kind: ResourceType, number: int) -> Path:
-        """Return where a LIST page of one type is spooled."""
+        """Return the spool file of a LIST page of one type."""
         return self.folder(namespace) / "pages" / f"{kind.group_resource}@{number:06}.json"
 
     def objects(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[Object]:
@@ -80,10 +80,10 @@ class Scope:
             yield obj
 
     def typed(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[tuple[ResourceType, Object]]:
-        """Yield the same, each with its type; the folder is looked at once, as there are thousands of them."""
+        """Yield the same, each with its type; the folder is listed only once, as it has thousands of pages."""
         spooled = self._spooled(namespace)
         for kind in types:
-            what = {"apiVersion": kind.api_version, "kind": kind.kind}  # a LIST leaves out what its items are
+            what = {"apiVersion": kind.api_version, "kind": kind.kind}  # a LIST omits apiVersion and kind of its items
             for page in spooled.get(kind.group_resource, ()):
                 for item in orjson.loads(page.read_bytes()).get("items") or []:
                     yield kind, what | item
@@ -98,9 +98,9 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A type that could not be read, and of which nothing is asked for: what is asked for may need something of it.
+    """A type that could not be read and is not selected itself, but that selected objects may need.
 
-    `kind` is "" for a whole group; `what` names it to people.
+    `kind` is "" for a whole group; `what` is its name in messages.
     """
 
     group: str
@@ -112,10 +112,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What reading a namespace met: how many pages, types that could not be read, types not at the revision.
+    """The result of reading a namespace: pages, types that could not be read, types not at the revision.
 
-    `problems` are types that were to be saved, `unread` those of which something may be needed, `not_indexed` those
-    that were only to be looked at.
+    Of the types that could not be read, `problems` were to be backed up, `unread` may be needed by selected objects,
+    and `not_indexed` were only to be indexed.
     """
 
     pages: int
@@ -127,10 +127,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Stripped:
-    """What became of a namespace: counts by type, and what it needs from around it.
+    """Summary of a namespace's part: counts by type, and the dependencies outside of the namespace.
 
-    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields name,
-    `bindings` how many uses of the cluster's values were found, by class, `problems` what could not be understood.
+    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields refer to, `bindings` the
+    number of uses of the cluster's values by class, `problems` what could not be parsed.
     """
 
     namespace: str

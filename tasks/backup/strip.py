@@ -1,7 +1,7 @@
-"""Make what was read portable: choose what is carried, strip what only the old cluster meant, write the archive.
+"""Make the fetched objects portable: exclude, strip fields of the old cluster, and write the archive.
 
-Works page by page from the spool, for a backup of all that its namespaces hold; of a selection, survey.py and select.py
-do the same.
+Works page by page from the spool, for a backup of whole namespaces; candidates.py and select.py do the same for a
+selection.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @step("strip {namespace}")
 async def strip(scope: Scope, namespace: str, known: Known) -> Stripped:
-    """Write a namespace's part of the archive and of the links file; return what became of it."""
+    """Write a namespace's part of the archive and of the links file; return its summary."""
     return await in_thread(_strip, scope, namespace, known)
 
 
@@ -37,12 +37,12 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
     wants: set[Ref] = set()
-    with Exclusions(scope, namespace) as sieve, Part(scope.folder(namespace)) as part:
+    with Exclusions(scope, namespace) as exclusions, Part(scope.folder(namespace)) as part:
         for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
-            wants.update(_carry(kind, obj, sieve, part, known))
-            if sieve.seen % TOLD == 0:
-                progress.step(f"strip {namespace}", sieve.seen)
-    progress.step(f"strip {namespace}", sieve.seen, sieve.seen)
+            wants.update(_write(kind, obj, exclusions, part, known))
+            if exclusions.seen % TOLD == 0:
+                progress.step(f"strip {namespace}", exclusions.seen)
+    progress.step(f"strip {namespace}", exclusions.seen, exclusions.seen)
     return part.result(namespace, wants)
 
 
@@ -53,17 +53,17 @@ def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Strippe
         objects=frozenset(ref for part in parts for ref in part.wants),
     )
     wanted = related(scope.objects(CLUSTER, scope.related), needs)
-    with Exclusions(scope, CLUSTER) as sieve, Part(scope.folder(CLUSTER)) as part:
+    with Exclusions(scope, CLUSTER) as exclusions, Part(scope.folder(CLUSTER)) as part:
         for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
             if Ref.of(obj) in wanted:
-                _carry(kind, obj, sieve, part, known)
+                _write(kind, obj, exclusions, part, known)
     return part.result(CLUSTER)
 
 
-def _carry(kind: ResourceType, obj: Object, sieve: Exclusions, part: Part, known: Known) -> set[Ref]:
-    """Write one object where it is carried; return the cluster-scoped objects that it names."""
-    if sieve.never(obj):
+def _write(kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, known: Known) -> set[Ref]:
+    """Write one object unless it is excluded; return the cluster-scoped objects that it refers to."""
+    if exclusions.never(obj):
         return set()
-    body = sieve.portable(obj)
+    body = exclusions.portable(obj)
     part.write(carried(kind, body, known)[0])
     return {each.target for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED}

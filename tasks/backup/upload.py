@@ -1,6 +1,6 @@
-"""Join what was written into one archive and store it; the metadata file goes last and makes it a backup.
+"""Join the parts into one archive and upload it; the Backup object goes last and makes it a backup.
 
-A run that dies before leaves files that no reader takes for a backup; a later backup of the same name replaces them.
+A run that dies before that leaves files that readers ignore; a later backup of the same name replaces them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
-"""Files that are put at once; one of them, the tarball, is nearly all of the bytes."""
+"""Concurrent uploads; one of them, the tarball, is nearly all of the bytes."""
 
 
 @step("upload {scope.name}")
@@ -50,11 +50,11 @@ async def upload(
     started: datetime,
     selected: Selected | None = None,
 ) -> Manifest:
-    """Store the backup; return its manifest, in which stands what was `selected` where that is not all.
+    """Upload the backup; return its manifest, with the selection if the backup is selective.
 
     Raises:
         UsageError: another backup of this name was finished meanwhile.
-        StoreError: the store refused; nothing there looks like a backup.
+        StoreError: the store refused; no backup of this name exists there.
     """
     return await in_thread(_reserved, scope, fetched, stripped, started, selected)
 
@@ -62,19 +62,19 @@ async def upload(
 def _reserved(
     scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime, selected: Selected | None
 ) -> Manifest:
-    """Hold the backup's name while its files are written."""
+    """Reserve the backup's name while its files are written."""
     store, keys = open_store(scope.options.store), BackupKeys(scope.name)
     with reserved(store, keys, scope.work):
         return _finished(scope, store, keys) or _upload(scope, fetched, stripped, started, selected)
 
 
 def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
-    """Return the manifest of the backup if it is there: by an earlier try, whose end the store did not tell.
+    """Return the manifest if an earlier try has finished the backup, but the store's answer was lost.
 
-    Its files must not be written again then: they would not be those that its last one names.
+    Its files must not be written again: their digests would not match the manifest.
 
     Raises:
-        UsageError: it is another run's.
+        UsageError: another run has finished it.
     """
     if not store.exists(keys.metadata):
         return None
@@ -85,7 +85,7 @@ def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
 
 
 def _kept(scope: Scope) -> tuple[Path, Path]:
-    """Return where this run keeps what it was about to finish with: the metadata file and the whole manifest."""
+    """Return the local copies of what completes the backup: the Backup object and the whole manifest."""
     return Path(scope.work, "velero-backup.json"), Path(scope.work, "manifest.json")
 
 
@@ -109,19 +109,19 @@ def _upload(
         manifest = manifest.model_copy(update={"selection": selected, "namespaces": held or manifest.namespaces})
     plain = {keys.tarball: tarball, keys.links: links, keys.bindings: bound}
     files: dict[str, Path | bytes] = {**plain}
-    told, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
+    public, hidden = divided(manifest, scope.recipients) if scope.recipients else (manifest, None)
     if hidden:
         files = _sealed(plain, hidden, keys, Sealer(scope.recipients))
     else:
         extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
         files |= {keys.velero(what): data for what, data in extra.items()}
-    told = told.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
-    # Side by side: a store answers in milliseconds, one after the other they add up.
+    public = public.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
+    # Concurrently: a store takes milliseconds for each, which add up one after the other.
     for done, _ in enumerate(in_threads(lambda each: _put(store, *each), files.items(), THREADS), start=1):
         progress.step(f"upload {scope.name}", done, len(files) + 2)
-    described = gzip.compress(told.model_dump_json().encode())
+    described = gzip.compress(public.model_dump_json().encode())
     store.put(keys.manifest, described)
-    manifest = joined(told, hidden) if hidden else told
+    manifest = joined(public, hidden) if hidden else public
     backup = backup_object(manifest, digest(described).sha256, started, clock.now(), _expires(scope, started))
     _finish(scope, store, keys, backup, manifest)
     progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
@@ -129,7 +129,7 @@ def _upload(
 
 
 def _joined(parts: list[Path], name: str, work: Path) -> Path:
-    """Return one gzip file of what all parts have under a name."""
+    """Return one gzip file with the files `name` of all parts."""
     target = work / f"{name}.gz"
     with gzip.writer(target) as out:
         for part in parts:
@@ -138,7 +138,7 @@ def _joined(parts: list[Path], name: str, work: Path) -> Path:
 
 
 def _sealed(plain: dict[str, Path], hidden: Contents, keys: BackupKeys, to: Sealer) -> dict[str, Path | bytes]:
-    """Return the files of an encrypted backup: Velero's optional ones, which name objects, are not among them."""
+    """Return the files of an encrypted backup, without Velero's optional files, which name objects."""
     files: dict[str, Path | bytes] = {keys.contents: to.seal(gzip.compress(hidden.model_dump_json().encode()))}
     for key, path in plain.items():
         files[key] = sealed = path.with_name(f"{path.name}{SEALED}")

@@ -1,1 +1,1 @@
-"""Delete a group of objects in the reverse order of a restore, and wait until each level is gone."""
+"""Delete objects in the reverse order of a restore, and wait until each level is gone."""

@@ -1,6 +1,7 @@
-"""Delete a group in the reverse of its order, with waits, and the bundle last: only when nothing of it is left.
+"""Delete the objects of a cascade in reverse order, with waits; the bundle last, when all its objects are gone.
 
-What was there before the bundle and is linked to what goes is untied first, so that the garbage collector leaves it.
+Objects that existed before the bundle and have owner references to deleted objects are untied first: without these
+references the garbage collector keeps them.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from kubeferry.tasks.delete.state import Deleting
 
 TRIES = 5
-"""How often an object is untied that others change meanwhile."""
+"""Attempts to untie an object that others change meanwhile."""
 
 
 @step("{deleting}")
 async def remove(deleting: Deleting) -> None:
-    """Delete the group that was found.
+    """Delete the objects that `gather` found.
 
     Raises:
-        ConflictError: it is another one than was agreed to; nothing is deleted.
-        PermanentError: somebody else has taken the namespaces; what was deleted stays so.
+        ConflictError: they differ from those that were confirmed; nothing is deleted.
+        PermanentError: another process has acquired the namespaces; the deletion stops midway.
     """
     await in_thread(_remove, deleting)
 
@@ -43,7 +44,7 @@ async def remove(deleting: Deleting) -> None:
 def _remove(deleting: Deleting) -> None:
     options, group, cluster = deleting.options, deleting.group, deleting.target()
     if options.expect and options.expect != group.digest:
-        raise ConflictError(f"{options.what}: the group is not what it was when you looked: look again")
+        raise ConflictError(f"{options.what}: the objects have changed since you looked: look again")
     for ref, owners in group.untie.items():
         _untie(deleting, ref, owners)
     removal = Removal(
@@ -62,10 +63,10 @@ def _remove(deleting: Deleting) -> None:
 
 
 def _bundles(deleting: Deleting) -> Iterable[Member]:
-    """Return the bundles, each after its parts, below all levels of its members."""
-    for charter in deleting.charters:
-        for ref, uid in charter.parts:
-            yield Member(-2 if uid == charter.uid else -1, ref, uid)
+    """Return the bundles, each after its parts, at levels below all of their members."""
+    for authority in deleting.charters:
+        for ref, uid in authority.parts:
+            yield Member(-2 if uid == authority.uid else -1, ref, uid)
 
 
 def _untie(deleting: Deleting, ref: Ref, owners: frozenset[str]) -> None:
@@ -83,20 +84,20 @@ def _untie(deleting: Deleting, ref: Ref, owners: frozenset[str]) -> None:
         except ConflictError:
             continue
         return
-    raise ConflictError(f"{ref} was there before and cannot be untied from what goes: it changes all the time")
+    raise ConflictError(f"{ref} existed before and cannot be untied from its deleted owners: it changes all the time")
 
 
 # --- the result
 
 
 def found(deleting: Deleting, started: datetime) -> DeleteResult:
-    """Look at a group without Prefect, and return what a dry run answers. Raises as `gather`."""
+    """Return the result of a dry run, without Prefect. Raises as `gather`."""
     look(deleting)
     return result(deleting, started)
 
 
 def result(deleting: Deleting, started: datetime) -> DeleteResult:
-    """Return what a deletion came to, or would, when it is only looked at."""
+    """Return the result of a deletion or of a dry run."""
     options, group, removed = deleting.options, deleting.group, deleting.removed
     mine = {member.uid for member in (*group.asked, *group.following)}
     gone = mine if options.dry_run else {member.uid for member in removed.gone}

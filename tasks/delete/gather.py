@@ -1,7 +1,7 @@
-"""Find out what a deletion takes: the bundle or what has the labels, and who needs that, as it is on the cluster.
+"""Find the objects to delete, of a bundle or by labels, and the objects that need them, on the cluster.
 
-Everything in the namespaces is looked at once, a page at a time, and all that is cluster-wide, since who needs what is
-told before it goes. What cluster-wide members of a bundle are used for is looked up in all namespaces.
+All objects in the namespaces and all cluster-scoped ones are read once, page by page, to report before the deletion
+what needs the deleted objects. Users of a bundle's cluster-scoped members are looked up in all namespaces.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ if TYPE_CHECKING:
 
 @step("find what goes: {deleting}")
 async def gather(deleting: Deleting) -> None:
-    """Fill in the group; alone in its namespaces, unless it is only to be looked at.
+    """Find the objects; hold the Leases of the namespaces, except in a dry run.
 
     Raises:
-        NotFoundError: no such bundle or namespace.
-        UsageError: a selector that cannot be read, a bundle of which it is not clear where it is.
-        PermanentError: a restore, an undo or another deletion is at work there.
+        NotFoundError: there is no such bundle or namespace.
+        UsageError: the selector is invalid, or the namespace of the bundle is ambiguous.
+        PermanentError: a restore, an undo or another deletion holds a Lease there.
     """
     await in_thread(look, deleting, alone=not deleting.options.dry_run)
 
 
 def look(deleting: Deleting, *, alone: bool = False) -> None:
-    """Fill in the group; `alone` in its namespaces, until the hold is released. Raises as `gather`."""
+    """Find the objects; `alone` holds the Leases of the namespaces until they are released. Raises as `gather`."""
     options, selector = deleting.options, parse_selector(deleting.options.selector)
     deleting.discovery = deleting.target().discover()
-    deleting.namespaces = sorted(set(options.namespaces)) or _spaces(deleting)
+    deleting.namespaces = sorted(set(options.namespaces)) or _namespace_of_bundle(deleting)
     _check_namespaces(deleting)
     if alone:
         deleting.hold.take(_usable(deleting))
     if options.bundle:
-        deleting.charters = [_charter(deleting, name) for name in deleting.namespaces]
+        deleting.charters = [_authority(deleting, name) for name in deleting.namespaces]
     deleting.facts = Inventory(deleting.facts.rules, selector)
     deleting.facts.unread |= {(what.partition("/")[0], ""): why for what, why in deleting.discovery.problems.items()}
     places = _places(deleting)
@@ -70,14 +70,14 @@ def _check_namespaces(deleting: Deleting) -> None:
     for name in deleting.namespaces:
         try:
             found = existing(cluster, name)
-        except ForbiddenError:  # who may not see a namespace may still delete in it
+        except ForbiddenError:  # these credentials may still delete in it
             continue
         if found is None:
             raise NotFoundError(f"namespace {name} does not exist on cluster {cluster.name} ({cluster.host})")
 
 
 def _usable(deleting: Deleting) -> list[str]:
-    """Return the namespaces that are not being deleted, in which nothing can be created, not even a lease."""
+    """Return the namespaces that are not being deleted: nothing can be created in the others, not even a Lease."""
     try:
         return there(deleting.target(), deleting.namespaces)
     except ForbiddenError:
@@ -87,23 +87,23 @@ def _usable(deleting: Deleting) -> list[str]:
 # --- bundles
 
 
-def _spaces(deleting: Deleting) -> list[str]:
-    """Return the one namespace with a bundle of that name."""
+def _namespace_of_bundle(deleting: Deleting) -> list[str]:
+    """Return the one namespace with a bundle of this name."""
     name = deleting.options.bundle
     _check_served(deleting)
     try:
         found = deleting.target().list(BUNDLES, query={"fieldSelector": f"metadata.name={name}"})
     except ForbiddenError as error:
-        raise UsageError(f"say in which namespace bundle {name} is, with -n: {error}") from error
-    spaces = sorted(each["metadata"]["namespace"] for each in found)
-    if not spaces:
+        raise UsageError(f"name the namespace of bundle {name} with -n: {error}") from error
+    namespaces = sorted(each["metadata"]["namespace"] for each in found)
+    if not namespaces:
         raise NotFoundError(f"no bundle {name} on cluster {deleting.target().name} ({deleting.target().host})")
-    if len(spaces) > 1:
-        raise UsageError(f"bundle {name} is in namespaces {', '.join(spaces)}: say which, or all, with -n")
-    return spaces
+    if len(namespaces) > 1:
+        raise UsageError(f"bundle {name} is in namespaces {', '.join(namespaces)}: say which, or all, with -n")
+    return namespaces
 
 
-def _charter(deleting: Deleting, namespace: str) -> Authority:
+def _authority(deleting: Deleting, namespace: str) -> Authority:
     cluster, name = deleting.target(), deleting.options.bundle
     _check_served(deleting)
     first = cluster.find(BUNDLES, namespace, name)
@@ -115,7 +115,7 @@ def _charter(deleting: Deleting, namespace: str) -> Authority:
 def _check_served(deleting: Deleting) -> None:
     if deleting.discovery.by_kind(GROUP, KIND) is None:
         cluster = deleting.target()
-        raise NotFoundError(f"cluster {cluster.name} ({cluster.host}) has no bundles: no restore has made one there")
+        raise NotFoundError(f"cluster {cluster.name} ({cluster.host}) has no bundles: no restore has created one there")
 
 
 # --- reading
@@ -123,7 +123,7 @@ def _check_served(deleting: Deleting) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What one LIST answers for; `namespace` is "" for all of the cluster."""
+    """One LIST; `namespace` is "" for a cluster-wide list."""
 
     kind: ResourceType
     namespace: str = ""
@@ -139,18 +139,18 @@ def _places(deleting: Deleting) -> list[_Place]:
     everywhere = [each for each in types if not each.namespaced or (each.group, each.kind) in users]
     served = deleting.discovery.by_kind(GROUP, KIND)
     inside = [each for each in types if each not in everywhere] + ([BUNDLES] if served else [])
-    around = {name: _surroundings(deleting, name) for name in deleting.namespaces}
+    around = {name: _context_of(deleting, name) for name in deleting.namespaces}
     return [_Place(kind) for kind in everywhere] + [
         _Place(kind, name, around[name]) for name in deleting.namespaces for kind in inside
     ]
 
 
-def _surroundings(deleting: Deleting, namespace: str) -> ClusterContext:
+def _context_of(deleting: Deleting, namespace: str) -> ClusterContext:
     kind = deleting.discovery.by_kind("", "Service")
     try:
         services = deleting.target().list(kind, namespace) if kind else []
     except ForbiddenError:
-        return UNKNOWN_CLUSTER  # told when it is their turn
+        return UNKNOWN_CLUSTER  # reported when Services are read
     return ClusterContext(
         selecting_services=frozenset(each["metadata"]["name"] for each in services if get(each, "spec", "selector"))
     )
@@ -167,7 +167,7 @@ def _read(deleting: Deleting, place: _Place) -> Inventory:
 
 
 def _gone(deleting: Deleting, kind: ResourceType) -> bool:
-    """Return whether a type is not served any more: with its CRD, all of its objects went."""
+    """Return whether a type is not served any more: all of its objects were deleted with its CRD."""
     return deleting.target().discover().by_kind(kind.group, kind.kind) is None
 
 
@@ -180,7 +180,7 @@ def _pages(deleting: Deleting, place: _Place) -> Inventory:
 
 
 def unread(deleting: Deleting) -> Iterator[tuple[str, str]]:
-    """Yield what could not be looked at, and why: something in it may need what goes."""
+    """Yield what could not be read, and why: it may need the deleted objects."""
     for (group, kind), why in sorted(deleting.facts.unread.items()):
         yield f"{kind}.{group}" if kind and group else kind or group, why
     for ref, why in sorted(deleting.facts.unclear.items()):

@@ -1,4 +1,4 @@
-"""Whether others use a namespace or a CRD, which take everything inside with them when they are deleted."""
+"""Whether a namespace or a CRD is still in use: its deletion would delete all objects in it or of it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ NAMESPACE = ("", "Namespace")
 
 
 def in_use(cluster: Cluster, discovery: Discovery, ref: Ref, ours: Container[str]) -> str:
-    """Return why a namespace or CRD has to stay; "" where it need not, and for every other kind.
+    """Return why a namespace or CRD must stay; "" if it may be deleted, and for every other kind.
 
-    `ours` are the uids of what was deleted, and may not have been seen to go.
+    `ours` are the uids of objects deleted by this run, which may still be listed.
     """
     if (ref.group, ref.kind) == NAMESPACE:
         return _inhabited(cluster, discovery, ref.name, ours)
@@ -37,7 +37,7 @@ def in_use(cluster: Cluster, discovery: Discovery, ref: Ref, ours: Container[str
 def _has_objects(cluster: Cluster, discovery: Discovery, name: str) -> str:
     kind = next((each for each in discovery.types if each.group_resource == name), None)
     item = None
-    with suppress(NotFoundError):  # not served any more: none is left
+    with suppress(NotFoundError):  # not served any more: no objects are left
         some = next(iter(cluster.pages(kind, query={"limit": "1"})), None) if kind else None
         item = next(iter(some.items), None) if some else None
     return f"{Ref.of(item)} is of its kind" if item else ""
@@ -47,7 +47,7 @@ def _inhabited(cluster: Cluster, discovery: Discovery, namespace: str, ours: Con
     for kind in discovery.types:
         if not kind.namespaced or not {"list", "create"} <= kind.verbs or (kind.group, kind.kind) in KINDS_LEFT_OUT:
             continue
-        with suppress(NotFoundError):  # its CRD went since these types were read
+        with suppress(NotFoundError):  # its CRD was deleted since discovery
             for item in (item for page in cluster.pages(kind, namespace) for item in page.items):
                 if item["metadata"]["uid"] not in ours and not _of_the_namespace(discovery, item):
                     return f"{Ref.of(item)} is in it and is not of this restore"
@@ -55,7 +55,7 @@ def _inhabited(cluster: Cluster, discovery: Discovery, namespace: str, ours: Con
 
 
 def _of_the_namespace(discovery: Discovery, item: Object) -> bool:
-    """Return whether a cluster makes such an object in every namespace, or it goes with another one in it."""
+    """Return whether it is a default object of every namespace, is being deleted, or has an owner in the namespace."""
     ref = Ref.of(item)
     owners = [discovery.by_kind(group_of(each["apiVersion"]), each["kind"]) for each in owners_of(item)]
     return (

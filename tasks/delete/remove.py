@@ -1,7 +1,8 @@
-"""Delete objects in the reverse of their order: each by its uid, a level at a time, waiting until the level is gone.
+"""Delete objects in reverse order, level by level, with uid preconditions; wait until each level is gone.
 
-What has another uid now is somebody else's and stays. A finalizer that does not end is told, never taken off unless
-that is asked for. Namespaces and CRDs go only when nothing else uses them, since they take everything inside with them.
+An object with another uid belongs to others and stays. A finalizer that is not removed in time is reported, and removed
+only with `--force-finalizers`. Namespaces and CRDs are deleted only when nothing else uses them, because their deletion
+deletes all objects in them.
 """
 
 from __future__ import annotations
@@ -39,29 +40,29 @@ if TYPE_CHECKING:
 __all__ = ["Member", "Removal", "Removed"]
 
 SECONDS = 60
-"""How long the objects of one level may take to go."""
+"""Seconds in which the objects of one level have to be gone."""
 
 NAMESPACE_TIMES = 4
-"""How much longer namespaces may take: their controller tries again after up to a minute (pkg/controller/namespace)."""
+"""Factor of the time for namespaces: their controller retries after up to a minute (pkg/controller/namespace)."""
 
 Following = dict[Member, frozenset[str]]
-"""What the garbage collector takes with its owners → their uids."""
+"""Object that the garbage collector deletes after its owners → the uids of the owners."""
 
 
 @dataclass
 class Removed:
-    """What became of objects that were to be deleted."""
+    """The result of deleting objects."""
 
     gone: list[Member] = field(default_factory=list)
     left: list[Problem] = field(default_factory=list)
-    """What is still there, and why."""
+    """Objects that still exist, and why."""
     forced: list[Problem] = field(default_factory=list)
-    """What lost its finalizers, and which."""
+    """Objects whose finalizers were removed, and which."""
 
 
 @dataclass
 class Removal:
-    """A deletion under way."""
+    """A deletion in progress."""
 
     cluster: Cluster
     discovery: Discovery
@@ -69,24 +70,24 @@ class Removal:
     force_finalizers: bool = False
     seconds: int = SECONDS
     after: Callable[[int, list[Member]], None] = lambda _level, _gone: None
-    """Called after each level with what is gone of it."""
+    """Called after each level with its deleted objects."""
     check: Callable[[], None] = lambda: None
-    """Raises when the work has to stop: called before each deletion, and while it is waited."""
+    """Raises if the deletion must stop; called before each deletion, and while waiting."""
     users: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """uid → uids of what needs that object: it stays as long as one of them is still there."""
+    """uid → uids of objects that need it: it is not deleted while one of them exists."""
     removed: Removed = field(default_factory=Removed)
 
     def __post_init__(self) -> None:
-        """Begin: nothing is kept yet."""
+        """Start without kept objects."""
         self._vanishing = Vanishing(self.cluster, self.discovery, self._patience, self.check)
         self._kept: dict[str, Ref] = {}
-        """What is still there, by uid."""
+        """Objects that still exist, by uid."""
 
     def run(self, members: Iterable[Member], following: Mapping[Member, frozenset[str]] | None = None) -> Removed:
-        """Delete objects, the highest level first; return what became of them.
+        """Delete objects, the highest level first; return the result.
 
-        `following` go with their owners by themselves: they are waited for in their level, which is that of the owner
-        that goes last.
+        The garbage collector deletes `following` after their owners: they are awaited in their level, which is that of
+        the owner deleted last.
         """
         levels: dict[int, tuple[list[Member], Following]] = defaultdict(lambda: ([], {}))
         for each in sorted(members, reverse=True):
@@ -117,7 +118,7 @@ class Removal:
         return [each for each in going if each not in waiting]
 
     def _with_owners(self, following: Following) -> list[Member]:
-        """Return what goes with its owners, as these go; note the others."""
+        """Return the dependents whose owners are all being deleted; record the others as kept."""
         for each, owners in following.items():
             if kept := sorted(self._kept[uid] for uid in owners & self._kept.keys()):
                 self._keep(each, f"goes with {kept[0]}, which is still there")
@@ -127,12 +128,12 @@ class Removal:
         return self.seconds * NAMESPACE_TIMES if kind == NAMESPACE else self.seconds
 
     def _delete(self, member: Member) -> Member | None:
-        """Ask for one deletion; return the member if it is, or will be, gone."""
+        """Delete one object; return the member if it is, or will be, gone."""
         self.check()
         ref, kind = member.ref, self.discovery.by_kind(member.ref.group, member.ref.kind)
         silent = next((why for what, why in self.discovery.problems.items() if what.partition("/")[0] == ref.group), "")
         if kind is None and not silent:
-            return member  # with its CRD, all of its kind went
+            return member  # all objects of its kind were deleted with its CRD
         why = ""
         try:
             busy = self._needed(member) or in_use(self.cluster, self.discovery, ref, self._ours())
@@ -150,7 +151,7 @@ class Removal:
         return None if why else member
 
     def _needed(self, member: Member) -> str:
-        """Return why an object has to stay for what is still there: that may need it to go."""
+        """Return why an object must stay: an object that still exists may need it for its own deletion."""
         kept = sorted(self._kept[uid] for uid in self.users.get(member.uid, frozenset()) & self._kept.keys())
         return f"is needed by {kept[0]}, which is still there" if kept else ""
 
@@ -164,12 +165,12 @@ class Removal:
     # --- finalizers
 
     def _owned(self, waiting: dict[Member, Object]) -> dict[str, list[Object]]:
-        """Return what is owned where something waits for what it owns; {} where nothing does."""
-        spaces = {each.ref.namespace for each, live in waiting.items() if waits_for_dependents(live)}
-        return self._vanishing.owned(spaces - {""})
+        """Return the dependents in namespaces where an object waits for them; {} if no object does."""
+        namespaces = {each.ref.namespace for each, live in waiting.items() if waits_for_dependents(live)}
+        return self._vanishing.owned(namespaces - {""})
 
     def _force(self, waiting: dict[Member, Object], owned: dict[str, list[Object]]) -> None:
-        """Take the finalizers off what is being deleted, and off what that waits for."""
+        """Remove the finalizers of the objects that are being deleted, and of the dependents that these wait for."""
         stuck = [
             each for live in waiting.values() for each in (live, *finalizers_of(live, owned)) if own_finalizers(each)
         ]
@@ -190,16 +191,16 @@ class Removal:
         except KubeferryError as error:
             self.removed.left.append(Problem(what=str(ref), why=f"keeps its finalizers: {error}"))
             return
-        self.removed.forced.append(Problem(what=str(ref), why=f"its finalizers were taken off: {', '.join(taken)}"))
+        self.removed.forced.append(Problem(what=str(ref), why=f"its finalizers were removed: {', '.join(taken)}"))
 
 
 def _propagation(ref: Ref) -> str:
-    """Return how dependents go: before what a controller made dependents of (so that it is gone with them), else after.
+    """Return the propagation policy: Foreground for objects whose controller creates dependents, to be gone with them.
 
     Kubernetes: "Garbage collection", foreground and background cascading deletion.
     """
     if (ref.group, ref.kind) in (NAMESPACE, CRD):
-        return "Background"  # they have controllers of their own, and a garbage collector may pause after a CRD went
+        return "Background"  # they have controllers; the garbage collector may pause after a CRD is deleted
     with_dependents = (
         priority_of(ref) in (Priority.WORKLOAD, Priority.TRAFFIC, Priority.CUSTOM) or ref.type == "Service"
     )

@@ -1,6 +1,6 @@
-"""What the steps of one deletion share: what was asked, what is on the cluster, and how far it is.
+"""The state that the steps of one deletion share: options, the objects found on the cluster, and the result.
 
-A plain class on purpose: Prefect looks into dataclasses, lists and maps that a step is given. It holds no contents.
+A plain class on purpose: Prefect traverses dataclasses, lists and maps in a step's parameters. It holds no contents.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 
 class Deleting:
-    """One deletion under way."""
+    """One deletion in progress."""
 
     def __init__(self, options: DeleteOptions) -> None:
-        """Begin: nothing was looked at yet."""
+        """Read nothing yet."""
         self.options = options
         self.hold = Hold(self.target(), f"delete {options.what}")
         self.discovery: Discovery
         self.namespaces: list[str] = []
         self.charters: list[Authority] = []
-        """The bundles; none where labels are asked for."""
+        """The authorities of the bundles; empty for a deletion by labels."""
         self.facts = Inventory(installed())
         self.group = Cascade([], {}, [])
         self.removed = Removed()
 
     def __repr__(self) -> str:
-        """Return what is deleted: Prefect shows it where it shows parameters."""
+        """Return what is deleted, which Prefect shows among the parameters."""
         return f"delete {self.options.what}"
 
     def target(self) -> Cluster:

@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 WATCH_SECONDS = 5
 
 NOTE_SECONDS = 10
-"""After how long it is told what is waited for."""
+"""Seconds after which a progress note says what is awaited."""
 
 Place = tuple[str, str, str]
-"""Group, kind and namespace: what one LIST answers for."""
+"""Group, kind and namespace of one LIST."""
 
 
 @dataclass(frozen=True)
 class Vanishing:
-    """What is waited for; `patience` tells for how many seconds, by (group, kind), `check` raises to end it."""
+    """Waits for deletions; `patience` returns the limit in seconds by (group, kind), `check` raises to stop."""
 
     cluster: Cluster
     discovery: Discovery
@@ -43,7 +43,7 @@ class Vanishing:
     check: Callable[[], None] = lambda: None
 
     def until_gone(self, members: Iterable[Member]) -> dict[Member, Object]:
-        """Return those that are still there when time is up, as they are."""
+        """Return the objects that still exist at the limit, as last read."""
         places: dict[Place, list[Member]] = defaultdict(list)
         for each in members:
             places[each.ref.group, each.ref.kind, each.ref.namespace].append(each)
@@ -80,7 +80,7 @@ class Vanishing:
             return {}, ""
 
     def _watch(self, kind: ResourceType, namespace: str, revision: str, count: int, limit: float) -> None:
-        """Return when as many were deleted as are waited for, or after a few seconds."""
+        """Return after `count` deletions, or after a few seconds."""
         seconds = max(1, min(WATCH_SECONDS, int(limit - time.monotonic())))
         try:
             for event, _ in self.cluster.watch(kind, namespace, revision=revision, seconds=seconds):
@@ -88,10 +88,10 @@ class Vanishing:
                 if count <= 0:
                     return
         except (ExpiredError, UnreachableError, ForbiddenError, NotFoundError):
-            time.sleep(0.5)  # the next look lists anew
+            time.sleep(0.5)  # the caller lists again
 
     def owned(self, namespaces: Iterable[str]) -> dict[str, list[Object]]:
-        """Return uid of an owner → what it owns in these namespaces, of all that can be read there."""
+        """Return uid of an owner → its dependents in these namespaces, as far as they can be read."""
         types = [each for each in self.discovery.types if each.namespaced and _listed(each)]
         places = [(kind, namespace) for namespace in sorted(namespaces) for kind in types]
         return by_owner(obj for some in in_threads(lambda place: self._owned(*place), places, THREADS) for obj in some)
@@ -99,7 +99,7 @@ class Vanishing:
     def _owned(self, kind: ResourceType, namespace: str) -> list[Object]:
         try:
             return [each for each in self.cluster.list(kind, namespace) if owners_of(each)]
-        except KubeferryError:  # it only helps to tell who is to blame
+        except KubeferryError:  # it only helps to name the cause
             return []
 
 

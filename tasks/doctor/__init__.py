@@ -1,1 +1,1 @@
-"""Check cluster, store, Prefect and versions, and say what to do about what is wrong. It changes nothing."""
+"""Check cluster, store, Prefect and versions, and report what to do about each problem. It changes nothing."""

@@ -1,6 +1,6 @@
-"""Look over all that backups, restores and schedules need: every check beside the others, each with its own time limit.
+"""The checks of what backups, restores and schedules need; they run concurrently, with one time limit.
 
-Nothing is changed, and nothing stays in the store. A check that fails, or does not end, stops no other one.
+Nothing is changed, and nothing remains in the store. A check that fails, or does not end, does not stop the others.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ CHECKS: dict[str, tuple[str, Callable[[DoctorOptions], Finding], str]] = {
     **{f"schedule {name}": (SERVER, _schedule(name), "") for name in NIGHTLY},
     "newest backup": (STORE, prefect.newest_backup, ""),
 }
-"""Check → the one without which it makes no sense, what looks, and what to do when it cannot look at all."""
+"""Check → the check that it depends on, its function, and the advice if it cannot run at all."""
 
 
 def examine(asked: DoctorOptions) -> list[Finding]:
     """Return what each check found, in the order of CHECKS."""
     with suppress(KubeferryError):
-        open_store(asked.store)  # imports what it needs, which may take seconds: no check is to wait for that
+        open_store(asked.store)  # imports that may take seconds, which must not count for a check
     deadline = monotonic() + asked.seconds
     running = {name: _Running(name, look, todo, asked) for name, (_, look, todo) in CHECKS.items()}
     found = []
@@ -64,7 +64,7 @@ def examine(asked: DoctorOptions) -> list[Finding]:
 
 
 class _Running:
-    """A check on its way. Its thread is left to itself when it takes too long, and goes with the process."""
+    """A running check. Its thread is abandoned if it takes too long, and ends with the process."""
 
     def __init__(self, name: str, look: Callable[[DoctorOptions], Finding], todo: str, asked: DoctorOptions) -> None:
         self._name, self._look, self._todo, self._asked = name, look, todo, asked
@@ -73,7 +73,7 @@ class _Running:
         self._thread.start()
 
     def wait(self, deadline: float) -> Finding:
-        """Return what it found by then."""
+        """Return its finding, or that it gave no answer by the deadline."""
         self._thread.join(max(0, deadline - monotonic()))
         found = self._found
         if found is None:
@@ -85,6 +85,6 @@ class _Running:
             self._found = self._look(self._asked)
         except KubeferryError as error:
             self._found = Finding.blind(str(error), self._todo or "see the message")
-        except Exception as error:  # noqa: BLE001 - one check that breaks must not take the others with it
+        except Exception as error:  # noqa: BLE001 - a bug in one check must not stop the others
             cause = " ".join(str(error).split())
             self._found = Finding.failed(f"unexpected {type(error).__name__}: {cause}", "report this as a bug")

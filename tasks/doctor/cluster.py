@@ -1,4 +1,4 @@
-"""Look at an API server for `kubeferry doctor`: its version, its clock, and what these credentials may do there."""
+"""Checks of an API server for `kubeferry doctor`: its version, its clock, and the rights of these credentials."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ ANYTHING = ResourceType("*", "*", "*", "*", namespaced=True)
 
 
 def cluster(asked: DoctorOptions) -> Finding:
-    """Reach it, with credentials that it takes."""
+    """Check that the API server answers and accepts the credentials."""
     found = _connect(asked)
     return health.kubernetes(f"{found.name} ({found.host})", found.version(), found.discover().problems)
 
 
 def clock(asked: DoctorOptions) -> Finding:
-    """Compare its clock with this machine's."""
+    """Compare the clock of the API server with the local one."""
     found = _connect(asked)
-    found.version()  # the connection is up then, which takes some of the time
+    found.version()  # opens the connection, so that this does not count
     before = local.now()
     date = found.request("GET", "/version").date
     return health.clock(date, before, local.now())
 
 
 def to_back_up(asked: DoctorOptions) -> Finding:
-    """Ask for the rights of a backup."""
+    """Check the rights that a backup needs."""
     found = _connect(asked)
     wanted = rights.for_backup(found.discover().types, asked.namespaces)
     return rights.to_back_up(wanted, _missing(found, wanted), _absent(found, asked.namespaces))
 
 
 def to_restore(asked: DoctorOptions) -> Finding:
-    """Ask for the rights of a restore."""
+    """Check the rights that a restore needs."""
     found = _connect(asked)
     wanted = rights.for_restore(found.discover().types, asked.namespaces)
     return rights.to_restore(wanted, _missing(found, wanted))
@@ -54,16 +54,16 @@ def _connect(asked: DoctorOptions) -> Cluster:
 
 
 def _missing(found: Cluster, wanted: Sequence[Right]) -> list[Right]:
-    """Return the rights that are not given: by the rules of each namespace, right by right what these leave open."""
+    """Return the rights that are not granted: by the rules of each namespace, and single reviews of the rest."""
     whole = {verb for verb in sorted({each.verb for each in wanted}) if found.allowed(verb, ANYTHING, "")}
-    spaces = sorted({each.namespace for each in wanted if each.verb not in whole} - {""})
-    rules = {space: found.rules(space) for space in spaces}
+    namespaces = sorted({each.namespace for each in wanted if each.verb not in whole} - {""})
+    rules = {namespace: found.rules(namespace) for namespace in namespaces}
     lacking = []
     for each in wanted:
         if each.verb in whole:
             continue
         known, complete = rules.get(each.namespace, ([], False))
-        # Rules of a namespace tell nothing of what is cluster-wide: a RoleBinding does not reach there.
+        # The rules of a namespace do not cover cluster-scoped objects: a RoleBinding grants nothing there.
         if each.namespace and (gives(known, each) or complete):
             given = gives(known, each)
         else:
@@ -73,7 +73,7 @@ def _missing(found: Cluster, wanted: Sequence[Right]) -> list[Right]:
 
 
 def _absent(found: Cluster, names: Iterable[str]) -> list[str]:
-    """Return the names of namespaces that are not there; who may not look cannot tell."""
+    """Return the names of namespaces that do not exist, as far as these credentials may get them."""
     lacking = []
     for name in names:
         try:
@@ -81,5 +81,5 @@ def _absent(found: Cluster, names: Iterable[str]) -> list[str]:
         except NotFoundError:
             lacking.append(name)
         except ForbiddenError:
-            continue  # told with the rights
+            continue  # reported by the check of rights
     return lacking

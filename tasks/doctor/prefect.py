@@ -1,4 +1,4 @@
-"""Look at Prefect for `kubeferry doctor`: its server, the workers of our pools, our deployments and their runs."""
+"""Checks of Prefect for `kubeferry doctor`: its server, the workers of Kubeferry's pools, deployments and runs."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from kubeferry.tasks.ports.store.open import open_store
 if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 
-DOWN = "no Prefect server is up"
+DOWN = "no Prefect server is running"
 GOOD = ("Completed", "Partial")
 """Phases of a backup that can be restored."""
 
 
 def server(_asked: DoctorOptions) -> Finding:
-    """Reach the server that commands would use; the local one is not started."""
+    """Check the server that commands would use; the local one is not started."""
     given = os.environ.get("PREFECT_API_URL")
     local = prefect_server.status()
     if not given and local.state != prefect_server.RUNNING:
         return health_prefect.stopped(local.state == prefect_server.STARTING)
     url = given or str(local.url)
     prefect_api.check(url)
-    told = prefect_api.ask(url, "/admin/version")
+    answer = prefect_api.ask(url, "/admin/version")
     settings = prefect_api.ask(url, "/admin/settings") or {}
     same = url.rstrip("/") == str(local.url)
-    return health_prefect.server(prefect_api.shown(url), str(told), version("prefect"), settings, local=same)
+    return health_prefect.server(prefect_api.shown(url), str(answer), version("prefect"), settings, local=same)
 
 
 def worker(_asked: DoctorOptions) -> Finding:
-    """Look at the work pools and at the heartbeats of their workers."""
+    """Check the work pools and the heartbeats of their workers."""
     url = _url()
     if not url:
         return Finding.skipped(DOWN)
@@ -53,7 +53,7 @@ def worker(_asked: DoctorOptions) -> Finding:
 
 
 def deployments(_asked: DoctorOptions) -> Finding:
-    """Compare the entry points of our deployments with those that are declared now."""
+    """Compare the entrypoints of the registered deployments with the declared ones."""
     url = _url()
     if not url:
         return Finding.skipped(DOWN)
@@ -63,7 +63,7 @@ def deployments(_asked: DoctorOptions) -> Finding:
 
 
 def schedule(_asked: DoctorOptions, name: str) -> Finding:
-    """Look at a scheduled deployment and its runs."""
+    """Check a scheduled deployment and its runs."""
     url = _url()
     return health_prefect.schedule(name, _scheduled(url, name), clock.now(), _zone) if url else Finding.skipped(DOWN)
 
@@ -76,17 +76,17 @@ def newest_backup(asked: DoctorOptions) -> Finding:
 
 
 def _due() -> Any:
-    """Return when a backup was last due, None also where no server tells."""
+    """Return when a backup was last due; None if the server cannot be read, too."""
     try:
         url = _url()
         scheduled = _scheduled(url, BACKUP) if url else None
     except KubeferryError:
-        return None  # told by the checks of the server and of the schedule
+        return None  # reported by the checks of the server and of the schedule
     return due(scheduled, clock.now(), _zone) if scheduled else None
 
 
 def _url() -> str:
-    """Return the API that commands would use, "" where the local server is not up. Raises as `prefect_api.check`."""
+    """Return the API that commands would use, "" if the local server is not running. Raises as `prefect_api.check`."""
     given = os.environ.get("PREFECT_API_URL")
     if given:
         prefect_api.check(given)
@@ -106,7 +106,7 @@ def _scheduled(url: str, name: str) -> Scheduled | None:
 
 
 def _newest(url: str, deployment: str, state: dict[str, Any]) -> Any:
-    """Return the run of a deployment that was started last of those in such a state."""
+    """Return the last started run of a deployment in such a state."""
     wanted = {"deployment_id": {"any_": [deployment]}, "state": state}
     runs = prefect_api.ask(url, "/flow_runs/filter", {"flow_runs": wanted, "sort": "START_TIME_DESC", "limit": 1})
     return runs[0] if runs else None

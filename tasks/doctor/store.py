@@ -1,6 +1,7 @@
-"""Look at a store for `kubeferry doctor`: whether it can be written, read, listed and cleared, and its clock.
+"""Checks of a store and of this installation for `kubeferry doctor`.
 
-Look at this installation for `kubeferry doctor`: Python, and the packages that Kubeferry was tested with.
+The store: writes, conditional writes, reads, lists and deletes of a probe, and its clock. The installation: Python, and
+the packages that Kubeferry was tested with.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def store(asked: DoctorOptions) -> Finding:
-    """Try all that backups and journals do, with a small file that is removed again.
+    """Try every operation of backups and journals, with a small file that is deleted again.
 
     Raises:
-        StoreError: it refuses one of it, or does something else than it says.
+        StoreError: the store refuses an operation, or does not do what it answers.
     """
     found = open_store(asked.store)
     key, data = f"{PROBES}/kubeferry-probe-{uuid.uuid4().hex}", uuid.uuid4().bytes
@@ -40,26 +41,26 @@ def store(asked: DoctorOptions) -> Finding:
 
 def _try(found: Store, key: str, data: bytes) -> None:
     if not found.put_new(key, data):
-        raise StoreError(f"store {found.url}: it says that {key} is there, which was never written")
+        raise StoreError(f"store {found.url}: it reports that {key} exists, which was never written")
     if found.put_new(key, b""):
         raise StoreError(f"store {found.url}: of two conditional writes both won: a journal would not be safe")
     if found.get(key) != data:
-        raise StoreError(f"store {found.url}: what was written is not what is read back")
+        raise StoreError(f"store {found.url}: the content read back differs from what was written")
     if key not in {entry.key for entry in found.list(PROBES)}:
         raise StoreError(f"store {found.url}: what was written is not listed")
 
 
 def clock(asked: DoctorOptions) -> Finding:
-    """Compare the clock of its server with this machine's."""
+    """Compare the clock of the store's server with the local one."""
     found = open_store(asked.store)
-    if not found.date():  # the connection is up then, which takes some of the time
-        return Finding.skipped("a folder has this machine's")
+    if not found.date():  # opens the connection, so that this does not count
+        return Finding.skipped("a folder has the clock of this machine")
     before = local.now()
     date = found.date()
     return health.clock(date, before, local.now())
 
 
 def versions(_asked: DoctorOptions) -> Finding:
-    """Compare what is installed with what Kubeferry's metadata wants."""
+    """Compare the installed packages with the requirements in Kubeferry's metadata."""
     installed = {each.name: each.version for each in distributions()}
     return health.versions(tuple(sys.version_info[:3]), requires("kubeferry") or (), installed)

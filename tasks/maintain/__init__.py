@@ -1,1 +1,1 @@
-"""What keeps a store in order: verify, inventory, prune, and runs that were missed."""
+"""Maintenance of a store: verify, inventory and prune backups, and skip the late runs of a schedule."""

@@ -1,4 +1,4 @@
-"""Let one run do for all that its schedule has missed, as while no worker was up."""
+"""Let one run replace the late runs of its schedule, for example after a time without a worker."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from kubeferry.tasks.step import tell
 
 
 async def catch_up() -> None:
-    """Take the place of the runs of the same schedule that were due meanwhile: they would read what is read now.
+    """Cancel the late runs of the same schedule, which would read the same state as this run.
 
-    Prefect itself would start each of them. Nothing happens in a run that was started by hand.
+    Prefect itself would start each of them. A run that was started by hand cancels none.
     """
     if taken := await take_over():
-        tell(f"does also for {taken} missed run{'s' * (taken > 1)} of this schedule")
+        tell(f"replaces {taken} late run{'s' * (taken > 1)} of this schedule")

@@ -1,4 +1,4 @@
-"""Take stock of a store: which backups there are, of which series, whether they are good, and what is left of some."""
+"""The inventory of a store: its backups by series, whether they are good, and leftovers of unfinished ones."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 THREADS = 8
 RESUMABLE = timedelta(days=7)
-"""So long a backup is kept for a restore of it that is under way or was cut off."""
+"""Time for which a backup is kept for a restore of it that is in progress or was interrupted."""
 
 FINISHED = (*Phase, "FailedValidation")
-"""Phases of backups that are not at work any more; Velero has others."""
+"""Phases of backups that are not in progress; Velero has others."""
 
 Files = dict[str, dict[str, "Entry"]]
 """Name → key → file."""
@@ -40,27 +40,27 @@ Files = dict[str, dict[str, "Entry"]]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A backup of the store that may go."""
+    """A backup of the store that may be pruned."""
 
     candidate: Candidate
     backup: StoredBackup
     stamp: str
     bytes: int
     flaw: str = ""
-    """Why it is not good, though it is Completed."""
+    """Why it is not good although its phase is Completed."""
 
 
 @dataclass
 class Inventory:
-    """What a store holds under `backups/`."""
+    """The content of a store under `backups/`."""
 
     found: dict[str, Stored] = field(default_factory=dict)
     leftovers: dict[str, int] = field(default_factory=dict)
-    """What is left of a backup that was half deleted, or of an upload that died: name → bytes."""
+    """Leftovers of half-deleted backups and dead uploads: name → bytes."""
     busy: list[Problem] = field(default_factory=list)
-    """What somebody is at work at, or may be."""
+    """Backups that another run works on, or may work on."""
     problems: list[Problem] = field(default_factory=list)
-    """What cannot be read, and is left alone."""
+    """Backups that cannot be read, and are not touched."""
 
 
 def files_below(store: Store, root: str) -> Files:
@@ -74,20 +74,20 @@ def files_below(store: Store, root: str) -> Files:
 
 
 def inventory(store: Store, *, velero: bool) -> Inventory:
-    """Return what a store holds; with `velero` also what Velero made."""
-    stock = Inventory()
+    """Return the inventory of a store; with `velero` also the backups of Velero."""
+    content = Inventory()
     files = files_below(store, ROOT)
     for name, looked in in_threads(lambda name: (name, _look(store, name, files[name])), sorted(files), THREADS):
         if isinstance(looked, Stored):
             if velero or looked.backup.manifest:
-                stock.found[name] = looked
+                content.found[name] = looked
         elif isinstance(looked, Exception):
-            stock.problems.append(Problem(what=f"backup {name}", why=str(looked)))
+            content.problems.append(Problem(what=f"backup {name}", why=str(looked)))
         elif looked:
-            stock.busy.append(Problem(what=f"backup {name}", why=looked))
+            content.busy.append(Problem(what=f"backup {name}", why=looked))
         elif velero or _is_ours(files[name]):
-            stock.leftovers[name] = _size(files[name])
-    return stock
+            content.leftovers[name] = _size(files[name])
+    return content
 
 
 def _size(files: Mapping[str, Entry]) -> int:
@@ -99,7 +99,7 @@ def _is_ours(files: Iterable[str]) -> bool:
 
 
 def _look(store: Store, name: str, files: dict[str, Entry]) -> Stored | DamagedError | str:
-    """Return a backup; why it cannot be read; who is at work there, or "" for what is left of one."""
+    """Return a backup; or the error if it cannot be read; or who works on it; or "" for leftovers."""
     try:
         keys = BackupKeys(check_name(name))
     except UsageError as error:
@@ -114,12 +114,12 @@ def _look(store: Store, name: str, files: dict[str, Entry]) -> Stored | DamagedE
 
 def _at_work(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> str:
     last = max(each.modified for each in files.values())
-    mark = read_mark(store, keys)
-    if mark is None:  # nobody says that it is written; who writes without a mark of ours gets as long
+    reservation = read_mark(store, keys)
+    if reservation is None:  # without a reservation: a writer such as Velero gets the same time
         return "" if clock.now() - last > WRITING else "it may be being written"
-    if mark.gone(last, clock.now()):
+    if reservation.gone(last, clock.now()):
         return ""
-    return "another run is deleting it" if mark.deletes else "it is being written"
+    return "another run is deleting it" if reservation.deletes else "it is being written"
 
 
 def _stored(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> Stored | DamagedError | str:
@@ -129,9 +129,9 @@ def _stored(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> Stored |
         return f"it is not finished: its phase is {summary.phase}"
     started = _moment(summary.started)
     if started is None:
-        return DamagedError(f"backup {keys.name}: velero-backup.json does not tell when it was started")
+        return DamagedError(f"backup {keys.name}: velero-backup.json has no start time")
     flaw = _flaw(backup, files)
-    if flaw:  # or it was finished since the store was listed
+    if flaw:  # or the backup was finished since the store was listed
         flaw = _flaw(backup, {each.key: each for each in store.list(keys.folder)})
     candidate = Candidate(
         keys.name,
@@ -144,9 +144,9 @@ def _stored(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> Stored |
 
 
 def stamp_of(store: Store, keys: BackupKeys) -> str:
-    """Return by what a backup is known again; "" for one that is gone.
+    """Return what identifies a backup: the digest of its Backup object; "" if it is gone.
 
-    The metadata file names the manifest's digest, which names all the others': one that was made anew has another.
+    The Backup object has the manifest's digest, which has those of all files: a new backup has another one.
     """
     try:
         return hashlib.sha256(store.get(keys.metadata)).hexdigest()
@@ -155,19 +155,19 @@ def stamp_of(store: Store, keys: BackupKeys) -> str:
 
 
 def _flaw(backup: StoredBackup, files: Mapping[str, Entry]) -> str:
-    """Return what shows, without reading them, that the files of a backup are not what they should be."""
+    """Return which file of a backup is missing or has the wrong size, without reading the files."""
     if backup.manifest is None:
         return "" if backup.keys.tarball in files else "its archive is missing"
     for key, wanted in backup.manifest.files.items():
         if key not in files:
             return f"{key} is missing"
         if files[key].size != wanted.size:
-            return f"{key} has not the size that the manifest says"
+            return f"{key} does not have the size in the manifest"
     return ""
 
 
 def _series(backup: StoredBackup) -> tuple[str, ...]:
-    """Return what is the same in all backups of a series: cluster, namespaces, selection, and who made them."""
+    """Return what all backups of a series have in common: cluster (or Velero), namespaces and selection."""
     manifest = backup.manifest
     if manifest is None:
         return ("velero", " ".join(sorted(backup.summary.namespaces)), "")
@@ -187,12 +187,12 @@ def _moment(text: str) -> datetime | None:
 
 
 def ends(found: StoredRestore) -> bool:
-    """Return whether a restore came to an end, so that there is nothing to resume."""
+    """Return whether a restore has ended, so that there is nothing to resume."""
     return found.state.end in ("Completed", *TAKEN_BACK)
 
 
 def under_way(store: Store, files: Files) -> dict[str, str]:
-    """Return backup → who needs it: each restore or migration of the last days that may be resumed."""
+    """Return backup → the restore or migration of the last days that may be resumed from it."""
     recent = [name for name, some in files.items() if clock.now() - _last(some) <= RESUMABLE]
     found = {}
     for stored in in_threads(lambda name: opened(store, name), recent, THREADS):
@@ -205,7 +205,7 @@ def under_way(store: Store, files: Files) -> dict[str, str]:
 
 
 def _migrated(store: Store, name: str) -> str:
-    """Return the backup that a migration still has to restore namespaces of, "" for one that is done."""
+    """Return the backup of a migration with unfinished namespaces, "" if it is done."""
     try:
         stored = open_migration(store, name)
     except (BackupNotFoundError, DamagedError, UsageError):
@@ -219,7 +219,7 @@ def _done(stored: StoredMigration, namespace: str) -> bool:
 
 
 def opened(store: Store, name: str) -> StoredRestore | None:
-    """Return what is kept of a restore, None for one that cannot be read or is Velero's."""
+    """Return the records of a restore, None if they cannot be read or are Velero's."""
     try:
         return open_restore(store, name)
     except (BackupNotFoundError, DamagedError, UsageError):
@@ -231,10 +231,10 @@ def _last(files: Mapping[str, Entry]) -> datetime:
 
 
 def old_restores(files: Files, before: datetime) -> list[str]:
-    """Return the restores of which nothing was written since `before`."""
+    """Return the restores without a write since `before`."""
     return sorted(name for name, some in files.items() if _last(some) < before)
 
 
 def restore_files(store: Store) -> Files:
-    """Return the files that are kept of each restore, ours and Velero's."""
+    """Return the files of each restore, of Kubeferry and Velero."""
     return files_below(store, RESTORES)

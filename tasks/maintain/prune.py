@@ -1,7 +1,7 @@
-"""Remove from a store what retention does not keep: backups, what is left of others, and what is kept of old restores.
+"""Prune a store: delete backups that the retention policy does not keep, leftovers, and old restores' records.
 
-A backup's metadata file goes first, so that it stops to look like a backup; the mark that holds its name goes last, so
-that the next run finishes what a killed one began. What somebody writes or deletes meanwhile is not touched.
+The Backup object is deleted first, so that the rest is not taken for a backup; the reservation of its name is deleted
+last, so that the next run completes the deletion of a killed one. Names that another run writes or deletes are skipped.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
-LEFTOVER = "left of a backup that was half deleted, or never finished"
+LEFTOVER = "leftover of a half-deleted or unfinished backup"
 BUSY = "another run is at work there"
-CHANGED = "it is another backup by now"
+CHANGED = "another backup has this name now"
 
 
 @step("look at what goes from the store")
 async def judge(options: PruneOptions) -> PruneResult:
-    """Return what would go, and why; nothing is changed.
+    """Return what would be deleted, and why; change nothing.
 
     Raises:
         StoreError: the store cannot be read.
@@ -56,28 +56,28 @@ async def judge(options: PruneOptions) -> PruneResult:
 
 
 def judged(options: PruneOptions) -> PruneResult:
-    """Return what would go, without Prefect. Raises as `judge`."""
+    """Return what would be deleted, without Prefect. Raises as `judge`."""
     now, store = clock.now(), open_store(options.store)
-    stock, restores = inventory(store, velero=options.velero), restore_files(store)
-    rows = [*_backups(stock, options, now, under_way(store, restores)), *_leftovers(stock)]
+    content, restores = inventory(store, velero=options.velero), restore_files(store)
+    rows = [*_backups(content, options, now, under_way(store, restores)), *_leftovers(content)]
     if options.restores:
         rows += _restores(store, restores, options.restores.before(now))
     return PruneResult(
         store=store.url,
         started=now,
         completed=clock.now(),
-        phase=Phase.PARTIAL if stock.problems else Phase.COMPLETED,
+        phase=Phase.PARTIAL if content.problems else Phase.COMPLETED,
         dry_run=True,
         digest=_digest(rows),
         judged=rows,
-        left=stock.busy,
-        problems=stock.problems,
+        left=content.busy,
+        problems=content.problems,
     )
 
 
-def _backups(stock: Inventory, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
-    found = fates((each.candidate for each in stock.found.values()), options.policy, now)
-    for each in sorted(stock.found.values(), key=lambda each: (each.candidate.series, each.candidate.started)):
+def _backups(content: Inventory, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
+    found = fates((each.candidate for each in content.found.values()), options.policy, now)
+    for each in sorted(content.found.values(), key=lambda each: (each.candidate.series, each.candidate.started)):
         name, summary = each.candidate.name, each.backup.summary
         fate = found[name]
         if not fate.keep and name in needed:
@@ -101,8 +101,8 @@ def _shown(series: tuple[str, ...]) -> str:
     return f"{namespaces}{asked} of {cluster[:8]}"
 
 
-def _leftovers(stock: Inventory) -> Iterator[Judged]:
-    for name, size in stock.leftovers.items():
+def _leftovers(content: Inventory) -> Iterator[Judged]:
+    for name, size in content.leftovers.items():
         yield Judged(name=name, what="leftover", keep=False, why=LEFTOVER, bytes=size)
 
 
@@ -110,11 +110,11 @@ def _restores(store: Store, files: Files, before: datetime) -> Iterator[Judged]:
     for name in old_restores(files, before):
         keys, own = RestoreKeys(name), list(_own(RestoreKeys(name), files))
         if not own:
-            continue  # Velero's logs
+            continue  # only logs of Velero
         size = sum(files[name][key].size for key in own)
         found = opened(store, name)
         if keys.header in own and found is None and keys.segment(1) in own:
-            continue  # it cannot be read: nobody knows whether it is finished
+            continue  # it cannot be read: it may be unfinished
         if found and found.segments and not (ends(found) or found.state.end in ("Partial", "Failed")):
             why = f"not finished: kubeferry restore --resume {name}, or kubeferry undo {name}"
             yield Judged(name=name, what="restore", phase="Unfinished", keep=True, why=why, bytes=size)
@@ -137,18 +137,18 @@ def _digest(rows: list[Judged]) -> str:
 
 @step("remove {judged.digest}")
 async def remove(options: PruneOptions, judged: PruneResult) -> PruneResult:
-    """Remove what was judged to go; return what went.
+    """Delete what `judge` returned for deletion; return the result.
 
     Raises:
-        ConflictError: that is not what was agreed to; nothing is removed.
+        ConflictError: it differs from what was confirmed; nothing is deleted.
     """
     return await in_thread(removed, options, judged)
 
 
 def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
-    """Remove what was judged to go, without Prefect. Raises as `remove`."""
+    """Delete what `judge` returned for deletion, without Prefect. Raises as `remove`."""
     if options.expect and options.expect != judged.digest:
-        raise ConflictError("what goes is not what it was when you looked: look again with --dry-run")
+        raise ConflictError("what would be deleted has changed since you looked: look again with --dry-run")
     store, token, going = open_store(options.store), secrets.token_hex(4), judged.going
     ends: dict[tuple[str, str], Removal] = {}
     work = in_threads(lambda each: (each.what, each.name, _tried(store, each, token)), going, THREADS)
@@ -174,10 +174,10 @@ def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What came of removing one backup or restore: neither `left` nor `error` means that it is gone."""
+    """The result of deleting one backup or restore; it is gone if there is neither `left` nor `error`."""
 
     left: str = ""
-    """Why it was left to others."""
+    """Why it was skipped."""
     error: KubeferryError | None = None
 
     @property
@@ -187,7 +187,7 @@ class Removal:
 
 
 def _tried(store: Store, each: Judged, token: str) -> Removal:
-    """Remove one; return what came of it: the others go on."""
+    """Delete one and return the result; an error does not stop the others."""
     try:
         return _remove_restore(store, each.name) if each.what == "restore" else _remove_backup(store, each, token)
     except KubeferryError as error:
@@ -217,7 +217,7 @@ def _remove_backup(store: Store, each: Judged, token: str) -> Removal:
 
 
 def _remove_restore(store: Store, name: str) -> Removal:
-    """Remove what is kept of a restore: the end of its journal last, so that a half removed one is finished later."""
+    """Delete the records of a restore, the end of the journal last, so that a later run completes the deletion."""
     keys = RestoreKeys(name)
     own = sorted(entry.key for entry in store.list(keys.folder) if _is_own(keys, entry.key))
     journal = [key for key in own if key.startswith(keys.journal)]

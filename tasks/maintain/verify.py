@@ -1,6 +1,6 @@
-"""Prove a stored backup: read every file back from the store and compare it with the manifest.
+"""Verify stored backups, the named one or the newest: files against the manifest, and the order of a restore.
 
-Choose the backups that are to be verified: the one that was named, or the newest of the store.
+Every file is read back from the store; the plan of a restore is made from the archive alone.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ async def verify(store: str, name: str, *, deep: bool = False) -> Proof:
     """Read back every file of a backup; with `deep` also every object in its archive.
 
     Raises:
-        DamagedError: a file or object is missing, is not what the manifest says, or is not in it.
+        DamagedError: a file or object is missing, does not match the manifest, or is not in it.
     """
     return await in_thread(prove, store, name, deep=deep)
 
 
 @step("verify {name}")
 async def prove_backup(options: VerifyOptions, name: str) -> Verified:
-    """Prove a backup and that the order of a restore of it holds; what is damaged is told in the answer."""
+    """Verify a backup and the order of its restore; damage is reported in the result."""
     return await in_thread(_proved, options, name)
 
 
@@ -55,10 +55,10 @@ def _proved(options: VerifyOptions, name: str) -> Verified:
 
 
 def order_of(store: str, name: str, identities: Sequence[str]) -> tuple[int, int]:
-    """Return how many levels a restore has, and how many edges were given up, from the archive alone.
+    """Return the number of levels of a restore and of removed edges of cycles, from the archive alone.
 
     Raises:
-        DamagedError: what needs another would come before it.
+        DamagedError: an object would be created before one that it needs.
     """
     with planned(RestoreOptions(backup=name, store=store, identities=list(identities))) as made:
         faults = order_faults(made.parts)
@@ -70,11 +70,11 @@ def order_of(store: str, name: str, identities: Sequence[str]) -> tuple[int, int
 
 @step("choose")
 async def choose_backups(options: VerifyOptions) -> list[str]:
-    """Return names of backups, the newest first.
+    """Return the names of the backups to verify, the newest first.
 
     Raises:
-        BackupNotFoundError: the store holds none.
-        DamagedError: the metadata of a backup cannot be read, so nobody knows which are the newest.
+        BackupNotFoundError: the store has no backup.
+        DamagedError: the Backup object of a backup cannot be read, so the newest ones are unknown.
     """
     return [options.backup] if options.backup else await in_thread(_newest, options)
 

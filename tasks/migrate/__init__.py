@@ -1,4 +1,4 @@
 """Many namespaces at once: a migration between clusters, and many copies of one backup.
 
-Each namespace is restored by the steps of a restore; what is here begins, dispatches and counts.
+The steps of a restore restore each namespace; this package begins, dispatches and counts.
 """

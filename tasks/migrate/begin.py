@@ -1,4 +1,4 @@
-"""The first step of a migration: which namespaces, and its header in the store; or one that is taken up again."""
+"""The first step of a migration: choose its namespaces and write its header to the store, or resume a migration."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ HERE = {
     "fan_out",
     "deployment",
 }
-"""Options that a resumed migration may be given anew."""
+"""Options that a resumed migration may set again."""
 
 
 class Muster:
-    """What a migration has to do. A plain class: Prefect would walk through a dataclass' every value."""
+    """The work of a migration. A plain class: Prefect would traverse every value of a dataclass."""
 
     def __init__(self, options: MigrateOptions, stored: StoredMigration, names: dict[str, str]) -> None:
-        """Take the options, what the store holds of the migration, and the namespaces, old name to new name."""
+        """Take the options, the stored migration, and its namespaces as old name → new name."""
         self.options, self.stored, self.names = options, stored, names
         self.absent: dict[str, str] = {}
-        """Namespaces that were asked for and cannot be migrated, with the reason."""
+        """Requested namespaces that cannot be migrated, with the reason."""
 
     def __repr__(self) -> str:
-        """Return the name: Prefect shows it where it shows parameters."""
+        """Return the name, which Prefect shows among the parameters."""
         return f"migration {self.name}"
 
     @property
@@ -60,11 +60,11 @@ class Muster:
 
 @step("choose namespaces")
 async def muster(options: MigrateOptions, started: datetime) -> Muster:
-    """Return what there is to do, of a new migration or of one that is resumed.
+    """Return the work of a new or resumed migration.
 
     Raises:
-        UsageError: no namespace at all, two that would become one, or a migration of that name.
-        BackupNotFoundError: no migration of the name to resume.
+        UsageError: no namespace matches, two would get the same name, or the name of the migration is taken.
+        BackupNotFoundError: there is no migration of the name to resume.
     """
     return await in_thread(_resume if options.resume else _new, options, started)
 
@@ -98,7 +98,7 @@ def _names(options: MigrateOptions, chosen: list[str], absent: dict[str, str]) -
 
 
 def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[str, str]]:
-    """Return the namespaces that are asked for and there, and those that are not, with the reason."""
+    """Return the requested namespaces that exist, and those that cannot be migrated, with the reason."""
     parse_selector(options.namespace_selector)
     names, absent = set[str](), dict[str, str]()
     for name, live in live_namespaces(cluster, options.namespaces).items():
@@ -113,7 +113,7 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
     if options.all_namespaces:
         names |= {name for name in listed(cluster) if not is_system(name)}
     if not names | absent.keys():
-        raise UsageError(f"no namespace of cluster {cluster.name} is what is asked for")
+        raise UsageError(f"no namespace of cluster {cluster.name} is selected")
     return sorted(without(names, options.exclude_namespace, "what is asked for")), absent
 
 
@@ -124,8 +124,8 @@ def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
         options = MigrateOptions.model_validate(stored.header.options | here | {"store": asked.store})
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        told = f"the options in its header are damaged: {first['msg']}"
-        raise DamagedError(f"migration {asked.resume}: {told}") from None
+        message = f"the options in its header are damaged: {first['msg']}"
+        raise DamagedError(f"migration {asked.resume}: {message}") from None
     if stored.source:
         return Muster(options, stored, stored.source.namespaces)
     cluster = connect(options.from_context or None, options.kubeconfig or None)
@@ -136,20 +136,20 @@ def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
 
 
 def backup_to_make(made: Muster) -> str:
-    """Return the name of the backup to make: the migration's, or another where a first try left one unfinished."""
-    store, turn, name = open_store(made.options.store), 1, made.name
+    """Return the name of the backup to create: the migration's, with a number if an earlier try left one unfinished."""
+    store, attempt, name = open_store(made.options.store), 1, made.name
     while next(iter(store.list(BackupKeys(name).folder)), None) is not None:
-        turn += 1
-        name = f"{made.name}.{turn}"
+        attempt += 1
+        name = f"{made.name}.{attempt}"
     return name
 
 
 @step("note what was backed up")
 async def note_source(made: Muster, backup: BackupResult | None) -> Source:
-    """Write into the store what of the source is migrated: from now on nothing of it is read again.
+    """Write the source of the migration to the store; the source cluster is not read after this.
 
     Raises:
-        UsageError: nothing that was asked for is there.
+        UsageError: no requested namespace exists.
     """
     if backup is None:
         raise UsageError("; ".join(made.absent.values()))

@@ -1,7 +1,6 @@
-"""Have workers restore the namespaces of a migration: a flow run of its own for each, on the deployment's work pool.
+"""Restore the namespaces of a migration on workers: one flow run for each, on the work pool of a deployment.
 
-What a flow run answers is read from the store, where each writes how it ended; Prefect is asked only whether one ended
-without a word.
+Each flow run writes its end to the store, where it is read; Prefect reports only the state of runs that wrote none.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
     from kubeferry.tasks.migrate.state import Migrating
 
 POLL = 1.0
-"""Seconds between two looks at the flow runs: one request for many of them."""
+"""Seconds between two polls of the flow runs; one request reads many of them."""
 
 AT_ONCE = 100
-"""Flow runs that one request asks after: below the 200 that Prefect's server answers with."""
+"""Flow runs in one request: below the limit of Prefect's server, 200."""
 
 
 class Dispatch:
@@ -39,12 +38,12 @@ class Dispatch:
         self._migrating, self._board = migrating, board
 
     def __repr__(self) -> str:
-        """Return the name: Prefect shows it where it shows parameters."""
+        """Return the name, which Prefect shows among the parameters."""
         return f"{self._migrating.name}"
 
-    async def run(self, spaces: Iterable[str]) -> list[End]:
-        """Return how it went with each namespace."""
-        runs = await submit(self, sorted(spaces))
+    async def run(self, namespaces: Iterable[str]) -> list[End]:
+        """Run all namespaces and return their ends."""
+        runs = await submit(self, sorted(namespaces))
         ends: list[End] = []
         while runs:
             await asyncio.sleep(POLL)
@@ -55,20 +54,20 @@ class Dispatch:
                 ends.append(end)
         return ends
 
-    async def start(self, space: str) -> UUID:
+    async def start(self, namespace: str) -> UUID:
         """Start the flow run of one namespace."""
         from prefect.deployments import arun_deployment
         from prefect.exceptions import ObjectNotFound
 
         options = self._migrating.options
-        asked = {"migration": self._migrating.name, "namespace": space, "store": options.store}
+        asked = {"migration": self._migrating.name, "namespace": namespace, "store": options.store}
         try:
             run = await arun_deployment(
-                options.deployment, parameters={"options": asked}, flow_run_name=f"migrate {space}", timeout=0
+                options.deployment, parameters={"options": asked}, flow_run_name=f"migrate {namespace}", timeout=0
             )
         except ObjectNotFound:
-            told = f"no deployment {options.deployment}: register it with kubeferry deploy"
-            raise NotFoundError(told) from None
+            message = f"no deployment {options.deployment}: register it with kubeferry deploy"
+            raise NotFoundError(message) from None
         return run.id
 
     async def _look(self, runs: dict[UUID, str]) -> list[FlowRun]:
@@ -81,25 +80,25 @@ class Dispatch:
         async with get_client() as client:
             for at in range(0, len(ids), AT_ONCE):
                 some = FlowRunFilter(id=FlowRunFilterId(any_=ids[at : at + AT_ONCE]))
-                # Left out, as they may be by their types, both are sent as null, which the server refuses (3.8.8).
+                # Without limit and sort, which are optional, the client sends null, which the server rejects (3.8.8).
                 found += await client.read_flow_runs(flow_run_filter=some, limit=AT_ONCE, sort=FlowRunSort.ID_DESC)
         return found
 
-    async def _end(self, space: str, run: FlowRun) -> End:
+    async def _end(self, namespace: str, run: FlowRun) -> End:
         migrating, state = self._migrating, run.state
-        told = await in_thread(read_end, migrating.backup.store, migrating.name, space)
-        if told is not None:
-            return told
+        end = await in_thread(read_end, migrating.backup.store, migrating.name, namespace)
+        if end is not None:
+            return end
         name, why = (state.name, state.message or "") if state else ("", "")
         error = f"its flow run {run.name} ended as {name}" + (f": {why}" if why else "")
-        return End(namespace=space, into=migrating.source.namespaces[space], phase=Phase.FAILED, error=error)
+        return End(namespace=namespace, into=migrating.source.namespaces[namespace], phase=Phase.FAILED, error=error)
 
 
 @step("start flow runs on {dispatch._migrating.options.deployment}")
-async def submit(dispatch: Dispatch, spaces: list[str]) -> dict[UUID, str]:
-    """Return the flow runs of namespaces, as they were started.
+async def submit(dispatch: Dispatch, namespaces: list[str]) -> dict[UUID, str]:
+    """Start the flow runs of namespaces and return them.
 
     Raises:
         NotFoundError: the deployment is not registered.
     """
-    return {await dispatch.start(space): space for space in spaces}
+    return {await dispatch.start(namespace): namespace for namespace in namespaces}

@@ -1,4 +1,4 @@
-"""The end of a migration: its result, and the table of its namespaces as an artifact."""
+"""The end of a migration: its result, and the table of its namespaces as a Prefect artifact."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from kubeferry.tasks.migrate.state import Migrating
 
 
-def lost(migrating: Migrating, space: str, error: Exception, started: datetime) -> End:
-    """Return the end of a part that raised; the one that it brings, where it brings one."""
+def lost(migrating: Migrating, namespace: str, error: Exception, started: datetime) -> End:
+    """Return the end of a part that raised: the one in the error, if there is one."""
     known = error.result if isinstance(error, KubeferryError) else None
     if isinstance(known, End):
         return known
-    told = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
-    into = "" if space == SHARED else migrating.source.namespaces[space]
+    text = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
+    into = "" if namespace == SHARED else migrating.source.namespaces[namespace]
     seconds = (clock.now() - started).total_seconds()
-    return End(namespace=space, into=into, phase=Phase.FAILED, error=told, seconds=round(seconds, 3))
+    return End(namespace=namespace, into=into, phase=Phase.FAILED, error=text, seconds=round(seconds, 3))
 
 
 def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> MigrateResult:
-    """Return the result; namespaces that are not there have failed, too."""
+    """Return the result; namespaces that do not exist count as failed."""
     absent = [
-        End(namespace=space, into=space, phase=Phase.FAILED, error=why)
-        for space, why in migrating.source.absent.items()
+        End(namespace=namespace, into=namespace, phase=Phase.FAILED, error=why)
+        for namespace, why in migrating.source.absent.items()
     ]
     listed = sorted([*ends, *absent], key=lambda end: (end.namespace != SHARED, end.namespace))
     counts: Counter[str] = Counter()
@@ -59,7 +59,7 @@ def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> Mi
 
 
 async def tell_table(result: MigrateResult) -> None:
-    """Leave the table of namespaces in Prefect, those first that need a person."""
+    """Create the table of namespaces as an artifact, those that need attention first."""
     order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
     rows = [
         {
@@ -74,5 +74,5 @@ async def tell_table(result: MigrateResult) -> None:
     ]
     key = f"migrate-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_table_artifact(rows, key=key, description=f"migration {result.name}: namespaces")
-    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"migrate {result.name}: {result.phase}, {told}")
+    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"migrate {result.name}: {result.phase}, {text}")

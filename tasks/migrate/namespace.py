@@ -1,4 +1,4 @@
-"""One namespace of a migration: take up what was done of it, and write down how it ended."""
+"""One namespace of a migration: begin or resume its restore, and record how it ended."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
-    """Return the migration of a flow run that was started alone, with the cluster as it is called here.
+    """Return the migration of a flow run on a worker, with this machine's kubeconfig context.
 
     Raises:
-        BackupNotFoundError: no migration of that name, or none that has been backed up.
+        BackupNotFoundError: there is no migration of this name, or it has no backup yet.
     """
     from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
@@ -43,27 +43,27 @@ def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
     return migrating
 
 
-def begun(migrating: Migrating, space: str) -> End | Restore:
-    """Return the restore of a part, new or taken up; or how it ended, where only the word on that was lost.
+def begun(migrating: Migrating, namespace: str) -> End | Restore:
+    """Return the restore of a part, new or resumed; or its end, if it ended but the record of that was lost.
 
     Raises:
-        UsageError: the namespace is not one of the migration's.
+        UsageError: the namespace does not belong to the migration.
     """
-    into = _into(migrating, space)
-    for turn in count(1):
-        name = restore_name(migrating.name, space, turn)
+    into = _into(migrating, namespace)
+    for attempt in count(1):
+        name = restore_name(migrating.name, namespace, attempt)
         stored = _found(migrating, name)
         if stored is None:
-            return _restore(migrating, space, {"name": name})
+            return _restore(migrating, namespace, {"name": name})
         if stored.state.end in ("Completed", "Partial"):
-            return _ended(stored, space, into)
+            return _ended(stored, namespace, into)
         if stored.state.end not in TAKEN_BACK:
-            return _restore(migrating, space, {"resume": name}, stored)
+            return _restore(migrating, namespace, {"resume": name}, stored)
     raise AssertionError("unreachable: a name is free in the end")
 
 
-def _into(migrating: Migrating, space: str) -> str:
-    return "" if space == SHARED else migrating.source.namespaces[space]
+def _into(migrating: Migrating, namespace: str) -> str:
+    return "" if namespace == SHARED else migrating.source.namespaces[namespace]
 
 
 def _found(migrating: Migrating, name: str) -> StoredRestore | None:
@@ -73,22 +73,24 @@ def _found(migrating: Migrating, name: str) -> StoredRestore | None:
         return None
 
 
-def _restore(migrating: Migrating, space: str, named: dict[str, str], stored: StoredRestore | None = None) -> Restore:
-    namespace = "" if space == SHARED else space
+def _restore(
+    migrating: Migrating, namespace: str, named: dict[str, str], stored: StoredRestore | None = None
+) -> Restore:
+    selected = "" if namespace == SHARED else namespace
     name = named.get("name") or named["resume"]
-    options = migrating.options.restore(migrating.source.backup, name, namespace, migrating.source.namespaces)
-    return migrating.restore(options, space, stored)
+    options = migrating.options.restore(migrating.source.backup, name, selected, migrating.source.namespaces)
+    return migrating.restore(options, namespace, stored)
 
 
-def _ended(stored: StoredRestore, space: str, into: str) -> End:
-    """Return the end of a restore that came to it just before its process died: its journal knows less than it did."""
+def _ended(stored: StoredRestore, namespace: str, into: str) -> End:
+    """Return the end of a restore that completed just before its process died, from its journal."""
     counts: dict[str, int] = {}
     actions: dict[str, int] = {}
     for ref, (_, action) in stored.state.done.items():
         counts[ref.type] = counts.get(ref.type, 0) + 1
         actions[action] = actions.get(action, 0) + 1
     return End(
-        namespace=space,
+        namespace=namespace,
         into=into,
         phase=Phase(stored.state.end),
         restore=stored.header.name,
@@ -98,13 +100,17 @@ def _ended(stored: StoredRestore, space: str, into: str) -> End:
     )
 
 
-def end_of(migrating: Migrating, space: str, result: RestoreResult) -> End:
-    """Return how it went with a part; what could not be read of it on the source is a problem, too."""
-    unread = [] if space == SHARED else [*migrating.source.unread.get("", []), *migrating.source.unread.get(space, [])]
+def end_of(migrating: Migrating, namespace: str, result: RestoreResult) -> End:
+    """Return the end of a part; types that could not be read on the source are problems, too."""
+    unread = (
+        []
+        if namespace == SHARED
+        else [*migrating.source.unread.get("", []), *migrating.source.unread.get(namespace, [])]
+    )
     problems = [*unread, *result.problems]
     return End(
-        namespace=space,
-        into=_into(migrating, space),
+        namespace=namespace,
+        into=_into(migrating, namespace),
         phase=Phase.PARTIAL if problems and result.phase is Phase.COMPLETED else result.phase,
         restore=result.name if sum(result.actions.values()) or result.phase is not Phase.FAILED else "",
         objects=result.objects if result.phase is not Phase.FAILED else 0,
@@ -116,15 +122,17 @@ def end_of(migrating: Migrating, space: str, result: RestoreResult) -> End:
     )
 
 
-def failed_end(migrating: Migrating, space: str, error: KubeferryError, started: datetime) -> End:
-    """Return the end of a part that failed before its restore could tell anything."""
+def failed_end(migrating: Migrating, namespace: str, error: KubeferryError, started: datetime) -> End:
+    """Return the end of a part that failed before its restore began."""
     seconds = (clock.now() - started).total_seconds()
-    return End(namespace=space, into=_into(migrating, space), phase=Phase.FAILED, error=str(error), seconds=seconds)
+    return End(
+        namespace=namespace, into=_into(migrating, namespace), phase=Phase.FAILED, error=str(error), seconds=seconds
+    )
 
 
 def note_end(migrating: Migrating, end: End) -> None:
-    """Write how it ended into the store; a failure never takes the place of a success, of another process."""
+    """Write an end to the store; a failure never replaces a success, for example of another process."""
     store = migrating.backup.store
-    if not end.done and (former := read_end(store, migrating.name, end.namespace)) and former.done:
+    if not end.done and (previous := read_end(store, migrating.name, end.namespace)) and previous.done:
         return
     write_end(store, migrating.name, end)

@@ -1,4 +1,4 @@
-"""Make one namespace of a template, or find that an earlier run has; and what a whole run comes to."""
+"""Create namespaces from a template: begin, resume or skip one of them, and the result of a whole run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def template_of(options: PopulateOptions, template: Template) -> str:
     """Return the namespace of the backup that is the template.
 
     Raises:
-        UsageError: the backup holds another one, or more than one.
+        UsageError: the backup does not contain it, or contains several and none was named.
     """
     held = template.namespaces
     if options.template in held:
@@ -48,15 +48,15 @@ def template_of(options: PopulateOptions, template: Template) -> str:
     return held[0]
 
 
-def begun(options: PopulateOptions, template: Template, space: str, into: Into) -> RestoreOptions | StoredRestore:
-    """Return what to ask of a restore, new or taken up; or the one by which an earlier run has made the namespace.
+def begun(options: PopulateOptions, template: Template, namespace: str, into: Into) -> RestoreOptions | StoredRestore:
+    """Return the options of a new or resumed restore; or the restore by which an earlier run created the namespace.
 
     Raises:
-        UsageError: the earlier one made it with other parameters.
+        UsageError: the earlier run created it with other parameters.
     """
-    for turn in count(1):
-        name = restore_name(options.called, into.name, turn)
-        new = options.restore(into, space, name)
+    for attempt in count(1):
+        name = restore_name(options.called, into.name, attempt)
+        new = options.restore(into, namespace, name)
         try:
             stored = open_restore(template.backup.store, name)
         except BackupNotFoundError:
@@ -65,8 +65,8 @@ def begun(options: PopulateOptions, template: Template, space: str, into: Into) 
             continue
         same = stored.header.options.get("modify", {}) == new.modify.model_dump(mode="json", exclude_defaults=True)
         if not same or stored.header.backup != options.backup:
-            told = f"restore {name} made it with other parameters"
-            raise UsageError(f"{told}: kubeferry undo {name} first, or choose another --name")
+            text = f"restore {name} made it with other parameters"
+            raise UsageError(f"{text}: kubeferry undo {name} first, or choose another --name")
         if stored.state.end not in ("Completed", "Partial"):
             return options.resume(name)
         if there(connect(options.context or None, options.kubeconfig or None), [into.name]):
@@ -74,12 +74,12 @@ def begun(options: PopulateOptions, template: Template, space: str, into: Into) 
     raise AssertionError("unreachable: a name is free in the end")
 
 
-def ended(space: str, into: str, stored: StoredRestore) -> End:
-    """Return the end of a namespace that an earlier run has made, as its journal tells."""
+def ended(namespace: str, into: str, stored: StoredRestore) -> End:
+    """Return the end of a namespace that an earlier run created, from its journal."""
     did: Counter[str] = Counter(action for _, action in stored.state.done.values())
     counts: Counter[str] = Counter(ref.type for ref in stored.state.done)
     return End(
-        namespace=space,
+        namespace=namespace,
         into=into,
         phase=Phase(stored.state.end),
         restore=stored.header.name,
@@ -89,11 +89,11 @@ def ended(space: str, into: str, stored: StoredRestore) -> End:
     )
 
 
-def end_of(space: str, into: str, result: RestoreResult) -> End:
-    """Return how it went with one namespace."""
+def end_of(namespace: str, into: str, result: RestoreResult) -> End:
+    """Return the end of one namespace."""
     whole = result.phase is not Phase.FAILED
     return End(
-        namespace=space,
+        namespace=namespace,
         into=into,
         phase=result.phase,
         restore=result.name if whole or sum(result.actions.values()) > 0 else "",
@@ -106,17 +106,22 @@ def end_of(space: str, into: str, result: RestoreResult) -> End:
     )
 
 
-def failed_end(space: str, into: str, error: Exception, started: datetime) -> End:
-    """Return the end of a namespace that failed: that of its restore, where one began."""
+def failed_end(namespace: str, into: str, error: Exception, started: datetime) -> End:
+    """Return the end of a namespace that failed: that of its restore, if it began."""
     if isinstance(error, KubeferryError) and isinstance(error.result, RestoreResult):
-        return end_of(space, into, error.result)
-    told = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
+        return end_of(namespace, into, error.result)
+    text = str(error) if isinstance(error, KubeferryError) else f"unexpected {type(error).__name__}: {error}"
     seconds = round((clock.now() - started).total_seconds(), 3)
-    return End(namespace=space, into=into, phase=Phase.FAILED, error=told, seconds=seconds)
+    return End(namespace=namespace, into=into, phase=Phase.FAILED, error=text, seconds=seconds)
 
 
 def populated(
-    options: PopulateOptions, template: Template, space: str, ends: Iterable[End], earlier: list[str], started: datetime
+    options: PopulateOptions,
+    template: Template,
+    namespace: str,
+    ends: Iterable[End],
+    earlier: list[str],
+    started: datetime,
 ) -> PopulateResult:
     """Return the result of a run."""
     listed = sorted(ends, key=lambda end: end.into)
@@ -131,7 +136,7 @@ def populated(
         completed=clock.now(),
         counts=dict(sorted(counts.items())),
         backup=options.backup,
-        template=space,
+        template=namespace,
         cluster=connect(options.context or None, options.kubeconfig or None).name,
         namespaces=listed,
         earlier=sorted(earlier),
@@ -139,7 +144,7 @@ def populated(
 
 
 async def tell_namespaces(result: PopulateResult) -> None:
-    """Leave the table of namespaces in Prefect, those first that need a person."""
+    """Create the table of namespaces as an artifact, those that need attention first."""
     order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
     rows = [
         {
@@ -154,5 +159,5 @@ async def tell_namespaces(result: PopulateResult) -> None:
     ]
     key = f"populate-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_table_artifact(rows, key=key, description=f"populate {result.name}: namespaces")
-    told = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"populate {result.name}: {result.phase}, {told}")
+    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"populate {result.name}: {result.phase}, {text}")

@@ -1,9 +1,7 @@
-"""What the namespaces of one migration share in a process: the backup, unpacked once, and what the target was asked.
+"""The state that the namespaces of a migration share in a process: the backup, and cached answers of the target.
 
-A flow run of a namespace finds it here when its migration runs in the same process; alone, on a worker, it opens its
-own.
-
-Bring the backup of a migration here, proved, once for all of its namespaces.
+The backup is downloaded, verified and unpacked once, and divided by namespace. A flow run of a namespace finds the
+state here if its migration runs in the same process; on a worker, it creates its own.
 """
 
 from __future__ import annotations
@@ -45,7 +43,7 @@ LINKS, BINDINGS = "links.jsonl.gz", "bindings.jsonl.gz"
 
 
 class Migrating:
-    """One migration under way in this process. A plain class: Prefect would walk through a dataclass' every value."""
+    """One migration in progress in this process. A plain class: Prefect would traverse every value of a dataclass."""
 
     def __init__(self, name: str, options: MigrateOptions, source: Source, work: Path) -> None:
         """Unpack nothing yet."""
@@ -54,12 +52,12 @@ class Migrating:
         self.asked = CachedTarget(self.target)
         self.rules = installed()
         self.parts: dict[str, list[Archived]] = defaultdict(list)
-        """Namespace (SHARED for none) → its objects."""
+        """Namespace (SHARED for cluster-scoped objects) → its objects."""
         self.spool = Spool(work / "archive.spool")
         self.company: Company
 
     def __repr__(self) -> str:
-        """Return the name: Prefect shows it where it shows parameters."""
+        """Return the name, which Prefect shows among the parameters."""
         return f"migration {self.name}"
 
     def target(self) -> Cluster:
@@ -67,19 +65,19 @@ class Migrating:
         return connect(self.options.to_context or None, self.options.kubeconfig or None)
 
     def unpack(self) -> None:
-        """Bring the backup here, proved, and divide it by namespace.
+        """Download and verify the backup, and divide it by namespace.
 
         Raises:
             DamagedError: a file or an object is missing, changed, or cannot be read.
-            UsageError: it is encrypted, and no identity opens it.
+            UsageError: it is encrypted, and no identity decrypts it.
         """
         if self.backup.closed:
             raise UsageError(f"backup {self.source.backup} is encrypted: {ASK}")
         tarball = self.work / "backup.tar.gz"
         self.backup.fetch_plain(self.backup.keys.tarball, tarball)
         for member, data in self.backup.objects(tarball):
-            space = member.name if member.group_resource == "namespaces" else member.namespace or SHARED
-            self.parts[space].append(Archived(member, self.spool.append(data)))
+            namespace = member.name if member.group_resource == "namespaces" else member.namespace or SHARED
+            self.parts[namespace].append(Archived(member, self.spool.append(data)))
         tarball.unlink()
         everything = [each for part in self.parts.values() for each in part]
         self.company = Company(self.source.namespaces, known_of(everything))
@@ -90,44 +88,44 @@ class Migrating:
             self._divide(key, file, field)
 
     def _divide(self, key: str, file: str, field: str) -> None:
-        """Write each namespace's lines of a file beside the tarball into a file of its own."""
+        """Split a file beside the tarball into one file for each namespace."""
         path = self.work / file
         self.backup.fetch_plain(key, path)
         lines: dict[str, list[bytes]] = defaultdict(list)
         with gzip.reader(path) as opened:
             for line in opened.lines():
-                lines[_space(line, field, self.source.backup)].append(line)
-        for space in self.parts:
-            folder = self.folder(space)
+                lines[_namespace_of(line, field, self.source.backup)].append(line)
+        for namespace in self.parts:
+            folder = self.folder(namespace)
             folder.mkdir(exist_ok=True, mode=0o700)
-            around = [] if space == SHARED else lines[SHARED]
-            (folder / file).write_bytes(gzip.compress(b"".join([*lines[space], *around])))
+            around = [] if namespace == SHARED else lines[SHARED]
+            (folder / file).write_bytes(gzip.compress(b"".join([*lines[namespace], *around])))
 
-    def folder(self, space: str) -> Path:
-        """Return the folder of one namespace's part."""
-        return self.work / space
+    def folder(self, namespace: str) -> Path:
+        """Return the folder of a part."""
+        return self.work / namespace
 
-    def restore(self, options: RestoreOptions, space: str, stored: StoredRestore | None) -> Restore:
+    def restore(self, options: RestoreOptions, namespace: str, stored: StoredRestore | None) -> Restore:
         """Return the restore of one part, with its objects; `stored` is what an earlier process did of it."""
-        work = self.folder(space)
+        work = self.folder(namespace)
         work.mkdir(exist_ok=True, mode=0o700)
         source = RestoreSource(options, options.name or options.resume, work, self.backup, self.spool, self.rules)
-        source.archived = self.parts.get(space, [])
-        source.company = Company(self.company.names, self.company.known, whole=space == SHARED)
+        source.archived = self.parts.get(namespace, [])
+        source.company = Company(self.company.names, self.company.known, whole=namespace == SHARED)
         return prepared(source, source.plan(), stored, self.asked)
 
     def close(self) -> None:
-        """Close the spool; the folder is deleted by who made it."""
+        """Close the spool; the flow deletes the folder."""
         self.spool.close()
 
 
-def _space(line: bytes, field: str, backup: str) -> str:
-    """Return the namespace that a line is about; what it says is checked when it is read."""
+def _namespace_of(line: bytes, field: str, backup: str) -> str:
+    """Return the namespace of a line's object; the line is validated when it is read."""
     try:
-        _, kind, space, name = orjson.loads(line)[field]
+        _, kind, namespace, name = orjson.loads(line)[field]
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"backup {backup}: a line of its {field} file names no object") from error
-    named: Any = name if kind == "Namespace" and not space else space or SHARED
+    named: Any = name if kind == "Namespace" and not namespace else namespace or SHARED
     return str(named)
 
 
@@ -135,13 +133,13 @@ _here: ContextVar[Migrating | None] = ContextVar("migrating", default=None)
 
 
 def here() -> Migrating | None:
-    """Return the migration that runs in this process, if the flow run of a namespace was started by it."""
+    """Return the migration in this process that started this flow run of a namespace, or None."""
     return _here.get()
 
 
 @contextmanager
 def sharing(migrating: Migrating) -> Iterator[None]:
-    """Let flow runs of namespaces that begin in the `with` block find the migration."""
+    """Make the migration available to flow runs of namespaces that begin in the `with` block."""
     token = _here.set(migrating)
     try:
         yield

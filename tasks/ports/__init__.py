@@ -1,1 +1,1 @@
-"""The outside world, one adapter a file: API servers, stores, the clock, this machine."""
+"""The outside world, one system per package: API servers, stores, archives, records, Prefect, this machine."""

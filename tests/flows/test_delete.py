@@ -36,7 +36,7 @@ RESULT = DeleteResult(
     left_out=[LeftOut(type="Secret", namespace="shop", name="t", why="another object has that name now")],
     refused=[Problem(what="Secret kube-system/x", why="is listed, but is in another namespace than the bundle")],
     left=[Problem(what="Secret shop/a", why="it waits for example.com/f")],
-    forced=[Problem(what="Secret shop/b", why="its finalizers were taken off: example.com/f")],
+    forced=[Problem(what="Secret shop/b", why="its finalizers were removed: example.com/f")],
     untied=[Problem(what="Secret shop/old", why="was linked to what goes")],
     warnings=[Problem(what="widgets.example.com", why="not looked at: forbidden")],
 )
@@ -99,7 +99,7 @@ def test_a_deletion_shows_what_went_what_is_left_and_how_to_go_on(capsys):
         "TYPE DELETED",
         "Deployment.apps 1",
         "Secret shop/a it waits for example.com/f",
-        "Secret shop/b its finalizers were taken off: example.com/f",
+        "Secret shop/b its finalizers were removed: example.com/f",
         "delete bundle r: Partial, 9 objects in 2.0 s, kubeferry-b",
         "run the same command again to continue; --force-finalizers removes the finalizers of what is not deleted",
     ):

@@ -1,8 +1,8 @@
 """Encrypt to age recipients and decrypt with identities, bytes or whole files; the only importer of `pyrage`.
 
-The format is age's (age-encryption.org/v1), so `age --decrypt` opens what is sealed here. Files go through in pieces:
-memory does not grow with their size. Secret keys are read from files and kept in memory, never in a message or a
-parameter. It refuses passphrases and plug-ins, which would ask a person in the middle of a flow.
+The format is age-encryption.org/v1, so `age --decrypt` decrypts what is encrypted here. Files are streamed: memory does
+not grow with their size. Secret keys are read from files and kept in memory only, never in a message or a parameter.
+Passphrases and age plug-ins are refused: they would prompt in the middle of a flow.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LARGEST_KEY_FILE = 2**20
-"""Bytes; a file of keys is some hundred lines at most, and a larger one was named by mistake."""
+"""Bytes; a key file has at most some hundred lines, and a larger file was named by mistake."""
 
 ASK = "name the file of a secret key that opens it with --identity"
-"""What to do about something that is encrypted."""
+"""Advice for a message about an encrypted backup."""
 
-_NATIVE_SECRET = "AGE-SECRET-KEY-"  # noqa: S105 - how such a line begins, not one
+_NATIVE_SECRET = "AGE-SECRET-KEY-"  # noqa: S105 - a prefix, not a key
 _SSH_SECRET = b"-----BEGIN"
 _SEALED = (AGE.encode(), b"-----BEGIN AGE ENCRYPTED FILE-----")
 
@@ -37,7 +37,7 @@ class Sealer:
         """Take public keys (age1…, ssh-ed25519 …, ssh-rsa …).
 
         Raises:
-            UsageError: one is none, or there is none at all; it is not quoted.
+            UsageError: a key is invalid, or no key is given; no message quotes a secret key.
         """
         self.recipients = tuple(dict.fromkeys(map(normal, recipients)))
         self._keys = [_recipient(each) for each in self.recipients]
@@ -51,7 +51,7 @@ class Sealer:
         return sealed.getvalue()
 
     def seal_file(self, source: Path, target: Path) -> None:
-        """Write the file `source` encrypted as `target`; raises OSError, the disk's."""
+        """Encrypt the file `source` to `target`; raises OSError for errors of the disk."""
         with source.open("rb") as plain, target.open("wb") as sealed:
             self._seal(plain, sealed)
 
@@ -66,7 +66,7 @@ class Sealer:
 
 
 class Opener:
-    """Decrypts with identities; one without any refuses, and says what is needed."""
+    """Decrypts with identities; without identities it refuses, and says which option is needed."""
 
     def __init__(self, identities: Iterable[Any] = ()) -> None:
         """Take pyrage's identities; `opener` reads them from files."""
@@ -77,22 +77,22 @@ class Opener:
         return bool(self._keys)
 
     def __repr__(self) -> str:
-        """Return how many there are; the text of an identity is the secret key."""
+        """Return their number only: the text of an identity is the secret key."""
         return f"Opener({len(self._keys)} identities)"
 
     def open(self, sealed: bytes, what: str) -> bytes:
-        """Return what was encrypted; `what` names it in messages. Raises as `open_file` does."""
+        """Return the decrypted data; `what` names it in messages. Raises as `open_file` does."""
         plain = io.BytesIO()
         self._open(io.BytesIO(sealed), plain, what)
         return plain.getvalue()
 
     def open_file(self, source: Path, target: Path, what: str) -> None:
-        """Write the encrypted file `source` decrypted as `target`, which is of use only when this returns.
+        """Decrypt the file `source` to `target`, which is valid only when this returns.
 
         Raises:
-            UsageError: there are no identities, or none of them opens it.
-            DamagedError: it was changed or cut short since it was encrypted, or is no such file.
-            OSError: the disk's.
+            UsageError: there are no identities, or no identity decrypts it.
+            DamagedError: it was changed or truncated since it was encrypted, or is not an age file.
+            OSError: an error of the disk.
         """
         with source.open("rb") as sealed, target.open("wb") as plain:
             self._open(sealed, plain, what)
@@ -105,17 +105,17 @@ class Opener:
             pyrage.decrypt_io(sealed, out, self._keys)
         except (pyrage.DecryptError, OSError) as error:
             out.check()
-            if isinstance(error, OSError) and error.errno is not None:  # of reading; the library's own have no number
+            if isinstance(error, OSError) and error.errno is not None:  # from reading: pyrage's own have no errno
                 raise
             if "No matching keys" in str(error):  # age's wording; there is no type for it
-                raise UsageError(f"{what} is encrypted to others: none of the secret keys given opens it") from None
-            why = str(error).partition("\n")[0]  # after which it advises to upgrade
+                raise UsageError(f"{what} is encrypted to other recipients: no given secret key decrypts it") from None
+            why = str(error).partition("\n")[0]  # the lines after it advise to upgrade
             raise DamagedError(f"{what} cannot be decrypted: {why}") from error
         out.check()
 
 
 class _Written:
-    """Remembers that a write failed: the library drops the error of its very last one."""
+    """Remembers that a write failed: the library drops the error of its last write."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -137,10 +137,10 @@ class _Written:
 
 
 def recipients(asked: Iterable[str]) -> tuple[str, ...]:
-    """Return the public keys that were asked for, each once; what is no key is the path of a file of them.
+    """Return the requested public keys without duplicates; an entry that is not a key is the path of a file of keys.
 
     Raises:
-        UsageError: a file that cannot be read, a line of one or a key that is none.
+        UsageError: a file cannot be read, or a line or key is not a valid public key.
     """
     found: list[str] = []
     for each in asked:
@@ -158,10 +158,10 @@ def _recipients(path: str) -> list[str]:
 
 
 def opener(paths: Iterable[str]) -> Opener:
-    """Return what decrypts with the secret keys in files: age's identity files and unencrypted OpenSSH keys.
+    """Return an Opener with the secret keys in files: age identity files and unencrypted OpenSSH keys.
 
     Raises:
-        UsageError: a file cannot be read or holds no such key; no message quotes from it.
+        UsageError: a file cannot be read or contains no such key; no message quotes from it.
     """
     return Opener([key for path in paths for key in _identities(path)])
 
@@ -169,7 +169,7 @@ def opener(paths: Iterable[str]) -> Opener:
 def _identities(path: str) -> list[Any]:
     data = _read(path, "identity")
     if data.startswith(_SEALED):
-        raise UsageError(f"identity file {path} is itself encrypted: decrypt it first, passphrases are not asked for")
+        raise UsageError(f"identity file {path} is itself encrypted: decrypt it first, passphrases are not supported")
     try:
         if data.lstrip().startswith(_SSH_SECRET):
             return [pyrage.ssh.Identity.from_buffer(data)]
@@ -189,7 +189,7 @@ def _read(path: str, what: str) -> bytes:
     try:
         with Path(path).expanduser().open("rb") as file:
             data = file.read(LARGEST_KEY_FILE + 1)
-    except (OSError, RuntimeError, ValueError) as error:  # no such home; a path with a NUL
+    except (OSError, RuntimeError, ValueError) as error:  # no such home directory; a path with a NUL
         raise UsageError(f"{what} file {path}: {getattr(error, 'strerror', None) or error}") from None
     if len(data) > LARGEST_KEY_FILE:
         raise UsageError(f"{what} file {path} is larger than any file of keys")

@@ -1,7 +1,7 @@
-"""Gzip through Intel's ISA-L, ten times as fast as zlib at level 1; the only importer of `isal`, which has no types.
+"""Gzip by Intel's ISA-L, ten times as fast as zlib at level 1; the only importer of `isal`, which has no types.
 
-What is read is not trusted: a file that is not whole, sound gzip, or that unpacks to more than it is granted
-(limits.py), is a DamagedError. Its message is the cause alone; the caller knows whose file it is.
+Input is not trusted: a file that is truncated, not valid gzip, or that unpacks to more than its limit
+(tasks/core/jsondoc/limits.py) is a DamagedError. The message is only the cause; the caller adds the file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DAMAGED: tuple[type[Exception], ...] = (DamagedError,)
-"""What reading something that is not whole, sound gzip raises."""
+"""Errors that reading a truncated or invalid gzip file raises."""
 
 _UNSOUND: tuple[type[Exception], ...] = (
     cast("type[Exception]", igzip.BadGzipFile),
@@ -32,10 +32,10 @@ _UNSOUND: tuple[type[Exception], ...] = (
 
 
 class Reader:
-    """Reads a gzip file as one stream, whatever members (RFC 1952) it has, up to a number of bytes."""
+    """Reads all members (RFC 1952) of a gzip file as one stream, up to a number of bytes."""
 
     def __init__(self, source: Path | io.BytesIO, most: int) -> None:
-        """Open a file, or bytes, that may unpack to `most` bytes."""
+        """Open a file, or bytes, that may unpack to at most `most` bytes."""
         given = {"fileobj": source} if isinstance(source, io.BytesIO) else {"filename": source}
         self._file: IO[bytes] = _file(mode="rb", **given)
         self._most = self._left = most
@@ -44,7 +44,7 @@ class Reader:
         """Return `size` bytes, fewer only at the end.
 
         Raises:
-            DamagedError: it is not sound, or unpacks to too much.
+            DamagedError: it is invalid, or unpacks to too many bytes.
         """
         try:
             return self._counted(self._file.read(size))
@@ -52,7 +52,7 @@ class Reader:
             raise DamagedError(f"is no sound gzip file ({error or type(error).__name__})") from error
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the lines, each with its end.
+        """Yield the lines, each with its line end.
 
         Raises:
             DamagedError: as `read`, or a line is longer than any object.
@@ -82,20 +82,20 @@ def writer(path: Path) -> IO[bytes]:
 
 
 def reader(path: Path, most: int | None = None) -> closing[Reader]:
-    """Return a gzip file, open for reading; without `most` it may unpack to what a file beside a tarball may."""
+    """Return a gzip file, open for reading; without `most` the limit of the files beside a tarball applies."""
     return closing(Reader(path, most_unpacked(path.stat().st_size, SIDE_ROOM) if most is None else most))
 
 
 def compress(data: bytes) -> bytes:
-    """Return `data` as one gzip member; without a time in its header, so the same data give the same bytes."""
+    """Return `data` as one gzip member, without a time in its header: the same data give the same bytes."""
     return bytes(_compress(data, 1, mtime=0))
 
 
 def decompress(data: bytes, ratio: int = MAX_RATIO) -> bytes:
-    """Return what was packed, which a small file may make `ratio` times as large.
+    """Return the unpacked data; `ratio` limits how many times as large as the packed data it may be.
 
     Raises:
-        DamagedError: it is not sound, or unpacks to more.
+        DamagedError: it is invalid, or unpacks to more.
     """
     most = most_unpacked(len(data), SIDE_ROOM, ratio)
     with closing(Reader(io.BytesIO(data), most)) as file:

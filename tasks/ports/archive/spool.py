@@ -1,4 +1,4 @@
-"""A file of many values, read in any order by many threads: bodies stay on disk, only their places are in memory."""
+"""A file of many JSON values, read in any order by many threads: bodies on disk, only offsets in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class Slot(NamedTuple):
-    """Where a value stands in its spool, in bytes."""
+    """Position of a value in its spool, in bytes."""
 
     offset: int
     size: int
 
 
 class Spool:
-    """Append values, then read them back by slot; the file is private to its owner."""
+    """Append values, then read them back by slot; the file has mode 0600."""
 
     def __init__(self, path: Path) -> None:
         """Open a new, empty spool at `path`."""
@@ -40,7 +40,7 @@ class Spool:
         return orjson.loads(self.raw(slot))
 
     def raw(self, slot: Slot) -> bytes:
-        """Return what was appended at `slot`."""
+        """Return the bytes at `slot`."""
         return os.pread(self._file, slot.size, slot.offset)
 
     def close(self) -> None:

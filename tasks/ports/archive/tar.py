@@ -1,8 +1,8 @@
-"""Read a tar stream entry by entry, and take nothing but plain files: POSIX ustar, pax and GNU long names.
+"""Read a tar stream entry by entry, and accept only regular files: POSIX ustar, pax and GNU long names.
 
-Written for input that nobody vouches for, where Python's `tarfile` does too much: it takes a damaged header for the
-end, follows rows of extended headers by calling itself, and builds the map of a sparse file in memory. What is no plain
-file (a link, a device, a sparse file), and what stands after the end, is refused before a byte of it is used.
+Written for untrusted input, for which Python's `tarfile` does too much: it takes a damaged header for the end of the
+archive, follows chains of extended headers by recursion, and builds the map of a sparse file in memory. Entries that
+are not regular files (links, devices, sparse files) and data after the end are refused before a byte of them is used.
 Source: POSIX.1-2017, pax Interchange Format; GNU tar's manual, Basic Tar Format.
 """
 
@@ -31,11 +31,11 @@ KINDS = {
     tarfile.FIFOTYPE: "a pipe",
     tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
-"""Type of an entry → what a person calls it."""
+"""Type of an entry → its name in messages."""
 
 
 class Source(Protocol):
-    """Where a tar is read from."""
+    """The stream that a tar is read from."""
 
     def read(self, size: int, /) -> bytes:
         """Return `size` bytes, fewer only at the end."""
@@ -44,7 +44,7 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Entry:
-    """A plain file or a folder (no bytes): its name as written, not checked, and its size in bytes."""
+    """A regular file, or a folder (no bytes): its name as stored, not checked, and its size in bytes."""
 
     name: str
     size: int
@@ -53,17 +53,17 @@ class Entry:
     _left: int
 
     def read(self) -> bytes:
-        """Return all of it; to be called once, and before the next entry is asked for.
+        """Return the whole content; call it once, and before the next entry is requested.
 
         Raises:
-            DamagedError: the stream ends before it does.
+            DamagedError: the stream ends before the entry does.
         """
         data = _exactly(self._file, self._left)
         self._left = 0
         return data[: self.size]
 
     def skip(self) -> None:
-        """Pass over what was not read, a piece at a time."""
+        """Skip the bytes that were not read, a chunk at a time."""
         while self._left:
             self._left -= len(_exactly(self._file, min(self._left, CHUNK)))
 
@@ -72,8 +72,8 @@ def entries(file: Source) -> Iterator[Entry]:
     """Yield the files and folders of a tar, in its order.
 
     Raises:
-        DamagedError: cut short, a damaged header, an entry that is neither, or more after the end. The message is the
-            cause alone, as "holds 'x', which is a symbolic link".
+        DamagedError: truncated, a damaged header, an entry of another type, or data after the end. The message is only
+            the cause, such as "holds 'x', which is a symbolic link".
     """
     while (head := _header(file)) is not None:
         info, name, size = _extended(file, head)
@@ -88,7 +88,7 @@ def entries(file: Source) -> Iterator[Entry]:
 
 
 def _header(file: Source) -> tarfile.TarInfo | None:
-    """Return the next header as it stands; None at the two blocks of zeros that close a tar."""
+    """Return the next header as stored; None at the two blocks of zeros that end a tar."""
     block = _exactly(file, BLOCK)
     if not any(block):
         if any(_exactly(file, BLOCK)):
@@ -101,13 +101,13 @@ def _header(file: Source) -> tarfile.TarInfo | None:
 
 
 def _extended(file: Source, info: tarfile.TarInfo) -> tuple[tarfile.TarInfo, str, int]:
-    """Return the header of the entry itself, and its name and size, which extended headers before it may tell."""
+    """Return the header of the entry itself, and its name and size, which extended headers may override."""
     name, size = "", None
-    told: list[bytes] = []
+    seen: list[bytes] = []
     while info.type in EXTENDED:
-        if info.type in told or not 0 <= info.size <= MAX_HEADER:
+        if info.type in seen or not 0 <= info.size <= MAX_HEADER:
             raise DamagedError("has an extended header that comes twice, or has a size that none has")
-        told.append(info.type)
+        seen.append(info.type)
         data = _exactly(file, info.size + -info.size % BLOCK)[: info.size]
         if info.type == tarfile.XHDTYPE:
             records = _records(data)
@@ -122,7 +122,7 @@ def _extended(file: Source, info: tarfile.TarInfo) -> tuple[tarfile.TarInfo, str
 
 
 def _records(data: bytes) -> dict[bytes, bytes]:
-    """Return the records of a pax header: each is its own length, a space, KEY=VALUE and a newline."""
+    """Return the records of a pax header; a record is its length, a space, KEY=VALUE and a newline."""
     found: dict[bytes, bytes] = {}
     while data:
         length, space, _ = data[:8].partition(b" ")
@@ -138,12 +138,12 @@ def _records(data: bytes) -> dict[bytes, bytes]:
 
 
 def _size(records: dict[bytes, bytes], before: int | None) -> int | None:
-    told = records.get(b"size")
-    if told is None:
+    stored = records.get(b"size")
+    if stored is None:
         return before
-    if not told.isdigit() or len(told) > len(str(2**63)):
+    if not stored.isdigit() or len(stored) > len(str(2**63)):
         raise DamagedError("has a pax header with a size that no file has")
-    return int(told)
+    return int(stored)
 
 
 def _text(data: bytes) -> str:
@@ -158,7 +158,7 @@ def _exactly(file: Source, size: int) -> bytes:
 
 
 def _end(file: Source) -> None:
-    """Read to the end, where the checksums of the last gzip members are; only zeros may come there, and not many."""
+    """Read to the end, so that the last gzip checksums are verified; only a limited number of zeros may follow."""
     left = MAX_PADDING
     while more := file.read(CHUNK):
         left -= len(more)

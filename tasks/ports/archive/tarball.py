@@ -1,9 +1,9 @@
-"""Read and write the tarball of a backup, an object at a time.
+"""Read and write the tarball of a backup, one object at a time.
 
-A writer makes a fragment: whole gzip members of tar entries without the closing blocks, so that fragments written side
-by side are joined by appending them (RFC 1952 allows many members in one file; Go's and Python's readers read on). A
-reader trusts nothing: entries that are not plain files inside the layout, that come twice or are too large are refused,
-and so is a tarball that unpacks to far more than its size explains (limits.py).
+A writer creates a fragment: complete gzip members with tar entries but without the closing blocks, so that fragments
+written in parallel are joined by concatenation (RFC 1952 allows many members in a file; Go's and Python's readers
+continue). The reader trusts nothing: it refuses entries outside the layout, duplicates, entries that are too large, and
+a tarball that unpacks to far more than its size explains (tasks/core/jsondoc/limits.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.layout import Member
 
 VARIABLE = "KUBEFERRY_MAX_UNPACKED"
-"""Grants tarballs a size in GiB, for a real one that shrinks more than limits.py foresees."""
+"""Variable that raises the limit of unpacked tarballs, in GiB, for one that compresses better than limits.py allows."""
 
 _USTAR_SIZES = 8**11
 _OWNER = b"0000644\0000000000\0000000000\0"
@@ -49,10 +49,10 @@ def _entry(path: str, data: bytes) -> bytes:
 
 
 def _header(path: str, size: int) -> bytes:
-    """Return the header of a plain file, as `tarfile` writes it for mode 0644 and time 0.
+    """Return the header of a regular file, as `tarfile` writes it for mode 0644 and time 0.
 
-    Nearly all paths are short and ASCII; for those the fixed fields (POSIX ustar) are filled in here, since
-    `tarfile` takes 40 us an entry, a third of the time of stripping a Secret. The others go through `tarfile`.
+    Nearly all paths are short ASCII; for those the fixed fields (POSIX ustar) are filled in here, because `tarfile`
+    takes 40 us per entry, a third of the time of stripping a Secret. All other paths go through `tarfile`.
     """
     name = path.encode()
     if len(name) > tarfile.LENGTH_NAME or not path.isascii() or size >= _USTAR_SIZES:
@@ -60,19 +60,19 @@ def _header(path: str, size: int) -> bytes:
         info.size = size
         return info.tobuf(tarfile.PAX_FORMAT)
     fields = b"%s%b%011o" % (name.ljust(tarfile.LENGTH_NAME, b"\0"), _OWNER, size)
-    # The checksum is the sum of all bytes, those of its own field taken as spaces (which _REST is made with).
+    # The checksum is the sum of all bytes, with its own field counted as spaces (as in _FIXED_SUM).
     return b"%b%b%06o\0 %b" % (fields, _TIME, sum(fields) + _FIXED_SUM, _REST)
 
 
 class FragmentWriter:
-    """Writes one fragment to a file of its own."""
+    """Writes one fragment to its own file."""
 
     def __init__(self, path: Path) -> None:
         """Begin a fragment at `path`."""
         self._file = gzip.writer(path)
 
     def add(self, path: str, data: bytes) -> str:
-        """Add one object's JSON; return the SHA-256 of its bytes, in hex."""
+        """Add the JSON of one object; return its SHA-256 in hex."""
         self._file.write(_entry(path, data))
         return hashlib.sha256(data).hexdigest()
 
@@ -90,7 +90,7 @@ class FragmentWriter:
 
 
 def join(fragments: Iterable[Path], target: Path) -> None:
-    """Write the whole tarball: the format's version, all fragments, the closing blocks."""
+    """Write the whole tarball: the format version, all fragments, the closing blocks."""
     with target.open("wb") as out:
         out.write(gzip.compress(_entry(VERSION_FILE, f"{VELERO_FORMAT}\n".encode())))
         for fragment in fragments:
@@ -100,11 +100,11 @@ def join(fragments: Iterable[Path], target: Path) -> None:
 
 
 def read(path: Path, name: str) -> Iterator[tuple[Member, str, bytes]]:
-    """Yield (place, path, bytes) of each object in the tarball of backup `name`, in the archive's order.
+    """Yield (member, path, bytes) of each object in the tarball of backup `name`, in archive order.
 
     Raises:
-        DamagedError: cut short, not gzip, not tar, of another version, or holding what no archive may hold.
-        UsageError: KUBEFERRY_MAX_UNPACKED is no number.
+        DamagedError: truncated, not gzip, not tar, of another version, or with entries that no archive may contain.
+        UsageError: KUBEFERRY_MAX_UNPACKED is not a number.
     """
     try:
         with gzip.reader(path, _most(path)) as plain:
@@ -137,7 +137,7 @@ def _content(entry: tar.Entry) -> bytes:
 
 
 def _most(path: Path) -> int:
-    """Return to how many bytes a tarball may unpack: by its size, or what the user grants."""
+    """Return how many bytes a tarball may unpack to: by its size, or as the user allows."""
     granted = os.environ.get(VARIABLE, "")
     if granted and not granted.isdecimal():
         raise UsageError(f"{VARIABLE} must be a number of GiB, not {granted[:40]!r}")

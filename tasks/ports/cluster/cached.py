@@ -1,7 +1,7 @@
-"""What a target was asked that is the same for all restores into it at one time: each question is asked once.
+"""Cached answers of a target that are the same for all restores into it: each request is sent once.
 
-What it serves, what its schemas say, what these credentials may do everywhere, its storage classes. A restore alone has
-one of its own; the restores of a migration share one.
+The cache holds discovery, OpenAPI schemas, access reviews and storage classes. A single restore has its own cache; the
+restores of a migration share one.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ NONE = Schemas({})
 
 
 class CachedTarget:
-    """Answers of one target; may be used by many threads at once."""
+    """Cached answers of one target; safe for use by many threads."""
 
     def __init__(self, target: Callable[[], Cluster]) -> None:
-        """Ask nothing yet; `target` gives the cluster, which a plan alone never needs."""
+        """Send no request yet; `target` returns the cluster, which an offline plan never needs."""
         self._target = target
         self._answers: dict[Hashable, Any] = {}
         self._locks: dict[Hashable, RLock] = {}
         self._lock = RLock()
 
     def discovery(self) -> Discovery:
-        """Return what the target serves."""
+        """Return the cached discovery of the target."""
         return self._once("discovery", lambda: self._target().discover())
 
     def anew(self) -> Discovery:
-        """Return what the target serves now, since that has changed or may have."""
+        """Run discovery again, because it may have changed, and replace the cached answer."""
         found = self._target().discover()
         with self._lock:
             self._answers["discovery"] = found
         return found
 
     def uid(self) -> str:
-        """Return the cluster's identity, "" for who may not see it."""
+        """Return the identity of the cluster (see `cluster_uid`)."""
         return self._once("uid", lambda: cluster_uid(self._target()))
 
     def schemas(self, api_version: str) -> Schemas:
-        """Return the schemas of a group and version; none of one that is not served, or not described."""
+        """Return the schemas of a group and version; no schemas if it is not served or not described."""
 
         def ask() -> Schemas:
             try:
@@ -63,20 +63,20 @@ class CachedTarget:
         return self._once(("schemas", api_version), ask)
 
     def context(self) -> Context:
-        """Return what readiness needs to know of the target's storage classes."""
+        """Return the storage classes of the target as readiness needs them."""
 
         def ask() -> Context:
             kind = self.discovery().by_kind(*STORAGE_CLASS)
             try:
                 classes = self._target().list(kind) if kind else []
             except ForbiddenError:
-                classes = []  # claims of an unknown class are then waited for like any other
+                classes = []  # PersistentVolumeClaims of an unknown class are then waited for like any other
             return context_of(classes)
 
         return self._once("context", ask)
 
     def allowed(self, verb: str, kind: ResourceType, namespace: str) -> bool:
-        """Return whether these credentials may `verb` a type in a namespace; who may everywhere may there."""
+        """Return whether these credentials may `verb` a type in a namespace; the right in all namespaces implies it."""
         what = (verb, kind.group, kind.resource)
         everywhere = self._once((*what, ""), lambda: self._target().allowed(verb, kind, ""))
         if everywhere or not namespace:
@@ -94,7 +94,7 @@ class CachedTarget:
 
 
 def cluster_uid(cluster: Cluster) -> str:
-    """Return a cluster's identity, the uid of its namespace kube-system; "" for who may not see it."""
+    """Return the identity of a cluster: the uid of its namespace kube-system, or "" without the right to read it."""
     try:
         return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
     except (ForbiddenError, NotFoundError):

@@ -1,4 +1,4 @@
-"""End what other threads are reading, at once: a watch says nothing for minutes, and blocks who reads it."""
+"""Cancel streams that other threads are reading: a watch may be silent for minutes and blocks its reader."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Cancellation:
-    """Something that many threads wait under, and any of them may end for all; once set, it stays so."""
+    """A cancellation shared by many threads; any thread may set it, and it stays set."""
 
     def __init__(self, what: str = "") -> None:
         """Begin; `what` names in an error what was stopped."""
@@ -23,7 +23,7 @@ class Cancellation:
         self._ends: dict[int, Callable[[], None]] = {}
 
     def is_set(self) -> bool:
-        """Tell whether it is over."""
+        """Return whether it is set."""
         return self._set
 
     def check(self) -> None:
@@ -36,7 +36,7 @@ class Cancellation:
             raise PermanentError(f"{self._what} was stopped")
 
     def set(self) -> None:
-        """End every stream that is being read under it, and those to come."""
+        """End every stream that is being read under it, now and later."""
         with self._lock:
             self._set = True
             for end in self._ends.values():
@@ -44,7 +44,7 @@ class Cancellation:
 
     @contextmanager
     def ends(self, end: Callable[[], None]) -> Iterator[None]:
-        """Call `end` from another thread when it is set while the `with` block is at work, or was before."""
+        """Register `end` for the `with` block: it is called as soon as this is set, at once if it is set already."""
         with self._lock:
             key = id(end)
             self._ends[key] = end
@@ -58,5 +58,5 @@ class Cancellation:
 
 
 def _end(end: Callable[[], None]) -> None:
-    with suppress(OSError, RuntimeError, ValueError):  # the stream came to its own end meanwhile
+    with suppress(OSError, RuntimeError, ValueError):  # the stream has ended by itself
         end()

@@ -1,6 +1,6 @@
 """One API server: the only way in which Kubeferry talks to Kubernetes, and the only importer of `kubernetes`.
 
-The official client does configuration, authentication and TLS; requests go through its connection pool by transport.py.
+The official client handles configuration, authentication and TLS; transport.py sends requests by its connection pool.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 
 PAGE = 500
-"""Objects per LIST page: what kubectl and client-go ask for."""
+"""Objects per LIST page, as in kubectl and client-go."""
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
 AGGREGATED = f"{_AGGREGATED.format('v2')},{_AGGREGATED.format('v2beta1')},application/json"
@@ -42,11 +42,11 @@ DEFAULT_KUBECONFIG = "~/.kube/config"
 
 
 Objects = list[dict[str, Any]]
-"""`list` is also a method below, which hides the type from the methods' annotations."""
+"""An alias, because the method `list` below hides the type in annotations."""
 
 
 class Cluster(Transport):
-    """An API server and what can be asked of it. Safe to use from `THREADS` threads at once.
+    """An API server and its operations. Safe for use by `THREADS` threads at once.
 
     `name` is the kubeconfig context (or `in-cluster`), `host` the server's URL.
     """
@@ -56,25 +56,25 @@ class Cluster(Transport):
         pool = ApiClient(configuration).rest_client.pool_manager
         super().__init__(name, str(configuration.host), pool, lambda: _bearer(configuration))
         self._newest: dict[str, int] = {}
-        """Type → the newest revision of what was written of it from here."""
-        self._turn = Lock()
+        """Type → the newest resourceVersion that this process has written of it."""
+        self._newest_lock = Lock()
 
     # --- reading
 
     def discover(self) -> Discovery:
-        """Return what the server serves, by two requests (KEP-3352)."""
+        """Return the types that the server serves, with two requests (aggregated discovery, KEP-3352)."""
         return parse_discovery(self.request("GET", path, accept=AGGREGATED).json() for path in ("/api", "/apis"))
 
     def version(self) -> str:
-        """Return the server's version, as `v1.36.1`."""
+        """Return the server's version, such as `v1.36.1`."""
         return str(self.request("GET", "/version").json()["gitVersion"])
 
     def schemas(self, api_version: str) -> Any:
-        """Return the OpenAPI v3 document of a group and version, as `apps/v1` (KEP-2896).
+        """Return the OpenAPI v3 document of a group and version, such as `apps/v1` (KEP-2896).
 
         Raises:
-            NotFoundError: the server does not serve it, or does not describe it. It says so by an empty answer while
-                a group comes or goes (kube-openapi, `HandleGroupVersion`).
+            NotFoundError: the server does not serve it, or does not describe it. Its answer is empty while a group is
+                being added or removed (kube-openapi, `HandleGroupVersion`).
         """
         path = f"/openapi/v3/{'apis' if '/' in api_version else 'api'}/{api_version}"
         answer = self.request("GET", path, subject=f"schemas of {api_version}")
@@ -83,7 +83,7 @@ class Cluster(Transport):
         return answer.json()
 
     def revision(self, path: str = "/api/v1/namespaces") -> str:
-        """Return the store's current revision, which any LIST tells: all lists of one backup are read at it."""
+        """Return etcd's current revision, from a LIST of one item: all lists of a backup are read at this revision."""
         found = self.request("GET", path, query={"limit": "1"}, subject=f"list {path.rpartition('/')[2]}").json()
         return str(found["metadata"]["resourceVersion"])
 
@@ -96,13 +96,13 @@ class Cluster(Transport):
         at_least: str = "",
         query: Mapping[str, str] | None = None,
     ) -> Iterator[Page]:
-        """Yield a LIST page by page; with `revision`, exactly as things were at that revision.
+        """Yield a LIST page by page; with `revision`, the state at exactly that revision.
 
-        With `at_least` (see `written`), the server answers from its cache as soon as that has the revision, which is at
-        half of the price: any other list makes it ask its store for the newest one.
+        With `at_least` (see `written`), the server answers from its watch cache as soon as that has the revision, at
+        half of the cost: any other list makes it read the newest revision from etcd.
 
         Raises:
-            ExpiredError: the revision or the continue token was compacted away; the pages so far are void.
+            ExpiredError: the revision or the continue token was compacted; the pages so far are invalid.
         """
         subject = f"list {kind.group_resource}" + (f" in {namespace}" if namespace else "")
         asked = {"limit": str(PAGE), **(query or {})}
@@ -116,25 +116,25 @@ class Cluster(Transport):
             except UnavailableError:
                 if asked.get("resourceVersionMatch") != "NotOlderThan":
                     raise
-                # It never comes where a cluster was put back to an older state since: what was written is gone, too.
+                # The cache never reaches it if etcd was restored from a snapshot: the writes are gone, too.
                 self._newest.pop(kind.group_resource, None)
                 asked = {"limit": str(PAGE), **(query or {})}
                 continue
             yield page
             if not page.next:
                 return
-            # A continue token carries its own revision: sending one beside it is an error.
+            # A continue token contains its own revision: sending another one with it is an error.
             asked = {"limit": str(PAGE), **(query or {}), "continue": page.next}
 
     def list(self, kind: ResourceType, namespace: str = "", *, query: Mapping[str, str] | None = None) -> list[Object]:
-        """Return all objects of a type (in a namespace) as they are now; a list that expires midway starts again."""
+        """Return all current objects of a type (in a namespace); a list that expires midway starts again."""
         return begun_again(lambda: [item for page in self.pages(kind, namespace, query=query) for item in page.items])
 
     def get(self, kind: ResourceType, namespace: str, name: str) -> Object:
         """Return one object.
 
         Raises:
-            NotFoundError: it is not there.
+            NotFoundError: it does not exist.
         """
         found: Object = self.request(
             "GET", kind.path(namespace, name), subject=_subject("get", kind, namespace, name)
@@ -142,7 +142,7 @@ class Cluster(Transport):
         return found
 
     def find(self, kind: ResourceType, namespace: str, name: str) -> Object | None:
-        """Return one object, or None where it is not there."""
+        """Return one object, or None if it does not exist."""
         try:
             return self.get(kind, namespace, name)
         except NotFoundError:
@@ -158,13 +158,13 @@ class Cluster(Transport):
         query: Mapping[str, str] | None = None,
         stop: Cancellation | None = None,
     ) -> Iterator[tuple[str, Object]]:
-        """Return an iterator of (event type, object) from `revision` on, for at most `seconds`; BOOKMARKs too.
+        """Return an iterator of (event type, object) from `revision` on, for at most `seconds`, BOOKMARKs included.
 
-        Another thread ends it at once by setting `stop`.
+        Another thread ends it by setting `stop`.
 
         Raises:
-            ExpiredError: the revision is too old: list again and watch from there.
-            UnreachableError: the connection broke; watch again from the last revision seen.
+            ExpiredError: the revision is too old: list again and watch from the new one.
+            UnreachableError: the connection broke: watch again from the last revision seen.
         """
         asked = {
             "watch": "1",
@@ -179,15 +179,15 @@ class Cluster(Transport):
     # --- writing
 
     def written(self, kind: ResourceType) -> str:
-        """Return the newest revision of what this process wrote of a type, "" where it wrote nothing of it."""
+        """Return the newest resourceVersion that this process has written of a type, "" if it has written none."""
         return str(self._newest.get(kind.group_resource, ""))
 
     def _noted(self, kind: ResourceType, answer: Answer) -> Object:
-        """Return the object as the server stored it; its revision is a number that grows (KEP-5504)."""
+        """Return the stored object and note its resourceVersion, an increasing number (KEP-5504)."""
         stored: Object = answer.json()
         revision = str((stored.get("metadata") or {}).get("resourceVersion", ""))
         if revision.isdecimal():
-            with self._turn:
+            with self._newest_lock:
                 newest = self._newest.get(kind.group_resource, 0)
                 self._newest[kind.group_resource] = max(newest, int(revision))
         return stored
@@ -203,10 +203,10 @@ class Cluster(Transport):
     ) -> tuple[Object, bool]:
         """Create an object; return it as the server stored it, and whether the request was retried.
 
-        `manager` is told as the object's first field manager.
+        `manager` becomes the object's first field manager.
 
         Raises:
-            AlreadyExistsError: the name is taken, perhaps by our own first attempt whose answer was lost.
+            AlreadyExistsError: the object exists, perhaps from our own first attempt whose answer was lost.
         """
         answer = self.request(
             "POST",
@@ -231,10 +231,10 @@ class Cluster(Transport):
         return self._noted(kind, answer)
 
     def replace(self, kind: ResourceType, namespace: str, obj: Object) -> Object:
-        """Put an object in the place of the one of its name (and resourceVersion, if it has one); return it as stored.
+        """Replace the object of the same name (and resourceVersion, if given); return it as stored.
 
         Raises:
-            ConflictError: somebody changed it since.
+            ConflictError: it has changed since it was read.
         """
         name = obj["metadata"]["name"]
         answer = self.request(
@@ -256,7 +256,7 @@ class Cluster(Transport):
         content_type: str = MERGE_PATCH,
         subresource: str = "",
     ) -> Object:
-        """Patch an object (a merge patch, unless `content_type` says otherwise); return it as stored."""
+        """Patch an object (a JSON merge patch, unless `content_type` says otherwise); return it as stored."""
         answer = self.request(
             "PATCH",
             kind.path(namespace, name, subresource),
@@ -277,11 +277,11 @@ class Cluster(Transport):
         revision: str = "",
         propagation: str = "Background",
     ) -> None:
-        """Delete an object, only if it still has `uid`, and is as it was at `revision` where that is given.
+        """Delete an object, on the preconditions that it has this `uid` and, if given, resourceVersion `revision`.
 
         Raises:
-            ConflictError: another object has that name now, or it has changed since.
-            NotFoundError: it is gone already.
+            ConflictError: another object has this name now, or the object has changed since.
+            NotFoundError: it does not exist any more.
         """
         same = {"uid": uid} | ({"resourceVersion": revision} if revision else {})
         options = {"preconditions": same, "propagationPolicy": propagation}
@@ -295,7 +295,7 @@ class Cluster(Transport):
     def allowed(self, verb: str, kind: ResourceType, namespace: str) -> bool:
         """Return whether these credentials may `verb` objects of a type (SelfSubjectAccessReview).
 
-        A type whose resource is `bundles/status` stands for that subresource.
+        A resource such as `bundles/status` names the subresource.
         """
         resource, _, subresource = kind.resource.partition("/")
         asked = {"verb": verb, "group": kind.group, "resource": resource, "namespace": namespace}
@@ -310,9 +310,9 @@ class Cluster(Transport):
         return bool(answer.json()["status"]["allowed"])
 
     def rules(self, namespace: str) -> tuple[Objects, bool]:
-        """Return what these credentials may do in a namespace, and whether that is all (SelfSubjectRulesReview).
+        """Return the rules of these credentials in a namespace, and whether they are complete (SelfSubjectRulesReview).
 
-        It is not where one of the server's authorizers cannot tell, as a webhook: then ask `allowed`.
+        They are incomplete if an authorizer, such as a webhook, cannot list rules: then use `allowed`.
         """
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview"}
         status = self.request(
@@ -325,12 +325,12 @@ class Cluster(Transport):
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluster:
-    """Return the cluster of a kubeconfig context: the current one without a name, or the pod's own inside a cluster.
+    """Return the cluster of a kubeconfig context: by default the current context, or in a pod the in-cluster config.
 
-    The same configuration gives the same `Cluster`, so that all steps of a process share its connections.
+    The same configuration returns the same `Cluster`, so that all steps of a process share its connections.
 
     Raises:
-        CredentialsError: no such context or file, or it cannot be used.
+        CredentialsError: there is no such context or file, or it cannot be used.
     """
     if not (context or kubeconfig) and "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
         return _connect(None, "")
@@ -339,7 +339,7 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluste
 
 @lru_cache(maxsize=64)
 def _connect(context: str | None, where: str) -> Cluster:
-    """Return the cluster of a context of the kubeconfig at `where`; the pod's own when that is ""."""
+    """Return the cluster of a context of the kubeconfig at `where`; "" is the in-cluster config."""
     configuration = Configuration()
     try:
         if not where:
@@ -347,7 +347,7 @@ def _connect(context: str | None, where: str) -> Cluster:
             return Cluster(configuration, "in-cluster")
         load_kube_config(where, context, configuration, persist_config=False)  # type: ignore[no-untyped-call] # as above
         return Cluster(configuration, context or current_context(where))
-    except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError) as error:  # the client checks no shapes
+    except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError) as error:  # the client validates nothing
         cause = " ".join(str(error).split()) or type(error).__name__
         place = f"kubeconfig {where}, context {context or 'current'}" if where else "the pod's own credentials"
         raise CredentialsError(f"{place}: {cause}") from error
@@ -360,7 +360,7 @@ def current_context(kubeconfig: str | None = None) -> str:
 
 
 def _location(kubeconfig: str | None) -> str:
-    """Return where the kubeconfig is; the client itself looks at KUBECONFIG only once, when it is imported."""
+    """Return the path of the kubeconfig; the client itself reads KUBECONFIG only once, at import."""
     return kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
 
 

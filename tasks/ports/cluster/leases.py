@@ -1,4 +1,4 @@
-"""Hold the leases of namespaces while a restore, an undo or a deletion works in them, and renew them meanwhile."""
+"""Hold and renew a Lease in each namespace in which a restore, an undo or a deletion works."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.cluster.client import Cluster
 
 TRIES = 5
-"""How often a free lease is asked for when others take and leave it meanwhile."""
+"""Attempts to acquire a free Lease when others acquire and release it meanwhile."""
 
 
 def me(restore: str) -> Holder:
-    """Return this process as a holder."""
+    """Return this process as the holder of a Lease."""
     own = myself()
     return Holder(restore, socket.gethostname(), own.pid, own.started)
 
 
 def busy(cluster: Cluster, namespace: str, restore: str) -> str:
-    """Return who works in a namespace, "" when nobody does; a process of this machine that died does not."""
+    """Return the holder of a namespace's Lease, "" if it is free: absent, expired, or of a dead local process."""
     live = cluster.find(LEASES, namespace, LEASE_NAME)
     return _busy(live, me(restore)) if live else ""
 
@@ -46,22 +46,22 @@ def _busy(live: Object, own: Holder) -> str:
 
 
 class Hold:
-    """Leases of namespaces, renewed by a thread until they are let go. Namespaces may be added at any time."""
+    """Leases of namespaces, renewed by a thread until they are released. Namespaces may be added at any time."""
 
     def __init__(self, cluster: Cluster, restore: str) -> None:
-        """Hold nothing yet, in the name of a restore."""
+        """Hold no Lease yet; `restore` is the name in the holder identity."""
         self._cluster, self._own = cluster, me(restore)
         self._held: dict[str, Object] = {}
-        """Namespace → its lease, as it was last written here."""
+        """Namespace → its Lease, as this process last wrote it."""
         self._lost = ""
         self._end = Event()
         self._thread: Thread | None = None
 
     def take(self, namespaces: Iterable[str]) -> None:
-        """Take the leases of namespaces, in an order that two restores share.
+        """Acquire the Leases of namespaces in sorted order, so that two restores cannot deadlock.
 
         Raises:
-            PermanentError: another one works in one of them; names it.
+            PermanentError: another process holds one of them; the message names it.
         """
         for namespace in sorted(set(namespaces) - self._held.keys()):
             self._held[namespace] = self._take(namespace)
@@ -70,17 +70,17 @@ class Hold:
             self._thread.start()
 
     def check(self) -> None:
-        """Return if all are still held.
+        """Return if all Leases are still held.
 
         Raises:
-            PermanentError: they were let go, since the work was stopped; or somebody took one, after this process could
-                not renew it for its whole duration.
+            PermanentError: they were released, because the work was stopped; or another process acquired one, after
+                this process could not renew it for its whole duration.
         """
         if self._lost or self._end.is_set():
             raise PermanentError(self._lost or f"{self._own.work} was stopped")
 
     def release(self) -> None:
-        """Let all go. One that cannot be reached expires by itself."""
+        """Release all Leases. One that cannot be deleted expires."""
         self._end.set()
         if self._thread:
             self._thread.join()
@@ -92,7 +92,7 @@ class Hold:
     def _let_go(self, namespace: str) -> None:
         try:
             self._delete(self._held[namespace])
-        except ConflictError:  # written since: by somebody else, or by us with an answer that was lost
+        except ConflictError:  # written since: by another process, or by this one with an answer that was lost
             live = self._cluster.find(LEASES, namespace, LEASE_NAME)
             if live and holder_of(live) == self._own.text():
                 self._delete(live)
@@ -106,11 +106,11 @@ class Hold:
             try:
                 return self._made(namespace) or self._taken(namespace)
             except (ConflictError, NotFoundError):
-                continue  # somebody was faster: look who
-        raise PermanentError(f"namespace {namespace}: its lease {LEASE_NAME} changes hands all the time")
+                continue  # another process was faster: read the Lease again
+        raise PermanentError(f"namespace {namespace}: its lease {LEASE_NAME} changes holders all the time")
 
     def _made(self, namespace: str) -> Object | None:
-        """Return a new lease, None where there is one; most namespaces have none."""
+        """Return a new Lease, None if there is one already; most namespaces have none."""
         try:
             return self._cluster.create(LEASES, namespace, lease(namespace, self._own, clock.now()))[0]
         except AlreadyExistsError:
@@ -119,7 +119,7 @@ class Hold:
     def _taken(self, namespace: str) -> Object:
         live = self._cluster.get(LEASES, namespace, LEASE_NAME)
         if holder_of(live) == self._own.text():
-            return live  # by a first attempt, whose answer was lost
+            return live  # from a first attempt, whose answer was lost
         if other := _busy(live, self._own):
             raise PermanentError(f"namespace {namespace} is being worked on by {other}")
         return self._write(live, taken(self._own, clock.now()))
@@ -134,7 +134,7 @@ class Hold:
 
     def _renew_one(self, namespace: str) -> None:
         live = self._cluster.find(LEASES, namespace, LEASE_NAME)
-        if live is None:  # deleted, as with its namespace
+        if live is None:  # deleted, for example with its namespace
             return
         if holder_of(live) != self._own.text():
             self._lost = f"namespace {namespace} was taken over by {Holder.parse(holder_of(live)) or holder_of(live)}"
@@ -142,6 +142,6 @@ class Hold:
         self._held[namespace] = self._write(live, renewed(clock.now()))
 
     def _write(self, live: Object, spec: dict[str, Any]) -> Object:
-        """Change a lease as it was seen; refused (409) when somebody changed it since."""
+        """Update a Lease at the resourceVersion that was read; a 409 if it has changed since."""
         seen = {"resourceVersion": live["metadata"]["resourceVersion"]}
         return self._cluster.patch(LEASES, live["metadata"]["namespace"], LEASE_NAME, {"metadata": seen, "spec": spec})

@@ -1,4 +1,4 @@
-"""Let as many requests through at once as the pace of one API server allows, whoever sends them."""
+"""Limit the concurrent requests to one API server, over all threads, by an adaptive concurrency limit."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 class Limiter:
-    """A semaphore whose room changes; used by all threads that ask one API server."""
+    """A semaphore whose size changes; all threads that use one API server share it."""
 
     def __init__(self, pace: ConcurrencyLimit | None = None) -> None:
-        """Begin with nothing under way."""
+        """Start without requests in flight."""
         self.pace = pace or ConcurrencyLimit()
         self.under_way = 0
-        self._turn = Condition()
+        self._condition = Condition()
 
     @contextmanager
     def through(self, what: str) -> Iterator[Callable[[], None]]:
-        """Wait for room, then hold it for the `with` block; what it yields tells that the server refused for a while.
+        """Wait for a slot and hold it for the `with` block; call the yielded function if the server throttled.
 
-        A block that raises teaches nothing but that: no answer says nothing about how long answers take.
+        A block that raises reports only the throttling: without an answer there is no response time to learn from.
         """
-        with self._turn:
-            self._turn.wait_for(lambda: self.under_way < self.pace.room)
+        with self._condition:
+            self._condition.wait_for(lambda: self.under_way < self.pace.room)
             self.under_way += 1
         began, refused = time.monotonic(), False
 
@@ -42,8 +42,8 @@ class Limiter:
             yield refuse
             whole = True
         finally:
-            with self._turn:
+            with self._condition:
                 if whole or refused:
                     self.pace.answered(what, time.monotonic() - began, self.under_way, refused=refused)
                 self.under_way -= 1
-                self._turn.notify_all()
+                self._condition.notify_all()

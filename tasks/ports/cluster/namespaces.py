@@ -1,4 +1,4 @@
-"""Which namespaces a cluster has: by name, by label, and whether they stay or are being deleted."""
+"""Look up the namespaces of a cluster by name or by label, and whether they are being deleted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def existing(cluster: Cluster, name: str) -> Object | None:
-    """Return a namespace, or None where there is none."""
+    """Return a namespace, or None if it does not exist."""
     try:
         return cluster.get(NAMESPACES, "", name)
     except NotFoundError:
@@ -24,30 +24,30 @@ def existing(cluster: Cluster, name: str) -> Object | None:
 
 
 def live_namespaces(cluster: Cluster, names: Iterable[str]) -> dict[str, Object | None]:
-    """Return namespaces by name, None for one that there is not: a few are asked for by name, many by one LIST.
+    """Return namespaces by name, None for one that does not exist: a few GETs, or one LIST for many.
 
     Raises:
-        ForbiddenError: these credentials may see neither all namespaces nor one of these.
+        ForbiddenError: these credentials may neither list namespaces nor get one of these.
     """
     wanted = sorted(set(names))
     if len(wanted) > FEW:
-        with suppress(ForbiddenError):  # who may not see all may see these
+        with suppress(ForbiddenError):  # these credentials may still get single namespaces
             live = {each["metadata"]["name"]: each for each in cluster.list(NAMESPACES)}
             return {name: live.get(name) for name in wanted}
     return {name: existing(cluster, name) for name in wanted}
 
 
 def there(cluster: Cluster, namespaces: Iterable[str]) -> list[str]:
-    """Return those namespaces, sorted, that a cluster has and does not delete."""
+    """Return those of the namespaces, sorted, that exist and are not being deleted."""
     return [name for name in sorted(namespaces) if stays(existing(cluster, name))]
 
 
 def stays(live: Object | None) -> bool:
-    """Return whether a namespace is there, and not being deleted."""
+    """Return whether a namespace exists and is not being deleted."""
     return live is not None and not live["metadata"].get("deletionTimestamp")
 
 
 def listed(cluster: Cluster, selector: str = "") -> set[str]:
-    """Return the names of all namespaces that stay, or of those whose labels a selector chooses."""
+    """Return the names of all namespaces that are not being deleted, or of those that match a label selector."""
     query = {"labelSelector": selector} if selector else {}
     return {each["metadata"]["name"] for each in cluster.list(NAMESPACES, query=query) if stays(each)}

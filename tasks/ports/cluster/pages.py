@@ -1,8 +1,8 @@
-"""One page of a LIST, as bytes: its items are parsed only when somebody looks at them.
+"""One page of a LIST, as bytes: its items are parsed only when they are used.
 
-What is no list is an error, never an empty one. The API server writes a typed list's metadata before its items, so the
-revision and the continue token are read from the beginning of the page; custom resources come with their keys sorted,
-items first, and are then parsed whole.
+An answer that is not a list is an error, never an empty list. The API server writes the metadata of a typed list before
+its items, so the resourceVersion and the continue token are read from the start of the page; lists of custom resources
+have sorted keys, items first, and are parsed as a whole.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LISTS = 5
-"""How often a list is begun whose continue token expires: etcd is compacted every few minutes."""
+"""Attempts to read a list whose continue token expires: etcd is compacted every few minutes."""
 
 NO_SERVER = "is this the address of an API server?"
 
@@ -31,7 +31,7 @@ _ITEMS = b'"items":['
 
 
 def begun_again(read: Callable[[], T]) -> T:
-    """Return what `read` returns, which lists from the beginning; it is called again when its list expires midway.
+    """Return the result of `read`, which lists from the start; call it again if its list expires midway.
 
     Raises:
         ExpiredError: it expired LISTS times.
@@ -45,13 +45,13 @@ def begun_again(read: Callable[[], T]) -> T:
 
 
 class Page:
-    """A page as the server sent it."""
+    """One page of a LIST, as sent by the server."""
 
     def __init__(self, body: bytes, kind: ResourceType) -> None:
-        """Take the body.
+        """Read the metadata of the body.
 
         Raises:
-            PermanentError: it is no list, as what a login page answers.
+            PermanentError: it is not a list, such as the answer of a login page.
         """
         self.body = body
         self._kind = kind
@@ -59,7 +59,7 @@ class Page:
 
     @property
     def revision(self) -> str:
-        """Return the revision that the list shows."""
+        """Return the resourceVersion of the list."""
         return str(self._meta.get("resourceVersion", ""))
 
     @property
@@ -71,13 +71,13 @@ class Page:
     def empty(self) -> bool:
         """Return whether the page certainly has no items, without parsing them.
 
-        The first `"items"` is the list's own: before it stand only what the server writes about the list.
+        The first `"items"` is that of the list: only the list's own metadata comes before it.
         """
         return self.body.partition(_ITEMS)[2].startswith(b"]")
 
     @cached_property
     def items(self) -> list[Object]:
-        """Return the objects, with the apiVersion and kind that a LIST leaves out."""
+        """Return the objects, with the apiVersion and kind that a LIST omits."""
         found: list[Object] = self._whole.get("items") or []
         for item in found:
             item.setdefault("apiVersion", self._kind.api_version)
@@ -91,11 +91,11 @@ class Page:
         except orjson.JSONDecodeError as error:
             raise PermanentError(f"list {self._kind.group_resource}: the answer is not JSON: {NO_SERVER}") from error
         if not isinstance(parsed, dict) or "items" not in parsed:
-            raise PermanentError(f"list {self._kind.group_resource}: the answer is no list: {NO_SERVER}")
+            raise PermanentError(f"list {self._kind.group_resource}: the answer is not a list: {NO_SERVER}")
         return parsed
 
     def _head(self) -> dict[str, Any] | None:
-        """Return the list's metadata if it stands before the items: nothing that a user writes comes before them."""
+        """Return the list's metadata if it comes before the items: no content of users comes before them."""
         head, marker, _ = self.body.partition(_ITEMS)
         if not marker:
             return None

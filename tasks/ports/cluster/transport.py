@@ -1,8 +1,7 @@
-"""HTTP to one API server: raw bytes, explicit timeouts, one retry policy for all verbs, errors of our own tree.
+"""HTTP to one API server: raw bytes, explicit timeouts, one retry policy for all verbs, Kubeferry's own errors.
 
-Everything that Kubeferry asks of Kubernetes goes through here; whose connections and credentials these are, the cluster
-port tells. A POST that is retried after a lost answer may meet AlreadyExists: who creates compares before calling that
-a conflict.
+Every request to Kubernetes goes through here; client.py supplies connections and credentials. A POST that is retried
+after a lost answer may get AlreadyExists: the caller compares the objects before it reports a conflict.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 THREADS = 16
-"""Threads of one step. How many requests are under way at once to one API server, of all steps, its pace tells."""
+"""Threads of one step. The limiter bounds the concurrent requests of all steps to one API server."""
 
 CONNECTIONS = MOST + THREADS
-"""Connections that are kept: one for each request under way, and for each watch of a step."""
+"""Connections in the pool: one for each concurrent request, and for each watch of a step."""
 
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
-"""Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own limit of a request."""
+"""Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own request timeout."""
 
 RETRY = urllib3.Retry(
     total=6,
     connect=3,
     read=4,
     redirect=0,
-    other=1,  # a broken TLS handshake: once more, since a certificate that is not trusted stays so
-    allowed_methods=None,  # every verb: creates compare on AlreadyExists, the rest are idempotent
+    other=1,  # a broken TLS handshake: one retry, since an untrusted certificate stays untrusted
+    allowed_methods=None,  # all verbs: callers of create compare on AlreadyExists, the rest are idempotent
     status_forcelist=(429, 500, 502, 503, 504),
     backoff_factor=0.2,
     backoff_jitter=0.2,
@@ -49,26 +48,26 @@ RETRY = urllib3.Retry(
     retry_after_max=30,
     raise_on_status=False,
 )
-"""The one retry policy of all HTTP to API servers: 0.4 to 10 s apart, or what Retry-After says up to 30 s."""
+"""The retry policy of all HTTP to API servers: 0.4 to 10 s apart, or Retry-After up to 30 s."""
 
 WHOLE = 3
-"""How often something is asked for whose answers are cut short and do not tell their length."""
+"""Attempts of a request whose answers are truncated and have no length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: the raw body, and whether the request had to be sent more than once."""
+    """A successful answer: the raw body, and whether the request was sent more than once."""
 
     body: bytes
     retried: bool
     date: str = ""
-    """The server's time as its Date header tells it."""
+    """The server's time, from its Date header."""
 
     def json(self) -> Any:
         """Return the body as JSON values.
 
         Raises:
-            PermanentError: it is none, as what a web server or a login page in front of the API server answers.
+            PermanentError: it is not JSON, such as the answer of a login page in front of the API server.
         """
         try:
             return orjson.loads(self.body)
@@ -77,10 +76,10 @@ class Answer:
 
 
 class Transport:
-    """The way to one API server, for `THREADS` threads at once.
+    """HTTP connections to one API server, for `THREADS` threads at once.
 
-    `name` is what users call it, `host` its URL; `token` gives the Authorization header's value, asked anew for each
-    request, since tokens are renewed.
+    `name` is the name in messages, `host` the URL; `token` returns the value of the Authorization header and is called
+    for each request, since tokens are renewed.
     """
 
     def __init__(self, name: str, host: str, pool: urllib3.PoolManager, token: Callable[[], str | None]) -> None:
@@ -102,11 +101,11 @@ class Transport:
         subject: str = "",
         timeout: urllib3.Timeout | None = None,
     ) -> Answer:
-        """Send one request, retried by `RETRY`, and return its answer; `timeout` is TIMEOUT unless it is given.
+        """Send one request, retried by `RETRY`, and return its answer; `timeout` is TIMEOUT by default.
 
         Raises:
             UnreachableError: no answer after the retries.
-            KubeferryError: any status >= 400, by `api_error`; `subject` names the object in it.
+            KubeferryError: any status >= 400, by `api_error`; `subject` names the object in the message.
         """
         with self.gate.through(f"{method} {'list' if query and 'limit' in query else ''}") as refuse:
             answer, again = self._whole(
@@ -121,11 +120,11 @@ class Transport:
         return Answer(answer.data, again, answer.headers.get("Date", ""))
 
     def _whole(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[urllib3.BaseHTTPResponse, bool]:
-        """Return an answer that is not cut short, and whether that took more than one try; urllib3 sees to the rest."""
-        for turn in range(WHOLE):
+        """Return an answer that is not truncated, and whether it took a retry; urllib3 does all other retries."""
+        for attempt in range(WHOLE):
             answer = send()
             if not _cut_short(answer):
-                return answer, turn > 0
+                return answer, attempt > 0
         raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: its answers are cut short")
 
     def _send(  # noqa: PLR0913 - as request
@@ -171,7 +170,7 @@ class Transport:
             with stop.ends(answer.shutdown):
                 yield from self._events(answer, subject, stop)
         finally:
-            answer.close()  # what is left of the stream is of no use, so neither is the connection
+            answer.close()  # the rest of the stream is unread, so the connection cannot be reused
 
     def _events(
         self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Cancellation
@@ -186,7 +185,7 @@ class Transport:
                     yield self._event(line, subject)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if stop.is_set():
-                return  # a socket that is shut down while TLS reads it fails in any of these ways
+                return  # a socket shut down during a TLS read fails in any of these ways
             if not isinstance(error, urllib3.exceptions.HTTPError):
                 raise
             raise UnreachableError(f"{subject}: cluster {self.name} closed the watch: {_why(error)}") from error
@@ -195,8 +194,8 @@ class Transport:
         try:
             event = orjson.loads(line)
             kind, obj = event["type"], event["object"]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:  # what is between us and the server said this
-            raise UnreachableError(f"{subject}: cluster {self.name} answers with something else than events") from error
+        except (orjson.JSONDecodeError, KeyError, TypeError) as error:  # a proxy in between sent this
+            raise UnreachableError(f"{subject}: cluster {self.name} does not answer with watch events") from error
         if kind == "ERROR":
             raise api_error(obj.get("code", 500), orjson.dumps(obj), subject)
         return kind, obj
@@ -207,21 +206,21 @@ class Transport:
 
 
 def _refused(answer: urllib3.BaseHTTPResponse) -> bool:
-    """Return whether the server said that it is too much, now or in one of the tries before."""
+    """Return whether the server throttled this request, now or in an earlier try."""
     before = answer.retries.history if answer.retries else ()
     return answer.status in REFUSALS or any(each.status in REFUSALS for each in before)
 
 
 def _cut_short(answer: urllib3.BaseHTTPResponse) -> bool:
-    """Return whether an answer of JSON ends too early.
+    """Return whether a JSON answer is truncated.
 
-    What tells its length, or comes in chunks, has been proved by urllib3. What ends with its connection, as with some
-    proxies in between (RFC 9112, 6.3), looks whole wherever it is cut.
+    urllib3 verifies an answer with a length or in chunks. An answer that ends with its connection, as some proxies send
+    it (RFC 9112, 6.3), looks complete wherever it is cut.
     """
     if "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers:
         return False
     if not answer.data.startswith(b"{"):
-        return answer.data == b"" and answer.status == 200  # noqa: PLR2004 - a web page is told apart by its content
+        return answer.data == b"" and answer.status == 200  # noqa: PLR2004 - a web page is recognized by its content
     try:
         orjson.loads(answer.data)
     except orjson.JSONDecodeError:
@@ -235,7 +234,7 @@ def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
 
 
 def _why(error: urllib3.exceptions.HTTPError) -> str:
-    """Return the innermost cause in one line: what a person can act on."""
+    """Return the innermost cause in one line, for the user to act on."""
     cause: object = getattr(error, "reason", None) or error
     while isinstance(cause, urllib3.exceptions.ProtocolError) and isinstance(cause.args[-1], Exception):
         cause = cause.args[-1]  # ("Connection aborted.", what happened)

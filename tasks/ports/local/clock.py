@@ -1,8 +1,8 @@
-"""The one place where the time is read, so that rules can be given any time."""
+"""The only place that reads the current time; the rules in core take it as a parameter."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the current time, in UTC and aware of it."""
+    """Return the current time as an aware datetime in UTC."""
     return datetime.now(UTC)

@@ -1,6 +1,6 @@
-"""Files of this machine that are there whole or not at all: written beside, flushed to disk, then renamed.
+"""Atomic writes of local files: write a temporary file, flush it to disk, then rename it.
 
-A killed process leaves at most a file with the prefix TEMPORARY, which nothing of ours takes for a real one.
+A killed process leaves at most a file with the prefix TEMPORARY, which every reader here ignores.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPORARY = ".kubeferry-tmp-"
-"""How the names of unfinished files begin."""
+"""Prefix of the names of unfinished files."""
 
 CHUNK = 1 << 20
-"""Bytes that are copied at a time."""
+"""Bytes copied at a time."""
 
 
 @contextmanager
 def written(path: Path, publish: Callable[[Path, Path], object] = os.replace) -> Iterator[BinaryIO]:
-    """Give a file (mode 0600) to write; when the block ends without an error it becomes `path`, else it is removed.
+    """Yield a file (mode 0600) to write; it becomes `path` if the block ends without an error, else it is removed.
 
     Args:
-        path: where it will be; its folder must be there.
-        publish: how the finished file is given its name. `os.link` refuses where `path` exists (FileExistsError).
+        path: the final path; its folder must exist.
+        publish: gives the finished file its name. `os.link` refuses if `path` exists (FileExistsError).
 
     Raises:
-        OSError: the disk's.
+        OSError: an error of the disk.
     """
     temporary = path.parent / f"{TEMPORARY}{uuid.uuid4().hex}"
     try:
@@ -43,15 +43,15 @@ def written(path: Path, publish: Callable[[Path, Path], object] = os.replace) ->
         publish(temporary, path)
         sync_folder(path.parent)
     finally:
-        with contextlib.suppress(FileNotFoundError):  # renamed, or never made
+        with contextlib.suppress(FileNotFoundError):  # renamed, or never created
             temporary.unlink()
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder` and what is missing above it, each with mode 0700 (`Path.mkdir` gives parents the umask's).
+    """Create `folder` and its missing parents, each with mode 0700 (`Path.mkdir` applies the umask to parents).
 
     Raises:
-        OSError: the disk's; NotADirectoryError where a file is in the way.
+        OSError: an error of the disk; NotADirectoryError if a file is in the way.
     """
     if folder.is_dir():
         return
@@ -65,7 +65,7 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in `folder` to disk, so that a rename outlives a power cut."""
+    """Flush the entries of `folder` to disk, so that a rename survives a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

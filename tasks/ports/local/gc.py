@@ -1,4 +1,4 @@
-"""Tell the garbage collector what stays."""
+"""Keep long-lived objects out of garbage collection (`gc.freeze`)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Have it wait while modules are imported, and leave alone what they hold.
+    """Disable collection while modules are imported, then freeze the objects that they created.
 
-    Nothing of that goes, but so many objects are made that it would look through all of them a dozen times.
+    None of these objects becomes garbage, but they are so many that the collector would scan all of them a dozen times.
     """
     gc.disable()
     try:
@@ -26,16 +26,16 @@ def loading() -> Iterator[None]:
 
 
 def leave() -> None:
-    """Have it look at nothing more, as the last thing before a process exits: the system takes back all at once."""
+    """Freeze all objects as the last act before the process exits: the operating system frees the memory at once."""
     gc.freeze()
 
 
 @cache
 def settle() -> None:
-    """Have it leave alone what the process holds by now, once for each process.
+    """Freeze the objects that the process holds now; once per process.
 
-    Prefect alone is half a million objects that never go. Each full collection looks at all of them, for a fifth of a
-    second in which no thread runs, and work on many objects is what brings collections about.
+    Prefect alone holds half a million objects for the life of the process. Each full collection scans all of them and
+    stops every thread for a fifth of a second, and work on many objects triggers collections.
     """
     gc.collect()
     gc.freeze()

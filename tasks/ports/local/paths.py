@@ -1,6 +1,6 @@
-"""Where Kubeferry keeps its own files on this machine: caches, state and the default store.
+"""Where Kubeferry keeps its own files on this machine: cache, state and the default store.
 
-`KUBEFERRY_HOME` moves all of them into one folder (the tests do so), else the user's usual folders are taken.
+`KUBEFERRY_HOME` moves state and store into one folder (the tests set it); the default is the user's platform folders.
 """
 
 import os
@@ -10,12 +10,12 @@ import platformdirs
 
 
 def cache() -> Path:
-    """Return the folder of what can be made again: the sandbox's binaries. Kept when KUBEFERRY_HOME moves."""
+    """Return the cache folder, for the sandbox's binaries; KUBEFERRY_HOME does not move it, KUBEFERRY_CACHE does."""
     return Path(os.environ.get("KUBEFERRY_CACHE") or platformdirs.user_cache_dir("kubeferry", appauthor=False))
 
 
 def state() -> Path:
-    """Return the folder of what runs here: sandbox clusters, the Prefect server and its database."""
+    """Return the state folder: sandbox clusters, the Prefect server and its database, work folders."""
     home = os.environ.get("KUBEFERRY_HOME")
     return Path(home) / "state" if home else Path(platformdirs.user_state_dir("kubeferry", appauthor=False))
 

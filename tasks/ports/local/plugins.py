@@ -1,7 +1,7 @@
-"""Find and load the plug-ins that are installed: entry points `kubeferry.rules` (tasks/core/plugins/interface.py).
+"""Find and load the installed plug-ins: entry points `kubeferry.rules` (tasks/core/plugins/interface.py).
 
-One that cannot be loaded is an error that names it, never skipped: without its knowledge a restore could do harm. Who
-wants to go without one names it in KUBEFERRY_WITHOUT_RULES, a comma list.
+A plug-in that cannot be loaded is an error that names it, and is never skipped: without its rules a restore could do
+harm. To disable plug-ins, list their names, separated by commas, in KUBEFERRY_WITHOUT_RULES.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 WITHOUT = "KUBEFERRY_WITHOUT_RULES"
 
 OURS = ("cert-manager", "cluster-api")
-"""The plug-ins that Kubeferry brings along, declared in its pyproject.toml."""
+"""The plug-ins that ship with Kubeferry, declared in its pyproject.toml."""
 
 
 def installed() -> Registry:
-    """Return the rules of all plug-ins that are installed, ours among them, but for those switched off.
+    """Return the rules of all installed plug-ins, Kubeferry's own included, except the disabled ones.
 
     Raises:
-        PluginError: a plug-in cannot be loaded, is of another version of the interface, or contradicts another one.
+        PluginError: a plug-in cannot be loaded, has another version of the interface, or contradicts another plug-in.
     """
     found = list(entry_points(group=GROUP))
     for name in OURS:
-        # An editable install keeps the entry points of the day it was made.
+        # An editable install keeps the entry points from when it was installed.
         if name not in {point.name for point in found}:
-            raise PluginError(f"Kubeferry's own plug-in {name} is not installed: install Kubeferry anew")
+            raise PluginError(f"Kubeferry's own plug-in {name} is not installed: reinstall Kubeferry")
     return load(found, os.environ.get(WITHOUT, ""))
 
 
 def load(found: Iterable[EntryPoint], without: str = "") -> Registry:
-    """Return the rules of the entry points `found`, but for those that the comma list `without` names.
+    """Return the rules of the entry points `found`, except those that the comma-separated list `without` names.
 
     Raises:
-        PluginError: as above, or nothing is called as `without` says.
+        PluginError: as above, or `without` names a plug-in that is not installed.
     """
     points = sorted(found, key=lambda point: point.name)
     off = {name.strip() for name in without.split(",") if name.strip()}
@@ -60,10 +60,10 @@ def _loaded(point: EntryPoint) -> Plugin:
     what = f"plug-in {point.name} ({_from(point)})"
     try:
         rules = point.load()
-    except Exception as error:  # somebody else's module may raise anything when it is imported
+    except Exception as error:  # a third-party module may raise anything on import
         raise PluginError(f"{what} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(rules, Plugin):
-        raise PluginError(f"{what} is no Rules object but of type {type(rules).__name__}")
+        raise PluginError(f"{what} is not a Plugin but a {type(rules).__name__}")
     if rules.interface != INTERFACE:
         raise PluginError(f"{what} is for version {rules.interface} of {GROUP}; this Kubeferry has version {INTERFACE}")
     if rules.name != point.name:

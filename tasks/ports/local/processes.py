@@ -1,8 +1,8 @@
-"""Long-lived processes of this machine: started detached, known again by another command, stopped with their children.
+"""Long-lived local processes: start them detached, identify them later, stop them with their children.
 
-A process is known by its pid and the time it started, so a pid that the system has given to someone else since is
-never signalled. Every process leads a session of its own: closing the terminal does not end it, and its children are
-found by their process group. Linux reads /proc, other systems ask `ps`.
+A process is identified by its pid and start time, so a reused pid is never signalled. Every process leads its own
+session: closing the terminal does not end it, and its children are found by their process group. Linux is read from
+/proc, other systems from `ps`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 PROC = Path("/proc")
 POLL = 0.02
-"""Seconds between two looks at a process that is being stopped."""
+"""Seconds between two checks of a process that is being stopped."""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
-"""What this very process started: it is also who must reap them, else they stay as zombies."""
+"""Children of this process, which must reap them: otherwise they stay as zombies."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process of this machine, as it is kept in a state file."""
+    """A process of this machine, as a state file records it."""
 
     pid: int
     started: str
-    """When it started, as this system tells it: opaque, only compared."""
+    """Its start time as the system reports it: opaque, only compared."""
 
 
 class _Stat(NamedTuple):
@@ -45,16 +45,16 @@ class _Stat(NamedTuple):
 
 
 def spawn(argv: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> Process:
-    """Start `argv` in a session of its own, stdin closed, both outputs appended to `log` (mode 0600).
+    """Start `argv` in its own session, with stdin closed and both outputs appended to `log` (mode 0600).
 
     Args:
         argv: the program and its arguments; no shell is involved.
-        log: the file of both outputs; it and its folder are made if they are missing.
+        log: the file for both outputs; it and its folder are created if missing.
         env: the whole environment of the process.
         cwd: its working folder.
 
     Raises:
-        PermanentError: the program is not there or cannot be run, or the log cannot be written.
+        PermanentError: the program does not exist or cannot be run, or the log cannot be written.
     """
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def spawn(argv: Sequence[str], log: Path, env: Mapping[str, str], cwd: Path) -> 
     except OSError as error:
         raise PermanentError(f"cannot start {argv[0]}: {error.strerror}: {error.filename}") from error
     _children[child.pid] = child
-    stat = _stat(child.pid)  # never missing: even when it has ended by now, it is not reaped yet
+    stat = _stat(child.pid)  # never missing: a child that has already ended is not reaped yet
     return Process(child.pid, stat.started if stat else "")
 
 
@@ -79,16 +79,16 @@ def myself() -> Process:
 
 
 def alive(process: Process) -> bool:
-    """Tell whether `process` itself (not another one that was given its pid) still runs; a zombie does not."""
+    """Return whether `process` itself (not a later process with its pid) still runs; a zombie does not."""
     stat = _known(process)
     return stat is not None and not stat.ended
 
 
 def stop(process: Process, grace: float) -> None:
-    """End `process` and its children: SIGTERM, up to `grace` seconds, then SIGKILL. Nothing happens if it is gone.
+    """End `process` and its children: SIGTERM, up to `grace` seconds, then SIGKILL. Do nothing if it has ended.
 
     Raises:
-        PermanentError: it is still there 5 s after SIGKILL, or it belongs to another user.
+        PermanentError: it still runs 5 s after SIGKILL, or it belongs to another user.
     """
     if _known(process) is None:
         return
@@ -101,17 +101,17 @@ def stop(process: Process, grace: float) -> None:
             time.sleep(POLL)
         else:
             return
-    raise PermanentError(f"process {process.pid} does not end, not even by SIGKILL")
+    raise PermanentError(f"process {process.pid} does not end, not even on SIGKILL")
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody uses now. Start what is to use it soon."""
+    """Return a TCP port of 127.0.0.1 that is free now. Use it soon."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody accepts connections on 127.0.0.1:`port`."""
+    """Return whether a process accepts connections on 127.0.0.1:`port`."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1):
             return True
@@ -120,7 +120,7 @@ def listens(port: int) -> bool:
 
 
 def tail(log: Path, lines: int) -> str:
-    """Return the last `lines` lines of `log` (its last 64 KiB at most); nothing if there is no log."""
+    """Return the last `lines` lines of `log` (from its last 64 KiB); "" if there is no log."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -141,7 +141,7 @@ def _signal(process: Process, number: signal.Signals) -> None:
 
 
 def _members(process: Process) -> list[int]:
-    """List who still runs in the group that `process` leads or led. A pid is not reused while its group has members."""
+    """List what still runs in the process group of `process`. A pid is not reused while its group has members."""
     _reap(process.pid)
     return [pid for pid in _pids() if (s := _stat(pid)) and s.group == process.pid and not s.ended]
 
@@ -173,9 +173,9 @@ def _stat(pid: int) -> _Stat | None:
         boot = (PROC / "sys/kernel/random/boot_id").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # proc(5): the name in brackets may hold anything; after it: state, ppid, pgrp … and as field 22 the start in ticks
-    # since this boot. The boot's own id makes it differ from a process of before a reboot. A zombie whose other threads
-    # (field 20 counts them) are still ending holds its ports and files as long as they do.
+    # proc(5): the name in brackets may contain anything; after it: state, ppid, pgrp … and in field 22 the start in
+    # ticks since boot. The boot id tells it from a process before a reboot. A zombie whose other threads (counted in
+    # field 20) are still ending holds its ports and files until they have ended.
     words = text.rpartition(")")[2].split()
     return _Stat(words[0] == "Z" and int(words[17]) <= 1, int(words[2]), f"{boot}:{words[19]}")
 

@@ -1,6 +1,6 @@
-"""How far a running flow has come, told to whoever listens in this process: the terminal, or nobody.
+"""Progress of a running flow, reported to a listener in this process: the terminal, or none.
 
-Steps report; they never print. Without a listener a report costs a function call, so workers pay nothing.
+Steps report; they never print. Without a listener, as in a Prefect worker, a report costs one function call.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """Hears of progress; may be called from any thread."""
+    """Receives progress; may be called from any thread."""
 
     def step(self, name: str, done: int, total: int | None) -> None:
-        """Step `name` (for example `fetch shop`) has done `done` of `total` units; None is a total not yet known."""
+        """Step `name` (for example `fetch shop`) has done `done` of `total` units; None: the total is not known yet."""
 
     def note(self, text: str) -> None:
-        """Tell one line that a person wants to see while waiting (what is waited for, what was retried)."""
+        """Receive one line for the user (what is awaited, what was retried)."""
 
 
 class _Nobody:
@@ -35,13 +35,13 @@ _listener: ContextVar[Listener] = ContextVar("listener", default=_Nobody())  # n
 
 
 def listener() -> Listener:
-    """Return who listens now, for one that stands in between."""
+    """Return the current listener, for one that wraps it."""
     return _listener.get()
 
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Send all progress reported inside the `with` block (its tasks and threads too) to `listener`."""
+    """Send all progress reported inside the `with` block, by its tasks and threads too, to `listener`."""
     token = _listener.set(listener)
     try:
         yield
@@ -55,5 +55,5 @@ def step(name: str, done: int, total: int | None = None) -> None:
 
 
 def note(text: str) -> None:
-    """Report one line for a person."""
+    """Report one line for the user."""
     _listener.get().note(text)

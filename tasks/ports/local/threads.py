@@ -1,4 +1,4 @@
-"""Run one function on many items in a bounded number of threads, without beginning more work than is wanted next."""
+"""Run one function on many items in a bounded number of threads, only a bounded distance ahead of the reader."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _POOL = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")
-"""Threads that are kept and lent: a restore of a small namespace would make and end forty. It makes one where none is
-idle, so that work may itself run work in threads; how many are at work at once, each caller says."""
+"""A shared pool: a restore of a small namespace would otherwise create and end forty threads. It adds a thread when
+none is idle, so that work may itself run work in threads; each caller limits its own concurrency."""
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """Yield `work(item)` in the order of `items`, at most `threads` at a time and 4 x `threads` ahead of the reader.
 
-    The first exception is raised to the reader when its turn comes; what had not begun by then never does. Work sees
-    the reader's context variables: whoever listens to progress, and the task whose log it writes to. None of it is
-    under way any more when the iterator ends or is closed.
+    The first exception is raised to the reader in its order; items that have not started by then never start. Work sees
+    the reader's context variables: the progress listener, and the task whose log it writes to. When the iterator ends
+    or is closed, no work is running.
     """
     room, ahead = Semaphore(threads), deque[Future[R]]()
     try:

@@ -1,7 +1,7 @@
-"""A private folder for the length of one flow run: what is read from clusters is spooled there, not held in memory.
+"""A private work folder for one flow run: objects read from clusters are spooled there, not held in memory.
 
-It holds Secrets in the clear, so only its owner may enter it and it is deleted at the end. What a killed process left
-behind is deleted by the next one: a folder whose lock is free belongs to nobody.
+It contains Secrets in plain text, so only its owner can access it, and it is deleted at the end of the run. A folder
+whose lock is free was left by a killed process; the next run deletes it.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _LOCK = "in-use.lock"
 
 DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-"""What only a disk says: full, over its quota, over the limit of a file's size, read-only, broken."""
+"""Errors that only a disk reports: full, over quota, file too large, read-only, broken."""
 
 
 @contextmanager
 def workdir() -> Iterator[Path]:
-    """Yield a new private folder, deleted when the `with` block ends, however it ends.
+    """Yield a new private folder; it is deleted when the `with` block ends, also on an error.
 
     Raises:
         DiskError: the disk is full, read-only or broken.
@@ -40,7 +40,7 @@ def workdir() -> Iterator[Path]:
 
 @contextmanager
 def disk_told() -> Iterator[None]:
-    """Turn what a disk says that cannot hold the spool into one line; network and stores tell of themselves."""
+    """Turn an error of the spool's disk into a DiskError of one line; network and stores report their own errors."""
     try:
         yield
     except OSError as error:
@@ -60,7 +60,7 @@ def _workdir() -> Iterator[Path]:
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = None
     guard = root / "clean-up.lock"
-    with FileLock(guard):  # nobody takes a folder for abandoned between its making and its locking
+    with FileLock(guard):  # no other run deletes the folder between its creation and its locking
         _clean(root)
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
         lock = FileLock(folder / _LOCK, thread_local=False)
@@ -68,7 +68,7 @@ def _workdir() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        with FileLock(guard):  # nobody makes the lock file anew in a folder that is half gone
+        with FileLock(guard):  # no other run recreates the lock file in a folder that is being deleted
             shutil.rmtree(folder)
             lock.release()
 
@@ -79,6 +79,6 @@ def _clean(root: Path) -> None:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            continue  # its process lives
+            continue  # its process is alive
         shutil.rmtree(folder)
         lock.release()

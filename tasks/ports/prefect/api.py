@@ -1,6 +1,6 @@
-"""Ask a Prefect API whether it answers, without importing Prefect (a second), and say in one line what is wrong.
+"""Health check of and plain requests to a Prefect API, without importing Prefect, which takes a second.
 
-No message shows credentials, whether they stand in the URL or in PREFECT_API_KEY and PREFECT_API_AUTH_STRING.
+Every error is one line. No message shows credentials, from the URL or from PREFECT_API_KEY and PREFECT_API_AUTH_STRING.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from kubeferry.tasks.core.errors import (
 )
 
 ANSWER = 5.0
-"""Seconds in which a health check has to be answered."""
+"""Timeout of a health check in seconds."""
 QUERY = 20.0
-"""Seconds in which anything else has to be: its database may be large."""
+"""Timeout of all other requests in seconds: the database may be large."""
 NOT_FOUND = 404
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def check(url: str) -> None:
-    """Return when the Prefect API at `url` (which ends in `/api`, or names a workspace) says that it is healthy.
+    """Return if the Prefect API at `url` (which ends in `/api`, or names a workspace) reports that it is healthy.
 
     Raises:
         UnreachableError: no answer: refused, timed out, no such host, a certificate that does not match.
         UnavailableError: it answers that it cannot serve now.
-        CredentialsError: it wants other credentials than there are.
-        UsageError: that is no URL, or no Prefect API.
+        CredentialsError: it refuses the credentials, or requires some.
+        UsageError: `url` is not a URL, or not a Prefect API.
     """
     _send(url, "/health", None, ANSWER)
 
 
 def ask(url: str, path: str, body: Any = None) -> Any:
-    """Return what the API answers to a GET of `path`, or to a POST of `body`; None where it knows no such thing.
+    """Return the answer to a GET of `path`, or to a POST of `body`; None if the API does not find it.
 
     Raises:
-        KubeferryError: as `check`; a UsageError also for what is no JSON.
+        KubeferryError: as `check`; a UsageError also for an answer that is not JSON.
     """
     try:
         return json.loads(_send(url, path, body, QUERY))
@@ -78,10 +78,10 @@ def _send(url: str, path: str, body: Any, seconds: float) -> bytes:
 
 
 def shown(url: str) -> str:
-    """Return `url` without credentials, for people.
+    """Return `url` without credentials, for messages.
 
     Raises:
-        UsageError: it is no http:// or https:// URL.
+        UsageError: it is not an http:// or https:// URL.
     """
     try:
         parts = urlsplit(url)
@@ -94,7 +94,7 @@ def shown(url: str) -> str:
 
 
 def loopback(url: str) -> bool:
-    """Tell whether `url` is on this machine."""
+    """Return whether `url` is a loopback address."""
     return urlsplit(url).hostname in LOOPBACK
 
 
@@ -108,7 +108,7 @@ def _refused(where: str, status: int) -> Exception:
 
 
 def _credentials(url: str) -> dict[str, str]:
-    """Return the header that Prefect's own client would send (prefect/client/orchestration; httpx for the URL's)."""
+    """Return the header that Prefect's own client sends (prefect/client/orchestration; httpx for those of the URL)."""
     if key := os.environ.get("PREFECT_API_KEY"):
         return {"Authorization": f"Bearer {key}"}
     if pair := os.environ.get("PREFECT_API_AUTH_STRING") or unquote(urlsplit(url).netloc.rpartition("@")[0]):

@@ -1,11 +1,9 @@
-"""Ask a person through Prefect: pause the flow run with a form, until it is answered, cancelled or too late.
+"""Approval of a restore through Prefect: pause its flow run with a form, and answer it from any machine.
 
-The process stays and asks the Prefect API every few seconds. The run is tagged with the restore's name, by which
-`answers.py` finds it, and with what was decided, by which that sees that the process lives and has taken it.
-
-Answer a restore that waits for approval, from any machine that reaches the Prefect API; the other side of approvals.
-
-Prefect is imported with its environment set (`prefect_env.environment`).
+`ask` pauses the flow run until the form is answered, the run is cancelled, or the timeout is over; its process keeps
+running and polls the Prefect API. It tags the run with the restore's name, by which `answer` finds it, and with the
+decision, which confirms to `answer` that the process has received it. Prefect must be imported with its environment set
+(`server.environment`).
 """
 
 from __future__ import annotations
@@ -45,45 +43,45 @@ if TYPE_CHECKING:
 
 
 POLL = 2
-"""Seconds between two looks at whether somebody has answered."""
+"""Seconds between two polls for an answer."""
 
 SOON = 0.2
-"""Seconds between two looks at whether the pause has begun."""
+"""Seconds between two polls for the start of the pause."""
 
 TAG = "restore:"
-"""How the tag begins that names the restore."""
+"""Prefix of the tag that names the restore."""
 
 Decision = Literal["approve", "refuse"]
 
 TAKEN: dict[Decision, str] = {"approve": "approved", "refuse": "refused"}
-"""Decision → the tag that says that the process has taken it."""
+"""Decision → the tag by which the process confirms it."""
 
 
 class Answer(RunInput):
-    """The form in Prefect's UI. What has no default must be chosen: a run that is just resumed is not approved."""
+    """The form in Prefect's UI. The decision has no default: a run that is resumed without a form is not approved."""
 
-    decision: Decision = Field(title="Decision", description="approve lets the restore go on, refuse ends it.")
-    reason: str = Field(default="", title="Reason", description="Told at the terminal when it is refused.")
+    decision: Decision = Field(title="Decision", description="approve continues the restore, refuse ends it.")
+    reason: str = Field(default="", title="Reason", description="Shown at the terminal when it is refused.")
     by: str = Field(default="", title="By", description="Who decides; Prefect's own server knows no users.")
 
 
 def run_url() -> str:
-    """Return where this flow run is in Prefect's UI; the id alone where that has no known address."""
+    """Return the URL of this flow run in Prefect's UI; its id if the URL of the UI is not known."""
     return url_for("flow-run", obj_id=runtime.flow_run.id) or f"flow run {runtime.flow_run.id}"
 
 
 async def ask(restore: str, about: str, seconds: int, waits: Callable[[], None]) -> Answer:
-    """Pause this flow run and return what a person answers.
+    """Pause this flow run and return the answer.
 
     Args:
         restore: name of the restore.
-        about: Markdown that stands above the form.
-        seconds: how long to wait.
+        about: Markdown above the form.
+        seconds: timeout.
         waits: called as soon as it can be answered.
 
     Raises:
-        NotApprovedError: nobody answered in time, the run was cancelled, or it was resumed without the form.
-        PermanentError: Prefect does not let this run pause.
+        NotApprovedError: there was no answer in time, the run was cancelled, or it was resumed without the form.
+        PermanentError: Prefect does not allow this run to pause.
         UnreachableError: the Prefect API did not answer for a minute.
     """
     run = UUID(runtime.flow_run.id)
@@ -103,30 +101,30 @@ async def ask(restore: str, about: str, seconds: int, waits: Callable[[], None])
 
 
 async def _pause(about: str, seconds: int) -> Answer:
-    # By a key that was used Prefect passes over the pause: a run that is started again must ask again.
+    # Prefect skips a pause whose key was used before: a run that is retried must ask again.
     form = Answer.with_initial_data(description=about)
     answer: Answer | None = await apause_flow_run(form, timeout=seconds, poll_interval=POLL, key=uuid4().hex)
     if answer is None:
-        raise RuntimeError("the pause was passed over")
+        raise RuntimeError("Prefect skipped the pause")
     return answer
 
 
 async def _end(run: UUID, restore: str, seconds: int, waits: Callable[[], None]) -> Answer:
-    """Raise as soon as the run is neither paused nor running, which Prefect's own pause does not look at."""
-    told = False
+    """Raise as soon as the run is neither paused nor running, which Prefect's own pause does not check."""
+    notified = False
     async with get_client() as client:
         while True:
-            await asyncio.sleep(POLL if told else SOON)
+            await asyncio.sleep(POLL if notified else SOON)
             state = (await client.read_flow_run(run)).state
-            if state and state.is_paused() and not told:
+            if state and state.is_paused() and not notified:
                 waits()
-                told = True
+                notified = True
             if state is None or state.is_paused() or state.is_running():
                 continue
-            if state.is_failed():  # by the server, when the time was over
+            if state.is_failed():  # set by the server at the timeout
                 raise _late(restore, seconds)
             if state.is_cancelling():
-                # Without a worker nobody else brings that to its end, and it does not take the Failed that comes next.
+                # Without a worker nothing else completes the cancellation, and the state then rejects Failed.
                 await client.set_flow_run_state(run, Cancelled(), force=True)
             raise NotApprovedError(f"restore {restore} was not approved: its flow run was ended by hand ({state.name})")
 
@@ -148,8 +146,8 @@ def _translated(restore: str, seconds: int) -> Iterator[None]:
             error
         )
     except HTTPError as error:
-        told = f"the Prefect API does not answer while restore {restore} waits for approval: {type(error).__name__}"
-        raise UnreachableError(told) from error
+        message = f"the Prefect API does not answer while restore {restore} waits for approval: {type(error).__name__}"
+        raise UnreachableError(message) from error
     except RuntimeError as error:
         raise PermanentError(f"restore {restore} cannot wait for approval: {error}") from error
 
@@ -159,16 +157,16 @@ def _late(restore: str, seconds: int) -> NotApprovedError:
 
 
 TAKEN_SECONDS = 30
-"""How long the waiting process may take to hear the answer: it asks every `approvals.POLL` seconds."""
+"""Seconds in which the waiting process has to receive the answer: it polls every POLL seconds."""
 
 FORM_SECONDS = 10
-"""How long a run that is paused may take to save its form."""
+"""Seconds in which a paused run has to save its form."""
 
 RUNS = 100
-"""How many runs under one name are looked at."""
+"""Most runs of one restore name that are read."""
 
 NO_FORM = "Run input schema not found."
-"""What Prefect 3.8 answers before it has (server/api/flow_runs.py)."""
+"""Answer of Prefect 3.8 before the form is saved (server/api/flow_runs.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +176,16 @@ class Answered:
     restore: str
     decision: str
     run: str
-    """Where its flow run is in Prefect's UI."""
+    """URL of its flow run in Prefect's UI."""
 
 
 async def answer(named: str, decision: Decision, reason: str) -> Answered:
-    """Approve or refuse a restore, by its name or the id of its flow run, and return when it has heard.
+    """Approve or refuse a restore, by its name or the id of its flow run; return when its process has confirmed.
 
     Raises:
-        UsageError: no such restore waits, or more than one of that name.
-        NotApprovedError: its time is over, or its process did not hear: it was killed while it waited.
-        UnreachableError: the Prefect API does not answer, or not as it should.
+        UsageError: no such restore waits, or more than one of this name.
+        NotApprovedError: its timeout is over, or its process did not confirm: it was killed while it waited.
+        UnreachableError: the Prefect API does not answer, or not as expected.
     """
     try:
         async with get_client() as client:
@@ -216,19 +214,19 @@ async def _waiting(client: PrefectClient, named: str) -> FlowRun:
     if len(paused) == 1:
         return paused[0]
     if paused:
-        raise UsageError(f"more than one restore {named} waits: name the flow run, {' or '.join(map(_told, paused))}")
+        raise UsageError(f"more than one restore {named} waits: name the flow run, {' or '.join(map(_shown, paused))}")
     if runs:
-        raise UsageError(f"restore {named} does not wait for approval: {_told(runs[0])} is {runs[0].state_name}")
+        raise UsageError(f"restore {named} does not wait for approval: {_shown(runs[0])} is {runs[0].state_name}")
     raise UsageError(f"no restore {named} waits for approval at {shown(str(client.api_url))}")
 
 
 async def _runs(client: PrefectClient, named: str) -> list[FlowRun]:
-    """Return the runs that have ever waited under a name, newest first, or the one with that id."""
+    """Return the runs that have waited under a restore name, newest first, or the run with this id."""
     try:
         run = await client.read_flow_run(UUID(named))
     except ValueError:
         tagged = FlowRunFilter(tags=FlowRunFilterTags(all_=[f"{TAG}{named}"]))
-        # Both are given since Prefect 3.8's server refuses the null that its client sends for neither.
+        # Sort and limit are set because Prefect 3.8's server rejects the null that its client sends otherwise.
         return await client.read_flow_runs(flow_run_filter=tagged, sort=FlowRunSort.START_TIME_DESC, limit=RUNS)
     except ObjectNotFound:
         return []
@@ -248,7 +246,7 @@ async def _resume(client: PrefectClient, run: FlowRun, form: dict[str, str]) -> 
 
 
 def _me() -> str:
-    """Return who answers, as far as this machine knows."""
+    """Return the local user and host, for the form."""
     try:
         return f"{getpass.getuser()} on {socket.gethostname()}"
     except (KeyError, OSError):  # a uid without a name, as containers have
@@ -259,7 +257,7 @@ def _restore(run: FlowRun) -> str:
     return next((tag.removeprefix(TAG) for tag in run.tags if tag.startswith(TAG)), "")
 
 
-def _told(run: FlowRun) -> str:
+def _shown(run: FlowRun) -> str:
     return f"{run.id} ({_url(run)})"
 
 

@@ -1,12 +1,9 @@
-"""Register deployments with a Prefect server, so that a second time changes nothing that is as it should be.
+"""Register work pools, deployments and automations with a Prefect server, idempotently.
 
-Prefect's own way to deploy (an upsert) deletes the runs that are scheduled and makes every schedule anew, a paused one
-active. So what is there is read first, and only what differs is written; a schedule that somebody paused stays paused,
-and schedules that others added stay.
-
-Register automations with a Prefect server, and find the block that sends their notifications.
-
-What a block holds (the address of a webhook) is never read here: an automation names it by its id.
+Prefect's own deploy (an upsert) deletes the scheduled runs and recreates every schedule, a paused one as active. So the
+existing objects are read first, and only differences are written: a paused schedule stays paused, schedules that others
+added stay, and an automation keeps its enabled state. The content of a notification block (the URL of a webhook) is
+never read: an automation refers to it by id.
 """
 
 from __future__ import annotations
@@ -38,21 +35,21 @@ Change = Literal["created", "updated", "unchanged"]
 
 
 def flow_at(entrypoint: str) -> Flow[..., Any]:
-    """Return the flow that a declaration names by its module."""
+    """Return the flow of a declaration's entrypoint."""
     return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
 
 
 def takes(entrypoint: str) -> set[str]:
-    """Return the fields of the options of a flow."""
+    """Return the names of a flow's options."""
     schema = parameter_schema(flow_at(entrypoint))
     return {name for model in schema.definitions.values() for name in model.get("properties", {})}
 
 
 async def ensure_pool(client: PrefectClient, name: str, kind: str, template: dict[str, Any]) -> Change:
-    """Have a work pool of a type with a base job template.
+    """Create or update a work pool with this type and base job template.
 
     Raises:
-        UsageError: there is one of that name and another type.
+        UsageError: there is one of this name with another type.
     """
     try:
         found = await client.read_work_pool(name)
@@ -61,7 +58,7 @@ async def ensure_pool(client: PrefectClient, name: str, kind: str, template: dic
         await client.create_work_pool(wanted)
         return "created"
     if found.type != kind:
-        raise UsageError(f"--pool: work pool {name} is there and of type {found.type}, not {kind}: name another one")
+        raise UsageError(f"--pool: work pool {name} exists and is of type {found.type}, not {kind}: name another one")
     if found.base_job_template == template:
         return "unchanged"
     await client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
@@ -69,10 +66,10 @@ async def ensure_pool(client: PrefectClient, name: str, kind: str, template: dic
 
 
 async def ensure_deployment(client: PrefectClient, declaration: Declaration) -> Change:
-    """Have a deployment as declared.
+    """Create or update a deployment as declared.
 
     Raises:
-        UsageError: its cron expression is none.
+        UsageError: its cron expression is invalid.
     """
     flow = flow_at(declaration["entrypoint"])
     wanted = _wanted(declaration, flow)
@@ -120,7 +117,7 @@ def _comparable(values: dict[str, Any], schedules: Any) -> tuple[Any, ...]:
 
 
 def _schedules(declaration: Declaration, found: Any) -> list[DeploymentScheduleCreate]:
-    """Return ours, each paused where somebody paused it, and after them those that others added."""
+    """Return the declared schedules, paused ones still paused, then the schedules that others added."""
     declared = declaration.get("schedules", [])
     ours = [_schedule(each) for each in declared]
     asked = {each["slug"] for each in declared if each.get("asked")}
@@ -151,7 +148,7 @@ PAYLOAD = (
     "{% set where = (flow_run|ui_url) or '' %}"
     '{"text": {{ (flow_run.name ~ ": " ~ flow_run.state.name ~ " (" ~ event.event ~ ") " ~ where)|tojson }}}'
 )
-"""What a plain webhook gets: JSON that chat programs take as a message."""
+"""Payload for a plain webhook: JSON that chat programs accept as a message."""
 
 
 async def notifier(client: PrefectClient, block: str) -> dict[str, Any]:
@@ -172,7 +169,7 @@ async def notifier(client: PrefectClient, block: str) -> dict[str, Any]:
 
 
 async def ensure_automation(client: PrefectClient, declared: dict[str, Any]) -> Change:
-    """Have an automation as declared, by its name; whether it is enabled is left as it is."""
+    """Create or update an automation as declared, by its name; do not change whether it is enabled."""
     wanted = AutomationCore.model_validate(declared)
     same = await client.read_automations_by_name(wanted.name)
     if not same:

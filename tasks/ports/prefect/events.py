@@ -1,8 +1,8 @@
-"""The events by which a flow tells Prefect's server of its task runs, given up when the server is away for good.
+"""Drop the events of task runs when Prefect's server has gone away, so that the process can end.
 
-Prefect 3.8.8 sends what is left of them when its process ends. With no server that costs 7 s for each event, three to
-a task run (prefect/events/clients.py): the end of a long restore would not come for hours. A client of our own in the
-place of Prefect's is no way: Prefect emits nothing by a class that it does not know (prefect/events/utilities.py).
+Prefect 3.8.8 sends its remaining events when its process ends. Without a server that takes 7 s for each event, of which
+a task run has three (prefect/events/clients.py): a long restore would not end for hours. Replacing Prefect's client is
+not possible: Prefect emits nothing through a class that it does not know (prefect/events/utilities.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prefect.events import Event
 
 _unheard = Flag()
-_prefects_own = EventsWorker._handle  # noqa: SLF001 - what is lent below
+_prefects_own = EventsWorker._handle  # noqa: SLF001 - wrapped below
 
 
 async def _handle(self: EventsWorker, event: Event) -> None:
@@ -25,11 +25,11 @@ async def _handle(self: EventsWorker, event: Event) -> None:
 
 
 def use() -> None:
-    """Have this process send its events until they are given up."""
+    """Send the events of this process, until `give_up` is called."""
     _unheard.clear()
     EventsWorker._handle = _handle  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def give_up() -> None:
-    """Send no event more, also of those that wait: one that is just being tried is the last."""
+    """Send no more events, queued ones included; the one that is being sent is the last."""
     _unheard.set()

@@ -1,6 +1,6 @@
-"""Runs of a schedule that nobody has started in time, as Prefect knows them: found, and taken off the list.
+"""Flow runs in Prefect: skip the late runs of a schedule, and hold a slot of a global concurrency limit.
 
-Take turns by a global concurrency limit of Prefect, which is made when it is not there.
+A limit that does not exist is created.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 
 WAITING = ("Scheduled", "Late")
-"""Names of the states of a run that nobody has started; the others of that type are retries and pauses."""
+"""Names of the states of a run that has not started; the others of type SCHEDULED are retries and pauses."""
 
 PAGE = 200
-"""Runs that Prefect's server gives at once."""
+"""Most runs in one answer of Prefect's server."""
 
 
 async def take_over() -> int:
-    """Cancel the runs of this run's schedule that are due and not started, and return how many there were.
+    """Cancel the late runs of this run's deployment, and return their number.
 
-    Nothing happens in a run that no schedule has made.
+    Do nothing in a run that was not created by a schedule.
     """
     context = FlowRunContext.get()
     own = context.flow_run if context else None
@@ -47,12 +47,12 @@ async def take_over() -> int:
         return 0
     taken = 0
     async with get_client() as client:
-        # The server takes neither of the client's own defaults for the last two.
+        # The server accepts neither of the client's own defaults for the last two.
         ask = partial(client.read_flow_runs, flow_run_filter=_due(own), sort=FlowRunSort.ID_DESC, limit=PAGE)
         while runs := [each for each in await ask() if _waits(each)]:
             for each in runs:
-                why = f"missed: flow run {own.name} does what it was to do"
-                with suppress(ObjectNotFound):  # a schedule that is changed takes its runs along
+                why = f"late: flow run {own.name} of the same schedule replaces it"
+                with suppress(ObjectNotFound):  # a changed schedule deletes its runs
                     await client.set_flow_run_state(each.id, Cancelled(name="Skipped", message=why), force=True)
             taken += len(runs)
     return taken
@@ -74,27 +74,27 @@ def _due(own: FlowRun) -> FlowRunFilter:
 
 
 LEASE = 60
-"""Seconds after which the turn of a process that died is over (Prefect renews it meanwhile)."""
+"""Seconds after which the slot of a dead process is free (Prefect renews the lease of a live one)."""
 
 
 def deployed() -> bool:
-    """Return whether this flow run is one of a deployment: started in the UI, by a schedule, or through the API."""
+    """Return whether this flow run belongs to a deployment: started in the UI, by a schedule, or through the API."""
     context = FlowRunContext.get()
     return bool(context and context.flow_run and context.flow_run.deployment_id)
 
 
 @asynccontextmanager
 async def concurrency_slot(name: str, waits: Callable[[], None]) -> AsyncIterator[None]:
-    """Hold a slot of the limit `name`; `waits` is called when there is none at first.
+    """Hold a slot of the limit `name`; `waits` is called if none is free at first.
 
-    A limit that somebody has raised stays so. That its lease cannot be renewed ends nothing: what is worked on has
-    leases of its own.
+    A limit that a user has raised is not changed. A lease that cannot be renewed does not end the run: the namespaces
+    have Leases of their own.
     """
     async with get_client() as client:
         limit = await _ensure(client, name)
     if limit.active_slots >= limit.limit:
         waits()
-    # Without `strict` a limit that is missing would be passed over.
+    # Without `strict`, Prefect ignores a missing limit.
     async with concurrency(name, strict=True, lease_duration=LEASE, raise_on_lease_renewal_failure=False):
         yield
 
@@ -103,6 +103,6 @@ async def _ensure(client: PrefectClient, name: str) -> GlobalConcurrencyLimitRes
     try:
         return await client.read_global_concurrency_limit_by_name(name)
     except ObjectNotFound:
-        with suppress(ObjectAlreadyExists):  # somebody was faster
+        with suppress(ObjectAlreadyExists):  # another process was faster
             await client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=1))
         return await client.read_global_concurrency_limit_by_name(name)

@@ -1,13 +1,9 @@
-"""The one local Prefect server of this user: started on first use, it stays up, so that no run's history is lost.
+"""The local Prefect server of this user, started on first use, and the environments of server and clients.
 
-It has a PREFECT_HOME and a SQLite database of its own, listens on loopback only, needs no network and reports to
-nobody. A set PREFECT_API_URL means another server, which is never started here. This module does not import Prefect,
-which costs a second: with a server up, `ensure` costs milliseconds.
-
-The environments of Prefect: of the local server, and of a process that runs flows against one.
-
-Prefect reads its settings when it is imported, so these are made without it and set before. Nobody is told anything
-about the runs; what a user has set for another Prefect does not reach the local server.
+The server keeps running, so that the history of runs is kept. It has its own PREFECT_HOME and SQLite database, listens
+on loopback only, needs no network and sends no telemetry; the user's settings for another Prefect do not reach it. If
+PREFECT_API_URL is set, that server is used and none is started. Prefect reads its settings at import, so this module
+does not import it, which also takes a second: with a running server, `ensure` takes milliseconds.
 """
 
 from __future__ import annotations
@@ -32,21 +28,21 @@ if TYPE_CHECKING:
 DAY = 86400
 
 PRIVATE = {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
-"""No telemetry: of the server, of its client, and of whatever else honours the first one."""
+"""No telemetry from the server, its client, or any other library that honours DO_NOT_TRACK."""
 
 SETTINGS = PRIVATE | {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
-    # Events (a heartbeat each 30 s of each run among them) are most of what grows: kept for a week, runs for a quarter.
+    # Events (with a heartbeat of each run every 30 s) grow most: kept for a week, runs for a quarter.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * DAY),
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P7D",
-    # A transaction for each change of a task run, the default, makes hundreds of namespaces wait for SQLite's one lock.
+    # The default, a transaction for each change of a task run, makes hundreds of namespaces wait for SQLite's one lock.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "100",
-    # Who waits for that lock is not turned away after 10 s, on a machine that is busy.
+    # On a busy machine the default timeout for that lock, 10 s, is too short.
     "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
     "PREFECT_CLI_PROMPT": "false",
 }
@@ -54,33 +50,33 @@ SETTINGS = PRIVATE | {
 
 
 NOT_INHERITED = ("PREFECT_", "AWS_", "KUBEFERRY_")
-"""What the server does not get of the environment of the command that starts it: what the user has set for Prefect is
-about another server, and a process that stays for weeks is no place for credentials."""
+"""Prefixes of variables that the server does not inherit from the command that starts it: the user's settings of
+Prefect are for another server, and a process that runs for weeks should hold no credentials."""
 
 
 def home() -> Path:
-    """Return the folder of all that Prefect keeps here: its PREFECT_HOME, the database, the log."""
+    """Return the folder of the local Prefect: its PREFECT_HOME, the database, the log."""
     return paths.state() / "prefect"
 
 
 def local(port: int) -> str:
-    """Return the API's URL of the local server."""
+    """Return the API URL of the local server."""
     return f"http://127.0.0.1:{port}/api"
 
 
 def environment(url: str, *, debug: bool = False) -> dict[str, str]:
-    """Return the variables that a process must have before it imports Prefect, to run flows against `url`.
+    """Return the variables that a process must set before it imports Prefect, to run flows against `url`.
 
-    The console shows only what is critical unless `debug` (the command line shows progress of its own); what flows and
-    tasks log goes to the server in any case (prefect/logging/logging.yml: the handlers `console` and `api`).
+    Without `debug` the console shows only critical logs (the command line shows its own progress); the logs of flows
+    and tasks always go to the server (prefect/logging/logging.yml: the handlers `console` and `api`).
     """
     values = PRIVATE | {
         "PREFECT_API_URL": url,
         "PREFECT_HOME": os.environ.get("PREFECT_HOME") or str(home()),
-        # A server in this very process would lose its history at exit.
+        # An ephemeral server in this process would lose its history at exit.
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "DEBUG" if debug else "CRITICAL",
-        # It names every event that a server which went away does not take.
+        # This logger reports every event that cannot be sent to a stopped server.
         "PREFECT_INTERNAL_LOGGING_LEVEL": "ERROR" if debug else "CRITICAL",
     }
     if not prefect_api.loopback(url):
@@ -92,7 +88,7 @@ def environment(url: str, *, debug: bool = False) -> dict[str, str]:
 
 
 def settings(port: int) -> dict[str, str]:
-    """Return the server's whole environment, without what is not for it: see NOT_INHERITED."""
+    """Return the server's whole environment, without the variables of NOT_INHERITED."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     return others | SETTINGS | {
         "PREFECT_HOME": str(home()),
@@ -104,13 +100,13 @@ def settings(port: int) -> dict[str, str]:
 
 
 LIMIT = 180.0
-"""Seconds in which a server has to be healthy: its first start, on two busy cores, took 12."""
+"""Seconds in which a server has to become healthy: a first start on two busy cores took 12."""
 GRACE = 15.0
-"""Seconds that a server has to write what it holds in memory, before it is killed."""
+"""Seconds that a server has to flush its memory before it is killed."""
 NOTED = 5.0
-"""Seconds between two notes of the wait."""
+"""Seconds between two progress notes of the wait."""
 LARGEST_LOG = 5 << 20
-"""Bytes after which a start begins a new log; one old one is kept."""
+"""Bytes after which a start rotates the log; one old log is kept."""
 RUNNING, STARTING, STOPPED = "running", "starting", "stopped"
 
 
@@ -119,9 +115,9 @@ class Status:
     """The local server, as `kubeferry server status` shows it."""
 
     state: str
-    """RUNNING, STARTING (up, but it does not answer yet) or STOPPED."""
+    """RUNNING, STARTING (it runs, but does not answer yet) or STOPPED."""
     url: str | None
-    """Its API; its UI is the same without `/api`. None before its first start."""
+    """Its API URL; the UI's URL is the same without `/api`. None before the first start."""
     ui: str | None
     pid: int | None
     database: str
@@ -129,15 +125,15 @@ class Status:
 
 
 def ensure() -> str:
-    """Return the URL of a Prefect API that answers: PREFECT_API_URL when it is set, else the local server's.
+    """Return the URL of a Prefect API that answers: PREFECT_API_URL if set, else the local server's.
 
-    The local one is started if it is not up, on the port and the database that it had before. Many commands at once
-    start one.
+    The local server is started if it is not running, with its previous port and database. Concurrent commands start
+    only one.
 
     Raises:
-        UnreachableError: the local server is not up within LIMIT.
-        KubeferryError: PREFECT_API_URL does not answer as it should, by `prefect_api.check`.
-        PermanentError: the local server ended while it started; the last lines of its log are a progress note.
+        UnreachableError: the local server is not healthy within LIMIT.
+        KubeferryError: the API at PREFECT_API_URL is not healthy, by `prefect_api.check`.
+        PermanentError: the local server ended during its start; the last lines of its log are a progress note.
     """
     given = os.environ.get("PREFECT_API_URL")
     if not given:
@@ -147,13 +143,13 @@ def ensure() -> str:
 
 
 def start() -> str:
-    """Return the local server's API URL; start it if it is not up. Raises as `ensure` does."""
+    """Return the local server's API URL; start it if it is not running. Raises as `ensure` does."""
     kept = _load()
     if kept and _up(*kept):
         return local(kept[1])
     with _alone():
         kept = _load()
-        # It may be up, but not ready: its starter was killed while it waited, or it is itself just being killed.
+        # It may run, but not be ready: its starter was killed while it waited, or it is being killed itself.
         if kept and processes.alive(kept[0]) and _wait(*kept):
             return local(kept[1])
         process, port = _spawn(kept[1] if kept else None)
@@ -165,7 +161,7 @@ def start() -> str:
 
 
 def stop() -> bool:
-    """Stop the local server and its children; tell whether it was up. Its history stays."""
+    """Stop the local server and its children; return whether it was running. Its history is kept."""
     with _alone():
         kept = _load()
         if not kept or not processes.alive(kept[0]):
@@ -175,7 +171,7 @@ def stop() -> bool:
 
 
 def status() -> Status:
-    """Return what is known of the local server; nothing is started."""
+    """Return the status of the local server; start nothing."""
     kept = _load()
     alive = kept is not None and processes.alive(kept[0])
     state = (RUNNING if kept and _up(*kept) else STARTING) if alive else STOPPED
@@ -190,7 +186,7 @@ def _log() -> Path:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Let one command at a time start or stop the server; the lock goes with its holder, even a killed one."""
+    """Let one command at a time start or stop the server; the lock ends with its process, even a killed one."""
     import fcntl
 
     files.make_folder(home())
@@ -207,14 +203,14 @@ def _load() -> tuple[processes.Process, int] | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
-        raise PermanentError(f"{path} cannot be understood: delete it, the history is elsewhere") from error
+        raise PermanentError(f"{path} cannot be understood: delete it, runs are in the database") from error
 
 
 def _spawn(port: int | None) -> tuple[processes.Process, int]:
-    """Start a server, on `port` if that is still free, and keep how to know it again."""
+    """Start a server, on `port` if that is still free, and record its process and port."""
     if port is None or processes.listens(port):
         port = processes.free_port()
-    progress.note("starting the local Prefect server, which then stays up (its first start takes some 15 seconds)…")
+    progress.note("starting the local Prefect server, which keeps running (its first start takes some 15 seconds)…")
     if _log().exists() and _log().stat().st_size > LARGEST_LOG:
         _log().replace(_log().with_suffix(".log.1"))
     argv = [
@@ -235,7 +231,7 @@ def _spawn(port: int | None) -> tuple[processes.Process, int]:
 
 
 def _wait(process: processes.Process, port: int) -> bool:
-    """Wait until the server answers; tell whether it does, or has ended. Raises UnreachableError after LIMIT."""
+    """Wait until the server answers; return False if it has ended. Raises UnreachableError after LIMIT."""
     began = noted = time.monotonic()
     while not _up(process, port):
         if not processes.alive(process):
@@ -252,7 +248,7 @@ def _wait(process: processes.Process, port: int) -> bool:
 
 
 def _up(process: processes.Process, port: int) -> bool:
-    """Tell whether it is this very server that answers on its port."""
+    """Return whether this server process is alive and answers on its port."""
     if not processes.alive(process):
         return False
     try:

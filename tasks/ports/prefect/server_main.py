@@ -1,9 +1,9 @@
-"""What starts the local Prefect server, `python -m …prefect.server_main server start`: a patient Prefect.
+"""Entry point of the local Prefect server (`python -m …server_main server start`): its SQLite transactions wait.
 
-Prefect 3.8.8 begins most of its SQLite transactions as DEFERRED and then writes: when another one has written
+Prefect 3.8.8 begins most of its SQLite transactions as DEFERRED and then writes: if another transaction has written
 meanwhile, SQLite fails at once (SQLITE_BUSY_SNAPSHOT, sqlite.org/rescode.html), the server answers 503, and its client
-waits for 2 s and more. With a few flow runs side by side that happens all the time. Begun as IMMEDIATE, a transaction
-waits for its turn, which takes milliseconds.
+waits for 2 s and more. With a few concurrent flow runs that is frequent. An IMMEDIATE transaction waits for the lock,
+which takes milliseconds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def patient() -> None:
-    """Make every transaction of this process' server one that waits."""
+    """Make the server of this process begin every transaction as IMMEDIATE."""
     from prefect.server.database.configurations import AioSqliteConfiguration
 
     begin = AioSqliteConfiguration.begin_transaction

@@ -1,4 +1,4 @@
-"""What a store keeps: backups, restores and their journals, migrations, reservations.
+"""The records in a store: backups, restores and their journals, migrations, reservations.
 
-The only place that joins the formats of `core` with a store.
+The only package that joins the formats of `core` with a store.
 """

@@ -1,10 +1,8 @@
-"""Open a stored backup: its Backup object, our manifest, and files that are proved by digest while they are fetched.
+"""Open, list and verify stored backups: the Backup object, the manifest, and the files, each verified by digest.
 
-A store is not trusted: every name and shape is checked, and each file has to be what the one above it says (the Backup
-object names the manifest's digest, the manifest every other file's). Archives that Velero wrote have no manifest and
-can only be read, not proved.
-
-Prove a stored backup outside a flow too: read every file back from the store and compare it with the manifest.
+A store is not trusted: every name and field is validated, and every file must match its digest (the Backup object holds
+the digest of the manifest, the manifest those of all other files). Archives that Velero wrote have no manifest: they
+can be read, but not verified. `prove` verifies a whole backup, outside a flow too.
 """
 
 from __future__ import annotations
@@ -38,14 +36,14 @@ if TYPE_CHECKING:
 NO_KEYS = Opener()
 
 SHOWN = 300
-"""Characters that are told of a path which only the manifest names: it may be anything."""
+"""Most characters shown of a path from the manifest, which is not trusted."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredBackup:
-    """A backup in a store: what a list shows of it, and our manifest (None for an archive that Velero wrote).
+    """A backup in a store: its summary, and its manifest (None for an archive that Velero wrote).
 
-    Of an encrypted one without identities in `opener`, the manifest is only what can be read without a key.
+    The manifest of an encrypted backup has only its plain-text part unless `opener` has identities.
     """
 
     summary: Summary
@@ -55,7 +53,7 @@ class StoredBackup:
 
     @property
     def keys(self) -> BackupKeys:
-        """Return where its files stand."""
+        """Return the keys of its files."""
         return BackupKeys(self.summary.name, sealed=self.sealed)
 
     @property
@@ -65,20 +63,20 @@ class StoredBackup:
 
     @property
     def closed(self) -> bool:
-        """Return whether it is encrypted and no identity opens it: its objects cannot even be named."""
+        """Return whether it is encrypted and there is no identity: not even the names of its objects are known."""
         return self.sealed and not self.opener
 
     def sealer(self) -> Sealer | None:
-        """Return what encrypts to those to whom the backup is encrypted, None for one that is not encrypted."""
+        """Return a Sealer for the recipients of the backup, None if it is not encrypted."""
         encryption = self.manifest.encryption if self.manifest else None
         return Sealer(encryption.recipients) if encryption else None
 
     def fetch_plain(self, key: str, target: Path) -> None:
-        """Bring one of its files here as `fetch` does, decrypted if it is encrypted.
+        """Download one of its files as `fetch` does, and decrypt it if it is encrypted.
 
         Raises:
-            DamagedError: the file is missing or is not what the manifest says, or cannot be decrypted.
-            UsageError: it is encrypted, and no identity opens it.
+            DamagedError: the file is missing, does not match the manifest, or cannot be decrypted.
+            UsageError: it is encrypted, and no identity decrypts it.
         """
         if not self.sealed:
             self.fetch(key, target)
@@ -89,14 +87,14 @@ class StoredBackup:
         sealed.unlink()
 
     def open_file(self, sealed: Path, target: Path) -> None:
-        """Decrypt one of its files that was fetched. Raises as `fetch_plain` does."""
+        """Decrypt one of its downloaded files. Raises as `fetch_plain` does."""
         self.opener.open_file(sealed, target, f"backup {self.summary.name}")
 
     def fetch(self, key: str, target: Path) -> None:
-        """Bring one of its files here, proved against the manifest.
+        """Download one of its files and verify it against the manifest.
 
         Raises:
-            DamagedError: the file is missing or is not what the manifest says.
+            DamagedError: the file is missing or does not match the manifest.
         """
         try:
             self.store.get_file(key, target)
@@ -107,7 +105,7 @@ class StoredBackup:
             raise DamagedError(f"backup {self.summary.name}: {key} is not what the manifest says (SHA-256 differs)")
 
     def objects(self, tarball: Path) -> Iterator[tuple[Member, bytes]]:
-        """Yield each object of its tarball, proved against the manifest where there is one.
+        """Yield each object of its tarball, verified against the manifest if there is one.
 
         Raises:
             DamagedError: an object is missing, changed or not in the manifest, or the tarball cannot be read.
@@ -125,12 +123,12 @@ class StoredBackup:
 
 
 def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBackup:
-    """Return backup `name`; `opener` opens what an encrypted one tells only to who has a key.
+    """Return backup `name`; `opener` decrypts the encrypted part of the manifest.
 
     Raises:
-        BackupNotFoundError: no such backup, or one that never finished.
+        BackupNotFoundError: there is no such backup, or it never finished.
         DamagedError: its Backup object or manifest is missing, damaged or of another format.
-        UsageError: it is encrypted, and there are identities of which none opens it.
+        UsageError: it is encrypted, and no given identity decrypts it.
     """
     keys = BackupKeys(check_name(name))
     try:
@@ -139,7 +137,7 @@ def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBack
         raise BackupNotFoundError(f"no backup {name} in {store.url}") from None
     summary = Summary(_json(raw, name, "velero-backup.json"), name)
     if summary.manifest_sha256 is None:
-        if store.exists(keys.manifest):  # else who takes the digest out of the Backup object would take the proof away
+        if store.exists(keys.manifest):  # else removing the digest from the Backup object would disable verification
             raise DamagedError(f"backup {name}: velero-backup.json does not name the manifest that is there")
         return StoredBackup(summary, None, store)
     try:
@@ -154,7 +152,7 @@ def open_backup(store: Store, name: str, opener: Opener = NO_KEYS) -> StoredBack
 
 
 def _whole(backup: StoredBackup, manifest: Manifest) -> Manifest:
-    """Return the manifest of an encrypted backup with what only its keys tell."""
+    """Return the manifest of an encrypted backup with its decrypted contents."""
     name, key = manifest.name, backup.keys.contents
     try:
         sealed = backup.store.get(key)
@@ -167,18 +165,18 @@ def _whole(backup: StoredBackup, manifest: Manifest) -> Manifest:
 
 
 def backups(store: Store) -> Iterator[Summary | DamagedError]:
-    """Yield what each finished backup of a store is; one that cannot be read yields the error, not an end."""
+    """Yield the summary of each finished backup of a store; one that cannot be read yields its error."""
     for name in store.folders(f"{ROOT}/"):
         try:
             check_name(name)
         except UsageError as error:
-            yield DamagedError(f"the store holds a backup that cannot be one: {error}")
+            yield DamagedError(f"the store contains an invalid backup: {error}")
             continue
         try:
             raw = _get(store, BackupKeys(name).metadata, name)
             yield Summary(_json(raw, name, "velero-backup.json"), name)
         except KeyMissingError:
-            continue  # begun and never finished: not a backup
+            continue  # never finished: not a backup
         except DamagedError as error:
             yield error
 
@@ -197,10 +195,10 @@ def digest_of(path: Path) -> Digest:
 
 
 def gunzip(packed: bytes, name: str) -> bytes:
-    """Return unpacked bytes.
+    """Return the unpacked bytes.
 
     Raises:
-        DamagedError: not gzip, or cut short.
+        DamagedError: not gzip, or truncated.
     """
     try:
         return gzip.decompress(packed, LISTED_RATIO)
@@ -217,30 +215,30 @@ def _json(raw: bytes, name: str, what: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What was proved: how many files and bytes by digest, how many objects one by one (0 when not asked for)."""
+    """What was verified: files and bytes by digest, and objects one by one (0 unless requested)."""
 
     name: str
     files: int
     bytes: int
     objects: int
     proved: bool
-    """False for an archive without a manifest, which can be read but not proved."""
+    """False for an archive without a manifest, which can be read but not verified."""
     closed: bool = False
-    """True for an encrypted one without a key for it: its files are proved, its objects were not seen."""
+    """True for an encrypted backup without a key: its files were verified, its objects were not read."""
 
 
 def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str] = ()) -> Proof:
-    """Read back every file of a backup; with `deep` also every object in its archive.
+    """Read back and verify every file of a backup; with `deep` also every object in its archive.
 
-    An encrypted backup is proved without a key; only `deep` wants `identities`, the paths of files of secret keys.
+    An encrypted backup is verified without a key; only `deep` needs `identities`, the paths of files of secret keys.
 
     Raises:
-        DamagedError: a file or object is missing, is not what the manifest says, or is not in it.
-        UsageError: the backup is encrypted, and what `deep` asks for cannot be had with these identities.
+        DamagedError: a file or object is missing, does not match the manifest, or is not in it.
+        UsageError: the backup is encrypted, and `deep` cannot decrypt it with these identities.
     """
     backup = open_backup(open_store(store), name, opener(identities))
     if deep and backup.closed:
-        raise UsageError(f"backup {name} is encrypted, its objects cannot be looked at one by one: {ASK}")
+        raise UsageError(f"backup {name} is encrypted, its objects cannot be verified one by one: {ASK}")
     with workdir() as work:
         files = _files(backup)
         size = 0
@@ -257,7 +255,7 @@ def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str
 
 
 def _objects(backup: StoredBackup, tarball: Path) -> int:
-    """Return how many objects a tarball holds, each of them proved."""
+    """Return the number of objects in a tarball, each verified."""
     if not backup.sealed:
         return sum(1 for _ in backup.objects(tarball))
     plain = tarball.with_name("plain")
@@ -268,5 +266,5 @@ def _objects(backup: StoredBackup, tarball: Path) -> int:
 
 
 def _files(backup: StoredBackup) -> list[str]:
-    """Return what to read."""
+    """Return the keys of the files to read."""
     return sorted(backup.manifest.files) if backup.manifest else [backup.keys.tarball]

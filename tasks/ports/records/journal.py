@@ -1,7 +1,7 @@
-"""Write the journal of a restore into a store while it works: lines are gathered and saved a segment at a time.
+"""Write the journal of a restore into a store while it runs: lines are collected and saved in segments.
 
-Stores cannot append, so a journal is a row of numbered files, each written once and whole (`put_new`): a reader never
-sees half a line, and of two processes that believe to be the same restore, only one can write the next segment.
+Stores cannot append, so a journal is a series of numbered files, each written once and atomically (`put_new`): a reader
+never sees half a line, and if two processes run the same restore, only one can write the next segment.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 SECONDS = 0.5
-"""How long what was done may wait for company; what is about to be done is saved at once."""
+"""How long entries of completed actions may be batched; entries of coming actions are saved at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Former:
+class _Previous:
     level: int
     action: str
     ref: Ref
@@ -41,37 +41,37 @@ class _Former:
 
 
 class Journal:
-    """The journal of one restore, open for writing; may be used by many threads at once.
+    """The journal of one restore, open for writing; safe for use by many threads.
 
-    Every method raises what the store raised when it refused a segment: a restore that cannot be journalled must stop.
+    Every method raises the error of a segment that the store refused: a restore without a journal must stop.
     """
 
     def __init__(
         self, store: Store, keys: RestoreKeys, number: int, seal: Callable[[bytes], bytes] | None = None
     ) -> None:
-        """Go on after segment `number` (0: from the beginning); `seal` encrypts former contents."""
+        """Continue after segment `number` (0: a new journal); `seal` encrypts previous contents."""
         self._store, self.keys, self._number, self._seal = store, keys, number, seal
-        self._turn = Condition()
+        self._condition = Condition()
         self._did: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
         self._lines: list[Entry] = []
-        self._formers: list[_Former] = []
+        self._previous: list[_Previous] = []
         self._asked = self._saved = 0
-        """Tickets: what was handed in, and up to where it is in the store."""
+        """Tickets: the last one issued, and the last one saved in the store."""
         self._hurry = 0
-        """The highest ticket that somebody waits for."""
+        """The highest ticket that a thread waits for."""
         self._error: KubeferryError | None = None
         self._closing = self._ended = False
         self._thread = Thread(target=self._run, name=f"journal {keys.name}", daemon=True)
         self._thread.start()
 
-    # --- what is told
+    # --- entries
 
     def begin(self, who: str) -> None:
-        """Tell that a process begins, or goes on."""
+        """Record that a process begins or resumes the restore."""
         self._line(Entry(at=clock.now(), event="begin", why=who), wait=True)
 
     def will_create(self, level: int, refs: Iterable[Ref]) -> None:
-        """Tell what is about to be created; it is in the store when this returns."""
+        """Record the objects about to be created; saved in the store when this returns."""
         objects = dict.fromkeys(map(str, refs), "")
         if objects:
             self._line(
@@ -79,51 +79,51 @@ class Journal:
             )
 
     def keep(self, level: int, intent: Intent, ref: Ref, live: Object) -> None:
-        """Keep what an object is before it is changed; it is in the store when this returns."""
-        with self._turn:
+        """Save the content of an object before it is changed; saved in the store when this returns."""
+        with self._condition:
             self._check()
-            self._formers.append(_Former(level, intent, ref, live))
+            self._previous.append(_Previous(level, intent, ref, live))
             self._wait(self._ticket())
 
     def did(self, level: int, action: Action, ref: Ref, uid: str) -> None:
-        """Tell what was done; it is in the store soon."""
-        with self._turn:
+        """Record a completed action; saved in the store soon."""
+        with self._condition:
             self._check()
             self._did[level, action][str(ref)] = uid
             self._ticket()
 
     def undid(self, action: Action, level: int, objects: dict[str, str]) -> None:
-        """Tell what was taken back: `deleted`, or `restored` to its former content."""
+        """Record what was rolled back: `deleted`, or `restored` to its previous content."""
         if objects:
             self._line(Entry(at=clock.now(), event="undid", action=action, level=level, objects=objects), wait=False)
 
     def end(self, phase: End, why: str = "") -> None:
-        """Tell how it ended."""
+        """Record how the restore ended."""
         self._ended = True
         self._line(Entry(at=clock.now(), event="end", phase=phase, why=why), wait=True)
 
     def flush(self) -> None:
-        """Return when everything told so far is in the store."""
-        with self._turn:
+        """Return when all entries so far are saved in the store."""
+        with self._condition:
             self._check()
             self._wait(self._asked)
 
     def close(self) -> bool:
-        """Save what is left, as far as the store takes it, and end the thread; return whether it was stopped midway."""
-        with self._turn:
+        """Save the remaining entries if the store accepts them, end the thread; return whether it stopped midway."""
+        with self._condition:
             stopped = not (self._ended or self._closing)
             if stopped and not self._error:
                 self._lines.append(Entry(at=clock.now(), event="end", phase="Stopped"))
                 self._ticket()
             self._closing = True
-            self._turn.notify_all()
+            self._condition.notify_all()
         self._thread.join()
         return stopped
 
     # --- the thread
 
     def _line(self, entry: Entry, *, wait: bool) -> None:
-        with self._turn:
+        with self._condition:
             self._check()
             self._lines.append(entry)
             ticket = self._ticket()
@@ -132,13 +132,13 @@ class Journal:
 
     def _ticket(self) -> int:
         self._asked += 1
-        self._turn.notify_all()
+        self._condition.notify_all()
         return self._asked
 
     def _wait(self, ticket: int) -> None:
         self._hurry = max(self._hurry, ticket)
-        self._turn.notify_all()
-        self._turn.wait_for(lambda: self._saved >= ticket or self._error)
+        self._condition.notify_all()
+        self._condition.wait_for(lambda: self._saved >= ticket or self._error)
         if self._error:
             raise self._error
 
@@ -150,62 +150,62 @@ class Journal:
 
     def _run(self) -> None:
         while True:
-            with self._turn:
-                self._turn.wait_for(lambda: self._asked > self._saved or self._closing)
+            with self._condition:
+                self._condition.wait_for(lambda: self._asked > self._saved or self._closing)
                 self._gather()
                 if self._asked == self._saved:
                     return
                 ticket, number = self._asked, self._number + 1
-                entries, formers = self._taken()
-            error = self._save(number, entries, formers)
-            with self._turn:
+                entries, previous = self._taken()
+            error = self._save(number, entries, previous)
+            with self._condition:
                 self._error = error
                 self._saved, self._number = (self._saved if error else ticket), number
-                self._turn.notify_all()
+                self._condition.notify_all()
                 if error:
                     return
 
     def _gather(self) -> None:
-        """Wait a little for more, unless somebody waits for what is there."""
+        """Wait a little for more entries, unless a thread waits for those here."""
         limit = time.monotonic() + SECONDS
         while not self._closing and self._hurry <= self._saved and (left := limit - time.monotonic()) > 0:
-            self._turn.wait(left)
+            self._condition.wait(left)
 
-    def _taken(self) -> tuple[list[Entry], list[_Former]]:
-        """Return the lines of the next segment and the former contents that go with it."""
+    def _taken(self) -> tuple[list[Entry], list[_Previous]]:
+        """Return the lines of the next segment and the previous contents that belong to it."""
         now = clock.now()
-        # What was done is older than what is announced or taken back, and an end comes last in any case.
+        # Completed actions are older than announced or rolled back ones, and an end always comes last.
         entries = [
             Entry(at=now, event="did", action=action, level=level, objects=objects)
             for (level, action), objects in self._did.items()
         ]
         entries += sorted(self._lines, key=lambda entry: entry.event == "end")
-        formers = sorted(self._formers, key=lambda each: (each.level, each.action))
-        self._did, self._lines, self._formers = defaultdict(dict), [], []
-        return entries, formers
+        previous = sorted(self._previous, key=lambda each: (each.level, each.action))
+        self._did, self._lines, self._previous = defaultdict(dict), [], []
+        return entries, previous
 
-    def _save(self, number: int, entries: list[Entry], formers: list[_Former]) -> KubeferryError | None:
+    def _save(self, number: int, entries: list[Entry], previous: list[_Previous]) -> KubeferryError | None:
         file = former_file(number, sealed=self._seal is not None)
         try:
-            if formers:
-                lines = b"".join(orjson.dumps(each.live) + b"\n" for each in formers)
+            if previous:
+                lines = b"".join(orjson.dumps(each.live) + b"\n" for each in previous)
                 packed = gzip.compress(lines)
                 self._store.put(self.keys.former(file), self._seal(packed) if self._seal else packed)
-            told = [*_kept(file, formers), *entries]
-            data = b"".join(each.model_dump_json(exclude_defaults=True).encode() + b"\n" for each in told)
+            segment = [*_kept(file, previous), *entries]
+            data = b"".join(each.model_dump_json(exclude_defaults=True).encode() + b"\n" for each in segment)
             mine = self._store.put_new(self.keys.segment(number), data)
         except KubeferryError as error:
             return error
-        except Exception as error:  # noqa: BLE001 - who waits for this thread must not wait for ever
+        except Exception as error:  # noqa: BLE001 - threads must not wait for this one forever
             return PermanentError(f"restore {self.keys.name}: its journal cannot be written: {error}")
-        return None if mine else ConflictError(f"another process goes on with restore {self.keys.name}: this one stops")
+        return None if mine else ConflictError(f"another process has resumed restore {self.keys.name}: this one stops")
 
 
-def _kept(file: str, formers: list[_Former]) -> list[Entry]:
-    """Return the lines that announce changes: one for each level and action, pointing into the file."""
+def _kept(file: str, previous: list[_Previous]) -> list[Entry]:
+    """Return the lines that announce changes: one for each level and action, with their position in the file."""
     entries = []
-    for line, each in enumerate(formers):
-        if line == 0 or (formers[line - 1].level, formers[line - 1].action) != (each.level, each.action):
+    for line, each in enumerate(previous):
+        if line == 0 or (previous[line - 1].level, previous[line - 1].action) != (each.level, each.action):
             entries.append(
                 Entry(at=clock.now(), event="will", action=each.action, level=each.level, former=file, line=line)
             )

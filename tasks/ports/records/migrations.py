@@ -1,4 +1,4 @@
-"""Write and read what a store keeps of migrations. A store is not trusted: shapes and names are checked."""
+"""Write and read the records of migrations in a store. A store is not trusted: fields and names are validated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class StoredMigration:
-    """A migration in a store, as it was when it was read; it has no source until its backup is whole."""
+    """A migration in a store, as it was read; it has no source until its backup is complete."""
 
     header: Header
     source: Source | None
@@ -27,32 +27,32 @@ class StoredMigration:
 
 
 def begin(store: Store, header: Header) -> None:
-    """Take the name of a new migration.
+    """Write the header of a new migration, which reserves its name.
 
     Raises:
-        UsageError: there is one of this name.
+        UsageError: there is a migration of this name.
     """
     if not store.put_new(MigrationKeys(header.name).header, _bytes(header)):
-        told = f"migration {header.name} exists already in {store.url}"
-        raise UsageError(f"{told}: choose another --name, or --resume it")
+        message = f"migration {header.name} exists already in {store.url}"
+        raise UsageError(f"{message}: choose another --name, or --resume it")
 
 
 def write_source(store: Store, name: str, source: Source) -> None:
-    """Write what was backed up."""
+    """Write the source: what was backed up."""
     store.put(MigrationKeys(name).source, _bytes(source))
 
 
 def write_end(store: Store, name: str, end: End) -> None:
-    """Write how it went with a namespace."""
+    """Write the end of a namespace."""
     store.put(MigrationKeys(name).end(end.namespace), _bytes(end))
 
 
 def open_migration(store: Store, name: str, *, ends: bool = True) -> StoredMigration:
-    """Return migration `name`, with the `ends` of its namespaces unless they are not asked for.
+    """Return migration `name`, with the `ends` of its namespaces unless `ends` is False.
 
     Raises:
-        BackupNotFoundError: no migration of that name.
-        DamagedError: a file is not of its shape.
+        BackupNotFoundError: there is no migration of this name.
+        DamagedError: a file is not valid.
     """
     keys = MigrationKeys(check_name(name))
     header = _read(store, keys.header, Header, name)
@@ -67,7 +67,7 @@ def open_migration(store: Store, name: str, *, ends: bool = True) -> StoredMigra
 
 
 def read_end(store: Store, name: str, namespace: str) -> End | None:
-    """Return how it went with a namespace, None where that is not told yet."""
+    """Return the end of a namespace, None if it is not written yet."""
     return _read(store, MigrationKeys(name).end(namespace), End, name)
 
 

@@ -1,8 +1,8 @@
-"""Hold the name of a backup while it is written, and, by the same mark, while it is taken away.
+"""Reserve the name of a backup while it is written or deleted, by one file in the store for both.
 
-So a deletion and an upload under one name exclude each other, and so do two deletions. A mark outlives a process that
-died: one that deletes is free once its process is gone (on another machine: after an hour), one that writes after a
-day.
+So an upload and a deletion under one name exclude each other, and so do two deletions. A reservation outlives a process
+that died: that of a deletion expires once its process has ended (on another machine: after an hour), that of a writer
+after a day.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 DELETING = timedelta(hours=1)
-"""After this long a deletion, which takes seconds, is one of a process that died on a machine that cannot be asked."""
+"""Age after which a deletion, which takes seconds, is taken for that of a process that died on another machine."""
 
 WRITING = timedelta(days=1)
-"""After this long without a new file an upload is that of a run that died."""
+"""Time without a new file after which an upload is taken for that of a run that died."""
 
 ABANDONED = timedelta(hours=1)
-"""After this long the mark of an upload, which takes seconds, is that of a run that died."""
+"""Age after which the reservation of an upload, which takes seconds, is taken for that of a run that died."""
 
 TRIES = 3
-"""How often a free name is asked for when others take and leave it meanwhile."""
+"""Attempts to reserve a free name when others reserve and release it meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """Who holds the name of a backup."""
+    """The holder of a backup's name."""
 
     deletes: bool
-    """It takes the backup away; else it writes one."""
+    """True if it deletes the backup, False if it writes one."""
     holder: str
-    """The process, "" when it gave up and left the rest to the next one."""
+    """The process, "" if it gave up and left the rest to the next one."""
 
     def gone(self, last: datetime, now: datetime) -> bool:
-        """Return whether nobody is at work any more; `last` is when something was last written there."""
+        """Return whether the holder has ended; `last` is the time of the last write under the name."""
         if not self.deletes:
             return now - last > WRITING
         holder = Holder.parse(self.holder)
@@ -62,7 +62,7 @@ class Reservation:
 
 
 def read_mark(store: Store, keys: BackupKeys) -> Reservation | None:
-    """Return who holds the name of a backup, None for nobody; a mark that cannot be read is that of a writer."""
+    """Return the reservation of a backup's name, or None; one that cannot be parsed counts as a writer's."""
     try:
         return _parsed(store.get(keys.reservation))
     except KeyMissingError:
@@ -80,10 +80,10 @@ def _parsed(data: bytes) -> Reservation:
 
 @contextmanager
 def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[None]:
-    """Hold the name of a backup while its files are written; `holder` tells this run from others, over all its tries.
+    """Reserve the name of a backup while its files are written; `holder` identifies this run over all its retries.
 
     Raises:
-        UsageError: another run writes a backup of that name, or deletes it.
+        UsageError: another run writes or deletes a backup of this name.
     """
     reserve(store, keys, holder)
     try:
@@ -93,37 +93,37 @@ def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[None]:
 
 
 def reserve(store: Store, keys: BackupKeys, holder: str) -> None:
-    """Put the mark of a writer; see `reserved`."""
+    """Write the reservation of a writer; see `reserved`."""
     held = orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
     for entry in store.list(keys.folder):
         if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
             store.delete([keys.reservation])  # its run died long ago
-    # What is its own is of an earlier try, whose end the store did not hear of.
+    # A reservation of this holder is from an earlier try, which could not release it.
     if not store.put_new(keys.reservation, held) and _parsed(store.get(keys.reservation)).holder != holder:
         raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
 
 
 def _release(store: Store, keys: BackupKeys) -> None:
-    """Let the name go. A mark that stays spoils no backup and hides no error: another run takes it away later."""
+    """Release the name. A remaining reservation damages no backup and hides no error: a later run deletes it."""
     try:
         store.delete([keys.reservation])
     except KubeferryError as error:
-        progress.note(f"the mark of backup {keys.name} stays for now: {error}")
+        progress.note(f"the reservation of backup {keys.name} remains for now: {error}")
 
 
 class Deletion:
-    """The right to take one backup away, as long as `held`."""
+    """The reservation of one backup for deletion; valid while `held`."""
 
     def __init__(self, store: Store, keys: BackupKeys, token: str) -> None:
-        """Hold nothing yet; `token` tells this run from others of the same process."""
+        """Reserve nothing yet; `token` distinguishes runs of the same process."""
         self._store, self._keys = store, keys
-        self._data = self._mark(me(f"prune {token}").text())
+        self._data = self._record(me(f"prune {token}").text())
 
-    def _mark(self, holder: str) -> bytes:
+    def _record(self, holder: str) -> bytes:
         return orjson.dumps({"holder": holder, "since": clock.now().isoformat(), "deletes": True})
 
     def take(self) -> bool:
-        """Take the mark; return whether nobody else has it."""
+        """Reserve the name; return False if another run holds it."""
         key = self._keys.reservation
         for _ in range(TRIES):
             if self._store.put_new(key, self._data) or self.held:
@@ -137,18 +137,18 @@ class Deletion:
 
     @property
     def held(self) -> bool:
-        """Return whether the mark is still this run's."""
+        """Return whether the reservation is still this run's."""
         try:
             return self._store.get(self._keys.reservation) == self._data
         except KeyMissingError:
             return False
 
     def let_go(self) -> None:
-        """Take the mark off: everything is gone, or nothing was done."""
+        """Delete the reservation: the backup is deleted, or nothing was done."""
         if self.held:
             self._store.delete([self._keys.reservation])
 
     def give_up(self) -> None:
-        """Leave the mark without a holder: the next run finishes what is half done."""
+        """Leave the reservation without a holder: the next run completes the deletion."""
         if self.held:
-            self._store.put(self._keys.reservation, self._mark(""))
+            self._store.put(self._keys.reservation, self._record(""))

@@ -1,7 +1,7 @@
-"""Open what a store keeps of restores: header, journal, and the former contents of what they changed.
+"""Open the records of restores in a store: header, journal, and the previous contents of changed objects.
 
-A store is not trusted, as for backups: names, shapes and the row of segments are checked. Reading is safe while a
-restore works, since each segment is there whole or not at all.
+A store is not trusted, as for backups: names, fields and the sequence of segments are validated. Reading is safe while
+a restore runs, since segments are written atomically.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ _SEGMENT = re.compile(r"([0-9]{8})\.jsonl")
 
 @dataclass(frozen=True, slots=True)
 class StoredRestore:
-    """A restore in a store, as it was when it was read."""
+    """A restore in a store, as it was read."""
 
     header: Header
     state: State
     segments: int
-    """How many segments its journal had."""
+    """Number of segments in its journal."""
     store: Store
 
     @property
     def keys(self) -> RestoreKeys:
-        """Return where its files stand."""
+        """Return the keys of its files."""
         return RestoreKeys(self.header.name)
 
     def former(self, where: Previous, opener: Opener) -> Object:
-        """Return an object as it was before the restore changed it; `opener` decrypts what was sealed.
+        """Return the content of an object before the restore changed it; `opener` decrypts it if necessary.
 
         Raises:
-            DamagedError: the file is missing, or does not hold such an object.
-            UsageError: it is encrypted, and no identity opens it.
+            DamagedError: the file is missing, or does not contain the object.
+            UsageError: it is encrypted, and no identity decrypts it.
         """
         name = self.header.name
         try:
             packed = self.store.get(self.keys.former(where.file))
         except KeyMissingError:
-            raise DamagedError(f"restore {name}: {where.file} of former contents is missing") from None
+            raise DamagedError(f"restore {name}: {where.file} of previous contents is missing") from None
         if where.file.endswith(SEALED):
             packed = opener.open(packed, f"what restore {name} has replaced")
         try:
@@ -70,7 +70,7 @@ class StoredRestore:
             if found["metadata"]["uid"] != where.uid:
                 raise DamagedError(f"restore {name}: {where.file} line {where.line} holds another object")
         except _UNREADABLE as error:
-            raise DamagedError(f"restore {name}: {where.file} of former contents is damaged") from error
+            raise DamagedError(f"restore {name}: {where.file} of previous contents is damaged") from error
         return found
 
 
@@ -78,27 +78,27 @@ def open_restore(store: Store, name: str) -> StoredRestore:
     """Return restore `name`.
 
     Raises:
-        BackupNotFoundError: no restore of that name ever began to write.
+        BackupNotFoundError: no restore of this name ever began to write.
         DamagedError: its header or journal is damaged, has a gap, or is of another format.
     """
     keys = RestoreKeys(check_name(name))
     try:
         header = parse_header(_json(store.get(keys.header), name), name)
     except KeyMissingError:
-        raise BackupNotFoundError(f"no restore {name} in {store.url}: none of that name began to write") from None
+        raise BackupNotFoundError(f"no restore {name} in {store.url}: it never began to write") from None
     entries, segments = _entries(store, keys)
     return StoredRestore(header, fold(entries), segments, store)
 
 
 def restores(store: Store) -> Iterator[StoredRestore | DamagedError]:
-    """Yield every restore of a store; one that cannot be read yields the error, not an end."""
+    """Yield every restore of a store; one that cannot be read yields its error."""
     for name in store.folders(f"{RESTORES}/"):
         try:
             yield open_restore(store, name)
         except BackupNotFoundError:
-            continue  # Velero's, which are logs only
+            continue  # a restore of Velero, which is only logs
         except UsageError as error:
-            yield DamagedError(f"the store holds a restore that cannot be one: {error}")
+            yield DamagedError(f"the store contains an invalid restore: {error}")
         except DamagedError as error:
             yield error
 

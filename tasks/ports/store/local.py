@@ -1,7 +1,7 @@
-"""A store in a folder of this machine: private, atomic and flushed to disk; safe with many writers at once.
+"""A store in a local folder: private, atomic and flushed to disk; safe with concurrent writers.
 
-Nothing outside the folder is read or written: keys are checked, and a symbolic link anywhere below the folder is
-refused, since who may write there is not trusted to point elsewhere.
+Nothing outside the folder is read or written: keys are checked, and symbolic links below the folder are refused,
+because its writers are not trusted to point elsewhere.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 STALE = 86400
-"""Seconds after which an unfinished file belongs to a writer that was killed."""
+"""Seconds after which an unfinished file is taken for that of a killed writer."""
 
 TRIES = 5
-"""How often a write starts again because another process removed its (then empty) folder."""
+"""Attempts of a write whose folder another process removes as empty."""
 
 
 class LocalStore(Store):
-    """The files below `root`, which is made when something is first saved."""
+    """The files below `root`, which is created at the first write."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
@@ -50,7 +50,7 @@ class LocalStore(Store):
             shutil.copyfileobj(source, file, files.CHUNK)
 
     def put_new(self, key: str, data: bytes) -> bool:
-        """Save `data` if nothing is under `key`; see `Store.put_new`."""
+        """Save `data` if `key` does not exist; see `Store.put_new`."""
         try:
             with self._written(key, publish=os.link) as file:
                 file.write(data)
@@ -59,28 +59,28 @@ class LocalStore(Store):
         return True
 
     def get(self, key: str, most: int = MAX_READ) -> bytes:
-        """Return what is under `key`; see `Store.get`."""
-        with self._told(key), self._opened(key) as file:
+        """Return the content of `key`; see `Store.get`."""
+        with self._disk_errors(key), self._opened(key) as file:
             data = file.read(most + 1)
         if len(data) > most:
-            raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+            raise DamagedError(f"store {self.url}: {key} is larger than {most} bytes, the limit of such files")
         return data
 
     def get_file(self, key: str, path: Path) -> None:
-        """Save what is under `key` as the file `path`; see `Store.get_file`."""
-        with self._told(f"{key}, saved as {path}"), self._opened(key) as source, files.written(path) as file:
+        """Download `key` to the file `path`; see `Store.get_file`."""
+        with self._disk_errors(f"{key}, saved as {path}"), self._opened(key) as source, files.written(path) as file:
             shutil.copyfileobj(source, file, files.CHUNK)
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """Yield every file below the folder `prefix`; see `Store.list`."""
         folder = check_folder(prefix)
-        with self._told(folder):
+        with self._disk_errors(folder):
             yield from self._walk(self._path(folder), folder)
 
     def folders(self, prefix: str = "") -> Names:
-        """Return the folders in the folder `prefix` that hold any file; see `Store.folders`."""
+        """Return the direct subfolders of `prefix` that contain a file; see `Store.folders`."""
         folder = check_folder(prefix)
-        with self._told(folder):
+        with self._disk_errors(folder):
             return sorted(
                 entry.name
                 for entry in _scan(self._path(folder))
@@ -88,24 +88,24 @@ class LocalStore(Store):
             )
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove the files under `keys` and the folders that this leaves empty; see `Store.delete`."""
+        """Delete the files under `keys` and the folders that become empty; see `Store.delete`."""
         for key in keys:
             path = self._path(check_key(key))
-            with self._told(key):
+            with self._disk_errors(key):
                 with suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
                     path.unlink()
                 self._prune(path.parent)
 
     def exists(self, key: str) -> bool:
-        """Tell whether a file is under `key`; see `Store.exists`."""
-        with self._told(key):
+        """Return whether `key` is a file; see `Store.exists`."""
+        with self._disk_errors(key):
             return self._path(check_key(key)).is_file()
 
     def check_writable(self) -> None:
-        """Write, read back and remove a probe; see `Store.check_writable`. What killed writers left goes, too."""
+        """Write, read back and delete a probe; see `Store.check_writable`. Delete files left by killed writers, too."""
         super().check_writable()
         oldest = time.time() - STALE
-        with self._told(""):
+        with self._disk_errors(""):
             for folder, _, names in os.walk(self.root):
                 for path in (Path(folder, name) for name in names if name.startswith(files.TEMPORARY)):
                     with suppress(FileNotFoundError):  # its writer has just finished
@@ -113,7 +113,7 @@ class LocalStore(Store):
                             path.unlink()
 
     def _path(self, key: str) -> Path:
-        """Return where `key` (checked before) is, unless a symbolic link stands on the way."""
+        """Return the path of the checked `key`; refuse one that leads through a symbolic link."""
         path = self.root / key
         below = itertools.takewhile(lambda folder: folder != self.root, (path, *path.parents))
         if any(step.is_symlink() for step in below):
@@ -123,8 +123,8 @@ class LocalStore(Store):
         return path
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Turn the disk's errors into one line that names the store; FileExistsError is `put_new`'s answer."""
+    def _disk_errors(self, what: str) -> Iterator[None]:
+        """Turn errors of the disk into a StoreError of one line; FileExistsError passes, for `put_new`."""
         try:
             yield
         except FileExistsError:
@@ -136,7 +136,7 @@ class LocalStore(Store):
     @contextmanager
     def _written(self, key: str, publish: Callable[[Path, Path], object] = os.replace) -> Iterator[BinaryIO]:
         path = self._path(check_key(key))
-        with self._told(key), ExitStack() as stack:
+        with self._disk_errors(key), ExitStack() as stack:
             yield self._begun(path, publish, stack)
 
     def _begun(self, path: Path, publish: Callable[[Path, Path], object], stack: ExitStack) -> BinaryIO:
@@ -149,14 +149,14 @@ class LocalStore(Store):
     @contextmanager
     def _opened(self, key: str) -> Iterator[BinaryIO]:
         try:
-            # A pipe in the place of a file would block for ever, a link lead elsewhere.
+            # Opening a pipe would block forever, and a symbolic link would lead elsewhere.
             handle = os.open(self._path(check_key(key)), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             raise KeyMissingError(f"store {self.url} holds no {key}") from None
         plain = stat.S_ISREG(os.fstat(handle).st_mode)
         if not plain:
             os.close(handle)
-            raise KeyMissingError(f"store {self.url} holds no file {key}: it is something else")
+            raise KeyMissingError(f"store {self.url} holds no file {key}: it is not a regular file")
         with os.fdopen(handle, "rb") as file:
             yield file
 
@@ -166,7 +166,7 @@ class LocalStore(Store):
             if entry.name.startswith(files.TEMPORARY):
                 continue
             if why := flaw(key) or _oddity(entry):
-                progress.note(f"store {self.url}: left out {key!r}: {why}")
+                progress.note(f"store {self.url}: ignored {key!r}: {why}")
             elif entry.is_dir(follow_symlinks=False):
                 yield from self._walk(Path(entry.path), f"{key}/")
             else:
@@ -195,4 +195,4 @@ def _scan(path: Path) -> list[os.DirEntry[str]]:
 
 def _oddity(entry: os.DirEntry[str]) -> str:
     plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-    return "" if plain else "it is a symbolic link or no plain file"
+    return "" if plain else "it is a symbolic link or not a regular file"

@@ -1,6 +1,6 @@
-"""Open a store by its URL: a folder of this machine, or a bucket of an S3 server.
+"""Open a store by its URL: a local folder, or a bucket of an S3 server.
 
-A URL never carries credentials: those of S3 come from the usual AWS chain.
+A URL never contains credentials: those of S3 come from the standard AWS credential chain.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ PARAMETERS = {"endpoint", "region"}
 
 
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-"""S3's naming rules, loosely: other servers allow more. What matters: no `:` and no `@`, so no credentials."""
+"""A loose form of S3's naming rules: other servers allow more. It excludes `:` and `@`, and so credentials."""
 
 
 def open_store(url: str | None = None) -> Store:
-    """Open the store at `url`; None is the user's own folder (`kubeferry.tasks.ports.local.paths.store()`).
+    """Open the store at `url`; None is the user's default store (`kubeferry.tasks.ports.local.paths.store()`).
 
-    Nothing is asked or written yet: use `check_writable` for that.
+    Nothing is read or written yet: use `check_writable` for that.
 
     Args:
         url: `file:///path` or `s3://bucket/prefix?endpoint=…&region=…`.
 
     Raises:
-        UsageError: a URL that names no store, or one with credentials in it (which are not echoed).
+        UsageError: the URL names no store, or contains credentials (which the message does not repeat).
     """
     if not url:
         return _open_folder(paths.store())
@@ -48,7 +48,7 @@ def open_store(url: str | None = None) -> Store:
 
 
 def _split(url: str) -> SplitResult:
-    """Take `url` apart, unless it holds credentials; no message echoes it, since any part may be a secret."""
+    """Split `url`; refuse credentials. No message repeats the URL, since any part may be a secret."""
     try:
         parts = urlsplit(url)
         hosts = [parts.netloc, *(urlsplit(value).netloc for _, value in parse_qsl(parts.query))]

@@ -1,7 +1,6 @@
-"""A store in an S3 bucket, Amazon's or of any server that speaks its protocol.
+"""A store in an S3 bucket, of Amazon or of any compatible server.
 
-Keys stand below a prefix of the bucket. A server that cannot promise a conditional write is found out before one is
-relied upon.
+Keys are below a prefix of the bucket. Before the first conditional write, a probe checks that the server supports it.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.s3_bucket import Bucket
 
 WRITER = "kubeferry-writer"
-"""The metadata field that tells our own conditional write from another's."""
+"""The metadata field that identifies the writer of a conditional write."""
 TRIES = 5
-"""How often a conditional write that meets another one of the same key is made again."""
+"""Attempts of a conditional write that conflicts with another one of the same key."""
 DELETES = 8
-"""Deletions on their way at once."""
+"""Concurrent deletions."""
 
 
 class S3Store(Store):
@@ -56,19 +55,19 @@ class S3Store(Store):
             raise StoreError(f"store {self.url}: {key}: cannot read {path}: {error.strerror}") from error
 
     def put_new(self, key: str, data: bytes) -> bool:
-        """Save `data` if nothing is under `key`; see `Store.put_new`."""
+        """Save `data` if `key` does not exist; see `Store.put_new`."""
         full = self._full(key)
         self._require_conditions()
         return self._send_new(full, data)
 
     def get(self, key: str, most: int = MAX_READ) -> bytes:
-        """Return what is under `key`; see `Store.get`."""
+        """Return the content of `key`; see `Store.get`."""
         buffer = io.BytesIO()
         self._bucket.fetch(self._full(key), buffer, most)
         return buffer.getvalue()
 
     def get_file(self, key: str, path: Path) -> None:
-        """Save what is under `key` as the file `path`; see `Store.get_file`."""
+        """Download `key` to the file `path`; see `Store.get_file`."""
         full = self._full(key)
         try:
             with files.written(path) as file:
@@ -82,40 +81,40 @@ class S3Store(Store):
             for found in page.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
                 if key.endswith("/") and not found["Size"]:
-                    continue  # how S3 consoles mark an empty folder
+                    continue  # the placeholder of an S3 console for an empty folder
                 if why := flaw(key):
-                    progress.note(f"store {self.url}: left out {key!r}: {why}")
+                    progress.note(f"store {self.url}: ignored {key!r}: {why}")
                 else:
                     yield Entry(key, found["Size"], found["LastModified"].astimezone(UTC))
 
     def folders(self, prefix: str = "") -> Names:
-        """Return the folders right in the folder `prefix`; see `Store.folders`. A console's mark is one."""
+        """Return the direct subfolders of `prefix`; see `Store.folders`. Placeholders of consoles count."""
         base = self._prefix + check_folder(prefix)
         names = []
         for page in self._bucket.pages(base, Delimiter="/"):
             for found in page.get("CommonPrefixes", ()):
                 name = found["Prefix"].removeprefix(base).removesuffix("/")
                 if why := flaw(name):
-                    progress.note(f"store {self.url}: left out the folder {name!r}: {why}")
+                    progress.note(f"store {self.url}: ignored the folder {name!r}: {why}")
                 else:
                     names.append(name)
         return sorted(names)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Remove what is under each of `keys`; see `Store.delete`."""
+        """Delete each of `keys`; see `Store.delete`."""
         full = [self._full(key) for key in keys]
         if len(full) == 1:
             self._remove(full[0])
             return
-        # Not every server has the bulk request, and those that do differ in the checksum that they want of it.
+        # Not every server has DeleteObjects, and those that do require different checksums.
         with ThreadPoolExecutor(DELETES, "s3-delete") as pool:
             for _ in pool.map(self._remove, full):
-                pass  # an error comes out here
+                pass  # an error is raised here
 
     def exists(self, key: str) -> bool:
-        """Tell whether something is under `key`; see `Store.exists`."""
+        """Return whether `key` exists; see `Store.exists`."""
         full = self._full(key)
-        # The answer to a HEAD has no body: it could not tell a missing bucket from a missing key.
+        # Not HEAD: its answer has no body that distinguishes a missing bucket from a missing key.
         page = self._bucket.ask("list_objects_v2", full, Prefix=full, MaxKeys=1)
         return any(found["Key"] == full for found in page.get("Contents", ()))
 
@@ -127,7 +126,7 @@ class S3Store(Store):
         return check_key(self._prefix + check_key(key))
 
     def _remove(self, full: str) -> None:
-        with suppress(KeyMissingError):  # Amazon says nothing then, others may
+        with suppress(KeyMissingError):  # Amazon ignores a missing key, others may not
             self._bucket.ask("delete_object", full)
 
     def _send_new(self, full: str, data: bytes) -> bool:
@@ -136,7 +135,7 @@ class S3Store(Store):
             try:
                 self._bucket.send(full, data, {WRITER: writer}, IfNoneMatch="*")
             except TakenError:
-                # The library may have sent it twice: then what is there, from the first time, is our own.
+                # The library may have sent it twice: then the object is our own, from the first attempt.
                 return self._writer(full) == writer
             except BusyKeyError:
                 if not left:
@@ -149,14 +148,14 @@ class S3Store(Store):
         try:
             metadata: dict[str, str] = self._bucket.ask("head_object", full)["Metadata"]
         except KeyMissingError:
-            return None  # removed again since
+            return None  # deleted again since
         return metadata.get(WRITER)
 
     def _require_conditions(self) -> None:
-        """Make sure, once, that the server refuses a conditional write of what is there.
+        """Check, once, that the server refuses a conditional write of an existing key.
 
         Raises:
-            StoreError: it does not: older servers ignore the header, and two would win.
+            StoreError: it does not: older servers ignore the header, and two writers would win.
         """
         with self._lock:
             if self._conditional:

@@ -1,8 +1,8 @@
-"""Transfers to and from one S3 bucket, checked at both ends.
+"""Transfers to and from one S3 bucket, verified at both ends.
 
-What is saved is checked by the server against a SHA-256 (in a header, never in a trailer, which many servers do not
-understand; a server without SHA-256 gets an MD5, which is as old as S3), and what is read against the SHA-256 kept
-beside it.
+The server verifies uploads against a SHA-256 (in a header, never in a trailer, which many servers do not support; a
+server without SHA-256 gets an MD5, which all support). Downloads are verified against the SHA-256 in the object's
+metadata.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PART = 8 << 20
-"""Bytes of a part of a multipart upload, and up to which a file is sent in one piece. S3 wants 5 MiB at least."""
+"""Bytes of a part of a multipart upload, and the largest file sent in one request. S3's minimum is 5 MiB."""
 MAX_PARTS = 10_000
-"""S3's limit ("Amazon S3 multipart upload limits"): the parts of a larger file are larger."""
+"""S3's limit ("Amazon S3 multipart upload limits"): a file that would exceed it gets larger parts."""
 THREADS = 4
-"""Parts on their way at once: with PART, the memory of an upload."""
+"""Concurrent parts: times PART, the memory of an upload."""
 TRIES = 3
-"""How often a download that breaks off starts again; requests are retried by the library."""
+"""Attempts of a download that breaks off; the library retries requests."""
 SHA256 = "kubeferry-sha256"
-"""The metadata field with the SHA-256 of the whole content, hex: S3's own, of a multipart upload, is one of parts."""
+"""The metadata field with the hex SHA-256 of the whole content; S3's own of a multipart upload covers its parts."""
 
 
 class Bucket(Client):
-    """What a store needs of a bucket; may be used by many threads."""
+    """Uploads to and downloads from a bucket; safe for use by many threads."""
 
     _knows_sha256 = True
-    """Until the server shows that it does not."""
+    """True until the server shows that it does not."""
 
     def send(self, key: str, data: bytes, metadata: dict[str, str] | None = None, **arguments: Any) -> None:
-        """Save `data` in one request, checked on arrival."""
+        """Upload `data` in one request; the server verifies it."""
         fields = {SHA256: hashlib.sha256(data).hexdigest(), **(metadata or {})}
         self._checked(lambda: self.ask("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments))
 
     def send_file(self, key: str, path: Path) -> None:
-        """Save the file at `path`, a large one in parts, each checked on arrival. Raises OSError for the file's own."""
+        """Upload the file at `path`, a large one in parts, each verified. Raises OSError if the file cannot be read."""
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(0)
@@ -58,7 +58,7 @@ class Bucket(Client):
         return None
 
     def fetch(self, key: str, file: BinaryIO, most: int | None = None) -> None:
-        """Write the content of `key` to `file`, from its start; starts again if it breaks off or is damaged.
+        """Write the content of `key` to `file`; start again if the download breaks off or is damaged.
 
         Raises:
             DamagedError: it stays damaged, or is larger than `most` bytes.
@@ -78,7 +78,7 @@ class Bucket(Client):
         return None
 
     def _too_large(self, key: str, most: int) -> DamagedError:
-        return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, which no such file is")
+        return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, the limit of such files")
 
     def _receive(self, key: str, answer: Answer, file: BinaryIO, most: int | None) -> None:
         digest = hashlib.sha256()
@@ -87,7 +87,7 @@ class Bucket(Client):
                 for chunk in body.iter_chunks(files.CHUNK):
                     digest.update(chunk)
                     file.write(chunk)
-                    if most is not None and file.tell() > most:  # an answer need not tell its length
+                    if most is not None and file.tell() > most:  # an answer may have no length
                         raise self._too_large(key, most)
         except FlexibleChecksumError as error:
             raise DamagedError(f"store {self.url}: {key} does not match the checksum that the server keeps") from error
@@ -97,7 +97,7 @@ class Bucket(Client):
             raise DamagedError(f"store {self.url}: {key} does not match the SHA-256 that it was saved with")
 
     def _send_parts(self, key: str, path: Path, size: int, digest: str) -> Answer:
-        """Upload in parts; all or nothing. Return the first part's answer, which shows what the server checked."""
+        """Upload in parts; all or nothing. Return the answer to the first part: it shows what was verified."""
         algorithm = {"ChecksumAlgorithm": "SHA256"} if self._knows_sha256 else {}
         upload = self.ask("create_multipart_upload", key, Metadata={SHA256: digest}, **algorithm)["UploadId"]
         length = max(PART, -(-size // MAX_PARTS))
@@ -111,7 +111,7 @@ class Bucket(Client):
             try:
                 self.ask("abort_multipart_upload", key, UploadId=upload)
             except KubeferryError as left:
-                error.add_note(f"and the parts that were sent may still be there: {left}")
+                error.add_note(f"and the uploaded parts may still exist: {left}")
             raise
         finally:
             pool.shutdown()
@@ -129,13 +129,13 @@ class Bucket(Client):
         return {"PartNumber": number, "ETag": answer["ETag"], **kept}
 
     def _seal(self, data: bytes) -> dict[str, str]:
-        """Return the header by which the server checks `data` on arrival."""
+        """Return the header by which the server verifies `data`."""
         if self._knows_sha256:
             return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
         return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
 
     def _checked(self, save: Callable[[], Answer]) -> None:
-        """Save; where the server shows that it refuses or ignores SHA-256, once more with MD5, from then on for all."""
+        """Upload; if the server refuses or ignores SHA-256, upload again with MD5, and use MD5 from then on."""
         tried_sha256 = self._knows_sha256
         try:
             if save().get("ChecksumSHA256") or not tried_sha256:
@@ -147,5 +147,5 @@ class Bucket(Client):
         try:
             save()
         except KubeferryError:
-            self._knows_sha256 = True  # that was not the matter
+            self._knows_sha256 = True  # SHA-256 was not the cause
             raise

@@ -1,9 +1,8 @@
-"""The requests to one S3 bucket: credentials from the usual AWS chain, bounded retries, errors of our own tree.
+"""The requests to one S3 bucket: credentials from the AWS chain, bounded retries, Kubeferry's own errors.
 
-What an S3 server or the AWS library says, as one line of ours: retry later (transient) or change something first.
-
-The codes are those of "Error responses" in the Amazon S3 API reference; other servers use the same. A message names the
-store, the key and the cause, never a credential.
+An error of the server or the AWS library becomes one of ours, with a message of one line: transient (retry later) or
+permanent (change something first). The codes are those of "Error responses" in the Amazon S3 API reference; other
+servers use the same. A message names the store, the key and the cause, never a credential.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class TakenError(StoreError):
-    """412: a conditional write found something under its key."""
+    """412: the key of a conditional write exists."""
 
 
 class BusyKeyError(StoreUnavailableError):
-    """409: another conditional write of the same key is on its way."""
+    """409: another conditional write of the same key is in progress."""
 
 
 class UnsupportedError(StoreError):
-    """The server does not know a header that we sent (or something else of the request; it does not tell)."""
+    """The server does not support a header of the request (or another part of it; it does not say which)."""
 
 
 CODES: dict[str, type[KubeferryError]] = {
@@ -46,22 +45,22 @@ CODES: dict[str, type[KubeferryError]] = {
     "NotImplemented": UnsupportedError,
     "InvalidArgument": UnsupportedError,
     "InvalidRequest": UnsupportedError,
-    "NoSuchUpload": StoreUnavailableError,  # somebody cleaned up, or the answer to "complete" was lost: upload again
+    "NoSuchUpload": StoreUnavailableError,  # the upload was aborted, or the answer to "complete" was lost: upload again
     "BadDigest": StoreUnavailableError,  # it arrived damaged
     "RequestTimeout": StoreUnavailableError,
     "OperationAborted": StoreUnavailableError,
 }
-"""By the error's code; the rest goes by the status."""
+"""Error code → error; other codes are classified by the HTTP status."""
 
 BUSY = {429, 500, 502, 503, 504}
-"""Statuses after which the same call may work; 501 and 507 (disk full) stay."""
+"""Statuses after which the same call may succeed; 501 and 507 (disk full) are permanent."""
 
 REFUSED = {
     "AccessDenied", "AuthorizationHeaderMalformed", "ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId",
     "InvalidToken", "RequestExpired", "SignatureDoesNotMatch", "TokenRefreshRequired", "401", "403",
     "XAdminUserNotFound",  # the sandbox's server
 }  # fmt: skip
-"""Codes for which a person has to know where the credentials came from."""
+"""Codes whose message says where the credentials came from."""
 
 NO_CREDENTIALS = (
     aws.NoCredentialsError,
@@ -76,16 +75,16 @@ NO_CREDENTIALS = (
 """The library found no credentials that it could use."""
 
 OUT_OF_REACH = (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError, aws.ResponseStreamingError)
-"""No (whole) answer: refused, timed out, cut off, a certificate that does not match."""
+"""No complete answer: refused, timed out, truncated, a certificate that does not match."""
 
 
 def translate(error: Exception, what: str, chain: Callable[[], str]) -> KubeferryError:
-    """Return ours for `error`, a ClientError or BotoCoreError.
+    """Return Kubeferry's error for `error`, a ClientError or BotoCoreError.
 
     Args:
-        error: the library's.
-        what: the store and the key, as the line begins.
-        chain: tells where credentials were looked for; only asked if that is the matter.
+        error: the error of the library.
+        what: the store and the key, the start of the message.
+        chain: returns where credentials were looked for; called only if they are the cause.
     """
     cause = " ".join(str(error).split())
     if isinstance(error, aws.ClientError):
@@ -111,7 +110,7 @@ def _answered(response: dict[str, dict[str, object]], what: str, chain: Callable
 Answer = dict[str, Any]
 
 ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-"""Where the AWS chain finds another endpoint than Amazon's."""
+"""Environment variables that set an endpoint other than Amazon's."""
 
 SETTINGS: Answer = {
     "connect_timeout": 5,
@@ -119,20 +118,20 @@ SETTINGS: Answer = {
     "retries": {"mode": "standard", "total_max_attempts": 4},
     "max_pool_connections": 32,
     "tcp_keepalive": True,
-    # The library's own checksums are trailers on https; ours are in `_seal`.
+    # The library's own checksums are trailers on https; `Bucket._seal` adds ours as headers.
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
 }
 
 
 WHOLE = 3
-"""How often something is asked for whose answer is no XML: cut short, or by what stands in between."""
+"""Attempts of a request whose answer is not XML: truncated, or from a proxy in between."""
 
 NO_SERVER = "the answer is not one of an S3 server: it is cut short, or comes from a proxy or a login page in between"
 
 
 class Client:
-    """A bucket of `endpoint` (None: Amazon's, or what the AWS configuration says); may be used by many threads."""
+    """A bucket at `endpoint` (None: Amazon's, or that of the AWS configuration); safe for use by many threads."""
 
     def __init__(self, url: str, name: str, endpoint: str | None, region: str | None) -> None:
         self.url = url
@@ -146,26 +145,26 @@ class Client:
         """Make one request.
 
         Args:
-            operation: the client's method.
-            key: what the error's line names; also sent as the `Key`, except by the operations on the whole bucket.
-            arguments: the method's.
+            operation: the method of the client.
+            key: the key in error messages; also sent as `Key`, except by `list_` operations.
+            arguments: the arguments of the method.
 
         Raises:
-            KubeferryError: by `s3_errors.translate`.
+            KubeferryError: by `translate`.
         """
         if not operation.startswith("list_"):
             arguments["Key"] = key
         for left in reversed(range(WHOLE)):
             try:
                 answer: Answer = getattr(self._client, operation)(Bucket=self.name, **arguments)
-            except ResponseParserError as error:  # the library does not take it for a fault that may pass
+            except ResponseParserError as error:  # the library does not retry this error
                 if not left:
                     raise StoreUnavailableError(f"store {self.url}: {key}: {NO_SERVER}") from error
             except (ClientError, BotoCoreError) as error:
                 raise self.ours(error, key) from error
             else:
                 return answer
-        raise AssertionError("unreachable: the last turn returns or raises")
+        raise AssertionError("unreachable: the last attempt returns or raises")
 
     def pages(self, prefix: str, **arguments: Any) -> Iterator[Answer]:
         """Yield the pages of the listing of `prefix`, 1,000 keys each."""
@@ -181,7 +180,7 @@ class Client:
             token = following
 
     def date(self) -> str:
-        """Return the Date header of an answer, even of a refusal: it may be the clocks for which it refuses."""
+        """Return the Date header of an answer, even of a refusal: differing clocks may be its cause."""
         try:
             answer: Answer = self._client.list_objects_v2(Bucket=self.name, MaxKeys=1)
         except ClientError as error:
@@ -191,16 +190,16 @@ class Client:
         return str(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", ""))
 
     def ours(self, error: Exception, key: str) -> KubeferryError:
-        """Return our error for the library's `error` about `key`."""
+        """Return Kubeferry's error for the library's `error` about `key`."""
         return translate(error, f"store {self.url}: {key}".removesuffix(": "), self._chain)
 
     def _chain(self) -> str:
-        """Tell where credentials come from, or were looked for."""
+        """Return where credentials come from, or were looked for."""
         profile = self._session.get_config_variable("profile") or "default"
         try:
             found = self._session.get_credentials()
             looked = [step.METHOD for step in self._session.get_component("credential_provider").providers]
-        except BotoCoreError:  # it is the chain itself that cannot be used: the error that we explain
+        except BotoCoreError:  # the chain itself fails: that is the error being explained
             return f"the AWS chain, profile {profile!r}"
         if found is not None:
             return f"the credentials come from the AWS chain's {found.method!r}"
@@ -208,12 +207,12 @@ class Client:
 
     @property
     def _client(self) -> Any:
-        """The client, made at the first request: it may have to ask for credentials."""
+        """The client, created at the first request: it may have to fetch credentials."""
         with self._lock:
             if self._made is None:
                 configured = self._session.get_scoped_config().get("endpoint_url")
                 custom = self._endpoint or configured or any(name in os.environ for name in ENDPOINTS)
-                # Bucket names become host names at Amazon only: elsewhere there is seldom DNS for that.
+                # Virtual-hosted-style addressing for Amazon only: other servers seldom have DNS records for buckets.
                 config = Config(**SETTINGS, s3={"addressing_style": "path" if custom else "auto"})
                 session = boto3.Session(botocore_session=self._session, region_name=self._region)
                 self._made = session.client("s3", endpoint_url=self._endpoint, config=config)

@@ -149,7 +149,7 @@ def test_any_of_its_keys_restores_it_with_new_addresses(bench, keys, saved, shop
 
 
 @pytest.mark.parametrize(
-    ("identities", "said"), [([], "name the file of a secret key"), (["other.txt"], "none of the secret keys")]
+    ("identities", "said"), [([], "name the file of a secret key"), (["other.txt"], "no given secret key")]
 )
 def test_without_its_key_nothing_is_written_and_one_line_says_why(bench, store, keys, saved, shop, identities, said):
     copy, by = bench.name("closed"), [str(keys / each) for each in identities]

@@ -91,7 +91,7 @@ def test_a_yes_is_for_what_was_shown(kubectl, sandbox_env, ns):
         kubectl(sandbox_env, "apply", "-n", ns, "-f", "-", text=CONFIG.format("another"))
         say("y\n")
         out, err = running.communicate()
-    assert "the group is not what it was when you looked" in err
+    assert "the objects have changed since you looked" in err
     assert (out, running.returncode) == ("", 1)
     assert there(kubectl, sandbox_env, ns) == ["another", "web"]
 
@@ -122,7 +122,7 @@ def test_what_does_not_go_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sand
     assert "--force-finalizers removes" in out
     code, out, err = kubeferry(*arguments, "--force-finalizers")
     assert code == 0, err
-    assert "its finalizers were taken off: example.com/hold" in out
+    assert "its finalizers were removed: example.com/hold" in out
     assert there(kubectl, sandbox_env, ns) == []
 
 

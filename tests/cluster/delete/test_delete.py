@@ -336,8 +336,8 @@ def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored
     assert (result.phase, told(result.forced)) == (
         "Completed",
         {
-            f"ConfigMap {ns}/settings": "its finalizers were taken off: example.com/hold",
-            f"Pod {ns}/{pod}": "its finalizers were taken off: example.com/hold",
+            f"ConfigMap {ns}/settings": "its finalizers were removed: example.com/hold",
+            f"Pod {ns}/{pod}": "its finalizers were removed: example.com/hold",
         },
     )
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
@@ -437,7 +437,7 @@ def test_a_group_that_is_another_one_by_now_is_not_deleted(bench):
     bench.make(one.format("first"), ns, B)
     seen = looked(bench, selector="app=web", namespaces=[ns])
     bench.make(one.format("second"), ns, B)
-    with pytest.raises(ConflictError, match="the group is not what it was when you looked"):
+    with pytest.raises(ConflictError, match="the objects have changed since you looked"):
         deleted(bench, selector="app=web", namespaces=[ns], expect=seen.digest)
     assert names(bench, ns) == sorted([*ALWAYS, "ConfigMap first", "ConfigMap second"])
     assert bench.clusters[B].find(LEASES, ns, "kubeferry-restore") is None

@@ -293,7 +293,7 @@ class Forgetful:
     [
         ({"put_new": True}, "both won"),
         ({"put_new": False}, "never written"),
-        ({"get": b"other"}, "not what is read back"),
+        ({"get": b"other"}, "read back differs from what was written"),
         ({"list": []}, "not listed"),
         ({"exists": True}, "still there"),
     ],

@@ -264,7 +264,7 @@ def test_a_pause_passed_over_by_prefect_approves_nothing(bench, prefect_server, 
 
     monkeypatch.setattr(approvals, "apause_flow_run", passed_over)
     asked = Asked(bench, prefect_server, saved)
-    with pytest.raises(Exception, match="cannot wait for approval: the pause was passed over"):
+    with pytest.raises(Exception, match="cannot wait for approval: Prefect skipped the pause"):
         asked.run()
     assert asked.untouched()
 

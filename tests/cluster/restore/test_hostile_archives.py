@@ -144,7 +144,7 @@ def test_every_object_of_a_cluster_fits_the_schemas_of_its_server(bench):
                 continue  # definitions of other tests come and go
             schemas = Schemas(cluster.schemas(kind.api_version))
             for obj in cluster.list(kind):
-                assert list(schemas.misfits(obj)) == [], f"{kind.group_resource} {obj['metadata']['name']}"
+                assert list(schemas.schema_errors(obj)) == [], f"{kind.group_resource} {obj['metadata']['name']}"
                 found += 1
     assert found > 200
 

@@ -95,7 +95,7 @@ def test_a_management_namespace_comes_back_paused_with_its_owners_and_is_resumed
 @pytest.mark.usefixtures("crds")
 def test_a_secret_is_there_before_the_certificate_that_owns_it_and_is_relinked(api):
     book = installed()
-    objects = {ref: obj for ref, obj in moved(loaded("cert-manager"), api.namespace) if not book.left_out(obj)}
+    objects = {ref: obj for ref, obj in moved(loaded("cert-manager"), api.namespace) if not book.exclusion(obj)}
     live, _, found = restored(api, objects, book)
     (broken,) = found.broken
     assert (broken.source.name, deferral(objects[broken.source], broken).how) == ("web-tls", Means.RELINK)

@@ -179,7 +179,7 @@ def test_what_waits_for_a_finalizer_is_told_and_forced_only_when_asked(bench, sa
     assert bench.find("ConfigMap", ns, "settings", B)
     back = taken_back(bench, result.name, force_finalizers=True, wait_seconds=5)
     notes = {each.what: each.why for each in back.taken_back.notes}
-    assert notes == {f"ConfigMap {ns}/settings": "its finalizers were taken off: example.com/held"}
+    assert notes == {f"ConfigMap {ns}/settings": "its finalizers were removed: example.com/held"}
     bench.until(lambda: bench.find("Namespace", "", ns, B) is None)
 
 

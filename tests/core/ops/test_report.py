@@ -53,7 +53,7 @@ DELETE = DeleteResult(
     needed=[Needed(object="Secret shop/s", by="Deployment.apps shop/web", why="spec")],
     left=[Problem(what="ConfigMap shop/c", why="it waits for example.com/hold")],
     refused=[Problem(what="Secret kube-system/x", why="is listed")],
-    forced=[Problem(what="ConfigMap shop/d", why="its finalizers were taken off: example.com/hold")],
+    forced=[Problem(what="ConfigMap shop/d", why="its finalizers were removed: example.com/hold")],
     untied=[Problem(what="Secret shop/old", why="was linked to what goes")],
 )
 
@@ -114,7 +114,7 @@ def test_a_restores_page(line):
         "- Secret shop/s: by Deployment.apps shop/web, spec",
         "- **ConfigMap shop/c**: it waits for example.com/hold",
         "- **Secret kube-system/x**: is listed",
-        "- **ConfigMap shop/d**: its finalizers were taken off: example.com/hold",
+        "- **ConfigMap shop/d**: its finalizers were removed: example.com/hold",
         "- **Secret shop/old**: was linked to what goes",
     ],
 )

@@ -44,7 +44,7 @@ def test_what_is_sealed_is_opened_by_its_key_alone(keys, to, by, given):
     assert sealed.startswith(b"age-encryption.org/v1\n")
     assert b"marked-content" not in sealed
     assert opener([str(keys / by)]).open(sealed, "it") == DATA
-    with pytest.raises(UsageError, match=r"^it is encrypted to others: none of the secret keys given opens it$"):
+    with pytest.raises(UsageError, match=r"^it is encrypted to other recipients: no given secret key decrypts it$"):
         opener([str(keys / "other.txt")]).open(sealed, "it")
     with pytest.raises(UsageError, match=r"^it is encrypted: name the file of a secret key .* --identity$"):
         Opener().open(sealed, "it")
@@ -83,7 +83,7 @@ def test_a_file_that_was_cut_or_changed_anywhere_is_damaged(keys):
     spoilt += [sealed + b"x", b"not age at all"]
     for each in spoilt:
         with pytest.raises(
-            (DamagedError, UsageError), match=r"^it (cannot be decrypted: |is encrypted to others)"
+            (DamagedError, UsageError), match=r"^it (cannot be decrypted: |is encrypted to other recipients)"
         ) as told:
             by.open(each, "it")
         assert "\n" not in str(told.value)

@@ -34,7 +34,7 @@ def test_an_old_install_is_not_taken_for_one_without_knowledge(monkeypatch):
     monkeypatch.setattr(
         plugins, "entry_points", lambda group: [point("kubeferry.tasks.core.plugins.cluster_api:RULES", group)]
     )
-    with pytest.raises(PluginError, match=r"^Kubeferry's own plug-in cert-manager is not installed: install Kubeferry"):
+    with pytest.raises(PluginError, match=r"^Kubeferry's own plug-in cert-manager is not installed: reinstall"):
         plugins.installed()
 
 
@@ -58,7 +58,7 @@ def test_a_plugin_is_loaded(module):
     [
         ("no_such_rules:RULES", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_rules'"),
         ("their_rules:MISSING", "cannot be loaded: AttributeError"),
-        ("their_rules:NONE", "is no Rules object but of type dict"),
+        ("their_rules:NONE", "is not a Plugin but a dict"),
         ("their_rules:OLD", "is for version 0 of kubeferry.rules; this Kubeferry has version 1"),
         ("their_rules:OTHER", "calls itself other"),
     ],

@@ -74,7 +74,7 @@ def test_two_processes_cannot_go_on_with_one_restore(store, journal):
     journal.begin("first")
     other = Journal(store, KEYS, 1)
     other.begin("second")
-    with pytest.raises(ConflictError, match="another process goes on with restore r: this one stops"):
+    with pytest.raises(ConflictError, match="another process has resumed restore r: this one stops"):
         journal.will_create(1, [TOKEN])
     with pytest.raises(ConflictError):  # and it stays so
         journal.did(1, "created", TOKEN, "u")
@@ -130,10 +130,10 @@ def test_former_contents_that_are_others_are_damage(store, journal):
     found = open_restore(store, "r")
     where = found.state.formers[TOKEN]
     store.put(KEYS.former(where.file), b"no gzip")
-    with pytest.raises(DamagedError, match="former contents is damaged"):
+    with pytest.raises(DamagedError, match="previous contents is damaged"):
         found.former(where, opener([]))
     store.delete([KEYS.former(where.file)])
-    with pytest.raises(DamagedError, match="former contents is missing"):
+    with pytest.raises(DamagedError, match="previous contents is missing"):
         found.former(where, opener([]))
 
 

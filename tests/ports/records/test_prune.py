@@ -289,7 +289,7 @@ def test_one_that_was_made_anew_meanwhile_stays(local):
     add(local, "a", 0)
     result = removed(asked, seen)
     assert there(local) == {"a", "b"}
-    assert [each.why for each in result.left] == ["it is another backup by now"]
+    assert [each.why for each in result.left] == ["another backup has this name now"]
 
 
 def test_two_prunes_and_backups_at_once_do_no_harm(store):

@@ -100,7 +100,7 @@ def test_former_content_of_another_object_is_not_given_back(store):
     former = found.state.formers[TOKEN]
     assert found.former(former, opener([])) == LIVE
     store.put(KEYS.former(former.file), gzip.compress(orjson.dumps(OTHER) + b"\n"))
-    with pytest.raises(DamagedError, match=r"former contents is damaged|holds another object"):
+    with pytest.raises(DamagedError, match=r"previous contents is damaged|holds another object"):
         found.former(former, opener([]))
 
 
@@ -109,7 +109,7 @@ def test_former_content_of_another_object_is_not_given_back(store):
 
 def test_a_store_that_gives_back_something_else_than_was_written_is_found_out_before_a_backup(store, monkeypatch):
     monkeypatch.setattr(store, "get", lambda _: b"something else")
-    with pytest.raises(StoreError, match="what was written is not what is read back"):
+    with pytest.raises(StoreError, match="the content read back differs from what was written"):
         store.check_writable()
     monkeypatch.undo()
     assert list(store.list()) == []
@@ -192,7 +192,7 @@ def test_one_whose_archive_was_cut_short_is_not_the_last_good_one(store, two):
     _, asked = two
     store.put(BackupKeys("new").tarball, b"an arch")
     found = {each.name: each for each in judged(asked).judged}
-    assert "has not the size that the manifest says" in found["new"].why
+    assert "does not have the size in the manifest" in found["new"].why
     assert found["old"].keep
 
 

@@ -109,7 +109,7 @@ def test_a_link_is_neither_read_nor_written_nor_listed(store, tmp_path, notes):
             with pytest.raises(StoreError, match="symbolic link"):
                 doing(key)
     assert [entry.key for entry in store.list()] == ["a/b"]
-    assert sorted(line.partition("left out ")[2].split("'")[1] for line in notes) == ["file", "folder", "loop"]
+    assert sorted(line.partition("ignored ")[2].split("'")[1] for line in notes) == ["file", "folder", "loop"]
     assert store.folders() == ["a"]
     assert names(outside) == ["secret"]
 
@@ -187,7 +187,7 @@ def test_a_probe_that_reads_back_something_else_is_told(store, monkeypatch):
             yield file
 
     monkeypatch.setattr(store, "_opened", other)
-    with pytest.raises(StoreError, match="not what is read back"):
+    with pytest.raises(StoreError, match="read back differs from what was written"):
         store.check_writable()
     assert names(store.root) == []
 
