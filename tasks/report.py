@@ -24,7 +24,17 @@ from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.step import tell
 
 if TYPE_CHECKING:
-    from kubeferry.tasks.core.models.results import Judged, PruneResult, RestoreResult, VerifyResult
+    from collections.abc import Callable
+
+    from kubeferry.tasks.core.formats.migration import End
+    from kubeferry.tasks.core.models.results import (
+        Judged,
+        MigrateResult,
+        PopulateResult,
+        PruneResult,
+        RestoreResult,
+        VerifyResult,
+    )
     from kubeferry.tasks.core.ops.report import AnyResult
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.restore.outcome import Outcome
@@ -47,6 +57,29 @@ async def report(result: AnyResult) -> None:
         ),
     )
     _announce(result.phase)
+
+
+async def report_namespaces(
+    result: MigrateResult | PopulateResult, flow: str, title: str, shown: Callable[[End], tuple[str, str]]
+) -> None:
+    """Create the table of the namespaces of a run, those that need attention first.
+
+    Args:
+        result: of the run.
+        flow: its flow, which begins the artifact's key.
+        title: how the run is called in the artifact's description.
+        shown: returns the name and the status of one namespace.
+    """
+    order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
+    table = [
+        dict(zip(("namespace", "status"), shown(end), strict=True))
+        | {"objects": end.objects, "seconds": end.seconds, "restore": end.restore, "why": one_line(end.why)}
+        for end in sorted(result.namespaces, key=lambda end: order[end.phase])
+    ]
+    key = f"{flow}-{re.sub('[^a-z0-9]+', '-', result.name)}"
+    await acreate_table_artifact(table, key=key, description=f"{title}: namespaces")
+    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
+    tell(f"{flow} {result.name}: {result.phase}, {text}")
 
 
 async def report_failure(result: RestoreResult) -> None:

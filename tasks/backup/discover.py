@@ -24,6 +24,7 @@ from kubeferry.tasks.core.selection.resource_types import (
 )
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.archive.encryption import recipients
+from kubeferry.tasks.ports.cluster.cached import cluster_uid
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
 from kubeferry.tasks.ports.local import clock
@@ -69,7 +70,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         options=options,
         work=work,
         namespaces=namespaces,
-        source=Source(uid=_uid(cluster), version=cluster.version(), context=cluster.name, host=cluster.host),
+        source=Source(uid=cluster_uid(cluster), version=cluster.version(), context=cluster.name, host=cluster.host),
         revision=_revision(cluster, namespaces[0], [each for each in chosen.read if each.namespaced]),
         types=tuple(each for each in chosen.read if each.namespaced),
         related=tuple(each for each in chosen.read if (each.group, each.resource) in RELATED),
@@ -134,14 +135,6 @@ def _revision(cluster: Cluster, namespace: str, types: list[ResourceType]) -> st
         except ForbiddenError as error:
             refused = error
     raise refused
-
-
-def _uid(cluster: Cluster) -> str:
-    """Return the uid of kube-system, the cluster's identity; "" without the right to read it: it is optional."""
-    try:
-        return str(cluster.get(NAMESPACES, "", "kube-system")["metadata"]["uid"])
-    except ForbiddenError:
-        return ""
 
 
 def _aggregated(cluster: Cluster, found: Discovery) -> tuple[frozenset[str], tuple[Problem, ...]]:

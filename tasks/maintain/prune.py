@@ -124,7 +124,7 @@ def _restores(store: Store, files: Files, before: datetime) -> Iterator[Judged]:
 
 
 def _own(keys: RestoreKeys, files: Files) -> Iterator[str]:
-    return (key for key in files[keys.name] if key.removeprefix(keys.folder).startswith("kubeferry-"))
+    return (key for key in files[keys.name] if _is_own(keys, key))
 
 
 def _digest(rows: list[Judged]) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
-
-from prefect.artifacts import acreate_table_artifact
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.migration import SHARED, End, phase_of
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.models.results import MigrateResult
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.report import report_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,20 +55,5 @@ def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> Mi
 
 
 async def tell_table(result: MigrateResult) -> None:
-    """Create the table of namespaces as an artifact, those that need attention first."""
-    order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
-    rows = [
-        {
-            "namespace": end.title,
-            "status": end.phase.value,
-            "objects": end.objects,
-            "seconds": end.seconds,
-            "restore": end.restore,
-            "why": one_line(end.why),
-        }
-        for end in sorted(result.namespaces, key=lambda end: order[end.phase])
-    ]
-    key = f"migrate-{re.sub('[^a-z0-9]+', '-', result.name)}"
-    await acreate_table_artifact(rows, key=key, description=f"migration {result.name}: namespaces")
-    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"migrate {result.name}: {result.phase}, {text}")
+    """Create the table of namespaces as an artifact."""
+    await report_namespaces(result, "migrate", f"migration {result.name}", lambda end: (end.title, end.phase.value))

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING
-
-from prefect.artifacts import acreate_table_artifact
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
 from kubeferry.tasks.core.formats.journal import TAKEN_BACK
 from kubeferry.tasks.core.formats.migration import End, phase_of, restore_name
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.models.results import PopulateResult, RestoreResult
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.restores import open_restore
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.report import report_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,20 +140,9 @@ def populated(
 
 
 async def tell_namespaces(result: PopulateResult) -> None:
-    """Create the table of namespaces as an artifact, those that need attention first."""
-    order = {Phase.FAILED: 0, Phase.PARTIAL: 1, Phase.COMPLETED: 2}
-    rows = [
-        {
-            "namespace": end.into,
-            "status": "Completed earlier" if end.into in result.earlier else end.phase.value,
-            "objects": end.objects,
-            "seconds": end.seconds,
-            "restore": end.restore,
-            "why": one_line(end.why),
-        }
-        for end in sorted(result.namespaces, key=lambda end: order[end.phase])
-    ]
-    key = f"populate-{re.sub('[^a-z0-9]+', '-', result.name)}"
-    await acreate_table_artifact(rows, key=key, description=f"populate {result.name}: namespaces")
-    text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"populate {result.name}: {result.phase}, {text}")
+    """Create the table of namespaces as an artifact."""
+
+    def row(end: End) -> tuple[str, str]:
+        return end.into, "Completed earlier" if end.into in result.earlier else end.phase.value
+
+    await report_namespaces(result, "populate", f"populate {result.name}", row)
