@@ -63,8 +63,6 @@ kubeferry verify before-upgrade --deep -o json
 def list_backups(*, restores: bool, store: str, output: Format) -> None:
     """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
     if restores:
-        from kubeferry.flows.commands.look import list_restores
-
         if not list_restores(store, output):
             raise typer.Exit(PARTIAL)
         return
@@ -113,7 +111,6 @@ def show(backup: str, *, store: str, identities: list[str], output: Format) -> N
 
 def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError) -> None:
     """Show a restore, since no backup has this name."""
-    from kubeferry.flows.commands.look import show_restore
     from kubeferry.tasks.core.errors import BackupNotFoundError
     from kubeferry.tasks.ports.records.restores import open_restore
     from kubeferry.tasks.ports.store.open import open_store

@@ -76,7 +76,6 @@ def _tables(result: AnyResult) -> None:
         taken_back(result.taken_back)
     if isinstance(result, BackupResult):
         encrypted_to(result.encrypted_to)
-    if isinstance(result, BackupResult):
         selected(result.selection, result.pulled_in)
     left_out(result.left_out)
     problems("Warnings", result.warnings)
