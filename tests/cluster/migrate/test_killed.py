@@ -28,7 +28,6 @@ def test_killed_in_the_middle_it_is_resumed_with_what_is_missing(kubeferry, benc
     migration = bench.name("killed")
     where = ["--from-context", A, "--to-context", B, "--store", bench.where["store"], "-o", "json"]
     folder = Path(bench.folder) / "restores"
-    kubeferry("server", "start")
     with subprocess.Popen(
         [COMMAND, "migrate", *names, "--name", migration, *where], stdout=subprocess.DEVNULL
     ) as process:
