@@ -30,7 +30,7 @@ UNQUOTED = "unquoted"
 
 def _no_secret(text: str) -> str:
     if is_secret(text):
-        raise PydanticCustomError(UNQUOTED, "give the path of the key's file, never the secret key itself")
+        raise PydanticCustomError(UNQUOTED, "a secret key itself must not be given, only the path of its file")
     return text
 
 

@@ -239,7 +239,7 @@ def test_a_restore_is_gone_on_with_by_a_key_from_another_place(bench, keys, save
     copy, path, name = bench.name("resumed"), tmp_path / "key.txt", bench.name("run")
     path.write_text((keys / "age.txt").read_text())
 
-    async def cut_off(_):
+    async def cut_off(*_):
         raise KubeferryError("cut off")
 
     with monkeypatch.context() as patch:
