@@ -178,6 +178,6 @@ def test_what_can_never_be_patched_is_told_before_anything_is_written(bench):
     uid = made["metadata"]["uid"]
     bench.patch("ConfigMap", ns, "fixed", {"data": {"me": uid}, "immutable": True})
     saved = bench.backup(ns)
-    with pytest.raises(PreflightError, match=f"ConfigMap {ns}/fixed /data/me: .*cannot be changed"):
+    with pytest.raises(PreflightError, match=f"ConfigMap {ns}/fixed /data/me: .*this field is immutable"):
         bench.restore(saved)
     assert bench.find("Namespace", "", ns, B) is None
