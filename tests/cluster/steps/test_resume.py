@@ -191,7 +191,7 @@ def test_a_bundle_says_again_that_it_is_being_restored(steps, bench, plain):
     with steps.restore(backup, map={old: ns}) as first:
         spaces(first, bundle=True)
         levels(first)
-        kubeferry.tasks.restore.bundle.list_members(first, "Failed")
+        do(kubeferry.tasks.restore.bundle.list_members, first, "Failed")
     kind = "Bundle.kubeferry.io"
     assert bench.get(kind, ns, first.source.name, B)["status"]["phase"] == "Failed"
     with steps.resume(first.source.name) as again:
