@@ -14,7 +14,7 @@ def links(name, told, value):
 
 
 links("no JSON", "is not JSON", lambda _: b"{")
-links("a key twice", "a key twice", lambda _: b'{"ref":1,"ref":2}')
+links("a key twice", "a duplicate key", lambda _: b'{"ref":1,"ref":2}')
 links("a list", "names no object", lambda _: [])
 links("no identity", "names no object", lambda _: LINK_LINE)
 links("an identity of three", "names no object", lambda ref: LINK_LINE | {"ref": ref[:3]})

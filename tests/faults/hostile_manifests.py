@@ -30,7 +30,9 @@ manifest(
 manifest("a format that is a list", "is of format", put("format", value=["kubeferry.io/v1"]))
 manifest("no JSON", "manifest is not JSON", lambda *_: b"{")
 manifest("a list", "is of format", lambda *_: [1])
-manifest("a key twice", "manifest has a key twice", lambda *_: b'{"format":"kubeferry.io/v1","name":"a","name":"b"}')
+manifest(
+    "a key twice", "manifest has a duplicate key", lambda *_: b'{"format":"kubeferry.io/v1","name":"a","name":"b"}'
+)
 manifest("900 levels", "manifest is nested", lambda *_: b"[" * 900 + b"]" * 900)
 manifest("another backup's", "is that of backup 'other'", put("name", value="other"))
 manifest("a field that is not known", "is damaged at 'more'", put("more", value=1))
@@ -109,7 +111,7 @@ for what, value in {"a list": [], "a text": "x", "null": None, "a number": 7, "a
     velero(f"Backup: {what}", "is not the Backup object", lambda _, value=value: orjson.dumps(value))
 velero("Backup: no JSON", "velero-backup.json is not JSON", lambda _: b"\x1b[2J")
 velero("Backup: no bytes", "velero-backup.json is not JSON", lambda _: b"")
-velero("Backup: a key twice", "a key twice", lambda _: b'{"kind":"Backup","kind":"Restore"}')
+velero("Backup: a key twice", "a duplicate key", lambda _: b'{"kind":"Backup","kind":"Restore"}')
 velero("Backup: 900 levels", "nested deeper", lambda _: b"[" * 900 + b"]" * 900)
 velero("Backup: 17 MiB", "is larger than", lambda _: b" " * (17 << 20))
 velero("Backup: another kind", "is not the Backup object", lambda found: found | {"kind": "Restore"})

@@ -53,8 +53,8 @@ body(
 body(
     "an integer of 5000 digits", "is not JSON", lambda ns: orjson.dumps(config(ns))[:-1] + b',"x":' + b"9" * 5000 + b"}"
 )
-body("a key twice", "a key twice", more(b'"kind":"Secret"'))
-body("metadata twice", "a key twice", more(b'"metadata":{"name":"web","namespace":"kube-system"}'))
+body("a key twice", "a duplicate key", more(b'"kind":"Secret"'))
+body("metadata twice", "a duplicate key", more(b'"metadata":{"name":"web","namespace":"kube-system"}'))
 
 WRONG = {"a text": "x", "a number": 7, "a flag": True, "a list": ["x"], "a map": {"k": [1]}}
 FIELDS = {

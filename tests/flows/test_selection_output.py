@@ -119,7 +119,7 @@ def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypat
     assert printed[-1] == "restore it: kubeferry restore first", "it holds no namespace that could be renamed"
     page = summary(result)
     assert "- selected: label app=web; not kind cm" in page
-    assert "## Pulled in\n- Secret shop/db: needed by Deployment.apps shop/web: spec.x" in page
+    assert "## Included as dependencies\n- Secret shop/db: needed by Deployment.apps shop/web: spec.x" in page
     assert "## Warnings\n- **ConfigMap shop/a**: its kind is excluded" in page
 
 

@@ -20,7 +20,7 @@ from kubeferry.tasks.ports.local import processes, progress
 from kubeferry.tasks.ports.prefect import api as prefect_api
 from kubeferry.tasks.ports.prefect import server as prefect_server
 
-ENSURE = "from kubeferry.tasks.ports import prefect_server; print(prefect_server.ensure())"
+ENSURE = "from kubeferry.tasks.ports.prefect import server; print(server.ensure())"
 FLOW = """
 import logging
 from prefect import flow, get_run_logger, task
