@@ -153,6 +153,17 @@ def test_a_long_message_stays_one_line():
     assert len(told) == LONGEST + len("Pod web-1: ")
 
 
+@pytest.mark.parametrize("field", ["reason", "message"])
+def test_an_event_of_line_ends_only_is_told_in_one_line(field):
+    told = cause([{"type": "Warning", "reason": "", "message": "", field: "\n"}], NOW)
+    assert told == "object ?: a warning without a message"
+
+
+def test_line_ends_in_any_text_of_an_event_are_folded():
+    hostile = event("Fail\ned", "x\r\ny") | {"involvedObject": {"kind": "Po\nd", "name": "web\n1"}}
+    assert cause([hostile], NOW) == "Po d web 1: Fail ed: x y"
+
+
 JSON = (
     st.none()
     | st.integers()

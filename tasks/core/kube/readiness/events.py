@@ -96,7 +96,7 @@ def cause(events: Iterable[Object], now: datetime) -> str | None:
     about = mapping(best.get("involvedObject"))
     times = _count(best)
     repeated = f" ({times} times)" if times > 1 else ""
-    return f"{about.get('kind') or 'object'} {about.get('name') or '?'}: {_text(best)}{repeated}"
+    return f"{_line(about.get('kind')) or 'object'} {_line(about.get('name')) or '?'}: {_text(best)}{repeated}"
 
 
 def _telling(event: Object) -> int:
@@ -106,7 +106,7 @@ def _telling(event: Object) -> int:
 
 
 def _text(event: Object) -> str:
-    message, reason = _message(event), str(event.get("reason") or "")
+    message, reason = _message(event), _line(event.get("reason"))
     for pattern, form in PATTERNS:
         found = pattern.search(message)
         if found:
@@ -115,7 +115,12 @@ def _text(event: Object) -> str:
 
 
 def _message(event: Object) -> str:
-    return " ".join(str(event.get("message") or event.get("note") or "").split())
+    return _line(event.get("message")) or _line(event.get("note"))
+
+
+def _line(value: object) -> str:
+    # Whoever may create Events may put line ends into any of their texts.
+    return " ".join(str(value or "").split())
 
 
 def _short(text: str) -> str:
