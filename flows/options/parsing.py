@@ -25,8 +25,13 @@ ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup"
 """Fields that have another name on the command line; the others have an option of the same name."""
 
 NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"
-MESSAGES = {"string_pattern_mismatch": NAME}
-"""pydantic's type of error → a message for users, where pydantic's own is for programmers."""
+FORMS = {
+    "deployment": "write FLOW/NAME of a deployment, such as migrate-namespace/on-demand",
+    "expect": "write the digest that --dry-run prints, of 64 hexadecimal digits",
+    "notify": "write TYPE/NAME of a Prefect block, such as slack-webhook/operators",
+    "ttl": "write a duration, such as 30d, 12h, 2w, 6mo or 1y (m is ambiguous)",
+}
+"""Field with a pattern of its own → what to write; the pattern of all others is a name's."""
 
 
 def options(model: type[M], **values: Any) -> M:
@@ -52,7 +57,11 @@ def _line(error: ErrorDetails) -> str:
     option = ARGUMENTS.get(field, "--" + field.replace("_", "-"))
     if error["type"] == UNQUOTED:
         return f"{option}: {error['msg']}"
-    message = MESSAGES.get(error["type"], error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "too_short":
+        return f"{option}: give at least one"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":  # pydantic's own message is a regular expression
+        message = FORMS.get(field, NAME)
     return f"{option} {str(error['input'])[:80]!r}: {message}"
 
 

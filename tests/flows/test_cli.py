@@ -291,3 +291,22 @@ def test_an_object_that_is_not_what_the_manifest_says_is_found(cli, shelf, deep)
     code, _, err = cli("verify", "first", "--store", shelf.url, *deep)
     assert f"backup first: {path} is not what the manifest says" in one_line(err)
     assert code == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    {
+        "backup shop --ttl xx": "--ttl 'xx': write a duration, such as 30d",
+        "prune --expect 12ab": "--expect '12ab': write the digest that --dry-run prints",
+        "delete shop --expect 12ab": "--expect '12ab': write the digest that --dry-run prints",
+        "deploy shop --notify ops": "--notify 'ops': write TYPE/NAME of a Prefect block",
+        "populate first --into ,": "--into: give at least one",
+        "restore first --name A_b": "--name 'A_b': a name has lower-case letters",
+        "migrate a --to-context b --fan-out deployment --deployment x": "--deployment 'x': write FLOW/NAME",
+        "backup Shop_1": "NAMESPACE 'Shop_1': a name has lower-case letters",
+    }.items(),
+)
+def test_a_value_of_the_wrong_form_is_answered_with_the_form_of_its_option(cli, typed, said):
+    code, _, err = cli(*typed.split())
+    assert code == 2
+    assert said in err
