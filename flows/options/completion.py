@@ -98,7 +98,8 @@ def _folders(ctx: typer.Context, root: str) -> Iterable[str]:
 def _namespaces(ctx: typer.Context) -> Iterable[str]:
     from kubeferry.tasks.ports.cluster.client import connect
 
-    cluster = connect(_option(ctx, "context") or None, _option(ctx, "kubeconfig") or None)
+    context = _option(ctx, "context") or _option(ctx, "from_context")  # a migration has two clusters
+    cluster = connect(context or None, _option(ctx, "kubeconfig") or None)
     accept = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
     found = cluster.request("GET", "/api/v1/namespaces", query={"limit": "500"}, accept=accept).json()
     return [str(each["metadata"]["name"]) for each in found["items"]]

@@ -22,7 +22,7 @@ RULES = "What to keep, by series"
 
 # Options that several commands have, each with a help text of its own.
 _name = partial(Option, str, metavar="NAME")
-_namespaces = partial(Option, list[str], argument=True, metavar="NAMESPACE")
+_namespaces = partial(Option, list[str], argument=True, metavar="NAMESPACE", completion=completion.namespaces)
 _restore = partial(Option, str, argument=True, required=True, metavar="RESTORE", completion=completion.restores)
 _expect = partial(Option, str, metavar="DIGEST")
 _rule = partial(Option, int, default=0, min=0, metavar="N", panel=RULES)
@@ -31,7 +31,6 @@ _type = partial(Option, PoolType, default=PoolType.PROCESS, flags="--type")
 BACKUP: Mapping[str, Option] = {
     "namespaces": _namespaces(
         "Namespaces to back up.",
-        completion=completion.namespaces,
         parser=parsing.chosen,
         reads=("namespace_selector", "all_namespaces"),
     ),
@@ -91,6 +90,7 @@ MIGRATE: Mapping[str, Option] = {
         metavar="NAME",
         panel=WHERE,
         envvar="KUBEFERRY_FROM_CONTEXT",
+        completion=completion.contexts,
     ),
     "to_context": Option(
         str,
@@ -98,6 +98,7 @@ MIGRATE: Mapping[str, Option] = {
         metavar="NAME",
         panel=WHERE,
         envvar="KUBEFERRY_TO_CONTEXT",
+        completion=completion.contexts,
     ),
     "name": _name("Name of the migration; by default made of namespaces and time."),
     "resume": Option(
@@ -121,7 +122,7 @@ MIGRATE: Mapping[str, Option] = {
 }
 
 POPULATE: Mapping[str, Option] = {
-    "backup": replace(SHARED["backup"], completion=None),
+    "backup": SHARED["backup"],
     "into": Option(
         list[str],
         "Namespaces to create; may be repeated.",
@@ -221,10 +222,7 @@ DIFF: Mapping[str, Option] = {
 }
 
 DOCTOR: Mapping[str, Option] = {
-    "namespaces": _namespaces(
-        "Namespaces to check the rights for; by default all.",
-        completion=completion.namespaces,
-    ),
+    "namespaces": _namespaces("Namespaces to check the rights for; by default all."),
     "wait_seconds": Option(
         int, "Longest time for each check, in seconds.", default=30, min=1, max=600, metavar="N", fills="seconds"
     ),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.bench import B
 
 BIN = Path(sys.executable).parent
 BASH = shutil.which("bash") or "bash"
@@ -112,6 +113,7 @@ def test_bash_offers_backups_and_restores(bash, store):
     assert bash("restore", "", KUBEFERRY_STORE=store) == ["before-upgrade", "nightly-1"]
     assert bash("verify", "--store", store, "b") == ["before-upgrade"]
     assert bash("show", "n", KUBEFERRY_STORE=store) == ["nightly-1", "nightly-1-restore"]
+    assert bash("populate", "n", KUBEFERRY_STORE=store) == ["nightly-1"]
     assert bash("undo", "", KUBEFERRY_STORE=store) == ["nightly-1-restore"]
 
 
@@ -120,6 +122,8 @@ def test_bash_offers_contexts(bash, tmp_path):
         (tmp_path / name).write_text(yaml.safe_dump({"contexts": [{"name": f"prod-{name}"}, {"name": "else"}]}))
     found = bash("backup", "shop", "--context", "prod", KUBECONFIG=f"{tmp_path / 'one'}:{tmp_path / 'two'}")
     assert found == ["prod-one", "prod-two"]
+    for option in ("--from-context", "--to-context"):
+        assert bash("migrate", "shop", option, "prod", KUBECONFIG=str(tmp_path / "one")) == ["prod-one"]
 
 
 def test_what_cannot_be_read_offers_nothing_and_says_nothing(bash, tmp_path):
@@ -151,7 +155,7 @@ def test_a_cluster_that_does_not_answer_is_not_waited_for(bash, tmp_path):
 
 
 @pytest.mark.cluster
-def test_bash_offers_namespaces_and_backups_of_a_bucket(bash, sandbox_env, tmp_path):  # noqa: ARG001 - the environment
+def test_bash_offers_namespaces_and_backups_of_a_bucket(bash, bench, sandbox_env, tmp_path):  # noqa: ARG001 - the environment
     from kubeferry.tasks.ports.store.open import open_store
 
     name = f"tab-{uuid.uuid4().hex[:6]}"
@@ -166,6 +170,10 @@ def test_bash_offers_namespaces_and_backups_of_a_bucket(bash, sandbox_env, tmp_p
         opened.delete([key])
     config = {"KUBECONFIG": str(sandbox_env.kubeconfig)}
     assert bash("backup", "--context", "kubeferry-b", "kube-sy", **config) == ["kube-system"]
+    # The kubeconfig's current context is the other cluster: a migration offers what its source has.
+    only = bench.namespace("tab", B)
+    assert bash("migrate", "--from-context", "kubeferry-b", only[:-1], **config) == [only]
+    assert bash("migrate", "--from-context", "kubeferry-a", only[:-1], **config) == []
 
 
 @pytest.mark.parametrize(("shell", "asked"), [("zsh", "kubeferry ver"), ("fish", "kubeferry ver")])
