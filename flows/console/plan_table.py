@@ -99,7 +99,7 @@ def _more(plan: PlanDocument, short: _Short) -> Iterator[str]:
         yield from _wrapped(f"{short(each)}: named by {_some([short(user) for user in each.users])}", "  ")
     yield from _unmet(plan, short)
     if plan.left_out:
-        yield from _section("Left out")
+        yield from _section("Excluded")
     reasons: dict[tuple[str, str], list[LeftOut]] = {}
     for gap in plan.left_out:
         reasons.setdefault((gap.type, gap.why), []).append(gap)

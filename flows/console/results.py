@@ -92,14 +92,14 @@ def counts(found: dict[str, int], done: str) -> None:
 def left_out(found: Sequence[LeftOut]) -> None:
     """Print what was excluded: a row for each type and reason."""
     groups = Counter((each.type, each.why) for each in found)
-    section("Left out", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
+    section("Excluded", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
 
 
 def selected(asked: str, found: Sequence[PulledIn]) -> None:
     """Print the selection, and what was added to it: a row each, with the reason."""
     if asked:
         line(f"\nSelected: {asked}")
-    section("Pulled in", ["OBJECT", "WHY"], [[_named(each), each.why] for each in found])
+    section("Included as dependencies", ["OBJECT", "WHY"], [[_named(each), each.why] for each in found])
 
 
 def _named(each: PulledIn) -> str:

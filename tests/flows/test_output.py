@@ -124,6 +124,7 @@ def test_a_backup_is_told_with_what_it_left_out_and_the_next_command(capsys, mon
     rows = [line.split() for line in out.splitlines()]
     assert ["Deployment.apps", "1"] in rows
     assert ["Pod", "4", "left", "to", "web"] in rows
+    assert ["Excluded"] in rows
     assert ["widgets", "forbidden"] in rows
     assert "backup first: Partial, 3 objects in 0.0 s, file:///store" in out
     # The context comes from the environment, so it would be there for the next command too; the store would not.

@@ -83,6 +83,7 @@ WIDE = PulledIn(type="Namespace", name="shop", why="needed by Secret shop/db: it
 WARNING = Problem(what="ConfigMap shop/a", why="its kind is excluded; needed by Deployment.apps shop/web: spec.y")
 LINES = (
     "Selected: label app=web; not kind cm",
+    "Included as dependencies",
     "Secret shop/db  needed by Deployment.apps shop/web: spec.x",
     "Namespace shop  needed by Secret shop/db: its namespace",
     "ConfigMap shop/a  its kind is excluded; needed by Deployment.apps shop/web: spec.y",
@@ -132,7 +133,7 @@ def test_show_tells_it_of_a_stored_backup_and_nothing_of_one_of_everything(cli, 
     assert [each for each in LINES if each not in printed] == []
     assert json.loads(cli("show", "some", "--store", shelf.url, "-o", "json")[1])["selection"] == told.model_dump()
     shelf.add("whole")
-    assert not {"Selected", "Pulled", "Warnings"} & set(cli("show", "whole", "--store", shelf.url)[1].split())
+    assert not {"Selected", "Included", "Warnings"} & set(cli("show", "whole", "--store", shelf.url)[1].split())
 
 
 def test_velero_finds_warnings_where_it_looks_for_them():
