@@ -14,7 +14,7 @@ from kubeferry.tasks.restore.transaction import Transaction
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
     from datetime import datetime
 
     from kubeferry.tasks.core.errors import KubeferryError
@@ -62,6 +62,10 @@ class Outcome:
                 self.notable.append(
                     ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why)
                 )
+
+    def with_action(self, actions: Container[Action]) -> set[tuple[str, str, str]]:
+        """Return type, namespace and name of the notable objects with which one of `actions` was done."""
+        return {(each.type, each.namespace, each.name) for each in self.notable if each.action in actions}
 
 
 def done(transaction: Transaction, outcome: Outcome, ref: Ref, uid: str, action: Action, why: str = "") -> None:

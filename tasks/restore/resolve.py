@@ -11,6 +11,7 @@ of the result, which names object, field, old and new value.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -194,7 +195,7 @@ def _resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of
 ) -> None:
     items = [item for ref in refs if (item := plan.items[ref]).late]
     _follow(source, plan, target, lookups, cancellation, [each for item in items for each in item.late])
-    left = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action in STAYS}
+    left = outcome.with_action(STAYS)
     for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
         if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
             _patch(source, plan, target, lookups, transaction, item)
@@ -277,37 +278,28 @@ def _follow_again(
     return _Again(source, plan, target, lookups, transaction, outcome, cancellation).done()
 
 
+@dataclass
 class _Again:
-    def __init__(
-        self,
-        source: Source,
-        plan: Plan,
-        target: Target,
-        lookups: Lookups,
-        transaction: Transaction,
-        outcome: Outcome,
-        cancellation: Cancellation,
-    ) -> None:
-        self.source, self.plan, self.target, self.lookups, self.transaction, self.outcome, self.cancellation = (
-            source,
-            plan,
-            target,
-            lookups,
-            transaction,
-            outcome,
-            cancellation,
-        )
-        left = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action in STAYS}
+    source: Source
+    plan: Plan
+    target: Target
+    lookups: Lookups
+    transaction: Transaction
+    outcome: Outcome
+    cancellation: Cancellation
+
+    def __post_init__(self) -> None:
+        left = self.outcome.with_action(STAYS)
         self.items = {
             ref: item
-            for ref, item in plan.items.items()
+            for ref, item in self.plan.items.items()
             if item.bindings and (ref.type, ref.namespace, ref.name) not in left
         }
         self.written = {
-            (ref, each): lookups.values[each.chain]
+            (ref, each): self.lookups.values[each.chain]
             for ref, item in self.items.items()
             for each in item.bindings
-            if each.chain in lookups.values
+            if each.chain in self.lookups.values
         }
         self.fresh: dict[Chain, str] = {}
         self.problems: dict[tuple[Ref, Binding], Problem] = {}

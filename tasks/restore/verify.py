@@ -38,11 +38,11 @@ async def verify_restored(source: Source, plan: Plan, target: Target, outcome: O
 
 def _verify(source: Source, plan: Plan, target: Target, outcome: Outcome) -> list[Problem]:
     wanted: dict[Place, set[Ref]] = defaultdict(set)
-    gone = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action == Action.LEFT}
+    gone = outcome.with_action({Action.LEFT})
     for ref, item in plan.items.items():
         if (ref.type, ref.namespace, ref.name) not in gone:
             wanted[item.api_version, ref.kind, ref.namespace].add(ref)
-    touched = {(each.type, each.namespace, each.name) for each in outcome.notable if each.action in UNTOUCHED}
+    touched = outcome.with_action(UNTOUCHED)
     problems: list[Problem] = []
     places = sorted(wanted)
     for done, missing in enumerate(
