@@ -101,7 +101,7 @@ def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
     """Return the options of a restore that is resumed: its own, with the place as it is called here.
 
     Raises:
-        UsageError: it ended, or was taken back.
+        UsageError: it ended, or was rolled back or undone.
         DamagedError: what it says it was asked for cannot have been.
     """
     name, state = resumed.header.name, resumed.state

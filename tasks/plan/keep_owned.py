@@ -1,7 +1,7 @@
 """`--owned keep`: what controllers would make again is restored, in the way in which they take it up (adoption.py).
 
 Pods are never among it: what controls them makes them anew from its template, under other names and addresses, and
-a Pod holds nothing else that a backup has. That is told.
+a Pod holds nothing else that a backup has. The report says so.
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ def _live(cluster: Cluster, kind: ResourceType, namespace: str, refs: set[Ref]) 
 
 
 TOLD = 5
-"""Changes that are named in an error; how many more there are is told."""
+"""Changes that are named in an error; the error also says how many more there are."""
 
 
 async def approve(source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation) -> None:

@@ -110,7 +110,7 @@ def _look(
         try:
             with of_backup(source):
                 problems += check()
-        except ForbiddenError as error:  # a right that is lacking is told by _rights, and once is enough
+        except ForbiddenError as error:  # _rights reports a missing right, and once is enough
             problems += [] if problems else [str(error)]
         progress.step(f"preflight {source.name}", number, len(checks))
     return sorted(set(problems))

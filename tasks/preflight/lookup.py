@@ -128,7 +128,7 @@ def _listed(target: Target, kind: ResourceType, namespace: str) -> tuple[list[Ob
 
 
 def _wait(target: Target, cancellation: Cancellation, ask: Ask, revision: str, seconds: int) -> None:
-    """Return after what was asked for changed, or a few seconds; what is not there yet is told when it comes."""
+    """Return after what was asked for changed, or a few seconds; what is not there yet is reported when it comes."""
     kind = target.discovery.by_kind(ask.group, ask.kind)
     if kind is None:
         time.sleep(PAUSE)

@@ -96,7 +96,7 @@ def _together(errors: list[KubeferryError]) -> KubeferryError:
     """Return one error that tells all: transient only when each is, since a retry cannot help the others."""
     if len(errors) == 1:
         return errors[0]
-    told = "; ".join(sorted({str(error) for error in errors})[:20])  # a server that is gone is told once
+    told = "; ".join(sorted({str(error) for error in errors})[:20])  # a server that is gone is reported once
     kind = UnavailableError if all(isinstance(error, TransientError) for error in errors) else PermanentError
     return kind(f"{len(errors)} objects could not be restored: {told}")
 

@@ -98,7 +98,7 @@ async def take_up(source: Source, plan: Plan, target: Target, transaction: Trans
     """Go on with a restore that was cut off: find what it made, alone in its namespaces.
 
     Raises:
-        UsageError: it was taken back, or was made on another cluster.
+        UsageError: it was rolled back or undone, or was made on another cluster.
         PermanentError: it is still at work.
     """
     await in_thread(_take_up, source, plan, target, transaction, outcome)

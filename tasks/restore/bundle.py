@@ -74,7 +74,7 @@ def _of(source: Source, space: str) -> Object:
 def _define(target: Target) -> None:
     if target.cached.discovery().by_kind(GROUP, KIND):
         return
-    # It is in no journal, and stays when a restore is taken back: another one may be about to use it.
+    # It is in no journal, and stays when a restore is undone: another one may be about to use it.
     with suppress(AlreadyExistsError):
         target.cluster().create(CRDS, "", definition())
     limit = time.monotonic() + SERVED_SECONDS

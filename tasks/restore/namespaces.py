@@ -53,7 +53,7 @@ def _create(
     source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, namespace: Ref
 ) -> None:
     cluster = target.cluster()
-    # One that was not there a moment ago is made; if it is there by now, that is told then.
+    # One that was not there a moment ago is made; if it is there by now, it is reported then.
     if target.namespace(namespace.name) and _once_gone(cluster, namespace.name):
         target.old_namespaces.add(namespace.name)
     write(source, plan, target, transaction, outcome, [namespace], f"create namespace {namespace.name}")

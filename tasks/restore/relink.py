@@ -1,4 +1,4 @@
-"""The end of a restore: owners that came after what they own, and reconcilers that were told to wait."""
+"""The end of a restore: owners that came after what they own, and reconcilers that were paused."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ def _bind(source: Source, plan: Plan, lookups: Lookups, item: Item, known: Mappi
     held = bare(whole, [each for each in item.late if each not in ahead])
     held, rewrites = bound_now(source, lookups, held, [*_now(item), *ahead], known)
     item.slot = plan.contents.append(orjson.dumps(held))
-    # What is foreseen is told when it is sure.
+    # What is foreseen is reported when it is sure.
     lookups.rewrites += bound_now(source, lookups, whole, _now(item))[1] if ahead else rewrites
 
 
@@ -370,7 +370,7 @@ class _Again:
         return self.fresh[binding.chain] if binding in todo else self.written.get((item.ref, binding))
 
     def _rewritten(self, rewrites: list[Rewrite]) -> None:
-        """Tell the new values in place of those that were told when they were written."""
+        """Report the new values instead of those that were reported when they were written."""
         again = {(each.object, each.path, each.old) for each in rewrites}
         former = [each for each in self.lookups.rewrites if (each.object, each.path, each.old) not in again]
         self.lookups.rewrites = [*former, *rewrites]

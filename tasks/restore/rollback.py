@@ -67,7 +67,7 @@ class _Done:
 async def rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> TakenBack | None:
     """Take back what a failed restore did, unless it was asked not to; None where there is nothing to take back.
 
-    It raises nothing: what cannot be taken back is told, and can be tried again by `undo`.
+    It raises nothing: what cannot be rolled back is reported, and `undo` can try it again.
     """
     if not transaction.begun:
         return None
@@ -259,7 +259,7 @@ def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
     stored = open_restore(open_store(options.store), options.restore)  # read again, now that nobody else writes it
     by = opener(options.identities)
     for sealed in [each for each in stored.state.formers.values() if each.file.endswith(SEALED)][:1]:
-        stored.former(sealed, by)  # a key that does not open it is told before anything is deleted
+        stored.former(sealed, by)  # a key that does not open it is reported before anything is deleted
     journal = Journal(stored.store, stored.keys, stored.segments)
     try:
         journal.begin(f"undo by {me(options.restore)}")

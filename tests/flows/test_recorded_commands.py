@@ -1,6 +1,6 @@
 """The options of every command are those that were recorded: scripts and people's fingers know them.
 
-A change that is meant is recorded by running this file as a program; the difference then stands in the commit.
+A change that is meant is recorded by running this file as a program; the commit then shows the difference.
 """
 
 import enum

@@ -92,7 +92,7 @@ class BackupKeys:
         return f"{self.folder}kubeferry-contents.json.gz{SEALED}"
 
     def velero(self, what: str) -> str:
-        """Return the key of one of Velero's optional files: `logs`, or `resource-list.json` and the like."""
+        """Return the key of one of Velero's optional files: such as `logs` or `resource-list.json`."""
         return f"{self.folder}{self.name}-{what}.gz"
 
     def _held(self, file: str) -> str:

@@ -2,8 +2,8 @@
 
 It must be the object that its path names, by group, kind, namespace and name, and its name must be valid. Everything
 that rules rely on must have its type: every field of metadata, and the top-level fields of built-in kinds. The inside
-of `spec` and the like is not checked: rules ignore values of another type there, and an API server refuses them. No
-value is quoted in an error, since it may be secret.
+of `spec` and similar fields is not checked: rules ignore values of another type there, and an API server refuses them.
+No value is quoted in an error, since it may be secret.
 """
 
 from __future__ import annotations
