@@ -139,6 +139,7 @@ def _stored(store: Store, keys: BackupKeys, files: dict[str, Entry]) -> Stored |
         started,
         good=summary.phase == Phase.COMPLETED and not flaw,
         expires=_moment(summary.expires),
+        created=backup.manifest.created if backup.manifest else None,
     )
     return Stored(candidate, backup, stamp_of(store, keys), _size(files), flaw)
 

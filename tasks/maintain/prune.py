@@ -77,7 +77,7 @@ def judged(options: PruneOptions) -> PruneResult:
 
 def _backups(content: Inventory, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
     found = fates((each.candidate for each in content.found.values()), options.policy, now)
-    for each in sorted(content.found.values(), key=lambda each: (each.candidate.series, each.candidate.started)):
+    for each in sorted(content.found.values(), key=lambda each: (each.candidate.series, each.candidate.age)):
         name, summary = each.candidate.name, each.backup.summary
         fate = found[name]
         if not fate.keep and name in needed:

@@ -34,6 +34,13 @@ class Candidate:
     good: bool
     """It is Completed and has all of its files."""
     expires: datetime | None = None
+    created: datetime | None = None
+    """The start in the manifest, which has microseconds: `started` has seconds, as Velero writes it."""
+
+    @property
+    def age(self) -> tuple[datetime, datetime, str]:
+        """What backups are sorted by, the oldest first: two may have started in the same second."""
+        return (self.started, self.created or self.started, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ def fates(candidates: Iterable[Candidate], policy: RetentionPolicy, now: datetim
 
 
 def _of_series(some: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
-    newest = sorted(some, key=lambda each: (each.started, each.name), reverse=True)
+    newest = sorted(some, key=lambda each: each.age, reverse=True)
     expired = {each.name for each in newest if each.expires and each.expires <= now}
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
     for name, why in _kept([each for each in newest if each.name not in expired], policy, now):

@@ -165,3 +165,14 @@ def test_pruning_again_removes_nothing_more(some, policy):
     left = [each for each in some if first[each.name].keep]
     second = fates(left, policy, NOW)
     assert all(second[each.name].keep for each in left if not (each.expires and each.expires <= NOW))
+
+
+def test_of_two_that_started_in_the_same_second_the_later_one_is_the_last():
+    """By name, "two" would be later than "four", and `--keep-last 1` would delete the newest backup."""
+    second = datetime(2026, 6, 14, 3, tzinfo=UTC)
+    some = [
+        Candidate(name, ("c", "shop", ""), second, good=True, created=second + timedelta(milliseconds=part))
+        for name, part in [("two", 100), ("four", 900), ("one", 50)]
+    ]
+    assert kept(some, last=1) == ["four"]
+    assert kept(some, daily=1) == ["four"]
