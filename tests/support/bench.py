@@ -251,8 +251,16 @@ def rested(bench, context, *namespaces):
     return bench.until(same)
 
 
+CONTROLLERS = {"kube-controller-manager", "kube-scheduler", "kwok"}
+FOLLOWS_PODS = ("Endpoints", "EndpointSlice")
+
+
 def touch(bench, context, *namespaces):
-    """Return identity → resourceVersion of every object in namespaces, to see later whether one was touched."""
+    """Return identity → uid and a mark of every object in namespaces, to see later whether one was touched.
+
+    Controllers go on to count and to batch their updates after all is ready, so the mark is not the resourceVersion:
+    it is what the object says besides its status, and each writer of it that is no controller, with the time.
+    """
     found = {}
     for kind in bench.clusters[context].discover().types:
         if foreign(bench, kind.group):
@@ -260,8 +268,21 @@ def touch(bench, context, *namespaces):
         if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Lease"):
             for namespace in namespaces:
                 for obj in bench.clusters[context].list(kind, namespace):
-                    found[Ref.of(obj)] = (obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
+                    found[Ref.of(obj)] = (obj["metadata"]["uid"], _mark(obj, kind.kind))
     return found
+
+
+def _mark(obj, kind):
+    writers = sorted(
+        [each["manager"], each["operation"], each.get("subresource", ""), each.get("time", "")]
+        for each in obj["metadata"].get("managedFields", [])
+        if each["manager"] not in CONTROLLERS
+    )
+    counted = {"resourceVersion", "managedFields", "generation"}
+    meta = {key: value for key, value in obj["metadata"].items() if key not in counted}
+    said = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    own = [] if kind in FOLLOWS_PODS else [meta, said]
+    return json.dumps([writers, own], sort_keys=True)
 
 
 def artifact(server, key):
