@@ -1,6 +1,6 @@
 """Back up namespaces: discover → fetch → index → strip → upload → verify.
 
-With a selection: … index → survey → select → write → upload …, since what selected objects need is known only then.
+With a selection: … index → find candidates → select → write → upload …: what selected objects need is known only then.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
-from kubeferry.tasks.backup.candidates import survey, survey_related
+from kubeferry.tasks.backup.candidates import find_candidates, find_related_candidates
 from kubeferry.tasks.backup.discover import discover
 from kubeferry.tasks.backup.fetch import fetch, fetch_at_once
 from kubeferry.tasks.backup.index import index
@@ -29,7 +29,7 @@ from kubeferry.tasks.ports.local.gc import settle
 from kubeferry.tasks.ports.local.workdir import workdir
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.report import report
-from kubeferry.tasks.step import as_one, side_by_side, tell
+from kubeferry.tasks.step import as_one, log, side_by_side
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,18 +61,18 @@ async def backup(options: BackupOptions) -> BackupResult:
         scope, fetched = await _read(options, str(work))
         known = await index(scope)
         if scope.selector.given:
-            surveys = await side_by_side(lambda name: survey(scope, name, known), scope.namespaces)
-            surveys.append(await survey_related(scope, surveys, known))
-            chosen = await select(scope, fetched, surveys)
-            stripped = await side_by_side(lambda each: write(each, chosen), surveys)
-            manifest = await upload(scope, fetched, stripped, started, chosen.told)
+            candidates = await side_by_side(lambda name: find_candidates(scope, name, known), scope.namespaces)
+            candidates.append(await find_related_candidates(scope, candidates, known))
+            chosen = await select(scope, fetched, candidates)
+            stripped = await side_by_side(lambda each: write(each, chosen), candidates)
+            manifest = await upload(scope, fetched, stripped, started, chosen.manifest_selection)
         else:
             stripped = await _stripped(scope, known)
             stripped.append(await strip_related(scope, stripped, known))
             manifest = await upload(scope, fetched, stripped, started)
         proof = await verify(options.store, scope.name)
     result = _result(scope, manifest, proof.bytes, started)
-    tell(f"backup {result.name}: {result.phase}, {result.objects} objects")
+    log(f"backup {result.name}: {result.phase}, {result.objects} objects")
     await report(result)
     return result
 
@@ -95,7 +95,7 @@ async def _read(options: BackupOptions, work: str) -> tuple[Scope, list[Fetched]
         except ExpiredError:
             if attempt == REVISIONS:
                 raise
-            tell(f"revision {scope.revision} was compacted away while it was read: starting again at a new one")
+            log(f"revision {scope.revision} was compacted away while it was read: starting again at a new one")
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 

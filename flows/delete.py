@@ -12,7 +12,7 @@ from kubeferry.tasks.delete.gather import gather
 from kubeferry.tasks.delete.state import Deleting
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.report import report
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.step import log
 
 
 def _run_name() -> str:
@@ -32,6 +32,6 @@ async def delete(options: DeleteOptions) -> DeleteResult:
         deleting.hold.release()
     done = result(deleting, started)
     would = "would delete" if options.dry_run else "deleted"
-    tell(f"{deleting}: {done.phase}, {would} {done.objects} objects, {len(done.left)} left")
+    log(f"{deleting}: {done.phase}, {would} {done.objects} objects, {len(done.left)} left")
     await report(done)
     return done

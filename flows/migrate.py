@@ -15,9 +15,9 @@ from kubeferry.flows.migrate_namespace import migrate_here, run_name
 from kubeferry.tasks.core.formats.migration import SHARED
 from kubeferry.tasks.core.models.options_migration import FanOut, MigrateNamespaceOptions, MigrateOptions
 from kubeferry.tasks.core.models.results import MigrateResult
-from kubeferry.tasks.migrate.begin import Muster, backup_to_make, muster, note_source
+from kubeferry.tasks.migrate.begin import MigrationWork, backup_to_make, begin_migration, note_source
 from kubeferry.tasks.migrate.dispatch import Dispatch
-from kubeferry.tasks.migrate.finish import lost, migrated, tell_table
+from kubeferry.tasks.migrate.finish import lost, migrated, report_migrated
 from kubeferry.tasks.migrate.progress import Board
 from kubeferry.tasks.migrate.state import Migrating, sharing, unpack
 from kubeferry.tasks.ports.local import clock
@@ -43,7 +43,7 @@ async def migrate(options: MigrateOptions) -> MigrateResult:
     """Migrate namespaces from one cluster to another, under the same names or others."""
     started = clock.now()
     settle()
-    made = await muster(options, started)
+    made = await begin_migration(options, started)
     source = made.stored.source or await _back_up(made)
     with workdir() as work:
         migrating = await in_thread(Migrating, made.name, made.options, source, work)
@@ -53,18 +53,18 @@ async def migrate(options: MigrateOptions) -> MigrateResult:
         finally:
             migrating.close()
     result = migrated(migrating, ends, started)
-    await tell_table(result)
+    await report_migrated(result)
     return result
 
 
-async def _back_up(made: Muster) -> Source:
+async def _back_up(made: MigrationWork) -> Source:
     if not made.names:
         return await note_source(made, None)
     asked = made.options.backup(await in_thread(backup_to_make, made), sorted(made.names))
     return await note_source(made, await backup(asked))
 
 
-async def _namespaces(migrating: Migrating, made: Muster) -> list[End]:
+async def _namespaces(migrating: Migrating, made: MigrationWork) -> list[End]:
     """Return the outcome of each part, including those that an earlier run finished."""
     ends = {namespace: end for namespace, end in made.stored.ends.items() if end.done}
     todo = sorted(migrating.source.namespaces.keys() - ends.keys())

@@ -16,7 +16,7 @@ from kubeferry.tasks.core.formats.migration import End
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_migration import PopulateOptions
 from kubeferry.tasks.core.models.results import PopulateResult
-from kubeferry.tasks.migrate.populate import begun, end_of, ended, failed_end, populated, tell_namespaces, template_of
+from kubeferry.tasks.migrate.populate import begun, end_of, ended, failed_end, populated, report_populated, template_of
 from kubeferry.tasks.migrate.progress import Board
 from kubeferry.tasks.plan.template import Template, sharing, unpack_template
 from kubeferry.tasks.ports.local import clock
@@ -52,7 +52,7 @@ async def populate(options: PopulateOptions) -> PopulateResult:
         finally:
             template.close()
     result = populated(options, template, populating.namespace, ends, populating.earlier, started)
-    await tell_namespaces(result)
+    await report_populated(result)
     return result
 
 

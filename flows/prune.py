@@ -9,7 +9,7 @@ from kubeferry.tasks.core.models.results import PruneResult
 from kubeferry.tasks.maintain.catch_up import catch_up
 from kubeferry.tasks.maintain.prune import judge, remove
 from kubeferry.tasks.report import report_prune
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.step import log
 
 
 @flow(name="prune", flow_run_name="prune", persist_result=False)
@@ -24,6 +24,6 @@ async def prune(options: PruneOptions) -> PruneResult:
         result = await remove(options, result)
     kept = len(result.judged) - len(result.going)
     would = f"would remove {len(result.going)}" if options.dry_run else f"removed {len(result.removed)}"
-    tell(f"prune {result.store}: {result.phase}, {would}, kept {kept}")
+    log(f"prune {result.store}: {result.phase}, {would}, kept {kept}")
     await report_prune(result)
     return result

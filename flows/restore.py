@@ -23,7 +23,7 @@ from kubeferry.tasks.preflight.checks import preflight
 from kubeferry.tasks.report import report, report_failure, report_stopped
 from kubeferry.tasks.restore.apply import apply
 from kubeferry.tasks.restore.begin import begin, hold, take_slot, take_up
-from kubeferry.tasks.restore.bundle import make_bundle, tell_bundle
+from kubeferry.tasks.restore.bundle import make_bundle, set_bundle_status
 from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
 from kubeferry.tasks.restore.relink import relink, unpause
@@ -32,7 +32,7 @@ from kubeferry.tasks.restore.rollback import rollback
 from kubeferry.tasks.restore.state import Restore, close, prepared
 from kubeferry.tasks.restore.verify import verify_restored
 from kubeferry.tasks.restore.wait import wait
-from kubeferry.tasks.step import side_by_side, tell
+from kubeferry.tasks.step import log, side_by_side
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,7 +91,7 @@ async def carry_out(restore: Restore, started: datetime) -> RestoreResult:
     finally:
         if close(restore):
             await report_stopped(restore.source, restore.plan, restore.outcome)
-    tell(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
+    log(f"restore {result.name}: {result.phase}, {result.objects} objects in {result.levels} levels")
     return result
 
 
@@ -115,7 +115,7 @@ async def _finish(restore: Restore, started: datetime) -> RestoreResult:
     ]
     result = restored(restore.source, restore.plan, restore.target, restore.lookups, restore.outcome, problems, started)
     if restore.transaction.bundles:
-        await tell_bundle(restore.source, restore.plan, restore.target, restore.transaction, result.phase.value)
+        await set_bundle_status(restore.source, restore.plan, restore.target, restore.transaction, result.phase.value)
     await end(restore.transaction, result)
     return result
 

@@ -10,7 +10,7 @@ from kubeferry.tasks.core.models.results import UndoResult
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.report import report
 from kubeferry.tasks.restore.rollback import undo as revert
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.step import log
 
 
 def _run_name() -> str:
@@ -25,6 +25,6 @@ async def undo(options: UndoOptions) -> UndoResult:
     result = await revert(options, clock.now())
     back = result.taken_back
     left = f", {len(back.left)} left" if back.left else ""
-    tell(f"undo {result.name}: {result.phase}, {back.deleted} deleted, {back.restored} restored{left}")
+    log(f"undo {result.name}: {result.phase}, {back.deleted} deleted, {back.restored} restored{left}")
     await report(result)
     return result

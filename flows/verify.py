@@ -13,7 +13,7 @@ from kubeferry.tasks.maintain.verify import choose_backups, prove_backup
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.report import report_verified
-from kubeferry.tasks.step import side_by_side, tell
+from kubeferry.tasks.step import log, side_by_side
 
 
 def _run_name() -> str:
@@ -36,7 +36,7 @@ async def verify(options: VerifyOptions) -> VerifyResult:
     store = open_store(options.store).url
     result = VerifyResult(phase=phase_of(found), store=store, started=started, completed=clock.now(), backups=found)
     for each in found:
-        tell(f"backup {each.name}: {verdict(each)}")
+        log(f"backup {each.name}: {verdict(each)}")
     await report_verified(result)
     if damaged := result.damaged:
         raise DamagedError("; ".join(each.error for each in damaged))

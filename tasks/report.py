@@ -21,7 +21,7 @@ from kubeferry.tasks.core.models.results import page as verified_page
 from kubeferry.tasks.core.models.results import verdict
 from kubeferry.tasks.core.ops.report import aftermath, rows, stopped, summary
 from kubeferry.tasks.ports.local import progress
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.step import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,14 +79,14 @@ async def report_namespaces(
     key = f"{flow}-{re.sub('[^a-z0-9]+', '-', result.name)}"
     await acreate_table_artifact(table, key=key, description=f"{title}: namespaces")
     text = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
-    tell(f"{flow} {result.name}: {result.phase}, {text}")
+    log(f"{flow} {result.name}: {result.phase}, {text}")
 
 
 async def report_failure(result: RestoreResult) -> None:
     """Report what a failed restore had done and what happened to it, at the terminal and as an artifact."""
     done = ", ".join(f"{count} {action}" for action, count in sorted(result.actions.items())) or "nothing was written"
     lines = [f"until then: {done}", *aftermath(result)]
-    tell(f"restore {result.name} failed; " + "; ".join(lines))
+    log(f"restore {result.name} failed; " + "; ".join(lines))
     page = "\n".join(
         [f"# Restore {result.name}: Failed", "", *(f"- {words(line)}" for line in [result.error, *lines]), ""]
     )
@@ -101,7 +101,7 @@ async def report_stopped(source: Source, plan: Plan, outcome: Outcome) -> None:
     """
     name = source.name
     ways = f"kubeferry restore --resume {name}, or kubeferry undo {name}"
-    tell(f"restore {name} was stopped; what it did stays: {ways}")
+    log(f"restore {name} was stopped; what it did stays: {ways}")
     page = stopped(name, source.options.backup, plan.names(), dict(outcome.actions))
     key = f"restore-{re.sub('[^a-z0-9]+', '-', name)}"
     try:

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from kubeferry.tasks.core.errors import ExpiredError, TransientError
 from kubeferry.tasks.ports.local import progress
-from kubeferry.tasks.ports.local.workdir import disk_told
+from kubeferry.tasks.ports.local.workdir import disk_errors_named
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -133,7 +133,7 @@ async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     Raises:
         DiskError: the disk of the spool is full, read-only or broken; a restore is rolled back as for other failures.
     """
-    with disk_told():
+    with disk_errors_named():
         return await asyncio.to_thread(work, *args, **kwargs)
 
 
@@ -157,7 +157,7 @@ async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], li
     return results
 
 
-def tell(text: str) -> None:
+def log(text: str) -> None:
     """Write one line to the terminal and to the run's log in the UI."""
     from prefect import get_run_logger
 

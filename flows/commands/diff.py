@@ -49,11 +49,11 @@ def diff(asked: RestoreOptions, *, against: str, unified: bool, output: Format) 
     What every cluster decides for itself (addresses, uids, status, what controllers create) is no difference.
     The content of a Secret is never shown, only which of its values changed.
     """
-    from kubeferry.flows.console.terminal import told
-    from kubeferry.tasks.diff.compare import drift
+    from kubeferry.flows.console.terminal import showing_progress
+    from kubeferry.tasks.diff.compare import compared
 
-    with told():
-        found = drift(asked, against, with_diff=unified)
+    with showing_progress():
+        found = compared(asked, against, with_diff=unified)
     _print(found, output)
     raise typer.Exit(found.exit_code)
 

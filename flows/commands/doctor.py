@@ -32,11 +32,11 @@ def doctor(asked: DoctorOptions, *, output: Format) -> None:
     Exits 1 when backups or restores cannot work, 3 when something needs attention.
     """
     from kubeferry.flows.console.output import print_document, table
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
     from kubeferry.tasks.core.ops.health import exit_code, worst
     from kubeferry.tasks.doctor.checks import examine
 
-    with told():
+    with showing_progress():
         findings = examine(asked)
     if output is Format.TABLE:
         rows = [[each.check, each.level.value, each.found, each.todo] for each in findings]

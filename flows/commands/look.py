@@ -67,11 +67,11 @@ def list_backups(*, restores: bool, store: str, output: Format) -> None:
             raise typer.Exit(PARTIAL)
         return
     from kubeferry.flows.console.output import line, print_rows
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
     from kubeferry.tasks.ports.records.backups import backups
     from kubeferry.tasks.ports.store.open import open_store
 
-    with told():
+    with showing_progress():
         opened = open_store(store)
         rows = sorted(map(_row, backups(opened)), key=lambda row: (row["started"], row["name"]))
     if rows or output is not Format.TABLE:
@@ -132,11 +132,11 @@ def verify(backup: str, *, deep: bool, store: str, identities: list[str], output
     from dataclasses import asdict
 
     from kubeferry.flows.console.output import line, print_document
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
     from kubeferry.tasks.maintain.verify import order_of
     from kubeferry.tasks.ports.records.backups import prove
 
-    with told():
+    with showing_progress():
         proof = prove(store, backup, deep=deep, identities=identities)
         levels, broken = (None, None) if proof.closed else order_of(store, backup, identities)
     if output is not Format.TABLE:
@@ -204,11 +204,11 @@ UNFINISHED = "Unfinished"
 def list_restores(store: str, output: Format) -> bool:
     """Print the restores of a store, newest last; return whether all could be read."""
     from kubeferry.flows.console.output import line, print_rows
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
     from kubeferry.tasks.ports.records.restores import restores
     from kubeferry.tasks.ports.store.open import open_store
 
-    with told():
+    with showing_progress():
         opened = open_store(store)
         rows = sorted(map(_restore_row, restores(opened)), key=lambda row: (row["started"], row["name"]))
     damaged = any(row["error"] for row in rows)

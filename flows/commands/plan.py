@@ -41,10 +41,10 @@ def plan(asked: RestoreOptions, *, kubectl: bool, output: Form, file: Path | Non
 
 
 def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: bool) -> None:
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
     from kubeferry.tasks.plan.offline import planned
 
-    with told(), planned(asked) as made:
+    with showing_progress(), planned(asked) as made:
         if kubectl:
             from kubeferry.tasks.core.plan.kubectl.script import script
 

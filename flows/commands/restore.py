@@ -105,9 +105,9 @@ def approve(restore: str, *, refuse: str | None, output: Format) -> None:
     Returns when the restore has received the answer.
     """
     from kubeferry.flows.console.output import line, print_document
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
 
-    with told():
+    with showing_progress():
         done = _answer(restore, refuse)
     if output is Format.TABLE:
         line(f"restore {done.restore}: {done.decision}, {done.run}")

@@ -121,11 +121,11 @@ def opened() -> Iterator[Sandbox]:
     The notes of an error (the last lines of a log) are printed on stderr before it.
     """
     from kubeferry.deployments.sandbox.sandbox import Sandbox  # here, to keep `--help` quick
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
     from kubeferry.tasks.core.jsondoc.printable import plain
 
     try:
-        with told():
+        with showing_progress():
             yield Sandbox()
     except KubeferryError as error:
         for note in getattr(error, "__notes__", ()):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from kubeferry.flows.console.output import print_object
-from kubeferry.flows.console.terminal import told
+from kubeferry.flows.console.terminal import showing_progress
 from kubeferry.flows.options.from_model import takes
 from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
@@ -37,7 +37,7 @@ def start(*, output: Format) -> None:
     """Start the server if it is not up, and print the address of its UI."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
-    with told():
+    with showing_progress():
         prefect_server.start()
     _print(prefect_server.status(), output)
 
@@ -48,7 +48,7 @@ def stop(*, output: Format) -> None:
     """Stop the server; its history is kept for the next start. Runs in progress lose their server."""
     from kubeferry.tasks.ports.prefect import server as prefect_server
 
-    with told():
+    with showing_progress():
         prefect_server.stop()
     _print(prefect_server.status(), output)
 
@@ -90,9 +90,9 @@ def worker(*, type_: PoolType, pool: str, limit: int) -> None:
     import sys
 
     from kubeferry.flows.console.run import prepare
-    from kubeferry.flows.console.terminal import told
+    from kubeferry.flows.console.terminal import showing_progress
 
-    with told():
+    with showing_progress():
         prepare()
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # a worker is watched by its log
     argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", type_, "--pool", pool or POOLS[type_]]

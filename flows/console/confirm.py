@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 import typer
 
-from kubeferry.flows.console.terminal import told
+from kubeferry.flows.console.terminal import showing_progress
 from kubeferry.tasks.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def agreed(removal: Removal[A, R], asked: A, output: Format, *, yes: bool) -> A:
 
 
 def _seen(removal: Removal[A, R], asked: A) -> R:
-    with told():
+    with showing_progress():
         return removal.look(asked)
 
 

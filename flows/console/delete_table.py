@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kubeferry.flows.options.common import Format
     from kubeferry.tasks.core.models.options import DeleteOptions
-    from kubeferry.tasks.core.models.results import DeleteResult, Doomed
+    from kubeferry.tasks.core.models.results import DeleteResult, ObjectToDelete
 
 NAMES = 3
 """Most names shown of one type in one level; -o json has all of them."""
@@ -52,7 +52,7 @@ def shown(result: DeleteResult) -> None:
     line(f"\n{what} in {where} on {result.cluster}: {result.objects} objects in {result.levels} levels", "bold")
 
 
-def _steps(members: Iterable[Doomed]) -> Iterable[list[Any]]:
+def _steps(members: Iterable[ObjectToDelete]) -> Iterable[list[Any]]:
     for step, (_, level) in enumerate(groupby(members, key=lambda each: each.level), start=1):
         named = sorted(each.object.split(" ", 1) for each in level)
         for kind, some in groupby(named, key=lambda each: each[0]):

@@ -64,7 +64,7 @@ def document(shown: Demonstration) -> dict[str, Any]:
             for each in _groups(shown)
         ],
         "unexplained": [
-            {"namespace": place, "object": str(each.ref), "field": each.field, "values": each.told}
+            {"namespace": place, "object": str(each.ref), "field": each.field, "values": each.text}
             for place, each in _unexplained(shown)
         ],
     }
@@ -91,7 +91,7 @@ def tables(shown: Demonstration, ui: str) -> None:
         title=f"Every difference from {names[0]}, in {' + '.join(names[1:])}",
     )
     for place, each in _unexplained(shown):
-        line(f"not explained: {place}: {each.ref}: {each.told}", RED)
+        line(f"not explained: {place}: {each.ref}: {each.text}", RED)
     for place, name, state in _not_ready(shown):
         line(f"not ready: {place}: {name}: {state.state}, {state.why}", RED)
     _last(shown, ui)

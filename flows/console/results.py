@@ -11,7 +11,7 @@ import typer
 
 from kubeferry.flows.console.output import line, print_document, table
 from kubeferry.flows.options.common import Format
-from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, RestoreResult, TakenBack, UndoResult
+from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, RestoreResult, RollbackResult, UndoResult
 from kubeferry.tasks.core.ops.report import DONE, aftermath
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def failed(result: RestoreResult, output: Format) -> None:
         return
     section("Done", ["ACTION", "OBJECTS"], sorted(result.actions.items()))
     if result.taken_back:
-        taken_back(result.taken_back)
+        show_rollback(result.taken_back)
     for each in aftermath(result):
         line(each)
 
@@ -73,7 +73,7 @@ def _tables(result: AnyResult) -> None:
     if isinstance(result, RestoreResult):
         _restored(result)
     if isinstance(result, UndoResult):
-        taken_back(result.taken_back)
+        show_rollback(result.taken_back)
     if isinstance(result, BackupResult):
         encrypted_to(result.encrypted_to)
         selected(result.selection, result.pulled_in)
@@ -134,7 +134,7 @@ def _restored(result: RestoreResult) -> None:
     problems("Not ready", result.not_ready)
 
 
-def taken_back(found: TakenBack) -> None:
+def show_rollback(found: RollbackResult) -> None:
     """Print what was rolled back of a restore, and what was not."""
     section("Rolled back", ["ACTION", "OBJECTS"], [["deleted", found.deleted], ["restored", found.restored]])
     problems("Not rolled back", found.left)

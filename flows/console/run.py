@@ -13,7 +13,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from kubeferry.flows.console.terminal import told
+from kubeferry.flows.console.terminal import showing_progress
 from kubeferry.flows.options.common import debugging
 from kubeferry.tasks.core.errors import KubeferryError, UnreachableError
 from kubeferry.tasks.ports.local.gc import loading
@@ -91,7 +91,7 @@ def run(start: Callable[[], Coroutine[Any, Any, R]], asked: Where, *, reach: boo
         asked: cluster and store; a cluster that does not answer is reported now, since a flow would retry for a while.
         reach: whether `asked` names the cluster; if not, the flow finds out which it is.
     """
-    with told():
+    with showing_progress():
         _reach(asked, cluster=reach)
         prepare()
         return in_loop(_inside(start))

@@ -20,7 +20,7 @@ BARS = 6
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def showing_progress() -> Iterator[None]:
     """Show the progress reported inside the `with` block; at its end the bars disappear, the notes stay."""
     if not sys.stderr.isatty():
         with progress.listening(Lines()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
-from kubeferry.tasks.backup.part import LEFT_OUT, TOLD, Carried, Exclusions, Part, carried, leave
+from kubeferry.tasks.backup.part import LEFT_OUT, REPORT_EVERY, Exclusions, Part, WrittenObject, leave, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.resources import ResourceType, Words
     from kubeferry.tasks.core.lookup.derive import Known
 
-NEVER = "never-carried.jsonl"
-BODIES = "surveyed.jsonl"
-BINDINGS = "surveyed-bindings.jsonl"
+NEVER = "never-written.jsonl"
+BODIES = "candidates.jsonl"
+BINDINGS = "candidates-bindings.jsonl"
 
 
-@step("survey {namespace}")
-async def survey(scope: Scope, namespace: str, known: Known) -> Candidates:
+@step("find candidates in {namespace}")
+async def find_candidates(scope: Scope, namespace: str, known: Known) -> Candidates:
     """Return the candidates of a namespace."""
-    return await in_thread(_survey, scope, namespace, known)
+    return await in_thread(_find_candidates, scope, namespace, known)
 
 
-@step("survey (cluster)")
-async def survey_related(scope: Scope, surveys: list[Candidates], known: Known) -> Candidates:
-    """Return the cluster-scoped candidates that the namespaces of `surveys` need, selected or not."""
-    return await in_thread(_survey_related, scope, surveys, known)
+@step("find cluster-scoped candidates")
+async def find_related_candidates(scope: Scope, found: list[Candidates], known: Known) -> Candidates:
+    """Return the cluster-scoped candidates that the namespaces of `found` need, selected or not."""
+    return await in_thread(_find_related_candidates, scope, found, known)
 
 
 class Candidate(NamedTuple):
-    """An object without its content, which is in the files: see `Carried`."""
+    """An object without its content, which is in the files: see `WrittenObject`."""
 
     ref: Ref
     path: str
@@ -105,9 +105,9 @@ class Candidates:
             for kind, obj in self.scope.typed(self.namespace, types):
                 if wanted is None or Ref.of(obj) in wanted:
                     self._look(kind, words[kind], obj, exclusions, (bodies, lines))
-                    if exclusions.seen % TOLD == 0:
-                        progress.step(f"survey {self.namespace}", exclusions.seen)
-        progress.step(f"survey {self.namespace}", exclusions.seen, exclusions.seen)
+                    if exclusions.seen % REPORT_EVERY == 0:
+                        progress.step(f"find candidates in {self.namespace}", exclusions.seen)
+        progress.step(f"find candidates in {self.namespace}", exclusions.seen, exclusions.seen)
         return self
 
     def _look(
@@ -126,7 +126,7 @@ class Candidates:
         if selected:
             self.selected[ref] = selected
         body = exclusions.portable(obj)
-        made, bindings = carried(kind, body, self._known)
+        made, bindings = written_object(kind, body, self._known)
         problem = self._needs(body, obj) or made.problem
         for each in bindings:
             self.edges += (
@@ -160,30 +160,32 @@ class Candidates:
         """Write the namespace's part of the archive: the chosen candidates."""
         shutil.copyfile(self.folder / NEVER, self.folder / LEFT_OUT)
         with Part(self.folder) as part, (self.folder / LEFT_OUT).open("ab") as gaps:
-            for each in self._carried():
+            for each in self._written():
                 if each.ref in chosen:
                     part.write(each)
                 else:
                     leave(gaps, each.ref, NOT_SELECTED)
         return part.result(self.namespace)
 
-    def _carried(self) -> Iterator[Carried]:
+    def _written(self) -> Iterator[WrittenObject]:
         """Yield the candidates with their contents from the files."""
         with (self.folder / BODIES).open("rb") as bodies, (self.folder / BINDINGS).open("rb") as lines:
             for each, body in zip(self.records.values(), bodies, strict=True):
                 bound = tuple(next(lines) for _ in each.bound)
-                yield Carried(each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem, each.refused)
+                yield WrittenObject(
+                    each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem, each.refused
+                )
 
 
-def _survey(scope: Scope, namespace: str, known: Known) -> Candidates:
+def _find_candidates(scope: Scope, namespace: str, known: Known) -> Candidates:
     return Candidates(scope, namespace, known).read(sorted([*scope.types, NAMESPACES]))
 
 
-def _survey_related(scope: Scope, surveys: list[Candidates], known: Known) -> Candidates:
+def _find_related_candidates(scope: Scope, found: list[Candidates], known: Known) -> Candidates:
     needs = Needs(
         namespaces=frozenset(scope.namespaces),
-        kinds=frozenset(kind for each in surveys for kind in each.kinds),
-        objects=frozenset(ref for each in surveys for ref in each.wants),
+        kinds=frozenset(kind for each in found for kind in each.kinds),
+        objects=frozenset(ref for each in found for ref in each.wants),
     )
     wanted = related(scope.objects(CLUSTER, scope.related), needs)
     return Candidates(scope, CLUSTER, known).read(sorted(scope.related), wanted)

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left-out.jsonl"
 
-TOLD = 500
+REPORT_EVERY = 500
 """Objects between two progress reports of a namespace."""
 
 
-class Carried(NamedTuple):
+class WrittenObject(NamedTuple):
     """An object as written: path in the archive, JSON, `apps/v1/Deployment`, lines and classes of its bindings."""
 
     ref: Ref
@@ -58,7 +58,7 @@ class Carried(NamedTuple):
     """Why it is not written; "" if it is."""
 
 
-def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, list[Binding]]:
+def written_object(kind: ResourceType, obj: Object, known: Known) -> tuple[WrittenObject, list[Binding]]:
     """Return a portable object as written, and its bindings."""
     ref, problem, found = Ref.of(obj), "", list[Binding]()
     try:
@@ -72,7 +72,9 @@ def carried(kind: ResourceType, obj: Object, known: Known) -> tuple[Carried, lis
         refused = f"cannot be kept in an archive: it {error}"
     lines = tuple(orjson.dumps(to_json(each), option=orjson.OPT_APPEND_NEWLINE) for each in found)
     what = f"{obj['apiVersion']}/{obj['kind']}"
-    return Carried(ref, place.path, data, what, lines, tuple(each.kind for each in found), problem, refused), found
+    return WrittenObject(
+        ref, place.path, data, what, lines, tuple(each.kind for each in found), problem, refused
+    ), found
 
 
 class Exclusions:
@@ -165,7 +167,7 @@ class Part:
         self._entries.close()
         self._bindings.close()
 
-    def write(self, each: Carried) -> None:
+    def write(self, each: WrittenObject) -> None:
         """Write one object."""
         if each.refused:
             self._problem(each.ref, each.refused)

@@ -29,36 +29,36 @@ TERMS = {"selector", "annotation_selector", "include", "exclude", "include_name"
 class Chosen:
     """The included objects with their reasons, and the record of the selection. A plain class, as Candidates."""
 
-    def __init__(self, found: dict[Ref, Inclusion], told: Selected) -> None:
-        """`found` maps each included object to its reason; `told` goes into the manifest."""
+    def __init__(self, found: dict[Ref, Inclusion], manifest_selection: Selected) -> None:
+        """`found` maps each included object to its reason; `manifest_selection` goes into the manifest."""
         self.found = found
-        self.told = told
+        self.manifest_selection = manifest_selection
 
 
 @step("select")
-async def select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> Chosen:
+async def select(scope: Scope, fetched: list[Fetched], candidates: list[Candidates]) -> Chosen:
     """Return the selected objects and their dependencies.
 
     Raises:
         UsageError: the selection matches nothing that can be backed up, or names an object that does not exist.
     """
-    return await in_thread(_select, scope, fetched, surveys)
+    return await in_thread(_select, scope, fetched, candidates)
 
 
-@step("write {survey.namespace}")
-async def write(survey: Candidates, chosen: Chosen) -> Stripped:
+@step("write {part.namespace}")
+async def write(part: Candidates, chosen: Chosen) -> Stripped:
     """Write a namespace's part of the archive; return its summary."""
-    return await in_thread(survey.write, chosen.found)
+    return await in_thread(part.write, chosen.found)
 
 
-def _select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> Chosen:
-    unmatched, implied, selector = _unmatched(scope, surveys), _implied(surveys), scope.selector
-    there = frozenset(ref for each in surveys for ref in each.records)
-    barred = {ref: why for each in surveys for ref, why in each.barred.items()}
-    sure = [*(edge for each in surveys for edge in each.edges), *implied.edges()]
-    guesses = [*(edge for each in surveys for edge in each.guesses), *implied.by_default()]
+def _select(scope: Scope, fetched: list[Fetched], candidates: list[Candidates]) -> Chosen:
+    unmatched, implied, selector = _unmatched(scope, candidates), _implied(candidates), scope.selector
+    there = frozenset(ref for each in candidates for ref in each.records)
+    barred = {ref: why for each in candidates for ref, why in each.barred.items()}
+    sure = [*(edge for each in candidates for edge in each.edges), *implied.edges()]
+    guesses = [*(edge for each in candidates for edge in each.guesses), *implied.by_default()]
     found = closure(
-        selected({ref: why for each in surveys for ref, why in each.selected.items()}),
+        selected({ref: why for each in candidates for ref, why in each.selected.items()}),
         [*sure, *guesses],
         there,
         only=selector.only,
@@ -72,13 +72,13 @@ def _select(scope: Scope, fetched: list[Fetched], surveys: list[Candidates]) -> 
     lacking = missing(found, needed, lambda ref: _why_not(scope, ref, barred, unread), only=selector.only)
     warnings = [Problem(what=str(each.ref), why=each.text) for each in lacking]
     warnings += [Problem(what=what, why=why) for what, why in unmatched.unmatched()]
-    warnings += [Problem(what=f"Namespace {name}", why=EMPTY) for name in _empty(surveys, found)]
+    warnings += [Problem(what=f"Namespace {name}", why=EMPTY) for name in _empty(candidates, found)]
     return Chosen(found, _record(scope, found, [*warnings, *_not_read(unread)]))
 
 
-def _empty(surveys: list[Candidates], found: dict[Ref, Inclusion]) -> Iterator[str]:
+def _empty(candidates: list[Candidates], found: dict[Ref, Inclusion]) -> Iterator[str]:
     """Yield the namespaces of which nothing is included."""
-    for each in surveys:
+    for each in candidates:
         if each.namespace != CLUSTER and each.records.keys().isdisjoint(found):
             yield each.namespace
 
@@ -88,18 +88,18 @@ def _where(scope: Scope) -> str:
     return f"namespace {names}" if len(scope.namespaces) == 1 else f"namespaces {names}"
 
 
-def _unmatched(scope: Scope, surveys: list[Candidates]) -> Unmatched:
+def _unmatched(scope: Scope, candidates: list[Candidates]) -> Unmatched:
     unmatched = Unmatched(scope.selector)
-    for each in surveys:
+    for each in candidates:
         unmatched.add(each.tally)
     if unmet := unmatched.no_such_name():
         raise UsageError(f"{_where(scope)}: {unmet}")
     return unmatched
 
 
-def _implied(surveys: list[Candidates]) -> Implied:
+def _implied(candidates: list[Candidates]) -> Implied:
     whole = Implied()
-    for each in surveys:
+    for each in candidates:
         whole.add(each.implied)
     return whole
 

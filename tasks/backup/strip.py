@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.backup.part import TOLD, Exclusions, Part, carried
+from kubeferry.tasks.backup.part import REPORT_EVERY, Exclusions, Part, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
@@ -40,7 +40,7 @@ def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
     with Exclusions(scope, namespace) as exclusions, Part(scope.folder(namespace)) as part:
         for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
             wants.update(_write(kind, obj, exclusions, part, known))
-            if exclusions.seen % TOLD == 0:
+            if exclusions.seen % REPORT_EVERY == 0:
                 progress.step(f"strip {namespace}", exclusions.seen)
     progress.step(f"strip {namespace}", exclusions.seen, exclusions.seen)
     return part.result(namespace, wants)
@@ -65,5 +65,5 @@ def _write(kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, 
     if exclusions.never(obj):
         return set()
     body = exclusions.portable(obj)
-    part.write(carried(kind, body, known)[0])
+    part.write(written_object(kind, body, known)[0])
     return {each.target for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED}

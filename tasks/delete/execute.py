@@ -13,7 +13,7 @@ from kubeferry.tasks.core.errors import ConflictError, NotFoundError
 from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 from kubeferry.tasks.core.kube.objects import owners_of
-from kubeferry.tasks.core.models.results import DeleteResult, Doomed, Needed
+from kubeferry.tasks.core.models.results import DeleteResult, Needed, ObjectToDelete
 from kubeferry.tasks.delete.gather import look, unread
 from kubeferry.tasks.delete.remove import Removal
 from kubeferry.tasks.ports.local import clock
@@ -129,10 +129,10 @@ def result(deleting: Deleting, started: datetime) -> DeleteResult:
     )
 
 
-def _members(deleting: Deleting) -> list[Doomed]:
+def _members(deleting: Deleting) -> list[ObjectToDelete]:
     group, facts = deleting.group, deleting.facts.objects
     return [
-        Doomed(
+        ObjectToDelete(
             level=each.level,
             object=str(each.ref),
             uid=each.uid,

@@ -25,7 +25,7 @@ from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.delete.in_use import NAMESPACE, in_use
-from kubeferry.tasks.delete.wait_gone import Vanishing
+from kubeferry.tasks.delete.wait_gone import DeletionWait
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -79,7 +79,7 @@ class Removal:
 
     def __post_init__(self) -> None:
         """Start without kept objects."""
-        self._vanishing = Vanishing(self.cluster, self.discovery, self._patience, self.check)
+        self._wait = DeletionWait(self.cluster, self.discovery, self._patience, self.check)
         self._kept: dict[str, Ref] = {}
         """Objects that still exist, by uid."""
 
@@ -106,11 +106,11 @@ class Removal:
     def _level(self, members: list[Member], following: Following) -> list[Member]:
         asked = [each for each in in_threads(self._delete, members, THREADS) if each]
         going = [*asked, *self._with_owners(following)]
-        waiting = self._vanishing.until_gone(going)
+        waiting = self._wait.until_gone(going)
         owned = self._owned(waiting)
         if waiting and self.force_finalizers:
             self._force(waiting, owned)
-            waiting = self._vanishing.until_gone(waiting)
+            waiting = self._wait.until_gone(waiting)
             owned = self._owned(waiting)
         for member, live in waiting.items():
             seconds = self._patience((member.ref.group, member.ref.kind))
@@ -167,7 +167,7 @@ class Removal:
     def _owned(self, waiting: dict[Member, Object]) -> dict[str, list[Object]]:
         """Return the dependents in namespaces where an object waits for them; {} if no object does."""
         namespaces = {each.ref.namespace for each, live in waiting.items() if waits_for_dependents(live)}
-        return self._vanishing.owned(namespaces - {""})
+        return self._wait.owned(namespaces - {""})
 
     def _force(self, waiting: dict[Member, Object], owned: dict[str, list[Object]]) -> None:
         """Remove the finalizers of the objects that are being deleted, and of the dependents that these wait for."""

@@ -34,7 +34,7 @@ Place = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Vanishing:
+class DeletionWait:
     """Waits for deletions; `patience` returns the limit in seconds by (group, kind), `check` raises to stop."""
 
     cluster: Cluster

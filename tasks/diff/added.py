@@ -46,7 +46,7 @@ def added_objects(
     seen: Iterable[AddedObject],
     there: Container[Ref],
     selecting: Mapping[str, frozenset[str]],
-    drifted: Iterable[Object],
+    changed: Iterable[Object],
 ) -> list[Object]:
     """Return, portable, the objects that were added.
 
@@ -57,7 +57,7 @@ def added_objects(
         seen: the objects that it does not have.
         there: everything that the cluster has.
         selecting: namespace → names of its Services that have a selector.
-        drifted: objects that may need other cluster-wide ones than they did.
+        changed: objects that may need other cluster-wide ones than they did.
     """
     around: list[AddedObject] = []
     inside: list[AddedObject] = []
@@ -75,7 +75,7 @@ def added_objects(
     needs = Needs(
         namespaces=spaces_of(plan),
         kinds=frozenset((each.ref.group, each.ref.kind) for each in inside),
-        objects=frozenset(each.target for obj in [*new, *drifted] for each in references(obj)),
+        objects=frozenset(each.target for obj in [*new, *changed] for each in references(obj)),
     )
     wanted = related((each.live for each in around), needs)
     return new + [_portable(source, each) for each in around if each.ref in wanted]

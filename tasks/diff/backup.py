@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.compare.diff import Compared, added, changed, removed, told_owners
+from kubeferry.tasks.core.compare.diff import Compared, added, changed, owner_references, removed
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.kinds import short_names_of
 from kubeferry.tasks.core.kube.resources import words_of
@@ -34,16 +34,16 @@ class _Pair:
         found, not_taken = Compared([]), 0
         for ref, item in self.ours.items():
             if ref in self.theirs:
-                drift = self._changed(item, self.theirs[ref])
-                found.same += drift is None
-                found.drifts += [drift] if drift else []
+                difference = self._changed(item, self.theirs[ref])
+                found.same += difference is None
+                found.differences += [difference] if difference else []
                 continue
             body = whole(self.plan, item)
             if not self.their_terms.backup.why(body, self._words(ref)):
                 not_taken += 1
             elif ref not in self.their_terms.left_out and ref not in self.their_terms.known:
-                found.drifts.append(removed(body))
-        found.drifts += self._added()
+                found.differences.append(removed(body))
+        found.differences += self._added()
         if not_taken:
             other = self.other_source.options.backup
             why = f"backup {other} holds only what was asked for: {self.their_terms.backup.text()}"
@@ -51,7 +51,7 @@ class _Pair:
         return found
 
     def _changed(self, item: Item, theirs: Item) -> ObjectDifference | None:
-        ours, others = (told_owners(each.links.owners, lambda _: True) for each in (item, theirs))
+        ours, others = (owner_references(each.links.owners, lambda _: True) for each in (item, theirs))
         before = as_backed_up(whole(self.plan, item), item, self.ours, others)
         after = as_backed_up(whole(self.other_plan, theirs), theirs, self.theirs, ours)
         readings = [(before, after)]

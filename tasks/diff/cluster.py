@@ -47,7 +47,7 @@ class Seen:
 
     place: ListToRead
     there: set[Ref] = field(default_factory=set)
-    drifts: list[ObjectDifference] = field(default_factory=list)
+    differences: list[ObjectDifference] = field(default_factory=list)
     same: int = 0
     later: list[tuple[Item, Object]] = field(default_factory=list)
     """Objects that can be compared when all is read: they hold values or owners that others have."""
@@ -91,16 +91,16 @@ class _Cluster:
             seen.append(one)
             progress.step(f"diff {self.source.options.backup}", done, len(everywhere))
         there = frozenset[Ref]().union(*(one.there for one in seen))
-        found = Compared([each for one in seen for each in one.drifts], sum(one.same for one in seen))
+        found = Compared([each for one in seen for each in one.differences], sum(one.same for one in seen))
         found.problems += [*self.places.problems, *(one.problem for one in seen if one.problem)]
         values = self._values(seen, found)
         for item, live in (each for one in seen for each in one.later):
             self._compare(found, item, live, there, values)
-        found.drifts += self._removed(seen, there)
+        found.differences += self._removed(seen, there)
         selecting = {one.place.namespace: frozenset(one.selecting) for one in seen if one.selecting}
         unexpected = [each for one in seen for each in one.added]
-        known = [each.after for each in found.drifts if each.after]
-        found.drifts += map(
+        known = [each.after for each in found.differences if each.after]
+        found.differences += map(
             added, added_objects(self.source, self.plan, self.terms, unexpected, there, selecting, known)
         )
         return found
@@ -138,7 +138,7 @@ class _Cluster:
         elif item.api_version != live["apiVersion"]:
             return  # the place of the other version shows it
         elif live["metadata"].get("deletionTimestamp"):
-            seen.drifts.append(removed(whole(self.plan, item), BEING_DELETED.text))
+            seen.differences.append(removed(whole(self.plan, item), BEING_DELETED.text))
         elif item.bindings or item.links.owners:
             seen.later.append((item, live))
         else:
@@ -162,19 +162,23 @@ class _Cluster:
     def _compare(
         self, found: Compared, item: Item, live: Object, there: Container[Ref], values: Mapping[Chain, str]
     ) -> None:
-        """Compare an object that holds values or owners that others have; a value that nobody has now is no drift."""
+        """Compare an object that holds values or owners that others have; a value that nobody has now is none."""
         readings = self._readings(item, live, there, values)
-        drift = changed(readings)
+        difference = changed(readings)
         differ = [
-            each for each in (item.bindings if drift else ()) if changed(unknown(readings, [each.use.pointer])) != drift
+            each
+            for each in (item.bindings if difference else ())
+            if changed(unknown(readings, [each.use.pointer])) != difference
         ]
         absent = [each for each in differ if each.chain not in values]
         for each in absent:
             why = f"what it should be is not there now: {each.chain.text()}"
             found.problems.append(Problem(what=f"{item.ref} {each.use.pointer}", why=why))
-        told = sorted({f"{each.use.pointer} should be {each.chain.text()}" for each in differ if each not in absent})
-        drift = changed(unknown(readings, [each.use.pointer for each in absent]))
-        _count(found, replace(drift, why="; ".join(told)) if drift else None)
+        expected = sorted(
+            {f"{each.use.pointer} should be {each.chain.text()}" for each in differ if each not in absent}
+        )
+        difference = changed(unknown(readings, [each.use.pointer for each in absent]))
+        _count(found, replace(difference, why="; ".join(expected)) if difference else None)
 
     def _values(self, seen: list[Seen], found: Compared) -> dict[Chain, str]:
         """Return the values that the cluster has in the place of the old one's, as far as it has them now."""
@@ -201,9 +205,9 @@ class _Cluster:
                 yield removed(whole(self.plan, self.items[ref]))
 
 
-def _count(into: Seen | Compared, drift: ObjectDifference | None) -> None:
-    into.same += drift is None
-    into.drifts += [drift] if drift else []
+def _count(into: Seen | Compared, difference: ObjectDifference | None) -> None:
+    into.same += difference is None
+    into.differences += [difference] if difference else []
 
 
 def _four(ref: Ref) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""Compare a backup with a cluster, or with another backup, and tell what drifted; it reads only, and needs no Prefect.
+"""Compare a backup with a cluster, or with another backup, and return the differences; read only, without Prefect.
 
 The backup's side is the plan of a restore: the objects that it would write, under the names that it would give them.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.compare.report import CHANGES, DiffReport, object_drift
+from kubeferry.tasks.core.compare.report import CHANGES, DiffReport, reported_difference
 from kubeferry.tasks.core.models.options import Place, RestoreOptions
 from kubeferry.tasks.diff.backup import compared_with_backup
 from kubeferry.tasks.diff.cluster import compared_with_cluster
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Plan, Source
 
 
-def drift(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DiffReport:
+def compared(options: RestoreOptions, against: str = "", *, with_diff: bool = True) -> DiffReport:
     """Return in what a cluster, or the backup `against` of the same store, differs from a backup.
 
     Raises:
@@ -48,9 +48,9 @@ def _other(options: RestoreOptions, backup: str) -> RestoreOptions:
 
 def _report(source: Source, plan: Plan, found: Compared, against: str, *, with_diff: bool) -> DiffReport:
     backup = source.options.backup
-    drifts = sorted(found.drifts, key=lambda each: each.ref)
-    objects = [object_drift(each, f"backup {backup}", against, with_diff=with_diff) for each in drifts]
-    counts = {change: sum(each.change == change for each in drifts) for change in CHANGES}
+    differences = sorted(found.differences, key=lambda each: each.ref)
+    objects = [reported_difference(each, f"backup {backup}", against, with_diff=with_diff) for each in differences]
+    counts = {change: sum(each.change == change for each in differences) for change in CHANGES}
     return DiffReport(
         backup=backup,
         store=source.backup.store.url,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from kubeferry.tasks.core.compare.diff import owned, told_owners
+from kubeferry.tasks.core.compare.diff import owned, owner_references
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.formats.reasons import ReasonCode
@@ -97,15 +97,15 @@ def taken_by(source: Source) -> Selector:
     """Return what a backup was asked to take.
 
     Raises:
-        DamagedError: its manifest tells something that no backup is asked for.
+        DamagedError: its manifest has something that no backup is asked for.
     """
     manifest = source.backup.manifest
     selection = manifest.selection if manifest else None
     try:
         return Selector.of(Selection.model_validate(selection.options if selection else {}))
     except ValidationError as error:
-        told = error.errors(include_input=False)[0]["msg"]
-        raise DamagedError(f"backup {source.options.backup}: its selection cannot be read: {told}") from None
+        message = error.errors(include_input=False)[0]["msg"]
+        raise DamagedError(f"backup {source.options.backup}: its selection cannot be read: {message}") from None
 
 
 def whole(plan: Plan, item: Item) -> Object:
@@ -125,7 +125,7 @@ def as_backed_up(body: Object, item: Item, there: Container[Ref], named: Iterabl
         refs = (owner_ref(owner, namespace) for namespace in (item.ref.namespace, ""))
         return (owner.kind, owner.name) in known or any(ref in there for ref in refs)
 
-    return owned(body, told_owners(item.links.owners, found))
+    return owned(body, owner_references(item.links.owners, found))
 
 
 def with_values(body: Object, item: Item, values: Mapping[Chain, str]) -> Object:

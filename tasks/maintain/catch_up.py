@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubeferry.tasks.ports.prefect.runs import take_over
-from kubeferry.tasks.step import tell
+from kubeferry.tasks.step import log
 
 
 async def catch_up() -> None:
@@ -12,4 +12,4 @@ async def catch_up() -> None:
     Prefect itself would start each of them. A run that was started by hand cancels none.
     """
     if taken := await take_over():
-        tell(f"replaces {taken} late run{'s' * (taken > 1)} of this schedule")
+        log(f"replaces {taken} late run{'s' * (taken > 1)} of this schedule")

@@ -39,7 +39,7 @@ HERE = {
 """Options that a resumed migration may set again."""
 
 
-class Muster:
+class MigrationWork:
     """The work of a migration. A plain class: Prefect would traverse every value of a dataclass."""
 
     def __init__(self, options: MigrateOptions, stored: StoredMigration, names: dict[str, str]) -> None:
@@ -59,7 +59,7 @@ class Muster:
 
 
 @step("choose namespaces")
-async def muster(options: MigrateOptions, started: datetime) -> Muster:
+async def begin_migration(options: MigrateOptions, started: datetime) -> MigrationWork:
     """Return the work of a new or resumed migration.
 
     Raises:
@@ -69,7 +69,7 @@ async def muster(options: MigrateOptions, started: datetime) -> Muster:
     return await in_thread(_resume if options.resume else _new, options, started)
 
 
-def _new(options: MigrateOptions, started: datetime) -> Muster:
+def _new(options: MigrateOptions, started: datetime) -> MigrationWork:
     cluster = connect(options.from_context or None, options.kubeconfig or None)
     connect(options.to_context or None, options.kubeconfig or None)
     chosen, absent = _chosen(cluster, options)
@@ -82,7 +82,7 @@ def _new(options: MigrateOptions, started: datetime) -> Muster:
     if store.exists(BackupKeys(name).metadata):
         raise UsageError(f"backup {name} exists already in {store.url}: choose another --name")
     begin(store, header)
-    made = Muster(options, StoredMigration(header, None), names)
+    made = MigrationWork(options, StoredMigration(header, None), names)
     made.absent = absent
     return made
 
@@ -117,7 +117,7 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
     return sorted(without(names, options.exclude_namespace, "what is asked for")), absent
 
 
-def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
+def _resume(asked: MigrateOptions, _started: datetime) -> MigrationWork:
     stored = open_migration(open_store(asked.store), asked.resume)
     here = asked.model_dump(include=HERE, exclude_defaults=True)
     try:
@@ -127,15 +127,15 @@ def _resume(asked: MigrateOptions, _started: datetime) -> Muster:
         message = f"the options in its header are damaged: {first['msg']}"
         raise DamagedError(f"migration {asked.resume}: {message}") from None
     if stored.source:
-        return Muster(options, stored, stored.source.namespaces)
+        return MigrationWork(options, stored, stored.source.namespaces)
     cluster = connect(options.from_context or None, options.kubeconfig or None)
     chosen, absent = _chosen(cluster, options)
-    made = Muster(options, stored, _names(options, chosen, absent))
+    made = MigrationWork(options, stored, _names(options, chosen, absent))
     made.absent = absent
     return made
 
 
-def backup_to_make(made: Muster) -> str:
+def backup_to_make(made: MigrationWork) -> str:
     """Return the name of the backup to create: the migration's, with a number if an earlier try left one unfinished."""
     store, attempt, name = open_store(made.options.store), 1, made.name
     while next(iter(store.list(BackupKeys(name).folder)), None) is not None:
@@ -145,7 +145,7 @@ def backup_to_make(made: Muster) -> str:
 
 
 @step("note what was backed up")
-async def note_source(made: Muster, backup: BackupResult | None) -> Source:
+async def note_source(made: MigrationWork, backup: BackupResult | None) -> Source:
     """Write the source of the migration to the store; the source cluster is not read after this.
 
     Raises:

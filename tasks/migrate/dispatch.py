@@ -50,7 +50,7 @@ class Dispatch:
             over = [each for each in await self._look(runs) if each.state and each.state.is_final()]
             for each in over:
                 end = await self._end(runs.pop(each.id), each)
-                self._board.tell(end)
+                self._board.report(end)
                 ends.append(end)
         return ends
 

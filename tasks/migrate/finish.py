@@ -54,6 +54,6 @@ def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> Mi
     )
 
 
-async def tell_table(result: MigrateResult) -> None:
+async def report_migrated(result: MigrateResult) -> None:
     """Create the table of namespaces as an artifact."""
     await report_namespaces(result, "migrate", f"migration {result.name}", lambda end: (end.title, end.phase.value))

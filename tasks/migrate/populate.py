@@ -139,7 +139,7 @@ def populated(
     )
 
 
-async def tell_namespaces(result: PopulateResult) -> None:
+async def report_populated(result: PopulateResult) -> None:
     """Create the table of namespaces as an artifact."""
 
     def row(end: End) -> tuple[str, str]:

@@ -58,16 +58,16 @@ class Board:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        await self._tell()
+        await self._update()
 
     async def ended(self, namespace: str, work: Awaitable[End]) -> End:
         """Return the end that `work` returns, and report it."""
         with progress.listening(_Quiet(namespace, progress.listener())):
             end = await work
-        self.tell(end)
+        self.report(end)
         return end
 
-    def tell(self, end: End) -> None:
+    def report(self, end: End) -> None:
         """Count one namespace, and report how it ended."""
         self.done += 1
         why = f": {end.why}" if end.why else f", {end.objects} objects"
@@ -77,9 +77,9 @@ class Board:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(SECONDS)
-            await self._tell()
+            await self._update()
 
-    async def _tell(self) -> None:
+    async def _update(self) -> None:
         from prefect.artifacts import aupdate_progress_artifact
 
         if self._artifact:

@@ -1,4 +1,4 @@
-"""The bindings of a plan: read from the backup, moved to the target's identities, and told from those that come late.
+"""The bindings of a plan: read from the backup, moved to the target's identities, and those that come late.
 
 A binding comes late where what it needs is created no earlier than its own object (a cycle, its own address, or an
 object that comes before all levels). Such an object is created without the value, and patched when it is known.
@@ -110,8 +110,8 @@ def _hold_back(plan: Plan, item: Item) -> None:
     body = plan.contents.read(item.slot)
     for each in item.late:
         if how_late(body, each) is Means.IMPOSSIBLE:
-            told = f"{item.ref} {each.use.pointer}: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
-            plan.impossible.append(told)
+            problem = f"{item.ref} {each.use.pointer}: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
+            plan.impossible.append(problem)
     item.slot = plan.contents.append(orjson.dumps(bare(body, item.late)))
 
 
@@ -123,7 +123,7 @@ def how_late(obj: Object, binding: Binding) -> Means:
 def bare(obj: Object, late: Iterable[Binding]) -> Object:
     """Return an object as it can be created before `late` are known: without their keys, or with what reaches nothing.
 
-    What can never be patched stays: preflight has told of it.
+    What can never be patched stays: preflight has reported it.
     """
     made = obj
     for each in late:
@@ -161,6 +161,6 @@ def live_bindings(source: Source, plan: Plan, chosen: Choice) -> dict[Ref, list[
 def _bindings(plan: Plan, obj: Object, known: Known) -> list[Binding]:
     try:
         return bindings_of(obj, known.index, known.around)
-    except PermanentError as error:  # an annotation of its user's that nobody can read: told, and not the end of it
+    except PermanentError as error:  # an annotation of its user's that nobody can read: reported, and no reason to stop
         plan.problems.append(Problem(what=str(Ref.of(obj)), why=str(error)))
         return []

@@ -184,8 +184,8 @@ def _add(source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, c
     body = renamed.obj
     for key, (old, new) in waited_for.items():
         body = change(body, ("metadata", "annotations", key), lambda _, new=new: new)  # type: ignore[misc] # mypy cannot type the default
-        told = Rewrite(object=str(item.source), path=f"/metadata/annotations/{key}", old=old, new=new, why=RENAMED)
-        plan.rewrites.append(told)
+        rewrite = Rewrite(object=str(item.source), path=f"/metadata/annotations/{key}", old=old, new=new, why=RENAMED)
+        plan.rewrites.append(rewrite)
     item.slot = plan.contents.append(orjson.dumps(body))
     plan.items[item.ref] = item
     plan.rewrites += renamed.rewrites

@@ -18,7 +18,7 @@ from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.records.backups import open_backup
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.step import in_thread, step, tell
+from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ async def download(options: RestoreOptions, work: Path) -> Downloaded:
     found = await in_thread(_download, options, work)
     if found.source.backup.manifest is None:
         tool = found.source.backup.summary.tool
-        tell(f"backup {options.backup} was written by {tool}: it has no digests to prove it by")
+        log(f"backup {options.backup} was written by {tool}: it has no digests to prove it by")
     return found
 
 
@@ -106,7 +106,7 @@ def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
     """
     name, state = resumed.header.name, resumed.state
     if state.end in TAKEN_BACK:
-        raise UsageError(f"restore {name} was taken back ({state.end}): restore its backup anew")
+        raise UsageError(f"restore {name} was rolled back or undone ({state.end}): restore its backup anew")
     if state.end in FINISHED:
         raise UsageError(f"restore {name} is {state.end}: nothing is missing")
     here = asked.model_dump(include=HERE, exclude_defaults=True)

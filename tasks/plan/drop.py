@@ -28,7 +28,7 @@ NOT_NEEDED = Reason(ReasonCode.NOT_NEEDED, detail="nothing of its kind is restor
 
 
 def drop_unchosen(source: Source, plan: Plan, choice: Choice, edges: list[Edge]) -> None:
-    """Leave in the plan what is selected and what that needs; tell what is needed and barred.
+    """Leave in the plan what is selected and what that needs; report what is needed and barred.
 
     Raises:
         UsageError: the selection matches nothing that could be restored.

@@ -94,7 +94,7 @@ class Plan:
     wants: dict[Ref, set[Ref]] = field(default_factory=dict)
     """Cluster-scoped objects that fields of items name, each with the items that do."""
     impossible: list[str] = field(default_factory=list)
-    """What cannot be carried out, one line each: told by preflight before anything is written."""
+    """What cannot be carried out, one line each: preflight reports it before anything is written."""
     selection: str = ""
     """What was asked for of the backup, in one line; "" for all of it."""
     missing: list[Missing] = field(default_factory=list)

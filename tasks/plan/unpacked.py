@@ -60,8 +60,8 @@ def lines(source: Source, path: Path, what: str, read: Callable[[Any], T]) -> It
     except FileNotFoundError:
         return
     except DamagedError as error:
-        told = f"its {what} file, line {number}" if number else f"its {what} file"
-        raise _damaged(source, f"{told}: {error}") from error
+        where = f"its {what} file, line {number}" if number else f"its {what} file"
+        raise _damaged(source, f"{where}: {error}") from error
 
 
 def _four(value: Any) -> list[str]:

@@ -30,7 +30,7 @@ from kubeferry.tasks.ports.prefect.approvals import ask, run_url
 from kubeferry.tasks.preflight.checks import preflight
 from kubeferry.tasks.preflight.conflicts import as_bound, serves
 from kubeferry.tasks.preflight.lookup import Lookups, follow
-from kubeferry.tasks.step import in_thread, step, tell
+from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -102,7 +102,7 @@ def _live(cluster: Cluster, kind: ResourceType, namespace: str, refs: set[Ref]) 
             yield live
 
 
-TOLD = 5
+SHOWN = 5
 """Changes that are named in an error; the error also says how many more there are."""
 
 
@@ -120,12 +120,12 @@ async def approve(source: Source, plan: Plan, target: Target, lookups: Lookups, 
     await _show(source, plan, asking, shown)
     await _ask(asking)
     await preflight(source, plan, target, lookups, cancellation, frozenset())
-    told = list(changes(shown, await forecast(source, plan, target, lookups, cancellation)))
-    if told:
-        more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    differs = list(changes(shown, await forecast(source, plan, target, lookups, cancellation)))
+    if differs:
+        more = f" and {len(differs) - SHOWN} more" if len(differs) > SHOWN else ""
         raise NotApprovedError(
             f"restore {source.name} would now do something else than what was approved: "
-            + "; ".join(told[:TOLD])
+            + "; ".join(differs[:SHOWN])
             + more
         )
 
@@ -144,28 +144,28 @@ def _asking(source: Source, target: Target) -> Asking:
 async def _show(source: Source, plan: Plan, asking: Asking, shown: Forecast) -> None:
     shown_plan = await in_thread(lambda: document(Planned(source, plan).parts))
     key = f"restore-{re.sub('[^a-z0-9]+', '-', asking.name)}-plan"
-    told = f"restore {asking.name}"
+    title = f"restore {asking.name}"
     await asyncio.gather(
         acreate_markdown_artifact(
-            page(asking, shown_plan, shown), key=key, description=f"{told}: what is to be approved"
+            page(asking, shown_plan, shown), key=key, description=f"{title}: what is to be approved"
         ),
         acreate_table_artifact(
-            rows(shown_plan, shown), key=f"{key}-objects", description=f"{told}: objects in the order they are written"
+            rows(shown_plan, shown), key=f"{key}-objects", description=f"{title}: objects in the order they are written"
         ),
     )
 
 
 async def _ask(asking: Asking) -> None:
-    """Pause until a person answers; tell at the terminal where and how."""
+    """Pause until a person answers; say at the terminal where and how."""
     name, options = asking.name, asking.options
 
     def waits() -> None:
-        tell(f"restore {name} waits for approval until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {run_url()}")
-        tell(f"see the plan and press Resume there, or: kubeferry approve {name} (--refuse REASON to refuse)")
+        log(f"restore {name} waits for approval until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {run_url()}")
+        log(f"see the plan and press Resume there, or: kubeferry approve {name} (--refuse REASON to refuse)")
 
     about = f"Restore {code(name)} of backup {code(options.backup)} to cluster {code(asking.cluster)}: see *Artifacts*."
     answer = await ask(name, about, options.approve_seconds, waits)
     by, why = one_line(answer.by and f" by {answer.by}"), one_line(answer.reason)
     if answer.decision == "refuse":
         raise NotApprovedError(f"restore {name} was not approved{by}: {why or 'no reason was given'}")
-    tell(f"restore {name} was approved{by}" + (f": {why}" if why else ""))
+    log(f"restore {name} was approved{by}" + (f": {why}" if why else ""))

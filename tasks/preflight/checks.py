@@ -27,7 +27,7 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
-from kubeferry.tasks.step import in_thread, step, tell
+from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
@@ -79,7 +79,7 @@ async def preflight(
     if problems:
         cluster = target.cluster()
         raise PreflightError(f"cluster {cluster.name} ({cluster.host}) cannot take this restore", problems)
-    tell(f"preflight {source.name}: cluster {target.cluster().name} has what is needed")
+    log(f"preflight {source.name}: cluster {target.cluster().name} has what is needed")
 
 
 def _look(
@@ -156,8 +156,8 @@ def _types(plan: Plan, target: Target) -> Iterator[str]:
         version = api_version.rpartition("/")[2]
         has = [*target.discovery.versions.get((group, kind), ()), *coming.get((group, kind), ())]
         if version not in has:
-            told = f"it serves {', '.join(has)}" if has else "it does not know this kind"
-            yield f"{kind} in {api_version} ({count} objects): {told}"
+            served = f"it serves {', '.join(has)}" if has else "it does not know this kind"
+            yield f"{kind} in {api_version} ({count} objects): {served}"
 
 
 def _coming(plan: Plan, target: Target) -> dict[tuple[str, str], Object]:
@@ -192,7 +192,7 @@ def _missing(plan: Plan, target: Target, ref: Ref) -> str:
     except NotFoundError:
         return f"{ref} is not there; {by}"
     except ForbiddenError:
-        return ""  # told with the permissions, if it is to be written
+        return ""  # reported with the permissions, if it is to be written
     return ""
 
 

@@ -49,8 +49,8 @@ def give_up_node_ports(plan: Plan, target: Target) -> None:
         asked[ref].slot = plan.contents.append(orjson.dumps(freed))
         whole = asked[ref].whole
         if whole:
-            told, _ = node_ports.give_up(plan.contents.read(whole), taken)
-            asked[ref].whole = plan.contents.append(orjson.dumps(told))
+            without, _ = node_ports.give_up(plan.contents.read(whole), taken)
+            asked[ref].whole = plan.contents.append(orjson.dumps(without))
 
 
 def conflicts(
@@ -58,7 +58,7 @@ def conflicts(
 ) -> Iterator[str]:
     """Tell objects that are there with other content, where the restore is asked to fail on them or cannot change them.
 
-    What an update cannot change is known for Kubernetes' own kinds; of others the API server tells it at the update.
+    What an update cannot change is known for Kubernetes' own kinds; of others the API server says so at the update.
     """
     for namespace in plan.namespaces:
         if not target.namespace(namespace.name):

@@ -93,12 +93,12 @@ def _try(
 
 
 def _together(errors: list[KubeferryError]) -> KubeferryError:
-    """Return one error that tells all: transient only when each is, since a retry cannot help the others."""
+    """Return one error that names all: transient only when each is, since a retry cannot help the others."""
     if len(errors) == 1:
         return errors[0]
-    told = "; ".join(sorted({str(error) for error in errors})[:20])  # a server that is gone is reported once
+    lines = "; ".join(sorted({str(error) for error in errors})[:20])  # a server that is gone is reported once
     kind = UnavailableError if all(isinstance(error, TransientError) for error in errors) else PermanentError
-    return kind(f"{len(errors)} objects could not be restored: {told}")
+    return kind(f"{len(errors)} objects could not be restored: {lines}")
 
 
 def _write(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, item: Item) -> None:
@@ -157,7 +157,7 @@ def _paused(source: Source, plan: Plan, outcome: Outcome, ref: Ref, obj: Object)
 
 
 def _own(plan: Plan, target: Target, outcome: Outcome, item: Item, obj: Object) -> str:
-    """Give `obj` its owners' new uids; return what to tell about an owner that is not there."""
+    """Give `obj` its owners' new uids; return what to report about an owner that is not there."""
     references, missing = relinked(item.links.owners, lambda owner: uid_of(plan, target, outcome, item, owner))
     later = [owner for owner in missing if _planned(plan, item, owner)]
     if later:

@@ -27,7 +27,7 @@ from kubeferry.tasks.ports.prefect.runs import concurrency_slot, deployed
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.restore.outcome import Outcome, recalled
-from kubeferry.tasks.step import in_thread, step, tell
+from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
@@ -102,7 +102,7 @@ async def take_up(source: Source, plan: Plan, target: Target, transaction: Trans
         PermanentError: it is still at work.
     """
     await in_thread(_take_up, source, plan, target, transaction, outcome)
-    tell(f"restore {source.name}: {len(transaction.made)} objects are there from before")
+    log(f"restore {source.name}: {len(transaction.made)} objects are there from before")
 
 
 def _take_up(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
@@ -180,7 +180,7 @@ def _live(target: Target, group: str, kind_name: str, namespace: str) -> dict[st
 def _recall(
     source: Source, plan: Plan, transaction: Transaction, outcome: Outcome, ref: Ref, live: Object, action: Action
 ) -> None:
-    """Note one object, with what is still to be done about it: owners that came later, a pause to take back."""
+    """Note one object, with what is still to be done about it: owners that came later, a pause to undo."""
     recalled(transaction, outcome, ref, str(live["metadata"]["uid"]), action)
     item = plan.items[ref]
     have = {(each["kind"], each["name"]) for each in owners_of(live)}
@@ -206,6 +206,6 @@ async def take_slot(source: Source, target: Target) -> AsyncIterator[None]:
     where = urlsplit(target.cluster().host).netloc
     name = f"kubeferry restore into {where}"
     async with concurrency_slot(
-        name, lambda: tell(f"waits for its turn: another restore is at work in {where} (limit {name!r})")
+        name, lambda: log(f"waits for its turn: another restore is at work in {where} (limit {name!r})")
     ):
         yield

@@ -98,12 +98,12 @@ def _created(target: Target, transaction: Transaction, kind: ResourceType, obj: 
 
 
 @step("list what the bundle owns")
-async def tell_bundle(source: Source, plan: Plan, target: Target, transaction: Transaction, phase: str) -> None:
+async def set_bundle_status(source: Source, plan: Plan, target: Target, transaction: Transaction, phase: str) -> None:
     """List in each bundle what was created so far, and delete those of nothing; `phase` is how far the restore is."""
-    await in_thread(_tell, source, plan, target, transaction, phase)
+    await in_thread(_set_status, source, plan, target, transaction, phase)
 
 
-def _tell(source: Source, plan: Plan, target: Target, transaction: Transaction, phase: str) -> None:
+def _set_status(source: Source, plan: Plan, target: Target, transaction: Transaction, phase: str) -> None:
     _drop_empty(source, target, transaction)
     list_members(source, plan, target, transaction, phase)
 

@@ -110,8 +110,8 @@ def _wait(source: Source, plan: Plan, target: Target, outcome: Outcome, cancella
         if not missing:
             return
         if time.monotonic() > limit:
-            told = ", ".join(f"{kind}.{group}" for group, kind in missing)
-            raise PermanentError(f"established and not served within {SERVED_SECONDS} s: {told}")
+            named = ", ".join(f"{kind}.{group}" for group, kind in missing)
+            raise PermanentError(f"established and not served within {SERVED_SECONDS} s: {named}")
         time.sleep(0.1)
 
 

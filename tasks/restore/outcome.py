@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.errors import KubeferryError
     from kubeferry.tasks.core.graph.closure import Missing
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.core.models.results import TakenBack
+    from kubeferry.tasks.core.models.results import RollbackResult
     from kubeferry.tasks.core.plugins.registry import Paused
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.preflight.lookup import Lookups
@@ -87,8 +87,8 @@ async def end(transaction: Transaction, result: RestoreResult) -> None:
 
 
 def _end(transaction: Transaction, result: RestoreResult) -> None:
-    told = f"{len(result.problems)} problems" if result.problems else ""
-    transaction.journal.end("Partial" if result.phase is Phase.PARTIAL else "Completed", told)
+    problems = f"{len(result.problems)} problems" if result.problems else ""
+    transaction.journal.end("Partial" if result.phase is Phase.PARTIAL else "Completed", problems)
     if transaction.hold:
         transaction.hold.release()
 
@@ -122,7 +122,7 @@ def failed(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     lookups: Lookups,
     outcome: Outcome,
     error: KubeferryError,
-    taken_back: TakenBack | None,
+    taken_back: RollbackResult | None,
     started: datetime,
 ) -> RestoreResult:
     """Return the result of a restore that failed, with what became of what it had done."""

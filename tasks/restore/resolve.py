@@ -199,7 +199,7 @@ def _resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
         if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
             _patch(source, plan, target, lookups, transaction, item)
-        item.late = ()  # a step that is run again has not to do it, nor to tell it, twice
+        item.late = ()  # a step that is run again neither does nor reports it twice
         progress.step(title, done, len(items))
 
 
@@ -313,12 +313,12 @@ class _Again:
                 ready(self.source, self.plan, self.target, self.outcome, self.cancellation, patched, TITLE)
         else:
             for ref, some in self._stale().items():
-                self._tell(ref, some, f"changes again whenever it is written ({ROUNDS} times)")
+                self._report(ref, some, f"changes again whenever it is written ({ROUNDS} times)")
         self.lookups.values |= self.fresh
         return [self.problems[key] for key in sorted(self.problems, key=lambda key: (key[0], key[1].use.pointer))]
 
     def _stale(self) -> dict[Ref, list[Binding]]:
-        """Return the bindings whose value is another by now, by object; tell those whose value is gone."""
+        """Return the bindings whose value is another by now, by object; report those whose value is gone."""
         chains = {each.chain for _, each in self.written}
         held = dict(self.lookups.held)
         seconds = self.source.options.wait_seconds
@@ -333,7 +333,7 @@ class _Again:
         stale: dict[Ref, list[Binding]] = {}
         for (ref, each), value in self.written.items():
             if each.chain not in self.fresh:
-                self._tell(ref, [each], f"is gone: nothing was found within {seconds} s")
+                self._report(ref, [each], f"is gone: nothing was found within {seconds} s")
             elif self.fresh[each.chain] != value and (ref, each) not in self.problems:
                 stale.setdefault(ref, []).append(each)
         return stale
@@ -342,7 +342,7 @@ class _Again:
         """Patch new values into an object; return whether there was anything to patch."""
         whole = self.plan.contents.read(item.whole or item.slot)
         fixed = [each for each in stale if how_late(whole, each) is Means.IMPOSSIBLE]
-        self._tell(item.ref, fixed, Means.IMPOSSIBLE.value)
+        self._report(item.ref, fixed, Means.IMPOSSIBLE.value)
         todo = [each for each in stale if each not in fixed]
         if not todo:
             return False
@@ -358,7 +358,7 @@ class _Again:
         try:
             patch_in(self.target, self.transaction, item, lambda live: patch(live, filled, pointers, Dropped(gone)))
         except PermanentError as error:
-            self._tell(item.ref, todo, str(error))
+            self._report(item.ref, todo, str(error))
             return False
         wanted, _ = bind(whole, item.bindings, lambda each: self._value(item, each, todo), absent)
         item.slot = self.plan.contents.append(orjson.dumps(wanted))
@@ -375,9 +375,9 @@ class _Again:
         former = [each for each in self.lookups.rewrites if (each.object, each.path, each.old) not in again]
         self.lookups.rewrites = [*former, *rewrites]
 
-    def _tell(self, ref: Ref, bindings: list[Binding], why: str) -> None:
+    def _report(self, ref: Ref, bindings: list[Binding], why: str) -> None:
         for each in bindings:
             old, new = self.written[ref, each], self.fresh.get(each.chain)
             now = f", now {shown(each.use, new)}" if new is not None else ""
-            told = f"holds {shown(each.use, old)}{now}: {why} ({each.chain.text()})"
-            self.problems[ref, each] = Problem(what=f"{ref} {each.use.pointer}", why=told)
+            text = f"holds {shown(each.use, old)}{now}: {why} ({each.chain.text()})"
+            self.problems[ref, each] = Problem(what=f"{ref} {each.use.pointer}", why=text)

@@ -1,7 +1,7 @@
 """Take a restore back, in reverse: delete what it created, give what it changed its former content again.
 
 Everything is known from the journal, so that this works in the process that failed and in any other one later. It is
-idempotent: what is taken back already is found so.
+idempotent: what is rolled back already is found so.
 
 Undo a restore from its journal, alone in its namespaces.
 """
@@ -16,7 +16,7 @@ from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, Inval
 from kubeferry.tasks.core.formats.journal import TAKEN_BACK, made_by
 from kubeferry.tasks.core.formats.layout import SEALED
 from kubeferry.tasks.core.formats.records import Action, Intent, Phase, Problem
-from kubeferry.tasks.core.models.results import TakenBack, UndoResult
+from kubeferry.tasks.core.models.results import RollbackResult, UndoResult
 from kubeferry.tasks.core.plan.existing import anew, content, replacement
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
 from kubeferry.tasks.ports.archive.encryption import opener
@@ -59,13 +59,13 @@ class _Done:
     left: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
 
-    def told(self) -> TakenBack:
-        return TakenBack(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
+    def result(self) -> RollbackResult:
+        return RollbackResult(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
 
 
 @step("roll back")
-async def rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> TakenBack | None:
-    """Take back what a failed restore did, unless it was asked not to; None where there is nothing to take back.
+async def rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> RollbackResult | None:
+    """Roll back what a failed restore did, unless it was asked not to; None where there is nothing to roll back.
 
     It raises nothing: what cannot be rolled back is reported, and `undo` can try it again.
     """
@@ -74,21 +74,23 @@ async def rollback(source: Source, plan: Plan, target: Target, transaction: Tran
     return await in_thread(_rollback, source, plan, target, transaction)
 
 
-def _rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> TakenBack | None:
+def _rollback(source: Source, plan: Plan, target: Target, transaction: Transaction) -> RollbackResult | None:
     journal, keys = transaction.journal, transaction.journal.keys
     try:
         journal.flush()
         if not source.options.rollback:
-            journal.end("Failed", "asked not to take it back")
+            journal.end("Failed", "asked not to roll it back")
             _list(source, plan, target, transaction)
             return None
         if transaction.hold:
             transaction.hold.check()
         stored = open_restore(source.backup.store, keys.name)
-        done = take_back(stored, target.cluster(), journal, source.backup.opener)
-        journal.end("Failed" if done.left else "RolledBack", told(done))
+        done = roll_back(stored, target.cluster(), journal, source.backup.opener)
+        journal.end("Failed" if done.left else "RolledBack", counts_line(done))
     except KubeferryError as error:
-        return TakenBack(left=[Problem(what=f"restore {keys.name}", why=f"not taken back, undo it later: {error}")])
+        return RollbackResult(
+            left=[Problem(what=f"restore {keys.name}", why=f"not rolled back, undo it later: {error}")]
+        )
     return done
 
 
@@ -100,13 +102,13 @@ def _list(source: Source, plan: Plan, target: Target, transaction: Transaction) 
         progress.note(f"bundle {source.name} does not list what was created: {error}")
 
 
-def told(done: TakenBack) -> str:
-    """Return in a line what was taken back."""
+def counts_line(done: RollbackResult) -> str:
+    """Return in a line what was rolled back."""
     left = f", {len(done.left)} left" if done.left else ""
     return f"{done.deleted} deleted, {done.restored} restored{left}"
 
 
-def take_back(
+def roll_back(
     stored: StoredRestore,
     cluster: Cluster,
     journal: Journal,
@@ -114,12 +116,12 @@ def take_back(
     *,
     force_finalizers: bool = False,
     seconds: int = SECONDS,
-) -> TakenBack:
-    """Take back what a journal tells; write into it what was taken back.
+) -> RollbackResult:
+    """Roll back what a journal records; write into it what was rolled back.
 
     `opener` opens former contents; `seconds` is how long the objects of one level may take to go.
     """
-    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers, seconds).run().told()
+    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers, seconds).run().result()
 
 
 @dataclass
@@ -138,7 +140,7 @@ class _Back:
         return self.stored.state
 
     def run(self) -> _Done:
-        title = f"take back {self.stored.header.name}"
+        title = f"roll back {self.stored.header.name}"
         formers: dict[int, list[tuple[Ref, Previous]]] = defaultdict(list)
         for ref, former in self.state.formers.items():
             formers[former.level].append((ref, former))
@@ -246,7 +248,7 @@ def _undo(options: UndoOptions, started: datetime) -> UndoResult:
     cluster = connect(options.context or stored.header.target.context or None, options.kubeconfig or None)
     same_cluster(stored, cluster)
     if stored.state.end in TAKEN_BACK:
-        return _result(stored, cluster, TakenBack(), started)
+        return _result(stored, cluster, RollbackResult(), started)
     hold = Hold(cluster, options.restore)
     try:
         hold.take(there(cluster, _spaces(stored)))
@@ -255,7 +257,7 @@ def _undo(options: UndoOptions, started: datetime) -> UndoResult:
         hold.release()
 
 
-def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
+def _taken(options: UndoOptions, cluster: Cluster) -> RollbackResult:
     stored = open_restore(open_store(options.store), options.restore)  # read again, now that nobody else writes it
     by = opener(options.identities)
     for sealed in [each for each in stored.state.formers.values() if each.file.endswith(SEALED)][:1]:
@@ -264,8 +266,8 @@ def _taken(options: UndoOptions, cluster: Cluster) -> TakenBack:
     try:
         journal.begin(f"undo by {me(options.restore)}")
         forced, seconds = options.force_finalizers, options.wait_seconds
-        done = take_back(stored, cluster, journal, by, force_finalizers=forced, seconds=seconds)
-        journal.end("Failed" if done.left else "Undone", told(done))
+        done = roll_back(stored, cluster, journal, by, force_finalizers=forced, seconds=seconds)
+        journal.end("Failed" if done.left else "Undone", counts_line(done))
     finally:
         journal.close()
     return done
@@ -276,7 +278,7 @@ def _spaces(stored: StoredRestore) -> set[str]:
     return {ref.namespace for ref in (*state.created, *state.formers, *state.doubtful) if ref.namespace}
 
 
-def _result(stored: StoredRestore, cluster: Cluster, done: TakenBack, started: datetime) -> UndoResult:
+def _result(stored: StoredRestore, cluster: Cluster, done: RollbackResult, started: datetime) -> UndoResult:
     refs = (*stored.state.created, *stored.state.formers)
     return UndoResult(
         name=stored.header.name,

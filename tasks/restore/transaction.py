@@ -72,7 +72,7 @@ class Transaction:
         return self.bundle_of_all if self._plan.level(ref) > DEFINITIONS else ""
 
     def maker(self, ref: Ref) -> str:
-        """Return the field manager to create an object with: it tells its restore, and its bundle."""
+        """Return the field manager to create an object with: it names the restore and its bundle."""
         uid = self.bundle_of(ref)
         return maker(self.manager, uid) if uid else self.manager
 

@@ -71,7 +71,7 @@ def _one(
     source: Source, plan: Plan, target: Target, outcome: Outcome, wanted: set[Ref], touched: set[tuple[str, str, str]]
 ) -> list[Problem]:
     """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
-    some, left, drifted = next(iter(wanted)), set(wanted), list[ActionTaken]()
+    some, left, since = next(iter(wanted)), set(wanted), list[ActionTaken]()
     for live in _live(plan, target, wanted):
         ref = replace(some, name=live["metadata"]["name"])
         if ref not in left or live["metadata"]["uid"] != outcome.uids.get(ref):
@@ -81,8 +81,8 @@ def _one(
         changed = differing(saved, source.rules.without_dynamic(live))
         if changed and (ref.type, ref.namespace, ref.name) not in touched:
             why = f"since changed on the target: {', '.join(changed[:3])}"
-            drifted.append(
+            since.append(
                 ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=Action.CHANGED, why=why)
             )
-    outcome.notable += drifted  # once, however often the list had to begin again
+    outcome.notable += since  # once, however often the list had to begin again
     return [Problem(what=str(ref), why="was restored and is not there any more") for ref in sorted(left)]

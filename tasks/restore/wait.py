@@ -132,13 +132,13 @@ class Wait:
 
     def _judge(self, name: str) -> None:
         obj, now = self._seen.get(name), clock.now()
-        told = MISSING
+        found = MISSING
         if obj is not None:
-            told = self.rules.verdict(obj, now, self.context) or verdict(obj, now, self.context)
-        self.left[self._ref(name)] = told
-        if told.state == "ready":
+            found = self.rules.verdict(obj, now, self.context) or verdict(obj, now, self.context)
+        self.left[self._ref(name)] = found
+        if found.state == "ready":
             del self.left[self._ref(name)]
-        elif told.state == "failed":
+        elif found.state == "failed":
             self.stop.set()
 
     def _settled(self) -> bool:
@@ -148,7 +148,7 @@ class Wait:
 def wait_together(waits: Sequence[Wait], stopping: Cancellation) -> Iterator[int]:
     """Wait for everything, and yield how many of `waits` are over; one object that fails ends them all at once.
 
-    So does `stopping`: who waits for it has been told to stop.
+    So does `stopping`: who waits for it has been asked to stop.
     """
     stop, left = Cancellation(), list(waits)
     for one in waits:
@@ -200,7 +200,7 @@ def ready(
         outcome.not_ready.append(Problem(what=str(ref), why=why))
     left = _left(source, target, outcome, cancellation, [ref for ref in refs if not items[ref].not_ready], title)
     if left:
-        raise PermanentError(_told(source, target, left))
+        raise PermanentError(_failure_text(source, target, left))
 
 
 def _unready_now(source: Source, target: Target, outcome: Outcome, refs: Iterable[Ref]) -> list[Ref]:
@@ -225,10 +225,10 @@ def _because(target: Target, ref: Ref) -> str:
     """Return what a workload's pods wait for, and what its events say: the workload itself only counts them."""
     try:
         live = target.cluster().find(target.type_of(ref), ref.namespace, ref.name)
-        told = [_events(target, ref), _pods(target, live or {})] if ref.namespace else []
+        causes = [_events(target, ref), _pods(target, live or {})] if ref.namespace else []
     except KubeferryError:
-        return ""  # the wait has failed already; what it failed with is the error to tell
-    return next((f" ({each})" for each in reversed(told) if each), "")
+        return ""  # the wait has failed already; what it failed with is the error to report
+    return next((f" ({each})" for each in reversed(causes) if each), "")
 
 
 def _pods(target: Target, live: Object) -> str:
@@ -242,7 +242,7 @@ def _pods(target: Target, live: Object) -> str:
 
 
 def _events(target: Target, ref: Ref) -> str:
-    """Return the cause that Warning events tell of an object, or of what is called after it."""
+    """Return the cause that Warning events give for an object, or of what is called after it."""
     kind = target.discovery.by_kind("", "Event")
     events = target.cluster().list(kind, ref.namespace, query={"fieldSelector": "type=Warning"}) if kind else []
     own = [each for each in events if str(get(each, "involvedObject", "name")).startswith(ref.name)]
@@ -271,7 +271,7 @@ def _waits(source: Source, target: Target, outcome: Outcome, refs: Iterable[Ref]
     ]
 
 
-def _told(source: Source, target: Target, left: dict[Ref, Verdict]) -> str:
+def _failure_text(source: Source, target: Target, left: dict[Ref, Verdict]) -> str:
     failed = any(each.state == "failed" for each in left.values())
     shown = [
         f"{ref}{' failed' if failed else ''}: {left[ref].why}{_because(target, ref)}" for ref in sorted(left)[:SHOWN]

@@ -248,7 +248,7 @@ class Rig:
         assert (result.phase, result.problems, result.not_ready) == (Phase.COMPLETED, [], [])
         before, after = read(self.bench.clusters[A], shop.ns), read(self.bench.clusters[context], copy)
         found = findings(before.objects, after.objects, {shop.ns: copy}, left_out(shop.saved, result), result.rewrites)
-        assert [f"{each.ref}: {each.told}" for each in found if each.why is None] == []
+        assert [f"{each.ref}: {each.text}" for each in found if each.why is None] == []
         lost = {each.ref.kind for each in found if each.field == WHOLE}
         assert lost <= {"Pod", "ReplicaSet", "Endpoints", "EndpointSlice", "PersistentVolume"}, "controllers make them"
         assert sum(ref.namespace == copy for ref in after.objects) >= shop.saved.objects - 1

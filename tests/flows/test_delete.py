@@ -9,7 +9,7 @@ from kubeferry.flows.console import delete_table
 from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.options import DeleteOptions
-from kubeferry.tasks.core.models.results import DeleteResult, Doomed, Needed
+from kubeferry.tasks.core.models.results import DeleteResult, Needed, ObjectToDelete
 
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 NAMED = [("Secret", name) for name in "abcde"] + [("ConfigMap", "z")]
@@ -25,10 +25,12 @@ RESULT = DeleteResult(
     digest="ab" * 32,
     levels=2,
     members=[
-        Doomed(level=4, object="Deployment.apps shop/web", uid="u", finalizers=["foregroundDeletion"]),
-        *(Doomed(level=4, object=f"Pod shop/{name}", uid=name, follows=True) for name in ("web-1", "web-2")),
+        ObjectToDelete(level=4, object="Deployment.apps shop/web", uid="u", finalizers=["foregroundDeletion"]),
+        *(ObjectToDelete(level=4, object=f"Pod shop/{name}", uid=name, follows=True) for name in ("web-1", "web-2")),
         *(
-            Doomed(level=1, object=f"{kind} shop/{name}", uid=name, finalizers=["example.com/f"] * (name == "a"))
+            ObjectToDelete(
+                level=1, object=f"{kind} shop/{name}", uid=name, finalizers=["example.com/f"] * (name == "a")
+            )
             for kind, name in NAMED
         ),
     ],

@@ -8,7 +8,7 @@ import pytest
 import kubeferry.flows.console.run
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Phase, Problem
-from kubeferry.tasks.core.models.results import BackupResult, RestoreResult, TakenBack
+from kubeferry.tasks.core.models.results import BackupResult, RestoreResult, RollbackResult
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 BASE = {"name": "r", "store": "file:///s", "started": NOW, "completed": NOW, "counts": {"Secret": 1}}
@@ -38,7 +38,7 @@ def answers(monkeypatch):
 @pytest.mark.parametrize("output", ["json", "table"])
 def test_a_restore_that_failed_prints_what_became_of_it_and_exits_1(cli, answers, output):
     error = PermanentError("create Secret shop/token: no more")
-    error.result = restored(Phase.FAILED, error=str(error), taken_back=TakenBack(deleted=3, left=[LEFT]))
+    error.result = restored(Phase.FAILED, error=str(error), taken_back=RollbackResult(deleted=3, left=[LEFT]))
     answers(error)
     code, out, err = cli("restore", "b", "-o", output)
     assert (code, "create Secret shop/token: no more" in err) == (1, True)

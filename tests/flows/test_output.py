@@ -177,14 +177,14 @@ def test_refused_options_are_named_as_they_were_typed(model, values, named):
 
 
 def test_a_file_gets_the_notes_only(capsys):
-    with terminal.told():
+    with terminal.showing_progress():
         progress.step("fetch shop", 1, 2)
         progress.note("waiting for \x1b[1mit")
     assert capsys.readouterr() == ("", "waiting for \\x1b[1mit\n")
 
 
 def test_nobody_is_told_after_the_block(capsys):
-    with terminal.told():
+    with terminal.showing_progress():
         pass
     progress.note("too late")
     assert capsys.readouterr() == ("", "")

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options_migration import MigrateOptions, PopulateOptions
 from kubeferry.tasks.core.models.results import BackupResult, RestoreResult
-from kubeferry.tasks.migrate.begin import Muster, note_source
+from kubeferry.tasks.migrate.begin import MigrationWork, note_source
 from kubeferry.tasks.migrate.dispatch import Dispatch
 from kubeferry.tasks.migrate.finish import lost, migrated
 from kubeferry.tasks.migrate.namespace import begun, end_of, note_end
@@ -143,7 +143,7 @@ def test_problems_of_the_backup_and_absent_namespaces_are_noted_with_the_source(
     header = MigrationHeader(name="m", started=NOW, options={})
     begin_migration(store, header)
     options = MigrateOptions(namespaces=["shop", "bank", "gone"], from_context="a", to_context="b", store=store.url)
-    made = Muster(options, StoredMigration(header, None), {"shop": "shop2", "bank": "bank"})
+    made = MigrationWork(options, StoredMigration(header, None), {"shop": "shop2", "bank": "bank"})
     made.absent = {"gone": "namespace gone does not exist"}
     source = asyncio.run(note_source.__wrapped__(made, backed_up(GAP, WIDE)))
     assert (source.unread, source.absent) == ({"shop": [GAP], "": [WIDE]}, made.absent)

@@ -9,7 +9,7 @@ import kubeferry.flows.restore
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.models.results import RestoreResult, TakenBack
+from kubeferry.tasks.core.models.results import RestoreResult, RollbackResult
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.restore.state import Restore
@@ -20,7 +20,7 @@ STEPS = [
     *("plan", "take_up", "preflight", "approve", "begin"),
     *("create_namespace", "hold", "apply_crds", "wait_until_served", "make_bundle"),
     *("resolve", "apply", "resolve_late", "wait", "relink", "unpause"),
-    *("follow_again", "verify_restored", "tell_bundle", "end"),
+    *("follow_again", "verify_restored", "set_bundle_status", "end"),
     *("rollback", "report_failure", "report_stopped"),
 ]
 
@@ -29,7 +29,7 @@ class Taken(list):
     """The steps that were taken, in order; `fail` names one that fails."""
 
     fail = ""
-    answers = {"follow_again": [], "verify_restored": [], "rollback": TakenBack(deleted=1)}
+    answers = {"follow_again": [], "verify_restored": [], "rollback": RollbackResult(deleted=1)}
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def taken(monkeypatch):
     monkeypatch.setattr(kubeferry.flows.restore, "restored", lambda *_: result(Phase.COMPLETED))
     monkeypatch.setattr(kubeferry.flows.restore, "failed", failed)
     monkeypatch.setattr(kubeferry.flows.restore, "late_turns", lambda _: ({1: LEVELS[0]}, {}))
-    monkeypatch.setattr(kubeferry.flows.restore, "tell", lambda _: None)
+    monkeypatch.setattr(kubeferry.flows.restore, "log", lambda _: None)
     return made
 
 
@@ -99,7 +99,7 @@ def carried(made):
 
 FIRST = "create_namespace hold apply_crds wait_until_served make_bundle"
 WRITES = f"{FIRST} apply resolve_late wait wait resolve apply wait"
-ENDS = "verify_restored tell_bundle end"
+ENDS = "verify_restored set_bundle_status end"
 
 
 def test_nothing_is_written_before_it_was_looked_over_approved_and_journalled(taken):

@@ -27,7 +27,7 @@ from kubeferry.tasks.core.models.results import (
     MigrateResult,
     PopulateResult,
     RestoreResult,
-    TakenBack,
+    RollbackResult,
     UndoResult,
 )
 from kubeferry.tasks.core.plugins.registry import Registry
@@ -81,7 +81,9 @@ def test_what_is_needed_and_missing_what_was_asked_for_in_vain_and_what_is_not_r
     assert (found.not_ready, [each.name for each in found.notable]) == ([THREE], ["a", "b"])
     partial = do(kubeferry.tasks.restore.outcome.restored, restoring, [ONE], NOW)
     assert (partial.phase, partial.problems) == (Phase.PARTIAL, [ONE])
-    failed = do(kubeferry.tasks.restore.outcome.failed, restoring, ValueError("no more"), TakenBack(deleted=1), NOW)
+    failed = do(
+        kubeferry.tasks.restore.outcome.failed, restoring, ValueError("no more"), RollbackResult(deleted=1), NOW
+    )
     assert (failed.phase, failed.error, failed.taken_back.deleted) == (Phase.FAILED, "no more", 1)
 
 
@@ -95,7 +97,7 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
 
         monkeypatch.setattr(kubeferry.flows.restore, name, answer)
 
-    async def tell_bundle(*given):
+    async def set_bundle_status(*given):
         listed.append(given[-1])
 
     answers("follow_again", [ONE] if where == "followed again" else [])
@@ -103,7 +105,7 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
     restoring.outcome.problems = [ONE] if where == "a step" else []
     restoring.transaction.journal = SimpleNamespace(end=lambda *words: told.append(words))
     restoring.transaction.hold, restoring.transaction.bundles = None, {"shop": "u"}
-    monkeypatch.setattr(kubeferry.flows.restore, "tell_bundle", tell_bundle)
+    monkeypatch.setattr(kubeferry.flows.restore, "set_bundle_status", set_bundle_status)
 
     async def end(*given):
         kubeferry.tasks.restore.outcome._end(*given)
@@ -159,7 +161,7 @@ BASE = {"name": "x", "started": NOW, "completed": NOW + timedelta(seconds=1), "c
 SHAPES = {
     "backup": lambda phase: BackupResult(**BASE, phase=phase, cluster="a", namespaces=["s"], revision="1", bytes=1),
     "restore": lambda phase: RestoreResult(**BASE, phase=phase, backup="b", cluster="a", namespaces={}, actions={}),
-    "undo": lambda phase: UndoResult(**BASE, phase=phase, backup="b", cluster="a", taken_back=TakenBack()),
+    "undo": lambda phase: UndoResult(**BASE, phase=phase, backup="b", cluster="a", taken_back=RollbackResult()),
     "delete": lambda phase: DeleteResult(**BASE, phase=phase, cluster="a", namespaces=["s"], digest="d", levels=0),
     "migrate": lambda phase: MigrateResult(
         **BASE, phase=phase, backup="b", from_cluster="a", to_cluster="b", namespaces=[]

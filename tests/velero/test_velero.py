@@ -156,7 +156,7 @@ def test_everything_is_ready_where_we_restored_it(by_kubeferry):
 
 
 def test_no_field_differs_without_a_reason(by_kubeferry):
-    assert [f"{each.ref}: {each.told}" for each in by_kubeferry.findings if each.why is None] == []
+    assert [f"{each.ref}: {each.text}" for each in by_kubeferry.findings if each.why is None] == []
     assert len({each.ref for each in by_kubeferry.findings}) > 60, "the comparison has seen the whole shop"
 
 

@@ -140,7 +140,7 @@ class ObjectDifference:
 class Compared:
     """The result of comparing two sides."""
 
-    drifts: list[ObjectDifference]
+    differences: list[ObjectDifference]
     same: int = 0
     problems: list[Problem] = field(default_factory=list)
     """What could not be compared, and why."""
@@ -216,7 +216,7 @@ def owned(obj: Object, owners: Iterable[Mapping[str, Any]]) -> Object:
     return obj | {"metadata": obj["metadata"] | {"ownerReferences": references}} if references else obj
 
 
-def told_owners(owners: Iterable[Owner], there: Callable[[Owner], bool]) -> list[dict[str, Any]]:
+def owner_references(owners: Iterable[Owner], there: Callable[[Owner], bool]) -> list[dict[str, Any]]:
     """Return a backup's owners as ownerReferences without uids; a restore removes an owner that is not `there`."""
     references = []
     for each in owners:

@@ -53,7 +53,7 @@ def anything(_old: Any, _new: Any, _obj: Object, _move: Renaming) -> bool:
     return True
 
 
-def both_told(old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
+def both_set(old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
     """Both have a value, and the target decides which."""
     return MISSING not in (old, new)
 

@@ -73,13 +73,13 @@ EVERY_KIND = [
 TRAFFIC = [
     Row("Service", "spec.clusterIP", expected.not_headless, ALLOCATED),
     Row("Service", "spec.clusterIPs[*]", expected.not_headless, ALLOCATED),
-    Row("Service", "spec.ports[*].nodePort", expected.both_told, ALLOCATED),
+    Row("Service", "spec.ports[*].nodePort", expected.both_set, ALLOCATED),
     *(
         Row("Endpoints EndpointSlice.discovery.k8s.io", f"{address}.targetRef.{key}", expected.dropped, FORGOTTEN)
         for address in ("subsets[*].addresses[*]", "subsets[*].notReadyAddresses[*]", "endpoints[*]")
         for key in ("uid", "resourceVersion")
     ),
-    Row("Service", "spec.healthCheckNodePort", expected.both_told, ALLOCATED),
+    Row("Service", "spec.healthCheckNodePort", expected.both_set, ALLOCATED),
     Row("Endpoints", "subsets**", expected.filled_by_controller, COMPUTED),
     *_annotation("Endpoints", ("endpoints.kubernetes.io/last-change-trigger-time",), expected.anything, COMPUTED),
     *(
@@ -99,17 +99,17 @@ WORKLOADS = [
         expected.anything,
         COUNTED,
     ),
-    *_annotation("DaemonSet.apps", ("deprecated.daemonset.template.generation",), expected.both_told, COUNTED),
+    *_annotation("DaemonSet.apps", ("deprecated.daemonset.template.generation",), expected.both_set, COUNTED),
     *(
         Row("Job.batch", f"{place}{key if key.startswith('[') else f'.{key}'}", expected.own_uid, COMPUTED)
         for place in ("metadata.labels", "spec.selector.matchLabels", "spec.template.metadata.labels")
         for key in JOB_UID
     ),
     *(
-        Row("ReplicaSet.apps Pod", f"{place}.pod-template-hash", expected.both_told, COMPUTED)
+        Row("ReplicaSet.apps Pod", f"{place}.pod-template-hash", expected.both_set, COMPUTED)
         for place in ("metadata.labels", "spec.selector.matchLabels", "spec.template.metadata.labels")
     ),
-    Row("Pod ControllerRevision.apps", "metadata.labels.controller-revision-hash", expected.both_told, COMPUTED),
+    Row("Pod ControllerRevision.apps", "metadata.labels.controller-revision-hash", expected.both_set, COMPUTED),
     Row("Pod", "spec.nodeName", expected.anything, "scheduled by the target cluster"),
     # Set at binding by the PodTopologyLabels admission plugin (Kubernetes 1.35).
     Row("Pod", 'metadata.labels["topology.kubernetes.io/region"]', expected.anything, "copied from its node"),

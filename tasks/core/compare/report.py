@@ -183,7 +183,9 @@ class DiffReport(ResultModel):
         return 3 if self.problems else 0
 
 
-def object_drift(difference: ObjectDifference, before: str, after: str, *, with_diff: bool) -> ReportedDifference:
+def reported_difference(
+    difference: ObjectDifference, before: str, after: str, *, with_diff: bool
+) -> ReportedDifference:
     """Return one difference for people and programs; `before` and `after` are the names of the two sides."""
     return ReportedDifference(
         type=difference.ref.type,

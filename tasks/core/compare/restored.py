@@ -40,7 +40,7 @@ class Finding:
     """The field, as the table of explanations names it; WHOLE if one side lacks the object."""
     why: str | None
     """The explanation, or None."""
-    told: str
+    text: str
     """The values, in one line; those of a Secret are not shown."""
 
 

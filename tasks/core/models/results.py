@@ -62,7 +62,7 @@ class BackupResult(Result):
     """Public keys of the recipients; empty: not encrypted."""
 
 
-class TakenBack(ResultModel):
+class RollbackResult(ResultModel):
     """The rollback of a restore that failed or was undone."""
 
     deleted: int = 0
@@ -79,10 +79,10 @@ class UndoResult(Result):
 
     backup: str
     cluster: str
-    taken_back: TakenBack
+    taken_back: RollbackResult
 
 
-class Doomed(ResultModel):
+class ObjectToDelete(ResultModel):
     """One object of a deletion."""
 
     level: int
@@ -115,7 +115,7 @@ class DeleteResult(Result):
     digest: str
     """Of the objects: with it as `expect`, another run deletes exactly these or none."""
     levels: int
-    members: list[Doomed] = []
+    members: list[ObjectToDelete] = []
     needed: list[Needed] = []
     """Objects that others still need."""
     left: list[Problem] = []
@@ -144,7 +144,7 @@ class RestoreResult(Result):
     not_ready: list[Problem] = []
     error: str = ""
     """Why it failed."""
-    taken_back: TakenBack | None = None
+    taken_back: RollbackResult | None = None
     """The rollback after a failure."""
 
 

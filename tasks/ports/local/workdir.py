@@ -34,12 +34,12 @@ def workdir() -> Iterator[Path]:
     Raises:
         DiskError: the disk is full, read-only or broken.
     """
-    with disk_told():
+    with disk_errors_named():
         yield from _workdir()
 
 
 @contextmanager
-def disk_told() -> Iterator[None]:
+def disk_errors_named() -> Iterator[None]:
     """Turn an error of the spool's disk into a DiskError of one line; network and stores report their own errors."""
     try:
         yield

@@ -93,7 +93,7 @@ def test_no_field_differs_from_the_original_without_a_reason(both):
     names = {both.before.namespace: both.scripts.namespace}
     found = findings(both.before.objects, both.scripts.objects, names, left_out(both.saved, both.result), both.rewrites)
     held = {ref.name for ref in addressed(both.before)}  # a plan cannot know addresses: looked at below
-    assert [f"{each.ref}: {each.told}" for each in found if each.why is None and each.ref.name not in held] == []
+    assert [f"{each.ref}: {each.text}" for each in found if each.why is None and each.ref.name not in held] == []
     assert len({each.ref for each in found}) > 60, "the comparison has seen the whole shop"
 
 

@@ -216,7 +216,7 @@ def test_nothing_else_differs(moved):
             known = (each.ref, each.field) in marks
             seen["a use of a value" if known else each.why] += 1
             if each.why is None and not known:
-                wrong.append((str(each.ref), each.told))
+                wrong.append((str(each.ref), each.text))
     print(*(f"{count:7} {why}" for why, count in seen.most_common()), sep="\n")
     fail(moved, wrong)
 

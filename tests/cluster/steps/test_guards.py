@@ -133,7 +133,7 @@ def approving(steps, five, monkeypatch):
     """Run the approval of a restore; the person who approves does something else before."""
     old, backup = five
     for module in (approve, preflight):
-        monkeypatch.setattr(module, "tell", lambda _: None)
+        monkeypatch.setattr(module, "log", lambda _: None)
 
     async def shown(*_):
         """Show nothing: there is no Prefect."""

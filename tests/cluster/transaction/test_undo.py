@@ -237,7 +237,7 @@ def test_what_was_taken_back_cannot_be_resumed(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     taken_back(bench, result.name)
-    with pytest.raises(UsageError, match="was taken back"):
+    with pytest.raises(UsageError, match="was rolled back or undone"):
         bench.run_flow(restore(RestoreOptions(resume=result.name, context=B, **bench.where)))
 
 

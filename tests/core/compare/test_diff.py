@@ -17,12 +17,12 @@ from kubeferry.tasks.core.compare.diff import (
     changed,
     masked,
     owned,
+    owner_references,
     reconciled,
     removed,
-    told_owners,
     unknown,
 )
-from kubeferry.tasks.core.compare.report import DiffReport, object_drift, unified
+from kubeferry.tasks.core.compare.report import DiffReport, reported_difference, unified
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.differences import MISSING
@@ -169,7 +169,7 @@ def test_owners_are_compared_by_name_and_our_bundle_is_none():
         ("Deployment", "web", False),
     ]
     assert "ownerReferences" not in owned(config(), OWNERS[2:])["metadata"]
-    backed_up = told_owners([Owner("apps/v1", "Deployment", "web", "9", controller=True)], lambda _: True)
+    backed_up = owner_references([Owner("apps/v1", "Deployment", "web", "9", controller=True)], lambda _: True)
     assert changed([(owned(config(), backed_up), owned(config(), OWNERS[:1]))]) is None
     assert [each.path for each in changed([(owned(config(), backed_up), config())]).fields] == [
         "metadata.ownerReferences"
@@ -177,7 +177,7 @@ def test_owners_are_compared_by_name_and_our_bundle_is_none():
 
 
 def test_an_owner_that_is_nowhere_is_not_expected():
-    assert told_owners([Owner("apps/v1", "Deployment", "web", "9")], lambda _: False) == []
+    assert owner_references([Owner("apps/v1", "Deployment", "web", "9")], lambda _: False) == []
 
 
 # --- Secrets
@@ -189,7 +189,7 @@ OTHER = "another-secret-x"
 @pytest.mark.parametrize("applied", [False, True])
 def test_a_secrets_value_is_never_shown_and_its_change_is(applied):
     found = changed([(secret(applied=applied, a=PLAIN, b="same"), secret(applied=applied, a=OTHER, b="same"))])
-    told = object_drift(found, "backup b", "cluster c", with_diff=True)
+    told = reported_difference(found, "backup b", "cluster c", with_diff=True)
     text = repr(found) + str(found) + told.model_dump_json() + told.diff
     for value in (PLAIN, OTHER, encoded(PLAIN), encoded(OTHER)):
         assert value not in text
@@ -338,7 +338,7 @@ def report(objects=(), problems=()):
 
 
 def test_exit_codes_are_those_of_diff_and_of_a_partial_result():
-    drift = object_drift(
+    drift = reported_difference(
         ObjectDifference(Ref("", "ConfigMap", "shop", "x"), "added", None, config()), "b", "c", with_diff=False
     )
     problem = Problem(what="secrets in shop", why="forbidden")

@@ -137,8 +137,8 @@ def test_a_secret_is_compared_and_not_shown():
     )
     (found,) = [each for each in findings(before, after, NAMES, {}) if each.why is None]
     assert found.field == "data.key"
-    assert not {"b25l", "dHdv"} & set(found.told.split())
-    assert "not shown" in found.told
+    assert not {"b25l", "dHdv"} & set(found.text.split())
+    assert "not shown" in found.text
 
 
 def test_inputs_survive(original, restored):

@@ -9,7 +9,7 @@ from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import Existing
-from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult, RestoreResult, TakenBack
+from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult, RestoreResult, RollbackResult
 from kubeferry.tasks.core.ops.report import aftermath
 from kubeferry.tasks.core.plan.existing import advice, verbs
 
@@ -29,11 +29,11 @@ def restore(actions, taken_back=None):
         (restore({}), []),
         (restore({"created": 0}), []),
         (restore({"created": 2}), ["its changes stay: kubeferry restore --resume r, or kubeferry undo r"]),
-        (restore({"created": 2}, TakenBack(deleted=2, restored=1)), ["rolled back: 2 deleted, 1 restored"]),
+        (restore({"created": 2}, RollbackResult(deleted=2, restored=1)), ["rolled back: 2 deleted, 1 restored"]),
         (
             restore(
                 {"created": 2},
-                TakenBack(
+                RollbackResult(
                     deleted=1,
                     left=[Problem(what="Secret shop/s", why="it waits for a/b")],
                     notes=[Problem(what="Service shop/w", why="has another address")],

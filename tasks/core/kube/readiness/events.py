@@ -92,14 +92,14 @@ def cause(events: Iterable[Object], now: datetime) -> str | None:
     recent = [each for each in events if each.get("type") == "Warning" and now - _last(each, now) <= RECENT]
     if not recent:
         return None
-    best = max(recent, key=lambda each: (_telling(each), _last(each, now), _message(each), str(each.get("reason"))))
+    best = max(recent, key=lambda each: (_weight(each), _last(each, now), _message(each), str(each.get("reason"))))
     about = mapping(best.get("involvedObject"))
     times = _count(best)
     repeated = f" ({times} times)" if times > 1 else ""
     return f"{_line(about.get('kind')) or 'object'} {_line(about.get('name')) or '?'}: {_text(best)}{repeated}"
 
 
-def _telling(event: Object) -> int:
+def _weight(event: Object) -> int:
     if any(pattern.search(_message(event)) for pattern, _ in PATTERNS):
         return _BY_PATTERN
     return TELLING.get(str(event.get("reason")), _OTHERS)
