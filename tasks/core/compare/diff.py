@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from kubeferry.tasks.core.jsondoc.confidential import METADATA, is_secret, may_show
 from kubeferry.tasks.core.jsondoc.differences import differences
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.differences import Difference
 
 
-OPEN = frozenset({"apiVersion", "kind", "metadata", "type", "immutable"})
-"""Fields of a Secret that are shown; of its metadata, all except the annotations."""
-
 MISSING = object()
 
 
@@ -47,18 +45,15 @@ def masked(before: Object, after: Object) -> tuple[Object, Object]:
     return _hidden(before, None), _hidden(after, before)
 
 
-def is_secret(obj: Object) -> bool:
-    """Return whether an object's values must not be shown."""
-    return obj.get("kind") == "Secret" and group_of(str(obj.get("apiVersion", ""))) == ""
-
-
 def _hidden(obj: Object, before: Object | None) -> Object:
     """Return `obj` with its values hidden; those that differ from `before` are marked."""
     if not is_secret(obj):
         return obj
     old = before or {}
     hidden = {
-        field: value if field in OPEN else _values(value, old.get(field, MISSING), encoded=field == "data")
+        field: value
+        if field == METADATA or may_show([field])
+        else _values(value, old.get(field, MISSING), encoded=field == "data")
         for field, value in obj.items()
     }
     annotations = _map(obj.get("metadata")).get("annotations")

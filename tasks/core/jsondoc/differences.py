@@ -1,7 +1,7 @@
 """Compare two objects field by field: each difference is a path, the old value and the new one.
 
 Types count (`1` is not `true`, an empty map is not a missing one), and so does the order of a list, as for the API
-server. The values of a Secret are compared and never shown: only their length is.
+server. The values of a Secret (confidential.py) are compared and never shown: only their length is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.jsondoc.confidential import is_secret, may_show
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +35,6 @@ class Missing(Enum):
 
 
 MISSING = Missing.MISSING
-
-OPEN = re.compile(r"apiVersion|kind|type|immutable|metadata\.(?!annotations\b).+")
-"""Fields of a Secret whose values are shown. All others are masked; so are annotations, which may repeat the data."""
 
 PLAIN = re.compile(r"[A-Za-z_][\w-]*")
 """Keys that a path shows unquoted; all others are quoted in brackets."""
@@ -85,7 +82,7 @@ def differences(before: Object, after: Object) -> list[Difference]:
     be explained separately. Any other value that one side lacks is one difference.
     """
     found = _compare("", before, after)
-    return [_masked(each) for each in found] if _is_secret(before) or _is_secret(after) else list(found)
+    return [_masked(each) for each in found] if is_secret(before) or is_secret(after) else list(found)
 
 
 def steps_of(path: str) -> list[str]:
@@ -139,12 +136,8 @@ def _below(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _is_secret(obj: Object) -> bool:
-    return obj.get("kind") == "Secret" and group_of(obj.get("apiVersion", "")) == ""
-
-
 def _masked(each: Difference) -> Difference:
-    if OPEN.fullmatch(each.path):
+    if may_show(steps_of(each.path)):
         return each
     old, new = (value if value is MISSING else Masked(value) for value in (each.old, each.new))
     return Difference(each.path, old, new)

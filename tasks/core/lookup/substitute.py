@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Cause, Rewrite
+from kubeferry.tasks.core.jsondoc.confidential import is_confidential
 from kubeferry.tasks.core.jsondoc.edit import GONE, Place
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.strings import Leaf
@@ -105,7 +106,7 @@ def _rewrite(ref: Ref, change: _Change) -> Rewrite:
 
 def shown(use: Use, value: str) -> str:
     """Return a value as it may be shown: a user's value from a Secret may be confidential, an address is not."""
-    secret = use.form != "token" and (use.source.ref.group, use.source.ref.kind) == ("", "Secret")
+    secret = use.form != "token" and is_confidential(use.source.ref.group, use.source.ref.kind)
     return "(hidden)" if secret else value
 
 

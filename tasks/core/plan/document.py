@@ -10,6 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
 from kubeferry.tasks.core.formats.records import LeftOut, Problem, ResultModel
+from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
+from kubeferry.tasks.core.jsondoc.differences import steps_of
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.parts import level_phases
@@ -289,9 +291,8 @@ def _rewrite(ref: Ref, each: Rewritten) -> Rewrite:
 
 
 def _secret(ref: Ref, path: str) -> bool:
-    """Return whether a place can hold a Secret's content: its data, and the copy in an annotation."""
-    place = path.replace(".", "/").lstrip("/")
-    return (ref.group, ref.kind) == ("", "Secret") and place.startswith(("data", "stringData", "metadata/annotations"))
+    """Return whether a place, a JSON pointer or a path with dots, holds what is not shown of a Secret."""
+    return is_confidential(ref.group, ref.kind) and not may_show(steps_of(path.lstrip("/").replace("/", ".")))
 
 
 def _broken(edge: Edge, instead: str) -> Broken:
