@@ -32,7 +32,8 @@ def objects(namespace: str = HOME) -> list[Object]:
     ClusterRoleBinding gets another name and the fixed node port is left to the cluster; CRDs, classes and the
     ClusterRole are the same for all namespaces. Owner references have no uid: see `linked`.
     """
-    loaded = [obj for file in sorted(FOLDER.glob("*.yaml")) for obj in _load(file)]
+    files = sorted(FOLDER.rglob("*.yaml"), key=lambda file: file.name)
+    loaded = [obj for file in files for obj in _load(file)]
     return [_named(_rewritten(obj, namespace), namespace) for obj in loaded]
 
 
