@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.jsondoc.confidential import is_secret, may_show
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
-from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.kube.strings import leaves
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 from kubeferry.tasks.core.transform.rename.dns_names import Use, replaced, uses
@@ -47,7 +47,7 @@ def texts(obj: Object, case: Case, taken: Collection[Place], leaves_out: Callabl
     A string with several uses is one hit for each, all with the final string. `leaves_out` returns whether a class is
     switched off at a place; it is asked before the string is built, because it may hold uses of several classes.
     """
-    secret = type_of(obj) == ("", "Secret")
+    secret = is_secret(obj)
     for leaf in leaves(obj):
         if leaf.at not in taken and not _is_own_name(leaf.at):
             found = [use for use in _uses(leaf, case) if not leaves_out(leaf.at, use.rule)]
@@ -68,7 +68,7 @@ def _uses(leaf: Leaf, case: Case) -> Iterator[Use]:
 
 def _shown(leaf: Leaf, use: Use, case: Case, *, secret: bool) -> tuple[str, str, str]:
     new = case.names[use.namespace]
-    if secret and leaf.at[0] != "metadata":
+    if secret and not may_show([str(step) for step in leaf.at]):
         return use.rule, use.namespace, new
     start, end = use.whole
     return use.rule, leaf.text[start:end], leaf.text[start : use.start] + new + leaf.text[use.end : end]
