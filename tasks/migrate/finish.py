@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import KubeferryError
-from kubeferry.tasks.core.formats.migration import SHARED, End, phase_of
+from kubeferry.tasks.core.formats.migration import SHARED, End, counts_of, phase_of
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.results import MigrateResult
 from kubeferry.tasks.ports.local import clock
@@ -37,16 +36,13 @@ def migrated(migrating: Migrating, ends: Iterable[End], started: datetime) -> Mi
         for namespace, why in migrating.source.absent.items()
     ]
     listed = sorted([*ends, *absent], key=lambda end: (end.namespace != SHARED, end.namespace))
-    counts: Counter[str] = Counter()
-    for end in listed:
-        counts.update(end.counts)
     return MigrateResult(
         name=migrating.name,
         phase=phase_of(listed),
         store=migrating.backup.store.url,
         started=started,
         completed=clock.now(),
-        counts=dict(sorted(counts.items())),
+        counts=counts_of(listed),
         backup=migrating.source.backup,
         from_cluster=migrating.source.cluster,
         to_cluster=migrating.target().name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
 from kubeferry.tasks.core.formats.journal import TAKEN_BACK
-from kubeferry.tasks.core.formats.migration import End, phase_of, restore_name
+from kubeferry.tasks.core.formats.migration import End, counts_of, phase_of, restore_name
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.results import PopulateResult, RestoreResult
 from kubeferry.tasks.ports.cluster.client import connect
@@ -121,16 +121,13 @@ def populated(
 ) -> PopulateResult:
     """Return the result of a run."""
     listed = sorted(ends, key=lambda end: end.into)
-    counts: Counter[str] = Counter()
-    for end in listed:
-        counts.update(end.counts)
     return PopulateResult(
         name=options.called,
         phase=phase_of(listed),
         store=template.backup.store.url,
         started=started,
         completed=clock.now(),
-        counts=dict(sorted(counts.items())),
+        counts=counts_of(listed),
         backup=options.backup,
         template=namespace,
         cluster=connect(options.context or None, options.kubeconfig or None).name,

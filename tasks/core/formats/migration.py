@@ -7,6 +7,7 @@ unknown files, beside the backup and the journals of the restores.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,6 +104,14 @@ def phase_of(ends: Iterable[End]) -> Phase:
         return Phase.FAILED
     whole = all(each.phase is Phase.COMPLETED for each in listed) and not shared_failed
     return Phase.COMPLETED if whole else Phase.PARTIAL
+
+
+def counts_of(ends: Iterable[End]) -> dict[str, int]:
+    """Return the number of objects of all namespaces together, by type."""
+    counts: Counter[str] = Counter()
+    for end in ends:
+        counts.update(end.counts)
+    return dict(sorted(counts.items()))
 
 
 def unread_of(problems: Iterable[Problem], namespaces: Iterable[str]) -> dict[str, list[Problem]]:
