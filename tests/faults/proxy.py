@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from tests.support.http_server import running
+
 SECONDS = 60
 """How long the server behind may take to answer."""
 
@@ -210,15 +212,5 @@ class Proxy(ThreadingHTTPServer):
 @contextmanager
 def proxying(url, ca=None):
     """Yield a Proxy that runs."""
-    proxy = Proxy(url, ca)
-    thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(Proxy(url, ca)) as proxy:
         yield proxy
-    finally:
-        proxy.shutdown()
-        thread.join()
-        for connection in list(proxy.open):
-            with contextlib.suppress(OSError):  # closed already
-                connection.shutdown(socket.SHUT_RDWR)
-        proxy.server_close()

@@ -4,9 +4,10 @@ import base64
 import contextlib
 import json
 import ssl
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.http_server import running
 
 from kubeferry.deployments.sandbox import credentials as pki
 
@@ -66,15 +67,8 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def serving(folder):
     """Yield a Server that runs; what it answers is its `respond`."""
-    server = Server(folder)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(Server(folder)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 # --- an admission webhook

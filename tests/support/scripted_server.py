@@ -1,10 +1,9 @@
 """A way to a real API server that breaks what it is told to break, request by request, on real sockets."""
 
-import contextlib
-import socket
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.http_server import running
 
 PASS, CUT, LOSE = "pass", "cut", "lose"
 """Pass the request on and answer; hang up at once; pass it on and hang up instead of answering."""
@@ -71,15 +70,5 @@ class Server(ThreadingHTTPServer):
 @contextmanager
 def scripted(real):
     """Yield a server before `real` (a Cluster) that does what its `plan` says with each request, then passes all on."""
-    server = Server(real)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(Server(real)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        for connection in server.open:
-            with contextlib.suppress(OSError):  # closed already
-                connection.shutdown(socket.SHUT_RDWR)
-        server.server_close()

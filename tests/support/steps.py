@@ -16,10 +16,12 @@ from kubeferry.tasks.backup.index import _index
 from kubeferry.tasks.backup.state import CLUSTER
 from kubeferry.tasks.backup.strip import _strip, _strip_related
 from kubeferry.tasks.backup.upload import _reserved
+from kubeferry.tasks.core.errors import ExpiredError
 from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
 from kubeferry.tasks.plan.bindings import late_turns
 from kubeferry.tasks.plan.build import _plan
 from kubeferry.tasks.plan.download import _download
+from kubeferry.tasks.ports.cluster import client
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
@@ -113,3 +115,19 @@ def levels(restoring):
         do(write, restoring, level, "apply")
         for refs in (written.get(number, []), stands.get(number, [])):
             do(_resolve_late, restoring, refs, "late")
+
+
+def expiring_once(monkeypatch, cluster, page=2):
+    """Have the first list of ConfigMaps expire after its first page; return a list that is filled when it did."""
+    monkeypatch.setattr(client, "PAGE", page)
+    real, done = cluster.pages, []
+
+    def pages(kind, *args, **options):
+        for each in real(kind, *args, **options):
+            yield each
+            if kind.kind == "ConfigMap" and each.next and not done:
+                done.append(True)
+                raise ExpiredError("the token is too old")
+
+    monkeypatch.setattr(cluster, "pages", pages)
+    return done

@@ -1,9 +1,10 @@
 """A proxy before a real HTTP server that breaks one thing at a time: what a network and other servers do."""
 
 import http.client
-import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.http_server import running
 
 
 class Faults:
@@ -91,11 +92,5 @@ def faulty(host, port):
     """Yield the endpoint of the proxy before `host`:`port`, and its Faults."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.upstream, server.faults = (host, port), Faults()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with running(server):
         yield f"http://127.0.0.1:{server.server_address[1]}", server.faults
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

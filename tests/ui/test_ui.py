@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 from tests.support.bench import A, B, name
+from tests.support.objects import web_with_settings
 
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
 from kubeferry.tasks.ports.records.restores import open_restore
@@ -10,32 +11,7 @@ from kubeferry.tasks.ports.store.open import open_store
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
-SHOP = """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: settings}
-data: {host: web.SPACE.svc, note: "<b>bold</b> [x](http://nowhere.invalid)"}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: token}
-stringData: {password: hunter2-ui}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers: [{name: web, image: nginx, envFrom: [{configMapRef: {name: settings}}, {secretRef: {name: token}}]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}
-"""
+SHOP = web_with_settings({"host": "web.SPACE.svc", "note": "<b>bold</b> [x](http://nowhere.invalid)"}, "hunter2-ui")
 KINDS = ("ConfigMap", "Secret", "Deployment.apps", "ReplicaSet.apps", "Service", "Lease.coordination.k8s.io")
 
 

@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.support.bench import A, B, name
+from tests.support.objects import api_without_server
 
 import kubeferry.flows.backup
 from kubeferry.tasks.backup import discover, fetch, index, strip, upload
@@ -133,21 +134,7 @@ def test_a_type_that_may_not_be_listed_is_named_and_the_backup_is_partial(bench,
 def test_an_aggregated_api_that_does_not_answer_is_named_and_the_backup_is_partial(bench):
     ns = bench.namespace("stale", B)
     group = f"{ns}.example.com"
-    bench.make(
-        f"""
-apiVersion: apiregistration.k8s.io/v1
-kind: APIService
-metadata: {{name: v1.{group}}}
-spec:
-  group: {group}
-  version: v1
-  groupPriorityMinimum: 1
-  versionPriority: 1
-  insecureSkipTLSVerify: true
-  service: {{namespace: {ns}, name: nobody}}
-""",
-        context=B,
-    )
+    bench.make(api_without_server(group, ns), context=B)
     try:
         bench.until(lambda: f"{group}/v1" in bench.clusters[B].discover().problems)
         result = bench.backup(ns, context=B)

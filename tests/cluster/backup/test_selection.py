@@ -6,6 +6,7 @@ from pathlib import Path
 import pyrage
 import pytest
 from tests.support.bench import A, B, name
+from tests.support.objects import api_without_server, cluster_role_for, documents
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.manifest import HIDDEN, Selected
@@ -26,14 +27,6 @@ WIDE = """
 {{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}-low}}, value: 1}}
 ---
 {{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {{name: {ns}-disk}}, provisioner: example.com/none}}
----
-{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {{name: {ns}}}, rules: []}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {{name: {ns}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {ns}}}
-subjects: [{{kind: ServiceAccount, name: runner, namespace: {ns}}}]
 """
 SHOP = """
 {{apiVersion: v1, kind: ServiceAccount, metadata: {{name: runner}}, imagePullSecrets: [{{name: registry}}]}}
@@ -99,7 +92,7 @@ def shop(bench):
     """A namespace of two workloads, each with what it needs; tests only read it."""
     ns = bench.namespace("shop")
     group = bench.crd(ns)
-    bench.make(WIDE.format(ns=ns))
+    bench.make(documents(WIDE.format(ns=ns), cluster_role_for(ns)))
     (backend,) = bench.make(BACKEND, ns)
     bench.make(SHOP.format(ns=ns, group=group, ip=backend["spec"]["clusterIP"]), ns)
     owner = bench.get("Widget", ns, "owner")
@@ -390,21 +383,7 @@ def test_types_that_are_asked_for_have_to_be(bench, shop, viewer):
 def test_a_group_that_does_not_answer_is_no_problem_where_others_are_asked_for(bench):
     ns = bench.namespace("stale", B)
     group = f"{ns}.example.com"
-    bench.make(
-        f"""
-apiVersion: apiregistration.k8s.io/v1
-kind: APIService
-metadata: {{name: v1.{group}}}
-spec:
-  group: {group}
-  version: v1
-  groupPriorityMinimum: 1
-  versionPriority: 1
-  insecureSkipTLSVerify: true
-  service: {{namespace: {ns}, name: nobody}}
-""",
-        context=B,
-    )
+    bench.make(api_without_server(group, ns), context=B)
     bench.until(lambda: f"{group}/v1" in bench.clusters[B].discover().problems)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}", ns, context=B)
     result = bench.backup(ns, context=B, include_name=["cm/one"])

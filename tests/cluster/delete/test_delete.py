@@ -5,6 +5,7 @@ import contextlib
 import pytest
 from tests.support.bench import B, rested, touch
 from tests.support.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
+from tests.support.objects import MINE
 
 from kubeferry.flows.delete import delete
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
@@ -109,17 +110,7 @@ def test_a_bundle_is_found_without_its_namespace_where_there_is_one_only(bench, 
 def test_what_was_there_before_stays(bench, saved):
     old, backup = saved
     ns = bench.namespace("d", B)
-    bench.make(
-        """
-{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, labels: {app: web}}, data: {a: "1"}}
----
-{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {password: second}}
-""",
-        ns,
-        B,
-    )
+    bench.make(MINE, ns, B)
     name = bench.restore(backup, map={old: ns}, existing="update").name
     before = {
         ref: seen for ref, seen in touch(bench, B, ns).items() if ref.name in ("mine", "settings", "token", "default")

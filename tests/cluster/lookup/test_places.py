@@ -8,49 +8,17 @@ from string import Template
 import pytest
 import yaml
 from tests.support.bench import A, B, rested, touch
+from tests.support.objects import bare_pod, documents, service, workload
 
 from kubeferry.tasks.core.lookup.follow import is_ready
 
-OWNERS = """
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: app}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: lb}
-spec: {type: LoadBalancer, selector: {app: app}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: app}
-spec:
-  selector: {matchLabels: {app: app}}
-  template:
-    metadata: {labels: {app: app}}
-    spec: {containers: [{name: app, image: app}]}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: db}
-spec:
-  serviceName: db
-  replicas: 2
-  selector: {matchLabels: {app: db}}
-  template:
-    metadata: {labels: {app: db}}
-    spec: {containers: [{name: db, image: db}]}
----
-apiVersion: apps/v1
-kind: DaemonSet
-metadata: {name: agent}
-spec:
-  selector: {matchLabels: {app: agent}}
-  template:
-    metadata: {labels: {app: agent}}
-    spec: {containers: [{name: agent, image: agent}]}
----
+OWNERS = documents(
+    service("web", "app"),
+    service("lb", "app", type="LoadBalancer"),
+    workload("Deployment", "app"),
+    workload("StatefulSet", "db", serviceName="db", replicas=2),
+    workload("DaemonSet", "agent"),
+    """
 apiVersion: batch/v1
 kind: Job
 metadata: {name: long}
@@ -58,12 +26,9 @@ spec:
   template:
     metadata: {labels: {app: long}, annotations: {sandbox.kubeferry.io/stay: running}}
     spec: {restartPolicy: Never, containers: [{name: job, image: job}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: bare, labels: {app: bare}}
-spec: {containers: [{name: bare, image: bare}]}
-"""
+""",
+    bare_pod(labels={"app": "bare"}),
+)
 FAR = "{apiVersion: v1, kind: Service, metadata: {name: far}, spec: {ports: [{port: 1}]}}"
 
 USES = {

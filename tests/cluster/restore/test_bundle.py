@@ -5,6 +5,7 @@ import tarfile
 import pytest
 from tests.support.bench import A, B, did, touch
 from tests.support.bundles import ALWAYS, SOME, bundle, bundles, deny_deployments, listed, names
+from tests.support.objects import MINE
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats import bundle as rules
@@ -101,17 +102,7 @@ def test_kubectl_delete_bundle_removes_the_whole_group_and_nothing_else(
 ):
     old, backup = saved
     ns = bench.namespace("t", B)
-    bench.make(
-        """
-{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}
----
-{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, labels: {app: web}}, data: {a: "1"}}
----
-{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {password: second}}
-""",
-        ns,
-        B,
-    )
+    bench.make(MINE, ns, B)
     monkeypatch.setattr(rules, "MEMBERS", 1)
     name = bench.restore(backup, map={old: ns}, existing="skip").name
     assert len(bundles(bench, ns)) == 2

@@ -12,45 +12,19 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from tests.support.bench import A, B, did, rested, touch
+from tests.support.http_server import running
+from tests.support.objects import bare_pod, claim, config_map, documents, secret, service, workload
 
 from kubeferry.tasks.core.errors import PermanentError, PreflightError
 
-KINDS = """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: web}
-data: {a: "1"}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: db}
-immutable: true
-stringData: {password: hunter2}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {type: NodePort, selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data}
-spec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 1Gi}}}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: web}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: bare}
-spec: {containers: [{name: web, image: web}]}
----
+KINDS = documents(
+    config_map("web", {"a": "1"}),
+    secret("db", {"password": "hunter2"}, immutable=True),
+    service(type="NodePort"),
+    claim(),
+    workload("Deployment"),
+    bare_pod(),
+    """
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {name: web}
@@ -61,7 +35,8 @@ apiVersion: v1
 kind: ResourceQuota
 metadata: {name: roomy}
 spec: {hard: {pods: "9"}}
-"""
+""",
+)
 
 
 @pytest.fixture(scope="module")
@@ -260,14 +235,8 @@ def forgetful(bench, tmp_path):
         each["cluster"] = {"server": f"http://127.0.0.1:{server.server_port}"}
     path = tmp_path / "kubeconfig"
     path.write_text(yaml.safe_dump(config))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with running(server):
         yield str(path), server.lost
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class Forgetful(BaseHTTPRequestHandler):

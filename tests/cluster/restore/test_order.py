@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 import yaml
 from tests.support.bench import A, B, artifact, definition, did
+from tests.support.objects import bare_pod, claim, config_map, documents, secret, service, workload
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.kube.readiness.verdict import Context
@@ -14,51 +15,13 @@ from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.restore.wait import Wait, wait_together
 
-OWNED = """
-apiVersion: v1
-kind: Secret
-metadata: {name: secret}
-stringData: {key: value}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: config}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: claim}
-spec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 1Gi}}}
-"""
+OWNED = documents(secret("secret", {"key": "value"}), config_map("config"), claim("claim"))
 
-MAKERS = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: web}]}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: db}
-spec:
-  serviceName: db
-  selector: {matchLabels: {app: db}}
-  template:
-    metadata: {labels: {app: db}}
-    spec: {containers: [{name: db, image: db}]}
----
-apiVersion: apps/v1
-kind: ReplicaSet
-metadata: {name: lone}
-spec:
-  selector: {matchLabels: {app: lone}}
-  template:
-    metadata: {labels: {app: lone}}
-    spec: {containers: [{name: web, image: web}]}
----
+MAKERS = documents(
+    workload("Deployment"),
+    workload("StatefulSet", "db", serviceName="db"),
+    workload("ReplicaSet", "lone"),
+    """
 apiVersion: batch/v1
 kind: CronJob
 metadata: {name: nightly}
@@ -68,14 +31,11 @@ spec:
     spec:
       template:
         spec: {restartPolicy: Never, containers: [{name: job, image: job}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: db}
-spec: {clusterIP: None, selector: {app: db}, ports: [{port: 80}]}
-"""
+""",
+    service("db", "db", clusterIP="None"),
+)
 
-POD = "{apiVersion: v1, kind: Pod, metadata: {name: bare}, spec: {containers: [{name: web, image: web}]}}"
+POD = bare_pod()
 PATIENT = 240
 """Seconds: far more than any wait of these tests takes that is ended by a failure."""
 
@@ -90,17 +50,6 @@ def tie(owner, **flags):
 
 def owners(obj):
     return obj["metadata"].get("ownerReferences")
-
-
-def config_map(name, **meta):
-    return yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **meta}})
-
-
-def deployment(name, **pod):
-    spec = {"containers": [{"name": "web", "image": "web"}], **pod}
-    template = {"metadata": {"labels": {"app": name}}, "spec": spec}
-    body = {"selector": {"matchLabels": {"app": name}}, "template": template}
-    return yaml.safe_dump({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": body})
 
 
 @contextmanager
@@ -275,7 +224,7 @@ def test_a_namespace_that_is_being_deleted_is_waited_for(bench):
 def homesick(bench):
     """A backup of a Deployment that gets ready on A and on no node of B."""
     ns = bench.namespace()
-    bench.make(deployment("web", nodeSelector=HERE), ns)
+    bench.make(workload("Deployment", pod={"nodeSelector": HERE}), ns)
     bench.ready("Deployment", ns, "web")
     return bench.backup(ns)
 
@@ -320,7 +269,7 @@ def test_one_that_fails_ends_the_wait_for_other_kinds_of_its_level(bench):
     pod = yaml.safe_load(POD)
     pod["spec"]["nodeSelector"] = HERE
     bench.make(yaml.safe_dump(pod), ns)
-    bench.make(deployment("web", nodeSelector=HERE), ns)
+    bench.make(workload("Deployment", pod={"nodeSelector": HERE}), ns)
     bench.ready("Pod", ns, "bare")
     bench.ready("Deployment", ns, "web")
     saved, limit = bench.backup(ns), time.monotonic() + PATIENT
@@ -353,7 +302,7 @@ def test_one_that_fails_ends_more_waits_than_can_be_watched_at_once(bench):
 
 def test_a_quota_that_pods_cannot_meet_is_the_cause(bench):
     ns = bench.namespace()
-    bench.make(deployment("web"), ns)
+    bench.make(workload("Deployment"), ns)
     bench.ready("Deployment", ns, "web")
     saved = bench.backup(ns)
     bench.namespace_named(ns, context=B)
@@ -392,7 +341,7 @@ spec:
 
 def test_what_was_not_ready_when_it_was_saved_is_not_waited_for(bench):
     ns = bench.namespace()
-    bench.make(deployment("web", nodeSelector={"nowhere": "at-all"}), ns)
+    bench.make(workload("Deployment", pod={"nodeSelector": {"nowhere": "at-all"}}), ns)
     bench.until(lambda: bench.get("Deployment", ns, "web").get("status", {}).get("unavailableReplicas"))
     result = bench.restore(bench.backup(ns))
     assert result.phase == "Completed"

@@ -2,21 +2,12 @@
 
 import pytest
 from tests.support.bench import B
+from tests.support.objects import cluster_role_for, documents
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.records import Phase
 
-SPACE = """
-{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}}}, value: 7}}
----
-{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {{name: {ns}}}, rules: []}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {{name: {ns}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {ns}}}
-subjects: [{{kind: ServiceAccount, name: runner, namespace: {ns}}}]
-"""
+SPACE = "{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}}}, value: 7}}"
 INSIDE = """
 {{apiVersion: v1, kind: ServiceAccount, metadata: {{name: runner}}}}
 ---
@@ -51,7 +42,7 @@ def spaces(bench):
     """Two namespaces alike, of which the second has a label."""
     one, two = bench.namespace("one"), bench.namespace("two")
     for ns in (one, two):
-        bench.make(SPACE.format(ns=ns))
+        bench.make(documents(SPACE.format(ns=ns), cluster_role_for(ns)))
         bench.make(INSIDE.format(ns=ns), ns)
     bench.patch("Namespace", "", two, {"metadata": {"labels": {"team": "second"}}})
     for ns in (one, two):

@@ -7,34 +7,11 @@ import tarfile
 import orjson
 import pytest
 from tests.support.bench import A, B, name
+from tests.support.objects import bare_pod, claim, documents, service, workload
 
 from kubeferry.tasks.core.errors import DamagedError, PreflightError
 
-OBJECTS = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: web}]}
----
-apiVersion: v1
-kind: Pod
-metadata: {name: bare}
-spec: {containers: [{name: web, image: web}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: data}
-spec: {accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 1Gi}}}
-"""
+OBJECTS = documents(workload("Deployment"), bare_pod(), service(), claim())
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": "NS"}, "data": {"a": "b"}}
 AT = "resources/configmaps/namespaces/NS/web.json"

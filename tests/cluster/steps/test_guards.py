@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 from tests.support.bench import B
-from tests.support.steps import CONFIG, do, levels, spaces
+from tests.support.steps import CONFIG, do, expiring_once, levels, spaces
 
 from kubeferry.tasks import step
 from kubeferry.tasks.core.errors import (
-    ExpiredError,
     ForbiddenError,
     InvalidError,
     PermanentError,
@@ -18,7 +17,6 @@ from kubeferry.tasks.core.errors import (
 )
 from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.ports.cluster import client as ports
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.preflight import approve
 from kubeferry.tasks.preflight import checks as preflight
@@ -109,17 +107,7 @@ def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(
     restoring, ns = begun
     do(write, restoring, configs(ns), "apply")
     bench.patch("ConfigMap", ns, "a", {"data": {"a": "changed"}}, B)
-    monkeypatch.setattr(ports, "PAGE", 2)
-    real, done = cluster.pages, []
-
-    def pages(kind, *args, **options):
-        for page in real(kind, *args, **options):
-            yield page
-            if kind.kind == "ConfigMap" and page.next and not done:
-                done.append(True)
-                raise ExpiredError("the token is too old")
-
-    monkeypatch.setattr(cluster, "pages", pages)
+    done = expiring_once(monkeypatch, cluster)
     problems = [each for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")]
     changed = [(each.name, each.why) for each in restoring.outcome.notable if each.action == "changed"]
     assert (done, problems, changed) == ([True], [], [("a", "since changed on the target: data.a")])

@@ -2,13 +2,12 @@
 
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, do, levels, spaces
+from tests.support.steps import CONFIG, do, expiring_once, levels, spaces
 
-from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryError
+from kubeferry.tasks.core.errors import ConflictError, KubeferryError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.diff.compare import drift
-from kubeferry.tasks.ports.cluster import client as ports
 from kubeferry.tasks.preflight.lookup import follow
 from kubeferry.tasks.restore import bundle
 from kubeferry.tasks.restore import existing as meet
@@ -132,22 +131,6 @@ def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew
 # --- lists
 
 
-def expiring(monkeypatch, cluster):
-    """Have the first list of ConfigMaps expire after its first page."""
-    monkeypatch.setattr(ports, "PAGE", 3)
-    real, done = cluster.pages, []
-
-    def pages(kind, *args, **options):
-        for page in real(kind, *args, **options):
-            yield page
-            if kind.kind == "ConfigMap" and page.next and not done:
-                done.append(True)
-                raise ExpiredError("the token is too old")
-
-    monkeypatch.setattr(cluster, "pages", pages)
-    return done
-
-
 def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, bench, cluster, many, monkeypatch):
     old, backup = many
     ns = bench.name("many")
@@ -155,7 +138,7 @@ def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, be
         spaces(restoring)
         levels(restoring)
         chains = {each.chain for item in restoring.plan.items.values() for each in item.bindings}
-        done = expiring(monkeypatch, cluster)
+        done = expiring_once(monkeypatch, cluster, 3)
         values = do(follow, restoring, chains, 0)
     uids = {bench.get("ConfigMap", ns, named, B)["metadata"]["uid"] for named in MANY}
     assert (done, set(values.values())) == ([True], uids)
@@ -164,7 +147,7 @@ def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, be
 
 def test_a_list_that_expires_while_a_backup_is_compared_is_begun_again(steps, bench, many, monkeypatch):
     ns, backup = many
-    done = expiring(monkeypatch, bench.clusters[A])
+    done = expiring_once(monkeypatch, bench.clusters[A], 3)
     found = drift(RestoreOptions(backup=backup, context=A, **steps.where))
     assert (done, found.objects, found.problems) == ([True], [], [])
     assert found.counts["same"] > len(MANY)

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from tests.support.bench import B
+from tests.support.objects import web_with_settings
 
 from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, KubeferryError
@@ -11,32 +12,7 @@ from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
 
-SOME = """
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: settings}
-data: {a: "1"}
----
-apiVersion: v1
-kind: Secret
-metadata: {name: token}
-stringData: {password: hunter2}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: web}
-spec:
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      containers: [{name: web, image: nginx, envFrom: [{configMapRef: {name: settings}}, {secretRef: {name: token}}]}]
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}
-"""
+SOME = web_with_settings({"a": "1"}, "hunter2")
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """A list of many pages is whole, whatever an API server may answer in the middle of it: on a server of our own."""
 
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
 from kubernetes.client import Configuration
+from tests.support.http_server import running
 
 from kubeferry.tasks.core.errors import ExpiredError
 from kubeferry.tasks.core.kube.resources import ResourceType
@@ -52,14 +52,10 @@ def server():
         return 200, ({"items": items, "metadata": meta} if made.sorted else head | {"metadata": meta, "items": items})
 
     made.answer = answer
-    thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    made.cluster = Cluster(Configuration(host=f"http://127.0.0.1:{made.server_address[1]}"), "own")
-    yield made
-    made.cluster.close()
-    made.shutdown()
-    made.server_close()
-    thread.join()
+    with running(made):
+        made.cluster = Cluster(Configuration(host=f"http://127.0.0.1:{made.server_address[1]}"), "own")
+        yield made
+        made.cluster.close()
 
 
 def names(objects):
