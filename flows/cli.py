@@ -35,7 +35,7 @@ from kubeferry.flows.options.common import debugging, set_debugging
 from kubeferry.flows.options.from_model import takes
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain
-from kubeferry.tasks.ports.local import gc as memory
+from kubeferry.tasks.ports.local import gc
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; `arguments` default to those of this process."""
     code = _code(arguments)
     if arguments is None:
-        memory.leave()
+        gc.leave()
     sys.exit(code)
 
 
