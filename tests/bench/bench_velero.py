@@ -59,14 +59,14 @@ def compare(sandbox: Sandbox, secrets: int, rounds: int) -> None:
     print(f"{'':24}{'backup s':>10}{'restore s':>11}{'peak MiB':>10}{'load':>7}")
     for turn in range(rounds):
         for name, options in (("velero", ()), ("velero, limits lifted", LIFTED)):
-            told(
+            print_line(
                 name,
                 *by_velero(Velero(sandbox, CONTEXT, options=options), f"{name[:6]}-{len(options)}-{turn}", secrets),
             )
-        told("kubeferry", *by_kubeferry(f"kubeferry-{turn}", secrets))
+        print_line("kubeferry", *by_kubeferry(f"kubeferry-{turn}", secrets))
 
 
-def told(name: str, backup: float, restore: float, peak: float) -> None:
+def print_line(name: str, backup: float, restore: float, peak: float) -> None:
     """Print one line."""
     print(f"{name:24}{backup:10.1f}{restore:11.1f}{peak:10.0f}{os.getloadavg()[0]:7.1f}", flush=True)
 
@@ -122,8 +122,8 @@ def count(namespace: str, secrets: int) -> None:
 def peak_of(velero: Velero) -> float:
     """Return the peak of its server's memory in MiB: VmHWM of proc(5) status."""
     pid = processes.running(velero.folder / "run" / "velero.json")
-    told = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", told)[1]) / 1024
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def recipe(tmp_path, monkeypatch):
     return make
 
 
-class Heard:
+class Recorder:
     """A listener that remembers."""
 
     def __init__(self):
@@ -51,14 +51,14 @@ def left(recipe):
 
 
 def test_a_build_tells_how_far_it_is_and_is_kept(recipe):
-    heard = Heard()
-    with progress.listening(heard):
+    recorded = Recorder()
+    with progress.listening(recorded):
         place = binaries(recipe())
     assert [path.name for path in place.iterdir()] == ["thing"]
-    done = [done for name, done, _ in heard.steps if name == "sandbox: compile"]
+    done = [done for name, done, _ in recorded.steps if name == "sandbox: compile"]
     assert done == sorted(done)
-    assert heard.steps[-1][1] == heard.steps[-1][2] > 1
-    assert {name for name, _, _ in heard.steps} == {"sandbox: download and list the modules", "sandbox: compile"}
+    assert recorded.steps[-1][1] == recorded.steps[-1][2] > 1
+    assert {name for name, _, _ in recorded.steps} == {"sandbox: download and list the modules", "sandbox: compile"}
     assert left(recipe()) == [recipe().digest()]
 
 
@@ -67,16 +67,16 @@ def test_two_at_once_build_once(recipe, monkeypatch):
     real = build.build
     monkeypatch.setattr(build, "build", lambda one: (made.append(threading.get_ident()), real(one)))
     one = recipe()
-    heard = [Heard(), Heard()]
+    recorded = [Recorder(), Recorder()]
 
     def ask(listener):
         with progress.listening(listener):
             return binaries(one)
 
     with ThreadPoolExecutor(2) as pool:
-        assert len(set(pool.map(ask, heard))) == 1
+        assert len(set(pool.map(ask, recorded))) == 1
     assert len(made) == 1
-    waited = [note for one in heard for note in one.notes if "waits" in note]
+    waited = [note for one in recorded for note in one.notes if "waits" in note]
     assert waited == ["building the sandbox waits for another process"]
 
 

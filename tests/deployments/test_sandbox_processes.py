@@ -41,12 +41,12 @@ def stranger():
 
 
 def test_a_recycled_pid_is_not_taken_for_ours_and_never_killed(program, stranger, port):
-    told = {"pid": stranger.pid, "born": "an earlier boot/12345", "digest": program.digest()}
-    files.write_json(program.record, told)
+    record = {"pid": stranger.pid, "born": "an earlier boot/12345", "digest": program.digest()}
+    files.write_json(program.record, record)
     assert processes.running(program.record) is None
     supervise.ensure(program, port, lambda: True)
     assert processes.running(program.record) != stranger.pid
-    files.write_json(program.record, told)
+    files.write_json(program.record, record)
     supervise.stop(program.record)
     assert stranger.poll() is None
 

@@ -18,13 +18,13 @@ class Case:
     """One hostile backup: `forge(forge, name, ns)` stores it, `told` stands in the line that refuses it."""
 
     forge: object = field(repr=False)
-    told: str
+    message: str
 
 
 CASES = {}
 
 
-def both(name, told, entries=None, tarball=None):
+def both(name, message, entries=None, tarball=None):
     """Store it as Velero's and as ours; `entries(ns)` are added to a namespace and a ConfigMap, `tarball(ns)` is it."""
 
     def kept(ns):
@@ -33,36 +33,36 @@ def both(name, told, entries=None, tarball=None):
     def given(ns):
         return {} if tarball is None else {"tarball": tarball(ns)}
 
-    CASES[f"{name}, Velero's"] = Case(lambda forge, b, ns: forge.velero(b, kept(ns), **given(ns)), told)
-    CASES[f"{name}, ours"] = Case(lambda forge, b, ns: forge.ours(b, kept(ns), **given(ns)), told)
+    CASES[f"{name}, Velero's"] = Case(lambda forge, b, ns: forge.velero(b, kept(ns), **given(ns)), message)
+    CASES[f"{name}, ours"] = Case(lambda forge, b, ns: forge.ours(b, kept(ns), **given(ns)), message)
 
 
-def ours(name, told, **parts):
+def ours(name, message, **parts):
     """Store a sound archive with other parts that are not; each part is made of the namespace and the backup's name."""
 
     def forge(at, b, ns):
         at.ours(b, [entry(space(ns)), entry(config(ns))], **{key: part(ns, b) for key, part in parts.items()})
 
-    CASES[name] = Case(forge, told)
+    CASES[name] = Case(forge, message)
 
 
-def velero(name, told, change):
+def velero(name, message, change):
     """Store a sound archive of Velero's with another Backup object."""
-    CASES[name] = Case(lambda at, b, ns: at.velero(b, [entry(space(ns)), entry(config(ns))], change=change), told)
+    CASES[name] = Case(lambda at, b, ns: at.velero(b, [entry(space(ns)), entry(config(ns))], change=change), message)
 
 
 def at(ns, name="web", kind="configmaps"):
     return f"resources/{kind}/namespaces/{ns}/{name}.json"
 
 
-def body(name, told, value, place=at):
+def body(name, message, value, place=at):
     """One object that is not what it must be, as a value or as bytes."""
 
     def entries(ns):
         data = value(ns)
         return [(place(ns), data if isinstance(data, bytes) else orjson.dumps(data))]
 
-    both(name, f"{told}", entries)
+    both(name, f"{message}", entries)
 
 
 def changed(path, value):

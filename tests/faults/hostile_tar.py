@@ -50,8 +50,8 @@ for what, kind in {
 }.items():
     both(what, "which is", lambda ns, kind=kind: [header(at(ns), kind=kind, link=LINK)])
     if kind != tarfile.XGLTYPE:
-        told = "which is|a path that no archive"
-        both(f"{what} outside", told, lambda _, kind=kind: [header("../x.json", kind=kind, link=LINK)])
+        message = "which is|a path that no archive"
+        both(f"{what} outside", message, lambda _, kind=kind: [header("../x.json", kind=kind, link=LINK)])
 both("a folder outside", NO_PATH, lambda _: [header("../x/", kind=tarfile.DIRTYPE)])
 both("an absolute folder", NO_PATH, lambda _: [header("/x/", kind=tarfile.DIRTYPE)])
 both(

@@ -43,8 +43,8 @@ def run(capsys, monkeypatch, tmp_path):
     def do(command, *arguments):
         with pytest.raises(SystemExit) as ended:
             main([command, *arguments, "--store", (tmp_path / "store").as_uri()])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return do
 
@@ -72,7 +72,7 @@ def test_it_is_refused_in_one_line_and_nothing_is_written(case, forge, tmp_path,
     asked = RestoreOptions(backup="bad", store=(tmp_path / "store").as_uri())
     with pytest.raises((DamagedError, AnnotationError)) as caught, planned(asked):
         pass
-    assert re.search(CASES[case].told, one_line(f"error: {caught.value}\n", "bad")), caught.value
+    assert re.search(CASES[case].message, one_line(f"error: {caught.value}\n", "bad")), caught.value
     assert written(tmp_path) == before
 
 
@@ -82,7 +82,7 @@ def test_every_command_that_reads_a_backup_refuses_it(case, command, forge, run,
     CASES[case].forge(forge, "bad", NS)
     before = written(tmp_path)
     code, out, err = run(command[0], "bad", *command[1:])
-    assert re.search(CASES[case].told, one_line(err, "bad")), err
+    assert re.search(CASES[case].message, one_line(err, "bad")), err
     assert (code, out) == (1, "")
     assert written(tmp_path) == before
 

@@ -56,9 +56,9 @@ def run(capsys, monkeypatch, tmp_path):
     def do(*arguments):
         with pytest.raises(SystemExit) as ended:
             main([*arguments, "--store", (tmp_path / "store").as_uri()])
-        told = capsys.readouterr()
-        assert (ended.value.code, told.err) == (0, "")
-        return told.out
+        printed = capsys.readouterr()
+        assert (ended.value.code, printed.err) == (0, "")
+        return printed.out
 
     return do
 

@@ -97,9 +97,9 @@ BUSY = {"503": xml(503, "SlowDown"), "cut before": cut, "cut after": lose, "part
 REFUSED = {"403": xml(403, "AccessDenied"), "507, disk full": xml(507, "XMinioStorageFull")}
 
 
-def refused_backup(rig, kiosk, told, kind):
+def refused_backup(rig, kiosk, message, kind):
     asked = name()
-    with rig.refused(told, kind):
+    with rig.refused(message, kind):
         rig.backup(kiosk.ns, store=rig.bucket_through, name=asked)
     rig.quiet()
     rig.no_backup(asked, rig.bucket)
@@ -183,7 +183,7 @@ def test_a_mark_that_cannot_be_taken_away_does_not_spoil_a_backup(rig, kiosk):
     rig.s3.rules = [rule := Rule("DELETE", "/backups/", BUSY["503"], EVERY)]
     result = rig.backup(kiosk.ns, store=rig.bucket_through)
     assert rule.done > 3
-    assert any("remains" in note for note in rig.heard.notes)
+    assert any("remains" in note for note in rig.recorded.notes)
     rig.same_backup(kiosk.saved, result, rig.bucket)
 
 
@@ -258,6 +258,6 @@ def test_a_restore_that_cannot_be_journalled_stops(rig, kiosk, in_bucket, fault,
     before = rig.there(copy)
     with rig.refused("journal", (StoreError, StoreUnavailableError)) as caught:
         rig.restore(in_bucket, map={kiosk.ns: copy}, store=rig.bucket_through)
-    rig.as_before_or_told(caught.value, copy, before)
+    rig.as_before_or_reported(caught.value, copy, before)
     assert rule.done
     rig.once_more(kiosk, copy)

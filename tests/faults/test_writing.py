@@ -50,7 +50,7 @@ def test_a_kind_that_is_created_and_never_answered(rig, kiosk, fault):
     copy = rig.bench.name()
     with rig.refused(PASSES_NOT, (UnavailableError, UnreachableError)) as caught:
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
-    rig.as_before_or_told(caught.value, copy, {})
+    rig.as_before_or_reported(caught.value, copy, {})
 
 
 def test_a_late_value_that_cannot_be_patched(rig, kiosk):
@@ -59,7 +59,7 @@ def test_a_late_value_that_cannot_be_patched(rig, kiosk):
     with rig.refused(PASSES_NOT, UnavailableError) as caught:
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done > 6
-    rig.as_before_or_told(caught.value, copy, {})
+    rig.as_before_or_reported(caught.value, copy, {})
     rig.once_more(kiosk, copy)
 
 
@@ -79,7 +79,7 @@ def test_what_cannot_be_taken_back_is_told_and_can_be_undone_later(rig, kiosk, f
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done
     assert caught.value.result.taken_back.left
-    rig.as_before_or_told(caught.value, copy, before)
+    rig.as_before_or_reported(caught.value, copy, before)
     rig.quiet()
     options = UndoOptions(restore=caught.value.result.name, context=B, **rig.where)
     assert rig.run(undo(options)).taken_back.left == []
@@ -176,7 +176,7 @@ def test_a_quota_that_is_exceeded_in_the_middle(rig, kiosk):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done == 1
     rig.bench.delete("ResourceQuota", copy, "tight", B)
-    rig.as_before_or_told(caught.value, copy, before)
+    rig.as_before_or_reported(caught.value, copy, before)
     rig.once_more(kiosk, copy)
 
 
@@ -204,7 +204,7 @@ def test_a_definition_whose_name_is_taken(rig, widgets):
     rig.bench.until(lambda: rig.bench.clusters[B].discover().by_kind(group, "Gizmo"))
     with rig.refused(rf'^CustomResourceDefinition\S* widgets.{group} failed: .*"widgets" is already in use') as caught:
         rig.restore(saved)
-    rig.as_before_or_told(caught.value, ns, {})
+    rig.as_before_or_reported(caught.value, ns, {})
     assert rig.bench.find("CustomResourceDefinition", "", f"widgets.{group}", B) is None
     rig.bench.delete("CustomResourceDefinition", "", f"gizmos.{group}", B)
     assert rig.restore(saved).problems == []
@@ -218,7 +218,7 @@ def test_a_definition_that_is_never_served(rig, widgets, monkeypatch):
     with rig.refused(f"^established and not served within 1 s: Widget.{group}$", PermanentError) as caught:
         rig.restore(saved)
     assert rule.done > 1
-    rig.as_before_or_told(caught.value, ns, {})
+    rig.as_before_or_reported(caught.value, ns, {})
     rig.quiet()
     assert rig.restore(saved).problems == []
 

@@ -135,13 +135,13 @@ def test_what_is_wrong_is_red_on_a_terminal(shown, capsys, monkeypatch):
 
 
 def test_a_program_gets_the_same_as_a_person(shown):
-    told = demo_tables.document(shown)
-    assert told["ok"]
-    assert told["namespaces"] == ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]
-    assert [each["workload"] for each in told["workloads"]] == ["Deployment web", "Job seed"]
-    assert {state["state"] for state in told["workloads"][0]["namespaces"].values()} == {"ready"}
-    assert told["differences"][0]["counts"] == {"kubeferry-a/shop-copy": 1, "kubeferry-b/shop": 1}
-    assert (told["backup"]["name"], [each["name"] for each in told["restores"]]) == ("b", ["r", "r"])
+    document = demo_tables.document(shown)
+    assert document["ok"]
+    assert document["namespaces"] == ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]
+    assert [each["workload"] for each in document["workloads"]] == ["Deployment web", "Job seed"]
+    assert {state["state"] for state in document["workloads"][0]["namespaces"].values()} == {"ready"}
+    assert document["differences"][0]["counts"] == {"kubeferry-a/shop-copy": 1, "kubeferry-b/shop": 1}
+    assert (document["backup"]["name"], [each["name"] for each in document["restores"]]) == ("b", ["r", "r"])
 
 
 def test_what_was_left_out_is_found_again_by_identity(shown):

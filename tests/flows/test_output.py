@@ -147,9 +147,9 @@ def test_a_restore_is_told_with_actions_rewrites_and_what_is_not_ready(capsys, r
 def test_json_of_a_result_is_all_of_it_with_totals(capsys, restore_result):
     with pytest.raises(Exception, match="3"):
         finish(restore_result, RestoreOptions(backup="first"), Format.JSON)
-    told = json.loads(capsys.readouterr().out)
-    assert told == document(restore_result)
-    assert (told["name"], told["phase"], told["objects"], len(told["rewrites"])) == ("second", "Partial", 22, MOST + 5)
+    data = json.loads(capsys.readouterr().out)
+    assert data == document(restore_result)
+    assert (data["name"], data["phase"], data["objects"], len(data["rewrites"])) == ("second", "Partial", 22, MOST + 5)
 
 
 # --- options

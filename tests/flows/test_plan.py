@@ -84,17 +84,17 @@ def test_a_file_is_its_owners_only_and_whole_or_not_at_all(cli, shelf, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["none"], "no backup none"),
         (["first", "--map", "other=x"], "holds no namespace other"),
         (["first", "--include", "secrets"], "holds no kind 'secrets'"),
     ],
 )
-def test_what_does_not_fit_is_one_line(cli, shelf, arguments, told):
+def test_what_does_not_fit_is_one_line(cli, shelf, arguments, message):
     shelf.add("first")
     code, out, err = cli("plan", *arguments, "--store", shelf.url)
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
     assert (out, code) == ("", 1 if arguments == ["none"] else 2)
 

@@ -392,11 +392,13 @@ metadata:
 def test_a_pod_that_is_never_restored_means_what_makes_it(cli, shelf):
     """Only others' archives have such pods: ours leave them out."""
     shelf.add_velero("theirs", [*objects(SHOP, "shop"), *objects(POD, "shop")])
-    told = {"Deployment web": "needed by ReplicaSet.apps shop/web-1: metadata.ownerReferences"}
+    expected = {"Deployment web": "needed by ReplicaSet.apps shop/web-1: metadata.ownerReferences"}
     code, out, _ = cli("plan", "theirs", "--store", shelf.url, "-o", "json", "-l", "pod=web")
     assert code == 0
     found = named(json.loads(out))
-    assert {name: why for name, why in found.items() if name.startswith(("Deployment", "Pod", "ReplicaSet"))} == told
+    assert {
+        name: why for name, why in found.items() if name.startswith(("Deployment", "Pod", "ReplicaSet"))
+    } == expected
     code, _, err = cli("plan", "theirs", "--store", shelf.url, "-l", "pod=web", "--only")
     assert code == 2
     assert "is never backed up: Pod shop/web-1-x: left to its controller, ReplicaSet web-1" in err
@@ -417,7 +419,7 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["-n", "shp"], "backup both holds no namespace shp; it holds bank, shop"),
         (["--namespace-selector", "team=x"], "no namespace of backup both matches 'team=x'; it holds bank, shop"),
@@ -440,10 +442,10 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
         (["--exclude-name", "ns/shop"], "use --exclude-namespace"),
     ],
 )
-def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, told):
-    if told == "0 meet":
-        told = "of 28 objects 4 match label app=web, 3 match kind cm, and none matches all"
-    assert told in refused(*arguments)
+def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, message):
+    if message == "0 meet":
+        message = "of 28 objects 4 match label app=web, 3 match kind cm, and none matches all"
+    assert message in refused(*arguments)
 
 
 def test_kinds_that_kubernetes_has_may_be_excluded_though_the_backup_has_none(plan):

@@ -49,16 +49,16 @@ def test_a_damaged_backup_makes_it_partial(cli, full):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--keep-within", "3m"), "--keep-within '3m' is not a duration"),
         (("--restores-within", "soon"), "--restores-within 'soon' is not a duration"),
         (("--keep-last", "-1"), "--keep-last"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(cli, full, words, said):
+def test_what_cannot_be_meant_is_a_usage_error(cli, full, words, message):
     code, _, err = cli("prune", *words, "--dry-run", "--store", full.url)
-    assert (code, said in err) == (2, True)
+    assert (code, message in err) == (2, True)
 
 
 def test_an_empty_store_is_told(cli, shelf):

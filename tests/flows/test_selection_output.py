@@ -125,13 +125,13 @@ def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypat
 
 
 def test_show_tells_it_of_a_stored_backup_and_nothing_of_one_of_everything(cli, shelf):
-    told = Selected(asked="label app=web; not kind cm", pulled_in=[PULLED_IN, WIDE], warnings=[WARNING])
-    shelf.add("some", selection=told)
+    selected = Selected(asked="label app=web; not kind cm", pulled_in=[PULLED_IN, WIDE], warnings=[WARNING])
+    shelf.add("some", selection=selected)
     code, out, err = cli("show", "some", "--store", shelf.url)
     assert (code, err) == (0, "")
     printed = flat(out)
     assert [each for each in LINES if each not in printed] == []
-    assert json.loads(cli("show", "some", "--store", shelf.url, "-o", "json")[1])["selection"] == told.model_dump()
+    assert json.loads(cli("show", "some", "--store", shelf.url, "-o", "json")[1])["selection"] == selected.model_dump()
     shelf.add("whole")
     assert not {"Selected", "Included", "Warnings"} & set(cli("show", "whole", "--store", shelf.url)[1].split())
 

@@ -38,9 +38,9 @@ def store(tmp_path):
 
 
 def result(phase=Phase.COMPLETED, **more):
-    told = {"counts": {"Secret": 2}, "actions": {"created": 2}, "namespaces": {"shop": "shop2"}}
+    fields = {"counts": {"Secret": 2}, "actions": {"created": 2}, "namespaces": {"shop": "shop2"}}
     where = {"name": "m.shop", "store": "file:///s", "backup": "b", "cluster": "b"}
-    return RestoreResult(phase=phase, started=NOW, completed=NOW, **where, **(told | more))
+    return RestoreResult(phase=phase, started=NOW, completed=NOW, **where, **(fields | more))
 
 
 @pytest.fixture
@@ -183,9 +183,9 @@ def test_a_flow_run_that_ends_without_a_word_has_failed_whatever_prefect_says(mi
     assert (end.phase, end.into, end.error) == (Phase.FAILED, "shop2", "its flow run brave-run ended as Completed")
     end = asyncio.run(dispatch._end("shop", flow_run("Crashed", "out of memory")))
     assert end.error == "its flow run brave-run ended as Crashed: out of memory"
-    told = End(namespace="shop", into="shop2", phase=Phase.PARTIAL, problems=[GAP])
-    note_end(migrating, told)
-    assert asyncio.run(dispatch._end("shop", flow_run("Crashed", ""))) == told
+    ended = End(namespace="shop", into="shop2", phase=Phase.PARTIAL, problems=[GAP])
+    note_end(migrating, ended)
+    assert asyncio.run(dispatch._end("shop", flow_run("Crashed", ""))) == ended
     assert read_end(store, "m", "bank") is None
 
 

@@ -280,8 +280,8 @@ def _mark(obj, kind):
     )
     counted = {"resourceVersion", "managedFields", "generation"}
     meta = {key: value for key, value in obj["metadata"].items() if key not in counted}
-    said = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
-    own = [] if kind in FOLLOWS_PODS else [meta, said]
+    content = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    own = [] if kind in FOLLOWS_PODS else [meta, content]
     return json.dumps([writers, own], sort_keys=True)
 
 

@@ -87,11 +87,11 @@ class Maker:
         return None
 
 
-def until(true, told):
+def until(true, message):
     """Wait for something that a controller does; return what `true` returns."""
     deadline = time.monotonic() + SECONDS
     while not (found := true()):
-        assert time.monotonic() < deadline, told
+        assert time.monotonic() < deadline, message
         time.sleep(0.1)
     return found
 

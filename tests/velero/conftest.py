@@ -17,8 +17,8 @@ def story(sandboxes, run_flow, tmp_path_factory):
     sandbox = sandboxes("velero")
     try:
         with pointed_at(sandbox):
-            told = Story(sandbox, run_flow, tmp_path_factory.mktemp("keys"))
-            told.tell()
-            yield told
+            made = Story(sandbox, run_flow, tmp_path_factory.mktemp("keys"))
+            made.run_all()
+            yield made
     finally:
         sandbox.down(purge=True)

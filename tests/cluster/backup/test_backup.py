@@ -91,7 +91,7 @@ def unpacked(packed):
 def test_every_object_is_saved_or_left_out_with_a_reason(bench, shop, saved):
     manifest = stored(bench, saved).manifest
     paths = set(manifest.objects)
-    told = {(gap.type, gap.namespace, gap.name) for gap in manifest.left_out if gap.why}
+    left_out = {(gap.type, gap.namespace, gap.name) for gap in manifest.left_out if gap.why}
     cluster = bench.clusters[A]
     missing, seen = [], 0
     for kind in cluster.discover().types:
@@ -101,7 +101,7 @@ def test_every_object_is_saved_or_left_out_with_a_reason(bench, shop, saved):
             seen += 1
             ref = Ref.of(obj)
             here = f"resources/{kind.group_resource}/namespaces/{shop}/{ref.name}.json" in paths
-            if not here and (ref.type, ref.namespace, ref.name) not in told:
+            if not here and (ref.type, ref.namespace, ref.name) not in left_out:
                 missing.append(str(ref))
     assert missing == []
     assert seen > 8
@@ -120,10 +120,10 @@ def test_a_type_that_may_not_be_listed_is_named_and_the_backup_is_partial(bench,
     bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", shop)
     result = bench.backup(shop, context=f"{A}-viewer")
     assert result.phase == Phase.PARTIAL
-    told = {problem.what: problem.why for problem in result.problems}
-    assert told[f"secrets in {shop}"].startswith(f"list secrets in {shop}: secrets is forbidden: User ")
-    assert "forbidden" in told["clusterroles.rbac.authorization.k8s.io"]
-    assert f"configmaps in {shop}" not in told
+    problems = {problem.what: problem.why for problem in result.problems}
+    assert problems[f"secrets in {shop}"].startswith(f"list secrets in {shop}: secrets is forbidden: User ")
+    assert "forbidden" in problems["clusterroles.rbac.authorization.k8s.io"]
+    assert f"configmaps in {shop}" not in problems
     assert names(stored(bench, result), "configmaps") == ["notes", "settings"]
     assert names(stored(bench, result), "secrets") == []
     backup = json.loads(open_store(bench.where["store"]).get(stored(bench, result).keys.metadata))
@@ -184,7 +184,7 @@ def test_what_is_written_during_a_backup_is_not_in_it(bench):
     assert 0 < len(wanted) < len(made)
 
 
-class Heard:
+class Recorder:
     def __init__(self):
         self.notes = []
 
@@ -216,16 +216,16 @@ def test_a_revision_that_is_compacted_away_is_taken_anew_and_told(bench, sandbox
         return scope
 
     monkeypatch.setattr(kubeferry.flows.backup, "discover", discovered)
-    heard = Heard()
+    recorded = Recorder()
 
     async def listened():
-        with progress.listening(heard):
+        with progress.listening(recorded):
             return await kubeferry.flows.backup.backup(
                 BackupOptions(namespaces=[ns], context=B, name=name(), **bench.where)
             )
 
     result = bench.run_flow(listened())
-    assert any(f"revision {first[0]} was compacted away" in note for note in heard.notes)
+    assert any(f"revision {first[0]} was compacted away" in note for note in recorded.notes)
     assert int(result.revision) > int(first[0])
     assert result.phase == Phase.COMPLETED
     assert names(stored(bench, result), "configmaps") == ["later"]
@@ -487,13 +487,16 @@ def test_a_secrets_value_is_in_the_archive_and_nowhere_else(bench, saved, prefec
         if entry.key != backup.keys.tarball:
             data = store.get(entry.key)
             texts[entry.key] = (unpacked(data) if entry.key.endswith(".gz") else data).decode()
-    texts |= {what: told(prefect_server, what, saved.name) for what in ("artifacts", "logs", "flow_runs", "task_runs")}
+    texts |= {
+        what: recorded_by_prefect(prefect_server, what, saved.name)
+        for what in ("artifacts", "logs", "flow_runs", "task_runs")
+    }
     assert {what: [mark in text for mark in marks] for what, text in texts.items()} == {
         what: [False, False] for what in texts
     }
 
 
-def told(url, what, mentioned):
+def recorded_by_prefect(url, what, mentioned):
     """Return all that Prefect keeps of one kind; it comes a little later than the run ends."""
     limit = time.monotonic() + 20
     while True:

@@ -88,10 +88,10 @@ def test_nothing_of_an_object_can_be_read(store, saved):
     assert sorted(sealed) == sorted(f"backups/{saved.name}/{each}.age" for each in ours)
     open_ones = ("kubeferry-manifest.json.gz", "velero-backup.json")
     assert sorted(texts.keys() - set(sealed)) == [f"backups/{saved.name}/{each}" for each in open_ones]
-    told = json.loads(texts[f"backups/{saved.name}/kubeferry-manifest.json.gz"])
-    assert (told["objects"], told["left_out"]) == ({}, [])
-    assert told["counts"]["Secret"] == 1
-    assert set(told["files"]) == set(sealed)
+    manifest = json.loads(texts[f"backups/{saved.name}/kubeferry-manifest.json.gz"])
+    assert (manifest["objects"], manifest["left_out"]) == ({}, [])
+    assert manifest["counts"]["Secret"] == 1
+    assert set(manifest["files"]) == set(sealed)
 
 
 def test_the_result_says_to_whom_and_holds_what_was_done(keys, saved):
@@ -149,15 +149,15 @@ def test_any_of_its_keys_restores_it_with_new_addresses(bench, keys, saved, shop
 
 
 @pytest.mark.parametrize(
-    ("identities", "said"), [([], "name the file of a secret key"), (["other.txt"], "no given secret key")]
+    ("identities", "message"), [([], "name the file of a secret key"), (["other.txt"], "no given secret key")]
 )
-def test_without_its_key_nothing_is_written_and_one_line_says_why(bench, store, keys, saved, shop, identities, said):
+def test_without_its_key_nothing_is_written_and_one_line_says_why(bench, store, keys, saved, shop, identities, message):
     copy, by = bench.name("closed"), [str(keys / each) for each in identities]
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         bench.restore(saved, map={shop: copy}, identities=by)
-    assert str(told.value).startswith(f"backup {saved.name} is encrypted")
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(f"backup {saved.name} is encrypted")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert bench.find("Namespace", "", copy, B) is None
     with pytest.raises(UsageError, match=f"^backup {saved.name} is encrypted"):
         prove(store.url, saved.name, deep=True, identities=by)

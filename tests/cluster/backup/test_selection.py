@@ -370,10 +370,10 @@ def test_types_of_which_nothing_is_asked_for_need_not_be_readable(bench, shop, v
     result = bench.backup(shop, context=viewer, include_name=["deployments/web"])
     assert (result.phase, result.problems) == (Phase.COMPLETED, [])
     assert held(bench, result) >= {"deployments/web", "serviceaccounts/runner", "configmaps/settings"}
-    told = {each.what: each.why for each in result.warnings}
+    warnings = {each.what: each.why for each in result.warnings}
     for what in (f"Secret {shop}/db", f"Secret {shop}/registry", f"PriorityClass.scheduling.k8s.io {shop}-high"):
-        assert told.pop(what).startswith("it could not be read: list ")
-    ((what, why),) = told.items()
+        assert warnings.pop(what).startswith("it could not be read: list ")
+    ((what, why),) = warnings.items()
     assert what.endswith(" types")
     assert why.startswith("not read, so nothing needed of them is in: ")
     assert f"secrets in {shop}" in why
@@ -433,7 +433,7 @@ def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (
             {"selector": "app=wbe"},
@@ -458,9 +458,9 @@ def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
         ),
     ],
 )
-def test_what_selects_nothing_is_refused_with_a_hint_and_stores_nothing(bench, shop, asked, told):
+def test_what_selects_nothing_is_refused_with_a_hint_and_stores_nothing(bench, shop, asked, message):
     named = name()
-    with pytest.raises(UsageError, match=told.format(ns=shop)):
+    with pytest.raises(UsageError, match=message.format(ns=shop)):
         bench.backup(shop, name=named, **asked)
     assert list(open_store(bench.where["store"]).list(f"backups/{named}/")) == []
 

@@ -50,12 +50,12 @@ def at_a_terminal(*args):
 
 def until_asked(running):
     """Return what was told until the question."""
-    told = ""
-    while QUESTION not in told:
+    output = ""
+    while QUESTION not in output:
         more = running.stderr.read(1)
-        assert more, f"it ended without a question: {told}"
-        told += more
-    return told
+        assert more, f"it ended without a question: {output}"
+        output += more
+    return output
 
 
 def there(kubectl, sandbox_env, ns):
@@ -130,8 +130,8 @@ def test_ctrl_c_while_it_waits_ends_it_and_lets_the_namespace_go(kubectl, sandbo
     hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
     kubectl(sandbox_env, "patch", "configmap", "web", "-n", ns, "--type=merge", "-p", hold)
     with at_a_terminal("delete", "-l", "app=web", "-n", ns, "--yes", "--wait-seconds", "86400") as (running, _):
-        for told in running.stderr:
-            if f"waiting for ConfigMap {ns}/web to go: example.com/hold keeps it" in told:
+        for line in running.stderr:
+            if f"waiting for ConfigMap {ns}/web to go: example.com/hold keeps it" in line:
                 break
         running.send_signal(signal.SIGINT)
         out, err = running.communicate()

@@ -53,7 +53,7 @@ def looked(bench, **options):
     return found(Deleting(asked(bench, dry_run=True, **options)), clock.now())
 
 
-def told(problems):
+def reasons(problems):
     return {each.what: each.why for each in problems}
 
 
@@ -160,7 +160,10 @@ def test_what_was_there_and_got_an_owner_in_the_bundle_is_untied(bench):
     tie = {"apiVersion": f"{group}/v1", "kind": "Widget", "name": "boss", "uid": boss}
     bench.patch("Secret", target, "child", {"metadata": {"ownerReferences": [tie]}}, B)
     result = deleted(bench, bundle=name, namespaces=[target])
-    assert (result.phase, told(result.untied)) == ("Completed", {f"Secret {target}/child": "was linked to what goes"})
+    assert (result.phase, reasons(result.untied)) == (
+        "Completed",
+        {f"Secret {target}/child": "was linked to what goes"},
+    )
     assert bench.find(f"Widget.{group}", target, "boss", B) is None
     bench.collected(B)
     live = bench.get("Secret", target, "child", B)
@@ -267,7 +270,7 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     before = rested(bench, B, victim, mine)
     result = deleted(bench, bundle=name, namespaces=[ns])
     assert result.phase == "Partial"
-    assert set(told(result.refused)) == {each["object"] for each in lies}
+    assert set(reasons(result.refused)) == {each["object"] for each in lies}
     assert names(bench, ns) == sorted([*ALWAYS, "Secret x"])
     assert touch(bench, B, victim, mine) == before
     assert bench.get("ClusterRole", "", victim, B) == role
@@ -303,7 +306,7 @@ def test_what_a_finalizer_keeps_is_told_keeps_what_it_needs_and_the_next_run_goe
     bench.patch("Deployment", ns, "web", HOLD, B)
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
     assert result.phase == "Partial"
-    assert told(result.left) == {
+    assert reasons(result.left) == {
         f"Deployment.apps {ns}/web": "is being deleted and still exists after 2 s: it waits for example.com/hold",
         f"Secret {ns}/token": f"is needed by Deployment.apps {ns}/web, which is still there",
     }
@@ -328,12 +331,12 @@ def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored
         f"Pod {ns}/{pod}": ["example.com/hold"],
     }
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
-    left = told(result.left)
+    left = reasons(result.left)
     assert (result.phase, result.forced) == ("Partial", [])
     assert left[f"Deployment.apps {ns}/web"].endswith(f"it waits for Pod {ns}/{pod} (example.com/hold)")
     assert left[f"ConfigMap {ns}/settings"].endswith("it waits for example.com/hold")
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2, force_finalizers=True)
-    assert (result.phase, told(result.forced)) == (
+    assert (result.phase, reasons(result.forced)) == (
         "Completed",
         {
             f"ConfigMap {ns}/settings": "its finalizers were removed: example.com/hold",
@@ -524,7 +527,7 @@ def test_who_may_not_see_all_is_told_so_and_deletes_what_he_may(bench):
     bench.until(lambda: allowed(bench, ns))
     result = deleted(bench, selector="app=web", namespaces=[ns], context=f"{B}-viewer")
     assert (result.phase, result.counts, result.left) == ("Partial", {"ConfigMap": 1}, [])
-    assert "forbidden" in told(result.warnings)["Secret"]
+    assert "forbidden" in reasons(result.warnings)["Secret"]
     assert "Secret token" in names(bench, ns)
     assert "ConfigMap settings" not in names(bench, ns)
 

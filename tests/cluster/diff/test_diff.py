@@ -152,7 +152,7 @@ def compared(bench, saved, context=A, against="", **options):
     return drift(asked, against.name if against else "")
 
 
-def told(report):
+def differences(report):
     """Return what drifted: identity → change, and fields where it was changed."""
     return {
         f"{each.type.partition('.')[0]} {each.name}": (each.change, *(field.path for field in each.fields))
@@ -166,7 +166,7 @@ def told(report):
 def test_what_nobody_changed_is_the_same_where_it_was_backed_up(bench, shop):
     before = rested(bench, A, shop.namespaces[0])
     found = compared(bench, shop)
-    assert (told(found), found.problems, found.exit_code) == ({}, [], 0)
+    assert (differences(found), found.problems, found.exit_code) == ({}, [], 0)
     assert found.counts == {"same": shop.objects - MADE, "added": 0, "removed": 0, "changed": 0}
     assert touch(bench, A, shop.namespaces[0]) == before
 
@@ -179,7 +179,7 @@ def test_a_restored_copy_is_the_same_under_its_new_name(bench, shop, context):
     bench.forget("ClusterRoleBinding", binding(bench, name, context), context=context)
     before = rested(bench, context, name)
     found = compared(bench, shop, context, map=mapped)
-    assert (told(found), found.problems, found.namespaces) == ({}, [], mapped)
+    assert (differences(found), found.problems, found.namespaces) == ({}, [], mapped)
     assert touch(bench, context, name) == before
 
 
@@ -190,7 +190,7 @@ def test_pods_that_were_replaced_are_no_drift_in_the_original(bench, shop):
     bench.delete("Pod", ns, pod["metadata"]["name"])
     bench.ready("Deployment", ns, "web")
     found = compared(bench, shop)
-    assert (told(found), found.problems) == ({}, [])
+    assert (differences(found), found.problems) == ({}, [])
 
 
 # --- drift
@@ -218,7 +218,7 @@ subjects: [{{kind: ServiceAccount, name: web, namespace: {name}}}]
     bench.ready("Deployment", name, "web")
     bench.ready("StatefulSet", name, "db")
     found = compared(bench, shop, map=mapped)
-    assert told(found) == {
+    assert differences(found) == {
         "ConfigMap settings": ("changed", "data.dns", "data.plain", "data.pod"),
         "Secret db": ("changed", "data.password"),
         "Service web": ("changed", "spec.ports[0].targetPort"),
@@ -266,7 +266,7 @@ def test_a_value_that_is_not_there_now_is_told_and_no_drift(bench, shop, there):
     bench.until(lambda: not [each for each in bench.list("Pod", name) if each["metadata"]["name"].startswith("web-")])
     bench.patch("ConfigMap", name, "settings", {"data": {"plain": "x"}})
     found = compared(bench, shop, map=mapped)
-    assert told(found) == {
+    assert differences(found) == {
         "Deployment web": ("changed", "spec.replicas"),
         "ConfigMap settings": ("changed", "data.plain"),
     }
@@ -299,7 +299,9 @@ def test_what_is_being_deleted_is_told(bench, shop, there):
 def test_owners_that_were_cut_are_drift(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"metadata": {"ownerReferences": None}})
-    assert told(compared(bench, shop, map=mapped)) == {"ConfigMap settings": ("changed", "metadata.ownerReferences")}
+    assert differences(compared(bench, shop, map=mapped)) == {
+        "ConfigMap settings": ("changed", "metadata.ownerReferences")
+    }
 
 
 def test_a_namespace_that_is_not_there_was_removed_whole(bench, shop):
@@ -331,14 +333,14 @@ def test_a_selection_compares_what_it_takes(bench, shop, there):
     bench.patch("StatefulSet", name, "db", {"spec": {"replicas": 2}})
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}", name)
     bench.make("{apiVersion: v1, kind: LimitRange, metadata: {name: fresh}, spec: {limits: []}}", name)
-    assert told(compared(bench, shop, map=mapped, include=["configmaps"], only=True)) == {
+    assert differences(compared(bench, shop, map=mapped, include=["configmaps"], only=True)) == {
         "ConfigMap settings": ("changed", "data.plain"),
         "ConfigMap fresh": ("added",),
     }
-    assert told(compared(bench, shop, map=mapped, exclude=["cm", "limits"])) == {
+    assert differences(compared(bench, shop, map=mapped, exclude=["cm", "limits"])) == {
         "StatefulSet db": ("changed", "spec.replicas")
     }
-    assert told(compared(bench, shop, map=mapped, include_name=["statefulsets/*"], only=True)) == {
+    assert differences(compared(bench, shop, map=mapped, include_name=["statefulsets/*"], only=True)) == {
         "StatefulSet db": ("changed", "spec.replicas")
     }
 
@@ -353,11 +355,11 @@ def test_what_a_backup_never_took_was_not_added(bench):
     bench.make(config % ("late", "web"), ns)
     bench.make(config % ("later", "api"), ns)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: last, labels: {app: api}}}", ns)
-    assert told(compared(bench, by_label)) == {"ConfigMap late": ("added",)}
-    assert told(compared(bench, by_kind)) == {"ConfigMap late": ("added",), "ConfigMap later": ("added",)}
+    assert differences(compared(bench, by_label)) == {"ConfigMap late": ("added",)}
+    assert differences(compared(bench, by_kind)) == {"ConfigMap late": ("added",), "ConfigMap later": ("added",)}
     whole = bench.backup(ns)
     found = compared(bench, whole, against=by_label)
-    assert (told(found), found.exit_code) == ({"ConfigMap late": ("removed",)}, 1)
+    assert (differences(found), found.exit_code) == ({"ConfigMap late": ("removed",)}, 1)
     assert "app=web" in found.problems[0].why
     assert compared(bench, by_kind, against=by_label).exit_code == 3
 
@@ -385,19 +387,19 @@ def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_told(bench):
     bench.make(READER.format(ns=ns))
     viewer = f"{A}-viewer"
     found = compared(bench, saved, viewer)
-    assert (told(found), found.problems, found.against) == ({}, [], f"cluster {viewer}")
+    assert (differences(found), found.problems, found.against) == ({}, [], f"cluster {viewer}")
     rules = [
         {"apiGroups": ["*"], "resources": ["configmaps", "namespaces", "serviceaccounts"], "verbs": ["get", "list"]}
     ]
     bench.patch("ClusterRole", "", ns, {"rules": rules})
     bench.until(lambda: compared(bench, saved, viewer).problems)
     found = compared(bench, saved, viewer)
-    assert (told(found), found.exit_code) == ({}, 3), "a Secret that may not be read is not removed"
+    assert (differences(found), found.exit_code) == ({}, 3), "a Secret that may not be read is not removed"
     assert f"secrets in {ns}" in {each.what for each in found.problems}
     assert found.counts["same"] == saved.objects - 1
     partial = bench.backup(ns, context=viewer)
     found = compared(bench, partial)
-    assert (partial.phase, told(found), found.exit_code) == ("Partial", {}, 3)
+    assert (partial.phase, differences(found), found.exit_code) == ("Partial", {}, 3)
     why = {each.what: each.why for each in found.problems}
     assert why[f"secrets in {ns}"].startswith("the backup could not read it: ")
 
@@ -409,10 +411,10 @@ def test_what_velero_saved_is_compared_as_well(bench):
     bench.ready("Deployment", ns, "web")
     asked = RestoreOptions(backup=store(bench, dict(live(bench, ns)).items()), context=A, **bench.where)
     found = drift(asked)
-    assert (told(found), found.problems) == ({}, [])
+    assert (differences(found), found.problems) == ({}, [])
     bench.patch("Deployment", ns, "web", {"spec": {"replicas": 2}})
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}", ns)
-    assert told(drift(asked)) == {"Deployment web": ("changed", "spec.replicas"), "ConfigMap fresh": ("added",)}
+    assert differences(drift(asked)) == {"Deployment web": ("changed", "spec.replicas"), "ConfigMap fresh": ("added",)}
 
 
 # --- two backups
@@ -422,14 +424,14 @@ def test_two_backups_are_compared_with_no_cluster(bench, shop, there):
     name, mapped = there
     same = bench.backup(name)
     found = compared(bench, shop, "nowhere", against=same, map=mapped)
-    assert (told(found), found.problems, found.against) == ({}, [], f"backup {same.name}")
+    assert (differences(found), found.problems, found.against) == ({}, [], f"backup {same.name}")
     bench.patch("Secret", name, "db", {"stringData": {"password": "another-secret-x"}})
     bench.patch("ConfigMap", name, "settings", {"data": {"service": "http://10.1.2.3:80"}})
     bench.delete("Pod", name, "bare")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}", name)
     other = bench.backup(name)
     found = compared(bench, shop, "nowhere", against=other, map=mapped)
-    assert told(found) == {
+    assert differences(found) == {
         "Secret db": ("changed", "data.password"),
         "ConfigMap settings": ("changed", "data.service"),
         "Pod bare": ("removed",),
@@ -440,7 +442,7 @@ def test_two_backups_are_compared_with_no_cluster(bench, shop, there):
     back = compared(
         bench, other, "nowhere", against=shop, map={name: shop.namespaces[0]}, exclude=["clusterrolebindings"]
     )
-    assert {each: change[0] for each, change in told(back).items()} == {
+    assert {each: change[0] for each, change in differences(back).items()} == {
         "Secret db": "changed",
         "ConfigMap settings": "changed",
         "Pod bare": "added",
@@ -459,7 +461,7 @@ def test_nothing_differs_after_an_update(bench, shop, there):
     assert len(compared(bench, shop, map=mapped).objects) == 3
     bench.restore(shop, context=A, map=mapped, existing="update")
     found = compared(bench, shop, map=mapped)
-    assert (told(found), found.problems) == ({}, [])
+    assert (differences(found), found.problems) == ({}, [])
 
 
 # --- the command

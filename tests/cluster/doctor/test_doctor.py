@@ -256,14 +256,14 @@ def ill(bucket):
 
 
 @pytest.mark.parametrize(
-    ("method", "part", "told"), [("GET", "/metadata/", "403"), ("DELETE", "/metadata/", "403"), ("PUT", "/", "403")]
+    ("method", "part", "status"), [("GET", "/metadata/", "403"), ("DELETE", "/metadata/", "403"), ("PUT", "/", "403")]
 )
-def test_a_right_that_is_missing_at_the_store(ill, method, part, told):
+def test_a_right_that_is_missing_at_the_store(ill, method, part, status):
     url, faults = ill
     faults.deny = {(method, part): 403}
     found = look(store=url)["store"]
     assert found.level == "failed"
-    assert told in found.found
+    assert status in found.found
     faults.deny = {}
     open_store(url).delete([entry.key for entry in open_store(url).list()])
 
@@ -289,7 +289,7 @@ class Forgetful:
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "message"),
     [
         ({"put_new": True}, "both won"),
         ({"put_new": False}, "never written"),
@@ -298,10 +298,10 @@ class Forgetful:
         ({"exists": True}, "still there"),
     ],
 )
-def test_a_store_that_says_one_thing_and_does_another(tmp_path, monkeypatch, answers, told):
+def test_a_store_that_says_one_thing_and_does_another(tmp_path, monkeypatch, answers, message):
     real = open_store(tmp_path.as_uri())
     monkeypatch.setattr(doctor_store, "open_store", lambda _: Forgetful(real, **answers))
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=message):
         doctor_store.store(DoctorOptions())
     assert list(tmp_path.rglob("*")) == []
 

@@ -79,8 +79,8 @@ class Cast:
         user = f"system:serviceaccount:{self.namespace}:{account}-{self.suffix}"
         asked = {"user": user, "resourceAttributes": {"verb": "list", "resource": resource}}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": asked}
-        told = self.kubectl("create", "-f", "-", "-o", "json", text=yaml.safe_dump(review))
-        return not yaml.safe_load(told)["status"]["allowed"]
+        answer = self.kubectl("create", "-f", "-", "-o", "json", text=yaml.safe_dump(review))
+        return not yaml.safe_load(answer)["status"]["allowed"]
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,9 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 """
 
 
-def one_line(told):
+def one_line(stderr):
     """Return the last line of stderr, the error; before it only notes may stand, never a traceback."""
-    *notes, last = told.splitlines()
+    *notes, last = stderr.splitlines()
     assert last.startswith("error: ")
     assert not [line for line in notes if line.startswith(("error:", "Traceback", "  File"))]
     return last

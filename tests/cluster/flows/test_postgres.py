@@ -42,8 +42,8 @@ def programs():
 
 
 def absent():
-    told = "PostgreSQL is not installed: .ci/install brings it"
-    pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
+    reason = "PostgreSQL is not installed: .ci/install brings it"
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 class Postgres:

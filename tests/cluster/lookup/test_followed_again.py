@@ -102,8 +102,8 @@ def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
     assert sorted(problems) == [f"ConfigMap {ns}/fixed /data/both", f"ConfigMap {ns}/fixed /data/one"]
     assert all(why.startswith(f"holds {gone}, now {new}: ") and first in why for why in problems.values())
     assert result.phase == "Partial"
-    told = {(each.path, each.new) for each in result.rewrites if each.object == f"ConfigMap {ns}/free"}
-    assert told == {("/data/one", new), ("/data/both", new), ("/data/both", stays), ("/data/two", stays)}
+    rewrites = {(each.path, each.new) for each in result.rewrites if each.object == f"ConfigMap {ns}/free"}
+    assert rewrites == {("/data/one", new), ("/data/both", new), ("/data/both", stays), ("/data/two", stays)}
     assert [each for each in result.notable if each.action == "changed"] == []
 
 

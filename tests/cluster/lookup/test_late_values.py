@@ -102,8 +102,8 @@ def test_no_old_value_was_ever_there(bench, late):
 def test_every_late_value_is_told_once(bench, late):
     ns, group, old, _, _, result = late
     new = now(bench, ns, group)
-    told = [(each.object, each.path, each.old, each.new) for each in result.rewrites]
-    assert len(set(told)) == len(told)
+    rewrites = [(each.object, each.path, each.old, each.new) for each in result.rewrites]
+    assert len(set(rewrites)) == len(rewrites)
     for expected in (
         (f"Service {ns}/own", "/metadata/annotations/self", old["own_ip"], new["own_ip"]),
         (f"Service {ns}/one", "/metadata/annotations/peer", old["two_ip"], new["two_ip"]),
@@ -111,7 +111,7 @@ def test_every_late_value_is_told_once(bench, late):
         (f"Widget.{group} {ns}/w", "/spec/nested/list/0/url", old["w_uid"], new["w_uid"]),
         (f"Namespace {ns}", "/metadata/annotations/example.com~1dns", old["own_ip"], new["own_ip"]),
     ):
-        assert expected in told
+        assert expected in rewrites
 
 
 def test_it_is_verified_as_it_was_to_be(late):

@@ -259,9 +259,9 @@ def test_arguments_and_environment(scene, where, found):
 
 
 def test_no_rewrite_tells_what_a_secret_holds(scene, where):
-    told = [each for each in scene.results[where].rewrites if each.object.startswith("Secret ")]
-    assert told
-    shown = {each.old for each in told} | {each.new for each in told}
+    rewrites = [each for each in scene.results[where].rewrites if each.object.startswith("Secret ")]
+    assert rewrites
+    shown = {each.old for each in rewrites} | {each.new for each in rewrites}
     assert shown <= set(scene.old.values()) | set(scene.now(where).values()) | {"(hidden)"}
 
 

@@ -23,7 +23,7 @@ EVERY = 8
 
 
 @pytest.fixture(scope="module")
-def told():
+def webhook():
     """What arrives at somebody's webhook, and its address."""
     arrived = []
 
@@ -43,7 +43,7 @@ def told():
 
 
 @pytest.fixture(scope="module")
-def desk(bench, prefect_server, sandbox_env, home, told):
+def desk(bench, prefect_server, sandbox_env, home, webhook):
     store = sandbox_env.env()["KUBEFERRY_STORE"]
     bucket, question, query = store.partition("?")
     named = uuid.uuid4().hex[:6]
@@ -51,7 +51,7 @@ def desk(bench, prefect_server, sandbox_env, home, told):
     store = f"{bucket.rstrip('/')}/{named}{question}{query}"
     pool = f"pool-{named}"
     made = Desk(env, pool, store, notify=f"custom-webhook/{pool}")
-    made.api.make_webhook(pool, told[1])
+    made.api.make_webhook(pool, webhook[1])
     yield made
     made.clear()
 
@@ -98,8 +98,8 @@ def three_late(api, deployment):
 
 
 @pytest.mark.soak(minutes=4)
-def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, told):
-    arrived, _ = told
+def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, webhook):
+    arrived, _ = webhook
     ns = bench.namespace("told")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     saved = bench.backup(ns, store=desk.store)

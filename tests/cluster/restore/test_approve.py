@@ -221,10 +221,10 @@ def test_what_is_not_any_more_what_was_approved_is_not_done(bench, prefect_serve
     asked = Asked(bench, prefect_server, saved, new=new, existing="update")
     with pytest.raises(NotApprovedError) as failed:
         asked.run(lambda asked: pages.extend(asked.artifacts().values()), change)
-    told = str(failed.value)
-    assert "would now do something else than what was approved" in told
-    assert f"Secret {new}/token was to be created, and would now be updated (had other content: data" in told
-    assert "hunter2" not in told
+    message = str(failed.value)
+    assert "would now do something else than what was approved" in message
+    assert f"Secret {new}/token was to be created, and would now be updated (had other content: data" in message
+    assert "hunter2" not in message
     assert bench.get("ConfigMap", new, "settings", B)["data"] == {"a": "2"}
     assert any(
         f"`ConfigMap {new}/settings`: updated (`had other content: data.a, data.host`)" in page for page in pages
@@ -284,9 +284,9 @@ def started(kubeferry, bench, saved):  # noqa: ARG001 - it sets the environment
         argv += ["--context", B, "--store", bench.where["store"]]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         running.append(process)
-        told = next((line for line in process.stderr if "waits for approval until" in line), "")
-        assert told, process.communicate()
-        return process, named, new, told
+        question = next((line for line in process.stderr if "waits for approval until" in line), "")
+        assert question, process.communicate()
+        return process, named, new, question
 
     yield start
     for process in running:
@@ -299,8 +299,8 @@ def untouched(bench, named, new):
 
 
 def test_kubeferry_approve_lets_it_go_on(bench, kubeferry, started):
-    process, named, new, told = started()
-    assert re.search(r"http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}", told)
+    process, named, new, question = started()
+    assert re.search(r"http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}", question)
     code, out, err = kubeferry("approve", named, "-o", "json")
     assert (code, err) == (0, "")
     assert (json.loads(out)["restore"], json.loads(out)["decision"]) == (named, "approved")

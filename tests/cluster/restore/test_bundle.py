@@ -49,8 +49,13 @@ def test_the_phase_is_told_while_a_restore_is_under_way_and_when_it_is_gone_on_w
         with pytest.raises(KubeferryError, match="no more"):
             bench.restore("" if "resume" in again else backup, rollback=False, **again)
     events = bench.clusters[B].watch(rules.BUNDLES, ns, revision=before, seconds=1)
-    told = [(event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live]
-    assert told == [("ADDED", "Restoring", 0), *(("MODIFIED", phase, 3) for phase in ("Failed", "Restoring", "Failed"))]
+    statuses = [
+        (event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live
+    ]
+    assert statuses == [
+        ("ADDED", "Restoring", 0),
+        *(("MODIFIED", phase, 3) for phase in ("Failed", "Restoring", "Failed")),
+    ]
 
 
 def test_a_failed_restore_that_is_not_taken_back_lists_what_it_leaves(bench, saved):

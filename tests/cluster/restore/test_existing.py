@@ -139,11 +139,11 @@ def test_update_tells_what_cannot_be_changed_and_recreate_does_it(bench, shop, t
     old = bench.get("Secret", name, "db")
     bench.delete("Secret", name, "db")
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: db}, immutable: true, stringData: {password: x}}", name)
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(shop, context=A, map=mapped, existing="update")
-    told = " ".join(told.value.problems)
-    assert told.startswith(f"Secret {name}/db has other content in immutable fields: data.p")
-    assert told.endswith(
+    message = " ".join(caught.value.problems)
+    assert message.startswith(f"Secret {name}/db has other content in immutable fields: data.p")
+    assert message.endswith(
         "; --existing recreate, or for this kind --existing secrets=recreate, re-creates it; =skip keeps it"
     )
     result = bench.restore(shop, context=A, map=mapped, existing="recreate")

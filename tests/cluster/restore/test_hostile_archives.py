@@ -60,10 +60,10 @@ def test_a_restore_writes_nothing(bench, forge, untouched, case):
     CASES[case].forge(forge, saved, untouched)
     with pytest.raises(KubeferryError) as caught:
         bench.restore(saved)
-    told = str(caught.value)
-    assert told.startswith(f"backup {saved}: ")
-    assert re.search(CASES[case].told, told)
-    assert told.isprintable()
+    message = str(caught.value)
+    assert message.startswith(f"backup {saved}: ")
+    assert re.search(CASES[case].message, message)
+    assert message.isprintable()
     assert caught.value.exit_code == 1
 
 
@@ -75,7 +75,7 @@ def test_the_command_tells_it_in_one_line(bench, forge, kubeferry, untouched, ca
     *notes, last = err.splitlines()
     assert (code, out) == (1, "")
     assert last.startswith(f"error: backup {saved}: ")
-    assert re.search(CASES[case].told, last)
+    assert re.search(CASES[case].message, last)
     assert last.isprintable()
     assert not [line for line in notes if line.startswith(("error", "Traceback", " "))]
     assert len(notes) <= 2, "that it has no digests, and that nothing was written"

@@ -106,7 +106,7 @@ def revisions(bench, kind, ns, name, context=A):
     return found
 
 
-def told(some):
+def without_uid(some):
     return {name: each[:3] for name, each in some.items()}
 
 
@@ -141,7 +141,7 @@ def test_revisions_are_those_of_the_backup_and_no_others(bench, rolled, kept, ki
     name = KINDS[kind][1]
     wanted, found = revisions(bench, kind, ns, name), revisions(bench, kind, new, name, context)
     assert len(wanted) == 3
-    assert told(found) == told(wanted)
+    assert without_uid(found) == without_uid(wanted)
     uid = bench.get(kind, new, name, context)["metadata"]["uid"]
     assert {each[3] for each in found.values()} == {uid}
     assert (result.phase, result.problems) == ("Completed", [])

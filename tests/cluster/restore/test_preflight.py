@@ -133,10 +133,10 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 
 def refused(bench, saved, **options):
     """Return the lines of a refusal, after proving that nothing was written."""
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(saved, **options)
-    assert str(told.value).startswith(f"cluster {options.get('context', B)} (https://127.0.0.1:")
-    return told.value.problems
+    assert str(caught.value).startswith(f"cluster {options.get('context', B)} (https://127.0.0.1:")
+    return caught.value.problems
 
 
 @pytest.fixture(scope="module")
@@ -200,13 +200,13 @@ def test_a_quota_that_is_too_small(bench):
     bench.until(
         lambda: bench.get("ResourceQuota", f"{ns}-tight", "tight", B)["status"]["used"].get("configmaps") == "1"
     )
-    told = f"ResourceQuota {ns}-tight/tight"
+    quota = f"ResourceQuota {ns}-tight/tight"
     assert refused(bench, saved, map={ns: f"{ns}-tight"}, existing="skip") == [
-        f"{told}: configmaps: 2 requested, 1 of 2 left",
-        f"{told}: count/deployments.apps: 1 requested, 0 of 0 left",
-        f"{told}: pods: 3 requested, 2 of 2 left",
-        f"{told}: requests.cpu: 1.500 requested, 1 of 1 left",
-        f"{told}: requests.storage: 2147483648 requested, 1073741824 of 1Gi left",
+        f"{quota}: configmaps: 2 requested, 1 of 2 left",
+        f"{quota}: count/deployments.apps: 1 requested, 0 of 0 left",
+        f"{quota}: pods: 3 requested, 2 of 2 left",
+        f"{quota}: requests.cpu: 1.500 requested, 1 of 1 left",
+        f"{quota}: requests.storage: 2147483648 requested, 1073741824 of 1Gi left",
     ]
     assert [each["metadata"]["name"] for each in bench.list("ConfigMap", f"{ns}-tight", B)] == ["kube-root-ca.crt"]
 

@@ -62,7 +62,7 @@ class Moved:
 @pytest.fixture(scope="module", params=[FEW, pytest.param(NAMESPACES, marks=pytest.mark.soak(setup=8))])
 def moved(request, bench):
     seed, number_of = SEED, request.param
-    told = timer(f"seed {seed}")
+    timed = timer(f"seed {seed}")
     group = bench.crd(bench.name("random"))
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     stem = bench.name("rnd")
@@ -76,13 +76,13 @@ def moved(request, bench):
         for index, name in enumerate(batch)
     ]
     before = make(bench.clusters[A], spaces)
-    told("made")
+    timed("made")
     saved = [bench.backup(*batch) for batch in batches]
-    told("backed up")
+    timed("backed up")
     restored = []
     for batch, each in zip(batches, saved, strict=True):
         restored.append(bench.restore(each, map={name: names[name] for name in batch}, wait_seconds=SECONDS))
-    told("restored")
+    timed("restored")
     results = {
         name: pair for batch, pair in zip(batches, zip(saved, restored, strict=True), strict=True) for name in batch
     }
@@ -93,17 +93,17 @@ def timer(title):
     began = time.monotonic()
     print(title)
 
-    def told(what):
+    def timed(what):
         print(f"{time.monotonic() - began:6.1f} s {what}")
 
-    return told
+    return timed
 
 
 def fail(moved, wrong):
     """Fail with the seed and the first of many faults."""
     if wrong:
-        told = "\n".join(str(each) for each in wrong[:40])
-        pytest.fail(f"seed {moved.seed}: {len(wrong)} faults\n{told}", pytrace=False)
+        lines = "\n".join(str(each) for each in wrong[:40])
+        pytest.fail(f"seed {moved.seed}: {len(wrong)} faults\n{lines}", pytrace=False)
 
 
 def test_all_backups_and_restores_are_complete(moved):

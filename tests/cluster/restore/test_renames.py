@@ -110,9 +110,9 @@ def test_two_namespaces_change_places(bench, pair):
         assert facing(bench, new, B) == [old, f"system:serviceaccounts:{new}", old, [new, "elsewhere"]]
         (subject,) = bench.get("ClusterRoleBinding", "", f"{old}-viewer-{new}", B)["subjects"]
         assert subject["namespace"] == new
-    told = {(each.object, each.old, each.new) for each in result.rewrites}
-    assert (f"NetworkPolicy.networking.k8s.io {one}/friends", two, one) in told
-    assert (f"ClusterRoleBinding.rbac.authorization.k8s.io {one}-viewer", one, two) in told
+    rewrites = {(each.object, each.old, each.new) for each in result.rewrites}
+    assert (f"NetworkPolicy.networking.k8s.io {one}/friends", two, one) in rewrites
+    assert (f"ClusterRoleBinding.rbac.authorization.k8s.io {one}-viewer", one, two) in rewrites
 
 
 def test_a_clone_leaves_every_original_as_it_was(bench, pair):
@@ -142,12 +142,12 @@ def test_half_a_pair_tells_what_the_other_half_would_become(bench, pair):
 @pytest.mark.parametrize("wrong", ["two into one", "onto the other", "unknown"])
 def test_names_that_cannot_be(bench, pair, wrong):
     one, two, saved = pair
-    names, told = {
+    names, message = {
         "two into one": ({one: f"{one}-x", two: f"{one}-x"}, f"would both become {one}-x"),
         "onto the other": ({one: two}, f"would both become {two}"),
         "unknown": ({"atlantis": "x"}, f"holds no namespace atlantis; it holds {', '.join(sorted([one, two]))}"),
     }[wrong]
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         bench.restore(saved, context=A, map=names)
     assert bench.find("Namespace", "", f"{one}-x") is None
 
@@ -175,9 +175,9 @@ def test_a_node_port_is_kept_where_it_is_free(bench):
     beside, across = bench.restore(saved, context=A, map={ns: copy}), bench.restore(saved)
     assert bench.get("Service", ns, "web", B)["spec"]["ports"][0]["nodePort"] == port
     assert bench.get("Service", copy, "web", A)["spec"]["ports"][0]["nodePort"] not in (port, None)
-    (told,) = beside.rewrites
-    assert (told.object, told.old, told.new) == (f"Service {copy}/web", str(port), "")
-    assert told.why == f"used by Service {ns}/web: the target allocates another"
+    (rewrite,) = beside.rewrites
+    assert (rewrite.object, rewrite.old, rewrite.new) == (f"Service {copy}/web", str(port), "")
+    assert rewrite.why == f"used by Service {ns}/web: the target allocates another"
     assert across.rewrites == []
 
 

@@ -164,7 +164,7 @@ def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, sp
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         ({"namespaces": ["atlantis"]}, r"^backup {name} holds no namespace atlantis; it holds {one}, {two}$"),
         ({"namespace_selector": "team=third"}, r"^no namespace of backup {name} matches 'team=third'; it holds {one}"),
@@ -173,8 +173,8 @@ def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, sp
         ({"include": ["ingresses"]}, r"^backup {name} holds no kind 'ingresses'"),
     ],
 )
-def test_what_selects_nothing_writes_nothing(bench, spaces, saved, asked, told):
+def test_what_selects_nothing_writes_nothing(bench, spaces, saved, asked, message):
     one, two = spaces
-    with pytest.raises(UsageError, match=told.format(name=saved.name, one=one, two=two)):
+    with pytest.raises(UsageError, match=message.format(name=saved.name, one=one, two=two)):
         bench.restore(saved, **asked)
     assert bench.find("Namespace", "", one, context=B) is None

@@ -155,8 +155,8 @@ def test_a_stolen_port_is_told_by_process_and_number(own, monkeypatch):
     own.up(clusters=1)
     own.down()
     port = Cluster(own.home, 0).ports["kube-apiserver"]
-    told = rf"kubeferry-a/kube-apiserver .*port {port}"
-    with socket.create_server((ports.LOOPBACK, port)), pytest.raises(SandboxError, match=told):
+    message = rf"kubeferry-a/kube-apiserver .*port {port}"
+    with socket.create_server((ports.LOOPBACK, port)), pytest.raises(SandboxError, match=message):
         own.up(clusters=1)
     own.up(clusters=1)
     assert all_healthy(own)

@@ -100,9 +100,9 @@ def test_what_somebody_replaced_since_it_was_restored_is_missed(begun, bench):
     bench.delete("ConfigMap", ns, "b", B)
     bench.make(CONFIG.format("b", 1), ns, B)
     bench.delete("ConfigMap", ns, "d", B)
-    told = {each.what: each.why for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")}
+    problems = {each.what: each.why for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")}
     why = "was restored and is not there any more"
-    assert told == {f"ConfigMap {ns}/b": why, f"ConfigMap {ns}/d": why}
+    assert problems == {f"ConfigMap {ns}/b": why, f"ConfigMap {ns}/d": why}
 
 
 def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(begun, bench, cluster, monkeypatch):

@@ -163,8 +163,8 @@ OWNERS = [
 
 
 def test_owners_are_compared_by_name_and_our_bundle_is_none():
-    told = owned(config(), OWNERS)["metadata"]["ownerReferences"]
-    assert [(each["kind"], each["name"], "uid" in each) for each in told] == [
+    owners = owned(config(), OWNERS)["metadata"]["ownerReferences"]
+    assert [(each["kind"], each["name"], "uid" in each) for each in owners] == [
         ("ConfigMap", "web", False),
         ("Deployment", "web", False),
     ]
@@ -189,14 +189,14 @@ OTHER = "another-secret-x"
 @pytest.mark.parametrize("applied", [False, True])
 def test_a_secrets_value_is_never_shown_and_its_change_is(applied):
     found = changed([(secret(applied=applied, a=PLAIN, b="same"), secret(applied=applied, a=OTHER, b="same"))])
-    told = object_drift(found, "backup b", "cluster c", with_diff=True)
-    text = repr(found) + str(found) + told.model_dump_json() + told.diff
+    difference = object_drift(found, "backup b", "cluster c", with_diff=True)
+    text = repr(found) + str(found) + difference.model_dump_json() + difference.diff
     for value in (PLAIN, OTHER, encoded(PLAIN), encoded(OTHER)):
         assert value not in text
-    (field,) = [each for each in told.fields if each.path == "data.a"]
+    (field,) = [each for each in difference.fields if each.path == "data.a"]
     assert (field.old, field.new) == ("<secret, 17 bytes>", "<secret, 16 bytes, changed>")
-    assert "-  a: <secret, 17 bytes>\n+  a: <secret, 16 bytes, changed>\n   b: <secret, 4 bytes>\n" in told.diff
-    assert told.diff.count(", changed>") == (2 if applied else 1)
+    assert "-  a: <secret, 17 bytes>\n+  a: <secret, 16 bytes, changed>\n   b: <secret, 4 bytes>\n" in difference.diff
+    assert difference.diff.count(", changed>") == (2 if applied else 1)
 
 
 def test_a_value_of_the_same_size_is_seen_to_change():

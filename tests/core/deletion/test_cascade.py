@@ -67,7 +67,7 @@ def listed(live, level=1, **changed):
     )
 
 
-def told(group):
+def named(group):
     """Return (asked by level, following, stays, refused) with names only."""
     levels = {}
     for each in group.asked:
@@ -86,7 +86,7 @@ def told(group):
 def test_a_bundle_takes_its_members_level_by_level():
     secret, web = obj("Secret", "s", meta=MINE), deployment("web", meta=MINE)
     found = of_bundles([charter(listed(secret, 1), listed(web, 4))], facts(secret, web))
-    assert told(found) == ({1: ["s"], 4: ["web"]}, [], {}, {})
+    assert named(found) == ({1: ["s"], 4: ["web"]}, [], {}, {})
 
 
 SECRET = obj("Secret", "x")
@@ -129,7 +129,7 @@ BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
 )
 def test_what_proves_nothing_is_refused_whatever_the_bundle_lists(live, member, why):
     found = of_bundles([charter(member)], facts(live))
-    assert told(found) == ({}, [], {}, {str(Ref.of(live)): why})
+    assert named(found) == ({}, [], {}, {str(Ref.of(live)): why})
     assert found.untie == {}
 
 
@@ -146,7 +146,7 @@ def test_what_proves_nothing_is_refused_whatever_the_bundle_lists(live, member, 
 def test_what_proves_to_be_its_own_is_taken_listed_or_not(live, lists):
     """A restore that was killed had no time to list what it created."""
     found = of_bundles([charter(*([listed(live)] if lists else []))], facts(live))
-    assert told(found) == ({1: ["x"]}, [], {}, {})
+    assert named(found) == ({1: ["x"]}, [], {}, {})
 
 
 def test_a_cluster_wide_object_is_never_proved_by_an_owner():
@@ -158,21 +158,21 @@ def test_a_cluster_wide_object_is_never_proved_by_an_owner():
 
 def test_an_object_that_took_the_name_stays():
     found = of_bundles([charter(listed(SECRET, uid="former"))], facts(SECRET))
-    assert told(found) == ({}, [], {"x": REPLACED.text}, {})
+    assert named(found) == ({}, [], {"x": REPLACED.text}, {})
 
 
 def test_what_is_gone_is_nothing_to_tell():
-    assert told(of_bundles([charter(listed(SECRET))], facts())) == ({}, [], {}, {})
+    assert named(of_bundles([charter(listed(SECRET))], facts())) == ({}, [], {}, {})
 
 
 def test_what_could_not_be_read_is_not_taken_for_gone():
     known = facts()
     known.unread["", "Secret"] = "forbidden"
-    assert told(of_bundles([charter(listed(SECRET))], known))[3] == {"Secret shop/x": "forbidden"}
+    assert named(of_bundles([charter(listed(SECRET))], known))[3] == {"Secret shop/x": "forbidden"}
     known = facts()
     known.unread["apps", ""] = "its API server does not answer"
     web = deployment("web")
-    assert told(of_bundles([charter(listed(web))], known))[3] == {
+    assert named(of_bundles([charter(listed(web))], known))[3] == {
         "Deployment.apps shop/web": "its API server does not answer"
     }
 
@@ -188,7 +188,7 @@ def test_what_goes_with_members_is_left_to_the_garbage_collector():
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", meta=tied(web, controller=True) | MADE)
     pod = obj("Pod", "web-1-a", meta=tied(replicas, "ReplicaSet", controller=True))
     found = of_bundles([charter(listed(web, 3), listed(replicas, 4))], facts(web, replicas, pod))
-    assert told(found)[:2] == ({3: ["web"]}, ["web-1-a", "web-1"])
+    assert named(found)[:2] == ({3: ["web"]}, ["web-1-a", "web-1"])
     assert {each.level for each in found.following} == {3}
     assert set(found.following.values()) == {frozenset([web["metadata"]["uid"]])}
 
@@ -197,7 +197,7 @@ def test_a_member_whose_owner_was_there_before_is_deleted_by_itself():
     boss = obj("Widget", "boss", api="example.com/v1", created=BEFORE)
     child = obj("Secret", "child", meta=tied(boss, "Widget", "example.com/v1") | MADE)
     found = of_bundles([charter(listed(child, 2))], facts(boss, child))
-    assert told(found) == ({2: ["child"]}, [], {}, {})
+    assert named(found) == ({2: ["child"]}, [], {}, {})
 
 
 def test_what_was_there_before_is_untied_and_stays():
@@ -207,8 +207,8 @@ def test_what_was_there_before_is_untied_and_stays():
     adopted = obj("Secret", "adopted", created=BEFORE, meta=MINE)
     below = obj("Secret", "below", created=BEFORE, meta=tied(old, "Secret", "v1"))
     found = of_bundles([charter(listed(boss))], facts(boss, old, adopted, below))
-    assert told(found)[:2] == ({1: ["boss"]}, [])
-    assert told(found)[2] == dict.fromkeys(["old", "adopted", "below"], OLDER.text)
+    assert named(found)[:2] == ({1: ["boss"]}, [])
+    assert named(found)[2] == dict.fromkeys(["old", "adopted", "below"], OLDER.text)
     assert {ref.name: owners for ref, owners in found.untie.items()} == {
         "old": {boss["metadata"]["uid"]},
         "adopted": {UID},
@@ -229,7 +229,7 @@ def test_of_what_came_in_the_second_of_the_bundle_only_what_a_controller_made_is
     boss = obj("Widget", "boss", api="example.com/v1", meta=MINE)
     child = obj("Secret", "child", created=created, meta=tied(boss, "Widget", "example.com/v1", controller=controller))
     found = of_bundles([charter(listed(boss))], facts(boss, child))
-    assert (told(found)[1], told(found)[2]) == (([], {"child": OLDER.text}) if stays else (["child"], {}))
+    assert (named(found)[1], named(found)[2]) == (([], {"child": OLDER.text}) if stays else (["child"], {}))
 
 
 def test_what_was_there_before_and_has_another_owner_is_left_alone():
@@ -240,14 +240,14 @@ def test_what_was_there_before_and_has_another_owner_is_left_alone():
     ]
     old = obj("Secret", "old", created=BEFORE, meta={"ownerReferences": ties})
     found = of_bundles([charter(listed(boss))], facts(boss, other, old))
-    assert (told(found)[1:3], found.untie) == (([], {}), {})
+    assert (named(found)[1:3], found.untie) == (([], {}), {})
 
 
 def test_what_was_added_since_goes_first_in_its_own_order():
     listed_one = obj("ConfigMap", "listed", meta=MINE)
     web, secret = deployment("web", secret="s", meta=MINE), obj("Secret", "s", meta=MINE)
     found = of_bundles([charter(listed(listed_one, 5))], facts(listed_one, web, secret))
-    assert told(found)[0] == {5: ["listed"], 6: ["s"], 7: ["web"]}
+    assert named(found)[0] == {5: ["listed"], 6: ["s"], 7: ["web"]}
 
 
 def test_a_part_is_not_the_bundle():
@@ -296,7 +296,7 @@ def test_labels_choose_what_a_backup_would_carry_in_the_order_of_a_restore():
     pod = obj("Pod", "web-1-a", labels=APP, meta=tied(replicas, "ReplicaSet", controller=True))
     secret, other = obj("Secret", "s", labels=APP), obj("Secret", "other", labels={"app": "db"})
     found = of_selection(facts(web, replicas, pod, secret, other, selector="app=web"))
-    assert told(found) == ({1: ["s"], 2: ["web"]}, ["web-1-a", "web-1"], {}, {})
+    assert named(found) == ({1: ["s"], 2: ["web"]}, ["web-1-a", "web-1"], {}, {})
 
 
 def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
@@ -306,7 +306,7 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
     secret = obj("Secret", "s", labels=APP, meta=tied(boss, "Widget", "example.com/v1"))
     web = deployment("web", labels=APP, secret="s")
     found = of_selection(facts(boss, secret, web, selector="app=web"))
-    assert told(found)[:2] == ({1: ["boss"], 2: ["web"]}, ["s"])
+    assert named(found)[:2] == ({1: ["boss"], 2: ["web"]}, ["s"])
     assert found.users == {
         boss["metadata"]["uid"]: {web["metadata"]["uid"], secret["metadata"]["uid"]} - {secret["metadata"]["uid"]}
     }
@@ -342,21 +342,21 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
 )
 def test_what_no_backup_carries_stays_with_the_reason(live, around, why):
     found = of_selection(facts(live, selector="app=web", around=around))
-    assert told(found) == ({}, [], {live["metadata"]["name"]: why}, {})
+    assert named(found) == ({}, [], {live["metadata"]["name"]: why}, {})
 
 
 def test_what_a_live_controller_would_make_again_stays():
     web = deployment("web")
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", labels=APP, meta=tied(web, controller=True))
     found = of_selection(facts(web, replicas, selector="app=web"))
-    assert told(found)[2] == {"web-1": "left to its controller, Deployment web"}
+    assert named(found)[2] == {"web-1": "left to its controller, Deployment web"}
     assert found.asked == []
 
 
 def test_what_holds_state_is_deleted_though_something_owns_it():
     boss = obj("Widget", "boss", api="example.com/v1")
     secret = obj("Secret", "s", labels=APP, meta=tied(boss, "Widget", "example.com/v1", controller=True))
-    assert told(of_selection(facts(boss, secret, selector="app=web")))[0] == {1: ["s"]}
+    assert named(of_selection(facts(boss, secret, selector="app=web")))[0] == {1: ["s"]}
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_what_holds_state_is_deleted_though_something_owns_it():
     ],
 )
 def test_what_has_finished_goes_with_the_rest(live):
-    assert told(of_selection(facts(live, selector="app=web")))[0] == {1: ["done"]}
+    assert named(of_selection(facts(live, selector="app=web")))[0] == {1: ["done"]}
 
 
 def test_what_is_being_deleted_goes_with_the_rest_but_not_what_would_stay():
@@ -375,26 +375,26 @@ def test_what_is_being_deleted_goes_with_the_rest_but_not_what_would_stay():
     going = obj("Secret", "s", labels=APP, meta={"deletionTimestamp": AFTER})
     kept = obj("Secret", "k", labels=APP | {"kubeferry.io/exclude": "true"}, meta={"deletionTimestamp": AFTER})
     found = of_selection(facts(going, kept, selector="app=web"))
-    assert told(found) == ({1: ["s"]}, [], {"k": "labelled kubeferry.io/exclude=true"}, {})
+    assert named(found) == ({1: ["s"]}, [], {"k": "labelled kubeferry.io/exclude=true"}, {})
 
 
 def test_what_is_cluster_wide_is_not_chosen_by_labels():
     role = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", labels=APP)
-    assert told(of_selection(facts(role, selector="app=web"))) == ({}, [], {}, {})
+    assert named(of_selection(facts(role, selector="app=web"))) == ({}, [], {}, {})
 
 
 def test_endpoints_of_a_service_that_goes_are_not_said_to_stay():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP)
     found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
-    assert told(of_selection(found)) == ({1: ["web"]}, [], {}, {})
+    assert named(of_selection(found)) == ({1: ["web"]}, [], {}, {})
 
 
 def test_endpoints_that_their_author_keeps_stay_though_their_service_goes():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP | {"kubeferry.io/exclude": "true"})
     found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
-    assert told(of_selection(found))[2] == {"web": "labelled kubeferry.io/exclude=true"}
+    assert named(of_selection(found))[2] == {"web": "labelled kubeferry.io/exclude=true"}
 
 
 # --- who needs what

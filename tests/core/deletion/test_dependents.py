@@ -33,7 +33,7 @@ def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
 
 
 @pytest.mark.parametrize(
-    ("owner", "owned", "goes"),
+    ("owner", "owned", "deleted"),
     [
         ("shop", "shop", True),
         ("", "shop", True),
@@ -42,13 +42,13 @@ def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
         ("shop", "", False),
     ],
 )
-def test_an_owner_of_another_namespace_is_none(owner, owned, goes):
+def test_an_owner_of_another_namespace_is_none(owner, owned, deleted):
     """Kubernetes: owners and dependents. The garbage collector takes such an owner for one that is not there."""
     first = InventoryItem(Ref("", "K", owner, "a"), "a", "")
     second = InventoryItem(Ref("", "K", owned, "b"), "b", "", frozenset("a"))
     known = {"a": first, "b": second}
-    assert bool(dependents("a", known)) is goes
-    assert split({"a": 1, "b": 2}, known)[0].keys() == ({"a"} if goes else {"a", "b"})
+    assert bool(dependents("a", known)) is deleted
+    assert split({"a": 1, "b": 2}, known)[0].keys() == ({"a"} if deleted else {"a", "b"})
 
 
 def test_nothing_in_never_goes_nor_what_only_goes_with_it():

@@ -135,7 +135,7 @@ def test_its_own_objects_carry_its_manager():
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (b"{", "line 2 is damaged"),
         (b'{"at":"2026-01-02T03:04:05Z","event":"burn"}', "line 2 is damaged at 'event'"),
@@ -144,9 +144,9 @@ def test_its_own_objects_carry_its_manager():
         (b"\xff", "line 2 is damaged"),
     ],
 )
-def test_a_damaged_line_is_named(line, told):
+def test_a_damaged_line_is_named(line, message):
     good = entry("begin").model_dump_json().encode()
-    with pytest.raises(DamagedError, match=told):
+    with pytest.raises(DamagedError, match=message):
         parse_entries(good + b"\n" + line + b"\n", "r", "00000001.jsonl")
 
 
@@ -171,7 +171,7 @@ def header(**more):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"format": "kubeferry.io/restore/v9"}, "of format 'kubeferry.io/restore/v9', this Kubeferry reads"),
         ({"name": "other"}, "is that of restore 'other'"),
@@ -179,8 +179,8 @@ def header(**more):
         ({"target": "here"}, "damaged at 'target'"),
     ],
 )
-def test_a_header_that_is_another_is_refused(more, told):
-    with pytest.raises(DamagedError, match=told):
+def test_a_header_that_is_another_is_refused(more, message):
+    with pytest.raises(DamagedError, match=message):
         parse_header(header(**more), "r")
     assert parse_header(header(), "r").manager == "kubeferry-0123456789ab"
 

@@ -34,11 +34,11 @@ def changed(path, value, obj=None):
 def refused(obj, place=PLACE):
     with pytest.raises(DamagedError) as caught:
         validated(obj if isinstance(obj, bytes) else orjson.dumps(obj), place)
-    told = str(caught.value)
-    assert MARK not in told
-    assert told.isprintable()
-    assert len(told) < 500
-    return told
+    message = str(caught.value)
+    assert MARK not in message
+    assert message.isprintable()
+    assert len(message) < 500
+    return message
 
 
 def test_an_object_is_returned_as_it_was_written():
@@ -165,8 +165,8 @@ NAMES = ["Web", "web_", "-web", "web-", "a..b", "a b", "café", "a\u202eb", "nul
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_native_kind_has_dns_names(name):
-    told = refused(changed(("metadata", "name"), name), Member("configmaps", "shop", name))
-    assert told == "has a name that is not valid for its kind"
+    message = refused(changed(("metadata", "name"), name), Member("configmaps", "shop", name))
+    assert message == "has a name that is not valid for its kind"
 
 
 @pytest.mark.parametrize("name", ["system:shop", "Web", "web", "a b", "café", "a\u202eb", "-f", "n" * 300])

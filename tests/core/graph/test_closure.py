@@ -66,8 +66,8 @@ def test_it_is_the_smallest_set_that_lacks_nothing(edges, chosen, there, shuffle
     assert chosen <= set(found) <= there
     assert all(each.target in found for each in edges if each.source in found and each.target in there)
     needed = {target: why for target, why in found.items() if target not in chosen}
-    told = {(f"needed by {each.source}: {each.why}", each.target) for each in edges if each.source in found}
-    assert {(why, target) for target, why in needed.items()} <= told
+    needs = {(f"needed by {each.source}: {each.why}", each.target) for each in edges if each.source in found}
+    assert {(why, target) for target, why in needed.items()} <= needs
     again = list(edges)
     shuffled.shuffle(again)
     assert reasons(dict.fromkeys(chosen, "x"), again, there) == found

@@ -188,7 +188,7 @@ def test_the_same_cycles_are_broken_in_every_process():
         "for n in range(30) for k in (3, 5, 11)];"
         "found = order(refs, edges); print(json.dumps([[str(e.source), str(e.target)] for e in found.broken]))"
     )
-    told = [
+    broken = [
         json.loads(
             subprocess.check_output(
                 [sys.executable, "-c", script],
@@ -198,8 +198,8 @@ def test_the_same_cycles_are_broken_in_every_process():
         )
         for seed in ("1", "2", "3")
     ]
-    assert told[0]
-    assert told[0] == told[1] == told[2]
+    assert broken[0]
+    assert broken[0] == broken[1] == broken[2]
 
 
 @given(GRAPHS)

@@ -81,8 +81,8 @@ def test_a_body_that_is_no_status_leaves_the_status_code(body, secret):
 def test_of_a_secret_only_fields_and_reasons_are_told():
     causes = [{"field": "data[password]", "reason": "FieldValueInvalid", "message": f'Invalid value: "{MARK}"'}]
     body = status(422, "Invalid", f'data[password]: Invalid value: "{MARK}"', causes=causes)
-    told = str(api_error(422, body, "create Secret shop/db", secret=True))
-    assert told == "create Secret shop/db: Invalid (422) data[password] (FieldValueInvalid)"
+    error = str(api_error(422, body, "create Secret shop/db", secret=True))
+    assert error == "create Secret shop/db: Invalid (422) data[password] (FieldValueInvalid)"
 
 
 @pytest.mark.parametrize(
@@ -97,21 +97,21 @@ def test_of_a_secret_only_fields_and_reasons_are_told():
 )
 def test_what_a_webhook_writes_in_their_place_is_not_told(cause):
     """An admission webhook's answer is its author's, in every field of the Status."""
-    told = str(api_error(403, status(403, MARK, MARK, causes=[cause]), "create Secret shop/db", secret=True))
-    assert told == "create Secret shop/db: refused (403)"
+    error = str(api_error(403, status(403, MARK, MARK, causes=[cause]), "create Secret shop/db", secret=True))
+    assert error == "create Secret shop/db: refused (403)"
 
 
 def test_whose_right_is_lacking_is_told_of_secrets_too():
-    said = (
+    message = (
         'secrets is forbidden: User "viewer" cannot create resource "secrets" in API group "" in the namespace "shop"'
     )
-    told = str(api_error(403, status(403, "Forbidden", said), "create Secret shop/db", secret=True))
-    assert told == f"create Secret shop/db: {said}"
+    error = str(api_error(403, status(403, "Forbidden", message), "create Secret shop/db", secret=True))
+    assert error == f"create Secret shop/db: {message}"
 
 
 @pytest.mark.parametrize("reason", ["AlreadyExists", "", None])
 @pytest.mark.parametrize("details", [None, [], "x", {}, {"causes": None}, {"causes": "x"}, {"causes": ["x", 7]}])
 def test_odd_details_are_passed_over(details, reason):
     body = json.dumps({"reason": reason, "details": details, "message": MARK}).encode()
-    told = str(api_error(409, body, "create Secret shop/db", secret=True))
-    assert told == f"create Secret shop/db: {reason or 'refused'} (409)"
+    error = str(api_error(409, body, "create Secret shop/db", secret=True))
+    assert error == f"create Secret shop/db: {reason or 'refused'} (409)"

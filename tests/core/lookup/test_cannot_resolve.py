@@ -76,8 +76,8 @@ NODE = Chain((Nodes("n1", ("worker",), 1), Read("nodeAddress", "IPv6")))
     ],
 )
 def test_what_cannot_come_is_told(chain, live, why):
-    told = cannot_resolve(chain, Live(live), set())
-    assert told.endswith(why) if why else told == ""
+    reason = cannot_resolve(chain, Live(live), set())
+    assert reason.endswith(why) if why else reason == ""
 
 
 @pytest.mark.parametrize("chain", [of_pods(), named("db-0"), address()])

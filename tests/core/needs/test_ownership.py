@@ -26,7 +26,7 @@ FLEET = Ref("example.com", "Fleet", "", "boss")
 
 
 @pytest.mark.parametrize(
-    ("child", "named", "known", "told"),
+    ("child", "named", "known", "expected"),
     [
         (CONFIG, owner(), {"u_1": TWIN}, ""),
         (CONFIG, owner(), {}, ""),
@@ -51,5 +51,5 @@ FLEET = Ref("example.com", "Fleet", "", "boss")
         (ROLE, owner("Deployment", group="example.com"), {}, ""),
     ],
 )
-def test_which_owners_are_refused(child, named, known, told):
-    assert refusal(child, named, **known) == told
+def test_which_owners_are_refused(child, named, known, expected):
+    assert refusal(child, named, **known) == expected

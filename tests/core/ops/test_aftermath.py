@@ -60,7 +60,7 @@ PROBLEMS = [Problem(what=f"o{number}", why="w") for number in range(5)]
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("ended", "why"),
     [
         (end(), ""),
         (end(error="no such namespace", problems=PROBLEMS), "no such namespace"),
@@ -69,8 +69,8 @@ PROBLEMS = [Problem(what=f"o{number}", why="w") for number in range(5)]
         (end(problems=PROBLEMS), "o0: w; o1: w; o2: w; and 2 more"),
     ],
 )
-def test_what_is_wrong_with_a_namespace_is_one_line(told, why):
-    assert told.why == why
+def test_what_is_wrong_with_a_namespace_is_one_line(ended, why):
+    assert ended.why == why
 
 
 def test_a_namespace_is_told_by_both_its_names_where_it_has_two():

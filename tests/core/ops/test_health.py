@@ -63,7 +63,7 @@ def date(off):
 
 
 @pytest.mark.parametrize(
-    ("off", "level", "told"),
+    ("off", "level", "message"),
     [
         (0, Level.OK, "agrees"),
         (10, Level.OK, "differs by 10 s"),
@@ -73,10 +73,10 @@ def date(off):
         (-1001, Level.FAILED, "1000 s behind"),
     ],
 )
-def test_a_clock(off, level, told):
+def test_a_clock(off, level, message):
     found = health_clock.clock(date(off), NOW, NOW)
     assert found.level is level
-    assert told in found.found
+    assert message in found.found
     assert ("NTP" in found.todo) is (level is not Level.OK)
 
 
@@ -115,7 +115,7 @@ def test_a_range_may_begin_at_a_version_with_fewer_numbers():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"prefect": "3.9.0"}, "prefect 3.9.0 instead of >=3.8.8,<3.9"),
         ({"prefect": "3.9.0rc1"}, "prefect 3.9.0rc1 instead of >=3.8.8,<3.9"),
@@ -125,10 +125,10 @@ def test_a_range_may_begin_at_a_version_with_fewer_numbers():
         ({"fastapi": ""}, "fastapi missing instead of <0.153"),
     ],
 )
-def test_other_versions_are_named(changes, told):
+def test_other_versions_are_named(changes, message):
     found = health_versions.versions((3, 12, 0), WANTED, GOOD | changes)
     assert found.level is Level.FAILED
-    assert told in found.found
+    assert message in found.found
     assert "constraints.txt" in found.todo
 
 
@@ -218,12 +218,12 @@ def test_rights_of_a_restore_are_a_warning_that_does_not_grow_for_ever():
 # --- Prefect
 
 
-def server(told, client="3.8.8", settings=None, *, local=False):
-    return health_prefect.server("http://here/api", told, client, settings or {}, local=local)
+def server(version, client="3.8.8", settings=None, *, local=False):
+    return health_prefect.server("http://here/api", version, client, settings or {}, local=local)
 
 
 @pytest.mark.parametrize(
-    ("told", "level"),
+    ("version", "level"),
     [
         ("3.8.8", Level.OK),
         ("3.9.0", Level.OK),
@@ -233,8 +233,8 @@ def server(told, client="3.8.8", settings=None, *, local=False):
         ("4.0.0", Level.FAILED),
     ],
 )
-def test_a_servers_version(told, level):
-    found = server(told)
+def test_a_servers_version(version, level):
+    found = server(version)
     assert found.level is level
     assert bool(found.todo) is (level is not Level.OK)
 
@@ -260,7 +260,7 @@ def beat(seconds, **more):
 
 
 @pytest.mark.parametrize(
-    ("pools", "workers", "level", "told", "todo"),
+    ("pools", "workers", "level", "message", "todo"),
     [
         ({}, {}, Level.WARNING, "no work pool", "kubeferry deploy"),
         ({"kubeferry": {}}, {}, Level.WARNING, "no worker yet", "kubeferry worker"),
@@ -275,10 +275,10 @@ def beat(seconds, **more):
         ),
     ],
 )  # fmt: skip
-def test_workers(pools, workers, level, told, todo):
+def test_workers(pools, workers, level, message, todo):
     found = health_prefect.worker(pools, workers, NOW)
     assert found.level is level
-    assert told in found.found
+    assert message in found.found
     assert todo in found.todo
 
 
@@ -300,7 +300,7 @@ def test_no_deployment():
 
 
 @pytest.mark.parametrize(
-    ("at", "told"),
+    ("at", "message"),
     [
         ("flows.backup.backup", "flows.backup.backup"),
         ("flows/backup.py:backup", "flows/backup.py:backup"),
@@ -310,10 +310,10 @@ def test_no_deployment():
         (None, "none"),
     ],
 )
-def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, told):
+def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, message):
     found = health_prefect.deployments(DECLARED, {"backup/on-demand": at, "prune/nightly": PRUNE_AT})
     assert found == Finding.warning(
-        f"entry points of another version of Kubeferry: backup/on-demand ({told})",
+        f"entry points of another version of Kubeferry: backup/on-demand ({message})",
         "repeat kubeferry deploy with the same options",
     )
 

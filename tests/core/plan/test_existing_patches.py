@@ -57,8 +57,8 @@ def test_labels_and_annotations_that_the_backup_has_not_go_and_others_finalizers
 
 
 def owned(*owners):
-    told = [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid} for kind, name, uid in owners]
-    return widget(meta={"ownerReferences": told} if told else {})
+    references = [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid} for kind, name, uid in owners]
+    return widget(meta={"ownerReferences": references} if references else {})
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_decision_about_what_a_controller_has_made_names_the_controller():
     there = of("apps/v1", "ReplicaSet", "shop", spec={"replicas": 3})
     there["metadata"]["ownerReferences"] = [owner]
     found = decide(wanted, there, Existing.FAIL, Ref("apps", "Deployment", "shop", "web"))
-    told = "created by its controller, Deployment web: spec.replicas"
-    assert (found.action, found.why) == ("kept", told)
+    expected = "created by its controller, Deployment web: spec.replicas"
+    assert (found.action, found.why) == ("kept", expected)
     assert decide(wanted, there, Existing.FAIL, Ref("apps", "StatefulSet", "shop", "web")).action == "conflict"
     assert decide(wanted, there, Existing.FAIL, Ref("apps", "Deployment", "shop", "other")).action == "conflict"

@@ -173,6 +173,6 @@ def test_no_line_of_a_document_is_its_end():
     ],
 )
 def test_what_is_waited_for(version, kind, more, waits):
-    told = wait_for({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}} | more)
-    assert waits in told
-    assert bool(told) == bool(waits)
+    command = wait_for({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}} | more)
+    assert waits in command
+    assert bool(command) == bool(waits)

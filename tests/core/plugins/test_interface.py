@@ -133,9 +133,9 @@ def test_what_a_plugin_says_of_a_secret_is_not_quoted():
     def quotes(obj):
         raise ValueError(obj["data"]["password"])
 
-    with pytest.raises(PluginError, match=r"^plug-in a failed on Secret town/it: ValueError$") as told:
+    with pytest.raises(PluginError, match=r"^plug-in a failed on Secret town/it: ValueError$") as caught:
         Registry([rules(needs=quotes)]).edges(made("Secret", "", data={"password": secret}))
-    assert secret not in "".join(traceback.format_exception(told.value))
+    assert secret not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_plugin_that_answers_with_something_else_is_named():

@@ -32,7 +32,7 @@ def test_names_and_labels_add_up_and_what_is_excluded_goes(options, names):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"namespaces": ["shp"]}, r"^backup b holds no namespace shp; it holds api, bare, shop, shop-test$"),
         ({"namespace_selector": "team=y"}, r"^no namespace of backup b matches 'team=y'; it holds api, bare, shop"),
@@ -43,8 +43,8 @@ def test_names_and_labels_add_up_and_what_is_excluded_goes(options, names):
         ),
     ],
 )
-def test_what_leaves_nothing_is_refused_with_what_there_is(options, told):
-    with pytest.raises(UsageError, match=told):
+def test_what_leaves_nothing_is_refused_with_what_there_is(options, message):
+    with pytest.raises(UsageError, match=message):
         chosen(**options)
 
 

@@ -32,8 +32,8 @@ DATA = Path(__file__).parents[2] / "data" / "rename"
 NAMES = {"shop": "copy", "bank": "vault"}
 
 
-def obj(told, namespace="other"):
-    made = yaml.safe_load(told) if isinstance(told, str) else copy.deepcopy(told)
+def obj(content, namespace="other"):
+    made = yaml.safe_load(content) if isinstance(content, str) else copy.deepcopy(content)
     meta = {"name": "it", "namespace": namespace}
     return {**made, "metadata": {**meta, **made.get("metadata", {})}}
 
@@ -66,12 +66,12 @@ CASES = [
 """Class and object: `shop` stands for the namespace wherever it stands in it."""
 
 
-@pytest.mark.parametrize(("rule", "told"), CASES)
-def test_each_case_is_rewritten_and_can_be_switched_off(rule, told):
-    before = obj(told)
+@pytest.mark.parametrize(("rule", "content"), CASES)
+def test_each_case_is_rewritten_and_can_be_switched_off(rule, content):
+    before = obj(content)
     given_in = copy.deepcopy(before)
     after = rename(before, NAMES, known=KNOWN)
-    assert after.obj == json.loads(json.dumps(obj(told)).replace("shop", "copy"))
+    assert after.obj == json.loads(json.dumps(obj(content)).replace("shop", "copy"))
     assert {each.rule for each in after.rewrites} == {rule}
     assert all(each.why == f"namespace renamed: {RULES[rule]}" for each in after.rewrites)
     assert before == given_in
@@ -81,25 +81,25 @@ def test_each_case_is_rewritten_and_can_be_switched_off(rule, told):
     assert rename(before, NAMES, known=KNOWN, skip=Skip(paths=paths)).obj == before
 
 
-@pytest.mark.parametrize(("rule", "told"), CASES)
-def test_each_case_swaps_and_comes_back(rule, told):
+@pytest.mark.parametrize(("rule", "content"), CASES)
+def test_each_case_swaps_and_comes_back(rule, content):
     swap = {"shop": "x", "x": "shop"}
     known = Known(
         {ns: names for ns in swap for names in [KNOWN.objects["shop"]]},
         {ns: names for ns in swap for names in [KNOWN.services["shop"]]},
     )
-    there = rename(obj(told), swap, known=known)
-    assert there.obj != obj(told)
+    there = rename(obj(content), swap, known=known)
+    assert there.obj != obj(content)
     assert {each.rule for each in there.rewrites} == {rule}
-    assert rename(there.obj, swap, known=known).obj == obj(told)
+    assert rename(there.obj, swap, known=known).obj == obj(content)
 
 
 NEAR = documents("near_misses.yaml")
 
 
-@pytest.mark.parametrize("told", NEAR)
-def test_a_near_miss_stays(told):
-    before = obj(told)
+@pytest.mark.parametrize("content", NEAR)
+def test_a_near_miss_stays(content):
+    before = obj(content)
     after = rename(before, {**NAMES, "default": "other"}, known=KNOWN)
     assert (after.obj, after.rewrites) == (before, ())
 

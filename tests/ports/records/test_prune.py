@@ -83,7 +83,7 @@ def prune(store, **options):
     return removed(asked, judged(asked))
 
 
-def told(result):
+def judgements(result):
     return {each.name: ("keep" if each.keep else "remove", each.why) for each in result.judged}
 
 
@@ -102,7 +102,7 @@ def test_what_no_rule_keeps_goes_with_all_its_files_and_nothing_else(store):
     assert (result.phase, {each.name for each in result.removed}) == (Phase.COMPLETED, gone)
     left = {entry.key for entry in store.list()}
     assert left == {key for key in before if key.split("/")[1] not in gone}
-    assert told(prune(store, keep_last=2)).keys() == there(store)  # and the next one finds nothing to do
+    assert judgements(prune(store, keep_last=2)).keys() == there(store)  # and the next one finds nothing to do
 
 
 def test_expired_ones_go_without_a_rule_and_others_stay(store):
@@ -112,14 +112,14 @@ def test_expired_ones_go_without_a_rule_and_others_stay(store):
     add(store, "last", 1, expires=-0.5)
     result = prune(store)
     assert there(store) == {"old", "lasting", "last"}
-    assert told(result)["last"][1].startswith("the last good one of its series (expired ")
+    assert judgements(result)["last"][1].startswith("the last good one of its series (expired ")
 
 
 def test_a_dry_run_tells_and_removes_nothing(local):
     add(local, "a", 2)
     add(local, "b", 1)
     result = judged(PruneOptions(store=local.url, keep_last=1))
-    assert told(result) == {"a": ("remove", "no rule keeps it"), "b": ("keep", "last 1")}
+    assert judgements(result) == {"a": ("remove", "no rule keeps it"), "b": ("keep", "last 1")}
     assert there(local) == {"a", "b"}
     assert result.dry_run
 
@@ -147,7 +147,7 @@ def test_a_completed_one_that_lacks_a_file_is_not_the_last_good_one(local):
     local.delete([keys.links])
     result = prune(local, keep_last=1)
     assert there(local) == {"good", "partial"}
-    assert "links.jsonl.gz is missing" in told(result)["lacking"][1]
+    assert "links.jsonl.gz is missing" in judgements(result)["lacking"][1]
 
 
 def test_an_encrypted_selection_is_not_taken_for_everything(local):
@@ -358,7 +358,7 @@ def test_the_backup_of_a_restore_that_may_be_resumed_stays_for_a_week(local, tmp
     aged(tmp_path, "a-restore", days)
     result = prune(local, keep_last=1)
     assert ("a" in there(local)) == kept
-    assert not kept or "restore a-restore of it is not finished" in told(result)["a"][1]
+    assert not kept or "restore a-restore of it is not finished" in judgements(result)["a"][1]
 
 
 def test_journals_go_by_age_when_asked_and_unfinished_ones_stay(local, tmp_path):
