@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import orjson
-from tests.faults.hostile import config, entry, space, tar
+from tests.faults.hostile import config, entry, namespace, tar
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def both(name, message, entries=None, tarball=None):
     """Store it as Velero's and as ours; `entries(ns)` are added to a namespace and a ConfigMap, `tarball(ns)` is it."""
 
     def kept(ns):
-        return [entry(space(ns)), *([entry(config(ns))] if entries is None else entries(ns))]
+        return [entry(namespace(ns)), *([entry(config(ns))] if entries is None else entries(ns))]
 
     def given(ns):
         return {} if tarball is None else {"tarball": tarball(ns)}
@@ -41,14 +41,16 @@ def ours(name, message, **parts):
     """Store a sound archive with other parts that are not; each part is made of the namespace and the backup's name."""
 
     def forge(at, b, ns):
-        at.ours(b, [entry(space(ns)), entry(config(ns))], **{key: part(ns, b) for key, part in parts.items()})
+        at.ours(b, [entry(namespace(ns)), entry(config(ns))], **{key: part(ns, b) for key, part in parts.items()})
 
     CASES[name] = Case(forge, message)
 
 
 def velero(name, message, change):
     """Store a sound archive of Velero's with another Backup object."""
-    CASES[name] = Case(lambda at, b, ns: at.velero(b, [entry(space(ns)), entry(config(ns))], change=change), message)
+    CASES[name] = Case(
+        lambda at, b, ns: at.velero(b, [entry(namespace(ns)), entry(config(ns))], change=change), message
+    )
 
 
 def at(ns, name="web", kind="configmaps"):
@@ -84,7 +86,7 @@ def packed(raw):
 
 
 def sound(ns):
-    return packed(tar([entry(space(ns)), entry(config(ns))]))
+    return packed(tar([entry(namespace(ns)), entry(config(ns))]))
 
 
 def zeros(size):

@@ -9,7 +9,7 @@ import re
 import tracemalloc
 
 import pytest
-from tests.faults.hostile import Forge, config, digest, entry, file, header, space, tar
+from tests.faults.hostile import Forge, config, digest, entry, file, header, namespace, tar
 from tests.faults.hostile_cases import CASES
 from tests.faults.hostile_tables import packed
 
@@ -100,7 +100,7 @@ def test_the_list_goes_on_after_hostile_ones(forge, run):
 
 # --- every cut, every bit
 
-TARBALL = packed(tar([entry(space(NS)), *(entry(config(NS, f"c{n}")) for n in range(3))]))
+TARBALL = packed(tar([entry(namespace(NS)), *(entry(config(NS, f"c{n}")) for n in range(3))]))
 
 
 def objects(path):
@@ -198,7 +198,7 @@ def test_a_real_archive_is_far_from_the_limits(forge, run):
 
 @pytest.mark.parametrize("name", ["null", "true", "1e3", "on", "0x1f", "0", "1.5", "yes", "n" * 253])
 def test_odd_names_are_restored(forge, run, name):
-    forge.ours("odd", [entry(space(NS)), entry(config(NS, name))])
+    forge.ours("odd", [entry(namespace(NS)), entry(config(NS, name))])
     for command in COMMANDS:
         code, out, err = run(command[0], "odd", *command[1:])
         assert (code, err) == (0, "")
@@ -209,7 +209,7 @@ def test_odd_names_are_restored(forge, run, name):
 def test_roles_may_have_any_name_and_none_reaches_a_terminal_raw(forge, run, name):
     api = "rbac.authorization.k8s.io"
     role = {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": {"name": name, "namespace": NS}, "rules": None}
-    forge.ours("odd", [entry(space(NS)), entry(role)])
+    forge.ours("odd", [entry(namespace(NS)), entry(role)])
     for command in COMMANDS:
         code, out, err = run(command[0], "odd", *command[1:])
         assert (code, err) == (0, "")
@@ -223,7 +223,7 @@ def test_names_that_differ_by_case_are_two_where_their_kind_has_such_names(forge
     api = "rbac.authorization.k8s.io"
     metas = [{"name": name, "namespace": NS} for name in ("Web", "web")]
     roles = [{"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta} for meta in metas]
-    forge.ours("odd", [entry(space(NS)), *map(entry, roles)])
+    forge.ours("odd", [entry(namespace(NS)), *map(entry, roles)])
     assert run("verify", "odd", "--deep")[0] == 0
 
 
@@ -234,7 +234,7 @@ def test_sound_archives_of_every_program_are_read(forge, run, form):
         "pax": tar([entry(config(NS)), entry(long)]),
         "gnu": file("metadata/version", b"1\n") + file(*entry(long), form=1) + tar([], version=None),
         "folders": tar([header("./", kind=b"5"), header("./resources/", kind=b"5"), entry(config(NS))]),
-        "dots": tar([(f"./{path}", data) for path, data in [entry(config(NS)), entry(space(NS))]]),
+        "dots": tar([(f"./{path}", data) for path, data in [entry(config(NS)), entry(namespace(NS))]]),
         "padding": tar([entry(config(NS))]) + bytes(10240),
     }[form]
     forge.velero("odd", tarball=packed(made))

@@ -194,12 +194,12 @@ class Try:
         assert [each["uid"] for each in owners_of(owned)] == [owner["metadata"]["uid"]]
         address = self.bench.get("Service", self.old, "web", B)["spec"]["clusterIP"]
         assert self.bench.get("ConfigMap", self.old, "address", B)["data"] == {"web": address}
-        for space in (self.old, self.new):
-            bundle = self.bench.get("Bundle", space, self.name, B)
+        for namespace in (self.old, self.new):
+            bundle = self.bench.get("Bundle", namespace, self.name, B)
             listed = {each.ref: each.uid for each in members_of(bundle)[0]}
             owned_by = {
                 ref
-                for ref, obj in seen(self.bench, space).items()
+                for ref, obj in seen(self.bench, namespace).items()
                 if bundle["metadata"]["uid"] in [each["uid"] for each in owners_of(obj)]
             }
             assert owned_by <= listed.keys()

@@ -159,8 +159,8 @@ def named(document):
 
 
 def short(each):
-    space = each["namespace"]
-    return f"{each['type'].partition('.')[0]} {space + '/' if space not in ('', 'shop') else ''}{each['name']}"
+    ns = each["namespace"]
+    return f"{each['type'].partition('.')[0]} {ns + '/' if ns not in ('', 'shop') else ''}{each['name']}"
 
 
 OWN = {"Namespace shop", "Deployment web", "Secret db"}

@@ -281,11 +281,11 @@ def test_kinds_have_the_names_offline_that_the_server_gives_them(bench):
 def test_needs_are_followed_into_other_namespaces_of_the_backup_and_no_further(bench):
     one, two, three = bench.namespace("one"), bench.namespace("two"), bench.namespace("three")
     group = bench.crd(one, kind="Gadget")
-    refs = [{"kind": "Secret", "name": "key", "namespace": space} for space in (two, three)]
+    refs = [{"kind": "Secret", "name": "key", "namespace": ns} for ns in (two, three)]
     gadget = {"apiVersion": f"{group}/v1", "kind": "Gadget", "metadata": {"name": "g"}, "spec": {"refs": refs}}
     bench.make(json.dumps(gadget), one)
-    for space in (one, two, three):
-        bench.make("{apiVersion: v1, kind: Secret, metadata: {name: key}}", space)
+    for ns in (one, two, three):
+        bench.make("{apiVersion: v1, kind: Secret, metadata: {name: key}}", ns)
     result = bench.backup(one, two, include=[f"gadgets.{group}"])
     paths = {path for path in stored(bench, result).objects if "/secrets/" in path}
     assert paths == {f"resources/secrets/namespaces/{two}/key.json"}

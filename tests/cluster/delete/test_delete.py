@@ -259,10 +259,10 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     ]
     lies = [
         {
-            "object": str(Ref.parse(f"{kind} {space}/{named}" if space else f"{kind} {named}")),
-            "uid": uid(bench, kind, space, named),
+            "object": str(Ref.parse(f"{kind} {namespace}/{named}" if namespace else f"{kind} {named}")),
+            "uid": uid(bench, kind, namespace, named),
         }
-        for kind, space, named in wanted
+        for kind, namespace, named in wanted
     ]
     lies += [{"object": "nonsense", "uid": "u"}, {"object": "Secret ../../x", "uid": "u"}]
     levels = [*bundle(bench, ns, name)["status"]["levels"], {"level": 9, "objects": lies}]
@@ -278,8 +278,8 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     assert bundles(bench, ns) == []  # what was its own is gone, and nothing else will ever be
 
 
-def uid(bench, kind, space, named):
-    return bench.get(kind, space, named, B)["metadata"]["uid"]
+def uid(bench, kind, namespace, named):
+    return bench.get(kind, namespace, named, B)["metadata"]["uid"]
 
 
 def test_a_bundle_that_no_restore_made_deletes_nothing(bench, restored):

@@ -182,10 +182,10 @@ def paged(bench, ns, monkeypatch):
 
 
 def test_a_stranger_on_the_last_page_keeps_a_namespace(cluster, ns, discovery, paged):
-    space = Ref("", "Namespace", "", ns)
+    namespace = Ref("", "Namespace", "", ns)
     ours = {paged[named].uid for named in "abcd"}
-    assert in_use(cluster, discovery, space, ours) == f"ConfigMap {ns}/e is in it and is not of this restore"
-    assert in_use(cluster, discovery, space, {*ours, paged["e"].uid}) == ""
+    assert in_use(cluster, discovery, namespace, ours) == f"ConfigMap {ns}/e is in it and is not of this restore"
+    assert in_use(cluster, discovery, namespace, {*ours, paged["e"].uid}) == ""
 
 
 def test_what_is_still_there_on_any_page_is_not_gone(bench, cluster, ns, discovery, paged, monkeypatch):

@@ -172,7 +172,7 @@ def server(postgres, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def spaces(sandbox_env, kubectl):
+def namespaces(sandbox_env, kubectl):
     names = [f"pg-{uuid.uuid4().hex[:6]}-{n}" for n in range(3)]
     for name in names:
         kubectl(sandbox_env, "create", "namespace", name)
@@ -191,12 +191,12 @@ def ask(url, path, body=None):
 
 
 def test_backup_and_restore_of_a_few_namespaces(
-    postgres, server, spaces, kubeferry_process, kubectl, sandbox_env, tmp_path
+    postgres, server, namespaces, kubeferry_process, kubectl, sandbox_env, tmp_path
 ):
     """Its history is in PostgreSQL: the runs of both flows, with their tasks."""
     store = tmp_path.as_uri()
     code, out, err = kubeferry_process(
-        "backup", *spaces, "--name", "many", "--store", store, "-o", "json", PREFECT_API_URL=server
+        "backup", *namespaces, "--name", "many", "--store", store, "-o", "json", PREFECT_API_URL=server
     )
     assert code == 0, err
     assert json.loads(out)["phase"] == "Completed"
@@ -205,7 +205,7 @@ def test_backup_and_restore_of_a_few_namespaces(
     )
     assert code == 0, err
     assert json.loads(out)["phase"] == "Completed"
-    for name in spaces:
+    for name in namespaces:
         found = kubectl(sandbox_env, "-n", name, "get", "configmap", "web", "-o", "json", context="kubeferry-b")
         assert json.loads(found)["data"] == {"greeting": "hello"}
     kept = postgres.psql("select f.name, r.state_type from flow_run r join flow f on f.id = r.flow_id order by 1")

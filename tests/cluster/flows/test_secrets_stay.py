@@ -234,8 +234,8 @@ def hostile(scene, name):
     ns, keys, store = scene.bench.name("stay-bad"), BackupKeys(name), open_store(scene.store)
     meta = {"name": "bad", "namespace": ns, "labels": {"a": scene.marks["label"] + "!"}}
     with archive.FragmentWriter(scene.home / "part") as part:
-        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
-        part.add(Member("namespaces", "", ns).path, json.dumps(space).encode())
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
+        part.add(Member("namespaces", "", ns).path, json.dumps(namespace).encode())
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
         part.add(Member("secrets", ns, "bad").path, json.dumps(secret).encode())
     archive.join([scene.home / "part"], scene.home / "tarball")

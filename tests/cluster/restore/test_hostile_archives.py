@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from tests.faults.hostile import Forge, config, entry, space
+from tests.faults.hostile import Forge, config, entry, namespace
 from tests.faults.hostile_cases import CASES
 from tests.support.bench import A, B, definition, name
 from tests.support.tiers import fast
@@ -105,7 +105,7 @@ WRONG = {
 def test_a_type_that_its_kind_does_not_have_is_told_before_anything_is_written(bench, forge, untouched, case):
     version, kind, spec, at = WRONG[case]
     odd = {"apiVersion": version, "kind": kind, "metadata": {"name": "odd", "namespace": untouched}, "spec": spec}
-    saved = forge.velero(name(), [entry(space(untouched)), entry(config(untouched)), entry(odd)])
+    saved = forge.velero(name(), [entry(namespace(untouched)), entry(config(untouched)), entry(odd)])
     with pytest.raises(PreflightError, match=rf"{kind}\S* {untouched}/odd {re.escape(at)}: "):
         bench.restore(saved)
 
@@ -121,7 +121,7 @@ def test_a_custom_resource_is_judged_by_the_definition_that_the_target_has(bench
     bench.until(lambda: _described(bench, f"{group}/v1"))
     meta = {"name": "odd", "namespace": untouched}
     odd = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": meta, "spec": {"size": "large", "free": ["x"]}}
-    saved = forge.velero(name(), [entry(space(untouched)), entry(odd)])
+    saved = forge.velero(name(), [entry(namespace(untouched)), entry(odd)])
     with pytest.raises(PreflightError, match=rf"Widget\.{group} {untouched}/odd /spec/size: Widget has an integer"):
         bench.restore(saved)
 
@@ -154,7 +154,7 @@ def test_a_kind_in_a_place_that_the_target_does_not_have_it(bench, forge, untouc
     bench.make(definition(group, "Widget"), context=B)
     bench.until(lambda: (group, "Widget") in bench.clusters[B].discover().versions)
     odd = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "odd"}}
-    saved = forge.velero(name(), [entry(space(untouched)), entry(odd)])
+    saved = forge.velero(name(), [entry(namespace(untouched)), entry(odd)])
     with pytest.raises(PreflightError, match=rf"Widget\.{group} odd: the cluster has this kind in namespaces only"):
         bench.restore(saved)
 

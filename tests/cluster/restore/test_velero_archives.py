@@ -188,8 +188,8 @@ HOSTILE = {
 def test_a_hostile_archive_writes_nothing(bench, case):
     entries, message = HOSTILE[case]
     ns = bench.name()
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
-    listed = [(f"resources/namespaces/cluster/{ns}.json", orjson.dumps(space))]
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
+    listed = [(f"resources/namespaces/cluster/{ns}.json", orjson.dumps(namespace))]
     for path, body in entries:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         listed.append((path.replace("NS", ns), data.replace(b"NS", ns.encode())))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.bench import B
-from tests.support.steps import CONFIG, do, levels, spaces
+from tests.support.steps import CONFIG, do, levels, make_namespaces
 
 from kubeferry.tasks import step
 from kubeferry.tasks.core.errors import (
@@ -63,7 +63,7 @@ def begun(steps, five):
     old, backup = five
     ns = steps.bench.name("five")
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         yield restoring, ns
 
 
@@ -201,12 +201,12 @@ def test_what_is_patched_late_is_kept_before(steps, bench):
     old, ns = bench.namespace("late"), bench.namespace("late", B)
     holder = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: holder}}, data: {{uid: '{0}'}}}}"
     needs = {"metadata": {"annotations": {"kubeferry.io/depends-on": "ConfigMap/holder"}}}
-    for space, value, context in ((old, "new", "kubeferry-a"), (ns, "old", B)):
-        (held,) = bench.make(CONFIG.format("held", value), space, context)
-        bench.patch("ConfigMap", space, "held", needs, context)
-        (before,) = bench.make(holder.format(held["metadata"]["uid"]), space, context)
+    for where, value, context in ((old, "new", "kubeferry-a"), (ns, "old", B)):
+        (held,) = bench.make(CONFIG.format("held", value), where, context)
+        bench.patch("ConfigMap", where, "held", needs, context)
+        (before,) = bench.make(holder.format(held["metadata"]["uid"]), where, context)
     with steps.restore(steps.backup(old), map={old: ns}, existing="recreate") as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
     now = bench.get("ConfigMap", ns, "held", B)["metadata"]["uid"]
     assert bench.get("ConfigMap", ns, "holder", B)["data"] == {"uid": now} != before["data"]
@@ -249,7 +249,7 @@ def test_who_may_not_tell_a_cron_job_of_its_jobs_hears_of_it_and_it_goes_on(step
 
     monkeypatch.setattr(cluster, "patch", patch)
     with steps.restore(steps.backup(old), map={old: ns}, owned="keep") as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
         do(_unpause, restoring)
     ((what, why),) = [(each.what, each.why) for each in restoring.outcome.problems]

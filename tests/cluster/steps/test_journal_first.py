@@ -2,7 +2,7 @@
 
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, do, levels, spaces
+from tests.support.steps import CONFIG, do, levels, make_namespaces
 
 from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
@@ -61,7 +61,7 @@ def test_a_create_is_in_the_journal_before_the_api_server_hears_of_it(steps, ben
     old, backup = some
     ns = bench.name("some")
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         look = spied(monkeypatch, cluster, lambda ref: ref in steps.stored(restoring.source.name).state.doubtful)
         levels(restoring)
     assert look["a"] is True
@@ -75,7 +75,7 @@ def test_what_is_changed_is_kept_before_the_api_server_hears_of_it(
     ns = bench.namespace("some", B)
     bench.make(CONFIG.format("a", "other"), ns, B)
     with steps.restore(backup, map={old: ns}, existing=existing) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         look = spied(monkeypatch, cluster, lambda ref: former(steps, restoring, ref))
         levels(restoring)
     assert look == {"a": (action, {"a": "other"}), "default": ("merge", None)}
@@ -152,7 +152,7 @@ def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, be
     old, backup = many
     ns = bench.name("many")
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
         chains = {each.chain for item in restoring.plan.items.values() for each in item.bindings}
         done = expiring(monkeypatch, cluster)

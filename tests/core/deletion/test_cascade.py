@@ -24,8 +24,8 @@ MINE = {"ownerReferences": [OWNER]}
 MADE = {"managedFields": [{"manager": maker(MANAGER, UID)}]}
 
 
-def obj(kind, name, *, api="v1", space="shop", labels=None, created=AFTER, meta=None, **more):
-    own = {"name": name, "namespace": space, "uid": f"{kind}-{name}", "creationTimestamp": created}
+def obj(kind, name, *, api="v1", namespace="shop", labels=None, created=AFTER, meta=None, **more):
+    own = {"name": name, "namespace": namespace, "uid": f"{kind}-{name}", "creationTimestamp": created}
     own = {key: value for key, value in own.items() if value} | ({"labels": labels} if labels else {})
     return {"apiVersion": api, "kind": kind, "metadata": own | (meta or {}), **more}
 
@@ -51,8 +51,8 @@ def facts(*objects, selector="", around=UNKNOWN_CLUSTER):
     return found
 
 
-def charter(*members, space="shop", name="r", uid=UID):
-    made = bundle(space, name, "b", "file:///s", NOW)
+def charter(*members, namespace="shop", name="r", uid=UID):
+    made = bundle(namespace, name, "b", "file:///s", NOW)
     made["metadata"] |= {"uid": uid, "creationTimestamp": BUNDLED}
     made["status"] = parts(name, "Completed", members)[0][1]
     return Authority.of(made, [])
@@ -90,7 +90,7 @@ def test_a_bundle_takes_its_members_level_by_level():
 
 
 SECRET = obj("Secret", "x")
-ROLE = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="")
+ROLE = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="")
 BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
 
 
@@ -108,20 +108,22 @@ BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
         (obj("Secret", "x", meta={"ownerReferences": [owner("r", "another")]}), listed(SECRET), UNPROVED),
         (ROLE, listed(ROLE), UNPROVED),
         (
-            obj("Secret", "x", space="kube-system"),
-            listed(obj("Secret", "x", space="kube-system")),
+            obj("Secret", "x", namespace="kube-system"),
+            listed(obj("Secret", "x", namespace="kube-system")),
             "is listed, but is in another namespace than the bundle",
         ),
         (
-            obj("Secret", "x", space="kube-system", meta=MINE | MADE),
-            listed(obj("Secret", "x", space="kube-system")),
+            obj("Secret", "x", namespace="kube-system", meta=MINE | MADE),
+            listed(obj("Secret", "x", namespace="kube-system")),
             "is listed, but is in another namespace than the bundle",
         ),
         *(
             (each, listed(each), "is listed, but no restore lists its kind")
             for each in (
-                obj("Namespace", "victim", space="", meta=MADE),
-                obj("CustomResourceDefinition", "v.example.com", api="apiextensions.k8s.io/v1", space="", meta=MADE),
+                obj("Namespace", "victim", namespace="", meta=MADE),
+                obj(
+                    "CustomResourceDefinition", "v.example.com", api="apiextensions.k8s.io/v1", namespace="", meta=MADE
+                ),
                 obj("Bundle", "other", api="kubeferry.io/v1alpha1", meta=MADE | MINE),
             )
         ),
@@ -139,7 +141,7 @@ def test_what_proves_nothing_is_refused_whatever_the_bundle_lists(live, member, 
         obj("Secret", "x", meta=MADE),
         obj("Secret", "x", meta=MINE),
         obj("Secret", "x", meta=MADE, created=BEFORE),  # clocks of API servers may differ: the uid was known to it
-        obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", meta=MADE),
+        obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="", meta=MADE),
     ],
 )
 @pytest.mark.parametrize("lists", [True, False])
@@ -151,7 +153,7 @@ def test_what_proves_to_be_its_own_is_taken_listed_or_not(live, lists):
 
 def test_a_cluster_wide_object_is_never_proved_by_an_owner():
     """A namespaced owner is one that Kubernetes does not allow there."""
-    live = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", meta=MINE)
+    live = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="", meta=MINE)
     found = of_bundles([charter(listed(live))], facts(live))
     assert [each.ref.name for each in found.asked] == []
 
@@ -379,7 +381,7 @@ def test_what_is_being_deleted_goes_with_the_rest_but_not_what_would_stay():
 
 
 def test_what_is_cluster_wide_is_not_chosen_by_labels():
-    role = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", labels=APP)
+    role = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="", labels=APP)
     assert named(of_selection(facts(role, selector="app=web"))) == ({}, [], {}, {})
 
 

@@ -147,9 +147,9 @@ def test_every_object_needs_its_namespace_and_its_definition():
         },
     )
     made = looked(crd)
-    space = (Ref("", "Namespace", "", "shop"), "its namespace")
-    assert list(made.always(Ref("e.com", "Widget", "shop", "w"))) == [(Ref.of(crd), "its kind"), space]
-    assert list(made.always(Ref("", "Secret", "shop", "s"))) == [space]
+    needed = (Ref("", "Namespace", "", "shop"), "its namespace")
+    assert list(made.always(Ref("e.com", "Widget", "shop", "w"))) == [(Ref.of(crd), "its kind"), needed]
+    assert list(made.always(Ref("", "Secret", "shop", "s"))) == [needed]
     assert list(made.always(Ref("", "Namespace", "", "shop"))) == []
 
 

@@ -97,8 +97,8 @@ def test_up_to_three_fields_are_named_and_the_others_counted():
 
 
 def of(api_version, kind, namespace, **body):
-    space = {"namespace": namespace} if namespace else {}
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x", **space}, **body}
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x", **place}, **body}
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,11 @@ def test_why_an_object_is_excluded_and_not_just_not_asked_for(options, why):
 
 
 def test_a_namespace_is_never_excluded_by_name():
-    space = made("Namespace", "", "shop", namespace="")
+    obj = made("Namespace", "", "shop", namespace="")
     words = words_of("", "Namespace", ("namespaces", "ns"))
     selector = asked(exclude_name=["shop", "ns/shop"])
-    assert selector.why_not(Ref.of(space), words) == ""
-    assert selector.why(space, words) == "a namespace of the backup"
+    assert selector.why_not(Ref.of(obj), words) == ""
+    assert selector.why(obj, words) == "a namespace of the backup"
 
 
 def test_what_is_cluster_wide_is_asked_for_like_the_rest():
