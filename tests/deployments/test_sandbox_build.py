@@ -50,7 +50,7 @@ def left(recipe):
     return sorted(path.name for path in recipe.cache().iterdir() if path.name != "build.lock")
 
 
-def test_a_build_tells_how_far_it_is_and_is_kept(recipe):
+def test_a_build_reports_how_far_it_is_and_is_kept(recipe):
     recorded = Recorder()
     with progress.listening(recorded):
         place = binaries(recipe())

@@ -143,7 +143,7 @@ def test_no_two_clusters_share_an_address():
     assert len({one.node(number) for one in every for number in range(NODES)}) == MOST * NODES
 
 
-def test_half_written_credentials_are_made_anew(tmp_path):
+def test_half_written_credentials_are_made_again(tmp_path):
     path = tmp_path / "tokens.csv"
     first = access.tokens(path)
     assert access.tokens(path) == first

@@ -82,7 +82,7 @@ def links(name, why):
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
-def test_what_a_manifest_tells_does_nothing_to_a_terminal(forge, run, form):
+def test_what_a_manifest_says_does_nothing_to_a_terminal(forge, run, form):
     texts = [*TERMINAL, *YAML, *BASH, *HTML]
     forge.ours("odd", [entry(config(NS))], change=gaps(texts))
     out = run("show", "odd", "-o", form)
@@ -95,7 +95,7 @@ def test_what_a_manifest_tells_does_nothing_to_a_terminal(forge, run, form):
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
-def test_what_a_plan_tells_does_nothing_to_a_terminal(forge, run, form):
+def test_what_a_plan_shows_does_nothing_to_a_terminal(forge, run, form):
     whys = [*TERMINAL, *HTML, *YAML]
     lines = [links(name, whys[at % len(whys)]) for at, name in enumerate(NAMES)]
     forge.ours("odd", [entry(namespace(NS)), *(entry(role(name)) for name in NAMES)], links=lines)

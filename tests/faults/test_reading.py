@@ -144,7 +144,7 @@ def test_tokens_that_always_expire_end_a_backup(rig, shop):
     rig.no_backup(asked)
 
 
-def test_tokens_that_expire_while_a_restore_looks_at_the_target_are_taken_anew(rig, shop):
+def test_tokens_that_expire_while_a_restore_looks_at_the_target_are_taken_again(rig, shop):
     """Each list (of the wait, of verify) is begun again; what was read before is not counted twice."""
     verified = Rule("GET", "continue=", EXPIRED, range(1, 5))
     waited = Rule("GET", r"/deployments\?limit=", EXPIRED)

@@ -134,7 +134,7 @@ UNSURE = {"503, it never arrived": BUSY["503"], "cut after, it arrived": lose}
 
 
 @pytest.mark.parametrize("fault", UNSURE)
-def test_a_last_file_of_which_nothing_is_heard_leaves_a_whole_backup_or_none(rig, kiosk, fault):
+def test_a_last_file_without_an_answer_leaves_a_whole_backup_or_none(rig, kiosk, fault):
     """Neither its writing is answered nor, after the two looks before it, whether it is there."""
     asked, arrived = name(), UNSURE[fault] is lose
     rig.s3.rules = [
@@ -205,7 +205,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("fault", LISTS)
-def test_a_list_that_is_none_is_told(rig, kiosk, fault):
+def test_a_list_that_is_none_is_reported(rig, kiosk, fault):
     rig.s3.rules = [rule := Rule("GET", "list-type=2", LISTS[fault], EVERY)]
     refused_backup(rig, kiosk, r"^store s3://\S+: ", (StoreError, StoreUnavailableError))
     assert rule.done > 0

@@ -70,7 +70,7 @@ def test_a_late_value_whose_patch_is_never_answered_is_seen_to_be_there(rig, sho
 
 
 @pytest.mark.parametrize("fault", fast(["503", "cut before", "cut after"], "503", "cut after"))
-def test_what_cannot_be_taken_back_is_told_and_can_be_undone_later(rig, kiosk, fault):
+def test_what_cannot_be_rolled_back_is_reported_and_can_be_undone_later(rig, kiosk, fault):
     refused = answer(422, body=b'{"kind":"Status","code":422,"reason":"Invalid"}')
     rig.b.rules = [Rule("POST", "/secrets", refused, EVERY), rule := Rule("DELETE", "", LASTING[fault], EVERY)]
     copy = rig.bench.namespace(context=B)
@@ -257,7 +257,7 @@ def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, m
     rig.once_more(kiosk, copy)
 
 
-def test_a_namespace_that_goes_at_last_is_waited_for(rig, kiosk):
+def test_a_namespace_that_is_deleted_at_last_is_waited_for(rig, kiosk):
     copy = rig.bench.namespace(context=B)
     going(rig.bench, copy, B)
     rig.b.rules = [
@@ -269,7 +269,7 @@ def test_a_namespace_that_goes_at_last_is_waited_for(rig, kiosk):
     assert rule.done == 1
 
 
-def test_a_namespace_that_goes_while_it_is_restored(rig, kiosk):
+def test_a_namespace_that_is_deleted_while_it_is_restored(rig, kiosk):
     """It is told of one object or of many: as many as had not been created when it began to go."""
     copy = rig.bench.name()
     deleted = doing(lambda: going(rig.bench, copy, B), name="namespace deleted")
@@ -282,7 +282,7 @@ def test_a_namespace_that_goes_while_it_is_restored(rig, kiosk):
     rig.once_more(kiosk, copy)
 
 
-def test_a_namespace_that_goes_while_it_is_backed_up_is_saved_as_it_was(rig):
+def test_a_namespace_that_is_deleted_while_it_is_backed_up_is_saved_as_it_was(rig):
     ns = rig.bench.namespace("going")
     rig.bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}", ns)
     clean = rig.bench.backup(ns)

@@ -176,7 +176,7 @@ def test_a_damaged_backup_is_a_row_with_its_error_and_exit_3(cli, shelf):
     assert sorted(row["phase"] for row in json.loads(out)) == ["Completed", "Damaged"]
 
 
-def test_show_tells_what_is_in_it_and_what_is_not_and_why(cli, shelf, problem):
+def test_show_prints_what_is_in_it_and_what_is_not_and_why(cli, shelf, problem):
     shelf.add("first", problems=[problem], phase=Phase.PARTIAL, not_at_revision={"gadgets": "a store of its own"})
     code, out, err = cli("show", "first", "--store", shelf.url)
     assert (code, err) == (0, "")

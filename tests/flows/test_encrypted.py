@@ -38,7 +38,7 @@ def answer(printed):
     return out
 
 
-def test_a_list_tells_which_are_encrypted(cli, shelf, sealed):  # noqa: ARG001 - it is in the store
+def test_a_list_shows_which_are_encrypted(cli, shelf, sealed):  # noqa: ARG001 - it is in the store
     shelf.add("plain")
     rows = json.loads(answer(cli("list", "--store", shelf.url, "-o", "json")))
     assert [(row["name"], row["encrypted"], row["phase"], row["objects"]) for row in rows] == [
@@ -53,7 +53,7 @@ def test_a_list_without_one_has_no_column_for_it(cli, shelf):
     assert "ENCRYPTED" not in answer(cli("list", "--store", shelf.url))
 
 
-def test_show_tells_to_whom_and_what_it_gives_up(cli, shelf, sealed, recipient, key):  # noqa: ARG001 - as above
+def test_show_prints_to_whom_and_what_it_gives_up(cli, shelf, sealed, recipient, key):  # noqa: ARG001 - as above
     shown = answer(cli("show", "sealed", "--store", shelf.url))
     assert "Encrypted, Velero cannot read it" in shown
     assert recipient in shown

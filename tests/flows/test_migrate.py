@@ -58,7 +58,7 @@ def test_json_is_one_document_with_a_status_for_each_namespace(capsys):
     assert [each["phase"] for each in document["namespaces"]] == ["Completed", "Completed", "Failed"]
 
 
-def test_a_populate_tells_what_an_earlier_run_had_made(capsys):
+def test_a_populate_reports_what_an_earlier_run_had_made(capsys):
     ends = [
         End(namespace="shop", into="one", phase=Phase.COMPLETED, objects=2, restore="p-one"),
         End(namespace="shop", into="two", phase=Phase.FAILED, error="no quota left"),

@@ -99,7 +99,7 @@ def test_what_does_not_fit_is_one_line(cli, shelf, arguments, message):
     assert (out, code) == ("", 1 if arguments == ["none"] else 2)
 
 
-def test_verify_tells_the_order(cli, shelf):
+def test_verify_reports_the_order(cli, shelf):
     shelf.add("first")
     code, out, _ = cli("verify", "first", "--store", shelf.url)
     assert code == 0

@@ -17,7 +17,7 @@ def names(shelf):
     return shelf.store.folders("backups/")
 
 
-def test_a_dry_run_shows_what_goes_and_why(cli, full):
+def test_a_dry_run_shows_what_is_deleted_and_why(cli, full):
     code, out, _ = cli("prune", "--keep-last", "1", "--dry-run", "--store", full.url)
     rows = [line.split() for line in out.splitlines()]
     assert code == 0
@@ -61,6 +61,6 @@ def test_what_cannot_be_meant_is_a_usage_error(cli, full, words, message):
     assert (code, message in err) == (2, True)
 
 
-def test_an_empty_store_is_told(cli, shelf):
+def test_an_empty_store_is_reported(cli, shelf):
     code, out, _ = cli("prune", "--keep-last", "1", "--dry-run", "--store", shelf.url)
     assert (code, "there is nothing in it" in out) == (0, True)

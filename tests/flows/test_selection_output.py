@@ -95,7 +95,7 @@ def flat(text):
     return [re.sub(r" {2,}", "  ", line).strip() for line in text.splitlines()]
 
 
-def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypatch, moment):
+def test_a_backup_reports_what_was_pulled_in_and_what_is_missing(capsys, monkeypatch, moment):
     monkeypatch.delenv("KUBEFERRY_STORE", raising=False)
     result = BackupResult(
         name="first",
@@ -124,7 +124,7 @@ def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypat
     assert "## Warnings\n- **ConfigMap shop/a**: its kind is excluded" in page
 
 
-def test_show_tells_it_of_a_stored_backup_and_nothing_of_one_of_everything(cli, shelf):
+def test_show_prints_it_of_a_stored_backup_and_nothing_of_one_of_everything(cli, shelf):
     selected = Selected(asked="label app=web; not kind cm", pulled_in=[PULLED_IN, WIDE], warnings=[WARNING])
     shelf.add("some", selection=selected)
     code, out, err = cli("show", "some", "--store", shelf.url)

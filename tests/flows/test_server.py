@@ -319,7 +319,7 @@ def test_a_recycled_pid_is_left_alone(fresh):
     assert not prefect_server.stop()
 
 
-def test_a_damaged_state_is_told(fresh):
+def test_a_damaged_state_is_reported(fresh):
     folder = fresh / "state" / "prefect"
     folder.mkdir(parents=True)
     (folder / "server.json").write_text("{")
@@ -328,7 +328,7 @@ def test_a_damaged_state_is_told(fresh):
     (folder / "server.json").unlink()
 
 
-def test_a_client_is_told_nothing_but_the_server(fresh, monkeypatch):
+def test_a_client_is_given_nothing_but_the_server(fresh, monkeypatch):
     monkeypatch.delenv("PREFECT_HOME", raising=False)
     monkeypatch.setenv("no_proxy", "intern")
     local = prefect_server.environment("http://127.0.0.1:1/api")

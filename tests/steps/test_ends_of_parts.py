@@ -119,7 +119,7 @@ def test_what_ended_just_before_its_process_died_is_not_restored_again(migrating
     assert (end.phase.value, end.restore, end.into, end.counts) == (ended, "m.shop", "shop2", {"Secret": 1})
 
 
-def test_a_part_that_was_taken_back_is_restored_anew_under_another_name(migrating, store):
+def test_a_part_that_was_rolled_back_is_restored_again_under_another_name(migrating, store):
     assert begun(migrating, "shop").name == "m.shop"
     for name, end in (("m.shop", "RolledBack"), ("m.shop.2", "Undone")):
         kept(store, name, end)
@@ -220,7 +220,7 @@ def test_a_namespace_that_another_backup_made_is_no_success_of_this_one(asked, s
         asked.begun()
 
 
-def test_a_namespace_that_was_taken_back_is_made_anew_and_one_that_was_cut_off_is_gone_on_with(asked, store):
+def test_a_namespace_that_was_rolled_back_is_made_again_and_one_that_was_cut_off_is_resumed(asked, store):
     assert asked.begun().name == "run.ten"
     kept(store, "run.ten", "RolledBack")
     assert asked.begun().name == "run.ten.2"

@@ -126,7 +126,7 @@ def test_what_is_left_over_is_done_before_the_end(taken, left, steps):
     assert " ".join(taken) == f"plan preflight begin {WRITES} {steps} {ENDS}"
 
 
-def test_cron_jobs_that_run_jobs_of_the_backup_are_told_of_them_though_none_was_paused(taken):
+def test_cron_jobs_that_run_jobs_of_the_backup_get_them_in_their_status_though_none_was_paused(taken):
     made = restoring()
     made.plan.scheduled = {LEVELS[0][0]: [LEVELS[1][0]]}
     run_restore(made)
@@ -134,7 +134,7 @@ def test_cron_jobs_that_run_jobs_of_the_backup_are_told_of_them_though_none_was_
 
 
 @pytest.mark.parametrize("fail", ["preflight", "begin", "apply", "wait", "verify_restored", "end"])
-def test_a_step_that_fails_is_taken_back_told_and_raised_with_the_result(taken, fail):
+def test_a_step_that_fails_is_rolled_back_reported_and_raised_with_the_result(taken, fail):
     taken.fail = fail
     with pytest.raises(PermanentError, match=f"^{fail} failed$") as caught:
         run_restore(restoring())
@@ -143,6 +143,6 @@ def test_a_step_that_fails_is_taken_back_told_and_raised_with_the_result(taken, 
     assert (result.phase, result.error, result.taken_back.deleted) == (Phase.FAILED, f"{fail} failed", 1)
 
 
-def test_one_that_was_stopped_midway_tells_how_to_go_on(taken):
+def test_one_that_was_stopped_midway_says_how_to_go_on(taken):
     run_restore(restoring(stopped=True))
     assert taken[-1] == "report_stopped"

@@ -148,7 +148,7 @@ def test_a_deletion_is_whole_only_when_nothing_is_left_refused_or_unseen():
     assert found.warnings[0].why == "not looked at: forbidden"
 
 
-def test_what_lost_its_finalizers_and_what_is_left_is_told():
+def test_what_lost_its_finalizers_and_what_is_left_is_reported():
     found = deletion(left=[ONE], forced=[TWO])
     assert (found.left, found.forced, found.counts) == ([ONE], [TWO], {"Secret": 1})
 

@@ -92,7 +92,7 @@ def test_steps_side_by_side_all_come_to_their_end_before_the_first_error_is_rais
     assert asyncio.run(steps.side_by_side(work, [4, 3, 0])) == [4, 3, 0]
 
 
-def test_a_full_disk_is_an_error_of_ours_that_a_restore_is_taken_back_for():
+def test_a_full_disk_is_an_error_of_ours_that_a_restore_is_rolled_back_for():
     def fill():
         raise OSError(errno.ENOSPC, "No space left on device", "/spool")
 

@@ -126,7 +126,7 @@ def test_the_form_refuses_what_is_wrong_before_there_is_a_run(ui):
 # --- runs
 
 
-def test_a_backup_is_started_there_and_its_tasks_tell_the_story(ui, bench, shop, saved):
+def test_a_backup_is_started_there_and_its_tasks_are_listed_in_order(ui, bench, shop, saved):
     assert (bench.folder / "backups" / saved / "velero-backup.json").exists()
     assert ui.title() == f"backup {saved}"
     tasks = ui.task_names(last=f"verify {saved}")

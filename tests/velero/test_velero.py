@@ -107,7 +107,7 @@ def test_elsewhere_velero_leaves_addresses_as_they_were(story):
     assert across.restored("Service", "api")["spec"]["clusterIP"] not in story.addresses["api"]
 
 
-def test_velero_gives_a_fixed_node_port_anew(story):
+def test_velero_gives_a_fixed_node_port_again(story):
     """It knows fixed ones by managedFields only, which our archive has not. 30080 is in the band for fixed ones."""
     port = story.copies["velero-across"].restored("Service", "web-public")["spec"]["ports"][0]["nodePort"]
     assert (
@@ -200,7 +200,7 @@ def test_an_address_in_its_data_is_the_new_one(story, name, context, namespace):
     assert part["endpoints"][0]["addresses"] == [pod]
 
 
-def test_what_velero_does_not_save_is_told_before_anything_is_written(story):
+def test_what_velero_does_not_save_is_reported_before_anything_is_written(story):
     """A class of Ingresses is no part of a namespace's backup by Velero; ours has it."""
     assert story.refused.endswith(
         "IngressClass.networking.k8s.io shop-edge is not there; Ingress.networking.k8s.io shop/shop names it"
@@ -240,7 +240,7 @@ def test_velero_collects_ours_that_have_expired(story, name):
     assert name not in story.offered(A)
 
 
-def test_our_restores_outlive_that_and_can_be_taken_back(story):
+def test_our_restores_outlive_that_and_can_be_undone(story):
     """Velero reads none of our `restores/NAME/`: it deletes such a folder only with a Restore object of that name."""
     code, out, err = story.kubeferry("list", "--restores", "-o", "json")
     assert code == 0, err
@@ -271,7 +271,7 @@ def test_list_shows_both(story):
     assert rows[THEIRS]["expires"] == story.offered(A)[THEIRS]["status"]["expiration"]
 
 
-def test_show_tells_of_veleros(story):
+def test_show_prints_veleros(story):
     code, out, err = story.kubeferry("show", THEIRS, "-o", "json")
     assert code == 0, err
     shown = json.loads(out)

@@ -195,7 +195,7 @@ class Recorder:
         self.notes.append(text)
 
 
-def test_a_revision_that_is_compacted_away_is_taken_anew_and_told(bench, sandbox_env, monkeypatch):
+def test_a_revision_that_is_compacted_away_is_chosen_again_and_reported(bench, sandbox_env, monkeypatch):
     ns, cluster, real, first = bench.namespace("gone", B), bench.clusters[B], kubeferry.flows.backup.discover, []
     ports = json.loads((sandbox_env.home / B / "ports.json").read_text())
 

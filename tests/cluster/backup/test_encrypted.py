@@ -163,7 +163,7 @@ def test_without_its_key_nothing_is_written_and_one_line_says_why(bench, store, 
         prove(store.url, saved.name, deep=True, identities=by)
 
 
-def test_a_recipient_that_is_none_is_told_before_anything_is_read(bench, shop):
+def test_a_recipient_that_is_none_is_reported_before_anything_is_read(bench, shop):
     with pytest.raises(UsageError, match="'age1nobody' is no recipient"):
         bench.backup(shop, encrypt_to=["age1nobody"])
 
@@ -203,7 +203,7 @@ def value(bench, namespace):
     return base64.b64decode(bench.get("Secret", namespace, NAMED, B)["data"]["password"]).decode()
 
 
-def test_former_contents_are_encrypted_to_the_same_keys(bench, store, keys, replaced):
+def test_previous_contents_are_encrypted_to_the_same_keys(bench, store, keys, replaced):
     copy, result = replaced
     assert value(bench, copy) == MARK
     texts, sealed = readable(store, f"restores/{result.name}")
@@ -234,7 +234,7 @@ def test_undo_wants_a_key_and_touches_nothing_without(bench, keys, replaced):
     assert bench.find("ConfigMap", copy, "settings", B) is None
 
 
-def test_a_restore_is_gone_on_with_by_a_key_from_another_place(bench, keys, saved, shop, tmp_path, monkeypatch):
+def test_a_restore_is_resumed_by_a_key_from_another_place(bench, keys, saved, shop, tmp_path, monkeypatch):
     """As on another machine, where the paths that the first run was given mean nothing."""
     copy, path, name = bench.name("resumed"), tmp_path / "key.txt", bench.name("run")
     path.write_text((keys / "age.txt").read_text())

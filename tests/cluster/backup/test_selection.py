@@ -293,7 +293,7 @@ def test_needs_are_followed_into_other_namespaces_of_the_backup_and_no_further(b
     assert sum("/secrets/" in path for path in stored(bench, both).objects) == 2
 
 
-def test_a_namespace_of_which_nothing_is_selected_is_not_in_the_backup_and_told(bench, shop):
+def test_a_namespace_of_which_nothing_is_selected_is_not_in_the_backup_and_reported(bench, shop):
     other = bench.namespace("other")
     result = bench.backup(shop, other, include_name=["deployments/web"])
     assert result.namespaces == [shop]
@@ -347,7 +347,7 @@ def test_without_a_selection_too(bench, shop):
     assert result.pulled_in == []
 
 
-def test_a_backup_of_everything_tells_nothing_of_selections(bench, whole):
+def test_a_backup_of_everything_reports_nothing_of_selections(bench, whole):
     assert (whole.selection, whole.pulled_in, whole.warnings) == ("", [], [])
     assert stored(bench, whole).selection is None
 
@@ -415,7 +415,7 @@ spec:
 
 
 @pytest.mark.parametrize("asked", [{}, {"selector": "app=x"}])
-def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
+def test_what_no_archive_may_hold_is_reported_whatever_is_asked_for(bench, asked):
     ns = bench.namespace("odd")
     meta = json.dumps({"name": "odd\\name", "labels": {"app": "x"}})
     bench.make(f"{{apiVersion: {RBAC}/v1, kind: Role, metadata: {meta}, rules: []}}", ns)
@@ -468,7 +468,7 @@ def test_what_selects_nothing_is_refused_with_a_hint_and_stores_nothing(bench, s
 # --- encrypted
 
 
-def test_without_its_key_an_encrypted_backup_does_not_tell_what_was_selected(bench, shop, tmp_path):
+def test_without_its_key_an_encrypted_backup_does_not_show_what_was_selected(bench, shop, tmp_path):
     key = pyrage.x25519.Identity.generate()
     (tmp_path / "key").write_text(str(key))
     result = bench.backup(shop, include_name=["secrets/db"], encrypt_to=[str(key.to_public())])

@@ -60,7 +60,7 @@ def reasons(problems):
 # --- bundles
 
 
-def test_a_bundle_goes_with_all_that_it_owns_the_highest_level_first(bench, restored):
+def test_a_bundle_is_deleted_with_all_that_it_owns_the_highest_level_first(bench, restored):
     ns, name = restored
     cluster = bench.clusters[B]
     secrets, deployments = bench.kind("Secret", context=B), bench.kind("Deployment", context=B)
@@ -170,7 +170,7 @@ def test_what_was_there_and_got_an_owner_in_the_bundle_is_untied(bench):
     assert ("ownerReferences" in live["metadata"], live["data"]) == (False, {"a": "Yg=="})
 
 
-def test_a_bundle_in_parts_goes_whole(bench, saved, monkeypatch):
+def test_a_bundle_in_parts_is_deleted_whole(bench, saved, monkeypatch):
     old, backup = saved
     ns = bench.name("d")
     with monkeypatch.context() as small:
@@ -183,7 +183,7 @@ def test_a_bundle_in_parts_goes_whole(bench, saved, monkeypatch):
     assert (result.phase, names(bench, ns), bundles(bench, ns)) == ("Completed", ALWAYS, [])
 
 
-def test_the_bundles_of_a_restore_of_two_namespaces_go_in_one_order(bench, saved):
+def test_the_bundles_of_a_restore_of_two_namespaces_are_deleted_in_one_order(bench, saved):
     first, _ = saved
     second = bench.namespace()
     bench.make(
@@ -202,7 +202,7 @@ def test_the_bundles_of_a_restore_of_two_namespaces_go_in_one_order(bench, saved
     assert [bundles(bench, ns) for ns in targets.values()] == [[], []]
 
 
-def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_goes_whole(bench, restored):
+def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_is_deleted_whole(bench, restored):
     ns, name = restored
     status = {"phase": "Restoring", "members": 0, "levels": []}
     bench.patch("Bundle.kubeferry.io", ns, name, {"status": status}, B, subresource="status")
@@ -213,7 +213,7 @@ def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_goes_whole(be
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_what_is_cluster_wide_is_listed_goes_and_who_uses_it_elsewhere_is_told(bench):
+def test_what_is_cluster_wide_and_listed_is_deleted_and_who_uses_it_elsewhere_is_reported(bench):
     ns = bench.namespace()
     urgent = f"{ns}-urgent"
     bench.make(f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {urgent}}}, value: 7}}", ns)
@@ -301,7 +301,7 @@ def test_a_bundle_that_no_restore_made_deletes_nothing(bench, restored):
 # --- finalizers
 
 
-def test_what_a_finalizer_keeps_is_told_keeps_what_it_needs_and_the_next_run_goes_on(bench, restored):
+def test_what_a_finalizer_keeps_is_reported_keeps_what_it_needs_and_the_next_run_goes_on(bench, restored):
     ns, name = restored
     bench.patch("Deployment", ns, "web", HOLD, B)
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
@@ -320,7 +320,7 @@ def test_what_a_finalizer_keeps_is_told_keeps_what_it_needs_and_the_next_run_goe
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored):
+def test_finalizers_are_removed_only_by_force_and_that_is_reported(bench, restored):
     ns, name = restored
     pod = next(each["metadata"]["name"] for each in bench.list("Pod", ns, B))
     bench.patch("Pod", ns, pod, HOLD, B)
@@ -346,7 +346,7 @@ def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_what_the_api_server_refuses_to_delete_is_told_and_the_bundle_stays(bench, restored):
+def test_what_the_api_server_refuses_to_delete_is_reported_and_the_bundle_stays(bench, restored):
     ns, name = restored
     bench.make(DENIED.format(name=ns, ns=ns, group="''", verb="DELETE", what="configmaps"), context=B)
     kind = bench.kind("ConfigMap", context=B)
@@ -375,7 +375,7 @@ def test_what_the_api_server_refuses_to_delete_is_told_and_the_bundle_stays(benc
 # --- labels
 
 
-def test_labels_choose_a_group_its_owned_objects_go_by_garbage_collection_and_others_stay(bench):
+def test_labels_choose_a_group_its_owned_objects_are_garbage_collected_and_others_stay(bench):
     ns, other = bench.namespace("d", B), bench.namespace("d", B)
     group = bench.crd(ns, B)
     bench.make(SOME, ns, B)
@@ -407,7 +407,7 @@ def test_labels_choose_a_group_its_owned_objects_go_by_garbage_collection_and_ot
     assert (again.phase, again.counts) == ("Completed", {})
 
 
-def test_who_stays_and_needs_what_goes_is_told_before(bench):
+def test_what_stays_and_needs_what_is_deleted_is_reported_before(bench):
     ns = bench.namespace("d", B)
     bench.make(SOME.replace("{name: web, labels: {app: web}}", "{name: web}"), ns, B)
     account = "{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: runner, labels: {{app: web}}}}}}"
@@ -521,7 +521,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 """
 
 
-def test_who_may_not_see_all_is_told_so_and_deletes_what_he_may(bench):
+def test_who_may_not_see_all_gets_a_warning_and_deletes_what_he_may(bench):
     ns = bench.namespace("d", B)
     bench.make(VIEWER.format() + "---" + SOME, ns, B)
     bench.until(lambda: allowed(bench, ns))

@@ -224,7 +224,9 @@ def test_a_list_that_expires_while_a_group_is_looked_for_is_begun_again(bench, c
     assert {each.uid for each in deleting.group.asked} == {paged["a"].uid, paged["e"].uid}
 
 
-def test_a_list_that_expires_while_objects_go_is_begun_again(bench, cluster, ns, discovery, paged, monkeypatch):
+def test_a_list_that_expires_while_objects_are_deleted_is_begun_again(
+    bench, cluster, ns, discovery, paged, monkeypatch
+):
     monkeypatch.setattr(ports, "PAGE", 1)  # what stays is two
     bench.patch("ConfigMap", ns, "e", HOLD, B)
     done = expiring(monkeypatch, cluster)

@@ -183,7 +183,7 @@ def test_a_restored_copy_is_the_same_under_its_new_name(bench, shop, context):
     assert touch(bench, context, name) == before
 
 
-def test_pods_that_were_replaced_are_no_drift_in_the_original(bench, shop):
+def test_pods_that_were_replaced_are_no_difference_in_the_original(bench, shop):
     """The very object that was backed up may name an address that nobody has any more."""
     ns = shop.namespaces[0]
     (pod,) = [each for each in bench.list("Pod", ns) if each["metadata"]["name"].startswith("web-")]
@@ -196,7 +196,7 @@ def test_pods_that_were_replaced_are_no_drift_in_the_original(bench, shop):
 # --- drift
 
 
-def test_every_change_is_told_and_what_controllers_make_is_none(bench, shop, there):
+def test_every_change_is_reported_and_what_controllers_make_is_none(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"data": {"plain": "1\ntwo\n3\n", "dns": None}})
     bench.patch("Secret", name, "db", {"stringData": {"password": "another-secret-x"}})
@@ -260,7 +260,7 @@ def test_the_copy_that_kubectl_apply_keeps_is_compared_too(bench, shop, there, s
     assert "c2hvc" not in found.diff
 
 
-def test_a_value_that_is_not_there_now_is_told_and_no_drift(bench, shop, there):
+def test_a_value_that_is_not_there_now_is_reported_and_no_difference(bench, shop, there):
     name, mapped = there
     bench.patch("Deployment", name, "web", {"spec": {"replicas": 0}})
     bench.until(lambda: not [each for each in bench.list("Pod", name) if each["metadata"]["name"].startswith("web-")])
@@ -275,7 +275,7 @@ def test_a_value_that_is_not_there_now_is_told_and_no_drift(bench, shop, there):
     assert f"Deployment.apps {name}/web → " in problem.why
 
 
-def test_an_address_that_somebody_changed_is_drift(bench, shop, there):
+def test_an_address_that_somebody_changed_is_a_difference(bench, shop, there):
     name, mapped = there
     old = bench.get("ConfigMap", name, "settings")["data"]
     bench.patch("ConfigMap", name, "settings", {"data": {"service": "http://10.1.2.3:80", "pod": "peers=10.1.2.3,"}})
@@ -286,7 +286,7 @@ def test_an_address_that_somebody_changed_is_drift(bench, shop, there):
     ]
 
 
-def test_what_is_being_deleted_is_told(bench, shop, there):
+def test_what_is_being_deleted_is_reported(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"metadata": {"finalizers": ["example.com/slow"]}})
     uid = bench.get("ConfigMap", name, "settings")["metadata"]["uid"]
@@ -296,7 +296,7 @@ def test_what_is_being_deleted_is_told(bench, shop, there):
     bench.patch("ConfigMap", name, "settings", {"metadata": {"finalizers": None}})
 
 
-def test_owners_that_were_cut_are_drift(bench, shop, there):
+def test_owners_that_were_cut_are_a_difference(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"metadata": {"ownerReferences": None}})
     assert differences(compared(bench, shop, map=mapped)) == {
@@ -379,7 +379,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 """
 
 
-def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_told(bench):
+def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_reported(bench):
     ns = bench.namespace()
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {a: '1'}}", ns)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: two}}", ns)

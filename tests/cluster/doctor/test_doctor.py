@@ -156,7 +156,7 @@ def closed(sandbox_env, tmp_path):
     return write
 
 
-def test_a_cluster_out_of_reach_is_told_once(closed, bucket):
+def test_a_cluster_out_of_reach_is_reported_once(closed, bucket):
     found = look(kubeconfig=closed("https://127.0.0.1:9"), store=bucket)
     assert "out of reach" in found["cluster"].found
     rest = ("cluster clock", "rights to back up", "rights to restore")
@@ -309,7 +309,7 @@ def test_a_store_that_says_one_thing_and_does_another(tmp_path, monkeypatch, ans
 # --- Prefect
 
 
-def test_a_prefect_server_out_of_reach_is_told_once(monkeypatch, tmp_path):
+def test_a_prefect_server_out_of_reach_is_reported_once(monkeypatch, tmp_path):
     url = f"http://me:SECRET@127.0.0.1:{processes.free_port()}/api"
     monkeypatch.setenv("PREFECT_API_URL", url)
     found = look(store=tmp_path.as_uri())
@@ -375,7 +375,7 @@ def test_what_is_registered_has_no_worker_and_then_one(server, deployed, tmp_pat
 
 
 @pytest.mark.parametrize("at", ["flows.backup.backup", "flows/backup.py:backup"])
-def test_a_deployment_of_another_version_is_told_until_it_is_registered_again(server, deployed, tmp_path, at):
+def test_a_deployment_of_another_version_is_reported_until_it_is_registered_again(server, deployed, tmp_path, at):
     _, nightly = deployed
     ask(server, f"/deployments/{nightly}", {"entrypoint": at}, "PATCH")
     found = look(store=tmp_path.as_uri())["deployments"]
@@ -386,7 +386,7 @@ def test_a_deployment_of_another_version_is_told_until_it_is_registered_again(se
     assert (found.level, found.found) == ("ok", "1 registered, all with the entry points of this version")
 
 
-def test_three_days_later_all_that_ages_is_told(server, deployed, monkeypatch, bucket):
+def test_three_days_later_all_that_ages_is_reported(server, deployed, monkeypatch, bucket):
     run(server, *deployed, "COMPLETED")
     run(server, *deployed, "CRASHED")
     ask(server, "/work_pools/kubeferry/workers/heartbeat", {"name": "one", "heartbeat_interval_seconds": 30})

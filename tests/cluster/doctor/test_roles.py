@@ -150,7 +150,7 @@ def test_a_backup_works_with_exactly_the_backup_role_and_writes_nothing(bench, c
         bench.restore(result, context="kubeferry-backup", kubeconfig=kubeconfig, map={shop: bench.name("shop")})
 
 
-def test_a_restore_works_with_exactly_the_restore_role_and_one_right_less_is_told(bench, cast, shop):
+def test_a_restore_works_with_exactly_the_restore_role_and_one_right_less_is_reported(bench, cast, shop):
     saved = bench.backup(shop)
     whole = cast.kubeconfig("kubeferry-restore")
     result = bench.restore(saved, context="kubeferry-restore", kubeconfig=whole, map={shop: bench.name("shop")})

@@ -84,7 +84,7 @@ def test_no_such_namespace(kubeferry):
     assert (code, out) == (1, "")
 
 
-def test_a_cluster_out_of_reach_is_told_at_once(kubeferry, ns, kubeconfig):
+def test_a_cluster_out_of_reach_is_reported_at_once(kubeferry, ns, kubeconfig):
     def close(config):
         for each in config["clusters"]:
             each["cluster"]["server"] = "https://127.0.0.1:9"
@@ -220,7 +220,7 @@ def test_what_cannot_be_read_makes_a_backup_partial_and_exit_3(kubeferry, kubect
     assert result["counts"]["ConfigMap"] == 1
 
 
-def test_a_backup_is_listed_shown_verified_and_restored_by_the_name_that_it_told(
+def test_a_backup_is_listed_shown_verified_and_restored_by_the_name_that_it_printed(
     kubeferry, kubectl, sandbox_env, ns, backup
 ):
     name = backup["name"]

@@ -297,7 +297,7 @@ def test_the_marks_were_really_there_and_really_quoted(scene):
     assert Marks(scene.marks).found([("one", scene.quoted[1].encode())]) == ["one: label"]
 
 
-def test_what_is_refused_is_told_without_what_it_holds(scene):
+def test_what_is_refused_is_reported_without_what_it_holds(scene):
     errors = {key.partition("--name ")[2]: text for key, text in scene.outputs.items() if "error: " in text}
     assert "Secret" in errors["refused"]
     assert "plain" in errors["refused"]
@@ -317,7 +317,7 @@ def test_nothing_of_kubeferrys_own_keeps_one_spools_included(scene):
     assert list((scene.kube / "state" / "work").glob("run-*")) == []
 
 
-def test_prefect_tells_none(scene):
+def test_prefect_shows_none(scene):
     """Artifacts, logs, runs and events, as its API and its UI show them."""
     url = json.loads(scene.run("server", "status", "-o", "json"))["url"]
     scene.outputs.popitem()

@@ -81,7 +81,7 @@ def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, pre
     assert any("Finished in state Failed" in line for line in logs[1])
 
 
-def test_three_requests_tell_of_a_child(run_flow, asked):
+def test_three_requests_report_a_child(run_flow, asked):
     run_flow(parent())
     assert asked["POST /task_runs/"] == 3
     assert asked["POST /flow_runs/"] == 1 + 3

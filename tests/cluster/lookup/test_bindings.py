@@ -114,7 +114,7 @@ def where(request):
     return request.param
 
 
-def test_a_backup_tells_what_it_bound(deep):
+def test_a_backup_records_what_it_bound(deep):
     assert deep.saved.phase == "Completed"
     assert deep.saved.bindings == {
         "node-ip": 4,  # the Deployment's, and those of its ReplicaSet
@@ -173,7 +173,7 @@ def test_the_levels_are_in_the_order_of_the_look_ups(bench, deep, where):
     assert max(level[db], level[db2], level[app]) < level[Ref(deep.group, "Widget", ns, "client")]
 
 
-def test_every_rewrite_is_told(bench, deep, where):
+def test_every_rewrite_is_reported(bench, deep, where):
     context, ns = deep.places[where]
     rewrites = {(each.object, each.path): (each.old, each.new) for each in deep.results[where].rewrites}
     pod, old = ready_pods(bench, ns, context)[1], deep.old

@@ -78,7 +78,7 @@ def after(monkeypatch):
     return do
 
 
-def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
+def test_an_address_that_is_no_more_is_rewritten_or_reported(bench, held, after):
     ns, saved = held
     written = {}
 
@@ -146,7 +146,7 @@ data: {{reader: "{1}"}}
 """
 
 
-def test_pods_that_start_anew_for_a_new_address_are_followed_in_turn(bench, after):
+def test_pods_that_restart_for_a_new_address_are_followed_in_turn(bench, after):
     """The address of a pod changes; another Deployment starts anew with it, and whose address another object holds."""
     ns = bench.namespace()
     bench.make(WEB.replace("replicas: 2", "replicas: 1"), ns)

@@ -44,7 +44,7 @@ def absent(bench):
     return ns, far, ip, bench.backup(ns)
 
 
-def test_an_absent_value_is_told_before_anything_is_written(bench, absent):
+def test_an_absent_value_is_reported_before_anything_is_written(bench, absent):
     ns, far, _, saved = absent
     with pytest.raises(PreflightError) as failed:
         bench.restore(saved)

@@ -97,7 +97,7 @@ def test_namespaces_that_change_places_name_each_other_still(bench, pair, across
     assert texts(bench, me, B) == filled(values(bench, me, other, B), pair.old[was])
 
 
-def test_each_rewrite_of_a_name_is_told_with_its_class(pair, across):
+def test_each_rewrite_of_a_name_is_reported_with_its_class(pair, across):
     rewrites = {(each.object, each.path, each.old, each.new, each.rule) for each in across.rewrites if each.rule}
     config, (one, two) = f"ConfigMap {pair.one}/hosts", (pair.one, pair.two)
     full = f"web.{two}.svc.cluster.local", f"web.{one}.svc.cluster.local"

@@ -98,7 +98,7 @@ def three_late(api, deployment):
 
 
 @pytest.mark.soak(minutes=4)
-def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, webhook):
+def test_a_run_that_fails_and_one_whose_machine_is_gone_are_notified(bench, desk, webhook):
     arrived, _ = webhook
     ns = bench.namespace("told")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)

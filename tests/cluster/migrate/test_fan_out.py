@@ -97,7 +97,7 @@ def test_two_workers_restore_the_namespaces(bench, deployment, workers, prefect_
         assert "submitting flow run" in log.read_text(), f"{log.stem} did nothing"
 
 
-def test_a_deployment_that_is_not_registered_is_told(bench, run_flow):
+def test_a_deployment_that_is_not_registered_is_reported(bench, run_flow):
     ns = bench.namespace("fan")
     with pytest.raises(
         NotFoundError, match="no deployment migrate-namespace/nowhere: register it with kubeferry deploy"

@@ -163,7 +163,7 @@ def test_a_namespace_that_fails_stops_no_other_and_the_same_again_does_what_is_m
     assert "made it with other parameters: kubeferry undo" in third.namespaces[0].error
 
 
-def test_a_patch_that_does_not_fit_is_told_before_anything_is_written(bench, make):
+def test_a_patch_that_does_not_fit_is_reported_before_anything_is_written(bench, make):
     ns = bench.name("ten")
     rule = {"kind": "services", "patches": [{"op": "remove", "path": "/spec/nothing"}]}
     result = make([{"name": ns, "rules": [rule]}])
@@ -234,7 +234,7 @@ def test_what_is_cluster_wide_comes_with_the_first_that_succeeds(bench):
         assert data == {"followed": f"tcp://{ip}:1", "fixed": "tcp://mine:2"}
 
 
-def test_a_namespace_that_was_cut_off_is_gone_on_with(bench, make, monkeypatch):
+def test_a_namespace_that_was_cut_off_is_resumed(bench, make, monkeypatch):
     ns, run = bench.name("ten"), name()
 
     async def cut_off(*_):

@@ -231,7 +231,7 @@ def test_what_is_not_any_more_what_was_approved_is_not_done(bench, prefect_serve
     )
 
 
-def test_what_the_target_lacks_by_now_is_told_after_approval(bench, prefect_server, saved):
+def test_what_the_target_lacks_by_now_is_reported_after_approval(bench, prefect_server, saved):
     new = bench.namespace(context=B)
 
     def change(asked):

@@ -39,7 +39,7 @@ def test_a_complete_restore_lists_all_that_it_created_level_by_level(bench, save
         assert made_for(bench.get(ref.kind, ns, ref.name, B)) == {found["metadata"]["uid"]}
 
 
-def test_the_phase_is_told_while_a_restore_is_under_way_and_when_it_is_gone_on_with(bench, saved):
+def test_the_phase_is_reported_while_a_restore_is_under_way_and_when_it_is_resumed(bench, saved):
     old, backup = saved
     bench.restore(backup)  # bundles are served from here on
     ns = bench.namespace("t", B)
@@ -58,7 +58,7 @@ def test_the_phase_is_told_while_a_restore_is_under_way_and_when_it_is_gone_on_w
     ]
 
 
-def test_a_failed_restore_that_is_not_taken_back_lists_what_it_leaves(bench, saved):
+def test_a_failed_restore_that_is_not_rolled_back_lists_what_it_leaves(bench, saved):
     old, backup = saved
     ns = bench.namespace("t", B)
     deny_deployments(bench, ns)

@@ -134,7 +134,7 @@ def test_update_applies_as_kubeferry(bench, shop, there):
     assert all(before[ref][0] == after[ref][0] for ref in changed & after.keys())
 
 
-def test_update_tells_what_cannot_be_changed_and_recreate_does_it(bench, shop, there):
+def test_update_reports_what_cannot_be_changed_and_recreate_does_it(bench, shop, there):
     name, mapped = there
     old = bench.get("Secret", name, "db")
     bench.delete("Secret", name, "db")
@@ -169,7 +169,7 @@ def test_the_default_account_is_merged(bench):
 
 
 @pytest.mark.parametrize("existing", ["fail", "update", "recreate"])
-def test_what_is_cluster_wide_is_kept_and_told(bench, existing):
+def test_what_is_cluster_wide_is_kept_and_reported(bench, existing):
     ns = bench.namespace()
     urgent = "{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {0}-urgent}}, value: {1}}}"
     bench.make(urgent.format(ns, 7))

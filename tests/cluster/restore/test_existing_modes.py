@@ -252,7 +252,7 @@ def test_each_kind_ends_as_the_mode_says(bench, shop, there, mode):
         assert (after[each][1] == original[each][1]) == (mode != "recreate"), each
 
 
-def test_fail_tells_every_kind_and_writes_nothing(bench, shop, there):
+def test_fail_reports_every_kind_and_writes_nothing(bench, shop, there):
     name, mapped = there
     for each in CHANGES:
         change(bench, shop, name, *each)
@@ -284,7 +284,7 @@ def merged(value, patch):
     return result
 
 
-def test_what_no_update_can_change_is_told_before_anything_is_written(bench, shop, there):
+def test_what_no_update_can_change_is_reported_before_anything_is_written(bench, shop, there):
     name, mapped = there
     for (kind, named), (_, _, patch) in FROZEN.items():
         swap(bench, shop, name, kind, named, patch)
@@ -352,7 +352,7 @@ def test_an_api_servers_own_refusal_is_explained_too(bench):
     assert str(caught.value).endswith(f"--existing widgets.{group}=recreate, re-creates it; =skip keeps it")
 
 
-def test_an_update_takes_away_what_others_added_and_tells_what_it_cannot(bench, shop, there):
+def test_an_update_removes_what_others_added_and_reports_what_it_cannot(bench, shop, there):
     name, mapped = there
     ports = [{"name": "a", "port": 80}]
     bench.patch("Service", name, "web", {"spec": {"type": "NodePort", "ports": ports}})

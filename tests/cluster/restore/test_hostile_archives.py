@@ -68,7 +68,7 @@ def test_a_restore_writes_nothing(bench, forge, untouched, case):
 
 
 @pytest.mark.parametrize("case", fast(TOLD, *TOLD[::4]))
-def test_the_command_tells_it_in_one_line(bench, forge, kubeferry, untouched, case):
+def test_the_command_reports_it_in_one_line(bench, forge, kubeferry, untouched, case):
     saved = name()
     CASES[case].forge(forge, saved, untouched)
     code, out, err = kubeferry("restore", saved, "--context", B, "--store", bench.where["store"])
@@ -102,7 +102,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_type_that_its_kind_does_not_have_is_told_before_anything_is_written(bench, forge, untouched, case):
+def test_a_type_that_its_kind_does_not_have_is_reported_before_anything_is_written(bench, forge, untouched, case):
     version, kind, spec, at = WRONG[case]
     odd = {"apiVersion": version, "kind": kind, "metadata": {"name": "odd", "namespace": untouched}, "spec": spec}
     saved = forge.velero(name(), [entry(namespace(untouched)), entry(config(untouched)), entry(odd)])

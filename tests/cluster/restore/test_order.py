@@ -148,7 +148,7 @@ def test_a_definition_comes_first_and_what_is_owned_is_linked_to_the_new_owner(b
     assert result.left_out == []
 
 
-def test_an_owner_that_is_not_there_is_left_out_and_told(bench, family):
+def test_an_owner_that_is_not_there_is_left_out_and_reported(bench, family):
     ns, _, saved = family
     copy = bench.name()
     result = bench.restore(saved, context=A, map={ns: copy}, exclude=["widgets"])
@@ -181,7 +181,7 @@ def test_owners_in_a_circle_are_linked_at_the_end(bench):
 # --- controllers
 
 
-def test_what_a_controller_makes_is_left_to_it_and_told(bench):
+def test_what_a_controller_makes_is_left_to_it_and_reported(bench):
     ns = bench.namespace()
     made = {obj["metadata"]["name"]: obj for obj in bench.make(MAKERS, ns)}
     job = made["nightly"]["spec"]["jobTemplate"] | {
@@ -290,7 +290,7 @@ def test_what_is_never_ready_ends_the_restore_with_the_cause(bench, homesick):
     assert "node" in str(caught.value)
 
 
-def test_a_restore_that_fails_tells_what_it_had_done(bench, homesick, prefect_server):
+def test_a_restore_that_fails_reports_what_it_had_done(bench, homesick, prefect_server):
     named = bench.name()
     with pytest.raises(PermanentError):
         bench.restore(homesick, name=named, map={homesick.namespaces[0]: named}, wait_seconds=1)
@@ -299,7 +299,7 @@ def test_a_restore_that_fails_tells_what_it_had_done(bench, homesick, prefect_se
     assert "created" in text
 
 
-def test_who_does_not_wait_is_not_told(bench, homesick):
+def test_without_a_wait_nothing_is_reported_as_not_ready(bench, homesick):
     result = bench.restore(homesick, map={homesick.namespaces[0]: bench.name()}, wait=False)
     assert (result.phase, result.counts["Deployment.apps"], result.not_ready) == ("Completed", 1, [])
 
@@ -364,7 +364,7 @@ def test_a_quota_that_pods_cannot_meet_is_the_cause(bench):
         bench.restore(saved, wait_seconds=5)
 
 
-def test_an_event_is_the_cause_where_no_status_tells_one(bench):
+def test_an_event_is_the_cause_where_no_status_gives_one(bench):
     ns = bench.namespace()
     bench.make(STATEFUL, ns)
     bench.ready("StatefulSet", ns, "db")

@@ -166,7 +166,7 @@ def test_a_stateful_set_uses_the_revision_that_was_kept(bench, kept):
     assert status["currentRevision"] == status["updateRevision"] == max(found, key=lambda each: found[each][0])
 
 
-def test_what_is_left_to_controllers_is_told_with_the_reason(bench, rolled, kept):
+def test_what_is_left_to_controllers_is_reported_with_the_reason(bench, rolled, kept):
     ns, _ = rolled
     _, _, result = kept
     left = {each.name: each.why for each in result.left_out if each.type == "Pod"}

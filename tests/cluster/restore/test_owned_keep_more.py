@@ -131,7 +131,7 @@ def test_pods_are_counted_once_against_a_quota(bench, web):
     assert result.problems == []
 
 
-def test_classes_of_former_revisions_need_not_be_there(bench):
+def test_classes_of_previous_revisions_need_not_be_there(bench):
     ns = bench.namespace()
     bench.make(f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}}}, value: 5}}")
     deployment(bench, ns, priorityClassName=ns)
@@ -152,7 +152,7 @@ def test_classes_of_former_revisions_need_not_be_there(bench):
     assert result.problems == []
 
 
-def test_what_holds_its_controllers_uid_is_left_to_it_and_told(bench):
+def test_what_holds_its_controllers_uid_is_left_to_it_and_reported(bench):
     ns = bench.namespace()
     deployment(bench, ns)
     uid = bench.get("Deployment", ns, "web")["metadata"]["uid"]
@@ -181,7 +181,7 @@ def _newest(found):
     return max(found, key=lambda name: int(found[name][0]))
 
 
-def test_a_deployment_that_is_made_anew_has_its_former_revisions_again(bench, web):
+def test_a_deployment_that_is_recreated_has_its_previous_revisions_again(bench, web):
     ns, saved = web
     copy = bench.name()
     bench.restore(saved, map={ns: copy}, owned="keep")
@@ -215,7 +215,7 @@ def test_the_script_keeps_them_too(bench, web, tmp_path):
     assert {each[3] for each in found.values()} == {bench.get("Deployment", copy, "web", B)["metadata"]["uid"]}
 
 
-def test_verify_proves_the_order_and_the_plan_tells_it(bench, web):
+def test_verify_proves_the_order_and_the_plan_shows_it(bench, web):
     _, saved = web
     argv = [COMMAND, "plan", saved.name, "--store", bench.where["store"], "--owned", "keep"]
     text = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout

@@ -32,7 +32,7 @@ def controlled(obj):
     return [each for each in obj["metadata"].get("ownerReferences", []) if each["kind"] != "Bundle"]
 
 
-def test_an_owner_in_another_namespace_is_refused_and_its_twin_is_none(bench):
+def test_an_owner_in_another_namespace_is_refused_and_its_namesake_here_is_none(bench):
     """As an archive may hold it: a cluster collects such an object sooner or later."""
     shop, bank = bench.name(), bench.name()
     boss = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": "8f3c1f7e-0000-4000-8000-000000000001"}

@@ -152,7 +152,7 @@ def shop(bench):
     return bench.backup(ns)
 
 
-def test_all_that_is_lacking_is_told_at_once_and_nothing_is_written(bench, shop):
+def test_all_that_is_lacking_is_reported_at_once_and_nothing_is_written(bench, shop):
     (ns,) = shop.namespaces
     classes = ["storageclasses", "priorityclasses", "ingressclasses", "runtimeclasses", "persistentvolumes"]
     assert refused(bench, shop, exclude=classes) == [
@@ -219,7 +219,7 @@ def test_a_quota_does_not_count_twice_what_is_there(bench):
     assert bench.restore(bench.backup(ns), context=A).actions == {"unchanged": 4}
 
 
-def test_every_missing_right_is_told_and_with_all_of_them_it_works(bench):
+def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench):
     ns = bench.namespace()
     group = bench.crd(ns)
     bench.make(f"{{apiVersion: {group}/v1, kind: Widget, metadata: {{name: one}}}}", ns)
@@ -263,7 +263,7 @@ def test_every_missing_right_is_told_and_with_all_of_them_it_works(bench):
     assert (result.phase, result.counts["Widget." + group], result.cluster) == ("Completed", 1, f"{B}-viewer")
 
 
-def test_objects_that_are_there_with_other_content_are_all_told(bench):
+def test_objects_that_are_there_with_other_content_are_all_reported(bench):
     ns = bench.namespace()
     both = "{apiVersion: v1, kind: ConfigMap, metadata: {name: %s}, data: {a: '1'}}"
     bench.make(both % "one", ns)

@@ -223,7 +223,7 @@ def ref_of(template, namespace):
     return Ref(group_of(template["apiVersion"]), template["kind"], namespace, template["metadata"]["name"])
 
 
-def test_a_diff_finds_no_drift_on_either_cluster(moved, bench):
+def test_a_diff_finds_no_difference_on_either_cluster(moved, bench):
     """Neither where they come from nor where they went: values and names of another cluster are no differences."""
     asked = {id(pair[0]): (pair[0], {}) for pair in moved.results.values()}
     for name, (saved, _) in moved.results.items():

@@ -131,7 +131,7 @@ def test_a_clone_leaves_every_original_as_it_was(bench, pair):
     assert touch(bench, A, one, two) == before
 
 
-def test_half_a_pair_tells_what_the_other_half_would_become(bench, pair):
+def test_half_a_pair_shows_what_the_other_half_would_become(bench, pair):
     one, two, saved = pair
     before = rested(bench, A, one, two)
     with pytest.raises(PreflightError, match=f"RoleBinding.* {two}/friends exists with other content: subjects"):
@@ -152,7 +152,7 @@ def test_names_that_cannot_be(bench, pair, wrong):
     assert bench.find("Namespace", "", f"{one}-x") is None
 
 
-def test_a_binding_by_hand_is_kept_and_a_dynamic_claim_is_provisioned_anew(bench):
+def test_a_binding_by_hand_is_kept_and_a_dynamic_claim_is_provisioned_again(bench):
     ns = bench.namespace()
     bench.make(VOLUMES.format(ns=ns), ns)
     old = {name: bench.ready("PersistentVolumeClaim", ns, name) for name in ("static", "dynamic")}
@@ -181,7 +181,7 @@ def test_a_node_port_is_kept_where_it_is_free(bench):
     assert across.rewrites == []
 
 
-def test_what_a_restore_tells_of_itself_is_true_and_holds_no_secret(bench, prefect_server):
+def test_what_a_restore_reports_of_itself_is_true_and_holds_no_secret(bench, prefect_server):
     ns = bench.namespace()
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: db}, stringData: {password: correct-horse}}", ns)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: '1'}}", ns)

@@ -170,7 +170,7 @@ def test_data_is_the_same_byte_for_byte(trip, copy):
     assert "Καλημέρα! こんにちは! 🛒".encode() in data
 
 
-def test_a_token_is_issued_anew_for_the_account(trip, copy):
+def test_a_token_is_issued_again_for_the_account(trip, copy):
     ref = Ref("", "Secret", trip.namespace, "api-token")
     old, new = trip.after.objects[ref], copy.restored(ref)
     assert new["data"].keys() == old["data"].keys() == {"token", "ca.crt", "namespace"}
@@ -232,7 +232,7 @@ def may(cluster, user, attributes, groups_of=""):
     return cluster.request("POST", path, body=orjson.dumps(review)).json()["status"]["allowed"]
 
 
-def test_claims_are_bound_anew_and_one_still_waits_for_its_first_pod(trip, copy):
+def test_claims_are_bound_again_and_one_still_waits_for_its_first_pod(trip, copy):
     claims = {ref.name: copy.restored(ref) for ref in trip.after.objects if ref.kind == "PersistentVolumeClaim"}
     assert {name: obj["status"]["phase"] for name, obj in claims.items()} == {
         "media": "Bound",
@@ -248,7 +248,7 @@ def test_claims_are_bound_anew_and_one_still_waits_for_its_first_pod(trip, copy)
     } - {None}
 
 
-def test_addresses_that_were_written_by_hand_are_carried(trip, copy):
+def test_addresses_that_were_written_by_hand_are_included(trip, copy):
     endpoints = Ref("", "Endpoints", trip.namespace, "legacy-billing")
     assert copy.restored(endpoints)["subsets"] == trip.after.objects[endpoints]["subsets"]
     part = Ref("discovery.k8s.io", "EndpointSlice", trip.namespace, "partner-by-hand")
@@ -276,7 +276,7 @@ def changed(one, other):
     }
 
 
-def test_installing_twice_changes_nothing_and_tells_what_somebody_changed(trip):
+def test_installing_twice_changes_nothing_and_reports_what_somebody_changed(trip):
     again = install(trip.cluster, trip.namespace)
     assert (again.created, again.found, again.changed) == (0, len(objects()), {})
     kind = trip.cluster.discover().by_kind("", "ConfigMap")

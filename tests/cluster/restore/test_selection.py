@@ -123,7 +123,7 @@ def test_what_is_selected_comes_with_what_it_needs_and_runs(bench, namespaces, s
     assert rewritten == {f"ConfigMap {one}/settings", f"Deployment.apps {one}/web"}, "of what is restored"
 
 
-def test_exclusion_wins_and_is_told(bench, namespaces, saved, target):
+def test_exclusion_wins_and_is_reported(bench, namespaces, saved, target):
     one, _ = namespaces
     asked = {"include_name": ["serviceaccounts/r*"], "exclude": ["clusterrolebindings"]}
     result = bench.restore(saved, namespaces=[one], map={one: target}, **asked)

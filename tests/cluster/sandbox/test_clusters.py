@@ -67,7 +67,7 @@ def test_workloads_live_as_on_a_real_cluster(run, cluster):
     assert got(run, "pvc", "without-a-pod")["status"]["phase"] == "Pending"
 
 
-def test_a_volume_goes_with_its_claim_unless_retained(run):
+def test_a_volume_is_deleted_with_its_claim_unless_retained(run):
     run("apply", "-f", "-", text=WORKLOADS)
     volumes = {}
     for claim in ("at-once", "kept"):
@@ -135,7 +135,7 @@ def run_sandbox(capsys, *args):
     return exited.value.code, *capsys.readouterr()
 
 
-def test_the_commands_tell_what_a_shell_needs(sandbox, monkeypatch, capsys):
+def test_the_commands_print_what_a_shell_needs(sandbox, monkeypatch, capsys):
     monkeypatch.setenv("KUBEFERRY_HOME", str(sandbox.home.parent.parent))
     code, shell, _ = run_sandbox(capsys, "env")
     assert code == 0

@@ -76,7 +76,7 @@ def test_every_difference_is_explained(document):
     assert renamed["counts"][NAMES[2]] == 0
 
 
-def test_a_node_port_is_kept_where_it_is_free_and_told_where_it_is_not(document, sandbox):
+def test_a_node_port_is_kept_where_it_is_free_and_reported_where_it_is_not(document, sandbox):
     beside, across = document["restores"]
     given_up = [each for each in beside["rewrites"] if each["path"].endswith("nodePort")]
     assert [each["old"] for each in given_up] == ["30080"]

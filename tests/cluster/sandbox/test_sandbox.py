@@ -150,7 +150,7 @@ def test_down_finds_processes_whose_records_were_lost(own):
 
 
 @pytest.mark.soak
-def test_a_stolen_port_is_told_by_process_and_number(own, monkeypatch):
+def test_a_stolen_port_is_reported_by_process_and_number(own, monkeypatch):
     monkeypatch.setattr(supervise, "RELEASE", 0.2)
     own.up(clusters=1)
     own.down()
@@ -163,7 +163,7 @@ def test_a_stolen_port_is_told_by_process_and_number(own, monkeypatch):
 
 
 @pytest.mark.soak
-def test_a_process_that_dies_at_its_start_is_told_with_its_log(own):
+def test_a_process_that_dies_at_its_start_is_reported_with_its_log(own):
     own.up(clusters=1)
     own.down()
     data = own.home / "kubeferry-a" / "data"

@@ -68,7 +68,7 @@ def begun(steps, five):
 
 
 @pytest.mark.parametrize("kind", [InvalidError, ForbiddenError])
-def test_one_refusal_among_errors_that_pass_ends_the_step_and_all_are_told(begun, cluster, monkeypatch, kind):
+def test_one_refusal_among_errors_that_pass_ends_the_step_and_all_are_reported(begun, cluster, monkeypatch, kind):
     """Tried again it would only come later; what was possible is done."""
     restoring, ns = begun
     Refusing(
@@ -105,7 +105,7 @@ def test_what_somebody_replaced_since_it_was_restored_is_missed(begun, bench):
     assert problems == {f"ConfigMap {ns}/b": why, f"ConfigMap {ns}/d": why}
 
 
-def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(begun, bench, cluster, monkeypatch):
+def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_reported_once(begun, bench, cluster, monkeypatch):
     restoring, ns = begun
     do(write, restoring, configs(ns), "apply")
     bench.patch("ConfigMap", ns, "a", {"data": {"a": "changed"}}, B)
@@ -237,7 +237,9 @@ spec: {{suspend: true, template: {{spec: {{restartPolicy: Never, containers: [{{
 """
 
 
-def test_who_may_not_tell_a_cron_job_of_its_jobs_hears_of_it_and_it_goes_on(steps, bench, cluster, monkeypatch):
+def test_a_cron_job_whose_status_may_not_be_patched_is_reported_and_the_restore_goes_on(
+    steps, bench, cluster, monkeypatch
+):
     old, ns, real = bench.namespace("cron"), bench.name("cron"), cluster.patch
     (cron,) = bench.make(CRON, old)
     bench.make(JOB.format(uid=cron["metadata"]["uid"]), old)

@@ -113,7 +113,7 @@ def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench,
         assert restoring.transaction.bundles == {ns: made["metadata"]["uid"]}
 
 
-def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew(steps, bench, some, monkeypatch):
+def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated(steps, bench, some, monkeypatch):
     """It came in the place of the one that was looked at: the garbage collector took that with its former owner."""
     monkeypatch.setattr(meet, "GONE_SECONDS", 1)
     old, backup = some

@@ -117,7 +117,7 @@ def test_what_was_created_paused_goes_on_when_the_restore_was_taken_up(steps, be
     assert [(each["name"], each["uid"]) for each in live["status"]["active"]] == [("nightly-1", uid)]
 
 
-def test_what_somebody_made_anew_meanwhile_is_not_taken_for_the_restore_s_own(steps, bench, plain):
+def test_what_somebody_recreated_meanwhile_is_not_taken_for_the_restore_s_own(steps, bench, plain):
     old, backup = plain
     ns = bench.namespace("plain", B)
     with steps.restore(backup, map={old: ns}) as first:
@@ -150,7 +150,7 @@ def test_what_is_going_is_not_taken_for_there(steps, bench, plain):
     bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": None}}, B)
 
 
-def test_what_was_in_doubt_is_settled_and_who_goes_on_is_told(steps, bench, plain):
+def test_what_was_in_doubt_is_settled_and_reported_on_resume(steps, bench, plain):
     old, backup = plain
     ns = bench.namespace("plain", B)
     with steps.restore(backup, map={old: ns}) as first:

@@ -104,7 +104,7 @@ def stored(bench, named):
 
 
 @pytest.mark.parametrize("existing", ["update", "recreate"])
-def test_undo_gives_back_what_was_changed(bench, saved, target, existing):
+def test_undo_restores_what_was_changed(bench, saved, target, existing):
     before = seen(bench, target)
     asked = {"existing": existing, "existing_kinds": {"secrets": "recreate"}}
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: target}, **asked)))
@@ -144,7 +144,7 @@ MADE_BY_OTHERS = """
 """What istiod and OpenShift's service CA operator write into every namespace."""
 
 
-def test_a_namespace_that_holds_only_what_controllers_make_in_each_one_goes(bench, saved):
+def test_a_namespace_that_holds_only_what_controllers_make_in_each_one_is_deleted(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     bench.make(MADE_BY_OTHERS, ns, B)
@@ -169,7 +169,7 @@ def test_a_definition_that_others_use_stays(bench):
     assert bench.find("Namespace", "", ns, B) is None
 
 
-def test_what_waits_for_a_finalizer_is_told_and_forced_only_when_asked(bench, saved):
+def test_what_waits_for_a_finalizer_is_reported_and_forced_only_when_asked(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     bench.patch("ConfigMap", ns, "settings", {"metadata": {"finalizers": ["example.com/held"]}}, B)
@@ -233,7 +233,7 @@ def test_what_is_left_by_no_rollback_is_resumed(bench, saved):
         bench.run_flow(restore(RestoreOptions(resume=named, context=B, **bench.where)))
 
 
-def test_what_was_taken_back_cannot_be_resumed(bench, saved):
+def test_what_was_undone_cannot_be_resumed(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     undone(bench, result.name)
@@ -389,7 +389,7 @@ def test_without_a_bundle(bench, saved):
     assert "ownerReferences" not in bench.get("Secret", ns, "token", B)["metadata"]
 
 
-def test_who_interrupts_a_wait_is_obeyed_at_once_and_told_how_to_go_on(bench, kubeferry):
+def test_an_interrupt_ends_a_wait_at_once_and_the_message_says_how_to_go_on(bench, kubeferry):
     """Ctrl-C while pods that never get ready are waited for: no minutes of waiting, and nothing forgotten."""
     ns, named = bench.namespace(), name()
     bench.make(

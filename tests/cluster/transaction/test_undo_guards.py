@@ -139,7 +139,7 @@ def test_what_was_changed_and_somebody_deleted_is_not_made_again(journalled):
 
 
 @pytest.mark.parametrize("action", ["recreate", "link"])
-def test_what_was_made_anew_is_taken_away_and_the_former_made_again_under_a_new_uid(journalled, action):
+def test_what_was_recreated_is_deleted_and_the_previous_object_made_again_under_a_new_uid(journalled, action):
     journalled.make("settings", "before", "someone")
     before = journalled.live("settings")
     journalled.journal.keep(1, action, journalled.ref("settings"), before)
@@ -152,7 +152,7 @@ def test_what_was_made_anew_is_taken_away_and_the_former_made_again_under_a_new_
     assert [each.why for each in result.taken_back.notes] == ["was made again: it has a new uid"]
 
 
-def test_what_was_made_anew_and_replaced_by_somebody_stays(journalled):
+def test_what_was_recreated_and_replaced_by_somebody_stays(journalled):
     journalled.make("settings", "before", "someone")
     journalled.journal.keep(1, "recreate", journalled.ref("settings"), journalled.live("settings"))
     journalled.bench.delete("ConfigMap", journalled.ns, "settings", B)
@@ -164,7 +164,7 @@ def test_what_was_made_anew_and_replaced_by_somebody_stays(journalled):
     assert journalled.live("settings")["data"] == {"a": "new one"}
 
 
-def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(journalled, monkeypatch):
+def test_levels_are_undone_in_reverse_and_each_is_journalled_before_the_next_begins(journalled, monkeypatch):
     for level, named in enumerate(("first", "second", "third"), start=1):
         journalled.created(named, level)
     journalled.make("changed", "before", "someone")
@@ -190,7 +190,7 @@ def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(jour
     assert ours == [("delete", "third"), ("delete", "second"), ("give back", "changed"), ("delete", "first")]
 
 
-def test_what_is_taken_back_once_is_not_taken_back_again(journalled):
+def test_what_is_undone_once_is_not_undone_again(journalled):
     """An undo that left something is run again: what others did meanwhile with the rest stays."""
     journalled.created("gone")
     journalled.created("held")

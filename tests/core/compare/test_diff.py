@@ -57,11 +57,11 @@ def secret(*, applied=False, notes=None, **data):
 # --- what is drift
 
 
-def test_the_same_is_no_drift():
+def test_the_same_is_no_difference():
     assert changed([(config(a="1"), config(a="1"))]) is None
 
 
-def test_a_change_is_told_with_its_fields_and_both_objects():
+def test_a_change_is_reported_with_its_fields_and_both_objects():
     found = changed([(config(a="1", b="2"), config(a="3", c="4"))])
     assert (found.ref, found.change) == (Ref("", "ConfigMap", "shop", "x"), "changed")
     assert [(each.path, each.old, each.new) for each in found.fields] == [

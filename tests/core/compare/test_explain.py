@@ -466,7 +466,7 @@ def test_the_copy_of_kubectl_apply_may_change_as_the_object_may(now, reason):
 
 
 @pytest.mark.parametrize("text", ['{"kind": ', "[1]", "{}", '{"apiVersion": "v1", "kind": "Pod", "metadata": 1}'])
-def test_a_copy_that_cannot_be_read_may_only_go(text):
+def test_a_copy_that_cannot_be_read_may_only_be_removed(text):
     original = obj(meta={"annotations": {LAST_APPLIED: text, "team": "a"}})
     path = ("metadata", "annotations", LAST_APPLIED)
     assert reasons(original, changed(original, path, ...)) == ["dropped, because it could not be read"]

@@ -47,5 +47,5 @@ LONGER = rewrite("10.0.0.11", "10.0.0.22", "Pod shop/b → status.podIP", "looke
         ("web.shop.svc", None, [SHOP], None),
     ],
 )
-def test_only_the_rewrites_that_were_told_explain_a_text(old, new, rewrites, why):
+def test_only_the_rewrites_that_were_reported_explain_a_text(old, new, rewrites, why):
     assert reason(old, new, rewrites) == why

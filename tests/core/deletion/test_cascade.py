@@ -163,7 +163,7 @@ def test_an_object_that_took_the_name_stays():
     assert named(found) == ({}, [], {"x": REPLACED.text}, {})
 
 
-def test_what_is_gone_is_nothing_to_tell():
+def test_what_is_gone_is_not_reported():
     assert named(of_bundles([charter(listed(SECRET))], facts())) == ({}, [], {}, {})
 
 
@@ -179,13 +179,13 @@ def test_what_could_not_be_read_is_not_taken_for_gone():
     }
 
 
-def test_a_list_that_names_nothing_is_told():
+def test_a_list_that_names_nothing_is_reported():
     made = charter()
     found = of_bundles([Authority("shop", "r", UID, BUNDLED, (), ("nonsense",), made.parts)], facts())
     assert found.refused == [("nonsense", NAMELESS)]
 
 
-def test_what_goes_with_members_is_left_to_the_garbage_collector():
+def test_what_depends_on_members_is_left_to_the_garbage_collector():
     web = deployment("web", meta=MINE)
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", meta=tied(web, controller=True) | MADE)
     pod = obj("Pod", "web-1-a", meta=tied(replicas, "ReplicaSet", controller=True))
@@ -245,7 +245,7 @@ def test_what_was_there_before_and_has_another_owner_is_left_alone():
     assert (named(found)[1:3], found.untie) == (([], {}), {})
 
 
-def test_what_was_added_since_goes_first_in_its_own_order():
+def test_what_was_added_since_is_deleted_first_in_its_own_order():
     listed_one = obj("ConfigMap", "listed", meta=MINE)
     web, secret = deployment("web", secret="s", meta=MINE), obj("Secret", "s", meta=MINE)
     found = of_bundles([charter(listed(listed_one, 5))], facts(listed_one, web, secret))
@@ -259,7 +259,7 @@ def test_a_part_is_not_the_bundle():
         Authority.of(part, [])
 
 
-def test_parts_are_those_that_the_first_owns_and_the_first_goes_last():
+def test_parts_are_those_that_the_first_owns_and_the_first_is_deleted_last():
     first, second, stranger = (bundle("shop", name, "b", "s", NOW) for name in ("r", "r-part-2", "r-part-3"))
     first["metadata"] |= {"uid": UID, "creationTimestamp": BUNDLED}
     second["metadata"] |= {"uid": "u2", "creationTimestamp": AFTER, "ownerReferences": [OWNER]}
@@ -292,7 +292,7 @@ def test_a_bundle_of_twelve_thousand_members():
 APP = {"app": "web"}
 
 
-def test_labels_choose_what_a_backup_would_carry_in_the_order_of_a_restore():
+def test_labels_choose_what_a_backup_would_include_in_the_order_of_a_restore():
     web = deployment("web", labels=APP, secret="s")
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", labels=APP, meta=tied(web, controller=True))
     pod = obj("Pod", "web-1-a", labels=APP, meta=tied(replicas, "ReplicaSet", controller=True))
@@ -301,7 +301,7 @@ def test_labels_choose_what_a_backup_would_carry_in_the_order_of_a_restore():
     assert named(found) == ({1: ["s"], 2: ["web"]}, ["web-1-a", "web-1"], {}, {})
 
 
-def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
+def test_what_needs_something_that_is_deleted_with_its_owner_is_deleted_before_that_owner():
     boss = obj(
         "Widget", "boss", api="example.com/v1", labels=APP, meta={"annotations": {"kubeferry.io/category": "config"}}
     )
@@ -342,7 +342,7 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
         ),
     ],
 )
-def test_what_no_backup_carries_stays_with_the_reason(live, around, why):
+def test_what_no_backup_includes_stays_with_the_reason(live, around, why):
     found = of_selection(facts(live, selector="app=web", around=around))
     assert named(found) == ({}, [], {live["metadata"]["name"]: why}, {})
 
@@ -368,11 +368,11 @@ def test_what_holds_state_is_deleted_though_something_owns_it():
         obj("Job", "done", api="batch/v1", labels=APP, status={"conditions": [{"type": "Complete", "status": "True"}]}),
     ],
 )
-def test_what_has_finished_goes_with_the_rest(live):
+def test_what_has_finished_is_deleted_with_the_rest(live):
     assert named(of_selection(facts(live, selector="app=web")))[0] == {1: ["done"]}
 
 
-def test_what_is_being_deleted_goes_with_the_rest_but_not_what_would_stay():
+def test_what_is_being_deleted_is_deleted_with_the_rest_but_not_what_would_stay():
     """So the same command goes on where a finalizer held up the one before."""
     going = obj("Secret", "s", labels=APP, meta={"deletionTimestamp": AFTER})
     kept = obj("Secret", "k", labels=APP | {"kubeferry.io/exclude": "true"}, meta={"deletionTimestamp": AFTER})
@@ -385,14 +385,14 @@ def test_what_is_cluster_wide_is_not_chosen_by_labels():
     assert named(of_selection(facts(role, selector="app=web"))) == ({}, [], {}, {})
 
 
-def test_endpoints_of_a_service_that_goes_are_not_said_to_stay():
+def test_endpoints_of_a_service_that_is_deleted_are_not_reported_to_stay():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP)
     found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
     assert named(of_selection(found)) == ({1: ["web"]}, [], {}, {})
 
 
-def test_endpoints_that_their_author_keeps_stay_though_their_service_goes():
+def test_endpoints_that_their_author_keeps_stay_though_their_service_is_deleted():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP | {"kubeferry.io/exclude": "true"})
     found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
@@ -402,14 +402,14 @@ def test_endpoints_that_their_author_keeps_stay_though_their_service_goes():
 # --- who needs what
 
 
-def test_of_a_bundle_too_is_told_who_in_it_needs_what_in_it():
+def test_of_a_bundle_too_it_is_reported_what_in_it_needs_what_in_it():
     """A deletion of one level waits for what still uses it."""
     secret, web = obj("Secret", "s", meta=MINE), deployment("web", secret="s", meta=MINE)
     found = of_bundles([charter(listed(secret, 1), listed(web, 2))], facts(secret, web))
     assert found.users == {secret["metadata"]["uid"]: {web["metadata"]["uid"]}}
 
 
-def test_who_stays_and_needs_what_goes_is_told_with_the_field():
+def test_what_stays_and_needs_what_is_deleted_is_reported_with_the_field():
     secret, web = obj("Secret", "s", labels=APP), deployment("web", secret="s")
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", meta=tied(web, controller=True), spec=web["spec"])
     pod = obj("Pod", "p", meta=tied(replicas, "ReplicaSet", controller=True), spec=web["spec"]["template"]["spec"])
@@ -423,7 +423,7 @@ def test_who_stays_and_needs_what_goes_is_told_with_the_field():
     ]
 
 
-def test_who_goes_too_is_not_told_and_an_owned_object_does_not_need_its_owner():
+def test_what_is_deleted_too_is_not_reported_and_an_owned_object_does_not_need_its_owner():
     secret, web = obj("Secret", "s", labels=APP), deployment("web", labels=APP, secret="s")
     shared = obj(
         "ConfigMap",
@@ -440,7 +440,7 @@ def test_who_goes_too_is_not_told_and_an_owned_object_does_not_need_its_owner():
     assert found.users == {secret["metadata"]["uid"]: {web["metadata"]["uid"]}}
 
 
-def test_a_need_that_cannot_be_read_is_told_and_the_others_count():
+def test_a_need_that_cannot_be_read_is_reported_and_the_others_count():
     odd = deployment("odd", secret="s", meta={"annotations": {"kubeferry.io/depends-on": "what is this?"}})
     found = facts(obj("Secret", "s", labels=APP), odd, selector="app=web")
     assert [edge.source.name for edge in of_selection(found).needed] == ["odd"]
@@ -460,7 +460,7 @@ def test_another_group_has_another_digest():
     assert one.digest == again.digest != other.digest
 
 
-def test_an_object_made_anew_under_the_same_name_is_another_group():
+def test_an_object_recreated_under_the_same_name_is_another_group():
     """Who approved the deletion of one object did not approve that of its successor."""
     one, anew = (
         of_selection(facts(obj("Secret", "a", labels=APP, meta={"uid": uid}), selector="app=web")) for uid in "12"

@@ -47,7 +47,7 @@ def test_the_readable_part_still_proves_each_file():
     )
 
 
-def test_a_backup_of_everything_is_told_from_a_selection():
+def test_a_backup_of_everything_is_distinguished_from_a_selection():
     """Prune keeps a backup of everything for its own sake."""
     readable, _ = divided(MANIFEST.model_copy(update={"selection": None}), ["age1public"])
     assert readable.selection is None

@@ -120,7 +120,7 @@ def test_velero_format_1_is_read(version):
 @pytest.mark.parametrize(
     "version", [b"", b"2", b"2.0.0\n", b"0.9", b"10", b"v1", b"\xff\x00", b"1" * 10_000, b"\x1b[2J"]
 )
-def test_another_format_is_told_with_ours(version):
+def test_another_format_is_refused_with_ours(version):
     with pytest.raises(DamagedError, match="this Kubeferry reads 1") as caught:
         check_version(version)
     assert len(str(caught.value)) < 200

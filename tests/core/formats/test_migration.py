@@ -42,7 +42,7 @@ def test_restores_of_one_migration_never_share_a_name():
     assert all(check_name(name) for name in names)
 
 
-def test_what_could_not_be_read_is_told_of_the_namespace_that_it_is_in():
+def test_what_could_not_be_read_is_reported_for_the_namespace_that_it_is_in():
     problems = [
         Problem(what="secrets in shop", why="forbidden", namespace="shop"),
         Problem(what="Secret billing/token", why="odd", namespace="billing"),

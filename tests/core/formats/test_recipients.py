@@ -22,7 +22,7 @@ def test_a_file_that_names_nobody(text):
 
 
 @pytest.mark.parametrize("line", ["ecdsa-sha2-nistp256 AAAA", "hunter2", "-----BEGIN CERTIFICATE-----"])
-def test_a_line_that_is_none_is_told_by_its_number_and_not_quoted(line):
+def test_a_line_that_is_none_is_reported_by_its_number_and_not_quoted(line):
     with pytest.raises(UsageError, match=r"^team\.txt: line 2 is not a recipient") as caught:
         recipients_in(f"{AGE}\n{line}\n", "team.txt")
     assert line not in str(caught.value)
@@ -47,7 +47,7 @@ def test_what_is_no_secret_key(text):
 @pytest.mark.parametrize(
     ("text", "meant"), [(AGE, True), (SSH, True), ("ssh-ed25519.pub", False), ("./age.txt", False)]
 )
-def test_a_path_is_told_from_a_recipient(text, meant):
+def test_a_path_is_distinguished_from_a_recipient(text, meant):
     assert is_recipient(text) is meant
 
 

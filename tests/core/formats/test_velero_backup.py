@@ -130,7 +130,7 @@ def test_a_field_of_a_wrong_type_is_named_and_none_is_needed(where, given):
 
 
 @pytest.mark.parametrize("status", [{"formatVersion": "2.0.0"}, {"formatVersion": "2"}, {"version": 2}])
-def test_another_format_is_told_with_ours(status):
+def test_another_format_is_refused_with_ours(status):
     with pytest.raises(DamagedError, match=r"is of format .*, this Kubeferry reads 1"):
         Summary({"kind": "Backup", "metadata": {"name": "v"}, "status": status}, "v")
 

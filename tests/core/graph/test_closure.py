@@ -48,7 +48,7 @@ def test_a_selected_object_keeps_its_own_reason():
     assert reasons({WEB: "x", SECRET: "y"}, EDGES, EVERYTHING)[SECRET] == "y"
 
 
-def test_the_nearest_need_is_told():
+def test_the_nearest_need_is_shown():
     edges = [*EDGES, edge(WEB, SECRET, "spec.near")]
     assert reasons({WEB: "x"}, edges, EVERYTHING)[SECRET] == "needed by Deployment.apps shop/web: spec.near"
     both = [edge(WEB, SECRET, "spec.b"), edge(WEB, SECRET, "spec.a"), edge(WEB, SECRET, "own", Strength.OWNER)]

@@ -77,7 +77,7 @@ def test_nothing_has_no_levels():
     assert order([], []).levels == []
 
 
-def test_a_cycle_is_broken_at_its_weakest_edge_and_told():
+def test_a_cycle_is_broken_at_its_weakest_edge_and_reported():
     one, two, three = (ref("Thing", name, "example.com") for name in "abc")
     weak = edge(three, one, Strength.REFERENCE)
     found = order([one, two, three], [edge(one, two, Strength.OWNER), edge(two, three, Strength.OWNER), weak])
@@ -93,7 +93,7 @@ def test_a_link_of_two_edges_is_as_strong_as_its_strongest():
     assert order([one, two], [*both, back]).broken == [back]
 
 
-def test_all_edges_of_the_link_that_is_given_up_are_told():
+def test_all_edges_of_the_link_that_is_given_up_are_reported():
     one, two = ref("Thing", "a", "example.com"), ref("Thing", "b", "example.com")
     twice = [edge(one, two, why="spec.x"), edge(one, two, why="spec.y")]
     found = order([one, two], [*twice, edge(two, one)])
@@ -253,7 +253,7 @@ def test_thousands_of_objects_are_each_on_one_level(tied):
     assert sum(map(len, found.levels)) == size
 
 
-def test_one_knot_of_a_thousand_objects_is_untied():
+def test_one_cycle_of_a_thousand_objects_is_broken():
     refs = [Ref("g", "Thing", "shop", f"t{n:04}") for n in range(1000)]
     ring = [edge(refs[n], refs[(n + 1) % 1000]) for n in range(1000)]
     found = order(refs, ring)

@@ -48,14 +48,14 @@ def test_every_row_is_among_the_cases():
     assert set(BY_STATUS) == {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429}
 
 
-def test_the_reason_tells_more_than_the_status():
+def test_the_reason_says_more_than_the_status():
     assert type(api_error(409, status(409, "AlreadyExists"), "x")) is errors.AlreadyExistsError
     assert type(api_error(409, status(409, "Conflict"), "x")) is errors.ConflictError
     assert type(api_error(410, status(410, "Gone"), "x")) is errors.ExpiredError
     assert type(api_error(400, status(400, "Expired"), "x")) is errors.ExpiredError
 
 
-def test_the_servers_message_is_told_in_one_line():
+def test_the_servers_message_is_shown_in_one_line():
     found = api_error(
         422, status(422, "Invalid", "spec.replicas:\n  Invalid value: -1\n"), "create Deployment shop/web"
     )
@@ -78,7 +78,7 @@ def test_a_body_that_is_no_status_leaves_the_status_code(body, secret):
     assert "html" not in str(found)
 
 
-def test_of_a_secret_only_fields_and_reasons_are_told():
+def test_of_a_secret_only_fields_and_reasons_are_shown():
     causes = [{"field": "data[password]", "reason": "FieldValueInvalid", "message": f'Invalid value: "{MARK}"'}]
     body = status(422, "Invalid", f'data[password]: Invalid value: "{MARK}"', causes=causes)
     error = str(api_error(422, body, "create Secret shop/db", secret=True))
@@ -95,13 +95,13 @@ def test_of_a_secret_only_fields_and_reasons_are_told():
         {"message": MARK},
     ],
 )
-def test_what_a_webhook_writes_in_their_place_is_not_told(cause):
+def test_what_a_webhook_writes_in_their_place_is_not_reported(cause):
     """An admission webhook's answer is its author's, in every field of the Status."""
     error = str(api_error(403, status(403, MARK, MARK, causes=[cause]), "create Secret shop/db", secret=True))
     assert error == "create Secret shop/db: refused (403)"
 
 
-def test_whose_right_is_lacking_is_told_of_secrets_too():
+def test_whose_right_is_lacking_is_named_for_secrets_too():
     message = (
         'secrets is forbidden: User "viewer" cannot create resource "secrets" in API group "" in the namespace "shop"'
     )

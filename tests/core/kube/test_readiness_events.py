@@ -87,7 +87,7 @@ def event(reason, message="", *, kind="Pod", name="web-1", age=10, **more):
         ("Odd", "", "Odd"),
     ],
 )
-def test_a_warning_is_told_in_one_line(reason, message, expected):
+def test_a_warning_is_shown_in_one_line(reason, message, expected):
     assert cause([event(reason, message)], NOW) == f"Pod web-1: {expected}"
 
 
@@ -103,7 +103,7 @@ def test_a_warning_is_told_in_one_line(reason, message, expected):
         (event("BackOff", "x", age=5), event("SomethingElse", "x")),
     ],
 )
-def test_the_most_telling_counts_and_of_equals_the_latest(less, more):
+def test_the_most_specific_counts_and_of_equals_the_latest(less, more):
     assert cause([less, more], NOW) == cause([more, less], NOW) == cause([more], NOW) != cause([less], NOW)
 
 
@@ -136,7 +136,7 @@ def test_what_is_no_warning_or_long_ago_is_no_cause():
     assert cause([event("FailedCreate", "x", age=899)], NOW) == "Pod web-1: FailedCreate: x"
 
 
-def test_how_often_is_told_from_the_count_or_the_series():
+def test_how_often_is_read_from_the_count_or_the_series():
     assert cause([event("BackOff", "x", count=12)], NOW) == "Pod web-1: BackOff: x (12 times)"
     series = {"count": 7, "lastObservedTime": "2026-01-01T11:59:00.000000Z"}
     newer = event("BackOff", "x", series=series, lastTimestamp=None, eventTime="2026-01-01T09:00:00.000000Z")
@@ -154,7 +154,7 @@ def test_a_long_message_stays_one_line():
 
 
 @pytest.mark.parametrize("field", ["reason", "message"])
-def test_an_event_of_line_ends_only_is_told_in_one_line(field):
+def test_an_event_of_line_ends_only_is_shown_in_one_line(field):
     found = cause([{"type": "Warning", "reason": "", "message": "", field: "\n"}], NOW)
     assert found == "object ?: a warning without a message"
 
@@ -175,7 +175,7 @@ FIELDS = ["reason", "message", "involvedObject", "lastTimestamp", "eventTime", "
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda each: each | {"type": "Warning"})))
-def test_events_of_any_shape_are_told(events):
+def test_events_of_any_shape_are_read(events):
     found = cause(events, NOW)
     assert (found is None) == (not events)
     assert found is None or "\n" not in found

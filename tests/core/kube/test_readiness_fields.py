@@ -95,11 +95,11 @@ def held(reason, where="containerStatuses", message=""):
         ("PodInitializing", ("waiting", "is Pending")),
     ],
 )
-def test_what_holds_a_container_is_hopeless_or_passes(where, reason, verdict):
+def test_what_holds_a_container_is_permanent_or_passes(where, reason, verdict):
     assert judged(held(reason, where)) == verdict
 
 
-def test_the_reason_of_a_container_is_told_with_its_message():
+def test_the_reason_of_a_container_is_shown_with_its_message():
     assert judged(held("ErrImagePull", message="no such image")) == (
         "waiting",
         "container c: ErrImagePull: no such image",

@@ -262,7 +262,7 @@ def test_values_are_found_through_every_layer():
     assert "http" not in repr(rewrites)
 
 
-def test_an_absent_value_is_an_error_that_tells_the_chain_and_no_secret():
+def test_an_absent_value_is_an_error_that_shows_the_chain_and_no_secret():
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -285,7 +285,7 @@ def test_an_absent_value_is_an_error_that_tells_the_chain_and_no_secret():
         (Absent.DROP, {"b": "x"}),
     ],
 )
-def test_what_to_do_without_a_value_is_said_by_class(policy, data):
+def test_what_to_do_without_a_value_is_given_by_class(policy, data):
     obj = config(a="http://10.1.0.11", b="x")
     assert bind(obj, bindings_of(obj, *known()), lambda _: None, {"pod-ip": policy})[0]["data"] == data
 

@@ -75,7 +75,7 @@ NODE = Chain((Nodes("n1", ("worker",), 1), Read("nodeAddress", "IPv6")))
         (Chain((Start(CLUSTER), Read("uid"))), [], ""),
     ],
 )
-def test_what_cannot_come_is_told(chain, live, why):
+def test_what_cannot_come_is_reported(chain, live, why):
     reason = cannot_resolve(chain, Live(live), set())
     assert reason.endswith(why) if why else reason == ""
 

@@ -169,7 +169,7 @@ def test_hand_made_slices_of_both_families_follow_their_pods(target):
     assert found == list(slices(2, "web-z2", "n"))
 
 
-def test_the_chain_tells_the_family():
+def test_the_chain_gives_the_family():
     (six,) = bindings_of(config(ip="fd00:1::12"), *known())
     assert six.chain.text() == (
         "Deployment.apps shop/web → its newest ReplicaSet → its pods, ready, by name, #1 → status.podIP (IPv6)"

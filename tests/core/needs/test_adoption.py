@@ -46,7 +46,7 @@ def test_who_adopts_and_who_is_suspended_until_its_objects_are_there():
         ("ControllerRevision", {}, True),
     ],
 )
-def test_a_former_revision_makes_nothing(kind, spec, expected):
+def test_a_previous_revision_makes_nothing(kind, spec, expected):
     assert dormant({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}) is expected
 
 

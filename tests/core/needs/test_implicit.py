@@ -207,7 +207,7 @@ def test_what_parts_have_seen_alone_adds_up_to_what_one_sees_of_all(parts):
     assert list(whole.always(Ref("e.com", "Widget", "", "w"))) == [(Ref.of(WIDGETS), "its kind")]
 
 
-def test_the_accounts_of_a_binding_are_told_in_their_order():
+def test_the_accounts_of_a_binding_are_listed_in_their_order():
     made = looked(*(account(name) for name in "cab"), binding(EVERYONE))
     assert [each.source.name for each in made.edges()] == ["a", "b", "c"]
 

@@ -48,7 +48,7 @@ def restore(actions, taken_back=None):
         ),
     ],
 )
-def test_after_a_restore_that_failed_it_is_told_what_stays_and_what_can_be_done(result, lines):
+def test_after_a_restore_that_failed_the_output_says_what_stays_and_what_can_be_done(result, lines):
     assert aftermath(result) == lines
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_with_a_namespace_is_one_line(ended, why):
     assert ended.why == why
 
 
-def test_a_namespace_is_told_by_both_its_names_where_it_has_two():
+def test_a_namespace_is_shown_by_both_its_names_where_it_has_two():
     assert end().title == "shop"
     assert end(into="copy").title == "shop → copy"
     assert end(SHARED).title == "(cluster-wide)"
@@ -94,7 +94,7 @@ def test_phases_are_counted_without_what_is_cluster_wide_and_in_their_order():
     assert list(made.phases.items()) == [("Completed", 1), ("Failed", 1)]
 
 
-def test_what_may_be_said_about_a_claim_warns_of_its_volume():
+def test_advice_about_a_claim_warns_of_its_volume():
     claims = ResourceType("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
     jobs = ResourceType("batch", "v1", "Job", "jobs", namespaced=True)
     assert advice(claims) == (

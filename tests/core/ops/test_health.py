@@ -46,7 +46,7 @@ def test_the_worst_decides(findings, level, code):
     assert (worst(findings), exit_code(findings)) == (level, code)
 
 
-def test_what_fails_with_what_it_needs_is_told_once():
+def test_what_fails_with_what_it_needs_is_reported_once():
     blind = Finding.blind("d", "e")
     found = [named("cluster", FAILED), named("rights", blind), named("clock", FAILED), named("store", blind)]
     rows = related(found, {"rights": "cluster", "clock": "cluster"})
@@ -372,7 +372,7 @@ def test_what_is_new_is_not_late():
     assert (found.level, found.found) == (Level.OK, "0 1 * * *: no run was due yet")
 
 
-def test_a_first_run_that_failed_is_told_before_the_next_is_due():
+def test_a_first_run_that_failed_is_reported_before_the_next_is_due():
     made = deployment(created="2026-11-28T02:00:00Z")
     found = verdict(made, None, {"state_type": "FAILED", "state_name": "Failed", "start_time": None})
     assert found.level is Level.WARNING

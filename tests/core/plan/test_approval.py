@@ -55,7 +55,7 @@ def seen(*decisions, rewrites=()):
     return Forecast(tuple(met(ref, uid, Decision(action, why)) for ref, uid, action, why in decisions), tuple(rewrites))
 
 
-def test_a_page_tells_what_where_to_and_until_when():
+def test_a_page_shows_what_where_to_and_until_when():
     text = page(ASKING, parts(), seen())
     assert "# Restore r-1 waits for approval" in text
     assert "- namespaces: `shop` → `shop2`" in text
@@ -69,12 +69,12 @@ def test_a_page_tells_what_where_to_and_until_when():
     assert "it is rolled back" in text
 
 
-def test_a_page_tells_what_stays_when_nothing_is_taken_back():
+def test_a_page_shows_what_stays_when_nothing_is_rolled_back():
     asking = Asking("r", RestoreOptions(backup="b", rollback=False), "a", ASKING.until, "x")
     assert "- if it fails, its changes stay" in page(asking, parts(), seen())
 
 
-def test_what_a_secret_holds_is_hidden_and_the_rest_is_told():
+def test_what_a_secret_holds_is_hidden_and_the_rest_is_shown():
     text = page(ASKING, parts(), seen())
     assert "hunter" not in text
     assert "`Secret shop2/login` `/data/url`: `(not shown: in a Secret)`" in text
@@ -137,11 +137,11 @@ def test_a_large_restore_is_cut_and_says_so(monkeypatch):
         ),
     ],
 )
-def test_what_would_be_done_otherwise_is_told(before, after, expected):
+def test_what_would_be_done_otherwise_is_reported(before, after, expected):
     assert list(changes(seen(*before), seen(*after))) == [f"Deployment.apps shop2/web {each}" for each in expected]
 
 
-def test_a_value_that_is_rewritten_since_is_told_by_its_place():
+def test_a_value_that_is_rewritten_since_is_shown_by_its_path():
     port = Rewrite(object="Service shop/web", path="/spec/ports/0/nodePort", old="30000", new="", why="it is taken")
     assert list(changes(seen(rewrites=[port]), seen(rewrites=[port]))) == []
     (change,) = changes(seen(), seen(rewrites=[port]))

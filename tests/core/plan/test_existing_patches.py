@@ -41,7 +41,7 @@ def test_a_patch_holds_what_differs_and_nothing_else(wanted, there, patch):
     assert leftover(widget(wanted), live(there)) == expected
 
 
-def test_labels_and_annotations_that_the_backup_has_not_go_and_others_finalizers_stay():
+def test_labels_and_annotations_that_the_backup_has_not_are_removed_and_others_finalizers_stay():
     wanted = widget({"a": 1}, {"labels": {"app": "w"}})
     there = live(
         {"a": 1},

@@ -125,7 +125,7 @@ def schema(**rules):
         ({"host": "self.size() >= oldSelf.size()"}, Means.PLACEHOLDER),
     ],
 )
-def test_a_crd_tells_what_cannot_be_changed(rules, expected):
+def test_a_crd_says_what_cannot_be_changed(rules, expected):
     assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=schema(**rules)) is expected
 
 

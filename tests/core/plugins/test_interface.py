@@ -166,7 +166,7 @@ def test_what_was_paused_in_the_backup_stays_so():
         (None, {"spec": {"paused": None}}),
     ],
 )
-def test_the_pause_is_taken_back_to_what_was_there(spec, back):
+def test_the_pause_is_reverted_to_what_was_there(spec, back):
     body = {} if spec is None else {"spec": spec}
     assert Registry([rules(pause={SHOP: Pause({"spec": {"paused": True}})})]).paused(made(**body)).back == back
 

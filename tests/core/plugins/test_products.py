@@ -91,7 +91,7 @@ def test_what_is_paused_is_not_waited_for(group, body, state):
     assert BOOK.verdict(obj, NOW, Context()).state == state
 
 
-def test_marks_of_the_moment_are_not_carried():
+def test_marks_of_the_moment_are_not_kept():
     devcluster = loaded("cluster-api")[Ref("infrastructure.cluster.x-k8s.io", "DevCluster", "fleet", "blue")]
     assert devcluster["metadata"]["annotations"]
     assert BOOK.without_dynamic(devcluster)["metadata"]["annotations"] == {}

@@ -18,7 +18,7 @@ def obj(kind, name, labels):
     return {"apiVersion": "v1", "kind": kind, "metadata": meta}
 
 
-def test_each_part_is_counted_by_itself_and_what_is_there_is_told():
+def test_each_part_is_counted_by_itself_and_what_is_there_is_shown():
     found = unmatched(selector="app=wbe", include=["deployments"]).nothing("shop")
     assert found == (
         "nothing in shop is selected by label app=wbe; kind deployments: of 2 objects 0 match label app=wbe, "
@@ -35,7 +35,7 @@ def test_a_long_annotation_is_cut():
     assert f"annotation note is {'x' * 63} there" in unmatched(annotation_selector="note=y").nothing("shop")
 
 
-def test_names_that_are_spelled_alike_are_told():
+def test_names_that_are_spelled_alike_are_reported():
     assert unmatched(include_name=["secrets/web-bd"]).nothing("shop") == (
         "nothing in shop is selected by name secrets/web-bd: of 2 objects 0 match name secrets/web-bd; "
         "secrets/web-bd may mean web-db, web"
@@ -50,7 +50,7 @@ def test_a_name_that_something_has_is_no_error_nor_is_a_wildcard():
     assert unmatched(include_name=["web", "secret/*", "secrets/tmp-*"], selector="app=x").no_such_name() == ""
 
 
-def test_what_matches_nothing_and_is_no_error_is_told_all_the_same():
+def test_what_matches_nothing_and_is_no_error_is_reported_all_the_same():
     made = unmatched(include_name=["web", "tmp-*"], exclude_name=["web-db", "old", "old-*"])
     assert dict(made.unmatched()) == {
         "--include-name tmp-*": "nothing matches this name",
@@ -58,7 +58,7 @@ def test_what_matches_nothing_and_is_no_error_is_told_all_the_same():
     }
 
 
-def test_what_is_selected_and_never_carried_is_the_reason():
+def test_what_is_selected_and_never_included_is_the_reason():
     made = unmatched(selector="app=web")
     made.never = {"Pod shop/b": "later", "Pod shop/a": "left to its controller, ReplicaSet a"}
     assert made.nothing("shop") == (

@@ -105,7 +105,7 @@ def test_a_failed_test_leaves_the_whole_rule_out():
     assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
 
 
-def test_what_is_modified_is_told_with_its_place():
+def test_what_is_modified_is_reported_with_its_path():
     found = modify(WEB, labels={"tenant": "one"}, replicas={"web": 7})
     assert [(each.object, each.path, each.old, each.new) for each in found.rewrites] == [
         ("Deployment.apps shop/web", "/metadata/labels/tenant", "(none)", "one"),

@@ -109,7 +109,7 @@ def test_without_what_is_known_only_typed_fields_are_rewritten():
     assert rename(before, NAMES).obj is before
 
 
-def test_secret_data_is_rewritten_and_the_plan_does_not_tell_it():
+def test_secret_data_is_rewritten_and_the_plan_does_not_show_it():
     before = obj("apiVersion: v1\nkind: Secret\ndata: {}")
     before["data"] = {
         "url": encoded("postgres://u:s3cret.web.shop.svc@db.shop/x,db.bank:1"),
@@ -132,7 +132,7 @@ def test_secret_data_is_rewritten_and_the_plan_does_not_tell_it():
     }
 
 
-def test_each_name_of_a_text_is_told_once():
+def test_each_name_of_a_text_is_listed_once():
     before = obj("apiVersion: v1\nkind: ConfigMap\ndata: {a: 'web.shop.svc web.shop.svc db.bank.svc'}")
     after = rename(before, NAMES, known=KNOWN)
     assert [(each.old, each.new) for each in after.rewrites] == [

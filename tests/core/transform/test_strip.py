@@ -137,13 +137,13 @@ def test_last_applied_is_escaped_as_kubectl_does():
     )
 
 
-def test_last_applied_within_last_applied_goes():
+def test_last_applied_within_last_applied_is_removed():
     inner = json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"uid": "secret-uid"}})
     outer = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "annotations": {LAST_APPLIED: inner}}}
     obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": {LAST_APPLIED: json.dumps(outer)}}}
     assert "secret-uid" not in json.dumps(strip(obj))
 
 
-def test_last_applied_nested_too_deeply_to_read_goes():
+def test_last_applied_nested_too_deeply_to_read_is_removed():
     obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": {LAST_APPLIED: "[" * 200_000}}}
     assert strip(obj)["metadata"] == {}

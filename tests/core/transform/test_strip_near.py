@@ -151,7 +151,7 @@ def test_a_health_check_port_stays_where_somebody_set_that_very_one(evidence, st
     ("name", "removed"), [("x-token-x7k2p", True), ("x-dockercfg-x7k2p", True), ("x-other-x7k2p", False)]
 )
 @pytest.mark.parametrize("field", ["secrets", "imagePullSecrets"])
-def test_only_what_was_generated_for_the_account_goes_from_its_lists(name, removed, field):
+def test_only_what_was_generated_for_the_account_is_removed_from_its_lists(name, removed, field):
     before = made("v1", "ServiceAccount", **{field: [{"name": name}, {"name": "mine"}]})
     assert strip(before)[field] == ([] if removed else [{"name": name}]) + [{"name": "mine"}]
 
@@ -207,7 +207,7 @@ def test_each_thing_to_keep_is_kept_alone():
         ("{", False),
     ],
 )
-def test_a_copy_of_kubectl_that_is_no_object_goes_and_other_annotations_stay(text, stays):
+def test_a_copy_of_kubectl_that_is_no_object_is_removed_and_other_annotations_stay(text, stays):
     before = made("v1", "ConfigMap", {"annotations": {LAST_APPLIED: text, "note": "n"}})
     left = {LAST_APPLIED: text, "note": "n"} if stays else {"note": "n"}
     assert strip(before)["metadata"]["annotations"] == left

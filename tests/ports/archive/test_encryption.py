@@ -106,7 +106,7 @@ class Full:
 
 
 @pytest.mark.parametrize("size", [10, 70_000])
-def test_a_disk_that_fills_up_at_any_write_is_told(keys, size):
+def test_a_disk_that_fills_up_at_any_write_is_reported(keys, size):
     """Also at the very last one, whose error the library drops."""
     import io
 

@@ -228,7 +228,7 @@ def test_a_refused_object_names_its_field(cluster, namespace):
         cluster.create(CONFIGS, namespace, config("c1", **{"not a key": "1"}))
 
 
-def test_a_refused_secret_does_not_tell_its_values(cluster, namespace):
+def test_a_refused_secret_does_not_show_its_values(cluster, namespace):
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -498,7 +498,7 @@ def test_each_verb_is_sent_again_after_a_server_error(between, quick, status, me
     assert len(quick) <= 1
 
 
-def test_a_server_that_stays_busy_is_told_after_a_bounded_number_of_tries(between, quick):
+def test_a_server_that_stays_busy_is_reported_after_a_bounded_number_of_tries(between, quick):
     broken, server = between
     server.plan = [busy(503)] * 50
     with pytest.raises(UnavailableError, match="busy"):
@@ -524,7 +524,7 @@ def test_a_refusal_is_not_asked_again(between, quick, status):
     assert (len(server.seen), quick) == (1, [])
 
 
-def test_a_connection_that_is_cut_is_made_anew(between, quick):  # noqa: ARG001 - no waiting
+def test_a_connection_that_is_cut_is_opened_again(between, quick):  # noqa: ARG001 - no waiting
     broken, server = between
     server.plan = [CUT, PASS, CUT, CUT, PASS]
     assert broken.version().startswith("v1.")
@@ -549,7 +549,7 @@ def test_a_create_whose_answer_is_lost_meets_its_own_object(between, cluster, na
     assert cluster.get(CONFIGS, namespace, "c1")["data"] == {"a": "1"}
 
 
-def test_a_create_that_never_arrived_is_told_as_retried(between, namespace, quick):  # noqa: ARG001 - no waiting
+def test_a_create_that_never_arrived_is_reported_as_retried(between, namespace, quick):  # noqa: ARG001 - no waiting
     broken, server = between
     server.plan = [CUT]
     made, retried = broken.create(CONFIGS, namespace, config("c1"))

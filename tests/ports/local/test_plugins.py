@@ -43,7 +43,7 @@ def test_one_can_be_switched_off(monkeypatch):
     assert [each.name for each in plugins.installed().rules] == ["cert-manager"]
 
 
-def test_switching_off_what_is_not_there_is_told():
+def test_switching_off_what_is_not_there_is_reported():
     with pytest.raises(PluginError, match=r"^KUBEFERRY_WITHOUT_RULES names 'clusterapi', but no such plug-in"):
         plugins.load([], "clusterapi")
 

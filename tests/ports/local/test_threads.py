@@ -115,14 +115,14 @@ class Recorder:
         self.notes.append(text)
 
 
-def test_progress_told_inside_threads_is_heard():
+def test_progress_inside_threads_is_recorded():
     recorded = Recorder()
     with progress.listening(recorded):
         list(in_threads(progress.note, ["a", "b"], 2))
     assert sorted(recorded.notes) == ["a", "b"]
 
 
-def test_progress_is_heard_by_the_innermost_listener_only_and_by_nobody_outside():
+def test_progress_reaches_the_innermost_listener_only_and_nobody_outside():
     outer, inner = Recorder(), Recorder()
     progress.step("fetch", 1)
     with progress.listening(outer):

@@ -90,7 +90,7 @@ def judgements(result):
 # --- what goes
 
 
-def test_what_no_rule_keeps_goes_with_all_its_files_and_nothing_else(store):
+def test_what_no_rule_keeps_is_removed_with_all_its_files_and_nothing_else(store):
     for age in range(5):
         add(store, f"shop-{age}", age)
     add(store, "bank-9", 9, namespaces=["bank"])
@@ -105,7 +105,7 @@ def test_what_no_rule_keeps_goes_with_all_its_files_and_nothing_else(store):
     assert judgements(prune(store, keep_last=2)).keys() == there(store)  # and the next one finds nothing to do
 
 
-def test_expired_ones_go_without_a_rule_and_others_stay(store):
+def test_expired_ones_are_removed_without_a_rule_and_others_stay(store):
     add(store, "old", 400)
     add(store, "expired", 3, expires=-1)
     add(store, "lasting", 2, expires=1)
@@ -115,7 +115,7 @@ def test_expired_ones_go_without_a_rule_and_others_stay(store):
     assert judgements(result)["last"][1].startswith("the last good one of its series (expired ")
 
 
-def test_a_dry_run_tells_and_removes_nothing(local):
+def test_a_dry_run_reports_and_removes_nothing(local):
     add(local, "a", 2)
     add(local, "b", 1)
     result = judged(PruneOptions(store=local.url, keep_last=1))
@@ -124,7 +124,7 @@ def test_a_dry_run_tells_and_removes_nothing(local):
     assert result.dry_run
 
 
-def test_what_was_agreed_to_goes_or_nothing(local):
+def test_what_was_agreed_to_is_deleted_or_nothing(local):
     add(local, "a", 3)
     add(local, "b", 2)
     seen = judged(PruneOptions(store=local.url, keep_last=1))
@@ -163,7 +163,7 @@ def test_an_encrypted_selection_is_not_taken_for_everything(local):
     assert there(local) == {"all", "some", "plain"}
 
 
-def test_a_damaged_one_is_told_and_left(local):
+def test_a_damaged_one_is_reported_and_left(local):
     add(local, "a", 2)
     keys = add(local, "b", 1)
     local.put(keys.manifest, b"no gzip")
@@ -269,7 +269,7 @@ class Refusing:
         self._store.delete(listed)
 
 
-def test_what_cannot_be_deleted_is_told_and_the_next_run_goes_on(local, monkeypatch):
+def test_what_cannot_be_deleted_is_reported_and_the_next_run_goes_on(local, monkeypatch):
     add(local, "a", 2)
     add(local, "b", 1)
     with monkeypatch.context() as patch:
@@ -281,7 +281,7 @@ def test_what_cannot_be_deleted_is_told_and_the_next_run_goes_on(local, monkeypa
     assert there(local) == {"b"}
 
 
-def test_one_that_was_made_anew_meanwhile_stays(local):
+def test_one_that_was_recreated_meanwhile_stays(local):
     add(local, "a", 2)
     add(local, "b", 1)
     asked = PruneOptions(store=local.url, keep_last=1)
@@ -361,7 +361,7 @@ def test_the_backup_of_a_restore_that_may_be_resumed_stays_for_a_week(local, tmp
     assert not kept or "restore a-restore of it is not finished" in judgements(result)["a"][1]
 
 
-def test_journals_go_by_age_when_asked_and_unfinished_ones_stay(local, tmp_path):
+def test_journals_are_removed_by_age_when_asked_and_unfinished_ones_stay(local, tmp_path):
     for name, phase, days in [("old", "Completed", 40), ("new", "Completed", 20), ("cut", "", 40)]:
         restored(local, name, "a", phase)
         aged(tmp_path, name, days)

@@ -91,7 +91,7 @@ def test_a_restore_that_cannot_keep_what_an_object_was_does_not_announce_its_cha
     assert open_restore(store, "r").state.formers == {}
 
 
-def test_former_content_of_another_object_is_not_given_back(store):
+def test_previous_content_of_another_object_is_not_restored(store):
     header(store)
     journal = Journal(store, KEYS, 0)
     journal.keep(1, "update", TOKEN, LIVE)

@@ -69,7 +69,7 @@ def test_a_folder_that_is_a_file_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
-def test_a_disk_that_refuses_is_one_line_and_leaves_the_former_file(store, monkeypatch, number):
+def test_a_disk_that_refuses_is_one_line_and_leaves_the_previous_file(store, monkeypatch, number):
     store.put("a/b", b"former")
 
     def refuse(_):
@@ -130,7 +130,7 @@ def test_what_is_no_file_does_not_block(store, notes):
     assert "pipe" in notes[0]
 
 
-def test_names_that_no_key_may_have_are_left_out_and_told(store, notes):
+def test_names_that_no_key_may_have_are_left_out_and_reported(store, notes):
     store.put("a/b", b"")
     for name in (b"back\\slash", b"new\nline", b"not\xffunicode"):
         (store.root / "a" / os.fsdecode(name)).write_bytes(b"")
@@ -139,7 +139,7 @@ def test_names_that_no_key_may_have_are_left_out_and_told(store, notes):
     assert not any("\n" in line for line in notes)
 
 
-def test_unfinished_files_are_hidden_and_old_ones_go(store):
+def test_unfinished_files_are_hidden_and_old_ones_are_removed(store):
     store.put("a/b", b"")
     old, fresh = (store.root / "a" / f"{files.TEMPORARY}{n}" for n in range(2))
     for path in (old, fresh):
@@ -161,7 +161,7 @@ def test_readers_see_a_whole_file_while_writers_replace_it(store):
     assert [write.exception() for write in writes] == [None] * 8
 
 
-def test_a_folder_that_vanishes_under_a_writer_is_made_again(store, monkeypatch):
+def test_a_folder_that_is_deleted_under_a_writer_is_made_again(store, monkeypatch):
     left = [2]
     really = files.make_folder
 
@@ -179,7 +179,7 @@ def test_a_folder_that_vanishes_under_a_writer_is_made_again(store, monkeypatch)
         store.put("c/d", b"x")
 
 
-def test_a_probe_that_reads_back_something_else_is_told(store, monkeypatch):
+def test_a_probe_that_reads_back_something_else_is_reported(store, monkeypatch):
     @contextmanager
     def other(key):
         assert key.startswith("metadata/")  # where Velero does not look
