@@ -19,7 +19,7 @@ from kubeferry.tasks.core.selection.policy import Policy
 
 ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
 AROUND = ClusterContext(selecting_services=frozenset({"web"}))
-DATA = Path(__file__).parents[2] / "data" / "carry"
+DATA = Path(__file__).parents[2] / "data" / "exclusions"
 
 
 def load(name):
@@ -32,8 +32,8 @@ def why_not(obj, *around):
     return reason and reason.text
 
 
-LEFT_OUT = [(case["object"], case["why"]) for case in load("left-out.yaml")]
-CARRIED = load("carried.yaml")
+LEFT_OUT = [(case["object"], case["why"]) for case in load("excluded.yaml")]
+CARRIED = load("included.yaml")
 
 
 @pytest.mark.parametrize(("obj", "why"), LEFT_OUT)
