@@ -26,7 +26,7 @@ from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.deployments.velero.build import VERSION
 from kubeferry.deployments.velero.server import Velero
 from kubeferry.tasks.ports.cluster.client import connect
-from kubeferry.tasks.ports.prefect import server as prefect_server
+from kubeferry.tasks.ports.prefect import server
 
 CONTEXT = "kubeferry-a"
 COMMAND = Path(sys.executable).with_name("kubeferry")
@@ -47,13 +47,13 @@ def main() -> None:
         try:
             compare(sandbox, args.secrets, args.rounds)
         finally:
-            prefect_server.stop()
+            server.stop()
             sandbox.down(purge=True)
 
 
 def compare(sandbox: Sandbox, secrets: int, rounds: int) -> None:
     """Print a line a tool and round, as soon as it is known."""
-    os.environ |= prefect_server.environment(prefect_server.ensure())
+    os.environ |= server.environment(server.ensure())
     part("make", secrets)
     print(f"{os.cpu_count()} cores; {secrets} Secrets; seconds of the whole command; Velero {VERSION}")
     print(f"{'':24}{'backup s':>10}{'restore s':>11}{'peak MiB':>10}{'load':>7}")

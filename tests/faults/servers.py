@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from kubeferry.deployments.sandbox import credentials as pki
+from kubeferry.deployments.sandbox import credentials
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), Handler)
-        pki.issue(folder, "server", pki.new_authority(folder, "ca"), ("127.0.0.1", "localhost"))
+        credentials.issue(folder, "server", credentials.new_authority(folder, "ca"), ("127.0.0.1", "localhost"))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "server.crt", folder / "server.key")
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)

@@ -16,7 +16,6 @@ from tests.support.tiers import fast
 
 import kubeferry.tasks.step
 from kubeferry.deployments.sandbox import build, processes
-from kubeferry.deployments.sandbox import processes as supervise
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.components import components
 from kubeferry.deployments.sandbox.sandbox import Sandbox
@@ -53,9 +52,9 @@ class ApiServer:
         """Send it a signal; return when it has ended (SIGTERM is followed by SIGKILL where it takes long)."""
         pid = processes.running(self.part.program.record)
         if number == signal.SIGTERM:
-            supervise.end(pid)
+            processes.end(pid)
             return
-        born, limit = processes.born(pid), time.monotonic() + supervise.KILLED
+        born, limit = processes.born(pid), time.monotonic() + processes.KILLED
         os.kill(pid, number)
         while processes.born(pid) == born:
             assert time.monotonic() < limit
@@ -63,7 +62,7 @@ class ApiServer:
 
     def begin(self):
         """Start it, unless it runs; return when it is healthy."""
-        supervise.ensure(self.part.program, self.part.port, self.part.healthy)
+        processes.ensure(self.part.program, self.part.port, self.part.healthy)
 
     def restart(self, number):
         self.end(number)

@@ -17,7 +17,7 @@ from kubeferry.flows.cli import main
 from kubeferry.tasks.core.errors import AnnotationError, DamagedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.plan.offline import planned
-from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive import tarball
 from kubeferry.tasks.ports.archive.spool import Spool
 
 NS = "shop"
@@ -104,7 +104,7 @@ TARBALL = packed(tar([entry(namespace(NS)), *(entry(config(NS, f"c{n}")) for n i
 
 
 def objects(path):
-    return [(member.path, data) for member, _, data in archive.read(path, "bad")]
+    return [(member.path, data) for member, _, data in tarball.read(path, "bad")]
 
 
 def refused(path):
@@ -158,7 +158,7 @@ def test_a_file_of_the_manifest_that_is_missing_is_found_by_verify(forge, run):
 
 
 def test_a_bomb_of_many_objects_fills_neither_memory_nor_disk(forge, run, monkeypatch):
-    monkeypatch.setattr(archive, "ROOM", 64 << 20)
+    monkeypatch.setattr(tarball, "ROOM", 64 << 20)
     spooled = []
     real = Spool.append
     monkeypatch.setattr(Spool, "append", lambda self, data: spooled.append(len(data)) or real(self, data))
@@ -176,7 +176,7 @@ def test_a_bomb_of_many_objects_fills_neither_memory_nor_disk(forge, run, monkey
 
 
 def test_what_a_user_grants_is_taken(forge, run, monkeypatch):
-    monkeypatch.setattr(archive, "ROOM", 2000)
+    monkeypatch.setattr(tarball, "ROOM", 2000)
     forge.velero("large", [entry(config(NS, data={"a": "a" * 10**6}))])
     assert "unpacks to more than 0 MiB" in one_line(run("plan", "large")[2], "large")
     monkeypatch.setenv("KUBEFERRY_MAX_UNPACKED", "1")

@@ -17,7 +17,7 @@ from tests.faults.rig import seen
 from tests.support.bench import B, name
 from tests.support.cli import COMMAND
 
-from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import api
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
 
@@ -59,7 +59,7 @@ class Person:
     def history(self):
         """Return name → state of every flow run that the server knows."""
         url = self.server()["url"]
-        return {each["name"]: each["state_type"] for each in prefect_api.ask(url, "/flow_runs/filter", {})}
+        return {each["name"]: each["state_type"] for each in api.ask(url, "/flow_runs/filter", {})}
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import PermanentError, UnavailableError, UnreachableError
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.cluster import transport
-from kubeferry.tasks.restore import namespaces as crds
-from kubeferry.tasks.restore import namespaces as namespace
+from kubeferry.tasks.restore import namespaces
 
 LASTING = {
     "429": answer(429, after=1),
@@ -212,7 +211,7 @@ def test_a_definition_whose_name_is_taken(rig, widgets):
 
 def test_a_definition_that_is_never_served(rig, widgets, monkeypatch):
     ns, group, saved = widgets
-    monkeypatch.setattr(crds, "SERVED_SECONDS", 1)
+    monkeypatch.setattr(namespaces, "SERVED_SECONDS", 1)
     hidden = edit(lambda body: body.replace(group.encode(), b"other.example.com"), "left out of discovery")
     rig.b.rules = [rule := Rule("GET", "^/apis$", hidden, EVERY)]
     with rig.refused(f"^established and not served within 1 s: Widget.{group}$", PermanentError) as caught:
@@ -241,7 +240,7 @@ def let_go(bench, ns, context):
 
 
 def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, monkeypatch):
-    monkeypatch.setattr(namespace, "GONE_SECONDS", 1)
+    monkeypatch.setattr(namespaces, "GONE_SECONDS", 1)
     copy = rig.bench.namespace(context=B)
     going(rig.bench, copy, B)
     try:

@@ -31,7 +31,7 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import BackupOptions
 from kubeferry.tasks.maintain.verify import prove
 from kubeferry.tasks.ports.local import clock, progress
-from kubeferry.tasks.ports.records import reservations as marks
+from kubeferry.tasks.ports.records import reservations
 from kubeferry.tasks.ports.records.backups import backups, open_backup
 from kubeferry.tasks.ports.store.open import open_store
 
@@ -254,11 +254,11 @@ def prepared(bench, work, ns, asked):
 
 def test_a_name_that_another_run_is_writing_is_refused_until_that_run_is_long_dead(tmp_path, monkeypatch):
     store, keys = open_store((tmp_path / "store").as_uri()), BackupKeys("shop-1")
-    marks.reserve(store, keys, "one")
+    reservations.reserve(store, keys, "one")
     with pytest.raises(UsageError, match="backup shop-1 is being written"):
-        marks.reserve(store, keys, "two")
-    monkeypatch.setattr(marks, "ABANDONED", timedelta(0))
-    marks.reserve(store, keys, "two")
+        reservations.reserve(store, keys, "two")
+    monkeypatch.setattr(reservations, "ABANDONED", timedelta(0))
+    reservations.reserve(store, keys, "two")
     assert list(backups(store)) == []
 
 

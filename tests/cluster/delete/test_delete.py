@@ -8,7 +8,7 @@ from tests.support.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, 
 
 from kubeferry.flows.delete import delete
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
-from kubeferry.tasks.core.formats import bundle as rules
+from kubeferry.tasks.core.formats import bundle as bundle_format
 from kubeferry.tasks.core.formats.bundle import maker
 from kubeferry.tasks.core.formats.lease import LEASES
 from kubeferry.tasks.core.kube.objects import Ref
@@ -174,7 +174,7 @@ def test_a_bundle_in_parts_is_deleted_whole(bench, saved, monkeypatch):
     old, backup = saved
     ns = bench.name("d")
     with monkeypatch.context() as small:
-        small.setattr(rules, "MEMBERS", 1)
+        small.setattr(bundle_format, "MEMBERS", 1)
         name = bench.restore(backup, map={old: ns}).name
     assert len(bundles(bench, ns)) == 4
     with pytest.raises(UsageError, match=f"{name}-part-2 is a part of bundle {name}"):
@@ -247,7 +247,9 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
         f"{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {{name: {victim}}}}}", context=B
     )
     other = bench.restore(backup, map={old: mine}).name  # what another restore made is no better
-    theirs = [(member.ref.type, mine, member.ref.name) for member in rules.members_of(bundle(bench, mine, other))[0]]
+    theirs = [
+        (member.ref.type, mine, member.ref.name) for member in bundle_format.members_of(bundle(bench, mine, other))[0]
+    ]
     wanted = [
         ("Secret", victim, "x"),
         ("Secret", ns, "x"),

@@ -13,12 +13,12 @@ from kubeferry.tasks.core.formats.lease import LEASES, Holder, holder_of, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import DeleteOptions
-from kubeferry.tasks.delete import execute as delete
+from kubeferry.tasks.delete import execute
 from kubeferry.tasks.delete.gather import look
 from kubeferry.tasks.delete.in_use import in_use
 from kubeferry.tasks.delete.remove import Removal
 from kubeferry.tasks.delete.state import Deleting
-from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.ports.cluster import client
 from kubeferry.tasks.ports.cluster.leases import Hold
 from kubeferry.tasks.ports.local import clock
 
@@ -101,7 +101,7 @@ def test_an_owner_that_somebody_gives_an_object_while_it_is_untied_stays(bench, 
     both = [owner(bench, ns, "goes"), owner(bench, ns, "stays")]
     change = {"metadata": {"ownerReferences": both}}
     done = between(monkeypatch, cluster, "find", lambda: bench.patch("ConfigMap", ns, "kept", change, B))
-    delete._untie(*tied)
+    execute._untie(*tied)
     owners = bench.get("ConfigMap", ns, "kept", B)["metadata"]["ownerReferences"]
     assert (done, [each["name"] for each in owners]) == ([True], ["stays"])
 
@@ -111,7 +111,7 @@ def test_another_object_of_the_name_is_not_untied(bench, ns, tied):
     config(bench, ns, "kept")
     both = [owner(bench, ns, "goes"), owner(bench, ns, "stays")]
     bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": both}}, B)
-    delete._untie(*tied)
+    execute._untie(*tied)
     assert bench.get("ConfigMap", ns, "kept", B)["metadata"]["ownerReferences"] == both
 
 
@@ -124,7 +124,7 @@ def test_a_deletion_that_has_lost_its_namespace_deletes_no_more(bench, ns):
     look(deleting)
     deleting.hold._lost = f"namespace {ns} was taken over by restore thief"
     with pytest.raises(PermanentError, match="taken over by restore thief"):
-        delete._remove(deleting)
+        execute._remove(deleting)
     assert "deletionTimestamp" not in bench.get("ConfigMap", ns, "goes", B)["metadata"]
 
 
@@ -177,7 +177,7 @@ def paged(bench, ns, monkeypatch):
     """ConfigMaps a to e, of which a list has three pages; `kube-root-ca.crt` is one more."""
     found = {named: config(bench, ns, named) for named in "abcde"}
     bench.until(lambda: bench.find("ConfigMap", ns, "kube-root-ca.crt", B))
-    monkeypatch.setattr(ports, "PAGE", 2)
+    monkeypatch.setattr(client, "PAGE", 2)
     return found
 
 
@@ -189,7 +189,7 @@ def test_a_stranger_on_the_last_page_keeps_a_namespace(cluster, ns, discovery, p
 
 
 def test_what_is_still_there_on_any_page_is_not_gone(bench, cluster, ns, discovery, paged, monkeypatch):
-    monkeypatch.setattr(ports, "PAGE", 1)
+    monkeypatch.setattr(client, "PAGE", 1)
     for named in "ae":
         bench.patch("ConfigMap", ns, named, HOLD, B)
     removed = Removal(cluster, discovery, "delete", seconds=1).run(paged.values())
@@ -227,7 +227,7 @@ def test_a_list_that_expires_while_a_group_is_looked_for_is_begun_again(bench, c
 def test_a_list_that_expires_while_objects_are_deleted_is_begun_again(
     bench, cluster, ns, discovery, paged, monkeypatch
 ):
-    monkeypatch.setattr(ports, "PAGE", 1)  # what stays is two
+    monkeypatch.setattr(client, "PAGE", 1)  # what stays is two
     bench.patch("ConfigMap", ns, "e", HOLD, B)
     done = expiring(monkeypatch, cluster)
     removed = Removal(cluster, discovery, "delete", seconds=1).run(paged.values())

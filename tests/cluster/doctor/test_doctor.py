@@ -17,8 +17,7 @@ from tests.support.store_faults import faulty
 from kubeferry.tasks.core.errors import StoreError
 from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 from kubeferry.tasks.core.ops.rights import for_backup, for_restore
-from kubeferry.tasks.doctor import cluster as doctor_cluster
-from kubeferry.tasks.doctor import store as doctor_store
+from kubeferry.tasks.doctor import cluster, store
 from kubeferry.tasks.doctor.checks import CHECKS, examine
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local import clock, processes
@@ -209,7 +208,7 @@ def test_the_rules_of_a_namespace_say_what_the_api_server_answers_right_by_right
     ns, kubeconfig = account
     reader = connect("kubeferry-a", kubeconfig)
     rights = wanted(reader.discover().types, [ns])
-    missing = doctor_cluster._missing(reader, rights)
+    missing = cluster._missing(reader, rights)
     assert missing == [each for each in rights if not reader.allowed(each.verb, each.kind, each.namespace)]
     assert 0 < len(missing) < len(rights)
 
@@ -300,9 +299,9 @@ class Forgetful:
 )
 def test_a_store_that_says_one_thing_and_does_another(tmp_path, monkeypatch, answers, message):
     real = open_store(tmp_path.as_uri())
-    monkeypatch.setattr(doctor_store, "open_store", lambda _: Forgetful(real, **answers))
+    monkeypatch.setattr(store, "open_store", lambda _: Forgetful(real, **answers))
     with pytest.raises(StoreError, match=message):
-        doctor_store.store(DoctorOptions())
+        store.store(DoctorOptions())
     assert list(tmp_path.rglob("*")) == []
 
 

@@ -22,8 +22,8 @@ import pytest
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.ports.local import processes
-from kubeferry.tasks.ports.prefect import api as prefect_api
-from kubeferry.tasks.ports.prefect import server as prefect_env
+from kubeferry.tasks.ports.prefect import api
+from kubeferry.tasks.ports.prefect import server as prefect_server
 
 README = (Path(__file__).parents[3] / "deployments/README.md").read_text()
 LIMIT = 240
@@ -140,7 +140,7 @@ def prefect_on(postgres, home, **more):
     port = processes.free_port()
     log = home / "server.log"
     # Of the local server's environment only what is for any server: offline, and its home.
-    env = prefect_env.settings(port)
+    env = prefect_server.settings(port)
     env = {name: value for name, value in env.items() if not name.startswith("PREFECT_SERVER_SERVICES_DB_VACUUM")}
     env |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")} | named | place | more
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
@@ -149,13 +149,13 @@ def prefect_on(postgres, home, **more):
     def up():
         assert processes.alive(process), log.read_text()
         with suppress(KubeferryError):
-            prefect_api.check(prefect_env.local(port))
+            api.check(prefect_server.local(port))
             return True
         return False
 
     try:
         wait(up, LIMIT)
-        yield prefect_env.local(port)
+        yield prefect_server.local(port)
     finally:
         processes.stop(process, 30)
 

@@ -25,7 +25,7 @@ from tests.support.kubectl import KubectlError
 from tests.support.secret_marks import Marks, files, rows
 
 from kubeferry.tasks.core.formats.layout import BackupKeys, Member
-from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive import tarball
 from kubeferry.tasks.ports.store.open import open_store
 
 SAVED = ("data", "text", "annotation", "applied", "url", "docker", "setting", "immutable")
@@ -233,12 +233,12 @@ def hostile(scene, name):
     """Store an archive as Velero would write it, with a Secret that no API server takes."""
     ns, keys, store = scene.bench.name("stay-bad"), BackupKeys(name), open_store(scene.store)
     meta = {"name": "bad", "namespace": ns, "labels": {"a": scene.marks["label"] + "!"}}
-    with archive.FragmentWriter(scene.home / "part") as part:
+    with tarball.FragmentWriter(scene.home / "part") as part:
         namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
         part.add(Member("namespaces", "", ns).path, json.dumps(namespace).encode())
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
         part.add(Member("secrets", ns, "bad").path, json.dumps(secret).encode())
-    archive.join([scene.home / "part"], scene.home / "tarball")
+    tarball.join([scene.home / "part"], scene.home / "tarball")
     store.put_file(keys.tarball, scene.home / "tarball")
     backup = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": name}}
     store.put(keys.metadata, json.dumps(backup | {"status": {"phase": "Completed"}}).encode())

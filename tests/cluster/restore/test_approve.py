@@ -18,7 +18,6 @@ from kubeferry.tasks.core.errors import NotApprovedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.prefect import approvals
-from kubeferry.tasks.ports.prefect import approvals as answers
 
 SOME = """
 apiVersion: v1
@@ -357,7 +356,7 @@ def test_a_kill_while_it_waits_leaves_nothing_and_the_answer_is_not_taken(bench,
     process, named, new, _ = started()
     process.kill()
     process.communicate()
-    monkeypatch.setattr(answers, "TAKEN_SECONDS", approvals.POLL + 1)
+    monkeypatch.setattr(approvals, "TAKEN_SECONDS", approvals.POLL + 1)
     with pytest.raises(NotApprovedError, match=f"the process of restore {named} did not take the answer"):
-        run_flow(answers.answer(named, "approve", ""))
+        run_flow(approvals.answer(named, "approve", ""))
     assert untouched(bench, named, new)

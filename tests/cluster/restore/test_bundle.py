@@ -7,7 +7,7 @@ from tests.support.bench import A, B, did, touch
 from tests.support.bundles import ALWAYS, SOME, bundle, bundles, deny_deployments, listed, names
 
 from kubeferry.tasks.core.errors import KubeferryError
-from kubeferry.tasks.core.formats import bundle as rules
+from kubeferry.tasks.core.formats import bundle as bundle_format
 from kubeferry.tasks.core.formats.bundle import made_for
 from kubeferry.tasks.core.kube.objects import Ref
 
@@ -33,7 +33,7 @@ def test_a_complete_restore_lists_all_that_it_created_level_by_level(bench, save
     assert (found["status"]["phase"], found["status"]["members"]) == ("Completed", 4)
     assert listed(found) == {1: ["ConfigMap settings", "Secret token", "Service web"], 2: ["Deployment web"]}
     assert found["spec"]["backup"] == backup
-    live = {each.ref: each.uid for each in rules.members_of(found)[0]}
+    live = {each.ref: each.uid for each in bundle_format.members_of(found)[0]}
     assert live == {ref: bench.get(ref.kind, ns, ref.name, B)["metadata"]["uid"] for ref in live}
     for ref in live:  # what no list can give: each of them says itself to whom it belongs
         assert made_for(bench.get(ref.kind, ns, ref.name, B)) == {found["metadata"]["uid"]}
@@ -48,7 +48,7 @@ def test_the_phase_is_reported_while_a_restore_is_under_way_and_when_it_is_resum
     for again in ({"map": {old: ns}, "name": f"{ns}-r"}, {"resume": f"{ns}-r"}):
         with pytest.raises(KubeferryError, match="no more"):
             bench.restore("" if "resume" in again else backup, rollback=False, **again)
-    events = bench.clusters[B].watch(rules.BUNDLES, ns, revision=before, seconds=1)
+    events = bench.clusters[B].watch(bundle_format.BUNDLES, ns, revision=before, seconds=1)
     statuses = [
         (event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live
     ]
@@ -91,7 +91,7 @@ def test_a_restore_that_creates_nothing_leaves_no_bundle(bench, saved):
 def test_a_large_bundle_has_parts(bench, saved, monkeypatch):
     old, backup = saved
     ns = bench.name()
-    monkeypatch.setattr(rules, "MEMBERS", 2)
+    monkeypatch.setattr(bundle_format, "MEMBERS", 2)
     name = bench.restore(backup, map={old: ns}).name
     assert bundles(bench, ns) == [name, f"{name}-part-2"]
     assert listed(bundle(bench, ns, name)) == {1: ["ConfigMap settings", "Secret token"]}
@@ -117,7 +117,7 @@ def test_kubectl_delete_bundle_removes_the_whole_group_and_nothing_else(
         ns,
         B,
     )
-    monkeypatch.setattr(rules, "MEMBERS", 1)
+    monkeypatch.setattr(bundle_format, "MEMBERS", 1)
     name = bench.restore(backup, map={old: ns}, existing="skip").name
     assert len(bundles(bench, ns)) == 2
     stays = {

@@ -18,10 +18,9 @@ from kubeferry.tasks.core.errors import (
 )
 from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.ports.cluster import client
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.preflight import approve
-from kubeferry.tasks.preflight import checks as preflight
+from kubeferry.tasks.preflight import approve, checks
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.relink import _unpause
 from kubeferry.tasks.restore.verify import _verify
@@ -109,7 +108,7 @@ def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_reported_on
     restoring, ns = begun
     do(write, restoring, configs(ns), "apply")
     bench.patch("ConfigMap", ns, "a", {"data": {"a": "changed"}}, B)
-    monkeypatch.setattr(ports, "PAGE", 2)
+    monkeypatch.setattr(client, "PAGE", 2)
     real, done = cluster.pages, []
 
     def pages(kind, *args, **options):
@@ -132,7 +131,7 @@ def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_reported_on
 def approving(steps, five, monkeypatch):
     """Run the approval of a restore; the person who approves does something else before."""
     old, backup = five
-    for module in (approve, preflight):
+    for module in (approve, checks):
         monkeypatch.setattr(module, "tell", lambda _: None)
 
     async def shown(*_):
@@ -150,7 +149,7 @@ def approving(steps, five, monkeypatch):
 
         monkeypatch.setattr(approve, "_ask", ask)
         with steps.planned(backup=backup, context=B, map={old: ns}) as restoring:
-            assert do(preflight._look, restoring) == []
+            assert do(checks._look, restoring) == []
             asyncio.run(approved(restoring))
 
     return run

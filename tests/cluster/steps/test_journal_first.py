@@ -8,10 +8,10 @@ from kubeferry.tasks.core.errors import ConflictError, ExpiredError, KubeferryEr
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.diff.compare import drift
-from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.ports.cluster import client
 from kubeferry.tasks.preflight.lookup import follow
 from kubeferry.tasks.restore import bundle
-from kubeferry.tasks.restore import existing as meet
+from kubeferry.tasks.restore import existing as existing_objects
 from kubeferry.tasks.restore.bundle import BUNDLES
 
 MANY = [f"owner-{number}" for number in range(8)]
@@ -115,7 +115,7 @@ def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench,
 
 def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated(steps, bench, some, monkeypatch):
     """It came in the place of the one that was looked at: the garbage collector took that with its former owner."""
-    monkeypatch.setattr(meet, "GONE_SECONDS", 1)
+    monkeypatch.setattr(existing_objects, "GONE_SECONDS", 1)
     old, backup = some
     ns = bench.namespace("some", B)
     (looked_at,) = bench.make(CONFIG.format("a", 1), ns, B)
@@ -125,7 +125,7 @@ def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated
     link = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": boss["metadata"]["uid"]}
     obj = looked_at | {"metadata": {"name": "a", "namespace": ns, "ownerReferences": [link]}}
     with steps.restore(backup, map={old: ns}, existing="recreate") as restoring, pytest.raises(KubeferryError):
-        do(meet._follow, restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
+        do(existing_objects._follow, restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
     assert owners_of(bench.get("ConfigMap", ns, "a", B)) == []
 
 
@@ -134,7 +134,7 @@ def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated
 
 def expiring(monkeypatch, cluster):
     """Have the first list of ConfigMaps expire after its first page."""
-    monkeypatch.setattr(ports, "PAGE", 3)
+    monkeypatch.setattr(client, "PAGE", 3)
     real, done = cluster.pages, []
 
     def pages(kind, *args, **options):

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.compare import report as drift_text
+from kubeferry.tasks.core.compare import report as diff_report
 from kubeferry.tasks.core.compare.diff import (
     ObjectDifference,
     added,
@@ -280,7 +280,7 @@ def test_an_object_that_one_side_has_is_shown_whole():
     assert diff.startswith("--- b: ConfigMap shop/x\n+++ /dev/null\n@@ -1,7 +0,0 @@\n-apiVersion: v1\n")
 
 
-@pytest.mark.parametrize("longest", [drift_text.LONGEST, 0])
+@pytest.mark.parametrize("longest", [diff_report.LONGEST, 0])
 @given(one=st.lists(st.text("ab", max_size=2), max_size=30), other=st.lists(st.text("ab", max_size=2), max_size=30))
 def test_a_diff_leads_from_one_side_to_the_other(longest, one, other):
     """Also where what differs is shown as one block."""
@@ -289,9 +289,9 @@ def test_a_diff_leads_from_one_side_to_the_other(longest, one, other):
     if found is None:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drift_text, "LONGEST", longest)
+        patch.setattr(diff_report, "LONGEST", longest)
         diff = unified(found, "b", "c")
-    lines = drift_text._lines(old)
+    lines = diff_report._lines(old)
     assert yaml.safe_load("\n".join(lines)) == old
     assert yaml.safe_load("\n".join(patched(lines, diff))) == new
 

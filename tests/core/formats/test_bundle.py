@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from kubeferry.tasks.core.formats import bundle as bundles
+from kubeferry.tasks.core.formats import bundle
 from kubeferry.tasks.core.formats.bundle import (
     API_VERSION,
     LETTERS,
@@ -130,7 +130,7 @@ def test_a_field_manager_is_as_short_as_the_api_server_wants():
 
 
 def test_the_definition_takes_what_is_listed():
-    (version,) = bundles.definition()["spec"]["versions"]
+    (version,) = bundle.definition()["spec"]["versions"]
     levels = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["levels"]["items"]
     (_, status), *_ = parts("r", "Completed", MANY[:1])
     assert set(status["levels"][0]) == set(levels["properties"]) == set(levels["required"])

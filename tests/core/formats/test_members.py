@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.layout import Member, check_version, parse_member
-from kubeferry.tasks.core.formats.layout import check_folder_path as check_folder
+from kubeferry.tasks.core.formats.layout import Member, check_folder_path, check_version, parse_member
 
 
 @pytest.mark.parametrize(
@@ -103,13 +102,13 @@ def test_no_path_leads_out_of_the_archive(path):
 
 @pytest.mark.parametrize("path", [".", "./", "resources", "resources/", "./resources/secrets", "metadata/"])
 def test_folders_of_the_layout_are_passed_over(path):
-    check_folder(path)
+    check_folder_path(path)
 
 
 @pytest.mark.parametrize("path", ["", "/", "..", "./..", "/resources", "resources/../..", "a//b", "a\x1b[2J", "a\\b"])
 def test_folders_that_lead_elsewhere_are_refused(path):
     with pytest.raises(DamagedError, match="not allowed in an archive"):
-        check_folder(path)
+        check_folder_path(path)
 
 
 @pytest.mark.parametrize("version", [b"1", b"1\n", b"1.1.0\n", b"1.2"])

@@ -7,10 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.core.ops import health as health_clock
-from kubeferry.tasks.core.ops import health as health_versions
-from kubeferry.tasks.core.ops import health_prefect
-from kubeferry.tasks.core.ops import rights as health_rights
+from kubeferry.tasks.core.ops import health, health_prefect, rights
 from kubeferry.tasks.core.ops.health import Finding, Level, exit_code, related, worst
 from kubeferry.tasks.core.ops.health_prefect import BACKUP, Scheduled, due, newest_backup, schedule
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
@@ -74,19 +71,19 @@ def date(off):
     ],
 )
 def test_a_clock(off, level, message):
-    found = health_clock.clock(date(off), NOW, NOW)
+    found = health.clock(date(off), NOW, NOW)
     assert found.level is level
     assert message in found.found
     assert ("NTP" in found.todo) is (level is not Level.OK)
 
 
 def test_a_slow_answer_is_no_wrong_clock():
-    assert health_clock.clock(date(25), NOW, NOW + timedelta(seconds=50)).found.startswith("agrees")
+    assert health.clock(date(25), NOW, NOW + timedelta(seconds=50)).found.startswith("agrees")
 
 
 @pytest.mark.parametrize("text", ["", "yesterday"])
 def test_a_server_without_a_clock(text):
-    assert health_clock.clock(text, NOW, NOW).level is Level.SKIPPED
+    assert health.clock(text, NOW, NOW).level is Level.SKIPPED
 
 
 # --- versions
@@ -97,7 +94,7 @@ GOOD = {"prefect": "3.8.8", "fastapi": "0.152.1", "kubernetes": "37.0.1"}
 
 
 def test_versions_as_they_should_be():
-    found = health_versions.versions((3, 11, 7), WANTED, GOOD)
+    found = health.versions((3, 11, 7), WANTED, GOOD)
     assert (found.level, found.found) == (Level.OK, "Python 3.11.7, prefect 3.8.8, kubernetes 37.0.1")
 
 
@@ -107,11 +104,11 @@ def test_versions_as_they_should_be():
     ids=str,
 )
 def test_any_version_of_a_range_is_right(changes):
-    assert health_versions.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
+    assert health.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
 
 
 def test_a_range_may_begin_at_a_version_with_fewer_numbers():
-    assert health_versions.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
+    assert health.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -126,14 +123,14 @@ def test_a_range_may_begin_at_a_version_with_fewer_numbers():
     ],
 )
 def test_other_versions_are_named(changes, message):
-    found = health_versions.versions((3, 12, 0), WANTED, GOOD | changes)
+    found = health.versions((3, 12, 0), WANTED, GOOD | changes)
     assert found.level is Level.FAILED
     assert message in found.found
     assert "constraints.txt" in found.todo
 
 
 def test_an_old_python():
-    assert health_versions.versions((3, 10, 2), WANTED, GOOD).level is Level.FAILED
+    assert health.versions((3, 10, 2), WANTED, GOOD).level is Level.FAILED
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,7 @@ def test_an_old_python():
     ],
 )
 def test_an_api_servers_version(version, problems, level):
-    found = health_versions.kubernetes("here", version, problems)
+    found = health.kubernetes("here", version, problems)
     assert found.level is level
     assert version in found.found
     assert all(each in found.found for each in problems)
@@ -157,15 +154,15 @@ def test_an_api_servers_version(version, problems, level):
 
 
 def test_what_a_backup_asks_for():
-    asked = {str(each) for each in health_rights.for_backup(TYPES, ["shop"])}
+    asked = {str(each) for each in rights.for_backup(TYPES, ["shop"])}
     assert asked == {
         "get namespaces", "list persistentvolumes", "list secrets in shop", "list deployments.apps in shop",
     }  # fmt: skip
-    assert "list secrets" in {str(each) for each in health_rights.for_backup(TYPES, [])}
+    assert "list secrets" in {str(each) for each in rights.for_backup(TYPES, [])}
 
 
 def test_what_a_restore_asks_for():
-    asked = {str(each) for each in health_rights.for_restore(TYPES, ["shop"])}
+    asked = {str(each) for each in rights.for_restore(TYPES, ["shop"])}
     assert {
         "create namespaces", "create secrets in shop", "watch deployments.apps in shop", "create persistentvolumes",
         "patch leases.coordination.k8s.io in shop", "create bundles.kubeferry.io in shop",
@@ -195,21 +192,21 @@ def test_a_rule_for_subresources():
 
 
 def test_rights_of_a_backup():
-    asked = health_rights.for_backup(TYPES, ["shop"])
-    assert health_rights.to_back_up(asked, [], []).level is Level.OK
-    one = health_rights.to_back_up(asked, [Right("list", SECRETS, "shop")], [])
+    asked = rights.for_backup(TYPES, ["shop"])
+    assert rights.to_back_up(asked, [], []).level is Level.OK
+    one = rights.to_back_up(asked, [Right("list", SECRETS, "shop")], [])
     assert (one.level, one.found) == (Level.WARNING, "may not list secrets in shop")
-    assert health_rights.to_back_up(asked, asked, []).level is Level.FAILED
-    assert health_rights.to_back_up(asked, [Right("get", NAMESPACES)], []).level is Level.FAILED
-    absent = health_rights.to_back_up(asked, [], ["shop"])
+    assert rights.to_back_up(asked, asked, []).level is Level.FAILED
+    assert rights.to_back_up(asked, [Right("get", NAMESPACES)], []).level is Level.FAILED
+    absent = rights.to_back_up(asked, [], ["shop"])
     assert absent.level is Level.WARNING
     assert "namespace shop does not exist" in absent.found
 
 
 def test_rights_of_a_restore_are_a_warning_that_does_not_grow_for_ever():
-    asked = health_rights.for_restore(TYPES, ["shop", "billing"])
-    assert health_rights.to_restore(asked, []).level is Level.OK
-    found = health_rights.to_restore(asked, asked)
+    asked = rights.for_restore(TYPES, ["shop", "billing"])
+    assert rights.to_restore(asked, []).level is Level.OK
+    found = rights.to_restore(asked, asked)
     assert found.level is Level.WARNING
     assert found.found.endswith(f"and {len(asked) - 8} more")
     assert "--no-bundle" in found.todo

@@ -12,7 +12,7 @@ import pytest
 
 from kubeferry.tasks.core.errors import KeyMissingError, StoreError
 from kubeferry.tasks.ports.local import files, progress
-from kubeferry.tasks.ports.store import local as local_store
+from kubeferry.tasks.ports.store import local
 from kubeferry.tasks.ports.store.local import LocalStore
 
 
@@ -89,7 +89,7 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing(store, monkeypatch, tmp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "source").write_bytes(b"12345")
-    monkeypatch.setattr(local_store.shutil, "copyfileobj", break_off)
+    monkeypatch.setattr(local.shutil, "copyfileobj", break_off)
     with pytest.raises(StoreError, match="No space left on device"):
         store.put_file("a/b", tmp_path / "source")
     assert names(store.root / "a") == []
@@ -144,7 +144,7 @@ def test_unfinished_files_are_hidden_and_old_ones_are_removed(store):
     old, fresh = (store.root / "a" / f"{files.TEMPORARY}{n}" for n in range(2))
     for path in (old, fresh):
         path.write_bytes(b"")
-    long_ago = time.time() - local_store.STALE - 60
+    long_ago = time.time() - local.STALE - 60
     os.utime(old, (long_ago, long_ago))
     assert [entry.key for entry in store.list()] == ["a/b"]
     store.check_writable()
