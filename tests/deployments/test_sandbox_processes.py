@@ -103,9 +103,9 @@ def test_a_death_at_the_start_shows_the_last_lines_of_the_log(tmp_path, port):
 def test_the_log_of_the_run_before_is_kept(program, port):
     for _ in range(2):
         processes.ensure(program, port, lambda: True)
-        program.log.write_text("said")
+        program.log.write_text("logged")
         processes.stop(program.record)
-    assert program.log.with_suffix(".log.old").read_text() == "said"
+    assert program.log.with_suffix(".log.old").read_text() == "logged"
 
 
 def test_only_the_needed_environment_is_handed_on(tmp_path, port, monkeypatch):

@@ -1,4 +1,4 @@
-"""The sandbox's S3 server keeps objects and what is told of them, also where files have no extended attributes."""
+"""The sandbox's S3 server keeps objects and their metadata, also where files have no extended attributes."""
 
 import boto3
 import pytest

@@ -78,7 +78,7 @@ def _option(option):
 
 
 def _default(option):
-    """Return in a list what is done without the option, as `--help` tells it; nothing where that is nothing."""
+    """Return in a list what is done without the option, as `--help` prints it; nothing where that is nothing."""
     value = option.default
     if option.secondary_opts:
         value = (option.opts if value else option.secondary_opts)[0]

@@ -1,4 +1,4 @@
-"""How hostile backups are written down, each with its name, how it is forged, and what has to be told of it.
+"""How hostile backups are written down, each with its name, how it is forged, and what the error has to say of it.
 
 An archive is forged twice, as Velero's (no digests) and as ours (digests that fit, so that the reader behind them is
 reached); what only ours has, or only Velero's, once.
@@ -15,7 +15,7 @@ from tests.faults.hostile import config, entry, namespace, tar
 
 @dataclass(frozen=True)
 class Case:
-    """One hostile backup: `forge(forge, name, ns)` stores it, `told` stands in the line that refuses it."""
+    """One hostile backup: `forge(forge, name, ns)` stores it, `message` is in the line that refuses it."""
 
     forge: object = field(repr=False)
     message: str

@@ -144,7 +144,7 @@ def without_revision(obj):
 
 
 class Recorder:
-    """What a flow told while it ran."""
+    """What a flow reported while it ran."""
 
     def __init__(self):
         self.notes = []
@@ -255,7 +255,7 @@ class Rig:
 
     @contextlib.contextmanager
     def refused(self, message, kind=KubeferryError):
-        """The block ends with an error of our tree, in one clear line that matches `told`."""
+        """The block ends with an error of our tree, in one clear line that matches `message`."""
         with pytest.raises(kind) as caught:
             yield caught
         line = str(caught.value)
@@ -265,7 +265,7 @@ class Rig:
 
     @contextlib.contextmanager
     def in_vain(self, message, kind=KubeferryError, copy=None):
-        """Give a namespace of B into which the block restores, in vain: it is as before then, or the error tells."""
+        """Give a namespace of B; the block fails to restore into it. It is as before, or the error says so."""
         copy = copy or self.bench.namespace(context=B)
         before = self.there(copy)
         with self.refused(message, kind) as caught:

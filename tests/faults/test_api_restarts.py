@@ -116,7 +116,7 @@ def hasty(monkeypatch):
 
 
 def test_a_restore_whose_api_server_stays_away_reports_it_and_is_undone_later(rigged, kiosk, hasty, patient):  # noqa: ARG001 - waits
-    """Nothing can be taken back either: that is told, and done when the server is there again.
+    """Nothing can be rolled back either: that is reported, and done when the server is there again.
 
     Only the restore is hasty: the undo waits, as any command, while the start of the server keeps the machine busy.
     """

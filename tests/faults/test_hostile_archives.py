@@ -25,7 +25,7 @@ COMMANDS = [
     line.split() for line in ("verify", "verify --deep", "plan", "plan --kubectl", "plan -o html", "plan -o yaml")
 ]
 LONGEST = 700
-"""Characters of a line that tells what is wrong: it stays readable, whatever the archive holds."""
+"""Characters of a line that says what is wrong: it stays readable, whatever the archive holds."""
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_a_backup_that_another_run_finished_meanwhile_is_not_written_over(rig, k
 
 
 def test_a_mark_that_cannot_be_taken_away_does_not_spoil_a_backup(rig, kiosk):
-    """The mark that holds a backup's name goes last; the probes of the store have to go."""
+    """The mark that holds a backup's name is deleted last; the probes of the store have to go."""
     rig.s3.rules = [rule := Rule("DELETE", "/backups/", BUSY["503"], EVERY)]
     result = rig.backup(kiosk.ns, store=rig.bucket_through)
     assert rule.done > 3

@@ -42,7 +42,7 @@ def test_a_kind_that_cannot_be_created(rig, kiosk, fault):
 
 @pytest.mark.parametrize("fault", fast([each for each in LASTING if each not in REFUSED], "cut after"))
 def test_a_kind_that_is_created_and_never_answered(rig, kiosk, fault):
-    """Whether it is there is found out: by looking in a namespace that was there, else when it is taken back."""
+    """Whether it is there is found out: by looking in a namespace that was there, else when it is rolled back."""
     rig.b.rules = [rule := Rule("POST", "/configmaps", LASTING[fault], EVERY)]
     rig.same_namespace(kiosk, rig.restore(kiosk.saved, map={kiosk.ns: rig.bench.namespace(context=B)}))
     assert rule.done > 6
@@ -228,7 +228,7 @@ def test_a_definition_that_is_never_served(rig, widgets, monkeypatch):
 HELD = "{apiVersion: v1, kind: ConfigMap, metadata: {name: held, finalizers: [example.com/held]}}"
 
 
-def going(bench, ns, context):
+def begin_deletion(bench, ns, context):
     """Delete a namespace in which something stays."""
     bench.make(HELD, ns, context)
     found = bench.get("Namespace", "", ns, context)
@@ -242,7 +242,7 @@ def let_go(bench, ns, context):
 def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, monkeypatch):
     monkeypatch.setattr(namespaces, "GONE_SECONDS", 1)
     copy = rig.bench.namespace(context=B)
-    going(rig.bench, copy, B)
+    begin_deletion(rig.bench, copy, B)
     try:
         with rig.refused(f"^namespace {copy} is still being deleted after 1 s: see its finalizers", PermanentError):
             rig.restore(kiosk.saved, map={kiosk.ns: copy})
@@ -258,7 +258,7 @@ def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, m
 
 def test_a_namespace_that_is_deleted_at_last_is_waited_for(rig, kiosk):
     copy = rig.bench.namespace(context=B)
-    going(rig.bench, copy, B)
+    begin_deletion(rig.bench, copy, B)
     rig.b.rules = [
         rule := Rule(
             "GET", f"/namespaces/{copy}$", doing(lambda: let_go(rig.bench, copy, B), name="let go"), range(3, 4)
@@ -269,9 +269,9 @@ def test_a_namespace_that_is_deleted_at_last_is_waited_for(rig, kiosk):
 
 
 def test_a_namespace_that_is_deleted_while_it_is_restored(rig, kiosk):
-    """It is told of one object or of many: as many as had not been created when it began to go."""
+    """It is reported of one object or of many: as many as had not been created when the deletion began."""
     copy = rig.bench.name()
-    deleted = doing(lambda: going(rig.bench, copy, B), name="namespace deleted")
+    deleted = doing(lambda: begin_deletion(rig.bench, copy, B), name="namespace deleted")
     rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", deleted)]
     with rig.refused(f"{copy}.* because it is being terminated", PermanentError):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
@@ -286,7 +286,9 @@ def test_a_namespace_that_is_deleted_while_it_is_backed_up_is_saved_as_it_was(ri
     rig.bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}", ns)
     clean = rig.bench.backup(ns)
     rig.a.rules = [
-        rule := Rule("GET", f"/{ns}/configmaps", doing(lambda: going(rig.bench, ns, A), name="namespace deleted"))
+        rule := Rule(
+            "GET", f"/{ns}/configmaps", doing(lambda: begin_deletion(rig.bench, ns, A), name="namespace deleted")
+        )
     ]
     try:
         rig.same_backup(clean, rig.backup(ns))

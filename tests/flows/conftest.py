@@ -54,7 +54,7 @@ class Shelf:
     def add(self, name="first", objects=(CONFIG,), claimed=None, **changes):
         """Store a backup of `objects`, by default one ConfigMap; `changes` go into its manifest.
 
-        The manifest tells the digests `told`, by default those of the objects.
+        The manifest has the digests `claimed`, by default those of the objects.
         """
         keys = BackupKeys(name)
         tarball, digests = self.tarball(objects)
@@ -78,7 +78,7 @@ class Shelf:
         return keys
 
     def add_encrypted(self, recipient, name="sealed"):
-        """Store the same backup encrypted to a recipient; what a plain one has in its place goes."""
+        """Store the same backup encrypted to a recipient; what a plain one has in its place is deleted."""
         plain = self.add(name)
         whole, keys, to = open_backup(self.store, name).manifest, BackupKeys(name, sealed=True), Sealer([recipient])
         readable, hidden = divided(whole, to.recipients)

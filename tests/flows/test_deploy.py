@@ -90,7 +90,7 @@ def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_f
     asked = ("shop", "--type", "kubernetes", "--pool", pool, "--store", "s3://backups/prod", *rules)
     code, rows, err = deploy(*asked, "--image", image)
     assert code == 0, err
-    assert not [row for row in rows if row["what"] == "automation" and "failed" in row["name"]], "nobody to be told"
+    assert not [row for row in rows if row["what"] == "automation" and "failed" in row["name"]], "nobody to be notified"
     prune = api.deployment("prune/nightly")
     assert (prune["parameters"]["options"]["keep_daily"], prune["parameters"]["options"]["keep_within"]) == (7, "30d")
     assert [each["active"] for each in ours(prune)] == [True]

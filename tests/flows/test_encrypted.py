@@ -16,7 +16,7 @@ WEB = "resources/configmaps/namespaces/shop/web.json"
 
 @pytest.fixture
 def key(tmp_path):
-    """The path of a secret key's file; its public key stands in it as a comment, as age-keygen writes it."""
+    """The path of a secret key's file; its public key is in it as a comment, as age-keygen writes it."""
     path, identity = tmp_path / "key.txt", x25519.Identity.generate()
     path.write_text(f"# public key: {identity.to_public()}\n{identity}\n")
     return path

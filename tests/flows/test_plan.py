@@ -54,7 +54,7 @@ def test_a_velero_archive_is_planned_too(cli, shelf):
 
 
 def test_an_owner_in_another_namespace_is_refused_with_the_reason(cli, shelf):
-    """Its twin in the object's own namespace is another one, and no owner."""
+    """The one of that name in the object's own namespace is another one, and no owner."""
     tie = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": "u-1"}
     child = config("shop", "child", ownerReferences=[tie])
     shelf.add_velero("theirs", [child, config("bank", "boss", uid="u-1"), config("shop", "boss", uid="u-2")])

@@ -1,4 +1,4 @@
-"""What a selection takes of a backup, told by `kubeferry plan`: from an archive alone."""
+"""What a selection takes of a backup, shown by `kubeferry plan`: from an archive alone."""
 
 import json
 
@@ -463,7 +463,7 @@ def test_what_matches_nothing_and_is_no_error_is_reported(plan):
     ]
 
 
-# --- how it is told
+# --- how it is shown
 
 
 def test_the_table_shows_what_is_selected_why_each_object_is_in_and_what_is_missing(cli, shelf, plan):  # noqa: ARG001 - it stores the backup

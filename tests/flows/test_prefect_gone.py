@@ -1,4 +1,4 @@
-"""A Prefect API that goes away while a flow runs is told in one line, with the ways on."""
+"""A Prefect API that goes away while a flow runs is reported in one line, with the ways on."""
 
 import asyncio
 

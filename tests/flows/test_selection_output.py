@@ -31,7 +31,7 @@ TYPED = {
 
 
 class Asked(Exception):  # noqa: N818 - no error: it ends the command where the flow would begin
-    """Carries what a flow was asked for."""
+    """Holds what a flow was asked for."""
 
 
 @pytest.fixture

@@ -166,8 +166,8 @@ def test_a_namespace_that_is_not_there_makes_a_migration_partial(migrating):
 def test_what_a_part_raises_is_its_end_in_words(migrating):
     end = lost(migrating, "shop", ValueError("no such thing"), NOW)
     assert (end.phase, end.into, end.error) == (Phase.FAILED, "shop2", "unexpected ValueError: no such thing")
-    known = End(namespace="shop", into="shop2", phase=Phase.FAILED, error="told before", problems=[GAP])
-    error = KubeferryError("as told")
+    known = End(namespace="shop", into="shop2", phase=Phase.FAILED, error="reported before", problems=[GAP])
+    error = KubeferryError("as reported")
     error.result = known
     assert lost(migrating, "shop", error, NOW) == known
 

@@ -46,7 +46,7 @@ ONE, TWO, THREE = (Problem(what=what, why="because") for what in ("one", "two", 
 
 @pytest.fixture
 def restoring():
-    """A restore that is at its end: everything that its result tells of it."""
+    """A restore that is at its end: everything that its result says of it."""
     plan = SimpleNamespace(
         left_out=[],
         missing=[Missing(TOKEN, "its kind is excluded", (SETTINGS,), "spec.x")],

@@ -52,7 +52,7 @@ def joined(monkeypatch):
             step._joined.set(True)
             try:
                 return await work("one")
-            except Exception as error:  # noqa: BLE001 - it is told
+            except Exception as error:  # noqa: BLE001 - it is returned
                 return error
 
         return asyncio.run(inside()), len(ran)

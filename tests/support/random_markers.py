@@ -139,7 +139,7 @@ def marked(template, at=()):
 
 
 def is_live(text):
-    """Tell whether a text waits for something live."""
+    """Return whether a text waits for something live."""
     return any(found not in FIXED and found != "peer|ns" for found in MARKER.findall(text))
 
 
@@ -152,7 +152,7 @@ def at(obj, place):
 
 
 def path_of(place):
-    """Return a place as `differences` tells it."""
+    """Return a place as `differences` gives it."""
     text = ""
     for key in place:
         if isinstance(key, int):

@@ -299,7 +299,7 @@ def no_pods(bench, ns):
 
 
 def stopped_in_order(ui, bench, named, new):
-    """The process ended by itself within its grace: it said so, let its lease go, and left its journal whole."""
+    """The process ended by itself within its grace: it said so, released its lease, and left its journal whole."""
     ways = f"what it did stays: kubeferry restore --resume {named}, or kubeferry undo {named}"
     ui.logs(f"restore {named} was stopped; {ways}")
     assert bench.list("Lease.coordination.k8s.io", new, B) == []

@@ -237,7 +237,7 @@ def config_map(namespace, name, data):
 
 
 def gone(result):
-    """Return what a backup or a restore said it left out, and why."""
+    """Return what a backup or a restore reported as left out, and why."""
     return {
         Ref(each.type.partition(".")[2], each.type.partition(".")[0], each.namespace, each.name): each.why
         for each in result.left_out

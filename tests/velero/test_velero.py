@@ -1,6 +1,6 @@
 """The real Velero and Kubeferry on one bucket: each restores what the other saved, and neither disturbs the other.
 
-One file, since it tells one story: tests are spread over processes by file, and each would tell it anew.
+One file, since it is one story: tests are spread over processes by file, and each would run it again.
 """
 
 import io
@@ -31,7 +31,7 @@ def by_velero(request, story):
 
 @pytest.mark.parametrize("context", [A, B])
 def test_velero_offers_ours_as_its_own(story, context):
-    """Nobody told it: it found the backup in the bucket, with phase, time and counts."""
+    """Nobody announced it: it found the backup in the bucket, with phase, time and counts."""
     found = story.offered(context)[OURS]
     saved = story.saved[OURS]
     assert saved.phase == Phase.COMPLETED
@@ -48,7 +48,7 @@ def test_velero_describes_ours_and_reads_its_log(story):
     assert "Phase:  Completed" in described
     assert "apps/v1/Deployment:" in described
     assert f"- {SHOP}/api" in described
-    assert "<error" not in described, "a file that it cannot get or read is told so"
+    assert "<error" not in described, "a file that it cannot get or read is shown so"
     assert "has finished (Complete)" in story.run(A, "backup", "logs", OURS)
 
 
@@ -90,7 +90,7 @@ def test_only_labels_and_owners_differ(by_velero):
 
 
 def test_beside_the_original_velero_rewrites_no_reference_but_subjects(story):
-    """What the README tells those who rename: DNS names, selectors, addresses and cluster-wide rights stay behind."""
+    """What the README says to those who rename: DNS names, selectors, addresses and cluster-wide rights stay behind."""
     beside = story.copies["velero-beside"]
     assert ".shop.svc" in beside.restored("ConfigMap", "web.settings.v1").get("data")["API_URL"]
     assert beside.restored("ConfigMap", "addresses")["data"] == story.addresses
@@ -135,7 +135,7 @@ def archived(story):
 
 
 def test_velero_saved_live_objects(archived):
-    """Else this file would prove nothing: what has to go before a restore is in there."""
+    """Else this file would prove nothing: what has to be stripped before a restore is in there."""
     web = archived[f"resources/deployments.apps/namespaces/{SHOP}/web.json"]
     assert {"uid", "resourceVersion", "managedFields"} <= web["metadata"].keys()
     assert web["status"]["readyReplicas"] > 0
@@ -188,7 +188,7 @@ def test_what_controllers_make_is_left_to_them(by_kubeferry):
     ("name", "context", "namespace"), [("ferry-beside", A, "shop-ferry"), ("ferry-across", B, SHOP)]
 )
 def test_an_address_in_its_data_is_the_new_one(story, name, context, namespace):
-    """Nobody noted at backup where it is used: the archive tells, since its objects are as they were live."""
+    """Nobody noted at backup where it is used: the archive shows it, since its objects are as they were live."""
     copy = story.copies[name]
     assert (copy.live.cluster, copy.live.namespace) == (context, namespace)
     api = copy.restored("Service", "api")["spec"]["clusterIP"]
@@ -214,7 +214,7 @@ def test_what_velero_does_not_save_is_reported_before_anything_is_written(story)
 
 @pytest.mark.parametrize("context", [A, B])
 def test_our_files_leave_the_location_available(story, context):
-    """Files of ours stand in `backups/NAME/` and in `restores/NAME/`, and Velero has looked at all of it."""
+    """Files of ours are in `backups/NAME/` and in `restores/NAME/`, and Velero has looked at all of it."""
     files = [each.key for each in story.store.list("")]
     assert f"backups/{OURS}/kubeferry-manifest.json.gz" in files
     assert f"restores/{story.restored.name}/kubeferry-restore.json" in files

@@ -1,4 +1,4 @@
-"""Backups of a real namespace: complete or said so, one point in time, and never half of one that looks like one."""
+"""Backups of a real namespace: complete or Partial, of one point in time, and never half of one that looks like one."""
 
 import base64
 import hashlib
@@ -85,7 +85,7 @@ def unpacked(packed):
     return zlib.decompress(packed, wbits=31)
 
 
-# --- complete, or said so
+# --- complete, or reported as Partial
 
 
 def test_every_object_is_saved_or_left_out_with_a_reason(bench, shop, saved):
@@ -210,7 +210,7 @@ def test_a_revision_that_is_compacted_away_is_chosen_again_and_reported(bench, s
             bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: later}}", ns, B)
             revision = cluster.revision()
             key, value = (base64.b64encode(text.encode()).decode() for text in ("compact_rev_key", revision))
-            ask("/v3/kv/put", key=key, value=value)  # by which API servers tell each other
+            ask("/v3/kv/put", key=key, value=value)  # by which API servers know each other
             ask("/v3/kv/compaction", revision=revision, physical=True)
             bench.until(lambda: expired(cluster, bench.kind("ConfigMap", context=B), ns, scope.revision))
         return scope

@@ -75,7 +75,7 @@ def readable(store, prefix):
 
 
 def test_nothing_of_an_object_can_be_read(store, saved):
-    """Neither values nor names nor digests; what is told openly is what it says."""
+    """Neither values nor names nor digests; what can be read without a key is what it says."""
     marks = [MARK.encode(), base64.b64encode(MARK.encode()), NAMED.encode(), base64.b64encode(NAMED.encode())]
     texts, sealed = readable(store, f"backups/{saved.name}")
     assert [key for key, text in texts.items() for mark in marks if mark in text] == []

@@ -1,4 +1,4 @@
-"""Backups of a selection hold what is selected and what that needs, and tell why and what is missing."""
+"""Backups of a selection hold what is selected and what that needs, and report why and what is missing."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`kubeferry delete` at a terminal and without one: what would go is shown first, and nothing goes unasked."""
+"""`kubeferry delete` at a terminal and without one: what it would delete is shown first; nothing is deleted unasked."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def at_a_terminal(*args):
 
 
 def until_asked(running):
-    """Return what was told until the question."""
+    """Return what was printed until the question."""
     output = ""
     while QUESTION not in output:
         more = running.stderr.read(1)

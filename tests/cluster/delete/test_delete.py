@@ -1,4 +1,4 @@
-"""`kubeferry delete`: a group goes in reverse order and with waits, others are told, and nothing else is touched."""
+"""`kubeferry delete`: a group is deleted in reverse order with waits, others are named, nothing else is touched."""
 
 import contextlib
 

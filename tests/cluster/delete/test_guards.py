@@ -85,20 +85,20 @@ def owner(bench, ns, named):
 
 @pytest.fixture
 def tied(bench, cluster, ns, discovery, monkeypatch):
-    """A deletion that is to untie `kept` from `goes`; `stays` is somebody else's."""
-    for named in ("goes", "stays", "kept"):
+    """A deletion that is to unlink `kept` from `deleted`; `stays` is somebody else's."""
+    for named in ("deleted", "stays", "kept"):
         config(bench, ns, named)
-    bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": [owner(bench, ns, "goes")]}}, B)
+    bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": [owner(bench, ns, "deleted")]}}, B)
     live = bench.get("ConfigMap", ns, "kept", B)
-    made = asked(bench, ns, selector="app=goes")
+    made = asked(bench, ns, selector="app=deleted")
     made.discovery = discovery
     made.facts.objects[Ref.of(live)] = SimpleNamespace(uid=live["metadata"]["uid"])
     monkeypatch.setattr(made, "target", lambda: cluster)
-    return made, Ref.of(live), frozenset({owner(bench, ns, "goes")["uid"]})
+    return made, Ref.of(live), frozenset({owner(bench, ns, "deleted")["uid"]})
 
 
 def test_an_owner_that_somebody_gives_an_object_while_it_is_untied_stays(bench, cluster, ns, tied, monkeypatch):
-    both = [owner(bench, ns, "goes"), owner(bench, ns, "stays")]
+    both = [owner(bench, ns, "deleted"), owner(bench, ns, "stays")]
     change = {"metadata": {"ownerReferences": both}}
     done = between(monkeypatch, cluster, "find", lambda: bench.patch("ConfigMap", ns, "kept", change, B))
     execute._untie(*tied)
@@ -109,7 +109,7 @@ def test_an_owner_that_somebody_gives_an_object_while_it_is_untied_stays(bench, 
 def test_another_object_of_the_name_is_not_untied(bench, ns, tied):
     bench.delete("ConfigMap", ns, "kept", B)
     config(bench, ns, "kept")
-    both = [owner(bench, ns, "goes"), owner(bench, ns, "stays")]
+    both = [owner(bench, ns, "deleted"), owner(bench, ns, "stays")]
     bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": both}}, B)
     execute._untie(*tied)
     assert bench.get("ConfigMap", ns, "kept", B)["metadata"]["ownerReferences"] == both
@@ -119,13 +119,13 @@ def test_another_object_of_the_name_is_not_untied(bench, ns, tied):
 
 
 def test_a_deletion_that_has_lost_its_namespace_deletes_no_more(bench, ns):
-    config(bench, ns, "goes")
-    deleting = asked(bench, ns, selector="app=goes")
+    config(bench, ns, "deleted")
+    deleting = asked(bench, ns, selector="app=deleted")
     look(deleting)
     deleting.hold._lost = f"namespace {ns} was taken over by restore thief"
     with pytest.raises(PermanentError, match="taken over by restore thief"):
         execute._remove(deleting)
-    assert "deletionTimestamp" not in bench.get("ConfigMap", ns, "goes", B)["metadata"]
+    assert "deletionTimestamp" not in bench.get("ConfigMap", ns, "deleted", B)["metadata"]
 
 
 def test_what_cannot_be_asked_for_is_not_taken_for_gone(cluster, discovery):

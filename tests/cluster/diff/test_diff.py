@@ -1,4 +1,4 @@
-"""What drifted since a backup, told from two real clusters: nothing that nobody changed, and all that somebody did."""
+"""What is different since a backup, on two real clusters: nothing that nobody changed, and all that somebody did."""
 
 import json
 import uuid
@@ -153,14 +153,14 @@ def compared(bench, saved, context=A, against="", **options):
 
 
 def differences(report):
-    """Return what drifted: identity → change, and fields where it was changed."""
+    """Return what is different: identity → change, and fields where it was changed."""
     return {
         f"{each.type.partition('.')[0]} {each.name}": (each.change, *(field.path for field in each.fields))
         for each in report.objects
     }
 
 
-# --- no drift
+# --- no difference
 
 
 def test_what_nobody_changed_is_the_same_where_it_was_backed_up(bench, shop):
@@ -193,7 +193,7 @@ def test_pods_that_were_replaced_are_no_difference_in_the_original(bench, shop):
     assert (differences(found), found.problems) == ({}, [])
 
 
-# --- drift
+# --- differences
 
 
 def test_every_change_is_reported_and_what_controllers_make_is_none(bench, shop, there):
@@ -438,7 +438,7 @@ def test_two_backups_are_compared_with_no_cluster(bench, shop, there):
         "ConfigMap fresh": ("added",),
     }
     assert "another-secret" not in found.model_dump_json()
-    # The copy's ClusterRoleBinding got a name of its own, which no renaming takes back.
+    # The copy's ClusterRoleBinding got a name of its own, which no renaming undoes.
     back = compared(
         bench, other, "nowhere", against=shop, map={name: shop.namespaces[0]}, exclude=["clusterrolebindings"]
     )
@@ -450,7 +450,7 @@ def test_two_backups_are_compared_with_no_cluster(bench, shop, there):
     }
 
 
-# --- existing objects and drift are one
+# --- existing objects and diff agree
 
 
 def test_nothing_differs_after_an_update(bench, shop, there):

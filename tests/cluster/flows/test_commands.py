@@ -55,7 +55,7 @@ def ns(sandbox_env, kubectl):
 
 @pytest.fixture(scope="module")
 def backup(kubeferry, ns):
-    """The result of a backup of `ns`, as `-o json` tells it."""
+    """The result of a backup of `ns`, as `-o json` prints it."""
     code, out, err = kubeferry("backup", ns, "-o", "json")
     assert code == 0, err
     return json.loads(out)

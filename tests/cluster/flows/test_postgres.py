@@ -268,7 +268,7 @@ def test_doctor_names_the_database(server, kubeferry_process, tmp_path):
 
 @pytest.mark.soak(minutes=2)
 def test_the_vacuum_that_the_readme_names_removes_old_runs_and_keeps_young_ones(postgres, server):
-    """The README's setting is accepted, and what it promises happens: without `flow_runs` in it nothing would go."""
+    """The README's setting is accepted, and what it promises happens: `flow_runs` has to be in it."""
     assert settings_of_the_readme()["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"] == "events,flow_runs"
     vacuum = ask(server, "/admin/settings")["server"]["services"]["db_vacuum"]
     assert set(vacuum["enabled"]) == {"events", "flow_runs"}

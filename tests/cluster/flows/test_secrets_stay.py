@@ -1,7 +1,7 @@
 """Secrets are in the archive, and nowhere else: every command is run with marked ones, then everything is searched.
 
 Searched are both streams of each command, everything below KUBEFERRY_HOME with the Prefect server's database row by
-row, what its API tells, temporary files, and the store. The server and its home are this module's own. Commands
+row, what its API answers, temporary files, and the store. The server and its home are this module's own. Commands
 without a flow run in this process; in the others, Prefect would go on telling this server of what later tests do.
 """
 
@@ -106,7 +106,7 @@ def base(text):
 
 
 class Scene:
-    """A namespace of marked Secrets, and the commands that were run: `told` has what each of them printed."""
+    """A namespace of marked Secrets, and the commands that were run: `outputs` has what each of them printed."""
 
     def __init__(self, bench, kubectl, sandbox, home):
         self.bench, self.kubectl, self.sandbox, self.home = bench, kubectl, sandbox, home

@@ -147,7 +147,7 @@ data: {{reader: "{1}"}}
 
 
 def test_pods_that_restart_for_a_new_address_are_followed_in_turn(bench, after):
-    """The address of a pod changes; another Deployment starts anew with it, and whose address another object holds."""
+    """The address of a pod changes; another Deployment restarts with it, and whose address another object holds."""
     ns = bench.namespace()
     bench.make(WEB.replace("replicas: 2", "replicas: 1"), ns)
     bench.ready("Deployment", ns, "web")

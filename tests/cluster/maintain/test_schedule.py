@@ -1,4 +1,4 @@
-"""A schedule that really fires, and whoever is to know is told: a real Prefect server and worker, backups in S3.
+"""A schedule that really fires, and notifies whoever is to know: a real Prefect server and worker, backups in S3.
 
 The schedule is every few seconds, which Prefect allows by interval, so that nobody waits for minutes.
 """
@@ -100,14 +100,14 @@ def three_late(api, deployment):
 @pytest.mark.soak(minutes=4)
 def test_a_run_that_fails_and_one_whose_machine_is_gone_are_notified(bench, desk, webhook):
     arrived, _ = webhook
-    ns = bench.namespace("told")
+    ns = bench.namespace("notify")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     saved = bench.backup(ns, store=desk.store)
     desk.deploy(ns)
     desk.rest()
     absent = bench.name("absent")
     failed = desk.api.start(desk.api.deployment("backup/on-demand")["id"], namespaces=[absent])["id"]
-    # Prefect tells at once only of a run that has an event of being scheduled, or was scheduled long before.
+    # Prefect notifies at once only of a run that has an event of being scheduled, or was scheduled long before.
     until(lambda: any("Late" in each for each in arrived))
     worker = desk.worker()
     until(lambda: desk.states([failed])[0]["type"] == "FAILED")
@@ -119,7 +119,7 @@ def test_a_run_that_fails_and_one_whose_machine_is_gone_are_notified(bench, desk
     sooner = {key: dead[key] for key in ("name", "description", "enabled", "actions", "tags")}
     desk.api.ask(f"/automations/{dead['id']}", sooner | {"trigger": dead["trigger"] | {"within": 20}}, "PUT")
     restoring = desk.api.deployment("restore/on-demand")["id"]
-    killed = desk.api.start(restoring, backup=saved.name, context=B, map={ns: bench.name("told")}, approve=True)["id"]
+    killed = desk.api.start(restoring, backup=saved.name, context=B, map={ns: bench.name("notify")}, approve=True)["id"]
     until(lambda: desk.states([killed])[0]["type"] == "PAUSED")
     desk.stop(worker, signal.SIGKILL)
     with suppress(ProcessLookupError):  # where it is in the worker's group of processes, it is gone

@@ -1,4 +1,4 @@
-"""A restore that waits for approval writes nothing until a person has said yes to what it would do, in time."""
+"""A restore that waits for approval writes nothing until a person has approved what it would do, in time."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The bundle of a restore: what it lists, what goes with it by garbage collection, and that it is in no backup."""
+"""The bundle of a restore: what it lists, what is garbage collected with it, and that it is in no backup."""
 
 import tarfile
 

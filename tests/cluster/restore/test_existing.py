@@ -221,7 +221,7 @@ def test_what_is_being_deleted_is_waited_for(bench):
 
 
 def test_an_answer_that_gets_lost_makes_no_conflict(bench, shop, tmp_path):
-    """The first POST to every collection is carried out and its answer never comes; the retry meets the object."""
+    """The first POST to every collection is executed and its answer never comes; the retry finds the object."""
     name = bench.name()
     with forgetful(bench, tmp_path) as (kubeconfig, lost):
         result = bench.restore(shop, context=A, map={shop.namespaces[0]: name}, kubeconfig=kubeconfig)

@@ -152,7 +152,7 @@ FROZEN = {
         {"roleRef": {"name": "edit"}},
     ),
 }
-"""Kind and name → the field that no update changes, the name of the type, and a merge patch for an object made anew."""
+"""Kind and name → the field that no update changes, the name of the type, and a merge patch for a recreated object."""
 
 LOST = ", and deletes its volume unless that is retained"
 
@@ -201,7 +201,7 @@ def seen(bench, shop, name):
 
 
 def served(obj):
-    """Return content without what the cluster gives each Service, claim, Pod and Deployment anew.
+    """Return content without what the cluster gives each new Service, claim, Pod and Deployment.
 
     A Pod gets the zone and the region of its node as labels when it is bound, and another one may be bound elsewhere.
     """
@@ -264,7 +264,7 @@ def test_fail_reports_every_kind_and_writes_nothing(bench, shop, there):
 
 
 def swap(bench, shop, name, kind, named, patch):
-    """Make an object anew with another content."""
+    """Recreate an object with other content."""
     bench.delete(kind, name, named)
     old = next(
         obj

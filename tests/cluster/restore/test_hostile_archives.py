@@ -81,7 +81,7 @@ def test_the_command_reports_it_in_one_line(bench, forge, kubeferry, untouched, 
     assert len(notes) <= 2, "that it has no digests, and that nothing was written"
 
 
-# --- what only the target can tell
+# --- what only the target knows
 
 
 WRONG = {

@@ -1,4 +1,4 @@
-"""`--owned keep`: former revisions and running Jobs come back with their owners, and no controller makes their like."""
+"""`--owned keep`: previous revisions and running Jobs come back with their owners, and no controller makes others."""
 
 import subprocess
 from string import Template

@@ -1,4 +1,4 @@
-"""`--owned keep` where something is in its way: Jobs at work, what is there already, quotas, classes of former days."""
+"""`--owned keep` where something is in its way: Jobs at work, what is there already, quotas, classes of the past."""
 
 import shutil
 import subprocess
@@ -100,7 +100,7 @@ def web(bench):
 
 
 def test_what_the_controller_made_first_is_no_conflict(bench, web):
-    """Restored without former revisions, and then with them: the newest is there, and counted as the first."""
+    """Restored without previous revisions, and then with them: the newest is there, and counted as the first."""
     ns, saved = web
     copy = bench.name()
     bench.restore(saved, map={ns: copy})

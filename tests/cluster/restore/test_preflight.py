@@ -1,4 +1,4 @@
-"""Preflight on the sandbox: everything that the target lacks is told at once, and nothing has been written by then."""
+"""Preflight on the sandbox: everything that the target lacks is reported at once, and nothing is written by then."""
 
 import pytest
 import yaml

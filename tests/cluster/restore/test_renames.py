@@ -1,4 +1,4 @@
-"""Restores under other names, volumes that are bound by hand, ports of nodes, and what a restore tells of itself."""
+"""Restores under other names, volumes that are bound by hand, ports of nodes, and what a restore reports of itself."""
 
 import base64
 import json

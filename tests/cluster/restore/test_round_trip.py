@@ -130,7 +130,7 @@ def test_everything_is_ready(copy):
 
 
 def test_the_original_was_not_touched(trip):
-    """Its own objects are the same revision as before; what controllers count goes on."""
+    """Its own objects are the same revision as before; what controllers count continues."""
     versions = [
         {
             ref: obj["metadata"]["resourceVersion"]
@@ -180,7 +180,7 @@ def test_a_token_is_issued_again_for_the_account(trip, copy):
 
 
 def test_owned_objects_have_the_new_owner(trip, copy):
-    """The garbage collector deletes what names a uid that is not there: see that each is the uid of the twin."""
+    """The garbage collector deletes what names a uid that is not there: each must be the uid of a restored object."""
     owned = {
         ref: owners_of(obj)
         for ref, obj in trip.after.objects.items()

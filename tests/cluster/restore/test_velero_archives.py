@@ -117,7 +117,7 @@ spec:
 
 
 def test_what_was_not_ready_when_velero_saved_it_is_not_waited_for(bench):
-    """Velero saves the status too: it tells."""
+    """Velero saves the status too: it says so."""
     ns = bench.namespace()
     bench.make(STUCK, ns)
     bench.until(lambda: bench.get("Deployment", ns, "stuck")["status"]["unavailableReplicas"])

@@ -1,4 +1,4 @@
-"""The sandbox comes up whatever state it was left in, and goes without a trace. Each test may break its own sandbox."""
+"""The sandbox comes up whatever state it was left in, and leaves no trace. Each test may break its own sandbox."""
 
 import os
 import signal

@@ -196,7 +196,7 @@ def test_a_namespace_that_came_meanwhile_is_looked_into_after_approval(approving
 
 
 def test_what_is_patched_late_is_kept_before(steps, bench):
-    """It was found unchanged, and the uid that it holds is another by the time that what has it was made anew."""
+    """It was found unchanged, and the uid that it holds is another by the time that its object was recreated."""
     old, ns = bench.namespace("late"), bench.namespace("late", B)
     holder = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: holder}}, data: {{uid: '{0}'}}}}"
     needs = {"metadata": {"annotations": {"kubeferry.io/depends-on": "ConfigMap/holder"}}}

@@ -40,7 +40,7 @@ def many(steps, bench):
 
 
 def spied(monkeypatch, cluster, look):
-    """Have `look` called with each object right before it is first written; return what it said, by name."""
+    """Have `look` called with each object right before it is first written; return what it returned, by name."""
     seen = {}
 
     def spy(real):
@@ -114,7 +114,7 @@ def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench,
 
 
 def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated(steps, bench, some, monkeypatch):
-    """It came in the place of the one that was looked at: the garbage collector took that with its former owner."""
+    """It came in the place of the one that was looked at: the garbage collector took that with its previous owner."""
     monkeypatch.setattr(existing_objects, "GONE_SECONDS", 1)
     old, backup = some
     ns = bench.namespace("some", B)

@@ -1,4 +1,4 @@
-"""A restore is a transaction: its journal, what is taken back when it fails, and what is gone on with."""
+"""A restore is a transaction: its journal, what is rolled back when it fails, and what is resumed."""
 
 import pytest
 import yaml

@@ -113,7 +113,8 @@ def test_undo_restores_what_was_changed(bench, saved, target, existing):
     back = undone(bench, result.name)
     assert (back.phase, back.taken_back.left) == ("Completed", [])
     after = seen(bench, target)
-    for which in (before, after):  # a Service that is made anew asks for the address it had; where it went, is told
+    # A Service that is recreated asks for its old address; if that is taken, a note says so.
+    for which in (before, after):
         which["Service", "web"]["spec"].pop("clusterIP"), which["Service", "web"]["spec"].pop("clusterIPs")
     assert after == before
     assert "Secret" in {each.what.split()[0] for each in back.taken_back.notes}
@@ -364,7 +365,7 @@ def test_a_restore_that_lost_its_lease_writes_no_more(bench, saved, monkeypatch)
     monkeypatch.setattr("kubeferry.tasks.ports.cluster.leases.Hold.check", check)
     with pytest.raises(PermanentError, match="taken over by restore thief") as failed:
         bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
-    (left,) = failed.value.result.taken_back.left  # who lost it takes nothing back either
+    (left,) = failed.value.result.taken_back.left  # who lost it rolls nothing back either
     assert "undo it later" in left.why
 
 

@@ -1,4 +1,4 @@
-"""What is taken back from a journal: only what is still the restore's own, in reverse, and each thing once.
+"""What is undone from a journal: only what is still the restore's own, in reverse, and each thing once.
 
 The journals are written by hand, as a restore leaves them that was killed at that very moment.
 """
@@ -90,7 +90,7 @@ class Journalled:
         return open_restore(self.store, self.name)
 
     def undo(self, **more):
-        """Take it back; return the result, and what is left as object → reason."""
+        """Undo it; return the result, and what is left as object → reason."""
         self.journal.close()
         options = UndoOptions(restore=self.name, context=B, **{**self.bench.where, "wait_seconds": 20, **more})
         result = _undo(options, clock.now())

@@ -1,4 +1,4 @@
-"""What drifted, object by object: every change is told, values of a cluster are no change, and Secrets stay hidden."""
+"""What is different, object by object: every change is reported, not values of a cluster, and Secrets are hidden."""
 
 import base64
 import copy
@@ -54,7 +54,7 @@ def secret(*, applied=False, notes=None, **data):
     return obj
 
 
-# --- what is drift
+# --- what is a difference
 
 
 def test_the_same_is_no_difference():
@@ -338,11 +338,11 @@ def report(objects=(), problems=()):
 
 
 def test_exit_codes_are_those_of_diff_and_of_a_partial_result():
-    drift = object_drift(
+    difference = object_drift(
         ObjectDifference(Ref("", "ConfigMap", "shop", "x"), "added", None, config()), "b", "c", with_diff=False
     )
     problem = Problem(what="secrets in shop", why="forbidden")
-    assert (drift.diff, drift.fields) == ("", [])
+    assert (difference.diff, difference.fields) == ("", [])
     assert report().exit_code == 0
-    assert report([drift]).exit_code == report([drift], [problem]).exit_code == 1
+    assert report([difference]).exit_code == report([difference], [problem]).exit_code == 1
     assert report(problems=[problem]).exit_code == 3

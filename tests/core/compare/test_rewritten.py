@@ -1,4 +1,4 @@
-"""A changed string is explained only when the rewrites that a restore told of make the new text out of the old."""
+"""A changed string is explained only when the rewrites that a restore reported make the new text out of the old."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""What a bundle's deletion tells besides what it deletes: who needs it, what is untied from it, and all in order."""
+"""What a bundle's deletion reports besides what it deletes: what needs it, what is unlinked, and all in order."""
 
 from datetime import UTC, datetime
 
@@ -133,7 +133,7 @@ def test_what_was_made_for_the_bundle_is_not_older_than_it_whatever_the_clocks_s
 
 
 def test_an_author_says_by_annotation_what_goes_first():
-    """A selection goes in the reverse of the order in which a restore would make it."""
+    """A selection is deleted in the reverse of the order in which a restore would make it."""
     label = {"labels": {"app": "web"}}
     late = {"annotations": {"kubeferry.io/category": "traffic"}}
     secret, web = obj("Secret", "s", meta=label | late), deployment("web", "other", label)

@@ -1,4 +1,4 @@
-"""What goes with what: the garbage collector's rule, told before anything is deleted."""
+"""What is deleted with what: the garbage collector's rule, applied before anything is deleted."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""An encrypted backup tells nobody without a key which objects it holds, nor a digest by which to guess a Secret."""
+"""An encrypted backup shows nobody without a key which objects it holds, nor a digest by which to guess a Secret."""
 
 from datetime import UTC, datetime
 

@@ -75,7 +75,7 @@ def test_what_was_in_doubt_and_is_undone_is_in_doubt_no_more():
 
 
 def test_what_is_made_already_and_announced_again_is_not_in_doubt():
-    """A restore that goes on announces its level once more."""
+    """A restore that is resumed announces its level once more."""
     state = fold([will("create", WEB), did("created", WEB), will("create", WEB, TOKEN, level=2)])
     assert (state.created, state.doubtful) == ({WEB: Made("u1", 1)}, {TOKEN: 2})
 

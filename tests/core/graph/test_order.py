@@ -1,4 +1,4 @@
-"""Levels are derived from what needs what, the same for any order of the input, and a cycle is told."""
+"""Levels are derived from what needs what, the same for any order of the input, and a cycle is reported."""
 
 import itertools
 import json
@@ -239,7 +239,7 @@ def test_a_strong_ring_with_one_weak_link_loses_that_link():
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_thousands_of_objects_are_each_on_one_level(tied):
-    """Also when all are one knot, which is what a hostile archive would try. How long it takes: tests/bench/."""
+    """Also when all are one strongly connected component, as in a hostile archive. How long it takes: tests/bench/."""
     chosen = random.Random(7)  # noqa: S311 - the same graph in each run
     size = 3_000
     refs = [Ref("g", "Thing", f"ns{n % 200}", f"t{n:06}") for n in range(size)]

@@ -1,4 +1,4 @@
-"""Differences are told exactly, by a path that finds the field again, and never with what a Secret holds."""
+"""Differences are reported exactly, by a path that finds the field again, and never with what a Secret holds."""
 
 import pytest
 from hypothesis import given

@@ -10,7 +10,7 @@ from kubeferry.tasks.core.kube.api_errors import BY_STATUS, api_error
 MARK = "marked-secret-value"
 
 
-def status(code, reason="", message="told", **details):
+def status(code, reason="", message="message", **details):
     return json.dumps(
         {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
     ).encode()

@@ -1,4 +1,4 @@
-"""Needs that no field of the needing object tells."""
+"""Needs that no field of the needing object shows."""
 
 import pytest
 

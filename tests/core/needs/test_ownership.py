@@ -1,4 +1,4 @@
-"""Owners that an object cannot have anywhere are told from those that it has."""
+"""Owners that an object cannot have anywhere are distinguished from those that it has."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def owner(kind="ConfigMap", uid="u-1", group=""):
 
 
 def refusal(child, named, **known):
-    """Return what is told of an owner, when objects are known: uid → identity."""
+    """Return what is reported of an owner, when objects are known: uid → identity."""
     owners = Owners()
     for uid, ref in known.items():
         owners.add(ref, Links(uid=uid.replace("_", "-")))

@@ -1,4 +1,4 @@
-"""What a person is told at the end: what stays, what can be done about it, and what of it is wrong, line by line."""
+"""What is reported at the end: what stays, what can be done about it, and what of it is wrong, line by line."""
 
 from datetime import UTC, datetime
 

@@ -144,7 +144,7 @@ policies = st.builds(
 
 @given(candidates, policies)
 def test_whatever_is_asked(some, policy):
-    """The last good one of each series stays; what has no expiration never goes without a rule; counts hold."""
+    """The last good one of each series stays; what has no expiration is never deleted without a rule; counts hold."""
     found = fates(some, policy, NOW)
     for series in {each.series for each in some}:
         mine = [each for each in some if each.series == series]

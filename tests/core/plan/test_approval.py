@@ -1,4 +1,4 @@
-"""What a person approves is told in full or counted, with no content of a Secret; what is different later is told."""
+"""What a person approves is shown in full or counted, with no content of a Secret; later differences are named."""
 
 from datetime import UTC, datetime
 

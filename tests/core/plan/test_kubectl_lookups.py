@@ -1,4 +1,4 @@
-"""A chain of look-ups as the script's commands, and the tokens that stand in an object until they are followed."""
+"""A chain of look-ups as the script's commands, and the tokens that are in an object until they are followed."""
 
 import base64
 import shlex

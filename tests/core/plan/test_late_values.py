@@ -1,4 +1,4 @@
-"""An edge that is given up is either harmless, patched later, or told before anything is written."""
+"""An edge that is given up is either harmless, patched later, or reported before anything is written."""
 
 import pytest
 from hypothesis import given

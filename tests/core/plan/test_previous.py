@@ -1,4 +1,4 @@
-"""What an undo puts back: the former content, without what only an API server writes, in place of one exact object."""
+"""What an undo restores: the previous content, without what only an API server writes, in place of one exact object."""
 
 import copy
 

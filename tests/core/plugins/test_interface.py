@@ -1,4 +1,4 @@
-"""Plug-ins say what they know through one small interface; what they break is told with their name."""
+"""Plug-ins say what they know through one small interface; what they break is reported with their name."""
 
 import re
 import sys

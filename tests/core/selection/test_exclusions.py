@@ -32,27 +32,27 @@ def why_not(obj, *around):
     return reason and reason.text
 
 
-LEFT_OUT = [(case["object"], case["why"]) for case in load("excluded.yaml")]
-CARRIED = load("included.yaml")
+EXCLUDED = [(case["object"], case["why"]) for case in load("excluded.yaml")]
+INCLUDED = load("included.yaml")
 
 
-@pytest.mark.parametrize(("obj", "why"), LEFT_OUT)
+@pytest.mark.parametrize(("obj", "why"), EXCLUDED)
 def test_never_included(obj, why):
     assert why_not(obj, AROUND) == why
 
 
-@pytest.mark.parametrize("obj", CARRIED)
+@pytest.mark.parametrize("obj", INCLUDED)
 def test_included(obj):
     assert why_not(obj, AROUND) is None
 
 
 def test_every_rule_leaves_something_out_here():
-    seen = {(obj["apiVersion"].rpartition("/")[0], obj["kind"]) for obj, _ in LEFT_OUT}
+    seen = {(obj["apiVersion"].rpartition("/")[0], obj["kind"]) for obj, _ in EXCLUDED}
     assert set(RULES) - seen == set()
 
 
 def test_every_manager_of_slices_is_named_here():
-    assert set(SLICE_MANAGERS.values()) <= {why for _, why in LEFT_OUT}
+    assert set(SLICE_MANAGERS.values()) <= {why for _, why in EXCLUDED}
 
 
 @pytest.mark.parametrize("label", EXCLUDING_LABELS)
@@ -110,7 +110,7 @@ def test_type_must_be_listed_and_created(verbs, why):
 
 
 def test_finished_jobs_are_included_where_a_user_asks_for_them():
-    jobs = [obj for obj, _ in LEFT_OUT if obj["kind"] == "Job"]
+    jobs = [obj for obj, _ in EXCLUDED if obj["kind"] == "Job"]
     assert [exclusion(job, AROUND, Policy(completed_jobs=True)) for job in jobs] == [None, None]
 
 

@@ -1,4 +1,4 @@
-"""Which objects a user asks for, by each way of asking, and how that is told."""
+"""Which objects a user asks for, by each way of asking, and how that is described."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is told of a selection that matches nothing, so that a person sees the error in it."""
+"""What is reported of a selection that matches nothing, so that a person sees the error in it."""
 
 from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.core.models.options import RestoreOptions

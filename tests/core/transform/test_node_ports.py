@@ -1,4 +1,4 @@
-"""A node port that another Service of the target holds is given up in the object and in kubectl's copy, and told."""
+"""A node port that another Service of the target has is removed from the object and kubectl's copy, and reported."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Every class of rewrites: what it finds, what it leaves, and that it can be switched off and taken back."""
+"""Every class of rewrites: what it finds, what it leaves, and that it can be switched off and reversed."""
 
 import base64
 import copy
@@ -63,7 +63,7 @@ CASES = [
     *(setting("args", f"--{flag}={TEXTS[what]}") for flag, what in FLAGS.items()),
     *(setting("env", {"name": name, "value": "shop"}) for name in sorted(VARIABLES)),
 ]
-"""Class and object: `shop` stands for the namespace wherever it stands in it."""
+"""Class and object: `shop` is the namespace wherever it is in it."""
 
 
 @pytest.mark.parametrize(("rule", "content"), CASES)

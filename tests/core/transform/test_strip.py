@@ -121,7 +121,7 @@ def test_every_injector_takes_its_authority_away(annotation):
 
 def test_every_option_of_keep_has_a_case():
     asked = {name for case in CASES.values() for name in Policy.__slots__ if getattr(case["keep"], name)}
-    assert asked == set(Policy.__slots__) - {"completed_jobs"}, "that one is about carrying"
+    assert asked == set(Policy.__slots__) - {"completed_jobs"}, "that one is about what is included"
 
 
 def test_last_applied_is_escaped_as_kubectl_does():

@@ -328,7 +328,7 @@ def asked_for_20_seconds(cluster, namespace, revision):
 
 @pytest.fixture
 def compact(sandbox_env):
-    """The other cluster, and a function that forgets all its former revisions, as the API server does every 5 min."""
+    """The other cluster, and a function that forgets all its previous revisions, as the API server does every 5 min."""
     cluster = connect("kubeferry-b")
     ports = json.loads((sandbox_env.home / "kubeferry-b" / "ports.json").read_text())
 
@@ -339,7 +339,7 @@ def compact(sandbox_env):
     def compacted():
         revision = cluster.revision()
         key, value = (base64.b64encode(text.encode()).decode() for text in ("compact_rev_key", revision))
-        ask("/v3/kv/put", key=key, value=value)  # by which API servers tell each other
+        ask("/v3/kv/put", key=key, value=value)  # by which API servers know each other
         ask("/v3/kv/compaction", revision=revision, physical=True)
 
     yield cluster, compacted
@@ -566,7 +566,7 @@ def test_a_page_that_is_no_api_server_is_one_line(between):
 
 
 def test_a_group_that_the_server_no_longer_describes_has_no_schemas(between):
-    """An API server answers 200 with nothing while a group goes that it has just listed."""
+    """An API server answers 200 with nothing while a group is deleted that it has just listed."""
     broken, server = between
     server.plan = [(200, {}, b"")]
     with pytest.raises(NotFoundError, match=r"schemas of gone\.example\.com/v1"):

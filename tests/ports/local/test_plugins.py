@@ -1,4 +1,4 @@
-"""Plug-ins are found by their entry points, ours like any other; one that is broken is told in one line."""
+"""Plug-ins are found by their entry points, ours like any other; one that is broken is reported in one line."""
 
 import sys
 import types

@@ -1,4 +1,4 @@
-"""A run's folder is private and goes with the run, also when the run is killed."""
+"""A run's folder is private and removed with the run, also when the run is killed."""
 
 import os
 import signal

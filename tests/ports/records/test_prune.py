@@ -1,4 +1,4 @@
-"""Prune removes from real stores exactly what was judged to go, whoever writes, deletes or dies there meanwhile."""
+"""Prune removes from real stores exactly what it decided on, whoever writes, deletes or dies there meanwhile."""
 
 import os
 import subprocess
@@ -87,7 +87,7 @@ def judgements(result):
     return {each.name: ("keep" if each.keep else "remove", each.why) for each in result.judged}
 
 
-# --- what goes
+# --- what is deleted
 
 
 def test_what_no_rule_keeps_is_removed_with_all_its_files_and_nothing_else(store):
@@ -151,7 +151,7 @@ def test_a_completed_one_that_lacks_a_file_is_not_the_last_good_one(local):
 
 
 def test_an_encrypted_selection_is_not_taken_for_everything(local):
-    """Which selection it is stands in the encrypted part; that it is one does not."""
+    """Which selection it is, is in the encrypted part; that it is one is not."""
     sealed = {"encryption": Encryption(recipients=["age1x"])}
     add(local, "all", 2, **sealed)
     plain = add(local, "plain", 9, namespaces=["x"], selection=Selected(asked="kind secrets"))
@@ -293,7 +293,7 @@ def test_one_that_was_recreated_meanwhile_stays(local):
 
 
 def test_two_prunes_and_backups_at_once_do_no_harm(store):
-    """Each backup that stays is whole; each that goes is gone; nobody fails."""
+    """Each backup that stays is whole; each that is deleted is gone; nobody fails."""
     for age in range(1, 9):
         add(store, f"old-{age}", age)
 

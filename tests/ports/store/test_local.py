@@ -165,13 +165,13 @@ def test_a_folder_that_is_deleted_under_a_writer_is_made_again(store, monkeypatc
     left = [2]
     really = files.make_folder
 
-    def vanish(folder):
+    def delete_it(folder):
         really(folder)
         if left[0] and folder.parent == store.root:
             left[0] -= 1
             folder.rmdir()
 
-    monkeypatch.setattr(files, "make_folder", vanish)
+    monkeypatch.setattr(files, "make_folder", delete_it)
     store.put("a/b", b"x")
     assert store.get("a/b") == b"x"
     left[0] = 99
