@@ -24,7 +24,7 @@ from tests.support import tiers
 from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.ports.local import processes
 
-# Where it is set, each process of ours compiles all of our modules anew, and pytest all tests: a second each.
+# Where it is set, each process of ours compiles all of our modules again, and pytest all tests: a second each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
@@ -33,7 +33,7 @@ settings.register_profile("shared", deadline=None, suppress_health_check=[Health
 settings.load_profile("shared")
 
 HOME = "KUBEFERRY_TEST_HOME"
-"""The variable that tells the processes of one run where their sandboxes are."""
+"""The variable by which the processes of one run know where their sandboxes are."""
 
 
 # --- the run

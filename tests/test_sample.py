@@ -220,7 +220,7 @@ def test_an_address_stands_for_what_the_cluster_hands_out_and_asks_for_it_first(
     assert set.union(*marked.values()) <= asked
 
 
-def test_addresses_are_filled_in_and_one_that_is_not_there_is_told(shop):
+def test_addresses_are_filled_in_and_one_that_is_not_there_is_reported(shop):
     live = {"Service": {"spec": {"clusterIP": "10.0.0.7"}}, "Pod": {"status": {"podIP": "10.1.0.9"}}}
     found = of([filled(obj, lambda ref: {"kind": ref.kind, **live[ref.kind]}) for obj in shop], "ConfigMap")
     assert found["addresses"]["data"]["api"] == "http://10.0.0.7:8080/v1"

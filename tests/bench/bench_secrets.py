@@ -26,7 +26,7 @@ from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.ports.prefect import server as prefect_server
+from kubeferry.tasks.ports.prefect import server
 
 NAMESPACE = "bench"
 
@@ -49,13 +49,13 @@ def main() -> None:
         try:
             compare(args.secrets, args.rounds)
         finally:
-            prefect_server.stop()
+            server.stop()
             sandbox.down(purge=True)
 
 
 def compare(secrets: int, rounds: int) -> None:
     """Print the table."""
-    os.environ |= prefect_server.environment(prefect_server.ensure())
+    os.environ |= server.environment(server.ensure())
     print(f"{os.cpu_count()} cores; {secrets} Secrets; best and median of {rounds} rounds, each in a new process")
     part("make", secrets)
     s3 = os.environ.pop("KUBEFERRY_STORE")

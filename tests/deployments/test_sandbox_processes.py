@@ -8,12 +8,7 @@ import subprocess
 
 import pytest
 
-from kubeferry.deployments.sandbox import credentials as access
-from kubeferry.deployments.sandbox import credentials as pki
-from kubeferry.deployments.sandbox import local as files
-from kubeferry.deployments.sandbox import network as ports
-from kubeferry.deployments.sandbox import processes
-from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox import credentials, local, network, processes
 from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.network import MOST, NODES, Network
 from kubeferry.deployments.sandbox.processes import Program
@@ -24,12 +19,12 @@ def program(tmp_path):
     one = Program("sleeper", tmp_path / "place", ["/bin/sleep", "600"])
     yield one
     for pid in processes.marked(one.mark):
-        supervise.end(pid)
+        processes.end(pid)
 
 
 @pytest.fixture
 def port():
-    return ports.pick(set())
+    return network.pick(set())
 
 
 @pytest.fixture
@@ -41,19 +36,19 @@ def stranger():
 
 
 def test_a_recycled_pid_is_not_taken_for_ours_and_never_killed(program, stranger, port):
-    told = {"pid": stranger.pid, "born": "an earlier boot/12345", "digest": program.digest()}
-    files.write_json(program.record, told)
+    record = {"pid": stranger.pid, "born": "an earlier boot/12345", "digest": program.digest()}
+    local.write_json(program.record, record)
     assert processes.running(program.record) is None
-    supervise.ensure(program, port, lambda: True)
+    processes.ensure(program, port, lambda: True)
     assert processes.running(program.record) != stranger.pid
-    files.write_json(program.record, told)
-    supervise.stop(program.record)
+    local.write_json(program.record, record)
+    processes.stop(program.record)
     assert stranger.poll() is None
 
 
 def test_a_process_outlives_nothing_it_should_not(program, port):
     """Started, it is found; killed from outside, it is gone at once, though it is still our zombie child."""
-    supervise.ensure(program, port, lambda: True)
+    processes.ensure(program, port, lambda: True)
     pid = processes.running(program.record)
     assert list(processes.marked(program.mark)) == [pid]
     assert os.getsid(pid) == pid
@@ -63,10 +58,10 @@ def test_a_process_outlives_nothing_it_should_not(program, port):
 
 
 def test_changed_arguments_restart_it(program, port):
-    supervise.ensure(program, port, lambda: True)
+    processes.ensure(program, port, lambda: True)
     first = processes.running(program.record)
     changed = Program(program.name, program.folder, ["/bin/sleep", "601"])
-    supervise.ensure(changed, port, lambda: True)
+    processes.ensure(changed, port, lambda: True)
     assert processes.running(program.record) != first
     assert processes.born(first) is None
 
@@ -75,65 +70,65 @@ def test_a_changed_file_that_it_reads_restarts_it(tmp_path, port):
     tokens = tmp_path / "tokens"
     tokens.write_text("one")
     one = Program("reader", tmp_path / "place", ["/bin/sh", "-c", "sleep 600", f"--file={tokens}"])
-    supervise.ensure(one, port, lambda: True)
+    processes.ensure(one, port, lambda: True)
     first = processes.running(one.record)
-    supervise.ensure(one, port, lambda: True)
+    processes.ensure(one, port, lambda: True)
     assert processes.running(one.record) == first
     tokens.write_text("two")
-    supervise.ensure(one, port, lambda: True)
+    processes.ensure(one, port, lambda: True)
     assert processes.running(one.record) != first
-    supervise.stop(one.record)
+    processes.stop(one.record)
 
 
 def test_one_that_ignores_sigterm_is_killed(tmp_path, port, monkeypatch):
-    monkeypatch.setattr(supervise, "TERM", 0.3)
+    monkeypatch.setattr(processes, "TERM", 0.3)
     ready = tmp_path / "ready"
     script = f"trap '' TERM; touch {ready}; while :; do sleep 600 & wait; done"
     one = Program("stubborn", tmp_path / "place", ["/bin/sh", "-c", script])
-    supervise.ensure(one, port, ready.exists)
+    processes.ensure(one, port, ready.exists)
     pid = processes.running(one.record)
-    supervise.stop(one.record)
+    processes.stop(one.record)
     assert processes.born(pid) is None
     for child in processes.marked(one.mark):  # the shell's own sleep
-        supervise.end(child)
+        processes.end(child)
 
 
 def test_a_death_at_the_start_shows_the_last_lines_of_the_log(tmp_path, port):
     one = Program("dying", tmp_path / "place", ["/bin/sh", "-c", "seq 1 50; echo the reason >&2; exit 3"])
     with pytest.raises(SandboxError, match=r"place/dying died at its start \(log: ") as failure:
-        supervise.ensure(one, port, lambda: False)
+        processes.ensure(one, port, lambda: False)
     assert failure.value.__notes__ == [*(f"  {number}" for number in range(40, 51)), "  the reason"]
 
 
 def test_the_log_of_the_run_before_is_kept(program, port):
     for _ in range(2):
-        supervise.ensure(program, port, lambda: True)
-        program.log.write_text("said")
-        supervise.stop(program.record)
-    assert program.log.with_suffix(".log.old").read_text() == "said"
+        processes.ensure(program, port, lambda: True)
+        program.log.write_text("logged")
+        processes.stop(program.record)
+    assert program.log.with_suffix(".log.old").read_text() == "logged"
 
 
 def test_only_the_needed_environment_is_handed_on(tmp_path, port, monkeypatch):
     monkeypatch.setenv("ETCD_DATA_DIR", "/elsewhere")
     one = Program("teller", tmp_path / "place", ["/bin/sh", "-c", "env; sleep 600"], {"GIVEN": "yes"})
-    supervise.ensure(one, port, lambda: "GIVEN=yes" in one.log.read_text() if one.log.exists() else False)
-    supervise.stop(one.record)
+    processes.ensure(one, port, lambda: "GIVEN=yes" in one.log.read_text() if one.log.exists() else False)
+    processes.stop(one.record)
     assert "ETCD_DATA_DIR" not in one.log.read_text()
 
 
 def test_ports_are_kept_and_repaired(tmp_path):
     path = tmp_path / "ports.json"
-    first = ports.assign(path, ["a", "b"])
+    first = network.assign(path, ["a", "b"])
     assert len({*first.values()}) == 2
-    assert ports.assign(path, ["a", "b"]) == first
+    assert network.assign(path, ["a", "b"]) == first
     path.write_text(json.dumps({"a": first["a"], "b": "x"}))
-    assert ports.assign(path, ["a", "b"])["a"] == first["a"]
+    assert network.assign(path, ["a", "b"])["a"] == first["a"]
 
 
 def test_a_port_in_use_is_not_free(port):
-    with socket.create_server((ports.LOOPBACK, port)):
-        assert not ports.free(port)
-    assert ports.free(port)
+    with socket.create_server((network.LOOPBACK, port)):
+        assert not network.free(port)
+    assert network.free(port)
 
 
 def test_no_two_clusters_share_an_address():
@@ -143,24 +138,24 @@ def test_no_two_clusters_share_an_address():
     assert len({one.node(number) for one in every for number in range(NODES)}) == MOST * NODES
 
 
-def test_half_written_credentials_are_made_anew(tmp_path):
+def test_half_written_credentials_are_made_again(tmp_path):
     path = tmp_path / "tokens.csv"
-    first = access.tokens(path)
-    assert access.tokens(path) == first
+    first = credentials.tokens(path)
+    assert credentials.tokens(path) == first
     path.write_text(path.read_text()[:60])
-    again = access.tokens(path)
+    again = credentials.tokens(path)
     assert set(again) == set(first)
     assert again["admin"] != first["admin"]
 
 
 def test_keys_are_made_once_and_again_when_one_is_lost(tmp_path):
     folder = tmp_path / "pki"
-    pki.ensure(folder, Network(0).services[1])
-    assert {path.name for path in folder.iterdir()} == pki.MADE
+    credentials.ensure(folder, Network(0).services[1])
+    assert {path.name for path in folder.iterdir()} == credentials.MADE
     first = (folder / "ca.crt").read_text()
-    pki.ensure(folder, Network(0).services[1])
+    credentials.ensure(folder, Network(0).services[1])
     assert (folder / "ca.crt").read_text() == first
     (folder / "sa.key").unlink()
-    pki.ensure(folder, Network(0).services[1])
+    credentials.ensure(folder, Network(0).services[1])
     assert (folder / "ca.crt").read_text() != first
     assert [path.name for path in tmp_path.iterdir()] == ["pki"]

@@ -1,11 +1,10 @@
-"""The sandbox's S3 server keeps objects and what is told of them, also where files have no extended attributes."""
+"""The sandbox's S3 server keeps objects and their metadata, also where files have no extended attributes."""
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from kubeferry.deployments.sandbox import build, s3
-from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox import build, processes, s3
 
 pytestmark = pytest.mark.cluster
 
@@ -17,9 +16,9 @@ def server(request, tmp_path, monkeypatch):
     one = s3.S3(tmp_path)
     part = one.component(build.binaries())
     assert any("--sidecar" in argument for argument in part.program.argv) != request.param
-    supervise.ensure(part.program, part.port, part.healthy)
+    processes.ensure(part.program, part.port, part.healthy)
     yield one
-    supervise.stop(part.program.record)
+    processes.stop(part.program.record)
 
 
 def test_an_object_comes_back_as_it_was_put(server):

@@ -78,13 +78,13 @@ def _option(option):
 
 
 def _default(option):
-    """Return in a list what is done without the option, as `--help` tells it; nothing where that is nothing."""
-    told = option.default
+    """Return in a list what is done without the option, as `--help` prints it; nothing where that is nothing."""
+    value = option.default
     if option.secondary_opts:
-        told = (option.opts if told else option.secondary_opts)[0]
-    elif option.is_flag or not told or not option.show_default:
+        value = (option.opts if value else option.secondary_opts)[0]
+    elif option.is_flag or not value or not option.show_default:
         return []
-    return [f"default `{told.value if isinstance(told, Enum) else told}`"]
+    return [f"default `{value.value if isinstance(value, Enum) else value}`"]
 
 
 def _value(option):

@@ -1,4 +1,4 @@
-"""The READMEs, in the order in which a person reads them: the first one begins, each other one goes on from it."""
+"""The READMEs, in the order in which a person reads them: the first one begins, each other one continues from it."""
 
 import re
 from pathlib import Path

@@ -60,6 +60,6 @@ def test_paths_that_are_named_are_there(path):
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_a_name_is_in_the_file_that_it_is_said_to_be_in(path):
+def test_a_name_is_in_the_file_that_is_given_for_it(path):
     named = re.findall(rf"`(\w+)`\s+in\s+`({TOPS}[^`\s]*\.py)`", prose(path))
     assert [each for each in named if not re.search(rf"\b{each[0]}\b", text_of(each[1]))] == []

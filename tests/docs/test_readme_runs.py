@@ -76,7 +76,7 @@ def test_a_reason_names_only_what_is_there(block):
 
 
 class Reader:
-    """A person with a shell, who goes through the READMEs; what one block exports, the next one has."""
+    """A person with a shell, who works through the READMEs; what one block exports, the next one has."""
 
     def __init__(self, folder):
         kept = ("LANG", "TERM", "TMPDIR", "SSL_CERT_FILE", "KUBEFERRY_CACHE", "XDG_CACHE_HOME")
@@ -99,9 +99,9 @@ class Reader:
 
 
 def _cache():
-    from kubeferry.tasks.ports.local import paths as places
+    from kubeferry.tasks.ports.local import paths
 
-    return places.cache()
+    return paths.cache()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def reader():
 
 @pytest.fixture(scope="module")
 def read(reader, alone):
-    """Whoever has run every block: in one go, since each goes on from what those before it made."""
+    """Whoever has run every block: in one go, since each continues from what those before it made."""
     beside = BESIDE
     for block in RUN:
         with alone if "sandbox up" in block.text else nullcontext():

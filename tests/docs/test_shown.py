@@ -30,7 +30,7 @@ def test_a_line_that_is_shown_is_read_and_written_as_it_stands(line):
     assert READERS[next(iter(shown))](line) == shown
 
 
-def test_a_line_of_each_kind_is_shown_and_the_chain_is_told_as_it_reads():
+def test_a_line_of_each_kind_is_shown_and_the_chain_as_it_reads():
     assert {next(iter(json.loads(line))) for line in LINES} == set(READERS)
     (binding,) = [bindings.from_json(json.loads(line)) for line in LINES if line.startswith('{"object"')]
     assert f"`{binding.chain.text()}`" in TEXT.replace("\n", " ")

@@ -18,7 +18,7 @@ def of(slice_):
     return [(item.path.stem, item.name) for item in slice_.rotated(ITEMS)]
 
 
-def test_a_slice_begins_where_it_is_told_and_goes_on_to_all_the_others():
+def test_a_slice_begins_where_it_is_asked_to_and_goes_on_to_all_the_others():
     assert of(Slice(20, 0)) == [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("c", 1), ("c", 2)]
     assert of(Slice(20, 1)) == [("b", 1), ("b", 2), ("c", 1), ("c", 2), ("a", 1), ("a", 2)]
     assert of(Slice(20, 3)) == of(Slice(20, 0))

@@ -70,7 +70,7 @@ def lose(x):
 
 @named("truncated")
 def truncate(x):
-    """Send half of the answer, and hang up: its Content-Length tells that there was more."""
+    """Send half of the answer, and hang up: its Content-Length shows that there was more."""
     reply = x.forward()
     x.start(reply.status, reply.headers, Content_Length=len(reply.body))
     x.wfile.write(reply.body[: len(reply.body) // 2])
@@ -79,7 +79,7 @@ def truncate(x):
 
 @named("truncated without length")
 def truncate_silently(x):
-    """Send half of an answer that ends with its connection: nothing but its content tells that there was more."""
+    """Send half of an answer that ends with its connection: nothing but its content shows that there was more."""
     reply = x.forward()
     x.start(reply.status, reply.headers, Connection="close")
     x.wfile.write(reply.body[: len(reply.body) // 2])

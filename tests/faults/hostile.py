@@ -36,7 +36,7 @@ def config(ns, name="web", **more):
     } | more
 
 
-def space(ns):
+def namespace(ns):
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
 
 

@@ -7,9 +7,11 @@ OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u"}
 LINK_LINE = {"uid": "u", "owners": [OWNER]}
 
 
-def links(name, told, value):
+def links(name, message, value):
     ours(
-        f"links: {name}", f"its links file, line 1: .*{told}", links=lambda ns, _: [value(["", "ConfigMap", ns, "web"])]
+        f"links: {name}",
+        f"its links file, line 1: .*{message}",
+        links=lambda ns, _: [value(["", "ConfigMap", ns, "web"])],
     )
 
 
@@ -58,14 +60,14 @@ BINDING = {
 }
 
 
-def bindings(name, told, change):
+def bindings(name, message, change):
     """A forged binding; `change` is made to a sound one, in which NS is the namespace."""
 
     def made(ns, _):
         value = change(orjson.loads(orjson.dumps(BINDING).replace(b'"NS"', orjson.dumps(ns))))
         return [value]
 
-    ours(f"bindings: {name}", f"its bindings file, line 1: .*{told}", bindings=made)
+    ours(f"bindings: {name}", f"its bindings file, line 1: .*{message}", bindings=made)
 
 
 def read(**fields):
@@ -85,8 +87,8 @@ for what in BINDING:
     for value in (None, 7, "x", [], {}):
         allowed = {"value": ["x"], "layers": [[]]}.get(what, [])
         if value not in allowed:
-            told = "bindings: "
-            bindings(f"{what} is {value!r}", told, lambda line, what=what, value=value: line | {what: value})
+            message = "bindings: "
+            bindings(f"{what} is {value!r}", message, lambda line, what=what, value=value: line | {what: value})
 bindings("a Secret of another namespace", "its own namespace may read", start("", "Secret", "kube-system", "admin"))
 bindings(
     "a Secret by way of its owner",

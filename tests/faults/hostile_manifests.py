@@ -9,9 +9,9 @@ from kubeferry.tasks.core.formats.layout import BackupKeys
 DIGEST = "kubeferry.io/manifest-sha256"
 
 
-def manifest(name, told, change):
+def manifest(name, message, change):
     """A manifest that was changed, its digest right; `change(manifest, name)` changes it or returns another."""
-    ours(f"manifest: {name}", told, change=lambda _, b: lambda found: change(found, b))
+    ours(f"manifest: {name}", message, change=lambda _, b: lambda found: change(found, b))
 
 
 def put(*path, value):
@@ -131,9 +131,11 @@ for field_, value in {
     "errors": "none",
     "progress": "half",
 }.items():
-    told = f"is damaged at 'status/{field_}"
+    message = f"is damaged at 'status/{field_}"
     velero(
-        f"Backup: status.{field_} is {value!r}", told, lambda found, f=field_, v=value: found["status"].update({f: v})
+        f"Backup: status.{field_} is {value!r}",
+        message,
+        lambda found, f=field_, v=value: found["status"].update({f: v}),
     )
 velero(
     "Backup: namespaces as a text", "'spec/includedNamespaces", lambda f: f["spec"].update(includedNamespaces="shop")

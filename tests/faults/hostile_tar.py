@@ -2,7 +2,7 @@
 
 import tarfile
 
-from tests.faults.hostile import config, entry, file, forged_header, header, space, tar
+from tests.faults.hostile import config, entry, file, forged_header, header, namespace, tar
 from tests.faults.hostile_tables import at, both, packed
 
 LINK = "/etc/passwd"
@@ -14,7 +14,7 @@ both("one closing block", "cut short", tarball=lambda ns: packed(tar([entry(conf
 both(
     "a block of zeros in the middle",
     "a block of zeros",
-    tarball=lambda ns: packed(file(*entry(space(ns))) + bytes(512) + tar([entry(config(ns))])),
+    tarball=lambda ns: packed(file(*entry(namespace(ns))) + bytes(512) + tar([entry(config(ns))])),
 )
 both("a damaged header", "damaged header", lambda ns: [header(at(ns))[:100] + b"x" + header(at(ns))[101:]])
 both("a header of garbage", "damaged header", lambda _: [GARBAGE[:512]])
@@ -50,8 +50,8 @@ for what, kind in {
 }.items():
     both(what, "which is", lambda ns, kind=kind: [header(at(ns), kind=kind, link=LINK)])
     if kind != tarfile.XGLTYPE:
-        told = "which is|a path that no archive"
-        both(f"{what} outside", told, lambda _, kind=kind: [header("../x.json", kind=kind, link=LINK)])
+        message = "which is|a path that no archive"
+        both(f"{what} outside", message, lambda _, kind=kind: [header("../x.json", kind=kind, link=LINK)])
 both("a folder outside", NO_PATH, lambda _: [header("../x/", kind=tarfile.DIRTYPE)])
 both("an absolute folder", NO_PATH, lambda _: [header("/x/", kind=tarfile.DIRTYPE)])
 both(

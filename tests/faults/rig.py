@@ -131,20 +131,20 @@ def seen(bench, *namespaces):
             for ns in namespaces:
                 for obj in cluster.list(kind, ns):
                     if not controller_of(obj):
-                        found[Ref.of(obj)] = told(obj)
+                        found[Ref.of(obj)] = without_revision(obj)
     return found
 
 
-def told(obj):
-    said = content(obj)
-    marks = said["metadata"].get("annotations") or {}
+def without_revision(obj):
+    found = content(obj)
+    marks = found["metadata"].get("annotations") or {}
     marks = {key: value for key, value in marks.items() if key != "deployment.kubernetes.io/revision"}
-    said["metadata"] = {**said["metadata"], "annotations": marks}
-    return said
+    found["metadata"] = {**found["metadata"], "annotations": marks}
+    return found
 
 
-class Heard:
-    """What a flow told while it ran."""
+class Recorder:
+    """What a flow reported while it ran."""
 
     def __init__(self):
         self.notes = []
@@ -161,7 +161,7 @@ class Rig:
 
     def __init__(self, bench, sandbox, folder):
         self.bench, self.sandbox, self.kubeconfig = bench, sandbox, folder / "kubeconfig"
-        self.stack, self.heard = contextlib.ExitStack(), Heard()
+        self.stack, self.recorded = contextlib.ExitStack(), Recorder()
         self.result = None
 
     def __enter__(self):
@@ -202,7 +202,7 @@ class Rig:
             proxy.rules = []
             proxy.injected.clear()
             proxy.seen.clear()
-        self.heard = Heard()
+        self.recorded = Recorder()
 
     # --- flows
 
@@ -213,7 +213,7 @@ class Rig:
 
     def run(self, flow):
         async def listened():
-            with progress.listening(self.heard):
+            with progress.listening(self.recorded):
                 return await flow
 
         return self.bench.run_flow(listened())
@@ -254,23 +254,23 @@ class Rig:
         assert sum(ref.namespace == copy for ref in after.objects) >= shop.saved.objects - 1
 
     @contextlib.contextmanager
-    def refused(self, told, kind=KubeferryError):
-        """The block ends with an error of our tree, in one clear line that matches `told`."""
+    def refused(self, message, kind=KubeferryError):
+        """The block ends with an error of our tree, in one clear line that matches `message`."""
         with pytest.raises(kind) as caught:
             yield caught
         line = str(caught.value)
-        assert re.search(told, line), line
+        assert re.search(message, line), line
         assert "\n" not in line
         assert "marked-secret-value" not in line
 
     @contextlib.contextmanager
-    def in_vain(self, told, kind=KubeferryError, copy=None):
-        """Give a namespace of B into which the block restores, in vain: it is as before then, or the error tells."""
+    def in_vain(self, message, kind=KubeferryError, copy=None):
+        """Give a namespace of B; the block fails to restore into it. It is as before, or the error says so."""
         copy = copy or self.bench.namespace(context=B)
         before = self.there(copy)
-        with self.refused(told, kind) as caught:
+        with self.refused(message, kind) as caught:
             yield copy
-        self.as_before_or_told(caught.value, copy, before)
+        self.as_before_or_reported(caught.value, copy, before)
 
     def once_more(self, shop, copy):
         """Restore again with nothing broken: it is all there."""
@@ -282,12 +282,12 @@ class Rig:
         found = touch(self.bench, B, ns)
         return {ref: uid for ref, (uid, _) in found.items() if ref.name != "kube-root-ca.crt"}
 
-    def as_before_or_told(self, error, ns, before):
+    def as_before_or_reported(self, error, ns, before):
         """Prove that a namespace of B is as before, or that the restore which failed has named what stays."""
-        taken_back = getattr(error, "result", None) and error.result.taken_back
-        if taken_back and taken_back.left:
-            (note,) = [note for note in self.heard.notes if " failed; until then: " in note]
-            assert all(each.what in note for each in taken_back.left), note
+        rolled_back = getattr(error, "result", None) and error.result.taken_back
+        if rolled_back and rolled_back.left:
+            (note,) = [note for note in self.recorded.notes if " failed; until then: " in note]
+            assert all(each.what in note for each in rolled_back.left), note
         elif before:
             self.bench.until(lambda: self.there(ns) == before)
         else:

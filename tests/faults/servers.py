@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.http_server import running
 
-from kubeferry.deployments.sandbox import credentials as pki
+from kubeferry.deployments.sandbox import credentials
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,7 +49,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, folder):
         super().__init__(("127.0.0.1", 0), Handler)
-        pki.issue(folder, "server", pki.new_authority(folder, "ca"), ("127.0.0.1", "localhost"))
+        credentials.issue(folder, "server", credentials.new_authority(folder, "ca"), ("127.0.0.1", "localhost"))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "server.crt", folder / "server.key")
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)

@@ -16,7 +16,6 @@ from tests.support.tiers import fast
 
 import kubeferry.tasks.step
 from kubeferry.deployments.sandbox import build, processes
-from kubeferry.deployments.sandbox import processes as supervise
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.components import components
 from kubeferry.deployments.sandbox.sandbox import Sandbox
@@ -53,9 +52,9 @@ class ApiServer:
         """Send it a signal; return when it has ended (SIGTERM is followed by SIGKILL where it takes long)."""
         pid = processes.running(self.part.program.record)
         if number == signal.SIGTERM:
-            supervise.end(pid)
+            processes.end(pid)
             return
-        born, limit = processes.born(pid), time.monotonic() + supervise.KILLED
+        born, limit = processes.born(pid), time.monotonic() + processes.KILLED
         os.kill(pid, number)
         while processes.born(pid) == born:
             assert time.monotonic() < limit
@@ -63,7 +62,7 @@ class ApiServer:
 
     def begin(self):
         """Start it, unless it runs; return when it is healthy."""
-        supervise.ensure(self.part.program, self.part.port, self.part.healthy)
+        processes.ensure(self.part.program, self.part.port, self.part.healthy)
 
     def restart(self, number):
         self.end(number)
@@ -116,8 +115,8 @@ def hasty(monkeypatch):
     return block
 
 
-def test_a_restore_whose_api_server_stays_away_tells_and_is_undone_later(rigged, kiosk, hasty, patient):  # noqa: ARG001 - waits
-    """Nothing can be taken back either: that is told, and done when the server is there again.
+def test_a_restore_whose_api_server_stays_away_reports_it_and_is_undone_later(rigged, kiosk, hasty, patient):  # noqa: ARG001 - waits
+    """Nothing can be rolled back either: that is reported, and done when the server is there again.
 
     Only the restore is hasty: the undo waits, as any command, while the start of the server keeps the machine busy.
     """

@@ -1,4 +1,4 @@
-"""A disk that is full: of the spool, or of a store that is a folder; told in one line, and nothing looks whole."""
+"""A disk that is full: of the spool, or of a store that is a folder; reported in one line, and nothing looks whole."""
 
 import contextlib
 import errno
@@ -121,7 +121,7 @@ def test_a_store_that_is_full_holds_no_backup_and_its_name_is_free(rig, bulky, d
     assert prove(disk.store, asked, deep=True).proved
 
 
-def test_a_store_that_is_full_before_a_backup_is_told_before_anything_is_read(rig, kiosk, disk):
+def test_a_store_that_is_full_before_a_backup_is_reported_before_anything_is_read(rig, kiosk, disk):
     disk.fill()
     with rig.refused(rf"^store {disk.store}: \S+: {FULL}", StoreError):
         rig.backup(kiosk.ns, store=disk.store)
@@ -131,8 +131,8 @@ def test_a_store_that_is_full_before_a_backup_is_told_before_anything_is_read(ri
 
 
 @pytest.mark.parametrize(("level", "file"), [(0, r"restore\.json"), (1, r"\w+/\d{8}\.jsonl(\.gz)?")])
-def test_a_restore_whose_journal_finds_no_room_takes_all_back_or_tells(rig, kiosk, disk, level, file):
-    """`level` 0: full before it writes anything; 1: in the middle, when it has created what it must take back."""
+def test_a_restore_whose_journal_finds_no_room_rolls_back_all_or_reports(rig, kiosk, disk, level, file):
+    """`level` 0: full before it writes anything; 1: in the middle, when it has created what it must roll back."""
     disk.grow()
     saved = rig.bench.backup(kiosk.ns, store=disk.store)
     copy = rig.bench.namespace(context=B)
@@ -147,7 +147,7 @@ def test_a_restore_whose_journal_finds_no_room_takes_all_back_or_tells(rig, kios
         rig.restore(saved, map={kiosk.ns: copy}, store=disk.store)
     if level:
         assert rule.done == 1
-        assert caught.value.result.taken_back.left, "what is not journalled is not taken back"
+        assert caught.value.result.taken_back.left, "what is not journalled is not rolled back"
         undone(rig, caught.value.result.name, disk)
     else:
         disk.free()

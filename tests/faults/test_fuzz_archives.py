@@ -245,10 +245,10 @@ def test_it_is_read_or_refused_in_one_line(forge, made):
         outcome = "read"
     except KubeferryError as error:
         outcome = type(error).__name__
-        told = str(error)
-        assert "\n" not in told
-        assert told.isprintable(), told
-        assert len(told) < 1000
-        assert names or told.startswith("backup fuzz: "), told
+        message = str(error)
+        assert "\n" not in message
+        assert message.isprintable(), message
+        assert len(message) < 1000
+        assert names or message.startswith("backup fuzz: "), message
     COUNTS[layer, outcome] += 1
     event(f"{layer}: {outcome}")

@@ -9,7 +9,7 @@ import re
 import tracemalloc
 
 import pytest
-from tests.faults.hostile import Forge, config, digest, entry, file, header, space, tar
+from tests.faults.hostile import Forge, config, digest, entry, file, header, namespace, tar
 from tests.faults.hostile_cases import CASES
 from tests.faults.hostile_tables import packed
 
@@ -17,7 +17,7 @@ from kubeferry.flows.cli import main
 from kubeferry.tasks.core.errors import AnnotationError, DamagedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.plan.offline import planned
-from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive import tarball
 from kubeferry.tasks.ports.archive.spool import Spool
 
 NS = "shop"
@@ -25,7 +25,7 @@ COMMANDS = [
     line.split() for line in ("verify", "verify --deep", "plan", "plan --kubectl", "plan -o html", "plan -o yaml")
 ]
 LONGEST = 700
-"""Characters of a line that tells what is wrong: it stays readable, whatever the archive holds."""
+"""Characters of a line that says what is wrong: it stays readable, whatever the archive holds."""
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def run(capsys, monkeypatch, tmp_path):
     def do(command, *arguments):
         with pytest.raises(SystemExit) as ended:
             main([command, *arguments, "--store", (tmp_path / "store").as_uri()])
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return do
 
@@ -72,7 +72,7 @@ def test_it_is_refused_in_one_line_and_nothing_is_written(case, forge, tmp_path,
     asked = RestoreOptions(backup="bad", store=(tmp_path / "store").as_uri())
     with pytest.raises((DamagedError, AnnotationError)) as caught, planned(asked):
         pass
-    assert re.search(CASES[case].told, one_line(f"error: {caught.value}\n", "bad")), caught.value
+    assert re.search(CASES[case].message, one_line(f"error: {caught.value}\n", "bad")), caught.value
     assert written(tmp_path) == before
 
 
@@ -82,7 +82,7 @@ def test_every_command_that_reads_a_backup_refuses_it(case, command, forge, run,
     CASES[case].forge(forge, "bad", NS)
     before = written(tmp_path)
     code, out, err = run(command[0], "bad", *command[1:])
-    assert re.search(CASES[case].told, one_line(err, "bad")), err
+    assert re.search(CASES[case].message, one_line(err, "bad")), err
     assert (code, out) == (1, "")
     assert written(tmp_path) == before
 
@@ -100,11 +100,11 @@ def test_the_list_goes_on_after_hostile_ones(forge, run):
 
 # --- every cut, every bit
 
-TARBALL = packed(tar([entry(space(NS)), *(entry(config(NS, f"c{n}")) for n in range(3))]))
+TARBALL = packed(tar([entry(namespace(NS)), *(entry(config(NS, f"c{n}")) for n in range(3))]))
 
 
 def objects(path):
-    return [(member.path, data) for member, _, data in archive.read(path, "bad")]
+    return [(member.path, data) for member, _, data in tarball.read(path, "bad")]
 
 
 def refused(path):
@@ -158,7 +158,7 @@ def test_a_file_of_the_manifest_that_is_missing_is_found_by_verify(forge, run):
 
 
 def test_a_bomb_of_many_objects_fills_neither_memory_nor_disk(forge, run, monkeypatch):
-    monkeypatch.setattr(archive, "ROOM", 64 << 20)
+    monkeypatch.setattr(tarball, "ROOM", 64 << 20)
     spooled = []
     real = Spool.append
     monkeypatch.setattr(Spool, "append", lambda self, data: spooled.append(len(data)) or real(self, data))
@@ -176,7 +176,7 @@ def test_a_bomb_of_many_objects_fills_neither_memory_nor_disk(forge, run, monkey
 
 
 def test_what_a_user_grants_is_taken(forge, run, monkeypatch):
-    monkeypatch.setattr(archive, "ROOM", 2000)
+    monkeypatch.setattr(tarball, "ROOM", 2000)
     forge.velero("large", [entry(config(NS, data={"a": "a" * 10**6}))])
     assert "unpacks to more than 0 MiB" in one_line(run("plan", "large")[2], "large")
     monkeypatch.setenv("KUBEFERRY_MAX_UNPACKED", "1")
@@ -198,7 +198,7 @@ def test_a_real_archive_is_far_from_the_limits(forge, run):
 
 @pytest.mark.parametrize("name", ["null", "true", "1e3", "on", "0x1f", "0", "1.5", "yes", "n" * 253])
 def test_odd_names_are_restored(forge, run, name):
-    forge.ours("odd", [entry(space(NS)), entry(config(NS, name))])
+    forge.ours("odd", [entry(namespace(NS)), entry(config(NS, name))])
     for command in COMMANDS:
         code, out, err = run(command[0], "odd", *command[1:])
         assert (code, err) == (0, "")
@@ -209,7 +209,7 @@ def test_odd_names_are_restored(forge, run, name):
 def test_roles_may_have_any_name_and_none_reaches_a_terminal_raw(forge, run, name):
     api = "rbac.authorization.k8s.io"
     role = {"apiVersion": f"{api}/v1", "kind": "Role", "metadata": {"name": name, "namespace": NS}, "rules": None}
-    forge.ours("odd", [entry(space(NS)), entry(role)])
+    forge.ours("odd", [entry(namespace(NS)), entry(role)])
     for command in COMMANDS:
         code, out, err = run(command[0], "odd", *command[1:])
         assert (code, err) == (0, "")
@@ -223,7 +223,7 @@ def test_names_that_differ_by_case_are_two_where_their_kind_has_such_names(forge
     api = "rbac.authorization.k8s.io"
     metas = [{"name": name, "namespace": NS} for name in ("Web", "web")]
     roles = [{"apiVersion": f"{api}/v1", "kind": "Role", "metadata": meta} for meta in metas]
-    forge.ours("odd", [entry(space(NS)), *map(entry, roles)])
+    forge.ours("odd", [entry(namespace(NS)), *map(entry, roles)])
     assert run("verify", "odd", "--deep")[0] == 0
 
 
@@ -234,7 +234,7 @@ def test_sound_archives_of_every_program_are_read(forge, run, form):
         "pax": tar([entry(config(NS)), entry(long)]),
         "gnu": file("metadata/version", b"1\n") + file(*entry(long), form=1) + tar([], version=None),
         "folders": tar([header("./", kind=b"5"), header("./resources/", kind=b"5"), entry(config(NS))]),
-        "dots": tar([(f"./{path}", data) for path, data in [entry(config(NS)), entry(space(NS))]]),
+        "dots": tar([(f"./{path}", data) for path, data in [entry(config(NS)), entry(namespace(NS))]]),
         "padding": tar([entry(config(NS))]) + bytes(10240),
     }[form]
     forge.velero("odd", tarball=packed(made))

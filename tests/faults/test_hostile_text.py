@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 import pytest
 import yaml
-from tests.faults.hostile import Forge, config, entry, space
+from tests.faults.hostile import Forge, config, entry, namespace
 from tests.faults.hostile_beside import BINDING
 
 from kubeferry.flows.cli import main
@@ -56,9 +56,9 @@ def run(capsys, monkeypatch, tmp_path):
     def do(*arguments):
         with pytest.raises(SystemExit) as ended:
             main([*arguments, "--store", (tmp_path / "store").as_uri()])
-        told = capsys.readouterr()
-        assert (ended.value.code, told.err) == (0, "")
-        return told.out
+        printed = capsys.readouterr()
+        assert (ended.value.code, printed.err) == (0, "")
+        return printed.out
 
     return do
 
@@ -82,7 +82,7 @@ def links(name, why):
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
-def test_what_a_manifest_tells_does_nothing_to_a_terminal(forge, run, form):
+def test_what_a_manifest_says_does_nothing_to_a_terminal(forge, run, form):
     texts = [*TERMINAL, *YAML, *BASH, *HTML]
     forge.ours("odd", [entry(config(NS))], change=gaps(texts))
     out = run("show", "odd", "-o", form)
@@ -95,10 +95,10 @@ def test_what_a_manifest_tells_does_nothing_to_a_terminal(forge, run, form):
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml"])
-def test_what_a_plan_tells_does_nothing_to_a_terminal(forge, run, form):
+def test_what_a_plan_shows_does_nothing_to_a_terminal(forge, run, form):
     whys = [*TERMINAL, *HTML, *YAML]
     lines = [links(name, whys[at % len(whys)]) for at, name in enumerate(NAMES)]
-    forge.ours("odd", [entry(space(NS)), *(entry(role(name)) for name in NAMES)], links=lines)
+    forge.ours("odd", [entry(namespace(NS)), *(entry(role(name)) for name in NAMES)], links=lines)
     out = run("plan", "odd", "-o", form)
     assert out.replace("\n", "").isprintable()
     if form != "table":
@@ -110,7 +110,7 @@ def test_what_a_plan_tells_does_nothing_to_a_terminal(forge, run, form):
 def test_names_of_other_types_in_yaml_are_the_same_in_both_versions_of_yaml(forge, run):
     """YAML 1.2 has more words for numbers than PyYAML, which reads 1.1, knows: they are all in quotes."""
     names = [text for text in YAML if re.fullmatch(r"[a-z0-9_.-]+", text)]
-    forge.ours("odd", [entry(space(NS)), *(entry(role(name)) for name in names)])
+    forge.ours("odd", [entry(namespace(NS)), *(entry(role(name)) for name in names)])
     out = run("plan", "odd", "-o", "yaml")
     assert [name for name in names if f"name: '{name}'\n" not in out] == []
 
@@ -140,7 +140,7 @@ def test_no_name_and_no_reason_becomes_an_element_of_the_page(forge, run):
     for texts in (whys, ["plain"] * len(whys)):
         named = [f"{name}{at}" if texts is whys else f"plain{at}" for at in range(len(texts))]
         lines = [links(each, text) for each, text in zip(named, texts, strict=True)]
-        forge.ours("odd", [entry(space(NS)), *(entry(role(each)) for each in named)], links=lines)
+        forge.ours("odd", [entry(namespace(NS)), *(entry(role(each)) for each in named)], links=lines)
         pages.append(run("plan", "odd", "-o", "html"))
     assert tags(pages[0]) == tags(pages[1])
     assert pages[0].count("<script") == pages[1].count("<script")
@@ -178,7 +178,7 @@ def test_names_and_values_are_no_commands(forge, bash):
     values = [*BASH, *OPTIONS, *TERMINAL, *HTML, *YAML, "\x00", "\x7f"]
     odd = config(NS, "odd", data={text: text for text in values})
     whys = [links(name, "\n$(touch pwned)\n") for name in NAMES]
-    forge.ours("odd", [entry(space(NS)), entry(odd), *(entry(role(name)) for name in NAMES)], links=whys)
+    forge.ours("odd", [entry(namespace(NS)), entry(odd), *(entry(role(name)) for name in NAMES)], links=whys)
     ended, runs, made = bash("odd")
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert made["odd"]["data"] == odd["data"]
@@ -207,7 +207,7 @@ def test_a_name_in_a_chain_is_no_option_and_no_command(forge, bash, name):
     odd = config(NS, "odd", data={"a": "old"})
     lines = [bound(name), bound("plain", kind=name), bound("plain", path=(name, "'] }{range .items[*]}"))]
     for line in lines:
-        forge.ours("odd", [entry(space(NS)), entry(odd)], bindings=[line])
+        forge.ours("odd", [entry(namespace(NS)), entry(odd)], bindings=[line])
         ended, runs, made = bash("odd", value="found")
         assert ended.returncode == 0, ended.stderr
         for run in runs:
@@ -223,7 +223,7 @@ def test_a_looked_up_value_is_written_as_it_is_and_never_run_or_shown(forge, bas
     data = {"a": "old"} if kind == "ConfigMap" else {"a": "b2xk"}
     odd = config(NS, "odd", kind=kind, data=data)
     line = bound("web") | {"object": ["", kind, NS, "odd"], "layers": [] if kind == "ConfigMap" else ["base64"]}
-    forge.ours("odd", [entry(space(NS)), entry(odd)], bindings=[line])
+    forge.ours("odd", [entry(namespace(NS)), entry(odd)], bindings=[line])
     ended, _, made = bash("odd", value=value)
     assert ended.returncode == 0, ended.stderr
     written = made["odd"]["data"]["a"]

@@ -57,7 +57,7 @@ kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
 """
-"""What the target has before, in another form (`drift`); the backup holds it like this."""
+"""What the target has before, in another form (`make_target`); the backup holds it like this."""
 
 NEW = """
 apiVersion: rbac.authorization.k8s.io/v1
@@ -133,7 +133,7 @@ def made(bench, kind):
     return first, second, bench.backup(first, second).name, f"{kind}.{group}" if group else kind
 
 
-def drifted(bench, ns):
+def make_target(bench, ns):
     """Make a namespace of the target that has some of it in another form, and things of its own."""
     bench.namespace_named(ns, B)
     bench.make(OLD.replace("extra: gone", "own: stays").replace("replicas: 1", "replicas: 2"), ns, B)
@@ -150,7 +150,7 @@ class Try:
         self.bench, self.random = bench, random.Random(seed)  # noqa: S311 - repeatable on purpose
         first, second, backup, self.owner = source
         self.old, self.new = bench.name("k"), bench.name("k")
-        drifted(bench, self.old)
+        make_target(bench, self.old)
         self.before = seen(bench, self.old, self.new)
         self.name = name()
         self.where = {"context": B, **bench.where}
@@ -171,7 +171,7 @@ class Try:
             return None
 
     def resume(self):
-        """Go on, or begin anew where nothing had begun; then nothing is missing, and nothing is there twice."""
+        """Resume, or begin again where nothing had begun; then nothing is missing, and nothing is there twice."""
         state = self.state()
         if state is None:
             asked = self.options
@@ -194,12 +194,12 @@ class Try:
         assert [each["uid"] for each in owners_of(owned)] == [owner["metadata"]["uid"]]
         address = self.bench.get("Service", self.old, "web", B)["spec"]["clusterIP"]
         assert self.bench.get("ConfigMap", self.old, "address", B)["data"] == {"web": address}
-        for space in (self.old, self.new):
-            bundle = self.bench.get("Bundle", space, self.name, B)
+        for namespace in (self.old, self.new):
+            bundle = self.bench.get("Bundle", namespace, self.name, B)
             listed = {each.ref: each.uid for each in members_of(bundle)[0]}
             owned_by = {
                 ref
-                for ref, obj in seen(self.bench, space).items()
+                for ref, obj in seen(self.bench, namespace).items()
                 if bundle["metadata"]["uid"] in [each["uid"] for each in owners_of(obj)]
             }
             assert owned_by <= listed.keys()

@@ -17,7 +17,7 @@ from tests.faults.rig import seen
 from tests.support.bench import B, name
 from tests.support.cli import COMMAND
 
-from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import api
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
 
@@ -39,7 +39,7 @@ class Person:
         return done.returncode, out, err
 
     def at(self):
-        """Return the options that tell where to."""
+        """Return the options that say where to."""
         where = self.rig.where
         return "--context", B, "--kubeconfig", where["kubeconfig"], "--store", where["store"]
 
@@ -59,7 +59,7 @@ class Person:
     def history(self):
         """Return name → state of every flow run that the server knows."""
         url = self.server()["url"]
-        return {each["name"]: each["state_type"] for each in prefect_api.ask(url, "/flow_runs/filter", {})}
+        return {each["name"]: each["state_type"] for each in api.ask(url, "/flow_runs/filter", {})}
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def lone(person):
 
 @pytest.mark.soak(minutes=2)
 def test_a_restore_whose_prefect_server_is_gone_comes_to_its_end_and_can_be_undone(rig, kiosk, lone):
-    """It needs no server for what it does; the command fails, as its run is not in the history, and tells the ways."""
+    """It needs no server for what it does; the command fails, as its run is not recorded, and names the ways on."""
     copy, asked, pid = rig.bench.namespace(context=B), name(), lone.server()["pid"]
     before, began = seen(rig.bench, copy), time.monotonic()
     gone = doing(lambda: os.kill(pid, signal.SIGKILL), name="Prefect server killed")
@@ -144,5 +144,5 @@ def test_a_restore_that_is_interrupted_after_its_prefect_server_went_is_resumed(
 
 
 def state(rig, asked):
-    """Return what the journal of a restore tells."""
+    """Return what the journal of a restore says."""
     return open_restore(open_store(rig.where["store"]), asked).state

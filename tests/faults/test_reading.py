@@ -131,7 +131,7 @@ def test_a_token_that_expires_makes_a_backup_begin_again(rig, shop):
     rig.a.rules = [rule := Rule("GET", "/configmaps.*continue=", EXPIRED)]
     result = rig.backup(shop.ns)
     assert rule.done == 1
-    assert any("was compacted away while it was read: starting again" in note for note in rig.heard.notes)
+    assert any("was compacted away while it was read: starting again" in note for note in rig.recorded.notes)
     rig.same_backup(shop.saved, result)
 
 
@@ -144,7 +144,7 @@ def test_tokens_that_always_expire_end_a_backup(rig, shop):
     rig.no_backup(asked)
 
 
-def test_tokens_that_expire_while_a_restore_looks_at_the_target_are_taken_anew(rig, shop):
+def test_tokens_that_expire_while_a_restore_looks_at_the_target_are_taken_again(rig, shop):
     """Each list (of the wait, of verify) is begun again; what was read before is not counted twice."""
     verified = Rule("GET", "continue=", EXPIRED, range(1, 5))
     waited = Rule("GET", r"/deployments\?limit=", EXPIRED)
@@ -189,9 +189,9 @@ def test_an_aggregated_api_that_answers_503_is_named(rig, gadgets):
     assert (whole.phase, whole.counts[f"Gadget.{extension.group}"]) == (Phase.COMPLETED, 1)
     extension.failing = {"read"}
     result = rig.backup(ns, context=B)
-    told = {each.what: each.why for each in result.problems}
+    problems = {each.what: each.why for each in result.problems}
     type_name = f"gadgets.{extension.group} in {ns}"
-    assert (result.phase, told) == (Phase.PARTIAL, {type_name: f"list {type_name}: the gadgets are being counted"})
+    assert (result.phase, problems) == (Phase.PARTIAL, {type_name: f"list {type_name}: the gadgets are being counted"})
     assert extension.asked.count("read") > 6
     assert result.counts == {kind: count for kind, count in whole.counts.items() if not kind.startswith("Gadget")}
 

@@ -97,9 +97,9 @@ BUSY = {"503": xml(503, "SlowDown"), "cut before": cut, "cut after": lose, "part
 REFUSED = {"403": xml(403, "AccessDenied"), "507, disk full": xml(507, "XMinioStorageFull")}
 
 
-def refused_backup(rig, kiosk, told, kind):
+def refused_backup(rig, kiosk, message, kind):
     asked = name()
-    with rig.refused(told, kind):
+    with rig.refused(message, kind):
         rig.backup(kiosk.ns, store=rig.bucket_through, name=asked)
     rig.quiet()
     rig.no_backup(asked, rig.bucket)
@@ -134,7 +134,7 @@ UNSURE = {"503, it never arrived": BUSY["503"], "cut after, it arrived": lose}
 
 
 @pytest.mark.parametrize("fault", UNSURE)
-def test_a_last_file_of_which_nothing_is_heard_leaves_a_whole_backup_or_none(rig, kiosk, fault):
+def test_a_last_file_without_an_answer_leaves_a_whole_backup_or_none(rig, kiosk, fault):
     """Neither its writing is answered nor, after the two looks before it, whether it is there."""
     asked, arrived = name(), UNSURE[fault] is lose
     rig.s3.rules = [
@@ -179,11 +179,11 @@ def test_a_backup_that_another_run_finished_meanwhile_is_not_written_over(rig, k
 
 
 def test_a_mark_that_cannot_be_taken_away_does_not_spoil_a_backup(rig, kiosk):
-    """The mark that holds a backup's name goes last; the probes of the store have to go."""
+    """The mark that holds a backup's name is deleted last; the probes of the store have to go."""
     rig.s3.rules = [rule := Rule("DELETE", "/backups/", BUSY["503"], EVERY)]
     result = rig.backup(kiosk.ns, store=rig.bucket_through)
     assert rule.done > 3
-    assert any("remains" in note for note in rig.heard.notes)
+    assert any("remains" in note for note in rig.recorded.notes)
     rig.same_backup(kiosk.saved, result, rig.bucket)
 
 
@@ -205,7 +205,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("fault", LISTS)
-def test_a_list_that_is_none_is_told(rig, kiosk, fault):
+def test_a_list_that_is_none_is_reported(rig, kiosk, fault):
     rig.s3.rules = [rule := Rule("GET", "list-type=2", LISTS[fault], EVERY)]
     refused_backup(rig, kiosk, r"^store s3://\S+: ", (StoreError, StoreUnavailableError))
     assert rule.done > 0
@@ -258,6 +258,6 @@ def test_a_restore_that_cannot_be_journalled_stops(rig, kiosk, in_bucket, fault,
     before = rig.there(copy)
     with rig.refused("journal", (StoreError, StoreUnavailableError)) as caught:
         rig.restore(in_bucket, map={kiosk.ns: copy}, store=rig.bucket_through)
-    rig.as_before_or_told(caught.value, copy, before)
+    rig.as_before_or_reported(caught.value, copy, before)
     assert rule.done
     rig.once_more(kiosk, copy)

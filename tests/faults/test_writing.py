@@ -14,8 +14,7 @@ from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import PermanentError, UnavailableError, UnreachableError
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.cluster import transport
-from kubeferry.tasks.restore import namespaces as crds
-from kubeferry.tasks.restore import namespaces as namespace
+from kubeferry.tasks.restore import namespaces
 
 LASTING = {
     "429": answer(429, after=1),
@@ -43,14 +42,14 @@ def test_a_kind_that_cannot_be_created(rig, kiosk, fault):
 
 @pytest.mark.parametrize("fault", fast([each for each in LASTING if each not in REFUSED], "cut after"))
 def test_a_kind_that_is_created_and_never_answered(rig, kiosk, fault):
-    """Whether it is there is found out: by looking in a namespace that was there, else when it is taken back."""
+    """Whether it is there is found out: by looking in a namespace that was there, else when it is rolled back."""
     rig.b.rules = [rule := Rule("POST", "/configmaps", LASTING[fault], EVERY)]
     rig.same_namespace(kiosk, rig.restore(kiosk.saved, map={kiosk.ns: rig.bench.namespace(context=B)}))
     assert rule.done > 6
     copy = rig.bench.name()
     with rig.refused(PASSES_NOT, (UnavailableError, UnreachableError)) as caught:
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
-    rig.as_before_or_told(caught.value, copy, {})
+    rig.as_before_or_reported(caught.value, copy, {})
 
 
 def test_a_late_value_that_cannot_be_patched(rig, kiosk):
@@ -59,7 +58,7 @@ def test_a_late_value_that_cannot_be_patched(rig, kiosk):
     with rig.refused(PASSES_NOT, UnavailableError) as caught:
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done > 6
-    rig.as_before_or_told(caught.value, copy, {})
+    rig.as_before_or_reported(caught.value, copy, {})
     rig.once_more(kiosk, copy)
 
 
@@ -70,7 +69,7 @@ def test_a_late_value_whose_patch_is_never_answered_is_seen_to_be_there(rig, sho
 
 
 @pytest.mark.parametrize("fault", fast(["503", "cut before", "cut after"], "503", "cut after"))
-def test_what_cannot_be_taken_back_is_told_and_can_be_undone_later(rig, kiosk, fault):
+def test_what_cannot_be_rolled_back_is_reported_and_can_be_undone_later(rig, kiosk, fault):
     refused = answer(422, body=b'{"kind":"Status","code":422,"reason":"Invalid"}')
     rig.b.rules = [Rule("POST", "/secrets", refused, EVERY), rule := Rule("DELETE", "", LASTING[fault], EVERY)]
     copy = rig.bench.namespace(context=B)
@@ -79,7 +78,7 @@ def test_what_cannot_be_taken_back_is_told_and_can_be_undone_later(rig, kiosk, f
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done
     assert caught.value.result.taken_back.left
-    rig.as_before_or_told(caught.value, copy, before)
+    rig.as_before_or_reported(caught.value, copy, before)
     rig.quiet()
     options = UndoOptions(restore=caught.value.result.name, context=B, **rig.where)
     assert rig.run(undo(options)).taken_back.left == []
@@ -176,7 +175,7 @@ def test_a_quota_that_is_exceeded_in_the_middle(rig, kiosk):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done == 1
     rig.bench.delete("ResourceQuota", copy, "tight", B)
-    rig.as_before_or_told(caught.value, copy, before)
+    rig.as_before_or_reported(caught.value, copy, before)
     rig.once_more(kiosk, copy)
 
 
@@ -204,7 +203,7 @@ def test_a_definition_whose_name_is_taken(rig, widgets):
     rig.bench.until(lambda: rig.bench.clusters[B].discover().by_kind(group, "Gizmo"))
     with rig.refused(rf'^CustomResourceDefinition\S* widgets.{group} failed: .*"widgets" is already in use') as caught:
         rig.restore(saved)
-    rig.as_before_or_told(caught.value, ns, {})
+    rig.as_before_or_reported(caught.value, ns, {})
     assert rig.bench.find("CustomResourceDefinition", "", f"widgets.{group}", B) is None
     rig.bench.delete("CustomResourceDefinition", "", f"gizmos.{group}", B)
     assert rig.restore(saved).problems == []
@@ -212,13 +211,13 @@ def test_a_definition_whose_name_is_taken(rig, widgets):
 
 def test_a_definition_that_is_never_served(rig, widgets, monkeypatch):
     ns, group, saved = widgets
-    monkeypatch.setattr(crds, "SERVED_SECONDS", 1)
+    monkeypatch.setattr(namespaces, "SERVED_SECONDS", 1)
     hidden = edit(lambda body: body.replace(group.encode(), b"other.example.com"), "left out of discovery")
     rig.b.rules = [rule := Rule("GET", "^/apis$", hidden, EVERY)]
     with rig.refused(f"^established and not served within 1 s: Widget.{group}$", PermanentError) as caught:
         rig.restore(saved)
     assert rule.done > 1
-    rig.as_before_or_told(caught.value, ns, {})
+    rig.as_before_or_reported(caught.value, ns, {})
     rig.quiet()
     assert rig.restore(saved).problems == []
 
@@ -229,7 +228,7 @@ def test_a_definition_that_is_never_served(rig, widgets, monkeypatch):
 HELD = "{apiVersion: v1, kind: ConfigMap, metadata: {name: held, finalizers: [example.com/held]}}"
 
 
-def going(bench, ns, context):
+def begin_deletion(bench, ns, context):
     """Delete a namespace in which something stays."""
     bench.make(HELD, ns, context)
     found = bench.get("Namespace", "", ns, context)
@@ -241,9 +240,9 @@ def let_go(bench, ns, context):
 
 
 def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, monkeypatch):
-    monkeypatch.setattr(namespace, "GONE_SECONDS", 1)
+    monkeypatch.setattr(namespaces, "GONE_SECONDS", 1)
     copy = rig.bench.namespace(context=B)
-    going(rig.bench, copy, B)
+    begin_deletion(rig.bench, copy, B)
     try:
         with rig.refused(f"^namespace {copy} is still being deleted after 1 s: see its finalizers", PermanentError):
             rig.restore(kiosk.saved, map={kiosk.ns: copy})
@@ -257,9 +256,9 @@ def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, m
     rig.once_more(kiosk, copy)
 
 
-def test_a_namespace_that_goes_at_last_is_waited_for(rig, kiosk):
+def test_a_namespace_that_is_deleted_at_last_is_waited_for(rig, kiosk):
     copy = rig.bench.namespace(context=B)
-    going(rig.bench, copy, B)
+    begin_deletion(rig.bench, copy, B)
     rig.b.rules = [
         rule := Rule(
             "GET", f"/namespaces/{copy}$", doing(lambda: let_go(rig.bench, copy, B), name="let go"), range(3, 4)
@@ -269,10 +268,10 @@ def test_a_namespace_that_goes_at_last_is_waited_for(rig, kiosk):
     assert rule.done == 1
 
 
-def test_a_namespace_that_goes_while_it_is_restored(rig, kiosk):
-    """It is told of one object or of many: as many as had not been created when it began to go."""
+def test_a_namespace_that_is_deleted_while_it_is_restored(rig, kiosk):
+    """It is reported of one object or of many: as many as had not been created when the deletion began."""
     copy = rig.bench.name()
-    deleted = doing(lambda: going(rig.bench, copy, B), name="namespace deleted")
+    deleted = doing(lambda: begin_deletion(rig.bench, copy, B), name="namespace deleted")
     rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", deleted)]
     with rig.refused(f"{copy}.* because it is being terminated", PermanentError):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
@@ -282,12 +281,14 @@ def test_a_namespace_that_goes_while_it_is_restored(rig, kiosk):
     rig.once_more(kiosk, copy)
 
 
-def test_a_namespace_that_goes_while_it_is_backed_up_is_saved_as_it_was(rig):
+def test_a_namespace_that_is_deleted_while_it_is_backed_up_is_saved_as_it_was(rig):
     ns = rig.bench.namespace("going")
     rig.bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}", ns)
     clean = rig.bench.backup(ns)
     rig.a.rules = [
-        rule := Rule("GET", f"/{ns}/configmaps", doing(lambda: going(rig.bench, ns, A), name="namespace deleted"))
+        rule := Rule(
+            "GET", f"/{ns}/configmaps", doing(lambda: begin_deletion(rig.bench, ns, A), name="namespace deleted")
+        )
     ]
     try:
         rig.same_backup(clean, rig.backup(ns))

@@ -34,8 +34,8 @@ def cli(capsys, monkeypatch, tmp_path):
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main(arguments)
-        told = capsys.readouterr()
-        return ended.value.code, told.out, told.err
+        printed = capsys.readouterr()
+        return ended.value.code, printed.out, printed.err
 
     return run
 
@@ -51,10 +51,10 @@ class Shelf:
     def path(self, key):
         return self.root / "store" / key
 
-    def add(self, name="first", objects=(CONFIG,), told=None, **changes):
+    def add(self, name="first", objects=(CONFIG,), claimed=None, **changes):
         """Store a backup of `objects`, by default one ConfigMap; `changes` go into its manifest.
 
-        The manifest tells the digests `told`, by default those of the objects.
+        The manifest has the digests `claimed`, by default those of the objects.
         """
         keys = BackupKeys(name)
         tarball, digests = self.tarball(objects)
@@ -67,7 +67,7 @@ class Shelf:
             namespaces=["shop"],
             phase=Phase.COMPLETED,
             counts={"ConfigMap": 1},
-            objects=told or digests,
+            objects=claimed or digests,
             files={keys.tarball: digest_of(tarball)},
             left_out=[LeftOut(type="Pod", namespace="shop", name=f"web-{n}", why="left to web") for n in range(3)],
         ).model_copy(update=changes)
@@ -78,10 +78,10 @@ class Shelf:
         return keys
 
     def add_encrypted(self, recipient, name="sealed"):
-        """Store the same backup encrypted to a recipient; what a plain one has in its place goes."""
+        """Store the same backup encrypted to a recipient; what a plain one has in its place is deleted."""
         plain = self.add(name)
         whole, keys, to = open_backup(self.store, name).manifest, BackupKeys(name, sealed=True), Sealer([recipient])
-        told, hidden = divided(whole, to.recipients)
+        readable, hidden = divided(whole, to.recipients)
         sealed = {
             keys.tarball: to.seal(self.store.get(plain.tarball)),
             keys.contents: to.seal(gzip.compress(hidden.model_dump_json().encode())),
@@ -89,10 +89,10 @@ class Shelf:
         for key, data in sealed.items():
             self.store.put(key, data)
         self.store.delete([plain.tarball])
-        told = told.model_copy(update={"files": {key: digest(data) for key, data in sealed.items()}})
-        packed = gzip.compress(told.model_dump_json().encode())
+        readable = readable.model_copy(update={"files": {key: digest(data) for key, data in sealed.items()}})
+        packed = gzip.compress(readable.model_dump_json().encode())
         self.store.put(keys.manifest, packed)
-        backup = backup_object(joined(told, hidden), digest(packed).sha256, NOW, NOW)
+        backup = backup_object(joined(readable, hidden), digest(packed).sha256, NOW, NOW)
         self.store.put(keys.metadata, orjson.dumps(backup))
         return keys
 

@@ -20,12 +20,12 @@ HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
 COMMANDS = ["backup", "restore", "plan", "diff", "list", "show", "verify"]
 
 
-def one_line(told):
+def one_line(stderr):
     """Return an error that is one line, without a traceback."""
-    assert told.startswith("error: ")
-    assert told.count("\n") == 1
-    assert "Traceback" not in told
-    return told
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+    assert "Traceback" not in stderr
+    return stderr
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["backup", "--help"]])
@@ -176,7 +176,7 @@ def test_a_damaged_backup_is_a_row_with_its_error_and_exit_3(cli, shelf):
     assert sorted(row["phase"] for row in json.loads(out)) == ["Completed", "Damaged"]
 
 
-def test_show_tells_what_is_in_it_and_what_is_not_and_why(cli, shelf, problem):
+def test_show_prints_what_is_in_it_and_what_is_not_and_why(cli, shelf, problem):
     shelf.add("first", problems=[problem], phase=Phase.PARTIAL, not_at_revision={"gadgets": "a store of its own"})
     code, out, err = cli("show", "first", "--store", shelf.url)
     assert (code, err) == (0, "")
@@ -185,8 +185,8 @@ def test_show_tells_what_is_in_it_and_what_is_not_and_why(cli, shelf, problem):
     assert ["Pod", "3", "left", "to", "web"] in rows  # grouped by type and reason
     assert ["gadgets", "a", "store", "of", "its", "own"] in rows
     assert ["widgets.example.com", "in", "shop", "forbidden"] in rows
-    for told in ("Partial", "shop", "kubeferry-a", "https://127.0.0.1:1", "v1.36.1", "77"):
-        assert told in out
+    for text in ("Partial", "shop", "kubeferry-a", "https://127.0.0.1:1", "v1.36.1", "77"):
+        assert text in out
 
 
 def test_show_as_json_is_the_whole_manifest(cli, shelf):
@@ -287,14 +287,14 @@ def test_a_manifest_of_another_digest_is_named(cli, shelf, command):
 @pytest.mark.parametrize("deep", [[], ["--deep"]])
 def test_an_object_that_is_not_what_the_manifest_says_is_found(cli, shelf, deep):
     path = "resources/configmaps/namespaces/shop/web.json"
-    shelf.add("first", told={path: "0" * 64})
+    shelf.add("first", claimed={path: "0" * 64})
     code, _, err = cli("verify", "first", "--store", shelf.url, *deep)
     assert f"backup first: {path} is not what the manifest says" in one_line(err)
     assert code == 1
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     {
         "backup shop --ttl xx": "--ttl 'xx': write a duration, such as 30d",
         "prune --expect 12ab": "--expect '12ab': write the digest that --dry-run prints",
@@ -306,7 +306,7 @@ def test_an_object_that_is_not_what_the_manifest_says_is_found(cli, shelf, deep)
         "backup Shop_1": "NAMESPACE 'Shop_1': a name has lower-case letters",
     }.items(),
 )
-def test_a_value_of_the_wrong_form_is_answered_with_the_form_of_its_option(cli, typed, said):
+def test_a_value_of_the_wrong_form_is_answered_with_the_form_of_its_option(cli, typed, message):
     code, _, err = cli(*typed.split())
     assert code == 2
-    assert said in err
+    assert message in err

@@ -38,7 +38,7 @@ def answer(monkeypatch, text):
     monkeypatch.setattr(sys, "stdin", Terminal(text))
 
 
-def test_what_would_go_is_shown_beside_the_result_and_a_no_removes_nothing(cli, full, started, monkeypatch):
+def test_what_would_be_deleted_is_shown_beside_the_result_and_a_no_removes_nothing(cli, full, started, monkeypatch):
     answer(monkeypatch, "n\n")
     code, out, err = cli("prune", "--keep-last", "1", "--store", full.url)
     assert (code, out, started) == (1, "", [])
@@ -74,7 +74,7 @@ def test_the_end_of_the_input_is_an_interrupt(cli, full, started, monkeypatch):
     assert err.endswith("interrupted\n")
 
 
-def test_where_nothing_would_go_nothing_is_asked(cli, full, started, monkeypatch):
+def test_where_nothing_would_be_deleted_nothing_is_asked(cli, full, started, monkeypatch):
     answer(monkeypatch, "")
     code, out, _ = cli("prune", "--keep-last", "2", "--store", full.url)
     assert (code, started) == (0, [])

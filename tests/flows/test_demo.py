@@ -7,7 +7,7 @@ import pytest
 
 from kubeferry.deployments.sample.live import Live
 from kubeferry.flows.commands.demo import OTHERS, enter
-from kubeferry.flows.console import demo_table as demo_tables
+from kubeferry.flows.console import demo_table
 from kubeferry.flows.demo import COPIES, ORIGINAL, Copy, Demonstration, left_out
 from kubeferry.tasks.core.compare.restored import WHOLE, Finding
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
@@ -69,13 +69,13 @@ def worse(shown, **changes):
 
 
 def printed(shown, capsys):
-    demo_tables.tables(shown, "http://127.0.0.1:4200/runs")
+    demo_table.tables(shown, "http://127.0.0.1:4200/runs")
     return capsys.readouterr().out
 
 
 def test_all_is_well(shown, capsys):
     out = printed(shown, capsys)
-    assert demo_tables.ok(shown)
+    assert demo_table.ok(shown)
     rows = [line.split("  ") for line in out.splitlines()]
     assert [row[0] for row in rows if row[0].startswith(("Deployment", "Job"))] == [
         "Deployment web",
@@ -96,12 +96,12 @@ def test_all_is_well(shown, capsys):
 def test_a_difference_that_nothing_explains_fails_the_demo(shown, capsys):
     odd = Finding(WEB, "spec.replicas", None, "spec.replicas: 1 → 2")
     bad = worse(shown, findings=[*shown.copies[1].findings, odd])
-    assert not demo_tables.ok(bad)
+    assert not demo_table.ok(bad)
     out = printed(bad, capsys)
     assert "not explained: kubeferry-b/shop: Deployment.apps shop/web: spec.replicas: 1 → 2" in out
     assert "all 5" not in out
     assert "The demo failed" in out
-    assert demo_tables.document(bad)["unexplained"] == [
+    assert demo_table.document(bad)["unexplained"] == [
         {
             "namespace": "kubeferry-b/shop",
             "object": str(WEB),
@@ -113,35 +113,35 @@ def test_a_difference_that_nothing_explains_fails_the_demo(shown, capsys):
 
 def test_a_workload_that_is_not_ready_fails_the_demo(shown, capsys):
     bad = worse(shown, live=live(COPIES[1], deployment("shop", available=0)))
-    assert not demo_tables.ok(bad)
+    assert not demo_table.ok(bad)
     assert "not ready: kubeferry-b/shop: Deployment web: waiting, " in printed(bad, capsys)
 
 
 def test_a_workload_that_is_not_there_fails_the_demo(shown, capsys):
     bad = worse(shown, live=live(COPIES[1]))
-    assert not demo_tables.ok(bad)
+    assert not demo_table.ok(bad)
     assert "not ready: kubeferry-b/shop: Deployment web: missing, it is not there" in printed(bad, capsys)
 
 
 def test_a_partial_restore_fails_the_demo(shown):
     partial = shown.copies[1].restored.model_copy(update={"phase": Phase.PARTIAL})
-    assert not demo_tables.ok(worse(shown, restored=partial))
+    assert not demo_table.ok(worse(shown, restored=partial))
 
 
 def test_what_is_wrong_is_red_on_a_terminal(shown, capsys, monkeypatch):
-    monkeypatch.setattr(demo_tables, "line", lambda text, style="": print(f"<{style}>{text}"))
+    monkeypatch.setattr(demo_table, "line", lambda text, style="": print(f"<{style}>{text}"))
     out = printed(worse(shown, live=live(COPIES[1])), capsys)
     assert "<bold red>not ready: kubeferry-b/shop" in out
 
 
 def test_a_program_gets_the_same_as_a_person(shown):
-    told = demo_tables.document(shown)
-    assert told["ok"]
-    assert told["namespaces"] == ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]
-    assert [each["workload"] for each in told["workloads"]] == ["Deployment web", "Job seed"]
-    assert {state["state"] for state in told["workloads"][0]["namespaces"].values()} == {"ready"}
-    assert told["differences"][0]["counts"] == {"kubeferry-a/shop-copy": 1, "kubeferry-b/shop": 1}
-    assert (told["backup"]["name"], [each["name"] for each in told["restores"]]) == ("b", ["r", "r"])
+    document = demo_table.document(shown)
+    assert document["ok"]
+    assert document["namespaces"] == ["kubeferry-a/shop", "kubeferry-a/shop-copy", "kubeferry-b/shop"]
+    assert [each["workload"] for each in document["workloads"]] == ["Deployment web", "Job seed"]
+    assert {state["state"] for state in document["workloads"][0]["namespaces"].values()} == {"ready"}
+    assert document["differences"][0]["counts"] == {"kubeferry-a/shop-copy": 1, "kubeferry-b/shop": 1}
+    assert (document["backup"]["name"], [each["name"] for each in document["restores"]]) == ("b", ["r", "r"])
 
 
 def test_what_was_left_out_is_found_again_by_identity(shown):

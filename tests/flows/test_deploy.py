@@ -71,17 +71,17 @@ def test_all_is_registered_once_and_the_second_time_nothing_changes(deploy, api)
 
 
 @pytest.mark.parametrize(
-    ("args", "told"),
+    ("args", "message"),
     [
         (["--cron", "0 3 * * x"], "error: --cron '0 3 * * x': Invalid cron string"),
         (["--cron", "restore=0 3 * * *"], "error: --cron: restore has no schedule; these have: backup"),
         (["--timezone", "Europe/Atlantis"], "error: --timezone 'Europe/Atlantis': no such time zone"),
     ],
 )
-def test_what_makes_no_sense_is_refused(deploy, args, told):
+def test_what_makes_no_sense_is_refused(deploy, args, message):
     code, rows, err = deploy(*args)
     assert (code, rows) == (2, None)
-    assert err.splitlines()[-1].startswith(told)
+    assert err.splitlines()[-1].startswith(message)
 
 
 def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_for(deploy, api):
@@ -90,7 +90,7 @@ def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_f
     asked = ("shop", "--type", "kubernetes", "--pool", pool, "--store", "s3://backups/prod", *rules)
     code, rows, err = deploy(*asked, "--image", image)
     assert code == 0, err
-    assert not [row for row in rows if row["what"] == "automation" and "failed" in row["name"]], "nobody to be told"
+    assert not [row for row in rows if row["what"] == "automation" and "failed" in row["name"]], "nobody to be notified"
     prune = api.deployment("prune/nightly")
     assert (prune["parameters"]["options"]["keep_daily"], prune["parameters"]["options"]["keep_within"]) == (7, "30d")
     assert [each["active"] for each in ours(prune)] == [True]
@@ -100,10 +100,10 @@ def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_f
     block = api.make_webhook(pool, "http://127.0.0.1:9/")
     code, rows, err = deploy(*asked, "--notify", f"custom-webhook/{pool}")
     assert code == 0, err
-    told = [row["name"] for row in rows if row["what"] == "automation" and row["change"] != "unchanged"]
-    assert told == ["Kubeferry: a run failed, or is not whole", "Kubeferry: a run is late"]
+    registered = [row["name"] for row in rows if row["what"] == "automation" and row["change"] != "unchanged"]
+    assert registered == ["Kubeferry: a run failed, or is not whole", "Kubeferry: a run is late"]
     sent = {each["name"]: each["actions"] for each in api.ask("/automations/filter", {})}
-    assert all([action["block_document_id"] for action in sent[name]] == [block] for name in told)
+    assert all([action["block_document_id"] for action in sent[name]] == [block] for name in registered)
 
     code, _, err = deploy(*asked, "--notify", "custom-webhook/nobody")
     assert (code, err.splitlines()[-1].partition(":")[0]) == (2, "error"), err

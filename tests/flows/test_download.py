@@ -13,7 +13,7 @@ from kubeferry.tasks.plan.download import _download
 
 def test_a_backup_that_cannot_be_unpacked_leaves_no_file_open(shelf, tmp_path):
     """A worker lives long, and an open file keeps its disk full."""
-    shelf.add("first", told={place(CONFIG): digest(b"something else").sha256})
+    shelf.add("first", claimed={place(CONFIG): digest(b"something else").sha256})
     work = tmp_path / "work"
     work.mkdir()
     with pytest.raises(DamagedError) as kept:  # its traceback keeps what was open from being collected

@@ -16,7 +16,7 @@ WEB = "resources/configmaps/namespaces/shop/web.json"
 
 @pytest.fixture
 def key(tmp_path):
-    """The path of a secret key's file; its public key stands in it as a comment, as age-keygen writes it."""
+    """The path of a secret key's file; its public key is in it as a comment, as age-keygen writes it."""
     path, identity = tmp_path / "key.txt", x25519.Identity.generate()
     path.write_text(f"# public key: {identity.to_public()}\n{identity}\n")
     return path
@@ -32,13 +32,13 @@ def sealed(shelf, recipient):
     return shelf.add_encrypted(recipient)
 
 
-def answer(told):
-    code, out, err = told
+def answer(printed):
+    code, out, err = printed
     assert (code, err) == (0, "")
     return out
 
 
-def test_a_list_tells_which_are_encrypted(cli, shelf, sealed):  # noqa: ARG001 - it is in the store
+def test_a_list_shows_which_are_encrypted(cli, shelf, sealed):  # noqa: ARG001 - it is in the store
     shelf.add("plain")
     rows = json.loads(answer(cli("list", "--store", shelf.url, "-o", "json")))
     assert [(row["name"], row["encrypted"], row["phase"], row["objects"]) for row in rows] == [
@@ -53,17 +53,17 @@ def test_a_list_without_one_has_no_column_for_it(cli, shelf):
     assert "ENCRYPTED" not in answer(cli("list", "--store", shelf.url))
 
 
-def test_show_tells_to_whom_and_what_it_gives_up(cli, shelf, sealed, recipient, key):  # noqa: ARG001 - as above
+def test_show_prints_to_whom_and_what_it_gives_up(cli, shelf, sealed, recipient, key):  # noqa: ARG001 - as above
     shown = answer(cli("show", "sealed", "--store", shelf.url))
     assert "Encrypted, Velero cannot read it" in shown
     assert recipient in shown
     assert "left to web" not in shown
     assert "left to web" in answer(cli("show", "sealed", "--store", shelf.url, "--identity", str(key)))
-    told = json.loads(answer(cli("show", "sealed", "--store", shelf.url, "-o", "json")))
-    assert told["encryption"] == {"format": "age-encryption.org/v1", "recipients": [recipient]}
-    assert {"objects", "left_out"} & told.keys() == set()
-    told = json.loads(answer(cli("show", "sealed", "--store", shelf.url, "-o", "json", "--identity", str(key))))
-    assert list(told["objects"]) == [WEB]
+    document = json.loads(answer(cli("show", "sealed", "--store", shelf.url, "-o", "json")))
+    assert document["encryption"] == {"format": "age-encryption.org/v1", "recipients": [recipient]}
+    assert {"objects", "left_out"} & document.keys() == set()
+    document = json.loads(answer(cli("show", "sealed", "--store", shelf.url, "-o", "json", "--identity", str(key))))
+    assert list(document["objects"]) == [WEB]
 
 
 def test_verify_needs_no_key_but_says_what_it_did_not_see(cli, shelf, sealed, key):  # noqa: ARG001 - as above
@@ -71,8 +71,8 @@ def test_verify_needs_no_key_but_says_what_it_did_not_see(cli, shelf, sealed, ke
     assert "2 files" in out
     assert "as the manifest says" in out
     assert "order of a restore: not looked at without --identity" in out
-    told = json.loads(answer(cli("verify", "sealed", "--store", shelf.url, "-o", "json")))
-    assert (told["proved"], told["closed"], told["levels"]) == (True, True, None)
+    shown = json.loads(answer(cli("verify", "sealed", "--store", shelf.url, "-o", "json")))
+    assert (shown["proved"], shown["closed"], shown["levels"]) == (True, True, None)
     out = answer(cli("verify", "sealed", "--deep", "--store", shelf.url, "--identity", str(key)))
     assert "1 objects one by one" in out
     assert "order of a restore: holds" in out
@@ -80,9 +80,9 @@ def test_verify_needs_no_key_but_says_what_it_did_not_see(cli, shelf, sealed, ke
 
 def test_a_manifest_that_does_not_name_the_contents_is_damaged(cli, shelf, sealed):
     """Else who can write to the store could take them away."""
-    told = Manifest.model_validate_json(gzip.decompress(shelf.store.get(sealed.manifest)))
-    files = {name: each for name, each in told.files.items() if name != sealed.contents}
-    packed = gzip.compress(told.model_copy(update={"files": files}).model_dump_json().encode())
+    manifest = Manifest.model_validate_json(gzip.decompress(shelf.store.get(sealed.manifest)))
+    files = {name: each for name, each in manifest.files.items() if name != sealed.contents}
+    packed = gzip.compress(manifest.model_copy(update={"files": files}).model_dump_json().encode())
     shelf.store.put(sealed.manifest, packed)
     backup = json.loads(shelf.store.get(sealed.metadata))
     backup["metadata"]["annotations"]["kubeferry.io/manifest-sha256"] = digest(packed).sha256

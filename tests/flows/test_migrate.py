@@ -52,13 +52,13 @@ def test_a_table_begins_with_what_needs_a_person(capsys):
 
 def test_json_is_one_document_with_a_status_for_each_namespace(capsys):
     code, out = shown(capsys, MIXED, Format.JSON)
-    told = json.loads(out)
+    document = json.loads(out)
     assert code == 3
-    assert told["phases"] == {"Completed": 1, "Failed": 1}
-    assert [each["phase"] for each in told["namespaces"]] == ["Completed", "Completed", "Failed"]
+    assert document["phases"] == {"Completed": 1, "Failed": 1}
+    assert [each["phase"] for each in document["namespaces"]] == ["Completed", "Completed", "Failed"]
 
 
-def test_a_populate_tells_what_an_earlier_run_had_made(capsys):
+def test_a_populate_reports_what_an_earlier_run_had_made(capsys):
     ends = [
         End(namespace="shop", into="one", phase=Phase.COMPLETED, objects=2, restore="p-one"),
         End(namespace="shop", into="two", phase=Phase.FAILED, error="no quota left"),

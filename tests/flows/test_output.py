@@ -113,7 +113,7 @@ def test_control_characters_are_shown(text):
 # --- results
 
 
-def test_a_backup_is_told_with_what_it_left_out_and_the_next_command(capsys, monkeypatch, backup_result):
+def test_a_backup_is_printed_with_what_it_left_out_and_the_next_command(capsys, monkeypatch, backup_result):
     monkeypatch.setenv("KUBEFERRY_CONTEXT", "east")
     monkeypatch.delenv("KUBEFERRY_STORE", raising=False)
     asked = BackupOptions(namespaces=["shop"], context="east", store="file:///a store")
@@ -131,7 +131,7 @@ def test_a_backup_is_told_with_what_it_left_out_and_the_next_command(capsys, mon
     assert out.endswith("kubeferry restore first --map shop=shop2 --store 'file:///a store'\n")
 
 
-def test_a_restore_is_told_with_actions_rewrites_and_what_is_not_ready(capsys, restore_result):
+def test_a_restore_is_printed_with_actions_rewrites_and_what_is_not_ready(capsys, restore_result):
     with pytest.raises(Exception, match="3"):
         finish(restore_result, RestoreOptions(backup="first"), Format.TABLE)
     out = capsys.readouterr().out
@@ -147,9 +147,9 @@ def test_a_restore_is_told_with_actions_rewrites_and_what_is_not_ready(capsys, r
 def test_json_of_a_result_is_all_of_it_with_totals(capsys, restore_result):
     with pytest.raises(Exception, match="3"):
         finish(restore_result, RestoreOptions(backup="first"), Format.JSON)
-    told = json.loads(capsys.readouterr().out)
-    assert told == document(restore_result)
-    assert (told["name"], told["phase"], told["objects"], len(told["rewrites"])) == ("second", "Partial", 22, MOST + 5)
+    data = json.loads(capsys.readouterr().out)
+    assert data == document(restore_result)
+    assert (data["name"], data["phase"], data["objects"], len(data["rewrites"])) == ("second", "Partial", 22, MOST + 5)
 
 
 # --- options
@@ -183,7 +183,7 @@ def test_a_file_gets_the_notes_only(capsys):
     assert capsys.readouterr() == ("", "waiting for \\x1b[1mit\n")
 
 
-def test_nobody_is_told_after_the_block(capsys):
+def test_nothing_is_printed_after_the_block(capsys):
     with terminal.showing_progress():
         pass
     progress.note("too late")
@@ -208,7 +208,7 @@ def test_a_terminal_shows_the_steps_that_moved_last(bars):
     assert {task.description: task.completed for task in shown.tasks}["fetch n4"] == 5
 
 
-def test_the_bar_of_a_finished_step_goes(bars):
+def test_the_bar_of_a_finished_step_is_removed(bars):
     shown, _ = bars
     listener = terminal.Bars(shown)
     listener.step("fetch shop", 1, 2)

@@ -54,7 +54,7 @@ def test_a_velero_archive_is_planned_too(cli, shelf):
 
 
 def test_an_owner_in_another_namespace_is_refused_with_the_reason(cli, shelf):
-    """Its twin in the object's own namespace is another one, and no owner."""
+    """The one of that name in the object's own namespace is another one, and no owner."""
     tie = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": "u-1"}
     child = config("shop", "child", ownerReferences=[tie])
     shelf.add_velero("theirs", [child, config("bank", "boss", uid="u-1"), config("shop", "boss", uid="u-2")])
@@ -84,22 +84,22 @@ def test_a_file_is_its_owners_only_and_whole_or_not_at_all(cli, shelf, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["none"], "no backup none"),
         (["first", "--map", "other=x"], "holds no namespace other"),
         (["first", "--include", "secrets"], "holds no kind 'secrets'"),
     ],
 )
-def test_what_does_not_fit_is_one_line(cli, shelf, arguments, told):
+def test_what_does_not_fit_is_one_line(cli, shelf, arguments, message):
     shelf.add("first")
     code, out, err = cli("plan", *arguments, "--store", shelf.url)
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
     assert (out, code) == ("", 1 if arguments == ["none"] else 2)
 
 
-def test_verify_tells_the_order(cli, shelf):
+def test_verify_reports_the_order(cli, shelf):
     shelf.add("first")
     code, out, _ = cli("verify", "first", "--store", shelf.url)
     assert code == 0

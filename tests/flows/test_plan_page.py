@@ -50,8 +50,8 @@ def hostile_plan(texts):
         Rewrite(object=str(ref), path=text, old=text, new=text, why=text) for ref, text in zip(refs, texts, strict=True)
     ]
     gaps = [LeftOut(type=text, namespace=text, name=text, why=text) for text in texts]
-    spaces = {text: text for text in texts}
-    return document(Parts(texts[0], texts[0], spaces, items, [], [], order(refs, edges), gaps, rewrites))
+    names = {text: text for text in texts}
+    return document(Parts(texts[0], texts[0], names, items, [], [], order(refs, edges), gaps, rewrites))
 
 
 def tags(text):

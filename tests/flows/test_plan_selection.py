@@ -1,4 +1,4 @@
-"""What a selection takes of a backup, told by `kubeferry plan`: from an archive alone."""
+"""What a selection takes of a backup, shown by `kubeferry plan`: from an archive alone."""
 
 import json
 
@@ -159,8 +159,8 @@ def named(document):
 
 
 def short(each):
-    space = each["namespace"]
-    return f"{each['type'].partition('.')[0]} {space + '/' if space not in ('', 'shop') else ''}{each['name']}"
+    ns = each["namespace"]
+    return f"{each['type'].partition('.')[0]} {ns + '/' if ns not in ('', 'shop') else ''}{each['name']}"
 
 
 OWN = {"Namespace shop", "Deployment web", "Secret db"}
@@ -225,7 +225,7 @@ def test_what_is_selected_brings_what_it_needs_each_with_the_reason(plan, argume
     assert named(plan(*arguments)) == NEEDED | {"Deployment web": why} | more
 
 
-def test_what_only_points_at_it_is_not_in_and_told_as_left_out(plan):
+def test_what_only_points_at_it_is_not_in_and_reported_as_left_out(plan):
     document = plan("--include-name", "secrets/db")
     assert set(named(document)) == {"Secret db", "Namespace shop"}
     gaps = {(gap["type"], gap["name"]): gap["why"] for gap in document["left_out"]}
@@ -270,7 +270,7 @@ def test_pods_that_name_no_account_run_as_default(plan):
         (["--exclude-name", "secrets/*"], "excluded by name secrets/*"),
     ],
 )
-def test_what_is_excluded_stays_out_and_who_needs_it_is_told(plan, arguments, why):
+def test_what_is_excluded_stays_out_and_who_needs_it_is_reported(plan, arguments, why):
     document = plan(*arguments)
     assert not [each for each in named(document) if each.startswith("Secret")]
     assert named(document)["ConfigMap old"] == "in namespace shop"
@@ -288,7 +288,7 @@ def test_exclusion_wins_over_a_need(plan):
     assert [each["name"] for each in document["target_must_have"]] == []
 
 
-def test_who_wants_only_the_selection_is_not_told_what_it_lacks(plan):
+def test_where_only_the_selection_is_wanted_what_it_lacks_is_not_reported(plan):
     assert plan("--include-name", "deployments/web", "--only", "--exclude", "secrets")["missing"] == []
 
 
@@ -298,7 +298,7 @@ def test_what_is_cluster_wide_and_excluded_the_target_must_have(plan):
     assert {each["name"] for each in document["target_must_have"]} == {"high", "low"}
 
 
-def test_who_excludes_definitions_is_told_whose_are_missing(plan):
+def test_where_definitions_are_excluded_those_that_are_missing_are_reported(plan):
     document = plan("--exclude", "crds")
     assert "Widget one" in named(document)
     (lacking,) = document["missing"]
@@ -392,11 +392,13 @@ metadata:
 def test_a_pod_that_is_never_restored_means_what_makes_it(cli, shelf):
     """Only others' archives have such pods: ours leave them out."""
     shelf.add_velero("theirs", [*objects(SHOP, "shop"), *objects(POD, "shop")])
-    told = {"Deployment web": "needed by ReplicaSet.apps shop/web-1: metadata.ownerReferences"}
+    expected = {"Deployment web": "needed by ReplicaSet.apps shop/web-1: metadata.ownerReferences"}
     code, out, _ = cli("plan", "theirs", "--store", shelf.url, "-o", "json", "-l", "pod=web")
     assert code == 0
     found = named(json.loads(out))
-    assert {name: why for name, why in found.items() if name.startswith(("Deployment", "Pod", "ReplicaSet"))} == told
+    assert {
+        name: why for name, why in found.items() if name.startswith(("Deployment", "Pod", "ReplicaSet"))
+    } == expected
     code, _, err = cli("plan", "theirs", "--store", shelf.url, "-l", "pod=web", "--only")
     assert code == 2
     assert "is never backed up: Pod shop/web-1-x: left to its controller, ReplicaSet web-1" in err
@@ -417,7 +419,7 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["-n", "shp"], "backup both holds no namespace shp; it holds bank, shop"),
         (["--namespace-selector", "team=x"], "no namespace of backup both matches 'team=x'; it holds bank, shop"),
@@ -440,17 +442,17 @@ def test_what_is_left_out_or_left_to_its_controller_is_not_rewritten(plan):
         (["--exclude-name", "ns/shop"], "use --exclude-namespace"),
     ],
 )
-def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, told):
-    if told == "0 meet":
-        told = "of 28 objects 4 match label app=web, 3 match kind cm, and none matches all"
-    assert told in refused(*arguments)
+def test_what_selects_nothing_is_refused_with_a_hint(refused, arguments, message):
+    if message == "0 meet":
+        message = "of 28 objects 4 match label app=web, 3 match kind cm, and none matches all"
+    assert message in refused(*arguments)
 
 
 def test_kinds_that_kubernetes_has_may_be_excluded_though_the_backup_has_none(plan):
     assert len(named(plan("--exclude", "pods", "--exclude", "ep", "--exclude", "ingresses.networking.k8s.io"))) == 27
 
 
-def test_what_matches_nothing_and_is_no_error_is_told(plan):
+def test_what_matches_nothing_and_is_no_error_is_reported(plan):
     document = plan(
         "--include-name", "web", "--include-name", "nil-*", "--exclude-name", "gone", "--exclude-namespace", "x"
     )
@@ -461,10 +463,10 @@ def test_what_matches_nothing_and_is_no_error_is_told(plan):
     ]
 
 
-# --- how it is told
+# --- how it is shown
 
 
-def test_the_table_tells_what_is_selected_why_each_object_is_in_and_what_is_missing(cli, shelf, plan):  # noqa: ARG001 - it stores the backup
+def test_the_table_shows_what_is_selected_why_each_object_is_in_and_what_is_missing(cli, shelf, plan):  # noqa: ARG001 - it stores the backup
     code, out, _ = cli(
         "plan", "both", "--store", shelf.url, "-n", "shop", "-l", "app=web", "--exclude", "cm", "--exclude-name", "no"
     )

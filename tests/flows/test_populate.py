@@ -4,7 +4,7 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ((), "name the namespaces to create, with --into or --into-file"),
         (("--into", "a,b,a"), "namespace a is named twice"),
@@ -14,9 +14,9 @@ import pytest
         (("--into", "a", "--modify", "{file}"), "there is no"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(cli, tmp_path, monkeypatch, words, said):
+def test_what_cannot_be_meant_is_a_usage_error(cli, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m.yaml").write_text("version: v9\nresourceModifierRules: []")
     code, _, err = cli("populate", "first", *(word.format(file="m.yaml") for word in words))
     assert code == 2
-    assert said in err or "m.yaml" in err
+    assert message in err or "m.yaml" in err

@@ -1,4 +1,4 @@
-"""A Prefect API that goes away while a flow runs is told in one line, with the ways on."""
+"""A Prefect API that goes away while a flow runs is reported in one line, with the ways on."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ BROKEN = httpx.HTTPStatusError("Server error '500'\nFor more", request=REQUEST, 
 
 
 @pytest.mark.parametrize(("error", "cause"), [(LOST, "All connection attempts failed"), (BROKEN, "Server error '500'")])
-def test_a_prefect_api_that_goes_away_is_told_with_the_ways_on(monkeypatch, error, cause):
+def test_a_prefect_api_that_goes_away_is_reported_with_the_ways_on(monkeypatch, error, cause):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
 
     async def flow():

@@ -17,7 +17,7 @@ def names(shelf):
     return shelf.store.folders("backups/")
 
 
-def test_a_dry_run_shows_what_goes_and_why(cli, full):
+def test_a_dry_run_shows_what_is_deleted_and_why(cli, full):
     code, out, _ = cli("prune", "--keep-last", "1", "--dry-run", "--store", full.url)
     rows = [line.split() for line in out.splitlines()]
     assert code == 0
@@ -49,18 +49,18 @@ def test_a_damaged_backup_makes_it_partial(cli, full):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--keep-within", "3m"), "--keep-within '3m' is not a duration"),
         (("--restores-within", "soon"), "--restores-within 'soon' is not a duration"),
         (("--keep-last", "-1"), "--keep-last"),
     ],
 )
-def test_what_cannot_be_meant_is_a_usage_error(cli, full, words, said):
+def test_what_cannot_be_meant_is_a_usage_error(cli, full, words, message):
     code, _, err = cli("prune", *words, "--dry-run", "--store", full.url)
-    assert (code, said in err) == (2, True)
+    assert (code, message in err) == (2, True)
 
 
-def test_an_empty_store_is_told(cli, shelf):
+def test_an_empty_store_is_reported(cli, shelf):
     code, out, _ = cli("prune", "--keep-last", "1", "--dry-run", "--store", shelf.url)
     assert (code, "there is nothing in it" in out) == (0, True)

@@ -28,7 +28,7 @@ def commands(command, path=""):
 
 
 def described(parameter):
-    """Return what decides how an option or an argument is typed, and what becomes of it; texts are for people only."""
+    """Return what decides how an option or an argument is typed, and what is made of it; texts are for people only."""
     info = parameter.type_descriptor.parameter_info
     completion = info.autocompletion
     found = {

@@ -31,7 +31,7 @@ TYPED = {
 
 
 class Asked(Exception):  # noqa: N818 - no error: it ends the command where the flow would begin
-    """Carries what a flow was asked for."""
+    """Holds what a flow was asked for."""
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def flat(text):
     return [re.sub(r" {2,}", "  ", line).strip() for line in text.splitlines()]
 
 
-def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypatch, moment):
+def test_a_backup_reports_what_was_pulled_in_and_what_is_missing(capsys, monkeypatch, moment):
     monkeypatch.delenv("KUBEFERRY_STORE", raising=False)
     result = BackupResult(
         name="first",
@@ -124,14 +124,14 @@ def test_a_backup_tells_what_was_pulled_in_and_what_is_missing(capsys, monkeypat
     assert "## Warnings\n- **ConfigMap shop/a**: its kind is excluded" in page
 
 
-def test_show_tells_it_of_a_stored_backup_and_nothing_of_one_of_everything(cli, shelf):
-    told = Selected(asked="label app=web; not kind cm", pulled_in=[PULLED_IN, WIDE], warnings=[WARNING])
-    shelf.add("some", selection=told)
+def test_show_prints_it_of_a_stored_backup_and_nothing_of_one_of_everything(cli, shelf):
+    selected = Selected(asked="label app=web; not kind cm", pulled_in=[PULLED_IN, WIDE], warnings=[WARNING])
+    shelf.add("some", selection=selected)
     code, out, err = cli("show", "some", "--store", shelf.url)
     assert (code, err) == (0, "")
     printed = flat(out)
     assert [each for each in LINES if each not in printed] == []
-    assert json.loads(cli("show", "some", "--store", shelf.url, "-o", "json")[1])["selection"] == told.model_dump()
+    assert json.loads(cli("show", "some", "--store", shelf.url, "-o", "json")[1])["selection"] == selected.model_dump()
     shelf.add("whole")
     assert not {"Selected", "Included", "Warnings"} & set(cli("show", "whole", "--store", shelf.url)[1].split())
 

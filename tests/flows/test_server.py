@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from kubeferry.flows.commands.server import app
 from kubeferry.tasks.core.errors import CredentialsError, PermanentError, UnavailableError, UnreachableError, UsageError
 from kubeferry.tasks.ports.local import processes, progress
-from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import api
 from kubeferry.tasks.ports.prefect import server as prefect_server
 
 ENSURE = "from kubeferry.tasks.ports.prefect import server; print(server.ensure())"
@@ -239,7 +239,7 @@ def test_an_unreachable_one_is_named_in_one_line_without_credentials(fresh, monk
 @pytest.mark.parametrize("url", ["", "x", "ftp://host/api", "http://", "http://[SECRET"])
 def test_what_is_no_url_is_refused(url):
     with pytest.raises(UsageError) as caught:
-        prefect_api.check(url)
+        api.check(url)
     assert "SECRET" not in str(caught.value)
 
 
@@ -275,9 +275,9 @@ def test_an_answer_is_understood(monkeypatch, status, error, variable, value, us
         url = f"http://{user}127.0.0.1:{answering.server_address[1]}/api/"
         if error:
             with pytest.raises(error, match=f"HTTP {status}"):
-                prefect_api.check(url)
+                api.check(url)
         else:
-            prefect_api.check(url)
+            api.check(url)
         thread.join()
     assert seen == [("/api/health", sent)]
 
@@ -319,7 +319,7 @@ def test_a_recycled_pid_is_left_alone(fresh):
     assert not prefect_server.stop()
 
 
-def test_a_damaged_state_is_told(fresh):
+def test_a_damaged_state_is_reported(fresh):
     folder = fresh / "state" / "prefect"
     folder.mkdir(parents=True)
     (folder / "server.json").write_text("{")
@@ -328,7 +328,7 @@ def test_a_damaged_state_is_told(fresh):
     (folder / "server.json").unlink()
 
 
-def test_a_client_is_told_nothing_but_the_server(fresh, monkeypatch):
+def test_a_client_is_given_nothing_but_the_server(fresh, monkeypatch):
     monkeypatch.delenv("PREFECT_HOME", raising=False)
     monkeypatch.setenv("no_proxy", "intern")
     local = prefect_server.environment("http://127.0.0.1:1/api")

@@ -38,9 +38,9 @@ def store(tmp_path):
 
 
 def result(phase=Phase.COMPLETED, **more):
-    told = {"counts": {"Secret": 2}, "actions": {"created": 2}, "namespaces": {"shop": "shop2"}}
+    fields = {"counts": {"Secret": 2}, "actions": {"created": 2}, "namespaces": {"shop": "shop2"}}
     where = {"name": "m.shop", "store": "file:///s", "backup": "b", "cluster": "b"}
-    return RestoreResult(phase=phase, started=NOW, completed=NOW, **where, **(told | more))
+    return RestoreResult(phase=phase, started=NOW, completed=NOW, **where, **(fields | more))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_what_ended_just_before_its_process_died_is_not_restored_again(migrating
     assert (end.phase.value, end.restore, end.into, end.counts) == (ended, "m.shop", "shop2", {"Secret": 1})
 
 
-def test_a_part_that_was_taken_back_is_restored_anew_under_another_name(migrating, store):
+def test_a_part_that_was_rolled_back_is_restored_again_under_another_name(migrating, store):
     assert begun(migrating, "shop").name == "m.shop"
     for name, end in (("m.shop", "RolledBack"), ("m.shop.2", "Undone")):
         kept(store, name, end)
@@ -166,8 +166,8 @@ def test_a_namespace_that_is_not_there_makes_a_migration_partial(migrating):
 def test_what_a_part_raises_is_its_end_in_words(migrating):
     end = lost(migrating, "shop", ValueError("no such thing"), NOW)
     assert (end.phase, end.into, end.error) == (Phase.FAILED, "shop2", "unexpected ValueError: no such thing")
-    known = End(namespace="shop", into="shop2", phase=Phase.FAILED, error="told before", problems=[GAP])
-    error = KubeferryError("as told")
+    known = End(namespace="shop", into="shop2", phase=Phase.FAILED, error="reported before", problems=[GAP])
+    error = KubeferryError("as reported")
     error.result = known
     assert lost(migrating, "shop", error, NOW) == known
 
@@ -183,9 +183,9 @@ def test_a_flow_run_that_ends_without_a_word_has_failed_whatever_prefect_says(mi
     assert (end.phase, end.into, end.error) == (Phase.FAILED, "shop2", "its flow run brave-run ended as Completed")
     end = asyncio.run(dispatch._end("shop", flow_run("Crashed", "out of memory")))
     assert end.error == "its flow run brave-run ended as Crashed: out of memory"
-    told = End(namespace="shop", into="shop2", phase=Phase.PARTIAL, problems=[GAP])
-    note_end(migrating, told)
-    assert asyncio.run(dispatch._end("shop", flow_run("Crashed", ""))) == told
+    ended = End(namespace="shop", into="shop2", phase=Phase.PARTIAL, problems=[GAP])
+    note_end(migrating, ended)
+    assert asyncio.run(dispatch._end("shop", flow_run("Crashed", ""))) == ended
     assert read_end(store, "m", "bank") is None
 
 
@@ -220,7 +220,7 @@ def test_a_namespace_that_another_backup_made_is_no_success_of_this_one(asked, s
         asked.begun()
 
 
-def test_a_namespace_that_was_taken_back_is_made_anew_and_one_that_was_cut_off_is_gone_on_with(asked, store):
+def test_a_namespace_that_was_rolled_back_is_made_again_and_one_that_was_cut_off_is_resumed(asked, store):
     assert asked.begun().name == "run.ten"
     kept(store, "run.ten", "RolledBack")
     assert asked.begun().name == "run.ten.2"

@@ -48,10 +48,10 @@ def taken(monkeypatch):
 
     for name in STEPS:
         stand_in(name)
-    told = {"name": "r", "store": "s", "backup": "b", "cluster": "b", "namespaces": {}, "actions": {}, "counts": {}}
+    fields = {"name": "r", "store": "s", "backup": "b", "cluster": "b", "namespaces": {}, "actions": {}, "counts": {}}
 
     def result(phase, **more):
-        return RestoreResult(phase=phase, started=NOW, completed=NOW, **told, **more)
+        return RestoreResult(phase=phase, started=NOW, completed=NOW, **fields, **more)
 
     def failed(*given):
         *_, error, back, _started = given
@@ -93,7 +93,7 @@ def restoring(**more):
     )
 
 
-def carried(made):
+def run_restore(made):
     return asyncio.run(kubeferry.flows.restore.carry_out(made, NOW))
 
 
@@ -103,12 +103,12 @@ ENDS = "verify_restored set_bundle_status end"
 
 
 def test_nothing_is_written_before_it_was_looked_over_approved_and_journalled(taken):
-    carried(restoring(options={"approve": True}))
+    run_restore(restoring(options={"approve": True}))
     assert " ".join(taken) == f"plan preflight approve begin {WRITES} {ENDS}"
 
 
 def test_a_resumed_restore_takes_up_its_journal_before_it_looks_and_is_not_approved_again(taken):
-    carried(restoring(resumed=object(), options={"approve": True}))
+    run_restore(restoring(resumed=object(), options={"approve": True}))
     assert " ".join(taken) == f"plan take_up preflight {WRITES} {ENDS}"
 
 
@@ -122,27 +122,27 @@ def test_a_resumed_restore_takes_up_its_journal_before_it_looks_and_is_not_appro
     ],
 )
 def test_what_is_left_over_is_done_before_the_end(taken, left, steps):
-    carried(restoring(**left))
+    run_restore(restoring(**left))
     assert " ".join(taken) == f"plan preflight begin {WRITES} {steps} {ENDS}"
 
 
-def test_cron_jobs_that_run_jobs_of_the_backup_are_told_of_them_though_none_was_paused(taken):
+def test_cron_jobs_that_run_jobs_of_the_backup_get_them_in_their_status_though_none_was_paused(taken):
     made = restoring()
     made.plan.scheduled = {LEVELS[0][0]: [LEVELS[1][0]]}
-    carried(made)
+    run_restore(made)
     assert taken[-4:] == ["unpause", *ENDS.split()]
 
 
 @pytest.mark.parametrize("fail", ["preflight", "begin", "apply", "wait", "verify_restored", "end"])
-def test_a_step_that_fails_is_taken_back_told_and_raised_with_the_result(taken, fail):
+def test_a_step_that_fails_is_rolled_back_reported_and_raised_with_the_result(taken, fail):
     taken.fail = fail
     with pytest.raises(PermanentError, match=f"^{fail} failed$") as caught:
-        carried(restoring())
+        run_restore(restoring())
     assert taken[-3:] == [fail, "rollback", "report_failure"]
     result = caught.value.result
     assert (result.phase, result.error, result.taken_back.deleted) == (Phase.FAILED, f"{fail} failed", 1)
 
 
-def test_one_that_was_stopped_midway_tells_how_to_go_on(taken):
-    carried(restoring(stopped=True))
+def test_one_that_was_stopped_midway_says_how_to_go_on(taken):
+    run_restore(restoring(stopped=True))
     assert taken[-1] == "report_stopped"

@@ -46,7 +46,7 @@ ONE, TWO, THREE = (Problem(what=what, why="because") for what in ("one", "two", 
 
 @pytest.fixture
 def restoring():
-    """A restore that is at its end: everything that its result tells of it."""
+    """A restore that is at its end: everything that its result says of it."""
     plan = SimpleNamespace(
         left_out=[],
         missing=[Missing(TOKEN, "its kind is excluded", (SETTINGS,), "spec.x")],
@@ -89,7 +89,7 @@ def test_what_is_needed_and_missing_what_was_asked_for_in_vain_and_what_is_not_r
 
 @pytest.mark.parametrize("where", ["followed again", "a step", "verify"])
 def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_journal(restoring, monkeypatch, where):
-    told, listed = [], []
+    ended, listed = [], []
 
     def answers(name, found):
         async def answer(*_):
@@ -103,7 +103,7 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
     answers("follow_again", [ONE] if where == "followed again" else [])
     answers("verify_restored", [ONE] if where == "verify" else [])
     restoring.outcome.problems = [ONE] if where == "a step" else []
-    restoring.transaction.journal = SimpleNamespace(end=lambda *words: told.append(words))
+    restoring.transaction.journal = SimpleNamespace(end=lambda *words: ended.append(words))
     restoring.transaction.hold, restoring.transaction.bundles = None, {"shop": "u"}
     monkeypatch.setattr(kubeferry.flows.restore, "set_bundle_status", set_bundle_status)
 
@@ -113,7 +113,7 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
     monkeypatch.setattr(kubeferry.flows.restore, "end", end)
     found = asyncio.run(kubeferry.flows.restore._finish(restoring, NOW))
     assert (found.phase, found.problems) == (Phase.PARTIAL, [ONE])
-    assert (told, listed) == ([("Partial", "1 problems")], ["Partial"])
+    assert (ended, listed) == ([("Partial", "1 problems")], ["Partial"])
 
 
 # --- a deletion
@@ -150,7 +150,7 @@ def test_a_deletion_is_whole_only_when_nothing_is_left_refused_or_unseen():
     assert found.warnings[0].why == "not looked at: forbidden"
 
 
-def test_what_lost_its_finalizers_and_what_is_left_is_told():
+def test_what_lost_its_finalizers_and_what_is_left_is_reported():
     found = deletion(left=[ONE], forced=[TWO])
     assert (found.left, found.forced, found.counts) == ([ONE], [TWO], {"Secret": 1})
 
@@ -189,12 +189,12 @@ def test_each_command_exits_by_the_phase_of_its_result(capsys, command, phase, c
     assert phase.value in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("phase", "told"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 1), (Phase.FAILED, 0)])
-def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, phase, told):
+@pytest.mark.parametrize(("phase", "count"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 1), (Phase.FAILED, 0)])
+def test_a_partial_run_is_an_event_since_its_state_is_completed(monkeypatch, phase, count):
     events = []
     monkeypatch.setattr(kubeferry.tasks.report, "emit_event", lambda name, _: events.append(name))
     kubeferry.tasks.report._announce(phase)
-    assert events == ["kubeferry.run.partial"] * told
+    assert events == ["kubeferry.run.partial"] * count
 
 
 # --- a prune

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kubeferry.tasks import step as steps
+from kubeferry.tasks import step
 from kubeferry.tasks.core.errors import (
     DiskError,
     ExpiredError,
@@ -28,19 +28,19 @@ def test_prefect_tries_a_step_again_only_for_what_may_pass(error):
         assert not raise_on_failure
         return error
 
-    again = asyncio.run(steps.transient(None, None, SimpleNamespace(aresult=aresult)))
+    again = asyncio.run(step.transient(None, None, SimpleNamespace(aresult=aresult)))
     assert again is (error in PASSING)
 
 
 @pytest.fixture
 def joined(monkeypatch):
     """Run a step inside another one, which fails with these errors one after the other; return how often it ran."""
-    monkeypatch.setattr(steps, "BACKOFF", 0)
+    monkeypatch.setattr(step, "BACKOFF", 0)
 
     def run(*errors):
         left, ran = list(errors), []
 
-        @steps.step("{name}")
+        @step.step("{name}")
         async def work(name):
             await asyncio.sleep(0)
             ran.append(name)
@@ -49,10 +49,10 @@ def joined(monkeypatch):
             return name
 
         async def inside():
-            steps._joined.set(True)
+            step._joined.set(True)
             try:
                 return await work("one")
-            except Exception as error:  # noqa: BLE001 - it is told
+            except Exception as error:  # noqa: BLE001 - it is returned
                 return error
 
         return asyncio.run(inside()), len(ran)
@@ -62,9 +62,9 @@ def joined(monkeypatch):
 
 def test_a_step_inside_another_one_is_tried_again_as_often_as_one_of_its_own(joined):
     assert joined() == ("one", 1)
-    assert joined(*PASSING) == ("one", 1 + steps.RETRIES)
+    assert joined(*PASSING) == ("one", 1 + step.RETRIES)
     last = UnavailableError("still busy")
-    assert joined(*PASSING, last) == (last, 1 + steps.RETRIES)
+    assert joined(*PASSING, last) == (last, 1 + step.RETRIES)
 
 
 @pytest.mark.parametrize("error", LASTING, ids=lambda error: type(error).__name__)
@@ -87,14 +87,14 @@ def test_steps_side_by_side_all_come_to_their_end_before_the_first_error_is_rais
         return number
 
     with pytest.raises(ValueError, match=r"^1$"):
-        asyncio.run(steps.side_by_side(work, range(5), limit=3))
+        asyncio.run(step.side_by_side(work, range(5), limit=3))
     assert (sorted(ended), max(most)) == ([0, 1, 2, 3, 4], 3)
-    assert asyncio.run(steps.side_by_side(work, [4, 3, 0])) == [4, 3, 0]
+    assert asyncio.run(step.side_by_side(work, [4, 3, 0])) == [4, 3, 0]
 
 
-def test_a_full_disk_is_an_error_of_ours_that_a_restore_is_taken_back_for():
+def test_a_full_disk_is_an_error_of_ours_that_a_restore_is_rolled_back_for():
     def fill():
         raise OSError(errno.ENOSPC, "No space left on device", "/spool")
 
     with pytest.raises(DiskError, match="/spool: No space left on device"):
-        asyncio.run(steps.in_thread(fill))
+        asyncio.run(step.in_thread(fill))

@@ -65,7 +65,7 @@ def test_who_may_not_read_a_type_is_not_asked_again(tmp_path):
     assert lists.asked == ["7"]
 
 
-def test_what_could_not_be_read_is_a_problem_where_it_was_to_be_saved_and_told_in_any_case():
+def test_what_could_not_be_read_is_a_problem_where_it_was_to_be_saved_and_reported_in_any_case():
     whole = scope()
     whole.followed = frozenset([WIDGETS])
     lacking = [Problem(what=kind.group_resource, why="forbidden") for kind in (SECRETS, WIDGETS, NODES)]

@@ -185,7 +185,7 @@ class Bench:
     def clear(self):
         """Delete what was made, without waiting.
 
-        Definitions stay on clusters that others use: a backup that lists a type as it goes is Partial, and rightly so.
+        Definitions stay on clusters that others use: a backup that lists a type while it is deleted is Partial.
         """
         for context, kind, named in self.made:
             if self.alone or kind.kind != "CustomResourceDefinition":
@@ -230,7 +230,7 @@ def definition(group, kind, versions=("v1",), plural=""):
 
 
 def did(result, kind, named):
-    """Return what a restore did with one object (`created` is not told) and why, as one text."""
+    """Return what a restore did with one object (`created` is not shown) and why, as one text."""
     found = [each for each in result.notable if (each.type, each.name) == (kind, named)]
     return "; ".join(f"{each.action} {each.why}".strip() for each in found) or "created"
 
@@ -280,8 +280,8 @@ def _mark(obj, kind):
     )
     counted = {"resourceVersion", "managedFields", "generation"}
     meta = {key: value for key, value in obj["metadata"].items() if key not in counted}
-    said = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
-    own = [] if kind in FOLLOWS_PODS else [meta, said]
+    content = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+    own = [] if kind in FOLLOWS_PODS else [meta, content]
     return json.dumps([writers, own], sort_keys=True)
 
 

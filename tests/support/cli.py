@@ -17,7 +17,7 @@ from unittest import mock
 import pytest
 
 from kubeferry.flows.cli import main
-from kubeferry.tasks.ports.prefect import events as prefect_events
+from kubeferry.tasks.ports.prefect import events
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 
@@ -51,7 +51,7 @@ def in_process(port):
         ):
             main([str(each) for each in arguments])
         # A command whose Prefect server is away gives up events for its process: here others go on.
-        prefect_events.use()
+        events.use()
         return ended.value.code or 0, out.getvalue(), err.getvalue()
 
     return run

@@ -5,7 +5,7 @@ import subprocess
 
 
 class KubectlError(Exception):
-    """What kubectl said when it failed."""
+    """What kubectl printed when it failed."""
 
 
 def run(sandbox, *args, context="kubeferry-a", text=None):

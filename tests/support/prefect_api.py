@@ -9,7 +9,7 @@ LIMIT = 400
 
 
 def until(true, seconds=LIMIT):
-    """Return what `true` returns, once it is something: what flows tell comes to the server some time later."""
+    """Return what `true` returns, once it is something: what flows report comes to the server some time later."""
     limit = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < limit, "waited in vain"

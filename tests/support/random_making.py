@@ -16,7 +16,7 @@ SECONDS = 60
 
 
 @dataclass
-class Space:
+class RandomNamespace:
     """One drafted namespace: its name, its neighbour's, and its templates."""
 
     name: str
@@ -42,15 +42,15 @@ class Maker:
     def kind_of(self, obj):
         return self.discovery.by_kind(group_of(obj["apiVersion"]), obj["kind"])
 
-    def create(self, space, obj):
+    def create(self, ns, obj):
         return self.cluster.create(
-            self.kind_of(obj), space.name, obj | {"metadata": obj["metadata"] | {"namespace": space.name}}
+            self.kind_of(obj), ns.name, obj | {"metadata": obj["metadata"] | {"namespace": ns.name}}
         )[0]
 
-    def patch(self, space, template, values):
+    def patch(self, ns, template, values):
         change = as_sent({"kind": template["kind"], "data": {}} | render(soft(template), values))
         change = {key: each for key, each in change.items() if key != "kind" and each}
-        self.cluster.patch(self.kind_of(template), space.name, template["metadata"]["name"], change)
+        self.cluster.patch(self.kind_of(template), ns.name, template["metadata"]["name"], change)
 
     def namespaces(self, names):
         """Make namespaces, with their accounts `default`."""
@@ -64,9 +64,9 @@ class Maker:
             each["metadata"]["namespace"] for each in self.cluster.list(self.discovery.by_kind("", "ServiceAccount"))
         }
 
-    def objects(self, spaces, live):
+    def objects(self, namespaces, live):
         """Make the hard parts of all objects, each when what it names is in `live`, which grows."""
-        waiting = [(space, template) for space in spaces for template in space.templates]
+        waiting = [(ns, template) for ns in namespaces for template in ns.templates]
         while waiting:
             now, waiting = until(
                 lambda waiting=waiting: self._possible(waiting, live), "an object names what is not live"
@@ -87,11 +87,11 @@ class Maker:
         return None
 
 
-def until(true, told):
+def until(true, message):
     """Wait for something that a controller does; return what `true` returns."""
     deadline = time.monotonic() + SECONDS
     while not (found := true()):
-        assert time.monotonic() < deadline, told
+        assert time.monotonic() < deadline, message
         time.sleep(0.1)
     return found
 
@@ -99,46 +99,46 @@ def until(true, told):
 def possible(waiting, live):
     """Return what can be made now, rendered, and what cannot yet."""
     now, later = [], []
-    for space, template in waiting:
+    for ns, template in waiting:
         try:
-            now.append((space, as_sent(render(hard(template), Values(live, space.name, space.peer)))))
+            now.append((ns, as_sent(render(hard(template), Values(live, ns.name, ns.peer)))))
         except LookupError:
-            later.append((space, template))
+            later.append((ns, template))
     return now, later
 
 
-def make(cluster, spaces):
+def make(cluster, namespaces):
     """Make all namespaces with their objects; return the cluster's snapshot when every pod is ready."""
     maker = Maker(cluster)
-    maker.namespaces([space.name for space in spaces])
-    maker.objects(spaces, snapshot(cluster))
-    live = until(lambda: settled(cluster, spaces), "some pod is not ready")
+    maker.namespaces([ns.name for ns in namespaces])
+    maker.objects(namespaces, snapshot(cluster))
+    live = until(lambda: settled(cluster, namespaces), "some pod is not ready")
     softs = [
-        (space, template, Values(live, space.name, space.peer))
-        for space in spaces
-        for template in space.templates
+        (ns, template, Values(live, ns.name, ns.peer))
+        for ns in namespaces
+        for template in ns.templates
         if soft(template)
     ]
     list(in_threads(lambda each: maker.patch(*each), softs, THREADS))
     return snapshot(cluster)
 
 
-def settled(cluster, spaces):
+def settled(cluster, namespaces):
     """Return a snapshot in which all pods that the templates ask for are ready, else None."""
     live = snapshot(cluster)
-    return None if any(each for space in spaces for each in missing(live, space)) else live
+    return None if any(each for ns in namespaces for each in missing(live, ns)) else live
 
 
-def missing(live, space):
-    values = Values(live, space.name, space.peer)
-    for template in space.templates:
+def missing(live, ns):
+    values = Values(live, ns.name, ns.peer)
+    for template in ns.templates:
         if template["kind"] in ("Deployment", "StatefulSet", "Pod"):
             for ordinal in range(template["spec"].get("replicas", 1)):
                 marker = f"podIP|{template['kind']}|{template['metadata']['name']}|{ordinal}"
                 try:
                     values(marker)
                 except LookupError:
-                    yield space.name, marker
+                    yield ns.name, marker
 
 
 def hard(template):
@@ -176,5 +176,5 @@ def moving(texts):
 
 def refs(snapshot_, namespace):
     """Return the objects of a namespace, and itself, by identity."""
-    own = snapshot_.spaces[""]["Namespace", namespace]
-    return {Ref.of(obj): obj for obj in [own, *snapshot_.spaces[namespace].values()]}
+    own = snapshot_.namespaces[""]["Namespace", namespace]
+    return {Ref.of(obj): obj for obj in [own, *snapshot_.namespaces[namespace].values()]}

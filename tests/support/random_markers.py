@@ -20,19 +20,19 @@ class Snapshot:
     """Live objects of a cluster by namespace, and of the cluster itself under ""."""
 
     def __init__(self, objects=()):
-        self.spaces = {}
+        self.namespaces = {}
         for obj in objects:
             self.add(obj)
 
     def add(self, obj):
-        space = self.spaces.setdefault(obj["metadata"].get("namespace", ""), {})
-        space[obj["kind"], obj["metadata"]["name"]] = obj
+        held = self.namespaces.setdefault(obj["metadata"].get("namespace", ""), {})
+        held[obj["kind"], obj["metadata"]["name"]] = obj
 
     def pods(self, namespace, app):
         """Return the ready pods of a Deployment by name: its pods are labelled so, and have a ReplicaSet."""
         return [
             obj
-            for (kind, _), obj in sorted(self.spaces.get(namespace, {}).items())
+            for (kind, _), obj in sorted(self.namespaces.get(namespace, {}).items())
             if kind == "Pod" and labels_of(obj).get("app") == app and owned_by(obj, "ReplicaSet") and ready(obj)
         ]
 
@@ -61,7 +61,7 @@ class Values:
         return self.before.namespace
 
     def _get(self, kind, name, namespace=None):
-        return self.snapshot.spaces[self.namespace if namespace is None else namespace][kind, name]
+        return self.snapshot.namespaces[self.namespace if namespace is None else namespace][kind, name]
 
     def _uid(self, kind, name):
         obj = self._get("Namespace", self.namespace, "") if kind == "Namespace" else self._get(kind, name)
@@ -74,7 +74,7 @@ class Values:
         return self._get("Service", "kubernetes", "default")["spec"]["clusterIP"]
 
     def _node(self, ordinal):
-        nodes = sorted(name for kind, name in self.snapshot.spaces[""] if kind == "Node")
+        nodes = sorted(name for kind, name in self.snapshot.namespaces[""] if kind == "Node")
         found = self._get("Node", nodes[int(ordinal)], "")["status"]["addresses"]
         return next(each["address"] for each in found if each["type"] == "InternalIP")
 
@@ -139,7 +139,7 @@ def marked(template, at=()):
 
 
 def is_live(text):
-    """Tell whether a text waits for something live."""
+    """Return whether a text waits for something live."""
     return any(found not in FIXED and found != "peer|ns" for found in MARKER.findall(text))
 
 
@@ -152,7 +152,7 @@ def at(obj, place):
 
 
 def path_of(place):
-    """Return a place as `differences` tells it."""
+    """Return a place as `differences` gives it."""
     text = ""
     for key in place:
         if isinstance(key, int):

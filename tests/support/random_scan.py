@@ -11,7 +11,7 @@ TOKEN = re.compile(
 def old_values(found):
     """Return every address and uid that a cluster has handed out."""
     values = set()
-    for obj in (each for space in found.spaces.values() for each in space.values()):
+    for obj in (each for namespace in found.namespaces.values() for each in namespace.values()):
         values.add(obj["metadata"]["uid"])
         spec, status = obj.get("spec") or {}, obj.get("status") or {}
         if obj["kind"] == "Service":

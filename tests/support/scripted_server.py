@@ -1,4 +1,4 @@
-"""A way to a real API server that breaks what it is told to break, request by request, on real sockets."""
+"""A way to a real API server that breaks what it is asked to break, request by request, on real sockets."""
 
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

@@ -99,7 +99,7 @@ def do(work, restoring, *arguments, **more):
     return work(*(held[name] for name in signature(work).parameters if name in held), *arguments, **more)
 
 
-def spaces(restoring, *, bundle=False):
+def make_namespaces(restoring, *, bundle=False):
     """Make the namespaces of a restore, and its bundles if need be."""
     for each in restoring.plan.namespaces:
         do(_create, restoring, each)

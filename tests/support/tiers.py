@@ -104,8 +104,8 @@ class Slice:
         `soak(minutes=…, setup=…)` says how long it takes, one minute if it does not, and what the first one of its file
         takes besides.
         """
-        told = item.get_closest_marker("soak").kwargs
-        minutes = told.get("minutes", 1) + (0 if item.path in self.files else told.get("setup", 0))
+        given = item.get_closest_marker("soak").kwargs
+        minutes = given.get("minutes", 1) + (0 if item.path in self.files else given.get("setup", 0))
         if time.monotonic() - self.began + 60 * minutes > self.seconds:
             pytest.skip("not in this slice of soak")
         self.files.add(item.path)

@@ -52,8 +52,8 @@ def bench(sandbox_env, tmp_path_factory):
 def api(bench, kubeferry_process, prefect_server, tmp_path_factory):
     """The URL of a Prefect API with Kubeferry's deployments, made by `kubeferry deploy`, and a live worker."""
     place = ["--context", "kubeferry-b", "--kubeconfig", bench.where["kubeconfig"], "--store", bench.where["store"]]
-    code, _, told = kubeferry_process("deploy", *place)
-    assert code == 0, told
+    code, _, err = kubeferry_process("deploy", *place)
+    assert code == 0, err
     log = tmp_path_factory.mktemp("worker") / "log"
     with log.open("w") as file:
         worker = subprocess.Popen([COMMAND, "worker"], stdout=file, stderr=subprocess.STDOUT, env=os.environ | SOON)

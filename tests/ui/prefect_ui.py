@@ -44,7 +44,7 @@ class Ui:
         return self.page.get_by_role("main")
 
     def call(self, method, path, body=None):
-        """Ask the API; only where the page does not tell."""
+        """Ask the API; only where the page does not show it."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - a test's own server
             f"{self.api}{path}", data, {"Content-Type": "application/json"}, method=method
@@ -117,7 +117,7 @@ class Ui:
     def submit(self):
         """Start the run; open its page."""
         self.submit_button.click()
-        # The note with the link goes by itself after some seconds.
+        # The note with the link disappears by itself after some seconds.
         self.open(self.page.get_by_role("link", name="View run").get_attribute("href").partition("/v2")[2])
 
     # --- the page of a run
@@ -150,7 +150,7 @@ class Ui:
         self._anew_until(self._logs, text)
 
     def _anew_until(self, read, wanted):
-        """Return what is read of the page, which is loaded anew until the wanted is in it."""
+        """Return what is read of the page, which is loaded again until it holds what is wanted."""
         limit = time.monotonic() + SECONDS
         while wanted not in (there := read()):
             assert time.monotonic() < limit, f"{wanted} is not in {there}"
@@ -217,7 +217,7 @@ class Ui:
         self.menu("Cancel")
         self.page.get_by_role("alertdialog").get_by_role("button", name="Cancel Flow Run", exact=True).click()
 
-    # --- what pages do not tell
+    # --- what pages do not show
 
     def runs(self):
         """Return how many flow runs there are, started from a form or waiting to be."""

@@ -102,7 +102,7 @@ def test_the_form_refuses_what_is_wrong_before_there_is_a_run(ui):
 # --- runs
 
 
-def test_a_backup_is_started_there_and_its_tasks_tell_the_story(ui, bench, shop, saved):
+def test_a_backup_is_started_there_and_its_tasks_are_listed_in_order(ui, bench, shop, saved):
     assert (bench.folder / "backups" / saved / "velero-backup.json").exists()
     assert ui.title() == f"backup {saved}"
     tasks = ui.task_names(last=f"verify {saved}")
@@ -275,7 +275,7 @@ def no_pods(bench, ns):
 
 
 def stopped_in_order(ui, bench, named, new):
-    """The process ended by itself within its grace: it said so, let its lease go, and left its journal whole."""
+    """The process ended by itself within its grace: it said so, released its lease, and left its journal whole."""
     ways = f"what it did stays: kubeferry restore --resume {named}, or kubeferry undo {named}"
     ui.logs(f"restore {named} was stopped; {ways}")
     assert bench.list("Lease.coordination.k8s.io", new, B) == []
@@ -290,8 +290,8 @@ def stopped_in_order(ui, bench, named, new):
 def test_a_cancelled_restore_can_be_undone(ui, bench, kubeferry_process, cancelled):
     named, new, before = cancelled
     stopped_in_order(ui, bench, named, new)
-    code, _, told = kubeferry_process("undo", named, "--context", B, "--store", bench.where["store"])
-    assert code == 0, told
+    code, _, err = kubeferry_process("undo", named, "--context", B, "--store", bench.where["store"])
+    assert code == 0, err
     bench.until(lambda: content(bench, new) == before)
 
 

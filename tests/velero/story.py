@@ -67,7 +67,7 @@ class Copy:
     result: object = None
     """What Kubeferry answered, or Velero's Restore object."""
 
-    def twin(self, kind, name, group=""):
+    def restored(self, kind, name, group=""):
         """Return an object of the namespace."""
         return self.live.objects[Ref(group, kind, self.live.namespace, name)]
 
@@ -92,7 +92,7 @@ class Story:
         self.public = str(identity.to_public())
         self.saved, self.copies = {}, {}
 
-    def tell(self):
+    def run_all(self):
         """Do all of it."""
         install(self.clusters[A], SHOP)
         self.make(A, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": KIOSK}})
@@ -136,11 +136,11 @@ class Story:
     def restore(self, context, name, **options):
         return self.run_flow(restore(RestoreOptions(context=context, backup=name, **self.where, **options)))
 
-    def by_kubeferry(self, context, name, told, names):
+    def by_kubeferry(self, context, name, copy, names):
         result = self.restore(context, name, map=names)
         live = read(self.clusters[context], names.get(SHOP, SHOP))
         found = findings(self.original.objects, live.objects, names, gone(result), result.rewrites)
-        self.copies[told] = Copy(live, found, result)
+        self.copies[copy] = Copy(live, found, result)
 
     def try_across(self):
         """Return why Velero's backup cannot be restored on the other cluster yet, then give that what is missing."""
@@ -150,14 +150,14 @@ class Story:
         self.make(B, edge)
         return str(refused.value)
 
-    def by_velero(self, context, name, told, names):
+    def by_velero(self, context, name, copy, names):
         self.synced(context, name)
         mapped = [f"--namespace-mappings={old}:{new}" for old, new in names.items()]
-        self.run(context, "restore", "create", told, f"--from-backup={name}", *mapped, "--wait")
-        result = json.loads(self.run(context, "restore", "get", told, "-o", "json"))
+        self.run(context, "restore", "create", copy, f"--from-backup={name}", *mapped, "--wait")
+        result = json.loads(self.run(context, "restore", "get", copy, "-o", "json"))
         live = self.ready(context, names.get(SHOP, SHOP))
         found = findings(self.original.objects, live.objects, names, gone(self.saved[OURS]))
-        self.copies[told] = Copy(live, found, result)
+        self.copies[copy] = Copy(live, found, result)
 
     def run(self, context, *arguments):
         """Return what `velero ARGUMENTS` prints."""
@@ -203,10 +203,10 @@ class Story:
     def expire(self, name):
         """Let a backup have expired a minute ago."""
         key = BackupKeys(name).metadata
-        told = orjson.loads(self.store.get(key))
+        backup = orjson.loads(self.store.get(key))
         past = datetime.now(UTC) - timedelta(minutes=1)
-        told["status"]["expiration"] = past.strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.store.put(key, orjson.dumps(told))
+        backup["status"]["expiration"] = past.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.store.put(key, orjson.dumps(backup))
 
     def synced(self, context, name):
         """Wait until Velero has taken a backup in by itself."""
@@ -222,8 +222,8 @@ class Story:
         return found.get("status", {})
 
     def objects(self, context, what):
-        told = json.loads(self.run(context, what, "get", "-o", "json"))
-        return told["items"] if told["kind"].endswith("List") else [told]
+        found = json.loads(self.run(context, what, "get", "-o", "json"))
+        return found["items"] if found["kind"].endswith("List") else [found]
 
     def errors(self, context):
         """Return what Velero's sync logged as an error, but for its first look, which comes before the location's."""
@@ -237,7 +237,7 @@ def config_map(namespace, name, data):
 
 
 def gone(result):
-    """Return what a backup or a restore said it left out, and why."""
+    """Return what a backup or a restore reported as left out, and why."""
     return {
         Ref(each.type.partition(".")[2], each.type.partition(".")[0], each.namespace, each.name): each.why
         for each in result.left_out

@@ -1,6 +1,6 @@
 """The real Velero and Kubeferry on one bucket: each restores what the other saved, and neither disturbs the other.
 
-One file, since it tells one story: tests are spread over processes by file, and each would tell it anew.
+One file, since it is one story: tests are spread over processes by file, and each would run it again.
 """
 
 import io
@@ -31,7 +31,7 @@ def by_velero(request, story):
 
 @pytest.mark.parametrize("context", [A, B])
 def test_velero_offers_ours_as_its_own(story, context):
-    """Nobody told it: it found the backup in the bucket, with phase, time and counts."""
+    """Nobody announced it: it found the backup in the bucket, with phase, time and counts."""
     found = story.offered(context)[OURS]
     saved = story.saved[OURS]
     assert saved.phase == Phase.COMPLETED
@@ -44,11 +44,11 @@ def test_velero_offers_ours_as_its_own(story, context):
 
 def test_velero_describes_ours_and_reads_its_log(story):
     """Its commands download our optional files by the names that they have in Velero's layout."""
-    told = story.run(A, "backup", "describe", OURS, "--details", "--colorized=false")
-    assert "Phase:  Completed" in told
-    assert "apps/v1/Deployment:" in told
-    assert f"- {SHOP}/api" in told
-    assert "<error" not in told, "a file that it cannot get or read is told so"
+    described = story.run(A, "backup", "describe", OURS, "--details", "--colorized=false")
+    assert "Phase:  Completed" in described
+    assert "apps/v1/Deployment:" in described
+    assert f"- {SHOP}/api" in described
+    assert "<error" not in described, "a file that it cannot get or read is shown so"
     assert "has finished (Complete)" in story.run(A, "backup", "logs", OURS)
 
 
@@ -78,42 +78,42 @@ OWNED = {
 def test_only_labels_and_owners_differ(by_velero):
     """Velero labels what it restores, and restores no owner of anything: all else is as Kubeferry would have it."""
     known = {f'metadata.labels["{name}"]' for name in VELEROS_LABELS}
-    told = {(str(each.ref), each.field) for each in by_velero.unexplained() if each.field not in known}
+    found = {(str(each.ref), each.field) for each in by_velero.unexplained() if each.field not in known}
     dotted = {f'metadata.labels["{name}"]' if "." in name else f"metadata.labels.{name}" for name in JOB_LABELS}
     jobs = {("Job.batch shop/reindex", field) for field in dotted}
     owners = {(name, "metadata.ownerReferences") for name in OWNED}
     around = {
         (f"{kind}.rbac.authorization.k8s.io shop:price-reader", WHOLE) for kind in ("ClusterRole", "ClusterRoleBinding")
     }
-    assert told == jobs | owners | (around if by_velero.live.namespace != SHOP else set())
+    assert found == jobs | owners | (around if by_velero.live.namespace != SHOP else set())
     assert len({each.ref for each in by_velero.findings}) > 60, "the comparison has seen the whole shop"
 
 
 def test_beside_the_original_velero_rewrites_no_reference_but_subjects(story):
-    """What the README tells those who rename: DNS names, selectors, addresses and cluster-wide rights stay behind."""
+    """What the README says to those who rename: DNS names, selectors, addresses and cluster-wide rights stay behind."""
     beside = story.copies["velero-beside"]
-    assert ".shop.svc" in beside.twin("ConfigMap", "web.settings.v1").get("data")["API_URL"]
-    assert beside.twin("ConfigMap", "addresses")["data"] == story.addresses
-    policy = beside.twin("NetworkPolicy", "allow-own-namespace", "networking.k8s.io")["spec"]
+    assert ".shop.svc" in beside.restored("ConfigMap", "web.settings.v1").get("data")["API_URL"]
+    assert beside.restored("ConfigMap", "addresses")["data"] == story.addresses
+    policy = beside.restored("NetworkPolicy", "allow-own-namespace", "networking.k8s.io")["spec"]
     selector = policy["ingress"][0]["from"][0]["namespaceSelector"]["matchLabels"]
     assert selector == {"kubernetes.io/metadata.name": SHOP}
-    subjects = beside.twin("RoleBinding", "system:shop:reader", "rbac.authorization.k8s.io")["subjects"]
+    subjects = beside.restored("RoleBinding", "system:shop:reader", "rbac.authorization.k8s.io")["subjects"]
     assert subjects[0]["namespace"] == "shop-velero"
 
 
 def test_elsewhere_velero_leaves_addresses_as_they_were(story):
     across = story.copies["velero-across"]
-    assert across.twin("ConfigMap", "addresses")["data"] == story.addresses
-    assert across.twin("Service", "api")["spec"]["clusterIP"] not in story.addresses["api"]
+    assert across.restored("ConfigMap", "addresses")["data"] == story.addresses
+    assert across.restored("Service", "api")["spec"]["clusterIP"] not in story.addresses["api"]
 
 
-def test_velero_gives_a_fixed_node_port_anew(story):
+def test_velero_gives_a_fixed_node_port_again(story):
     """It knows fixed ones by managedFields only, which our archive has not. 30080 is in the band for fixed ones."""
-    port = story.copies["velero-across"].twin("Service", "web-public")["spec"]["ports"][0]["nodePort"]
+    port = story.copies["velero-across"].restored("Service", "web-public")["spec"]["ports"][0]["nodePort"]
     assert (
         port != story.original.objects[Ref("", "Service", SHOP, "web-public")]["spec"]["ports"][0]["nodePort"] == 30080
     )
-    again = story.copies["ferry-across"].twin("Service", "web-public")["spec"]["ports"][0]["nodePort"]
+    again = story.copies["ferry-across"].restored("Service", "web-public")["spec"]["ports"][0]["nodePort"]
     assert again == 30080, "Velero's archive has them"
 
 
@@ -135,7 +135,7 @@ def archived(story):
 
 
 def test_velero_saved_live_objects(archived):
-    """Else this file would prove nothing: what has to go before a restore is in there."""
+    """Else this file would prove nothing: what has to be stripped before a restore is in there."""
     web = archived[f"resources/deployments.apps/namespaces/{SHOP}/web.json"]
     assert {"uid", "resourceVersion", "managedFields"} <= web["metadata"].keys()
     assert web["status"]["readyReplicas"] > 0
@@ -171,8 +171,8 @@ def test_no_old_uid_is_left(by_kubeferry, archived):
 def test_owned_objects_have_the_new_owner(story, by_kubeferry):
     for ref in (Ref("", "Secret", SHOP, "spring-feed"), Ref("shop.example.com", "Order", SHOP, "order-1001")):
         (old,) = owners_of(story.original.objects[ref])
-        (new,) = owners_of(by_kubeferry.twin(ref.kind, ref.name, ref.group))
-        catalog = by_kubeferry.twin("Catalog", "spring.2026", "shop.example.com")
+        (new,) = owners_of(by_kubeferry.restored(ref.kind, ref.name, ref.group))
+        catalog = by_kubeferry.restored("Catalog", "spring.2026", "shop.example.com")
         assert new == old | {"uid": catalog["metadata"]["uid"]}
 
 
@@ -185,22 +185,22 @@ def test_what_controllers_make_is_left_to_them(by_kubeferry):
 
 
 @pytest.mark.parametrize(
-    ("told", "context", "namespace"), [("ferry-beside", A, "shop-ferry"), ("ferry-across", B, SHOP)]
+    ("name", "context", "namespace"), [("ferry-beside", A, "shop-ferry"), ("ferry-across", B, SHOP)]
 )
-def test_an_address_in_its_data_is_the_new_one(story, told, context, namespace):
-    """Nobody noted at backup where it is used: the archive tells, since its objects are as they were live."""
-    copy = story.copies[told]
+def test_an_address_in_its_data_is_the_new_one(story, name, context, namespace):
+    """Nobody noted at backup where it is used: the archive shows it, since its objects are as they were live."""
+    copy = story.copies[name]
     assert (copy.live.cluster, copy.live.namespace) == (context, namespace)
-    api = copy.twin("Service", "api")["spec"]["clusterIP"]
-    pod = copy.twin("Pod", "toolbox")["status"]["podIP"]
-    data = copy.twin("ConfigMap", "addresses")["data"]
+    api = copy.restored("Service", "api")["spec"]["clusterIP"]
+    pod = copy.restored("Pod", "toolbox")["status"]["podIP"]
+    data = copy.restored("ConfigMap", "addresses")["data"]
     assert (data["api"], data["trusted"]) == (f"http://{api}:8080/v1", f"{pod}/32,192.0.2.0/24")
     assert api != story.original.objects[Ref("", "Service", SHOP, "api")]["spec"]["clusterIP"]
-    part = copy.twin("EndpointSlice", "shell-by-hand", "discovery.k8s.io")
+    part = copy.restored("EndpointSlice", "shell-by-hand", "discovery.k8s.io")
     assert part["endpoints"][0]["addresses"] == [pod]
 
 
-def test_what_velero_does_not_save_is_told_before_anything_is_written(story):
+def test_what_velero_does_not_save_is_reported_before_anything_is_written(story):
     """A class of Ingresses is no part of a namespace's backup by Velero; ours has it."""
     assert story.refused.endswith(
         "IngressClass.networking.k8s.io shop-edge is not there; Ingress.networking.k8s.io shop/shop names it"
@@ -214,7 +214,7 @@ def test_what_velero_does_not_save_is_told_before_anything_is_written(story):
 
 @pytest.mark.parametrize("context", [A, B])
 def test_our_files_leave_the_location_available(story, context):
-    """Files of ours stand in `backups/NAME/` and in `restores/NAME/`, and Velero has looked at all of it."""
+    """Files of ours are in `backups/NAME/` and in `restores/NAME/`, and Velero has looked at all of it."""
     files = [each.key for each in story.store.list("")]
     assert f"backups/{OURS}/kubeferry-manifest.json.gz" in files
     assert f"restores/{story.restored.name}/kubeferry-restore.json" in files
@@ -240,7 +240,7 @@ def test_velero_collects_ours_that_have_expired(story, name):
     assert name not in story.offered(A)
 
 
-def test_our_restores_outlive_that_and_can_be_taken_back(story):
+def test_our_restores_outlive_that_and_can_be_undone(story):
     """Velero reads none of our `restores/NAME/`: it deletes such a folder only with a Restore object of that name."""
     code, out, err = story.kubeferry("list", "--restores", "-o", "json")
     assert code == 0, err
@@ -271,20 +271,20 @@ def test_list_shows_both(story):
     assert rows[THEIRS]["expires"] == story.offered(A)[THEIRS]["status"]["expiration"]
 
 
-def test_show_tells_of_veleros(story):
+def test_show_prints_veleros(story):
     code, out, err = story.kubeferry("show", THEIRS, "-o", "json")
     assert code == 0, err
-    told = json.loads(out)
-    assert (told["name"], told["tool"], told["namespaces"]) == (THEIRS, "velero", [SHOP])
+    shown = json.loads(out)
+    assert (shown["name"], shown["tool"], shown["namespaces"]) == (THEIRS, "velero", [SHOP])
 
 
 def test_verify_reads_veleros_and_says_that_this_proves_less(story):
     code, out, err = story.kubeferry("verify", THEIRS, "--deep", "-o", "json")
     assert code == 3, err
-    told = json.loads(out)
-    assert not told["proved"]
-    assert told["objects"] == story.offered(A)[THEIRS]["status"]["progress"]["itemsBackedUp"]
-    assert told["levels"] > 5
+    shown = json.loads(out)
+    assert not shown["proved"]
+    assert shown["objects"] == story.offered(A)[THEIRS]["status"]["progress"]["itemsBackedUp"]
+    assert shown["levels"] > 5
 
 
 def test_plan_of_veleros(story):

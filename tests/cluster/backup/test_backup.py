@@ -1,4 +1,4 @@
-"""Backups of a real namespace: complete or said so, one point in time, and never half of one that looks like one."""
+"""Backups of a real namespace: complete or Partial, of one point in time, and never half of one that looks like one."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import BackupOptions
 from kubeferry.tasks.maintain.verify import prove
 from kubeferry.tasks.ports.local import clock, progress
-from kubeferry.tasks.ports.records import reservations as marks
+from kubeferry.tasks.ports.records import reservations
 from kubeferry.tasks.ports.records.backups import backups, open_backup
 from kubeferry.tasks.ports.store.open import open_store
 
@@ -86,13 +86,13 @@ def unpacked(packed):
     return zlib.decompress(packed, wbits=31)
 
 
-# --- complete, or said so
+# --- complete, or reported as Partial
 
 
 def test_every_object_is_saved_or_left_out_with_a_reason(bench, shop, saved):
     manifest = stored(bench, saved).manifest
     paths = set(manifest.objects)
-    told = {(gap.type, gap.namespace, gap.name) for gap in manifest.left_out if gap.why}
+    left_out = {(gap.type, gap.namespace, gap.name) for gap in manifest.left_out if gap.why}
     cluster = bench.clusters[A]
     missing, seen = [], 0
     for kind in cluster.discover().types:
@@ -102,7 +102,7 @@ def test_every_object_is_saved_or_left_out_with_a_reason(bench, shop, saved):
             seen += 1
             ref = Ref.of(obj)
             here = f"resources/{kind.group_resource}/namespaces/{shop}/{ref.name}.json" in paths
-            if not here and (ref.type, ref.namespace, ref.name) not in told:
+            if not here and (ref.type, ref.namespace, ref.name) not in left_out:
                 missing.append(str(ref))
     assert missing == []
     assert seen > 8
@@ -121,10 +121,10 @@ def test_a_type_that_may_not_be_listed_is_named_and_the_backup_is_partial(bench,
     bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", shop)
     result = bench.backup(shop, context=f"{A}-viewer")
     assert result.phase == Phase.PARTIAL
-    told = {problem.what: problem.why for problem in result.problems}
-    assert told[f"secrets in {shop}"].startswith(f"list secrets in {shop}: secrets is forbidden: User ")
-    assert "forbidden" in told["clusterroles.rbac.authorization.k8s.io"]
-    assert f"configmaps in {shop}" not in told
+    problems = {problem.what: problem.why for problem in result.problems}
+    assert problems[f"secrets in {shop}"].startswith(f"list secrets in {shop}: secrets is forbidden: User ")
+    assert "forbidden" in problems["clusterroles.rbac.authorization.k8s.io"]
+    assert f"configmaps in {shop}" not in problems
     assert names(stored(bench, result), "configmaps") == ["notes", "settings"]
     assert names(stored(bench, result), "secrets") == []
     backup = json.loads(open_store(bench.where["store"]).get(stored(bench, result).keys.metadata))
@@ -171,7 +171,7 @@ def test_what_is_written_during_a_backup_is_not_in_it(bench):
     assert 0 < len(wanted) < len(made)
 
 
-class Heard:
+class Recorder:
     def __init__(self):
         self.notes = []
 
@@ -182,7 +182,7 @@ class Heard:
         self.notes.append(text)
 
 
-def test_a_revision_that_is_compacted_away_is_taken_anew_and_told(bench, sandbox_env, monkeypatch):
+def test_a_revision_that_is_compacted_away_is_chosen_again_and_reported(bench, sandbox_env, monkeypatch):
     ns, cluster, real, first = bench.namespace("gone", B), bench.clusters[B], kubeferry.flows.backup.discover, []
     ports = json.loads((sandbox_env.home / B / "ports.json").read_text())
 
@@ -197,22 +197,22 @@ def test_a_revision_that_is_compacted_away_is_taken_anew_and_told(bench, sandbox
             bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: later}}", ns, B)
             revision = cluster.revision()
             key, value = (base64.b64encode(text.encode()).decode() for text in ("compact_rev_key", revision))
-            ask("/v3/kv/put", key=key, value=value)  # by which API servers tell each other
+            ask("/v3/kv/put", key=key, value=value)  # by which API servers know each other
             ask("/v3/kv/compaction", revision=revision, physical=True)
             bench.until(lambda: expired(cluster, bench.kind("ConfigMap", context=B), ns, scope.revision))
         return scope
 
     monkeypatch.setattr(kubeferry.flows.backup, "discover", discovered)
-    heard = Heard()
+    recorded = Recorder()
 
     async def listened():
-        with progress.listening(heard):
+        with progress.listening(recorded):
             return await kubeferry.flows.backup.backup(
                 BackupOptions(namespaces=[ns], context=B, name=name(), **bench.where)
             )
 
     result = bench.run_flow(listened())
-    assert any(f"revision {first[0]} was compacted away" in note for note in heard.notes)
+    assert any(f"revision {first[0]} was compacted away" in note for note in recorded.notes)
     assert int(result.revision) > int(first[0])
     assert result.phase == Phase.COMPLETED
     assert names(stored(bench, result), "configmaps") == ["later"]
@@ -241,11 +241,11 @@ def prepared(bench, work, ns, asked):
 
 def test_a_name_that_another_run_is_writing_is_refused_until_that_run_is_long_dead(tmp_path, monkeypatch):
     store, keys = open_store((tmp_path / "store").as_uri()), BackupKeys("shop-1")
-    marks.reserve(store, keys, "one")
+    reservations.reserve(store, keys, "one")
     with pytest.raises(UsageError, match="backup shop-1 is being written"):
-        marks.reserve(store, keys, "two")
-    monkeypatch.setattr(marks, "ABANDONED", timedelta(0))
-    marks.reserve(store, keys, "two")
+        reservations.reserve(store, keys, "two")
+    monkeypatch.setattr(reservations, "ABANDONED", timedelta(0))
+    reservations.reserve(store, keys, "two")
     assert list(backups(store)) == []
 
 
@@ -474,13 +474,16 @@ def test_a_secrets_value_is_in_the_archive_and_nowhere_else(bench, saved, prefec
         if entry.key != backup.keys.tarball:
             data = store.get(entry.key)
             texts[entry.key] = (unpacked(data) if entry.key.endswith(".gz") else data).decode()
-    texts |= {what: told(prefect_server, what, saved.name) for what in ("artifacts", "logs", "flow_runs", "task_runs")}
+    texts |= {
+        what: recorded_by_prefect(prefect_server, what, saved.name)
+        for what in ("artifacts", "logs", "flow_runs", "task_runs")
+    }
     assert {what: [mark in text for mark in marks] for what, text in texts.items()} == {
         what: [False, False] for what in texts
     }
 
 
-def told(url, what, mentioned):
+def recorded_by_prefect(url, what, mentioned):
     """Return all that Prefect keeps of one kind; it comes a little later than the run ends."""
     limit = time.monotonic() + 20
     while True:

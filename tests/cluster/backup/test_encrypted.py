@@ -75,7 +75,7 @@ def readable(store, prefix):
 
 
 def test_nothing_of_an_object_can_be_read(store, saved):
-    """Neither values nor names nor digests; what is told openly is what it says."""
+    """Neither values nor names nor digests; what can be read without a key is what it says."""
     marks = [MARK.encode(), base64.b64encode(MARK.encode()), NAMED.encode(), base64.b64encode(NAMED.encode())]
     texts, sealed = readable(store, f"backups/{saved.name}")
     assert [key for key, text in texts.items() for mark in marks if mark in text] == []
@@ -88,10 +88,10 @@ def test_nothing_of_an_object_can_be_read(store, saved):
     assert sorted(sealed) == sorted(f"backups/{saved.name}/{each}.age" for each in ours)
     open_ones = ("kubeferry-manifest.json.gz", "velero-backup.json")
     assert sorted(texts.keys() - set(sealed)) == [f"backups/{saved.name}/{each}" for each in open_ones]
-    told = json.loads(texts[f"backups/{saved.name}/kubeferry-manifest.json.gz"])
-    assert (told["objects"], told["left_out"]) == ({}, [])
-    assert told["counts"]["Secret"] == 1
-    assert set(told["files"]) == set(sealed)
+    manifest = json.loads(texts[f"backups/{saved.name}/kubeferry-manifest.json.gz"])
+    assert (manifest["objects"], manifest["left_out"]) == ({}, [])
+    assert manifest["counts"]["Secret"] == 1
+    assert set(manifest["files"]) == set(sealed)
 
 
 def test_the_result_says_to_whom_and_holds_what_was_done(keys, saved):
@@ -149,21 +149,21 @@ def test_any_of_its_keys_restores_it_with_new_addresses(bench, keys, saved, shop
 
 
 @pytest.mark.parametrize(
-    ("identities", "said"), [([], "name the file of a secret key"), (["other.txt"], "no given secret key")]
+    ("identities", "message"), [([], "name the file of a secret key"), (["other.txt"], "no given secret key")]
 )
-def test_without_its_key_nothing_is_written_and_one_line_says_why(bench, store, keys, saved, shop, identities, said):
+def test_without_its_key_nothing_is_written_and_one_line_says_why(bench, store, keys, saved, shop, identities, message):
     copy, by = bench.name("closed"), [str(keys / each) for each in identities]
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         bench.restore(saved, map={shop: copy}, identities=by)
-    assert str(told.value).startswith(f"backup {saved.name} is encrypted")
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(caught.value).startswith(f"backup {saved.name} is encrypted")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert bench.find("Namespace", "", copy, B) is None
     with pytest.raises(UsageError, match=f"^backup {saved.name} is encrypted"):
         prove(store.url, saved.name, deep=True, identities=by)
 
 
-def test_a_recipient_that_is_none_is_told_before_anything_is_read(bench, shop):
+def test_a_recipient_that_is_none_is_reported_before_anything_is_read(bench, shop):
     with pytest.raises(UsageError, match="'age1nobody' is no recipient"):
         bench.backup(shop, encrypt_to=["age1nobody"])
 
@@ -203,7 +203,7 @@ def value(bench, namespace):
     return base64.b64decode(bench.get("Secret", namespace, NAMED, B)["data"]["password"]).decode()
 
 
-def test_former_contents_are_encrypted_to_the_same_keys(bench, store, keys, replaced):
+def test_previous_contents_are_encrypted_to_the_same_keys(bench, store, keys, replaced):
     copy, result = replaced
     assert value(bench, copy) == MARK
     texts, sealed = readable(store, f"restores/{result.name}")
@@ -234,7 +234,7 @@ def test_undo_wants_a_key_and_touches_nothing_without(bench, keys, replaced):
     assert bench.find("ConfigMap", copy, "settings", B) is None
 
 
-def test_a_restore_is_gone_on_with_by_a_key_from_another_place(bench, keys, saved, shop, tmp_path, monkeypatch):
+def test_a_restore_is_resumed_by_a_key_from_another_place(bench, keys, saved, shop, tmp_path, monkeypatch):
     """As on another machine, where the paths that the first run was given mean nothing."""
     copy, path, name = bench.name("resumed"), tmp_path / "key.txt", bench.name("run")
     path.write_text((keys / "age.txt").read_text())

@@ -36,7 +36,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 
 
 @pytest.fixture(scope="module")
-def spaces(bench):
+def namespaces(bench):
     names = [bench.namespace("many") for _ in range(6)]
     for number, own in enumerate(names):
         bench.make(CONTENT.format(own=own, number=number), own)
@@ -48,26 +48,26 @@ def held(bench, result):
     return open_backup(open_store(bench.where["store"]), result.name).manifest
 
 
-def test_read_at_once_is_the_same(bench, spaces, monkeypatch):
+def test_read_at_once_is_the_same(bench, namespaces, monkeypatch):
     monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: False)
-    one_by_one = held(bench, bench.backup(*spaces))
+    one_by_one = held(bench, bench.backup(*namespaces))
     monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: True)
     asked = []
     request = bench.clusters[A].request
     monkeypatch.setattr(
         bench.clusters[A], "request", lambda method, path, **more: asked.append(path) or request(method, path, **more)
     )
-    together = held(bench, bench.backup(*spaces))
+    together = held(bench, bench.backup(*namespaces))
     assert together.objects == one_by_one.objects
-    assert len(together.objects) >= 3 * len(spaces)
+    assert len(together.objects) >= 3 * len(namespaces)
     assert together.phase.value == "Completed"
     assert together.left_out == one_by_one.left_out
     assert "/api/v1/secrets" in asked
-    assert not [path for path in asked if path.startswith(f"/api/v1/namespaces/{spaces[0]}/")]
+    assert not [path for path in asked if path.startswith(f"/api/v1/namespaces/{namespaces[0]}/")]
 
 
-def test_who_may_not_list_all_of_the_cluster_loses_nothing(bench, spaces, monkeypatch):
-    two = spaces[:2]
+def test_who_may_not_list_all_of_the_cluster_loses_nothing(bench, namespaces, monkeypatch):
+    two = namespaces[:2]
     for ns in two:
         bench.make(INSIDE.format(ns=ns))
     monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: False)
@@ -79,20 +79,20 @@ def test_who_may_not_list_all_of_the_cluster_loses_nothing(bench, spaces, monkey
     assert sorted(map(str, together.problems)) == sorted(map(str, one_by_one.problems))
 
 
-def test_all_namespaces_are_those_that_are_not_of_kubernetes(bench, spaces):
+def test_all_namespaces_are_those_that_are_not_of_kubernetes(bench, namespaces):
     cluster = connect(A, bench.where["kubeconfig"])
     found = _namespaces(cluster, BackupOptions(all_namespaces=True))
-    assert set(spaces) <= set(found)
+    assert set(namespaces) <= set(found)
     assert "default" in found
     assert not [name for name in found if name.startswith("kube-")]
     named = _namespaces(
         cluster, BackupOptions(all_namespaces=True, namespaces=["kube-public"], exclude_namespace=["many-*"])
     )
     assert "kube-public" in named
-    assert not set(spaces) & set(named)
+    assert not set(namespaces) & set(named)
 
 
-def test_the_command_takes_all_namespaces(kubeferry, bench, spaces):
+def test_the_command_takes_all_namespaces(kubeferry, bench, namespaces):
     args = [
         "backup",
         "-A",
@@ -105,4 +105,4 @@ def test_the_command_takes_all_namespaces(kubeferry, bench, spaces):
     ]
     code, out, err = kubeferry(*args, "--include", "configmaps", "-o", "json")
     assert code == 0, err
-    assert set(spaces) <= set(json.loads(out)["namespaces"])
+    assert set(namespaces) <= set(json.loads(out)["namespaces"])

@@ -1,4 +1,4 @@
-"""Backups of a selection hold what is selected and what that needs, and tell why and what is missing."""
+"""Backups of a selection hold what is selected and what that needs, and report why and what is missing."""
 
 import json
 from pathlib import Path
@@ -274,11 +274,11 @@ def test_kinds_have_the_names_offline_that_the_server_gives_them(bench):
 def test_needs_are_followed_into_other_namespaces_of_the_backup_and_no_further(bench):
     one, two, three = bench.namespace("one"), bench.namespace("two"), bench.namespace("three")
     group = bench.crd(one, kind="Gadget")
-    refs = [{"kind": "Secret", "name": "key", "namespace": space} for space in (two, three)]
+    refs = [{"kind": "Secret", "name": "key", "namespace": ns} for ns in (two, three)]
     gadget = {"apiVersion": f"{group}/v1", "kind": "Gadget", "metadata": {"name": "g"}, "spec": {"refs": refs}}
     bench.make(json.dumps(gadget), one)
-    for space in (one, two, three):
-        bench.make("{apiVersion: v1, kind: Secret, metadata: {name: key}}", space)
+    for ns in (one, two, three):
+        bench.make("{apiVersion: v1, kind: Secret, metadata: {name: key}}", ns)
     result = bench.backup(one, two, include=[f"gadgets.{group}"])
     paths = {path for path in stored(bench, result).objects if "/secrets/" in path}
     assert paths == {f"resources/secrets/namespaces/{two}/key.json"}
@@ -286,7 +286,7 @@ def test_needs_are_followed_into_other_namespaces_of_the_backup_and_no_further(b
     assert sum("/secrets/" in path for path in stored(bench, both).objects) == 2
 
 
-def test_a_namespace_of_which_nothing_is_selected_is_not_in_the_backup_and_told(bench, shop):
+def test_a_namespace_of_which_nothing_is_selected_is_not_in_the_backup_and_reported(bench, shop):
     other = bench.namespace("other")
     result = bench.backup(shop, other, include_name=["deployments/web"])
     assert result.namespaces == [shop]
@@ -340,7 +340,7 @@ def test_without_a_selection_too(bench, shop):
     assert result.pulled_in == []
 
 
-def test_a_backup_of_everything_tells_nothing_of_selections(bench, whole):
+def test_a_backup_of_everything_reports_nothing_of_selections(bench, whole):
     assert (whole.selection, whole.pulled_in, whole.warnings) == ("", [], [])
     assert stored(bench, whole).selection is None
 
@@ -363,10 +363,10 @@ def test_types_of_which_nothing_is_asked_for_need_not_be_readable(bench, shop, v
     result = bench.backup(shop, context=viewer, include_name=["deployments/web"])
     assert (result.phase, result.problems) == (Phase.COMPLETED, [])
     assert held(bench, result) >= {"deployments/web", "serviceaccounts/runner", "configmaps/settings"}
-    told = {each.what: each.why for each in result.warnings}
+    warnings = {each.what: each.why for each in result.warnings}
     for what in (f"Secret {shop}/db", f"Secret {shop}/registry", f"PriorityClass.scheduling.k8s.io {shop}-high"):
-        assert told.pop(what).startswith("it could not be read: list ")
-    ((what, why),) = told.items()
+        assert warnings.pop(what).startswith("it could not be read: list ")
+    ((what, why),) = warnings.items()
     assert what.endswith(" types")
     assert why.startswith("not read, so nothing needed of them is in: ")
     assert f"secrets in {shop}" in why
@@ -394,7 +394,7 @@ def test_a_group_that_does_not_answer_is_no_problem_where_others_are_asked_for(b
 
 
 @pytest.mark.parametrize("asked", [{}, {"selector": "app=x"}])
-def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
+def test_what_no_archive_may_hold_is_reported_whatever_is_asked_for(bench, asked):
     ns = bench.namespace("odd")
     meta = json.dumps({"name": "odd\\name", "labels": {"app": "x"}})
     bench.make(f"{{apiVersion: {RBAC}/v1, kind: Role, metadata: {meta}, rules: []}}", ns)
@@ -412,7 +412,7 @@ def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         (
             {"selector": "app=wbe"},
@@ -437,9 +437,9 @@ def test_what_no_archive_may_hold_is_told_whatever_is_asked_for(bench, asked):
         ),
     ],
 )
-def test_what_selects_nothing_is_refused_with_a_hint_and_stores_nothing(bench, shop, asked, told):
+def test_what_selects_nothing_is_refused_with_a_hint_and_stores_nothing(bench, shop, asked, message):
     named = name()
-    with pytest.raises(UsageError, match=told.format(ns=shop)):
+    with pytest.raises(UsageError, match=message.format(ns=shop)):
         bench.backup(shop, name=named, **asked)
     assert list(open_store(bench.where["store"]).list(f"backups/{named}/")) == []
 
@@ -447,7 +447,7 @@ def test_what_selects_nothing_is_refused_with_a_hint_and_stores_nothing(bench, s
 # --- encrypted
 
 
-def test_without_its_key_an_encrypted_backup_does_not_tell_what_was_selected(bench, shop, tmp_path):
+def test_without_its_key_an_encrypted_backup_does_not_show_what_was_selected(bench, shop, tmp_path):
     key = pyrage.x25519.Identity.generate()
     (tmp_path / "key").write_text(str(key))
     result = bench.backup(shop, include_name=["secrets/db"], encrypt_to=[str(key.to_public())])

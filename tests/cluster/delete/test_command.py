@@ -1,4 +1,4 @@
-"""`kubeferry delete` at a terminal and without one: what would go is shown first, and nothing goes unasked."""
+"""`kubeferry delete` at a terminal and without one: what it would delete is shown first; nothing is deleted unasked."""
 
 import json
 import os
@@ -49,13 +49,13 @@ def at_a_terminal(*args):
 
 
 def until_asked(running):
-    """Return what was told until the question."""
-    told = ""
-    while QUESTION not in told:
+    """Return what was printed until the question."""
+    output = ""
+    while QUESTION not in output:
         more = running.stderr.read(1)
-        assert more, f"it ended without a question: {told}"
-        told += more
-    return told
+        assert more, f"it ended without a question: {output}"
+        output += more
+    return output
 
 
 def there(kubectl, sandbox_env, ns):
@@ -64,7 +64,7 @@ def there(kubectl, sandbox_env, ns):
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04"])
-def test_what_would_go_is_shown_and_nothing_goes_but_for_a_yes(kubectl, sandbox_env, ns, answer):
+def test_what_would_be_deleted_is_shown_and_nothing_is_but_for_a_yes(kubectl, sandbox_env, ns, answer):
     with at_a_terminal("delete", "-l", "app=web", "-n", ns) as (running, say):
         shown = until_asked(running)
         say(answer)
@@ -96,7 +96,7 @@ def test_a_yes_is_for_what_was_shown(kubectl, sandbox_env, ns):
     assert there(kubectl, sandbox_env, ns) == ["another", "web"]
 
 
-def test_without_a_terminal_nothing_goes_unless_yes_is_said(kubeferry, kubectl, sandbox_env, ns):
+def test_without_a_terminal_nothing_is_deleted_without_yes(kubeferry, kubectl, sandbox_env, ns):
     code, out, err = kubeferry("delete", "-l", "app=web", "-n", ns)
     assert "use --yes to delete, or --dry-run to look first" in err
     assert (code, out, there(kubectl, sandbox_env, ns)) == (2, "", ["web"])
@@ -111,7 +111,7 @@ def test_without_a_terminal_nothing_goes_unless_yes_is_said(kubeferry, kubectl, 
     assert there(kubectl, sandbox_env, ns) == []
 
 
-def test_what_does_not_go_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sandbox_env, ns):
+def test_what_is_not_deleted_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sandbox_env, ns):
     hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
     kubectl(sandbox_env, "patch", "configmap", "web", "-n", ns, "--type=merge", "-p", hold)
     arguments = ["delete", "-l", "app=web", "-n", ns, "--yes", "--wait-seconds", "1"]
@@ -126,12 +126,12 @@ def test_what_does_not_go_is_exit_3_and_says_what_to_do(kubeferry, kubectl, sand
     assert there(kubectl, sandbox_env, ns) == []
 
 
-def test_ctrl_c_while_it_waits_ends_it_and_lets_the_namespace_go(kubectl, sandbox_env, ns):
+def test_ctrl_c_while_it_waits_ends_it_and_releases_the_namespace(kubectl, sandbox_env, ns):
     hold = '{"metadata":{"finalizers":["example.com/hold"]}}'
     kubectl(sandbox_env, "patch", "configmap", "web", "-n", ns, "--type=merge", "-p", hold)
     with at_a_terminal("delete", "-l", "app=web", "-n", ns, "--yes", "--wait-seconds", "86400") as (running, _):
-        for told in running.stderr:
-            if f"waiting for ConfigMap {ns}/web to go: example.com/hold keeps it" in told:
+        for line in running.stderr:
+            if f"waiting for ConfigMap {ns}/web to go: example.com/hold keeps it" in line:
                 break
         running.send_signal(signal.SIGINT)
         out, err = running.communicate()

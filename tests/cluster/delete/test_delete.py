@@ -1,4 +1,4 @@
-"""`kubeferry delete`: a group goes in reverse order and with waits, others are told, and nothing else is touched."""
+"""`kubeferry delete`: a group is deleted in reverse order with waits, others are named, nothing else is touched."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ from tests.support.objects import MINE
 
 from kubeferry.flows.delete import delete
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
-from kubeferry.tasks.core.formats import bundle as rules
+from kubeferry.tasks.core.formats import bundle as bundle_format
 from kubeferry.tasks.core.formats.bundle import maker
 from kubeferry.tasks.core.formats.lease import LEASES
 from kubeferry.tasks.core.kube.objects import Ref
@@ -54,14 +54,14 @@ def looked(bench, **options):
     return found(Deleting(asked(bench, dry_run=True, **options)), clock.now())
 
 
-def told(problems):
+def reasons(problems):
     return {each.what: each.why for each in problems}
 
 
 # --- bundles
 
 
-def test_a_bundle_goes_with_all_that_it_owns_the_highest_level_first(bench, restored):
+def test_a_bundle_is_deleted_with_all_that_it_owns_the_highest_level_first(bench, restored):
     ns, name = restored
     cluster = bench.clusters[B]
     secrets, deployments = bench.kind("Secret", context=B), bench.kind("Deployment", context=B)
@@ -151,18 +151,21 @@ def test_what_was_there_and_got_an_owner_in_the_bundle_is_untied(bench):
     tie = {"apiVersion": f"{group}/v1", "kind": "Widget", "name": "boss", "uid": boss}
     bench.patch("Secret", target, "child", {"metadata": {"ownerReferences": [tie]}}, B)
     result = deleted(bench, bundle=name, namespaces=[target])
-    assert (result.phase, told(result.untied)) == ("Completed", {f"Secret {target}/child": "was linked to what goes"})
+    assert (result.phase, reasons(result.untied)) == (
+        "Completed",
+        {f"Secret {target}/child": "was linked to what goes"},
+    )
     assert bench.find(f"Widget.{group}", target, "boss", B) is None
     bench.collected(B)
     live = bench.get("Secret", target, "child", B)
     assert ("ownerReferences" in live["metadata"], live["data"]) == (False, {"a": "Yg=="})
 
 
-def test_a_bundle_in_parts_goes_whole(bench, saved, monkeypatch):
+def test_a_bundle_in_parts_is_deleted_whole(bench, saved, monkeypatch):
     old, backup = saved
     ns = bench.name("d")
     with monkeypatch.context() as small:
-        small.setattr(rules, "MEMBERS", 1)
+        small.setattr(bundle_format, "MEMBERS", 1)
         name = bench.restore(backup, map={old: ns}).name
     assert len(bundles(bench, ns)) == 4
     with pytest.raises(UsageError, match=f"{name}-part-2 is a part of bundle {name}"):
@@ -171,7 +174,7 @@ def test_a_bundle_in_parts_goes_whole(bench, saved, monkeypatch):
     assert (result.phase, names(bench, ns), bundles(bench, ns)) == ("Completed", ALWAYS, [])
 
 
-def test_the_bundles_of_a_restore_of_two_namespaces_go_in_one_order(bench, saved):
+def test_the_bundles_of_a_restore_of_two_namespaces_are_deleted_in_one_order(bench, saved):
     first, _ = saved
     second = bench.namespace()
     bench.make(
@@ -190,7 +193,7 @@ def test_the_bundles_of_a_restore_of_two_namespaces_go_in_one_order(bench, saved
     assert [bundles(bench, ns) for ns in targets.values()] == [[], []]
 
 
-def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_goes_whole(bench, restored):
+def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_is_deleted_whole(bench, restored):
     ns, name = restored
     status = {"phase": "Restoring", "members": 0, "levels": []}
     bench.patch("Bundle.kubeferry.io", ns, name, {"status": status}, B, subresource="status")
@@ -201,7 +204,7 @@ def test_the_bundle_of_a_restore_that_was_killed_lists_nothing_and_goes_whole(be
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_what_is_cluster_wide_is_listed_goes_and_who_uses_it_elsewhere_is_told(bench):
+def test_what_is_cluster_wide_and_listed_is_deleted_and_who_uses_it_elsewhere_is_reported(bench):
     ns = bench.namespace()
     urgent = f"{ns}-urgent"
     bench.make(f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {urgent}}}, value: 7}}", ns)
@@ -235,7 +238,9 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
         f"{{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {{name: {victim}}}}}", context=B
     )
     other = bench.restore(backup, map={old: mine}).name  # what another restore made is no better
-    theirs = [(member.ref.type, mine, member.ref.name) for member in rules.members_of(bundle(bench, mine, other))[0]]
+    theirs = [
+        (member.ref.type, mine, member.ref.name) for member in bundle_format.members_of(bundle(bench, mine, other))[0]
+    ]
     wanted = [
         ("Secret", victim, "x"),
         ("Secret", ns, "x"),
@@ -247,10 +252,10 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     ]
     lies = [
         {
-            "object": str(Ref.parse(f"{kind} {space}/{named}" if space else f"{kind} {named}")),
-            "uid": uid(bench, kind, space, named),
+            "object": str(Ref.parse(f"{kind} {namespace}/{named}" if namespace else f"{kind} {named}")),
+            "uid": uid(bench, kind, namespace, named),
         }
-        for kind, space, named in wanted
+        for kind, namespace, named in wanted
     ]
     lies += [{"object": "nonsense", "uid": "u"}, {"object": "Secret ../../x", "uid": "u"}]
     levels = [*bundle(bench, ns, name)["status"]["levels"], {"level": 9, "objects": lies}]
@@ -258,7 +263,7 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     before = rested(bench, B, victim, mine)
     result = deleted(bench, bundle=name, namespaces=[ns])
     assert result.phase == "Partial"
-    assert set(told(result.refused)) == {each["object"] for each in lies}
+    assert set(reasons(result.refused)) == {each["object"] for each in lies}
     assert names(bench, ns) == sorted([*ALWAYS, "Secret x"])
     assert touch(bench, B, victim, mine) == before
     assert bench.get("ClusterRole", "", victim, B) == role
@@ -266,8 +271,8 @@ def test_a_forged_list_deletes_nothing_that_is_not_the_bundles_own(bench, saved,
     assert bundles(bench, ns) == []  # what was its own is gone, and nothing else will ever be
 
 
-def uid(bench, kind, space, named):
-    return bench.get(kind, space, named, B)["metadata"]["uid"]
+def uid(bench, kind, namespace, named):
+    return bench.get(kind, namespace, named, B)["metadata"]["uid"]
 
 
 def test_a_bundle_that_no_restore_made_deletes_nothing(bench, restored):
@@ -289,12 +294,12 @@ def test_a_bundle_that_no_restore_made_deletes_nothing(bench, restored):
 # --- finalizers
 
 
-def test_what_a_finalizer_keeps_is_told_keeps_what_it_needs_and_the_next_run_goes_on(bench, restored):
+def test_what_a_finalizer_keeps_is_reported_keeps_what_it_needs_and_the_next_run_goes_on(bench, restored):
     ns, name = restored
     bench.patch("Deployment", ns, "web", HOLD, B)
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
     assert result.phase == "Partial"
-    assert told(result.left) == {
+    assert reasons(result.left) == {
         f"Deployment.apps {ns}/web": "is being deleted and still exists after 2 s: it waits for example.com/hold",
         f"Secret {ns}/token": f"is needed by Deployment.apps {ns}/web, which is still there",
     }
@@ -308,7 +313,7 @@ def test_what_a_finalizer_keeps_is_told_keeps_what_it_needs_and_the_next_run_goe
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored):
+def test_finalizers_are_removed_only_by_force_and_that_is_reported(bench, restored):
     ns, name = restored
     pod = next(each["metadata"]["name"] for each in bench.list("Pod", ns, B))
     bench.patch("Pod", ns, pod, HOLD, B)
@@ -319,12 +324,12 @@ def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored
         f"Pod {ns}/{pod}": ["example.com/hold"],
     }
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
-    left = told(result.left)
+    left = reasons(result.left)
     assert (result.phase, result.forced) == ("Partial", [])
     assert left[f"Deployment.apps {ns}/web"].endswith(f"it waits for Pod {ns}/{pod} (example.com/hold)")
     assert left[f"ConfigMap {ns}/settings"].endswith("it waits for example.com/hold")
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2, force_finalizers=True)
-    assert (result.phase, told(result.forced)) == (
+    assert (result.phase, reasons(result.forced)) == (
         "Completed",
         {
             f"ConfigMap {ns}/settings": "its finalizers were removed: example.com/hold",
@@ -334,7 +339,7 @@ def test_finalizers_are_taken_off_only_by_force_and_that_is_told(bench, restored
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_what_the_api_server_refuses_to_delete_is_told_and_the_bundle_stays(bench, restored):
+def test_what_the_api_server_refuses_to_delete_is_reported_and_the_bundle_stays(bench, restored):
     ns, name = restored
     bench.make(DENIED.format(name=ns, ns=ns, group="''", verb="DELETE", what="configmaps"), context=B)
     kind = bench.kind("ConfigMap", context=B)
@@ -363,7 +368,7 @@ def test_what_the_api_server_refuses_to_delete_is_told_and_the_bundle_stays(benc
 # --- labels
 
 
-def test_labels_choose_a_group_its_owned_objects_go_by_garbage_collection_and_others_stay(bench):
+def test_labels_choose_a_group_its_owned_objects_are_garbage_collected_and_others_stay(bench):
     ns, other = bench.namespace("d", B), bench.namespace("d", B)
     group = bench.crd(ns, B)
     bench.make(SOME, ns, B)
@@ -395,7 +400,7 @@ def test_labels_choose_a_group_its_owned_objects_go_by_garbage_collection_and_ot
     assert (again.phase, again.counts) == ("Completed", {})
 
 
-def test_who_stays_and_needs_what_goes_is_told_before(bench):
+def test_what_stays_and_needs_what_is_deleted_is_reported_before(bench):
     ns = bench.namespace("d", B)
     bench.make(SOME.replace("{name: web, labels: {app: web}}", "{name: web}"), ns, B)
     account = "{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: runner, labels: {{app: web}}}}}}"
@@ -509,13 +514,13 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 """
 
 
-def test_who_may_not_see_all_is_told_so_and_deletes_what_he_may(bench):
+def test_who_may_not_see_all_gets_a_warning_and_deletes_what_he_may(bench):
     ns = bench.namespace("d", B)
     bench.make(VIEWER.format() + "---" + SOME, ns, B)
     bench.until(lambda: allowed(bench, ns))
     result = deleted(bench, selector="app=web", namespaces=[ns], context=f"{B}-viewer")
     assert (result.phase, result.counts, result.left) == ("Partial", {"ConfigMap": 1}, [])
-    assert "forbidden" in told(result.warnings)["Secret"]
+    assert "forbidden" in reasons(result.warnings)["Secret"]
     assert "Secret token" in names(bench, ns)
     assert "ConfigMap settings" not in names(bench, ns)
 

@@ -13,12 +13,12 @@ from kubeferry.tasks.core.formats.lease import LEASES, Holder, holder_of, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import DeleteOptions
-from kubeferry.tasks.delete import execute as delete
+from kubeferry.tasks.delete import execute
 from kubeferry.tasks.delete.gather import look
 from kubeferry.tasks.delete.in_use import in_use
 from kubeferry.tasks.delete.remove import Removal
 from kubeferry.tasks.delete.state import Deleting
-from kubeferry.tasks.ports.cluster import client as ports
+from kubeferry.tasks.ports.cluster import client
 from kubeferry.tasks.ports.cluster.leases import Hold
 from kubeferry.tasks.ports.local import clock
 
@@ -85,23 +85,23 @@ def owner(bench, ns, named):
 
 @pytest.fixture
 def tied(bench, cluster, ns, discovery, monkeypatch):
-    """A deletion that is to untie `kept` from `goes`; `stays` is somebody else's."""
-    for named in ("goes", "stays", "kept"):
+    """A deletion that is to unlink `kept` from `deleted`; `stays` is somebody else's."""
+    for named in ("deleted", "stays", "kept"):
         config(bench, ns, named)
-    bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": [owner(bench, ns, "goes")]}}, B)
+    bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": [owner(bench, ns, "deleted")]}}, B)
     live = bench.get("ConfigMap", ns, "kept", B)
-    made = asked(bench, ns, selector="app=goes")
+    made = asked(bench, ns, selector="app=deleted")
     made.discovery = discovery
     made.facts.objects[Ref.of(live)] = SimpleNamespace(uid=live["metadata"]["uid"])
     monkeypatch.setattr(made, "target", lambda: cluster)
-    return made, Ref.of(live), frozenset({owner(bench, ns, "goes")["uid"]})
+    return made, Ref.of(live), frozenset({owner(bench, ns, "deleted")["uid"]})
 
 
 def test_an_owner_that_somebody_gives_an_object_while_it_is_untied_stays(bench, cluster, ns, tied, monkeypatch):
-    both = [owner(bench, ns, "goes"), owner(bench, ns, "stays")]
+    both = [owner(bench, ns, "deleted"), owner(bench, ns, "stays")]
     change = {"metadata": {"ownerReferences": both}}
     done = between(monkeypatch, cluster, "find", lambda: bench.patch("ConfigMap", ns, "kept", change, B))
-    delete._untie(*tied)
+    execute._untie(*tied)
     owners = bench.get("ConfigMap", ns, "kept", B)["metadata"]["ownerReferences"]
     assert (done, [each["name"] for each in owners]) == ([True], ["stays"])
 
@@ -109,9 +109,9 @@ def test_an_owner_that_somebody_gives_an_object_while_it_is_untied_stays(bench, 
 def test_another_object_of_the_name_is_not_untied(bench, ns, tied):
     bench.delete("ConfigMap", ns, "kept", B)
     config(bench, ns, "kept")
-    both = [owner(bench, ns, "goes"), owner(bench, ns, "stays")]
+    both = [owner(bench, ns, "deleted"), owner(bench, ns, "stays")]
     bench.patch("ConfigMap", ns, "kept", {"metadata": {"ownerReferences": both}}, B)
-    delete._untie(*tied)
+    execute._untie(*tied)
     assert bench.get("ConfigMap", ns, "kept", B)["metadata"]["ownerReferences"] == both
 
 
@@ -119,13 +119,13 @@ def test_another_object_of_the_name_is_not_untied(bench, ns, tied):
 
 
 def test_a_deletion_that_has_lost_its_namespace_deletes_no_more(bench, ns):
-    config(bench, ns, "goes")
-    deleting = asked(bench, ns, selector="app=goes")
+    config(bench, ns, "deleted")
+    deleting = asked(bench, ns, selector="app=deleted")
     look(deleting)
     deleting.hold._lost = f"namespace {ns} was taken over by restore thief"
     with pytest.raises(PermanentError, match="taken over by restore thief"):
-        delete._remove(deleting)
-    assert "deletionTimestamp" not in bench.get("ConfigMap", ns, "goes", B)["metadata"]
+        execute._remove(deleting)
+    assert "deletionTimestamp" not in bench.get("ConfigMap", ns, "deleted", B)["metadata"]
 
 
 def test_what_cannot_be_asked_for_is_not_taken_for_gone(cluster, discovery):
@@ -177,19 +177,19 @@ def paged(bench, ns, monkeypatch):
     """ConfigMaps a to e, of which a list has three pages; `kube-root-ca.crt` is one more."""
     found = {named: config(bench, ns, named) for named in "abcde"}
     bench.until(lambda: bench.find("ConfigMap", ns, "kube-root-ca.crt", B))
-    monkeypatch.setattr(ports, "PAGE", 2)
+    monkeypatch.setattr(client, "PAGE", 2)
     return found
 
 
 def test_a_stranger_on_the_last_page_keeps_a_namespace(cluster, ns, discovery, paged):
-    space = Ref("", "Namespace", "", ns)
+    namespace = Ref("", "Namespace", "", ns)
     ours = {paged[named].uid for named in "abcd"}
-    assert in_use(cluster, discovery, space, ours) == f"ConfigMap {ns}/e is in it and is not of this restore"
-    assert in_use(cluster, discovery, space, {*ours, paged["e"].uid}) == ""
+    assert in_use(cluster, discovery, namespace, ours) == f"ConfigMap {ns}/e is in it and is not of this restore"
+    assert in_use(cluster, discovery, namespace, {*ours, paged["e"].uid}) == ""
 
 
 def test_what_is_still_there_on_any_page_is_not_gone(bench, cluster, ns, discovery, paged, monkeypatch):
-    monkeypatch.setattr(ports, "PAGE", 1)
+    monkeypatch.setattr(client, "PAGE", 1)
     for named in "ae":
         bench.patch("ConfigMap", ns, named, HOLD, B)
     removed = Removal(cluster, discovery, "delete", seconds=1).run(paged.values())
@@ -224,8 +224,10 @@ def test_a_list_that_expires_while_a_group_is_looked_for_is_begun_again(bench, c
     assert {each.uid for each in deleting.group.asked} == {paged["a"].uid, paged["e"].uid}
 
 
-def test_a_list_that_expires_while_objects_go_is_begun_again(bench, cluster, ns, discovery, paged, monkeypatch):
-    monkeypatch.setattr(ports, "PAGE", 1)  # what stays is two
+def test_a_list_that_expires_while_objects_are_deleted_is_begun_again(
+    bench, cluster, ns, discovery, paged, monkeypatch
+):
+    monkeypatch.setattr(client, "PAGE", 1)  # what stays is two
     bench.patch("ConfigMap", ns, "e", HOLD, B)
     done = expiring(monkeypatch, cluster)
     removed = Removal(cluster, discovery, "delete", seconds=1).run(paged.values())

@@ -1,4 +1,4 @@
-"""What drifted since a backup, told from two real clusters: nothing that nobody changed, and all that somebody did."""
+"""What is different since a backup, on two real clusters: nothing that nobody changed, and all that somebody did."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from tests.cluster.restore.test_velero_archives import live, store
 from tests.support.bench import A, B, rested, touch
 
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.diff.compare import drift
+from kubeferry.tasks.diff import compare
 
 PASSWORD = "hunter2-is-secret"
 
@@ -149,24 +149,24 @@ def binding(bench, ns, context=A):
 def compared(bench, saved, context=A, against="", **options):
     """Compare without writing anything; return the report."""
     asked = RestoreOptions(backup=saved.name, context=context, **bench.where, **options)
-    return drift(asked, against.name if against else "")
+    return compare.compared(asked, against.name if against else "")
 
 
-def told(report):
-    """Return what drifted: identity → change, and fields where it was changed."""
+def differences(report):
+    """Return what is different: identity → change, and fields where it was changed."""
     return {
         f"{each.type.partition('.')[0]} {each.name}": (each.change, *(field.path for field in each.fields))
         for each in report.objects
     }
 
 
-# --- no drift
+# --- no difference
 
 
 def test_what_nobody_changed_is_the_same_where_it_was_backed_up(bench, shop):
     before = rested(bench, A, shop.namespaces[0])
     found = compared(bench, shop)
-    assert (told(found), found.problems, found.exit_code) == ({}, [], 0)
+    assert (differences(found), found.problems, found.exit_code) == ({}, [], 0)
     assert found.counts == {"same": shop.objects - MADE, "added": 0, "removed": 0, "changed": 0}
     assert touch(bench, A, shop.namespaces[0]) == before
 
@@ -179,24 +179,24 @@ def test_a_restored_copy_is_the_same_under_its_new_name(bench, shop, context):
     bench.forget("ClusterRoleBinding", binding(bench, name, context), context=context)
     before = rested(bench, context, name)
     found = compared(bench, shop, context, map=mapped)
-    assert (told(found), found.problems, found.namespaces) == ({}, [], mapped)
+    assert (differences(found), found.problems, found.namespaces) == ({}, [], mapped)
     assert touch(bench, context, name) == before
 
 
-def test_pods_that_were_replaced_are_no_drift_in_the_original(bench, shop):
+def test_pods_that_were_replaced_are_no_difference_in_the_original(bench, shop):
     """The very object that was backed up may name an address that nobody has any more."""
     ns = shop.namespaces[0]
     (pod,) = [each for each in bench.list("Pod", ns) if each["metadata"]["name"].startswith("web-")]
     bench.delete("Pod", ns, pod["metadata"]["name"])
     bench.ready("Deployment", ns, "web")
     found = compared(bench, shop)
-    assert (told(found), found.problems) == ({}, [])
+    assert (differences(found), found.problems) == ({}, [])
 
 
-# --- drift
+# --- differences
 
 
-def test_every_change_is_told_and_what_controllers_make_is_none(bench, shop, there):
+def test_every_change_is_reported_and_what_controllers_make_is_none(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"data": {"plain": "1\ntwo\n3\n", "dns": None}})
     bench.patch("Secret", name, "db", {"stringData": {"password": "another-secret-x"}})
@@ -218,7 +218,7 @@ subjects: [{{kind: ServiceAccount, name: web, namespace: {name}}}]
     bench.ready("Deployment", name, "web")
     bench.ready("StatefulSet", name, "db")
     found = compared(bench, shop, map=mapped)
-    assert told(found) == {
+    assert differences(found) == {
         "ConfigMap settings": ("changed", "data.dns", "data.plain", "data.pod"),
         "Secret db": ("changed", "data.password"),
         "Service web": ("changed", "spec.ports[0].targetPort"),
@@ -260,13 +260,13 @@ def test_the_copy_that_kubectl_apply_keeps_is_compared_too(bench, shop, there, s
     assert "c2hvc" not in found.diff
 
 
-def test_a_value_that_is_not_there_now_is_told_and_no_drift(bench, shop, there):
+def test_a_value_that_is_not_there_now_is_reported_and_no_difference(bench, shop, there):
     name, mapped = there
     bench.patch("Deployment", name, "web", {"spec": {"replicas": 0}})
     bench.until(lambda: not [each for each in bench.list("Pod", name) if each["metadata"]["name"].startswith("web-")])
     bench.patch("ConfigMap", name, "settings", {"data": {"plain": "x"}})
     found = compared(bench, shop, map=mapped)
-    assert told(found) == {
+    assert differences(found) == {
         "Deployment web": ("changed", "spec.replicas"),
         "ConfigMap settings": ("changed", "data.plain"),
     }
@@ -275,7 +275,7 @@ def test_a_value_that_is_not_there_now_is_told_and_no_drift(bench, shop, there):
     assert f"Deployment.apps {name}/web → " in problem.why
 
 
-def test_an_address_that_somebody_changed_is_drift(bench, shop, there):
+def test_an_address_that_somebody_changed_is_a_difference(bench, shop, there):
     name, mapped = there
     old = bench.get("ConfigMap", name, "settings")["data"]
     bench.patch("ConfigMap", name, "settings", {"data": {"service": "http://10.1.2.3:80", "pod": "peers=10.1.2.3,"}})
@@ -286,7 +286,7 @@ def test_an_address_that_somebody_changed_is_drift(bench, shop, there):
     ]
 
 
-def test_what_is_being_deleted_is_told(bench, shop, there):
+def test_what_is_being_deleted_is_reported(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"metadata": {"finalizers": ["example.com/slow"]}})
     uid = bench.get("ConfigMap", name, "settings")["metadata"]["uid"]
@@ -296,10 +296,12 @@ def test_what_is_being_deleted_is_told(bench, shop, there):
     bench.patch("ConfigMap", name, "settings", {"metadata": {"finalizers": None}})
 
 
-def test_owners_that_were_cut_are_drift(bench, shop, there):
+def test_owners_that_were_cut_are_a_difference(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "settings", {"metadata": {"ownerReferences": None}})
-    assert told(compared(bench, shop, map=mapped)) == {"ConfigMap settings": ("changed", "metadata.ownerReferences")}
+    assert differences(compared(bench, shop, map=mapped)) == {
+        "ConfigMap settings": ("changed", "metadata.ownerReferences")
+    }
 
 
 def test_a_namespace_that_is_not_there_was_removed_whole(bench, shop):
@@ -331,14 +333,14 @@ def test_a_selection_compares_what_it_takes(bench, shop, there):
     bench.patch("StatefulSet", name, "db", {"spec": {"replicas": 2}})
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}", name)
     bench.make("{apiVersion: v1, kind: LimitRange, metadata: {name: fresh}, spec: {limits: []}}", name)
-    assert told(compared(bench, shop, map=mapped, include=["configmaps"], only=True)) == {
+    assert differences(compared(bench, shop, map=mapped, include=["configmaps"], only=True)) == {
         "ConfigMap settings": ("changed", "data.plain"),
         "ConfigMap fresh": ("added",),
     }
-    assert told(compared(bench, shop, map=mapped, exclude=["cm", "limits"])) == {
+    assert differences(compared(bench, shop, map=mapped, exclude=["cm", "limits"])) == {
         "StatefulSet db": ("changed", "spec.replicas")
     }
-    assert told(compared(bench, shop, map=mapped, include_name=["statefulsets/*"], only=True)) == {
+    assert differences(compared(bench, shop, map=mapped, include_name=["statefulsets/*"], only=True)) == {
         "StatefulSet db": ("changed", "spec.replicas")
     }
 
@@ -353,11 +355,11 @@ def test_what_a_backup_never_took_was_not_added(bench):
     bench.make(config % ("late", "web"), ns)
     bench.make(config % ("later", "api"), ns)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: last, labels: {app: api}}}", ns)
-    assert told(compared(bench, by_label)) == {"ConfigMap late": ("added",)}
-    assert told(compared(bench, by_kind)) == {"ConfigMap late": ("added",), "ConfigMap later": ("added",)}
+    assert differences(compared(bench, by_label)) == {"ConfigMap late": ("added",)}
+    assert differences(compared(bench, by_kind)) == {"ConfigMap late": ("added",), "ConfigMap later": ("added",)}
     whole = bench.backup(ns)
     found = compared(bench, whole, against=by_label)
-    assert (told(found), found.exit_code) == ({"ConfigMap late": ("removed",)}, 1)
+    assert (differences(found), found.exit_code) == ({"ConfigMap late": ("removed",)}, 1)
     assert "app=web" in found.problems[0].why
     assert compared(bench, by_kind, against=by_label).exit_code == 3
 
@@ -377,7 +379,7 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 """
 
 
-def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_told(bench):
+def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_reported(bench):
     ns = bench.namespace()
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {a: '1'}}", ns)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: two}}", ns)
@@ -385,19 +387,19 @@ def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_told(bench):
     bench.make(READER.format(ns=ns))
     viewer = f"{A}-viewer"
     found = compared(bench, saved, viewer)
-    assert (told(found), found.problems, found.against) == ({}, [], f"cluster {viewer}")
+    assert (differences(found), found.problems, found.against) == ({}, [], f"cluster {viewer}")
     rules = [
         {"apiGroups": ["*"], "resources": ["configmaps", "namespaces", "serviceaccounts"], "verbs": ["get", "list"]}
     ]
     bench.patch("ClusterRole", "", ns, {"rules": rules})
     bench.until(lambda: compared(bench, saved, viewer).problems)
     found = compared(bench, saved, viewer)
-    assert (told(found), found.exit_code) == ({}, 3), "a Secret that may not be read is not removed"
+    assert (differences(found), found.exit_code) == ({}, 3), "a Secret that may not be read is not removed"
     assert f"secrets in {ns}" in {each.what for each in found.problems}
     assert found.counts["same"] == saved.objects - 1
     partial = bench.backup(ns, context=viewer)
     found = compared(bench, partial)
-    assert (partial.phase, told(found), found.exit_code) == ("Partial", {}, 3)
+    assert (partial.phase, differences(found), found.exit_code) == ("Partial", {}, 3)
     why = {each.what: each.why for each in found.problems}
     assert why[f"secrets in {ns}"].startswith("the backup could not read it: ")
 
@@ -408,11 +410,14 @@ def test_what_velero_saved_is_compared_as_well(bench):
     bench.make(PLAIN, ns)
     bench.ready("Deployment", ns, "web")
     asked = RestoreOptions(backup=store(bench, dict(live(bench, ns)).items()), context=A, **bench.where)
-    found = drift(asked)
-    assert (told(found), found.problems) == ({}, [])
+    found = compare.compared(asked)
+    assert (differences(found), found.problems) == ({}, [])
     bench.patch("Deployment", ns, "web", {"spec": {"replicas": 2}})
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}", ns)
-    assert told(drift(asked)) == {"Deployment web": ("changed", "spec.replicas"), "ConfigMap fresh": ("added",)}
+    assert differences(compare.compared(asked)) == {
+        "Deployment web": ("changed", "spec.replicas"),
+        "ConfigMap fresh": ("added",),
+    }
 
 
 # --- two backups
@@ -422,25 +427,25 @@ def test_two_backups_are_compared_with_no_cluster(bench, shop, there):
     name, mapped = there
     same = bench.backup(name)
     found = compared(bench, shop, "nowhere", against=same, map=mapped)
-    assert (told(found), found.problems, found.against) == ({}, [], f"backup {same.name}")
+    assert (differences(found), found.problems, found.against) == ({}, [], f"backup {same.name}")
     bench.patch("Secret", name, "db", {"stringData": {"password": "another-secret-x"}})
     bench.patch("ConfigMap", name, "settings", {"data": {"service": "http://10.1.2.3:80"}})
     bench.delete("Pod", name, "bare")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fresh}}", name)
     other = bench.backup(name)
     found = compared(bench, shop, "nowhere", against=other, map=mapped)
-    assert told(found) == {
+    assert differences(found) == {
         "Secret db": ("changed", "data.password"),
         "ConfigMap settings": ("changed", "data.service"),
         "Pod bare": ("removed",),
         "ConfigMap fresh": ("added",),
     }
     assert "another-secret" not in found.model_dump_json()
-    # The copy's ClusterRoleBinding got a name of its own, which no renaming takes back.
+    # The copy's ClusterRoleBinding got a name of its own, which no renaming undoes.
     back = compared(
         bench, other, "nowhere", against=shop, map={name: shop.namespaces[0]}, exclude=["clusterrolebindings"]
     )
-    assert {each: change[0] for each, change in told(back).items()} == {
+    assert {each: change[0] for each, change in differences(back).items()} == {
         "Secret db": "changed",
         "ConfigMap settings": "changed",
         "Pod bare": "added",
@@ -448,7 +453,7 @@ def test_two_backups_are_compared_with_no_cluster(bench, shop, there):
     }
 
 
-# --- existing objects and drift are one
+# --- existing objects and diff agree
 
 
 def test_nothing_differs_after_an_update(bench, shop, there):
@@ -459,7 +464,7 @@ def test_nothing_differs_after_an_update(bench, shop, there):
     assert len(compared(bench, shop, map=mapped).objects) == 3
     bench.restore(shop, context=A, map=mapped, existing="update")
     found = compared(bench, shop, map=mapped)
-    assert (told(found), found.problems) == ({}, [])
+    assert (differences(found), found.problems) == ({}, [])
 
 
 # --- the command

@@ -17,8 +17,7 @@ from tests.support.store_faults import faulty
 from kubeferry.tasks.core.errors import StoreError
 from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 from kubeferry.tasks.core.ops.rights import for_backup, for_restore
-from kubeferry.tasks.doctor import cluster as doctor_cluster
-from kubeferry.tasks.doctor import store as doctor_store
+from kubeferry.tasks.doctor import cluster, store
 from kubeferry.tasks.doctor.checks import CHECKS, examine
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local import clock, processes
@@ -156,7 +155,7 @@ def closed(sandbox_env, tmp_path):
     return write
 
 
-def test_a_cluster_out_of_reach_is_told_once(closed, bucket):
+def test_a_cluster_out_of_reach_is_reported_once(closed, bucket):
     found = look(kubeconfig=closed("https://127.0.0.1:9"), store=bucket)
     assert "out of reach" in found["cluster"].found
     rest = ("cluster clock", "rights to back up", "rights to restore")
@@ -209,7 +208,7 @@ def test_the_rules_of_a_namespace_say_what_the_api_server_answers_right_by_right
     ns, kubeconfig = account
     reader = connect("kubeferry-a", kubeconfig)
     rights = wanted(reader.discover().types, [ns])
-    missing = doctor_cluster._missing(reader, rights)
+    missing = cluster._missing(reader, rights)
     assert missing == [each for each in rights if not reader.allowed(each.verb, each.kind, each.namespace)]
     assert 0 < len(missing) < len(rights)
 
@@ -256,14 +255,14 @@ def ill(bucket):
 
 
 @pytest.mark.parametrize(
-    ("method", "part", "told"), [("GET", "/metadata/", "403"), ("DELETE", "/metadata/", "403"), ("PUT", "/", "403")]
+    ("method", "part", "status"), [("GET", "/metadata/", "403"), ("DELETE", "/metadata/", "403"), ("PUT", "/", "403")]
 )
-def test_a_right_that_is_missing_at_the_store(ill, method, part, told):
+def test_a_right_that_is_missing_at_the_store(ill, method, part, status):
     url, faults = ill
     faults.deny = {(method, part): 403}
     found = look(store=url)["store"]
     assert found.level == "failed"
-    assert told in found.found
+    assert status in found.found
     faults.deny = {}
     open_store(url).delete([entry.key for entry in open_store(url).list()])
 
@@ -289,7 +288,7 @@ class Forgetful:
 
 
 @pytest.mark.parametrize(
-    ("answers", "told"),
+    ("answers", "message"),
     [
         ({"put_new": True}, "both won"),
         ({"put_new": False}, "never written"),
@@ -298,18 +297,18 @@ class Forgetful:
         ({"exists": True}, "still there"),
     ],
 )
-def test_a_store_that_says_one_thing_and_does_another(tmp_path, monkeypatch, answers, told):
+def test_a_store_that_says_one_thing_and_does_another(tmp_path, monkeypatch, answers, message):
     real = open_store(tmp_path.as_uri())
-    monkeypatch.setattr(doctor_store, "open_store", lambda _: Forgetful(real, **answers))
-    with pytest.raises(StoreError, match=told):
-        doctor_store.store(DoctorOptions())
+    monkeypatch.setattr(store, "open_store", lambda _: Forgetful(real, **answers))
+    with pytest.raises(StoreError, match=message):
+        store.store(DoctorOptions())
     assert list(tmp_path.rglob("*")) == []
 
 
 # --- Prefect
 
 
-def test_a_prefect_server_out_of_reach_is_told_once(monkeypatch, tmp_path):
+def test_a_prefect_server_out_of_reach_is_reported_once(monkeypatch, tmp_path):
     url = f"http://me:SECRET@127.0.0.1:{processes.free_port()}/api"
     monkeypatch.setenv("PREFECT_API_URL", url)
     found = look(store=tmp_path.as_uri())
@@ -375,7 +374,7 @@ def test_what_is_registered_has_no_worker_and_then_one(server, deployed, tmp_pat
 
 
 @pytest.mark.parametrize("at", ["flows.backup.backup", "flows/backup.py:backup"])
-def test_a_deployment_of_another_version_is_told_until_it_is_registered_again(server, deployed, tmp_path, at):
+def test_a_deployment_of_another_version_is_reported_until_it_is_registered_again(server, deployed, tmp_path, at):
     _, nightly = deployed
     ask(server, f"/deployments/{nightly}", {"entrypoint": at}, "PATCH")
     found = look(store=tmp_path.as_uri())["deployments"]
@@ -386,7 +385,7 @@ def test_a_deployment_of_another_version_is_told_until_it_is_registered_again(se
     assert (found.level, found.found) == ("ok", "1 registered, all with the entry points of this version")
 
 
-def test_three_days_later_all_that_ages_is_told(server, deployed, monkeypatch, bucket):
+def test_three_days_later_all_that_ages_is_reported(server, deployed, monkeypatch, bucket):
     run(server, *deployed, "COMPLETED")
     run(server, *deployed, "CRASHED")
     ask(server, "/work_pools/kubeferry/workers/heartbeat", {"name": "one", "heartbeat_interval_seconds": 30})

@@ -79,8 +79,8 @@ class Cast:
         user = f"system:serviceaccount:{self.namespace}:{account}-{self.suffix}"
         asked = {"user": user, "resourceAttributes": {"verb": "list", "resource": resource}}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": asked}
-        told = self.kubectl("create", "-f", "-", "-o", "json", text=yaml.safe_dump(review))
-        return not yaml.safe_load(told)["status"]["allowed"]
+        answer = self.kubectl("create", "-f", "-", "-o", "json", text=yaml.safe_dump(review))
+        return not yaml.safe_load(answer)["status"]["allowed"]
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_a_backup_works_with_exactly_the_backup_role_and_writes_nothing(bench, c
         bench.restore(result, context="kubeferry-backup", kubeconfig=kubeconfig, map={shop: bench.name("shop")})
 
 
-def test_a_restore_works_with_exactly_the_restore_role_and_one_right_less_is_told(bench, cast, shop):
+def test_a_restore_works_with_exactly_the_restore_role_and_one_right_less_is_reported(bench, cast, shop):
     saved = bench.backup(shop)
     whole = cast.kubeconfig("kubeferry-restore")
     result = bench.restore(saved, context="kubeferry-restore", kubeconfig=whole, map={shop: bench.name("shop")})

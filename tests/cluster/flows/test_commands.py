@@ -36,9 +36,9 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 """
 
 
-def one_line(told):
+def one_line(stderr):
     """Return the last line of stderr, the error; before it only notes may stand, never a traceback."""
-    *notes, last = told.splitlines()
+    *notes, last = stderr.splitlines()
     assert last.startswith("error: ")
     assert not [line for line in notes if line.startswith(("error:", "Traceback", "  File"))]
     return last
@@ -55,7 +55,7 @@ def ns(sandbox_env, kubectl):
 
 @pytest.fixture(scope="module")
 def backup(kubeferry, ns):
-    """The result of a backup of `ns`, as `-o json` tells it."""
+    """The result of a backup of `ns`, as `-o json` prints it."""
     code, out, err = kubeferry("backup", ns, "-o", "json")
     assert code == 0, err
     return json.loads(out)
@@ -84,7 +84,7 @@ def test_no_such_namespace(kubeferry):
     assert (code, out) == (1, "")
 
 
-def test_a_cluster_out_of_reach_is_told_at_once(kubeferry, ns, kubeconfig):
+def test_a_cluster_out_of_reach_is_reported_at_once(kubeferry, ns, kubeconfig):
     def close(config):
         for each in config["clusters"]:
             each["cluster"]["server"] = "https://127.0.0.1:9"
@@ -220,7 +220,7 @@ def test_what_cannot_be_read_makes_a_backup_partial_and_exit_3(kubeferry, kubect
     assert result["counts"]["ConfigMap"] == 1
 
 
-def test_a_backup_is_listed_shown_verified_and_restored_by_the_name_that_it_told(
+def test_a_backup_is_listed_shown_verified_and_restored_by_the_name_that_it_printed(
     kubeferry, kubectl, sandbox_env, ns, backup
 ):
     name = backup["name"]

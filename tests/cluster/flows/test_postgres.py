@@ -22,8 +22,8 @@ import pytest
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.ports.local import processes
-from kubeferry.tasks.ports.prefect import api as prefect_api
-from kubeferry.tasks.ports.prefect import server as prefect_env
+from kubeferry.tasks.ports.prefect import api
+from kubeferry.tasks.ports.prefect import server as prefect_server
 
 README = (Path(__file__).parents[3] / "deployments/README.md").read_text()
 LIMIT = 240
@@ -42,8 +42,8 @@ def programs():
 
 
 def absent():
-    told = "PostgreSQL is not installed: .ci/install brings it"
-    pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
+    reason = "PostgreSQL is not installed: .ci/install brings it"
+    pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
 
 
 class Postgres:
@@ -140,7 +140,7 @@ def prefect_on(postgres, home, **more):
     port = processes.free_port()
     log = home / "server.log"
     # Of the local server's environment only what is for any server: offline, and its home.
-    env = prefect_env.settings(port)
+    env = prefect_server.settings(port)
     env = {name: value for name, value in env.items() if not name.startswith("PREFECT_SERVER_SERVICES_DB_VACUUM")}
     env |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")} | named | place | more
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
@@ -149,13 +149,13 @@ def prefect_on(postgres, home, **more):
     def up():
         assert processes.alive(process), log.read_text()
         with suppress(KubeferryError):
-            prefect_api.check(prefect_env.local(port))
+            api.check(prefect_server.local(port))
             return True
         return False
 
     try:
         wait(up, LIMIT)
-        yield prefect_env.local(port)
+        yield prefect_server.local(port)
     finally:
         processes.stop(process, 30)
 
@@ -172,7 +172,7 @@ def server(postgres, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def spaces(sandbox_env, kubectl):
+def namespaces(sandbox_env, kubectl):
     names = [f"pg-{uuid.uuid4().hex[:6]}-{n}" for n in range(3)]
     for name in names:
         kubectl(sandbox_env, "create", "namespace", name)
@@ -191,12 +191,12 @@ def ask(url, path, body=None):
 
 
 def test_backup_and_restore_of_a_few_namespaces(
-    postgres, server, spaces, kubeferry_process, kubectl, sandbox_env, tmp_path
+    postgres, server, namespaces, kubeferry_process, kubectl, sandbox_env, tmp_path
 ):
     """Its history is in PostgreSQL: the runs of both flows, with their tasks."""
     store = tmp_path.as_uri()
     code, out, err = kubeferry_process(
-        "backup", *spaces, "--name", "many", "--store", store, "-o", "json", PREFECT_API_URL=server
+        "backup", *namespaces, "--name", "many", "--store", store, "-o", "json", PREFECT_API_URL=server
     )
     assert code == 0, err
     assert json.loads(out)["phase"] == "Completed"
@@ -205,7 +205,7 @@ def test_backup_and_restore_of_a_few_namespaces(
     )
     assert code == 0, err
     assert json.loads(out)["phase"] == "Completed"
-    for name in spaces:
+    for name in namespaces:
         found = kubectl(sandbox_env, "-n", name, "get", "configmap", "web", "-o", "json", context="kubeferry-b")
         assert json.loads(found)["data"] == {"greeting": "hello"}
     kept = postgres.psql("select f.name, r.state_type from flow_run r join flow f on f.id = r.flow_id order by 1")
@@ -268,7 +268,7 @@ def test_doctor_names_the_database(server, kubeferry_process, tmp_path):
 
 @pytest.mark.soak(minutes=2)
 def test_the_vacuum_that_the_readme_names_removes_old_runs_and_keeps_young_ones(postgres, server):
-    """The README's setting is accepted, and what it promises happens: without `flow_runs` in it nothing would go."""
+    """The README's setting is accepted, and what it promises happens: `flow_runs` has to be in it."""
     assert settings_of_the_readme()["PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"] == "events,flow_runs"
     vacuum = ask(server, "/admin/settings")["server"]["services"]["db_vacuum"]
     assert set(vacuum["enabled"]) == {"events", "flow_runs"}

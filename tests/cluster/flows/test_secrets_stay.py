@@ -1,7 +1,7 @@
 """Secrets are in the archive, and nowhere else: every command is run with marked ones, then everything is searched.
 
 Searched are both streams of each command, everything below KUBEFERRY_HOME with the Prefect server's database row by
-row, what its API tells, temporary files, and the store. The server and its home are this module's own. Commands
+row, what its API answers, temporary files, and the store. The server and its home are this module's own. Commands
 without a flow run in this process; in the others, Prefect would go on telling this server of what later tests do.
 """
 
@@ -25,7 +25,7 @@ from tests.support.kubectl import KubectlError
 from tests.support.secret_marks import Marks, files, rows
 
 from kubeferry.tasks.core.formats.layout import BackupKeys, Member
-from kubeferry.tasks.ports.archive import tarball as archive
+from kubeferry.tasks.ports.archive import tarball
 from kubeferry.tasks.ports.store.open import open_store
 
 SAVED = ("data", "text", "annotation", "applied", "url", "docker", "setting", "immutable")
@@ -106,7 +106,7 @@ def base(text):
 
 
 class Scene:
-    """A namespace of marked Secrets, and the commands that were run: `told` has what each of them printed."""
+    """A namespace of marked Secrets, and the commands that were run: `outputs` has what each of them printed."""
 
     def __init__(self, bench, kubectl, sandbox, home):
         self.bench, self.kubectl, self.sandbox, self.home = bench, kubectl, sandbox, home
@@ -114,7 +114,7 @@ class Scene:
         self.temporary.mkdir()
         names = [*SAVED, *NEVER, *FORMER, "helm"]
         self.marks = {name: f"marked-{name}-{uuid.uuid4().hex[:10]}" for name in names}
-        self.told = {}
+        self.outputs = {}
         self.store = (home / "store").as_uri()
         self.sealed = (home / "sealed").as_uri()
 
@@ -147,7 +147,7 @@ class Scene:
         with mock.patch.dict(os.environ, env):
             del os.environ["PREFECT_API_URL"]  # its server is one of its own
             ended, out, err = (self.here if words[0] in ALONE else in_another)(*words)
-        self.told[f"{len(self.told)} {' '.join(words)}"] = f"{out}\n{err}"
+        self.outputs[f"{len(self.outputs)} {' '.join(words)}"] = f"{out}\n{err}"
         assert ended == code, f"{words}: {err}"
         return out
 
@@ -158,9 +158,9 @@ class Scene:
 
     def refused(self, text, namespace):
         """Return what the API server says to an object that it refuses."""
-        with pytest.raises(KubectlError) as said:
+        with pytest.raises(KubectlError) as caught:
             self.kubectl(self.sandbox, "create", "-n", namespace, "-f", "-", context=B, text=text)
-        return str(said.value)
+        return str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -233,12 +233,12 @@ def hostile(scene, name):
     """Store an archive as Velero would write it, with a Secret that no API server takes."""
     ns, keys, store = scene.bench.name("stay-bad"), BackupKeys(name), open_store(scene.store)
     meta = {"name": "bad", "namespace": ns, "labels": {"a": scene.marks["label"] + "!"}}
-    with archive.FragmentWriter(scene.home / "part") as part:
-        space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
-        part.add(Member("namespaces", "", ns).path, json.dumps(space).encode())
+    with tarball.FragmentWriter(scene.home / "part") as part:
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
+        part.add(Member("namespaces", "", ns).path, json.dumps(namespace).encode())
         secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta}
         part.add(Member("secrets", ns, "bad").path, json.dumps(secret).encode())
-    archive.join([scene.home / "part"], scene.home / "tarball")
+    tarball.join([scene.home / "part"], scene.home / "tarball")
     store.put_file(keys.tarball, scene.home / "tarball")
     backup = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": name}}
     store.put(keys.metadata, json.dumps(backup | {"status": {"phase": "Completed"}}).encode())
@@ -290,15 +290,15 @@ def test_the_search_finds_a_mark_in_every_form(before, after):
 def test_the_marks_were_really_there_and_really_quoted(scene):
     """The search finds what is there: the script for kubectl is known to hold Secrets, and so are refusals."""
     script = scene.run("plan", "one", "--map", f"{scene.ns}=elsewhere", "--kubectl", "--store", scene.store)
-    scene.told.popitem()
+    scene.outputs.popitem()
     found = {each.partition(": ")[2] for each in Marks(scene.marks).found([("script", script.encode())])}
     assert found >= set(SAVED)
     assert Marks(scene.marks).found([("one", scene.quoted[0].encode())]) == ["one: data"]
     assert Marks(scene.marks).found([("one", scene.quoted[1].encode())]) == ["one: label"]
 
 
-def test_what_is_refused_is_told_without_what_it_holds(scene):
-    errors = {key.partition("--name ")[2]: text for key, text in scene.told.items() if "error: " in text}
+def test_what_is_refused_is_reported_without_what_it_holds(scene):
+    errors = {key.partition("--name ")[2]: text for key, text in scene.outputs.items() if "error: " in text}
     assert "Secret" in errors["refused"]
     assert "plain" in errors["refused"]
     assert "metadata.labels" in errors["invalid"]
@@ -307,8 +307,8 @@ def test_what_is_refused_is_told_without_what_it_holds(scene):
 
 
 def test_no_command_prints_one(scene):
-    assert Marks(scene.marks).found((words, text.encode()) for words, text in scene.told.items()) == []
-    assert sum("Flow run" in text for text in scene.told.values()) >= 5, "--debug did show Prefect's log"
+    assert Marks(scene.marks).found((words, text.encode()) for words, text in scene.outputs.items()) == []
+    assert sum("Flow run" in text for text in scene.outputs.values()) >= 5, "--debug did show Prefect's log"
 
 
 def test_nothing_of_kubeferrys_own_keeps_one_spools_included(scene):
@@ -317,14 +317,14 @@ def test_nothing_of_kubeferrys_own_keeps_one_spools_included(scene):
     assert list((scene.kube / "state" / "work").glob("run-*")) == []
 
 
-def test_prefect_tells_none(scene):
+def test_prefect_shows_none(scene):
     """Artifacts, logs, runs and events, as its API and its UI show them."""
     url = json.loads(scene.run("server", "status", "-o", "json"))["url"]
-    scene.told.popitem()
-    told = {what: asked(scene, url, what) for what in ("artifacts", "logs", "flow_runs", "task_runs")}
-    assert Marks(scene.marks).found((what, text.encode()) for what, text in told.items()) == []
+    scene.outputs.popitem()
+    answers = {what: asked(scene, url, what) for what in ("artifacts", "logs", "flow_runs", "task_runs")}
+    assert Marks(scene.marks).found((what, text.encode()) for what, text in answers.items()) == []
     for name in ("one", "created", "conflict", "refused", "invalid", "replaced"):
-        assert name in told["logs"] + told["artifacts"]
+        assert name in answers["logs"] + answers["artifacts"]
 
 
 def asked(scene, url, what):
@@ -354,7 +354,7 @@ def asked(scene, url, what):
 def test_no_row_of_prefects_database_holds_one(scene):
     """When the server has stopped, nothing is left in its memory."""
     scene.run("server", "stop")
-    scene.told.popitem()
+    scene.outputs.popitem()
     (database,) = scene.kube.rglob("prefect.db")
     found = list(rows(database))
     tables = {table for table, _ in found}

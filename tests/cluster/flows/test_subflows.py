@@ -1,4 +1,4 @@
-"""Runs that are started by a lean client are told to Prefect like any others, by fewer requests."""
+"""Runs that are started by a lean client are reported to Prefect like any others, by fewer requests."""
 
 import asyncio
 from collections import Counter
@@ -77,11 +77,11 @@ def test_children_are_in_prefect_with_name_parent_states_and_times(run_flow, pre
     history = api.ask(f"/flow_run_states/?flow_run_id={children[0]['id']}")
     assert {"RUNNING", "COMPLETED"} == {each["type"] for each in history}
     logs = until(lambda: _all_that_say_something(api, children))
-    assert (logs[0], logs[2]) == (["counted 0"], ["counted 2"]), "what its states say is not said again"
+    assert (logs[0], logs[2]) == (["counted 0"], ["counted 2"]), "what its states say is not logged again"
     assert any("Finished in state Failed" in line for line in logs[1])
 
 
-def test_three_requests_tell_of_a_child(run_flow, asked):
+def test_three_requests_report_a_child(run_flow, asked):
     run_flow(parent())
     assert asked["POST /task_runs/"] == 3
     assert asked["POST /flow_runs/"] == 1 + 3

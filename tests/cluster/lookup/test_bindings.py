@@ -114,7 +114,7 @@ def where(request):
     return request.param
 
 
-def test_a_backup_tells_what_it_bound(deep):
+def test_a_backup_records_what_it_bound(deep):
     assert deep.saved.phase == "Completed"
     assert deep.saved.bindings == {
         "node-ip": 4,  # the Deployment's, and those of its ReplicaSet
@@ -173,17 +173,17 @@ def test_the_levels_are_in_the_order_of_the_look_ups(bench, deep, where):
     assert max(level[db], level[db2], level[app]) < level[Ref(deep.group, "Widget", ns, "client")]
 
 
-def test_every_rewrite_is_told(bench, deep, where):
+def test_every_rewrite_is_reported(bench, deep, where):
     context, ns = deep.places[where]
-    told = {(each.object, each.path): (each.old, each.new) for each in deep.results[where].rewrites}
+    rewrites = {(each.object, each.path): (each.old, each.new) for each in deep.results[where].rewrites}
     pod, old = ready_pods(bench, ns, context)[1], deep.old
     endpoints, at = f"Endpoints {ns}/db", "/subsets/0/addresses/0"
     db = bench.get("Service", ns, "db", context)["spec"]["clusterIP"]
-    assert told[f"Widget.{deep.group} {ns}/client", "/spec/url"] == (old["db_ip"], db)
-    assert told[endpoints, f"{at}/ip"] == (old["pod_ip"], pod["status"]["podIP"])
-    assert told[endpoints, f"{at}/targetRef/name"] == (old["pod"], pod["metadata"]["name"])
+    assert rewrites[f"Widget.{deep.group} {ns}/client", "/spec/url"] == (old["db_ip"], db)
+    assert rewrites[endpoints, f"{at}/ip"] == (old["pod_ip"], pod["status"]["podIP"])
+    assert rewrites[endpoints, f"{at}/targetRef/name"] == (old["pod"], pod["metadata"]["name"])
     if where == "across":
-        assert told[endpoints, f"{at}/nodeName"] == (old["pod_node"], pod["spec"]["nodeName"])
+        assert rewrites[endpoints, f"{at}/nodeName"] == (old["pod_node"], pod["spec"]["nodeName"])
 
 
 def test_nothing_of_the_old_cluster_is_left(bench, deep, where):

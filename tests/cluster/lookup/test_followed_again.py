@@ -78,7 +78,7 @@ def after(monkeypatch):
     return do
 
 
-def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
+def test_an_address_that_is_no_more_is_rewritten_or_reported(bench, held, after):
     ns, saved = held
     written = {}
 
@@ -102,8 +102,8 @@ def test_an_address_that_is_no_more_is_written_anew_or_told(bench, held, after):
     assert sorted(problems) == [f"ConfigMap {ns}/fixed /data/both", f"ConfigMap {ns}/fixed /data/one"]
     assert all(why.startswith(f"holds {gone}, now {new}: ") and first in why for why in problems.values())
     assert result.phase == "Partial"
-    told = {(each.path, each.new) for each in result.rewrites if each.object == f"ConfigMap {ns}/free"}
-    assert told == {("/data/one", new), ("/data/both", new), ("/data/both", stays), ("/data/two", stays)}
+    rewrites = {(each.path, each.new) for each in result.rewrites if each.object == f"ConfigMap {ns}/free"}
+    assert rewrites == {("/data/one", new), ("/data/both", new), ("/data/both", stays), ("/data/two", stays)}
     assert [each for each in result.notable if each.action == "changed"] == []
 
 
@@ -146,8 +146,8 @@ data: {{reader: "{1}"}}
 """
 
 
-def test_pods_that_start_anew_for_a_new_address_are_followed_in_turn(bench, after):
-    """The address of a pod changes; another Deployment starts anew with it, and whose address another object holds."""
+def test_pods_that_restart_for_a_new_address_are_followed_in_turn(bench, after):
+    """The address of a pod changes; another Deployment restarts with it, and whose address another object holds."""
     ns = bench.namespace()
     bench.make(WEB.replace("replicas: 2", "replicas: 1"), ns)
     bench.ready("Deployment", ns, "web")

@@ -44,15 +44,15 @@ def absent(bench):
     return ns, far, ip, bench.backup(ns)
 
 
-def test_an_absent_value_is_told_before_anything_is_written(bench, absent):
+def test_an_absent_value_is_reported_before_anything_is_written(bench, absent):
     ns, far, _, saved = absent
     with pytest.raises(PreflightError) as failed:
         bench.restore(saved)
-    told = str(failed.value)
+    message = str(failed.value)
     chain = f"needs Service {far}/web → spec.clusterIP: Service {far}/web is not there; see --absent"
     for at in ("/data/url", "/metadata/annotations/ip"):
-        assert f"ConfigMap {ns}/uses {at} {chain}" in told
-    assert f"Deployment.apps {ns}/uses /spec/template/spec/containers/0/args/1 {chain}" in told
+        assert f"ConfigMap {ns}/uses {at} {chain}" in message
+    assert f"Deployment.apps {ns}/uses /spec/template/spec/containers/0/args/1 {chain}" in message
     assert bench.find("Namespace", "", ns, B) is None
 
 
@@ -72,8 +72,8 @@ def test_what_is_done_about_absent_values(bench, absent, policy):
             "empty": ({"url": "tcp://:1", "plain": "stays"}, {"ip": ""}, ["--verbose", "--far=", "--port=1"]),
         }[policy]
     )
-    told = {(each.path, each.new) for each in result.rewrites if each.old == ip}
-    assert (("/data/url", {"drop": "(dropped)", "empty": ""}.get(policy)) in told) is (policy != "keep")
+    rewrites = {(each.path, each.new) for each in result.rewrites if each.old == ip}
+    assert (("/data/url", {"drop": "(dropped)", "empty": ""}.get(policy)) in rewrites) is (policy != "keep")
 
 
 def test_a_policy_of_another_class_does_not_count(bench, absent):
@@ -93,8 +93,8 @@ def test_what_never_comes_ends_the_restore_and_names_the_look_ups(bench):
     )
     saved = bench.backup(ns)
     assert saved.bindings == {"load-balancer": 2}
-    told = rf"^ConfigMap {ns}/lb: no value for /data/\w+: Service {ns}/web → status.loadBalancer.ingress\[0\]"
-    with pytest.raises(PermanentError, match=told):
+    message = rf"^ConfigMap {ns}/lb: no value for /data/\w+: Service {ns}/web → status.loadBalancer.ingress\[0\]"
+    with pytest.raises(PermanentError, match=message):
         bench.restore(saved, wait_seconds=1)
     copy = bench.name()
     bench.restore(saved, map={ns: copy}, wait_seconds=1, absent={"load-balancer": "keep"})

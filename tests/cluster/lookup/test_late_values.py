@@ -99,11 +99,11 @@ def test_no_old_value_was_ever_there(bench, late):
     assert sum("peer" in data for data in pairs) == 1, "a cycle is broken at one place"
 
 
-def test_every_late_value_is_told_once(bench, late):
+def test_every_late_value_is_reported_once(bench, late):
     ns, group, old, _, _, result = late
     new = now(bench, ns, group)
-    told = [(each.object, each.path, each.old, each.new) for each in result.rewrites]
-    assert len(set(told)) == len(told)
+    rewrites = [(each.object, each.path, each.old, each.new) for each in result.rewrites]
+    assert len(set(rewrites)) == len(rewrites)
     for expected in (
         (f"Service {ns}/own", "/metadata/annotations/self", old["own_ip"], new["own_ip"]),
         (f"Service {ns}/one", "/metadata/annotations/peer", old["two_ip"], new["two_ip"]),
@@ -111,7 +111,7 @@ def test_every_late_value_is_told_once(bench, late):
         (f"Widget.{group} {ns}/w", "/spec/nested/list/0/url", old["w_uid"], new["w_uid"]),
         (f"Namespace {ns}", "/metadata/annotations/example.com~1dns", old["own_ip"], new["own_ip"]),
     ):
-        assert expected in told
+        assert expected in rewrites
 
 
 def test_it_is_verified_as_it_was_to_be(late):
@@ -151,7 +151,7 @@ spec:
 """)
 
 
-def test_pods_that_start_anew_with_a_late_value_are_looked_up_after(bench):
+def test_pods_that_restart_with_a_late_value_are_looked_up_after(bench):
     """A Deployment has its own uid in its template: the patch replaces the pod whose address a ConfigMap holds."""
     ns = bench.namespace()
     (made,) = bench.make(OWN.substitute(uid="none-yet"), ns)
@@ -172,7 +172,7 @@ def test_pods_that_start_anew_with_a_late_value_are_looked_up_after(bench):
     assert [each for each in result.notable if each.action == "changed"] == []
 
 
-def test_what_can_never_be_patched_is_told_before_anything_is_written(bench):
+def test_what_can_never_be_patched_is_reported_before_anything_is_written(bench):
     ns = bench.namespace()
     (made,) = bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: fixed}}", ns)
     uid = made["metadata"]["uid"]

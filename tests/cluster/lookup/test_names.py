@@ -97,13 +97,13 @@ def test_namespaces_that_change_places_name_each_other_still(bench, pair, across
     assert texts(bench, me, B) == filled(values(bench, me, other, B), pair.old[was])
 
 
-def test_each_rewrite_of_a_name_is_told_with_its_class(pair, across):
-    told = {(each.object, each.path, each.old, each.new, each.rule) for each in across.rewrites if each.rule}
+def test_each_rewrite_of_a_name_is_reported_with_its_class(pair, across):
+    rewrites = {(each.object, each.path, each.old, each.new, each.rule) for each in across.rewrites if each.rule}
     config, (one, two) = f"ConfigMap {pair.one}/hosts", (pair.one, pair.two)
     full = f"web.{two}.svc.cluster.local", f"web.{one}.svc.cluster.local"
-    assert (config, "/data/full", *full, "dns") in told
-    assert (config, "/data/host", f"web.{two}", f"web.{one}", "host") in told
-    assert not [each for each in told if "/data/near-" in each[1]]
+    assert (config, "/data/full", *full, "dns") in rewrites
+    assert (config, "/data/host", f"web.{two}", f"web.{one}", "host") in rewrites
+    assert not [each for each in rewrites if "/data/near-" in each[1]]
 
 
 def test_restored_again_all_is_unchanged(bench, pair, across):

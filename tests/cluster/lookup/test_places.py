@@ -223,10 +223,10 @@ def test_arguments_and_environment(scene, where, found):
     assert container["image"] == f"nginx:{scene.old['web']}"
 
 
-def test_no_rewrite_tells_what_a_secret_holds(scene, where):
-    told = [each for each in scene.results[where].rewrites if each.object.startswith("Secret ")]
-    assert told
-    shown = {each.old for each in told} | {each.new for each in told}
+def test_no_rewrite_shows_what_a_secret_holds(scene, where):
+    rewrites = [each for each in scene.results[where].rewrites if each.object.startswith("Secret ")]
+    assert rewrites
+    shown = {each.old for each in rewrites} | {each.new for each in rewrites}
     assert shown <= set(scene.old.values()) | set(scene.now(where).values()) | {"(hidden)"}
 
 

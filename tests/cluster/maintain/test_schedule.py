@@ -1,4 +1,4 @@
-"""A schedule that really fires, and whoever is to know is told: a real Prefect server and worker, backups in S3.
+"""A schedule that really fires, and notifies whoever is to know: a real Prefect server and worker, backups in S3.
 
 The schedule is every few seconds, which Prefect allows by interval, so that nobody waits for minutes.
 """
@@ -23,7 +23,7 @@ EVERY = 8
 
 
 @pytest.fixture(scope="module")
-def told():
+def webhook():
     """What arrives at somebody's webhook, and its address."""
     arrived = []
 
@@ -43,7 +43,7 @@ def told():
 
 
 @pytest.fixture(scope="module")
-def desk(bench, prefect_server, sandbox_env, home, told):
+def desk(bench, prefect_server, sandbox_env, home, webhook):
     store = sandbox_env.env()["KUBEFERRY_STORE"]
     bucket, question, query = store.partition("?")
     named = uuid.uuid4().hex[:6]
@@ -51,7 +51,7 @@ def desk(bench, prefect_server, sandbox_env, home, told):
     store = f"{bucket.rstrip('/')}/{named}{question}{query}"
     pool = f"pool-{named}"
     made = Desk(env, pool, store, notify=f"custom-webhook/{pool}")
-    made.api.make_webhook(pool, told[1])
+    made.api.make_webhook(pool, webhook[1])
     yield made
     made.clear()
 
@@ -98,16 +98,16 @@ def three_late(api, deployment):
 
 
 @pytest.mark.soak(minutes=4)
-def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, told):
-    arrived, _ = told
-    ns = bench.namespace("told")
+def test_a_run_that_fails_and_one_whose_machine_is_gone_are_notified(bench, desk, webhook):
+    arrived, _ = webhook
+    ns = bench.namespace("notify")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     saved = bench.backup(ns, store=desk.store)
     desk.deploy(ns)
     desk.rest()
     absent = bench.name("absent")
     failed = desk.api.start(desk.api.deployment("backup/on-demand")["id"], namespaces=[absent])["id"]
-    # Prefect tells at once only of a run that has an event of being scheduled, or was scheduled long before.
+    # Prefect notifies at once only of a run that has an event of being scheduled, or was scheduled long before.
     until(lambda: any("Late" in each for each in arrived))
     worker = desk.worker()
     until(lambda: desk.states([failed])[0]["type"] == "FAILED")
@@ -119,7 +119,7 @@ def test_a_run_that_fails_and_one_whose_machine_is_gone_are_told(bench, desk, to
     sooner = {key: dead[key] for key in ("name", "description", "enabled", "actions", "tags")}
     desk.api.ask(f"/automations/{dead['id']}", sooner | {"trigger": dead["trigger"] | {"within": 20}}, "PUT")
     restoring = desk.api.deployment("restore/on-demand")["id"]
-    killed = desk.api.start(restoring, backup=saved.name, context=B, map={ns: bench.name("told")}, approve=True)["id"]
+    killed = desk.api.start(restoring, backup=saved.name, context=B, map={ns: bench.name("notify")}, approve=True)["id"]
     until(lambda: desk.states([killed])[0]["type"] == "PAUSED")
     desk.stop(worker, signal.SIGKILL)
     with suppress(ProcessLookupError):  # where it is in the worker's group of processes, it is gone

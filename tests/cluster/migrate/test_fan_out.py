@@ -86,8 +86,8 @@ def test_two_workers_restore_the_namespaces(bench, deployment, workers, prefect_
     new = bench.name("new")
     where = ["--from-context", A, "--to-context", B, "--store", bench.where["store"], "-o", "json"]
     how = ["--fan-out", "deployment", "--deployment", deployment[0], "--map", f"{names[0]}={new}"]
-    code, out, told = kubeferry("migrate", *names, *where, *how, PREFECT_API_URL=prefect_server)
-    assert code == 3, told
+    code, out, err = kubeferry("migrate", *names, *where, *how, PREFECT_API_URL=prefect_server)
+    assert code == 3, err
     ends = {each["namespace"]: each for each in json.loads(out)["namespaces"]}
     assert {ns: end["phase"] for ns, end in ends.items()} == dict.fromkeys(names, "Completed") | {names[1]: "Failed"}
     assert "exists with other content" in ends[names[1]]["error"]
@@ -97,7 +97,7 @@ def test_two_workers_restore_the_namespaces(bench, deployment, workers, prefect_
         assert "submitting flow run" in log.read_text(), f"{log.stem} did nothing"
 
 
-def test_a_deployment_that_is_not_registered_is_told(bench, run_flow):
+def test_a_deployment_that_is_not_registered_is_reported(bench, run_flow):
     ns = bench.namespace("fan")
     with pytest.raises(
         NotFoundError, match="no deployment migrate-namespace/nowhere: register it with kubeferry deploy"

@@ -1,4 +1,4 @@
-"""A migration that is killed by SIGKILL goes on with what is missing, and does nothing twice."""
+"""A migration that is killed by SIGKILL is resumed with what is missing, and does nothing twice."""
 
 import json
 import os

@@ -30,7 +30,7 @@ stringData: {{word: of-{own}}}
 
 
 @pytest.fixture
-def spaces(bench):
+def namespaces(bench):
     """Five namespaces, each of which names a Service of the next."""
     names = [bench.namespace("m") for _ in range(5)]
     for own, peer in zip(names, [*names[1:], names[0]], strict=True):
@@ -54,18 +54,18 @@ def statuses(result):
     return {end.namespace: end.phase.value for end in result.namespaces}
 
 
-def test_renames_many_to_many_follow_into_every_other_namespace(bench, spaces, prefect_server):
-    one, two, three, *rest = spaces
+def test_renames_many_to_many_follow_into_every_other_namespace(bench, namespaces, prefect_server):
+    one, two, three, *rest = namespaces
     new = bench.name("n")
     # Two swap their names, one gets a new one, the others stay.
-    result = move(bench, *spaces, map={one: two, two: one, three: new})
+    result = move(bench, *namespaces, map={one: two, two: one, three: new})
     table, bar = artifacts(prefect_server, result.name)
     assert [(row["namespace"], row["status"]) for row in json.loads(table["data"])] == [
         (end.title, "Completed") for end in result.namespaces
     ]
     assert bar["data"] == 100
     assert result.phase.value == "Completed"
-    assert statuses(result) == dict.fromkeys(spaces, "Completed")
+    assert statuses(result) == dict.fromkeys(namespaces, "Completed")
     peers = {name: bench.get("ConfigMap", name, "settings", B)["data"]["peer"] for name in (one, two, new, *rest)}
     assert peers == {
         two: f"http://web.{one}.svc:80/",
@@ -76,13 +76,13 @@ def test_renames_many_to_many_follow_into_every_other_namespace(bench, spaces, p
     }
 
 
-def test_one_that_fails_or_is_not_there_stops_no_other(bench, spaces):
-    one, two, *_ = spaces
+def test_one_that_fails_or_is_not_there_stops_no_other(bench, namespaces):
+    one, two, *_ = namespaces
     bench.namespace_named(two, B)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {word: other}}", two, B)
-    result = move(bench, *spaces, "m-nowhere")
+    result = move(bench, *namespaces, "m-nowhere")
     assert result.phase.value == "Partial"
-    assert statuses(result) == dict.fromkeys(spaces, "Completed") | {two: "Failed", "m-nowhere": "Failed"}
+    assert statuses(result) == dict.fromkeys(namespaces, "Completed") | {two: "Failed", "m-nowhere": "Failed"}
     why = {end.namespace: end.error for end in result.namespaces}
     assert f"Secret {two}/token exists with other content" in why[two]
     assert "namespace m-nowhere does not exist on cluster kubeferry-a" in why["m-nowhere"]
@@ -91,14 +91,14 @@ def test_one_that_fails_or_is_not_there_stops_no_other(bench, spaces):
     bench.delete("Secret", two, "token", B)
     uid = bench.get("Secret", one, "token", B)["metadata"]["uid"]
     again = move(bench, resume=result.name)
-    assert statuses(again) == dict.fromkeys(spaces, "Completed") | {"m-nowhere": "Failed"}
+    assert statuses(again) == dict.fromkeys(namespaces, "Completed") | {"m-nowhere": "Failed"}
     assert bench.get("Secret", two, "token", B)
     assert bench.get("Secret", one, "token", B)["metadata"]["uid"] == uid
     assert again.backup == result.backup
 
 
-def test_what_is_cluster_wide_comes_once_before_all(bench, spaces):
-    one, two, *_ = spaces
+def test_what_is_cluster_wide_comes_once_before_all(bench, namespaces):
+    one, two, *_ = namespaces
     group = bench.crd(one)
     role = f"{one}-role"
     bench.make(
@@ -111,7 +111,7 @@ rules: [{{apiGroups: [""], resources: [pods], verbs: [get]}}]
     )
     bench.forget("ClusterRole", role)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
-    for space in (one, two):
+    for ns in (one, two):
         bench.make(
             f"""
 apiVersion: {group}/v1
@@ -122,9 +122,9 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {{name: reads}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {role}}}
-subjects: [{{kind: ServiceAccount, name: default, namespace: {space}}}]
+subjects: [{{kind: ServiceAccount, name: default, namespace: {ns}}}]
 """,
-            space,
+            ns,
         )
     result = move(bench, one, two)
     assert statuses(result) == {SHARED: "Completed", one: "Completed", two: "Completed"}
@@ -132,14 +132,14 @@ subjects: [{{kind: ServiceAccount, name: default, namespace: {space}}}]
         "ClusterRole.rbac.authorization.k8s.io": 1,
         "CustomResourceDefinition.apiextensions.k8s.io": 1,
     }
-    for space in (one, two):
-        assert bench.get(f"Widget.{group}", space, "w", B)
+    for ns in (one, two):
+        assert bench.get(f"Widget.{group}", ns, "w", B)
 
 
-def test_nothing_to_migrate_is_refused(bench, spaces):
+def test_nothing_to_migrate_is_refused(bench, namespaces):
     with pytest.raises(UsageError, match="namespace m-nowhere does not exist"):
         move(bench, "m-nowhere")
     with pytest.raises(UsageError, match="would both become"):
-        move(bench, *spaces, map={spaces[0]: spaces[1]})
+        move(bench, *namespaces, map={namespaces[0]: namespaces[1]})
     with pytest.raises(UsageError, match="--map names m-nowhere"):
-        move(bench, *spaces, map={"m-nowhere": "n-nowhere"})
+        move(bench, *namespaces, map={"m-nowhere": "n-nowhere"})

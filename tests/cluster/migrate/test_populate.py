@@ -74,11 +74,11 @@ rules:
 @pytest.fixture(scope="module")
 def shop(bench):
     """A template in a namespace of its own, backed up: its name and the backup's."""
-    space = bench.namespace("tpl")
-    bench.make(SHOP, space)
+    ns = bench.namespace("tpl")
+    bench.make(SHOP, ns)
     for each in ("web", "api"):
-        bench.ready("Deployment", space, each)
-    return space, bench.backup(space).name
+        bench.ready("Deployment", ns, each)
+    return ns, bench.backup(ns).name
 
 
 @pytest.fixture
@@ -92,11 +92,11 @@ def make(bench, shop):
     return run
 
 
-def held(bench, space, context=B):
+def held(bench, ns, context=B):
     """Return all that a namespace holds of the kinds of the template, portable, by type and name."""
     found = {}
     for kind in KINDS:
-        for obj in bench.list(kind, space, context):
+        for obj in bench.list(kind, ns, context):
             if obj["metadata"]["name"] != "kube-root-ca.crt":
                 plain = strip(obj)
                 plain["metadata"].pop("namespace")
@@ -121,7 +121,7 @@ def test_each_namespace_differs_in_exactly_its_parameters(bench, shop, make):
     result = make(rows, modify=read_modifications(RULES, "rules.yaml"))
     assert (result.phase, result.phases, result.earlier) == (Phase.COMPLETED, {"Completed": 3}, [])
     template = in_bundle(held(bench, shop[0], "kubeferry-a"))
-    for space, replicas, host, label in [
+    for ns, replicas, host, label in [
         (one, 2, "one.example.org", "one"),
         (two, 0, "two.example.org", "two"),
         (three, 1, "shop.example.com", ""),
@@ -135,11 +135,11 @@ def test_each_namespace_differs_in_exactly_its_parameters(bench, shop, make):
         expected["ConfigMap", "settings"]["data"] = {"mode": "tenant"}
         for each in expected.values():
             each["metadata"]["labels"] = each["metadata"].get("labels", {}) | ({"tenant": label} if label else {})
-        found = in_bundle(held(bench, space))
+        found = in_bundle(held(bench, ns))
         for each in found.values():
             each["metadata"].setdefault("labels", {})
         assert found == expected
-        labels = bench.get("Namespace", "", space, B)["metadata"]["labels"]
+        labels = bench.get("Namespace", "", ns, B)["metadata"]["labels"]
         assert labels.get("tenant", "") == label
 
 
@@ -163,13 +163,13 @@ def test_a_namespace_that_fails_stops_no_other_and_the_same_again_does_what_is_m
     assert "made it with other parameters: kubeferry undo" in third.namespaces[0].error
 
 
-def test_a_patch_that_does_not_fit_is_told_before_anything_is_written(bench, make):
-    space = bench.name("ten")
+def test_a_patch_that_does_not_fit_is_reported_before_anything_is_written(bench, make):
+    ns = bench.name("ten")
     rule = {"kind": "services", "patches": [{"op": "remove", "path": "/spec/nothing"}]}
-    result = make([{"name": space, "rules": [rule]}])
+    result = make([{"name": ns, "rules": [rule]}])
     assert result.phase is Phase.FAILED
     assert "rule 1 does not apply to Service" in result.namespaces[0].error
-    assert bench.find("Namespace", "", space, B) is None
+    assert bench.find("Namespace", "", ns, B) is None
 
 
 def test_the_archive_is_fetched_once_for_all(bench, make, monkeypatch):
@@ -212,14 +212,14 @@ data: {{followed: "tcp://{ip}:1", fixed: "tcp://{ip}:2"}}
 
 def test_what_is_cluster_wide_comes_with_the_first_that_succeeds(bench):
     """And what a user writes over an address of the old cluster stays, while the others follow."""
-    space = bench.namespace("tpl")
-    (service,) = bench.make(SERVICE, space)
-    bench.make(SHARED.format(shared=space, ip=service["spec"]["clusterIP"]), space)
-    bench.forget("PriorityClass", space)
+    ns = bench.namespace("tpl")
+    (service,) = bench.make(SERVICE, ns)
+    bench.make(SHARED.format(shared=ns, ip=service["spec"]["clusterIP"]), ns)
+    bench.forget("PriorityClass", ns)
     bad, one, two = (bench.name("ten") for _ in range(3))
     bench.namespace_named(bad, B)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {mode: other}}", bad, B)
-    asked = {"context": B, "wait_seconds": 60, **bench.where, "backup": bench.backup(space).name, "name": name()}
+    asked = {"context": B, "wait_seconds": 60, **bench.where, "backup": bench.backup(ns).name, "name": name()}
     rule = {"kind": "cm", "name": "settings", "merge_patches": [{"data": {"fixed": "tcp://mine:2"}}]}
     options = PopulateOptions(into=[{"name": each} for each in (bad, one, two)], modify={"rules": [rule]}, **asked)
     result = bench.run_flow(populate(options))
@@ -234,18 +234,18 @@ def test_what_is_cluster_wide_comes_with_the_first_that_succeeds(bench):
         assert data == {"followed": f"tcp://{ip}:1", "fixed": "tcp://mine:2"}
 
 
-def test_a_namespace_that_was_cut_off_is_gone_on_with(bench, make, monkeypatch):
-    space, run = bench.name("ten"), name()
+def test_a_namespace_that_was_cut_off_is_resumed(bench, make, monkeypatch):
+    ns, run = bench.name("ten"), name()
 
     async def cut_off(*_):
         raise PermanentError("cut off here")
 
     with monkeypatch.context() as patch:
         patch.setattr("kubeferry.flows.restore.wait", cut_off)
-        first = make([{"name": space, "replicas": 1}], name=run, rollback=False)
+        first = make([{"name": ns, "replicas": 1}], name=run, rollback=False)
     assert (first.phase, first.namespaces[0].error) == (Phase.FAILED, "cut off here")
-    uid = bench.get("Namespace", "", space, B)["metadata"]["uid"]
-    again = make([{"name": space, "replicas": 1}], name=run)
-    assert (again.phase, again.namespaces[0].restore) == (Phase.COMPLETED, f"{run}.{space}")
-    assert bench.get("Namespace", "", space, B)["metadata"]["uid"] == uid
-    assert bench.get("Deployment", space, "web", B)["spec"]["replicas"] == 1
+    uid = bench.get("Namespace", "", ns, B)["metadata"]["uid"]
+    again = make([{"name": ns, "replicas": 1}], name=run)
+    assert (again.phase, again.namespaces[0].restore) == (Phase.COMPLETED, f"{run}.{ns}")
+    assert bench.get("Namespace", "", ns, B)["metadata"]["uid"] == uid
+    assert bench.get("Deployment", ns, "web", B)["spec"]["replicas"] == 1

@@ -1,4 +1,4 @@
-"""A restore that waits for approval writes nothing until a person has said yes to what it would do, in time."""
+"""A restore that waits for approval writes nothing until a person has approved what it would do, in time."""
 
 import asyncio
 import json
@@ -18,7 +18,6 @@ from kubeferry.tasks.core.errors import NotApprovedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.prefect import approvals
-from kubeferry.tasks.ports.prefect import approvals as answers
 
 SOME = """
 apiVersion: v1
@@ -221,17 +220,17 @@ def test_what_is_not_any_more_what_was_approved_is_not_done(bench, prefect_serve
     asked = Asked(bench, prefect_server, saved, new=new, existing="update")
     with pytest.raises(NotApprovedError) as failed:
         asked.run(lambda asked: pages.extend(asked.artifacts().values()), change)
-    told = str(failed.value)
-    assert "would now do something else than what was approved" in told
-    assert f"Secret {new}/token was to be created, and would now be updated (had other content: data" in told
-    assert "hunter2" not in told
+    message = str(failed.value)
+    assert "would now do something else than what was approved" in message
+    assert f"Secret {new}/token was to be created, and would now be updated (had other content: data" in message
+    assert "hunter2" not in message
     assert bench.get("ConfigMap", new, "settings", B)["data"] == {"a": "2"}
     assert any(
         f"`ConfigMap {new}/settings`: updated (`had other content: data.a, data.host`)" in page for page in pages
     )
 
 
-def test_what_the_target_lacks_by_now_is_told_after_approval(bench, prefect_server, saved):
+def test_what_the_target_lacks_by_now_is_reported_after_approval(bench, prefect_server, saved):
     new = bench.namespace(context=B)
 
     def change(asked):
@@ -284,9 +283,9 @@ def started(kubeferry, bench, saved):  # noqa: ARG001 - it sets the environment
         argv += ["--context", B, "--store", bench.where["store"]]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         running.append(process)
-        told = next((line for line in process.stderr if "waits for approval until" in line), "")
-        assert told, process.communicate()
-        return process, named, new, told
+        question = next((line for line in process.stderr if "waits for approval until" in line), "")
+        assert question, process.communicate()
+        return process, named, new, question
 
     yield start
     for process in running:
@@ -299,8 +298,8 @@ def untouched(bench, named, new):
 
 
 def test_kubeferry_approve_lets_it_go_on(bench, kubeferry, started):
-    process, named, new, told = started()
-    assert re.search(r"http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}", told)
+    process, named, new, question = started()
+    assert re.search(r"http://127\.0\.0\.1:\d+/runs/flow-run/[0-9a-f-]{36}", question)
     code, out, err = kubeferry("approve", named, "-o", "json")
     assert (code, err) == (0, "")
     assert (json.loads(out)["restore"], json.loads(out)["decision"]) == (named, "approved")
@@ -357,7 +356,7 @@ def test_a_kill_while_it_waits_leaves_nothing_and_the_answer_is_not_taken(bench,
     process, named, new, _ = started()
     process.kill()
     process.communicate()
-    monkeypatch.setattr(answers, "TAKEN_SECONDS", approvals.POLL + 1)
+    monkeypatch.setattr(approvals, "TAKEN_SECONDS", approvals.POLL + 1)
     with pytest.raises(NotApprovedError, match=f"the process of restore {named} did not take the answer"):
-        run_flow(answers.answer(named, "approve", ""))
+        run_flow(approvals.answer(named, "approve", ""))
     assert untouched(bench, named, new)

@@ -1,4 +1,4 @@
-"""The bundle of a restore: what it lists, what goes with it by garbage collection, and that it is in no backup."""
+"""The bundle of a restore: what it lists, what is garbage collected with it, and that it is in no backup."""
 
 import tarfile
 
@@ -8,7 +8,7 @@ from tests.support.bundles import ALWAYS, SOME, bundle, bundles, deny_deployment
 from tests.support.objects import MINE
 
 from kubeferry.tasks.core.errors import KubeferryError
-from kubeferry.tasks.core.formats import bundle as rules
+from kubeferry.tasks.core.formats import bundle as bundle_format
 from kubeferry.tasks.core.formats.bundle import made_for
 from kubeferry.tasks.core.kube.objects import Ref
 
@@ -34,13 +34,13 @@ def test_a_complete_restore_lists_all_that_it_created_level_by_level(bench, save
     assert (found["status"]["phase"], found["status"]["members"]) == ("Completed", 4)
     assert listed(found) == {1: ["ConfigMap settings", "Secret token", "Service web"], 2: ["Deployment web"]}
     assert found["spec"]["backup"] == backup
-    live = {each.ref: each.uid for each in rules.members_of(found)[0]}
+    live = {each.ref: each.uid for each in bundle_format.members_of(found)[0]}
     assert live == {ref: bench.get(ref.kind, ns, ref.name, B)["metadata"]["uid"] for ref in live}
     for ref in live:  # what no list can give: each of them says itself to whom it belongs
         assert made_for(bench.get(ref.kind, ns, ref.name, B)) == {found["metadata"]["uid"]}
 
 
-def test_the_phase_is_told_while_a_restore_is_under_way_and_when_it_is_gone_on_with(bench, saved):
+def test_the_phase_is_reported_while_a_restore_is_under_way_and_when_it_is_resumed(bench, saved):
     old, backup = saved
     bench.restore(backup)  # bundles are served from here on
     ns = bench.namespace("t", B)
@@ -49,12 +49,17 @@ def test_the_phase_is_told_while_a_restore_is_under_way_and_when_it_is_gone_on_w
     for again in ({"map": {old: ns}, "name": f"{ns}-r"}, {"resume": f"{ns}-r"}):
         with pytest.raises(KubeferryError, match="no more"):
             bench.restore("" if "resume" in again else backup, rollback=False, **again)
-    events = bench.clusters[B].watch(rules.BUNDLES, ns, revision=before, seconds=1)
-    told = [(event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live]
-    assert told == [("ADDED", "Restoring", 0), *(("MODIFIED", phase, 3) for phase in ("Failed", "Restoring", "Failed"))]
+    events = bench.clusters[B].watch(bundle_format.BUNDLES, ns, revision=before, seconds=1)
+    statuses = [
+        (event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live
+    ]
+    assert statuses == [
+        ("ADDED", "Restoring", 0),
+        *(("MODIFIED", phase, 3) for phase in ("Failed", "Restoring", "Failed")),
+    ]
 
 
-def test_a_failed_restore_that_is_not_taken_back_lists_what_it_leaves(bench, saved):
+def test_a_failed_restore_that_is_not_rolled_back_lists_what_it_leaves(bench, saved):
     old, backup = saved
     ns = bench.namespace("t", B)
     deny_deployments(bench, ns)
@@ -87,7 +92,7 @@ def test_a_restore_that_creates_nothing_leaves_no_bundle(bench, saved):
 def test_a_large_bundle_has_parts(bench, saved, monkeypatch):
     old, backup = saved
     ns = bench.name()
-    monkeypatch.setattr(rules, "MEMBERS", 2)
+    monkeypatch.setattr(bundle_format, "MEMBERS", 2)
     name = bench.restore(backup, map={old: ns}).name
     assert bundles(bench, ns) == [name, f"{name}-part-2"]
     assert listed(bundle(bench, ns, name)) == {1: ["ConfigMap settings", "Secret token"]}
@@ -103,7 +108,7 @@ def test_kubectl_delete_bundle_removes_the_whole_group_and_nothing_else(
     old, backup = saved
     ns = bench.namespace("t", B)
     bench.make(MINE, ns, B)
-    monkeypatch.setattr(rules, "MEMBERS", 1)
+    monkeypatch.setattr(bundle_format, "MEMBERS", 1)
     name = bench.restore(backup, map={old: ns}, existing="skip").name
     assert len(bundles(bench, ns)) == 2
     stays = {

@@ -109,16 +109,16 @@ def test_update_applies_as_kubeferry(bench, shop, there):
     assert all(before[ref][0] == after[ref][0] for ref in changed & after.keys())
 
 
-def test_update_tells_what_cannot_be_changed_and_recreate_does_it(bench, shop, there):
+def test_update_reports_what_cannot_be_changed_and_recreate_does_it(bench, shop, there):
     name, mapped = there
     old = bench.get("Secret", name, "db")
     bench.delete("Secret", name, "db")
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: db}, immutable: true, stringData: {password: x}}", name)
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(shop, context=A, map=mapped, existing="update")
-    told = " ".join(told.value.problems)
-    assert told.startswith(f"Secret {name}/db has other content in immutable fields: data.p")
-    assert told.endswith(
+    message = " ".join(caught.value.problems)
+    assert message.startswith(f"Secret {name}/db has other content in immutable fields: data.p")
+    assert message.endswith(
         "; --existing recreate, or for this kind --existing secrets=recreate, re-creates it; =skip keeps it"
     )
     result = bench.restore(shop, context=A, map=mapped, existing="recreate")
@@ -144,7 +144,7 @@ def test_the_default_account_is_merged(bench):
 
 
 @pytest.mark.parametrize("existing", ["fail", "update", "recreate"])
-def test_what_is_cluster_wide_is_kept_and_told(bench, existing):
+def test_what_is_cluster_wide_is_kept_and_reported(bench, existing):
     ns = bench.namespace()
     urgent = "{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {0}-urgent}}, value: {1}}}"
     bench.make(urgent.format(ns, 7))
@@ -196,7 +196,7 @@ def test_what_is_being_deleted_is_waited_for(bench):
 
 
 def test_an_answer_that_gets_lost_makes_no_conflict(bench, shop, tmp_path):
-    """The first POST to every collection is carried out and its answer never comes; the retry meets the object."""
+    """The first POST to every collection is executed and its answer never comes; the retry finds the object."""
     name = bench.name()
     with forgetful(bench, tmp_path) as (kubeconfig, lost):
         result = bench.restore(shop, context=A, map={shop.namespaces[0]: name}, kubeconfig=kubeconfig)

@@ -152,7 +152,7 @@ FROZEN = {
         {"roleRef": {"name": "edit"}},
     ),
 }
-"""Kind and name → the field that no update changes, the name of the type, and a merge patch for an object made anew."""
+"""Kind and name → the field that no update changes, the name of the type, and a merge patch for a recreated object."""
 
 LOST = ", and deletes its volume unless that is retained"
 
@@ -192,16 +192,16 @@ def seen(bench, shop, name):
     for kind, named in {**CHANGES, **FROZEN}:
         obj = bench.get(kind_of(shop, kind), name, named)
         meta = obj["metadata"]
-        told = {key: meta.get(key) for key in ("labels", "annotations")}
+        meant = {key: meta.get(key) for key in ("labels", "annotations")}
         rest = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
         if kind == "Job":
-            told, rest = {}, {"spec": {k: v for k, v in rest["spec"].items() if k not in ("selector", "template")}}
-        found[kind, named] = (told, rest), meta["uid"]
+            meant, rest = {}, {"spec": {k: v for k, v in rest["spec"].items() if k not in ("selector", "template")}}
+        found[kind, named] = (meant, rest), meta["uid"]
     return found
 
 
 def served(obj):
-    """Return content without what the cluster gives each Service, claim, Pod and Deployment anew.
+    """Return content without what the cluster gives each new Service, claim, Pod and Deployment.
 
     A Pod gets the zone and the region of its node as labels when it is bound, and another one may be bound elsewhere.
     """
@@ -252,19 +252,19 @@ def test_each_kind_ends_as_the_mode_says(bench, shop, there, mode):
         assert (after[each][1] == original[each][1]) == (mode != "recreate"), each
 
 
-def test_fail_tells_every_kind_and_writes_nothing(bench, shop, there):
+def test_fail_reports_every_kind_and_writes_nothing(bench, shop, there):
     name, mapped = there
     for each in CHANGES:
         change(bench, shop, name, *each)
     before = rested(bench, A, name)
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(shop, context=A, map=mapped)
-    assert len(told.value.problems) == len(CHANGES)
+    assert len(caught.value.problems) == len(CHANGES)
     assert touch(bench, A, name) == before
 
 
 def swap(bench, shop, name, kind, named, patch):
-    """Make an object anew with another content."""
+    """Recreate an object with other content."""
     bench.delete(kind, name, named)
     old = next(
         obj
@@ -284,24 +284,24 @@ def merged(value, patch):
     return result
 
 
-def test_what_no_update_can_change_is_told_before_anything_is_written(bench, shop, there):
+def test_what_no_update_can_change_is_reported_before_anything_is_written(bench, shop, there):
     name, mapped = there
     for (kind, named), (_, _, patch) in FROZEN.items():
         swap(bench, shop, name, kind, named, patch)
     before = rested(bench, A, name)
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(shop, context=A, map=mapped, existing="update")
     groups = {"deployments.apps": ".apps", "statefulsets.apps": ".apps", "jobs.batch": ".batch"}
     for (kind, named), (field, resource, _) in FROZEN.items():
         group = ".rbac.authorization.k8s.io" if kind == "RoleBinding" else groups.get(resource, "")
         start = f"{kind}{group} {name}/{named} has other content in immutable fields: "
-        (line,) = [each for each in told.value.problems if each.startswith(start)]
+        (line,) = [each for each in caught.value.problems if each.startswith(start)]
         assert field in line
         assert line.endswith(
             f"; --existing recreate, or for this kind --existing {resource}=recreate, re-creates it"
             f"{LOST if kind == 'PersistentVolumeClaim' else ''}; =skip keeps it"
         )
-    assert len(told.value.problems) == len(FROZEN)
+    assert len(caught.value.problems) == len(FROZEN)
     assert touch(bench, A, name) == before
     modes = {resource: "recreate" for _, resource, _ in FROZEN.values()} | {"services": "skip"}
     bench.patch("ConfigMap", name, "web", {"data": {"a": "2"}})
@@ -346,13 +346,13 @@ def test_an_api_servers_own_refusal_is_explained_too(bench):
     saved = bench.backup(ns)
     bench.delete(f"Widget.{group}", ns, "w")
     bench.make(widget % 2, ns)
-    with pytest.raises(InvalidError) as told:
+    with pytest.raises(InvalidError) as caught:
         bench.restore(saved, context=A, existing="update")
-    assert str(told.value).startswith(f'apply Widget {ns}/w: Widget.{group} "w" is invalid: spec.size: ')
-    assert str(told.value).endswith(f"--existing widgets.{group}=recreate, re-creates it; =skip keeps it")
+    assert str(caught.value).startswith(f'apply Widget {ns}/w: Widget.{group} "w" is invalid: spec.size: ')
+    assert str(caught.value).endswith(f"--existing widgets.{group}=recreate, re-creates it; =skip keeps it")
 
 
-def test_an_update_takes_away_what_others_added_and_tells_what_it_cannot(bench, shop, there):
+def test_an_update_removes_what_others_added_and_reports_what_it_cannot(bench, shop, there):
     name, mapped = there
     ports = [{"name": "a", "port": 80}]
     bench.patch("Service", name, "web", {"spec": {"type": "NodePort", "ports": ports}})
@@ -389,16 +389,16 @@ def test_a_kind_may_be_treated_in_a_way_of_its_own(bench, shop, there):
     for each in (("ConfigMap", "web"), ("Secret", "db"), ("Service", "web"), ("Deployment", "web")):
         change(bench, shop, name, *each)
     modes = {"secret": "skip", "deployments.apps": "recreate", "deploy": "skip", "Service": "fail"}
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(shop, context=A, map=mapped, existing="update", existing_kinds=modes)
-    assert [each.partition(" exists")[0] for each in told.value.problems] == [f"Service {name}/web"]
+    assert [each.partition(" exists")[0] for each in caught.value.problems] == [f"Service {name}/web"]
     result = bench.restore(shop, context=A, map=mapped, existing="update", existing_kinds=modes | {"Service": "update"})
-    told = {
+    actions = {
         (each.type, each.name): each.action
         for each in result.notable
         if each.action in ("skipped", "updated", "recreated")
     }
-    assert told == {
+    assert actions == {
         ("ConfigMap", "web"): "updated",
         ("Secret", "db"): "skipped",
         ("Service", "web"): "updated",
@@ -410,9 +410,9 @@ def test_a_kind_that_nobody_knows_or_that_is_named_twice_is_refused(bench, shop,
     name, mapped = there
     before = rested(bench, A, name)
     modes = {"gadgets": "skip", "deploy": "update", "Deployment": "recreate"}
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(shop, context=A, map=mapped, existing_kinds=modes)
-    assert told.value.problems == [
+    assert caught.value.problems == [
         "--existing gadgets=skip: the cluster serves no kind gadgets, and the backup has no CRD for it",
         "--existing has two modes for deployments.apps: Deployment, deploy",
     ]

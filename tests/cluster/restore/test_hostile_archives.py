@@ -7,7 +7,7 @@ import re
 
 import pytest
 import yaml
-from tests.faults.hostile import Forge, config, entry, space
+from tests.faults.hostile import Forge, config, entry, namespace
 from tests.faults.hostile_cases import CASES
 from tests.support.bench import A, B, definition, name
 from tests.support.tiers import fast
@@ -60,28 +60,28 @@ def test_a_restore_writes_nothing(bench, forge, untouched, case):
     CASES[case].forge(forge, saved, untouched)
     with pytest.raises(KubeferryError) as caught:
         bench.restore(saved)
-    told = str(caught.value)
-    assert told.startswith(f"backup {saved}: ")
-    assert re.search(CASES[case].told, told)
-    assert told.isprintable()
+    message = str(caught.value)
+    assert message.startswith(f"backup {saved}: ")
+    assert re.search(CASES[case].message, message)
+    assert message.isprintable()
     assert caught.value.exit_code == 1
 
 
 @pytest.mark.parametrize("case", fast(TOLD, *TOLD[::4]))
-def test_the_command_tells_it_in_one_line(bench, forge, kubeferry, untouched, case):
+def test_the_command_reports_it_in_one_line(bench, forge, kubeferry, untouched, case):
     saved = name()
     CASES[case].forge(forge, saved, untouched)
     code, out, err = kubeferry("restore", saved, "--context", B, "--store", bench.where["store"])
     *notes, last = err.splitlines()
     assert (code, out) == (1, "")
     assert last.startswith(f"error: backup {saved}: ")
-    assert re.search(CASES[case].told, last)
+    assert re.search(CASES[case].message, last)
     assert last.isprintable()
     assert not [line for line in notes if line.startswith(("error", "Traceback", " "))]
     assert len(notes) <= 2, "that it has no digests, and that nothing was written"
 
 
-# --- what only the target can tell
+# --- what only the target knows
 
 
 WRONG = {
@@ -102,10 +102,10 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_type_that_its_kind_does_not_have_is_told_before_anything_is_written(bench, forge, untouched, case):
+def test_a_type_that_its_kind_does_not_have_is_reported_before_anything_is_written(bench, forge, untouched, case):
     version, kind, spec, at = WRONG[case]
     odd = {"apiVersion": version, "kind": kind, "metadata": {"name": "odd", "namespace": untouched}, "spec": spec}
-    saved = forge.velero(name(), [entry(space(untouched)), entry(config(untouched)), entry(odd)])
+    saved = forge.velero(name(), [entry(namespace(untouched)), entry(config(untouched)), entry(odd)])
     with pytest.raises(PreflightError, match=rf"{kind}\S* {untouched}/odd {re.escape(at)}: "):
         bench.restore(saved)
 
@@ -121,7 +121,7 @@ def test_a_custom_resource_is_judged_by_the_definition_that_the_target_has(bench
     bench.until(lambda: _described(bench, f"{group}/v1"))
     meta = {"name": "odd", "namespace": untouched}
     odd = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": meta, "spec": {"size": "large", "free": ["x"]}}
-    saved = forge.velero(name(), [entry(space(untouched)), entry(odd)])
+    saved = forge.velero(name(), [entry(namespace(untouched)), entry(odd)])
     with pytest.raises(PreflightError, match=rf"Widget\.{group} {untouched}/odd /spec/size: Widget has an integer"):
         bench.restore(saved)
 
@@ -154,7 +154,7 @@ def test_a_kind_in_a_place_that_the_target_does_not_have_it(bench, forge, untouc
     bench.make(definition(group, "Widget"), context=B)
     bench.until(lambda: (group, "Widget") in bench.clusters[B].discover().versions)
     odd = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "odd"}}
-    saved = forge.velero(name(), [entry(space(untouched)), entry(odd)])
+    saved = forge.velero(name(), [entry(namespace(untouched)), entry(odd)])
     with pytest.raises(PreflightError, match=rf"Widget\.{group} odd: the cluster has this kind in namespaces only"):
         bench.restore(saved)
 

@@ -97,12 +97,12 @@ def test_a_definition_comes_first_and_what_is_owned_is_linked_to_the_new_owner(b
     assert result.left_out == []
 
 
-def test_an_owner_that_is_not_there_is_left_out_and_told(bench, family):
+def test_an_owner_that_is_not_there_is_left_out_and_reported(bench, family):
     ns, _, saved = family
     copy = bench.name()
     result = bench.restore(saved, context=A, map={ns: copy}, exclude=["widgets"])
-    told = "created not owned by Widget boss, which is not on the target"
-    assert {did(result, kind, name) for kind, name in (("Secret", "secret"), ("ConfigMap", "config"))} == {told}
+    expected = "created not owned by Widget boss, which is not on the target"
+    assert {did(result, kind, name) for kind, name in (("Secret", "secret"), ("ConfigMap", "config"))} == {expected}
     assert [each["kind"] for each in owners(bench.get("Secret", copy, "secret"))] == ["Bundle"]
     bench.collected()
     assert bench.get("Secret", copy, "secret")["data"] == bench.get("Secret", ns, "secret")["data"]
@@ -130,7 +130,7 @@ def test_owners_in_a_circle_are_linked_at_the_end(bench):
 # --- controllers
 
 
-def test_what_a_controller_makes_is_left_to_it_and_told(bench):
+def test_what_a_controller_makes_is_left_to_it_and_reported(bench):
     ns = bench.namespace()
     made = {obj["metadata"]["name"]: obj for obj in bench.make(MAKERS, ns)}
     job = made["nightly"]["spec"]["jobTemplate"] | {
@@ -143,10 +143,10 @@ def test_what_a_controller_makes_is_left_to_it_and_told(bench):
     for kind, name in (("Deployment", "web"), ("StatefulSet", "db"), ("ReplicaSet", "lone")):
         bench.ready(kind, ns, name)
     result = bench.restore(bench.backup(ns))
-    told = {(each.type, each.why) for each in result.left_out}
-    assert ("ReplicaSet.apps", "left to its controller, Deployment web") in told
-    assert ("ControllerRevision.apps", "left to its controller, StatefulSet db") in told
-    assert ("Job.batch", "left to its controller, CronJob nightly") in told
+    left_out = {(each.type, each.why) for each in result.left_out}
+    assert ("ReplicaSet.apps", "left to its controller, Deployment web") in left_out
+    assert ("ControllerRevision.apps", "left to its controller, StatefulSet db") in left_out
+    assert ("Job.batch", "left to its controller, CronJob nightly") in left_out
     assert result.counts["ReplicaSet.apps"] == 1
     assert {"Pod", "EndpointSlice.discovery.k8s.io", "Job.batch"} & result.counts.keys() == set()
     assert bench.find("Job", ns, "tonight", context=B) is None
@@ -170,12 +170,12 @@ def test_names_that_another_definition_has(bench):
     bench.make(definition(group, "Widget", plural="gadgets"), context=B)
     bench.kind("Widget", f"{group}/v1", context=B)
     began = time.monotonic()
-    with pytest.raises(PermanentError) as told:
+    with pytest.raises(PermanentError) as caught:
         bench.restore(saved)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     what = f"CustomResourceDefinition.apiextensions.k8s.io widgets.{group}"
-    assert str(told.value).startswith(f"{what} failed: ")
-    assert "already in use" in str(told.value)
+    assert str(caught.value).startswith(f"{what} failed: ")
+    assert "already in use" in str(caught.value)
     assert time.monotonic() - began < 20
     assert bench.list("Widget", ns, context=B) == []
 
@@ -232,14 +232,14 @@ def homesick(bench):
 def test_what_is_never_ready_ends_the_restore_with_the_cause(bench, homesick):
     (ns,) = homesick.namespaces
     began = time.monotonic()
-    with pytest.raises(PermanentError) as told:
+    with pytest.raises(PermanentError) as caught:
         bench.restore(homesick, wait_seconds=3)
     assert 3 <= time.monotonic() - began < 60
-    assert str(told.value).startswith(f"not ready within 3 s: Deployment.apps {ns}/web: ")
-    assert "node" in str(told.value)
+    assert str(caught.value).startswith(f"not ready within 3 s: Deployment.apps {ns}/web: ")
+    assert "node" in str(caught.value)
 
 
-def test_a_restore_that_fails_tells_what_it_had_done(bench, homesick, prefect_server):
+def test_a_restore_that_fails_reports_what_it_had_done(bench, homesick, prefect_server):
     named = bench.name()
     with pytest.raises(PermanentError):
         bench.restore(homesick, name=named, map={homesick.namespaces[0]: named}, wait_seconds=1)
@@ -248,7 +248,7 @@ def test_a_restore_that_fails_tells_what_it_had_done(bench, homesick, prefect_se
     assert "created" in text
 
 
-def test_who_does_not_wait_is_not_told(bench, homesick):
+def test_without_a_wait_nothing_is_reported_as_not_ready(bench, homesick):
     result = bench.restore(homesick, map={homesick.namespaces[0]: bench.name()}, wait=False)
     assert (result.phase, result.counts["Deployment.apps"], result.not_ready) == ("Completed", 1, [])
 
@@ -273,11 +273,11 @@ def test_one_that_fails_ends_the_wait_for_other_kinds_of_its_level(bench):
     bench.ready("Pod", ns, "bare")
     bench.ready("Deployment", ns, "web")
     saved, limit = bench.backup(ns), time.monotonic() + PATIENT
-    with pytest.raises(PermanentError) as told:
+    with pytest.raises(PermanentError) as caught:
         bench.restore(saved, wait_seconds=PATIENT)
     assert time.monotonic() < limit
-    assert str(told.value).startswith(f"Pod {ns}/bare failed: ")
-    assert "web" not in str(told.value), "what was not ready only waited"
+    assert str(caught.value).startswith(f"Pod {ns}/bare failed: ")
+    assert "web" not in str(caught.value), "what was not ready only waited"
 
 
 def test_one_that_fails_ends_more_waits_than_can_be_watched_at_once(bench):
@@ -313,7 +313,7 @@ def test_a_quota_that_pods_cannot_meet_is_the_cause(bench):
         bench.restore(saved, wait_seconds=5)
 
 
-def test_an_event_is_the_cause_where_no_status_tells_one(bench):
+def test_an_event_is_the_cause_where_no_status_gives_one(bench):
     ns = bench.namespace()
     bench.make(STATEFUL, ns)
     bench.ready("StatefulSet", ns, "db")

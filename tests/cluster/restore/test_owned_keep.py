@@ -1,4 +1,4 @@
-"""`--owned keep`: former revisions and running Jobs come back with their owners, and no controller makes their like."""
+"""`--owned keep`: previous revisions and running Jobs come back with their owners, and no controller makes others."""
 
 import subprocess
 from string import Template
@@ -106,7 +106,7 @@ def revisions(bench, kind, ns, name, context=A):
     return found
 
 
-def told(some):
+def without_uid(some):
     return {name: each[:3] for name, each in some.items()}
 
 
@@ -141,7 +141,7 @@ def test_revisions_are_those_of_the_backup_and_no_others(bench, rolled, kept, ki
     name = KINDS[kind][1]
     wanted, found = revisions(bench, kind, ns, name), revisions(bench, kind, new, name, context)
     assert len(wanted) == 3
-    assert told(found) == told(wanted)
+    assert without_uid(found) == without_uid(wanted)
     uid = bench.get(kind, new, name, context)["metadata"]["uid"]
     assert {each[3] for each in found.values()} == {uid}
     assert (result.phase, result.problems) == ("Completed", [])
@@ -166,7 +166,7 @@ def test_a_stateful_set_uses_the_revision_that_was_kept(bench, kept):
     assert status["currentRevision"] == status["updateRevision"] == max(found, key=lambda each: found[each][0])
 
 
-def test_what_is_left_to_controllers_is_told_with_the_reason(bench, rolled, kept):
+def test_what_is_left_to_controllers_is_reported_with_the_reason(bench, rolled, kept):
     ns, _ = rolled
     _, _, result = kept
     left = {each.name: each.why for each in result.left_out if each.type == "Pod"}

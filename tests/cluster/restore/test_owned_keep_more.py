@@ -1,4 +1,4 @@
-"""`--owned keep` where something is in its way: Jobs at work, what is there already, quotas, classes of former days."""
+"""`--owned keep` where something is in its way: Jobs at work, what is there already, quotas, classes of the past."""
 
 import shutil
 import subprocess
@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 from tests.cluster.restore.test_order import tie
-from tests.cluster.restore.test_owned_keep import SERVICE, WORKLOADS, pods, revisions, roll, settled, told
+from tests.cluster.restore.test_owned_keep import SERVICE, WORKLOADS, pods, revisions, roll, settled, without_uid
 from tests.support.bench import A, B, did
 from tests.support.cli import COMMAND
 
@@ -100,7 +100,7 @@ def web(bench):
 
 
 def test_what_the_controller_made_first_is_no_conflict(bench, web):
-    """Restored without former revisions, and then with them: the newest is there, and counted as the first."""
+    """Restored without previous revisions, and then with them: the newest is there, and counted as the first."""
     ns, saved = web
     copy = bench.name()
     bench.restore(saved, map={ns: copy})
@@ -131,7 +131,7 @@ def test_pods_are_counted_once_against_a_quota(bench, web):
     assert result.problems == []
 
 
-def test_classes_of_former_revisions_need_not_be_there(bench):
+def test_classes_of_previous_revisions_need_not_be_there(bench):
     ns = bench.namespace()
     bench.make(f"{{apiVersion: scheduling.k8s.io/v1, kind: PriorityClass, metadata: {{name: {ns}}}, value: 5}}")
     deployment(bench, ns, priorityClassName=ns)
@@ -146,11 +146,13 @@ def test_classes_of_former_revisions_need_not_be_there(bench):
     saved = bench.backup(ns, only=True)
     result = bench.restore(saved, owned="keep", only=True, exclude=["priorityclasses"])
     settled(bench, "Deployment", ns, "web", B)
-    assert told(revisions(bench, "Deployment", ns, "web", B)) == told(revisions(bench, "Deployment", ns, "web"))
+    assert without_uid(revisions(bench, "Deployment", ns, "web", B)) == without_uid(
+        revisions(bench, "Deployment", ns, "web")
+    )
     assert result.problems == []
 
 
-def test_what_holds_its_controllers_uid_is_left_to_it_and_told(bench):
+def test_what_holds_its_controllers_uid_is_left_to_it_and_reported(bench):
     ns = bench.namespace()
     deployment(bench, ns)
     uid = bench.get("Deployment", ns, "web")["metadata"]["uid"]
@@ -179,7 +181,7 @@ def _newest(found):
     return max(found, key=lambda name: int(found[name][0]))
 
 
-def test_a_deployment_that_is_made_anew_has_its_former_revisions_again(bench, web):
+def test_a_deployment_that_is_recreated_has_its_previous_revisions_again(bench, web):
     ns, saved = web
     copy = bench.name()
     bench.restore(saved, map={ns: copy}, owned="keep")
@@ -209,11 +211,11 @@ def test_the_script_keeps_them_too(bench, web, tmp_path):
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     settled(bench, "Deployment", copy, "web", B)
     found = revisions(bench, "Deployment", copy, "web", B)
-    assert told(found) == told(revisions(bench, "Deployment", ns, "web"))
+    assert without_uid(found) == without_uid(revisions(bench, "Deployment", ns, "web"))
     assert {each[3] for each in found.values()} == {bench.get("Deployment", copy, "web", B)["metadata"]["uid"]}
 
 
-def test_verify_proves_the_order_and_the_plan_tells_it(bench, web):
+def test_verify_proves_the_order_and_the_plan_shows_it(bench, web):
     _, saved = web
     argv = [COMMAND, "plan", saved.name, "--store", bench.where["store"], "--owned", "keep"]
     text = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout

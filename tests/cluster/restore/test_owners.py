@@ -32,7 +32,7 @@ def controlled(obj):
     return [each for each in obj["metadata"].get("ownerReferences", []) if each["kind"] != "Bundle"]
 
 
-def test_an_owner_in_another_namespace_is_refused_and_its_twin_is_none(bench):
+def test_an_owner_in_another_namespace_is_refused_and_its_namesake_here_is_none(bench):
     """As an archive may hold it: a cluster collects such an object sooner or later."""
     shop, bank = bench.name(), bench.name()
     boss = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": "8f3c1f7e-0000-4000-8000-000000000001"}
@@ -74,8 +74,8 @@ def test_what_is_in_a_namespace_owns_nothing_cluster_wide(bench, wide):
     assert bench.get("ClusterRole", "", wide), "the garbage collector of the source leaves it"
     result = bench.restore(bench.backup(wide), context=B)
     bench.forget("ClusterRole", wide)
-    told = "created not owned by ConfigMap boss, which is namespaced and cannot own a cluster-scoped object"
-    assert did(result, "ClusterRole.rbac.authorization.k8s.io", wide) == told
+    expected = "created not owned by ConfigMap boss, which is namespaced and cannot own a cluster-scoped object"
+    assert did(result, "ClusterRole.rbac.authorization.k8s.io", wide) == expected
     assert controlled(bench.get("ClusterRole", "", wide, B)) == []
     bench.collected(context=B)
     assert "deletionTimestamp" not in bench.get("ClusterRole", "", wide, B)["metadata"]
@@ -94,5 +94,5 @@ def test_so_is_an_owner_of_a_kind_that_only_the_target_knows(bench):
     path = f"resources/clusterroles.rbac.authorization.k8s.io/cluster/{ns}.json"
     result = bench.restore(store(bench, [(path, orjson.dumps(role))]))
     bench.forget("ClusterRole", ns)
-    told = "created not owned by Widget boss, which is namespaced and cannot own a cluster-scoped object"
-    assert did(result, "ClusterRole.rbac.authorization.k8s.io", ns) == told
+    expected = "created not owned by Widget boss, which is namespaced and cannot own a cluster-scoped object"
+    assert did(result, "ClusterRole.rbac.authorization.k8s.io", ns) == expected

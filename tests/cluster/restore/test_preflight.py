@@ -1,4 +1,4 @@
-"""Preflight on the sandbox: everything that the target lacks is told at once, and nothing has been written by then."""
+"""Preflight on the sandbox: everything that the target lacks is reported at once, and nothing is written by then."""
 
 import pytest
 import yaml
@@ -133,10 +133,10 @@ subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
 
 def refused(bench, saved, **options):
     """Return the lines of a refusal, after proving that nothing was written."""
-    with pytest.raises(PreflightError) as told:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(saved, **options)
-    assert str(told.value).startswith(f"cluster {options.get('context', B)} (https://127.0.0.1:")
-    return told.value.problems
+    assert str(caught.value).startswith(f"cluster {options.get('context', B)} (https://127.0.0.1:")
+    return caught.value.problems
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def shop(bench):
     return bench.backup(ns)
 
 
-def test_all_that_is_lacking_is_told_at_once_and_nothing_is_written(bench, shop):
+def test_all_that_is_lacking_is_reported_at_once_and_nothing_is_written(bench, shop):
     (ns,) = shop.namespaces
     classes = ["storageclasses", "priorityclasses", "ingressclasses", "runtimeclasses", "persistentvolumes"]
     assert refused(bench, shop, exclude=classes) == [
@@ -200,13 +200,13 @@ def test_a_quota_that_is_too_small(bench):
     bench.until(
         lambda: bench.get("ResourceQuota", f"{ns}-tight", "tight", B)["status"]["used"].get("configmaps") == "1"
     )
-    told = f"ResourceQuota {ns}-tight/tight"
+    quota = f"ResourceQuota {ns}-tight/tight"
     assert refused(bench, saved, map={ns: f"{ns}-tight"}, existing="skip") == [
-        f"{told}: configmaps: 2 requested, 1 of 2 left",
-        f"{told}: count/deployments.apps: 1 requested, 0 of 0 left",
-        f"{told}: pods: 3 requested, 2 of 2 left",
-        f"{told}: requests.cpu: 1.500 requested, 1 of 1 left",
-        f"{told}: requests.storage: 2147483648 requested, 1073741824 of 1Gi left",
+        f"{quota}: configmaps: 2 requested, 1 of 2 left",
+        f"{quota}: count/deployments.apps: 1 requested, 0 of 0 left",
+        f"{quota}: pods: 3 requested, 2 of 2 left",
+        f"{quota}: requests.cpu: 1.500 requested, 1 of 1 left",
+        f"{quota}: requests.storage: 2147483648 requested, 1073741824 of 1Gi left",
     ]
     assert [each["metadata"]["name"] for each in bench.list("ConfigMap", f"{ns}-tight", B)] == ["kube-root-ca.crt"]
 
@@ -219,7 +219,7 @@ def test_a_quota_does_not_count_twice_what_is_there(bench):
     assert bench.restore(bench.backup(ns), context=A).actions == {"unchanged": 4}
 
 
-def test_every_missing_right_is_told_and_with_all_of_them_it_works(bench):
+def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench):
     ns = bench.namespace()
     group = bench.crd(ns)
     bench.make(f"{{apiVersion: {group}/v1, kind: Widget, metadata: {{name: one}}}}", ns)
@@ -263,7 +263,7 @@ def test_every_missing_right_is_told_and_with_all_of_them_it_works(bench):
     assert (result.phase, result.counts["Widget." + group], result.cluster) == ("Completed", 1, f"{B}-viewer")
 
 
-def test_objects_that_are_there_with_other_content_are_all_told(bench):
+def test_objects_that_are_there_with_other_content_are_all_reported(bench):
     ns = bench.namespace()
     both = "{apiVersion: v1, kind: ConfigMap, metadata: {name: %s}, data: {a: '1'}}"
     bench.make(both % "one", ns)

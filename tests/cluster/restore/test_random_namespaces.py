@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 from tests.support.bench import A, B
-from tests.support.random_making import Space, make, refs, snapshot
+from tests.support.random_making import RandomNamespace, make, refs, snapshot
 from tests.support.random_markers import MARKER, Values, at, marked, path_of, render
 from tests.support.random_namespaces import drafted
 from tests.support.random_scan import found_in, old_values
@@ -23,7 +23,7 @@ from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.diff.compare import drift
+from kubeferry.tasks.diff.compare import compared
 
 pytestmark = pytest.mark.exclusive
 
@@ -41,7 +41,7 @@ class Moved:
     """All namespaces before and after, with what the flows answered."""
 
     seed: str
-    spaces: list
+    namespaces: list
     names: dict
     before: object
     after: object
@@ -54,15 +54,15 @@ class Moved:
 
     def pairs(self):
         """Yield each namespace with what its markers are worth on both clusters."""
-        for space in self.spaces:
-            old = Values(self.before, space.name, space.peer)
-            yield space, old, Values(self.after, self.names[space.name], self.names[space.peer], old)
+        for ns in self.namespaces:
+            old = Values(self.before, ns.name, ns.peer)
+            yield ns, old, Values(self.after, self.names[ns.name], self.names[ns.peer], old)
 
 
 @pytest.fixture(scope="module", params=[FEW, pytest.param(NAMESPACES, marks=pytest.mark.soak(setup=8))])
 def moved(request, bench):
     seed, number_of = SEED, request.param
-    told = timer(f"seed {seed}")
+    timed = timer(f"seed {seed}")
     group = bench.crd(bench.name("random"))
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     stem = bench.name("rnd")
@@ -70,40 +70,40 @@ def moved(request, bench):
     names = {name: name.replace("rnd-", "new-") for name in old}
     bench.namespaces |= {*names, *names.values()}
     batches = [old[start : start + BATCH] for start in range(0, number_of, BATCH)]
-    spaces = [
-        Space(name, batch[index - 1], drafted(seed, old.index(name), group))
+    namespaces = [
+        RandomNamespace(name, batch[index - 1], drafted(seed, old.index(name), group))
         for batch in batches
         for index, name in enumerate(batch)
     ]
-    before = make(bench.clusters[A], spaces)
-    told("made")
+    before = make(bench.clusters[A], namespaces)
+    timed("made")
     saved = [bench.backup(*batch) for batch in batches]
-    told("backed up")
+    timed("backed up")
     restored = []
     for batch, each in zip(batches, saved, strict=True):
         restored.append(bench.restore(each, map={name: names[name] for name in batch}, wait_seconds=SECONDS))
-    told("restored")
+    timed("restored")
     results = {
         name: pair for batch, pair in zip(batches, zip(saved, restored, strict=True), strict=True) for name in batch
     }
-    return Moved(seed, spaces, names, before, snapshot(bench.clusters[B]), results)
+    return Moved(seed, namespaces, names, before, snapshot(bench.clusters[B]), results)
 
 
 def timer(title):
     began = time.monotonic()
     print(title)
 
-    def told(what):
+    def timed(what):
         print(f"{time.monotonic() - began:6.1f} s {what}")
 
-    return told
+    return timed
 
 
 def fail(moved, wrong):
     """Fail with the seed and the first of many faults."""
     if wrong:
-        told = "\n".join(str(each) for each in wrong[:40])
-        pytest.fail(f"seed {moved.seed}: {len(wrong)} faults\n{told}", pytrace=False)
+        lines = "\n".join(str(each) for each in wrong[:40])
+        pytest.fail(f"seed {moved.seed}: {len(wrong)} faults\n{lines}", pytrace=False)
 
 
 def test_all_backups_and_restores_are_complete(moved):
@@ -146,7 +146,7 @@ def test_the_search_finds_a_value_wherever_it_is_a_word():
 
 def test_no_string_holds_a_value_of_the_old_cluster(moved):
     old, wrong, seen = old_values(moved.before), [], 0
-    assert len(old) > 20 * len(moved.spaces)
+    assert len(old) > 20 * len(moved.namespaces)
     assert not old & old_values(moved.after)
     for name in moved.names.values():
         for ref, obj in refs(moved.after, name).items():
@@ -162,11 +162,11 @@ def test_no_string_holds_a_value_of_the_old_cluster(moved):
 
 def test_every_use_is_the_new_objects_value(moved):
     seen, wrong = collections.Counter(), []
-    for space, old, new in moved.pairs():
-        for template in made_of(space):
+    for ns, old, new in moved.pairs():
+        for template in made_of(ns):
             key = template["kind"], template["metadata"]["name"]
-            before = moved.before.spaces[space.name][key]
-            after = moved.after.spaces.get(new.namespace, {}).get(key)
+            before = moved.before.namespaces[ns.name][key]
+            after = moved.after.namespaces.get(new.namespace, {}).get(key)
             if after is None:
                 wrong.append((*key, new.namespace, "is not there"))
                 continue
@@ -175,15 +175,15 @@ def test_every_use_is_the_new_objects_value(moved):
                 wanted, found = render(text, new), seek(after, place)
                 seen.update(each.removeprefix("peer|").split("|")[0] for each in MARKER.findall(text))
                 if found != wanted:
-                    wrong.append((space.name, *key, path_of(place), text, "is", found, "and not", wanted))
+                    wrong.append((ns.name, *key, path_of(place), text, "is", found, "and not", wanted))
     print(", ".join(f"{count} {what}" for what, count in sorted(seen.items())))
-    assert min(seen.values()) > len(moved.spaces) // 10
+    assert min(seen.values()) > len(moved.namespaces) // 10
     fail(moved, wrong)
 
 
-def made_of(space):
+def made_of(ns):
     """Yield the templates of a namespace, and those of the pods that keep their name on the other cluster."""
-    for template in space.templates:
+    for template in ns.templates:
         yield template
         if template["kind"] == "StatefulSet":
             pod = template["spec"]["template"]
@@ -204,15 +204,13 @@ def seek(obj, place):
 
 def test_nothing_else_differs(moved):
     seen, wrong = collections.Counter(), []
-    for space, _, new in moved.pairs():
+    for ns, _, new in moved.pairs():
         marks = {
-            (ref_of(template, space.name), path_of(place))
-            for template in made_of(space)
-            for place, _ in marked(template)
+            (ref_of(template, ns.name), path_of(place)) for template in made_of(ns) for place, _ in marked(template)
         }
-        names = {name: moved.names[name] for name in (space.name, space.peer)}
-        left = left_out(*moved.results[space.name])
-        for each in findings(refs(moved.before, space.name), refs(moved.after, new.namespace), names, left):
+        names = {name: moved.names[name] for name in (ns.name, ns.peer)}
+        left = left_out(*moved.results[ns.name])
+        for each in findings(refs(moved.before, ns.name), refs(moved.after, new.namespace), names, left):
             known = (each.ref, each.field) in marks
             seen["a use of a value" if known else each.why] += 1
             if each.why is None and not known:
@@ -225,13 +223,13 @@ def ref_of(template, namespace):
     return Ref(group_of(template["apiVersion"]), template["kind"], namespace, template["metadata"]["name"])
 
 
-def test_a_diff_finds_no_drift_on_either_cluster(moved, bench):
+def test_a_diff_finds_no_difference_on_either_cluster(moved, bench):
     """Neither where they come from nor where they went: values and names of another cluster are no differences."""
     asked = {id(pair[0]): (pair[0], {}) for pair in moved.results.values()}
     for name, (saved, _) in moved.results.items():
         asked[id(saved)][1][name] = moved.names[name]
     pairs = [(saved, B, names) for saved, names in asked.values()]
     for saved, context, mapped in [(pairs[0][0], A, {}), *pairs]:
-        found = drift(RestoreOptions(backup=saved.name, map=mapped, context=context, **bench.where), with_diff=False)
+        found = compared(RestoreOptions(backup=saved.name, map=mapped, context=context, **bench.where), with_diff=False)
         fail(moved, [*found.problems, *found.objects])
         assert found.counts["same"] > len(moved.names) // moved.batches

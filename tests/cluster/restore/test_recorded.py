@@ -51,8 +51,8 @@ def same(old, new, at=""):
 def test_a_command_prints_the_document_that_it_printed(kubeferry, store, name):
     code, out, err = kubeferry(*COMMANDS[name], "--store", store.as_uri(), "-o", "json")
     assert code == DOCUMENTS[name]["exit"], err
-    told = json.loads(out.replace(store.as_uri(), "STORE"))
-    assert list(same(DOCUMENTS[name]["out"], told)) == []
+    printed = json.loads(out.replace(store.as_uri(), "STORE"))
+    assert list(same(DOCUMENTS[name]["out"], printed)) == []
 
 
 def test_the_backup_is_restored(bench, store):
@@ -67,9 +67,9 @@ def test_the_backup_is_restored(bench, store):
 def test_the_killed_restore_is_resumed(bench, store):
     """As if its cluster were this one; what the journal names is made again, since it is not here."""
     header, cluster = store / "restores/cut-off/kubeferry-restore.json", bench.clusters[B]
-    told = json.loads(header.read_text())
-    told["target"] |= {"context": B, "host": cluster.host, "uid": cluster_uid(cluster)}
-    header.write_text(json.dumps(told))
+    content = json.loads(header.read_text())
+    content["target"] |= {"context": B, "host": cluster.host, "uid": cluster_uid(cluster)}
+    header.write_text(json.dumps(content))
     where = {**bench.where, "store": store.as_uri()}
     result = bench.run_flow(restore(RestoreOptions(resume="cut-off", context=B, wait_seconds=60, **where)))
     assert (result.phase, result.name) == ("Completed", "cut-off")

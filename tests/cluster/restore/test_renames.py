@@ -1,4 +1,4 @@
-"""Restores under other names, volumes that are bound by hand, ports of nodes, and what a restore tells of itself."""
+"""Restores under other names, volumes that are bound by hand, ports of nodes, and what a restore reports of itself."""
 
 import base64
 import json
@@ -110,9 +110,9 @@ def test_two_namespaces_change_places(bench, pair):
         assert facing(bench, new, B) == [old, f"system:serviceaccounts:{new}", old, [new, "elsewhere"]]
         (subject,) = bench.get("ClusterRoleBinding", "", f"{old}-viewer-{new}", B)["subjects"]
         assert subject["namespace"] == new
-    told = {(each.object, each.old, each.new) for each in result.rewrites}
-    assert (f"NetworkPolicy.networking.k8s.io {one}/friends", two, one) in told
-    assert (f"ClusterRoleBinding.rbac.authorization.k8s.io {one}-viewer", one, two) in told
+    rewrites = {(each.object, each.old, each.new) for each in result.rewrites}
+    assert (f"NetworkPolicy.networking.k8s.io {one}/friends", two, one) in rewrites
+    assert (f"ClusterRoleBinding.rbac.authorization.k8s.io {one}-viewer", one, two) in rewrites
 
 
 def test_a_clone_leaves_every_original_as_it_was(bench, pair):
@@ -131,7 +131,7 @@ def test_a_clone_leaves_every_original_as_it_was(bench, pair):
     assert touch(bench, A, one, two) == before
 
 
-def test_half_a_pair_tells_what_the_other_half_would_become(bench, pair):
+def test_half_a_pair_shows_what_the_other_half_would_become(bench, pair):
     one, two, saved = pair
     before = rested(bench, A, one, two)
     with pytest.raises(PreflightError, match=f"RoleBinding.* {two}/friends exists with other content: subjects"):
@@ -142,17 +142,17 @@ def test_half_a_pair_tells_what_the_other_half_would_become(bench, pair):
 @pytest.mark.parametrize("wrong", ["two into one", "onto the other", "unknown"])
 def test_names_that_cannot_be(bench, pair, wrong):
     one, two, saved = pair
-    names, told = {
+    names, message = {
         "two into one": ({one: f"{one}-x", two: f"{one}-x"}, f"would both become {one}-x"),
         "onto the other": ({one: two}, f"would both become {two}"),
         "unknown": ({"atlantis": "x"}, f"holds no namespace atlantis; it holds {', '.join(sorted([one, two]))}"),
     }[wrong]
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         bench.restore(saved, context=A, map=names)
     assert bench.find("Namespace", "", f"{one}-x") is None
 
 
-def test_a_binding_by_hand_is_kept_and_a_dynamic_claim_is_provisioned_anew(bench):
+def test_a_binding_by_hand_is_kept_and_a_dynamic_claim_is_provisioned_again(bench):
     ns = bench.namespace()
     bench.make(VOLUMES.format(ns=ns), ns)
     old = {name: bench.ready("PersistentVolumeClaim", ns, name) for name in ("static", "dynamic")}
@@ -175,13 +175,13 @@ def test_a_node_port_is_kept_where_it_is_free(bench):
     beside, across = bench.restore(saved, context=A, map={ns: copy}), bench.restore(saved)
     assert bench.get("Service", ns, "web", B)["spec"]["ports"][0]["nodePort"] == port
     assert bench.get("Service", copy, "web", A)["spec"]["ports"][0]["nodePort"] not in (port, None)
-    (told,) = beside.rewrites
-    assert (told.object, told.old, told.new) == (f"Service {copy}/web", str(port), "")
-    assert told.why == f"used by Service {ns}/web: the target allocates another"
+    (rewrite,) = beside.rewrites
+    assert (rewrite.object, rewrite.old, rewrite.new) == (f"Service {copy}/web", str(port), "")
+    assert rewrite.why == f"used by Service {ns}/web: the target allocates another"
     assert across.rewrites == []
 
 
-def test_what_a_restore_tells_of_itself_is_true_and_holds_no_secret(bench, prefect_server):
+def test_what_a_restore_reports_of_itself_is_true_and_holds_no_secret(bench, prefect_server):
     ns = bench.namespace()
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: db}, stringData: {password: correct-horse}}", ns)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: '1'}}", ns)

@@ -34,7 +34,7 @@ class Copy:
     cluster: Cluster
     live: Live
 
-    def twin(self, ref):
+    def restored(self, ref):
         """The restored object of a namespaced object of the original."""
         namespace = self.live.namespace if ref.namespace else ""
         return self.live.objects[Ref(ref.group, ref.kind, namespace, ref.name)]
@@ -130,7 +130,7 @@ def test_everything_is_ready(copy):
 
 
 def test_the_original_was_not_touched(trip):
-    """Its own objects are the same revision as before; what controllers count goes on."""
+    """Its own objects are the same revision as before; what controllers count continues."""
     versions = [
         {
             ref: obj["metadata"]["resourceVersion"]
@@ -154,11 +154,13 @@ def test_data_is_the_same_byte_for_byte(trip, copy):
         if ref.kind in ("ConfigMap", "Secret") and ref.name not in own
     ]
     for ref, obj in kept:
-        twin = copy.twin(ref)
-        assert [twin.get(part) for part in ("type", "immutable")] == [obj.get(part) for part in ("type", "immutable")]
-        rewritten = {each.path for each in copy.result.rewrites if each.object in (str(ref), str(Ref.of(twin)))}
+        restored = copy.restored(ref)
+        assert [restored.get(part) for part in ("type", "immutable")] == [
+            obj.get(part) for part in ("type", "immutable")
+        ]
+        rewritten = {each.path for each in copy.result.rewrites if each.object in (str(ref), str(Ref.of(restored)))}
         for part in ("data", "binaryData"):
-            old, new = obj.get(part) or {}, twin.get(part) or {}
+            old, new = obj.get(part) or {}, restored.get(part) or {}
             assert old.keys() == new.keys()
             changed = {f"/{part}/{key}" for key in old if old[key] != new[key]}
             assert changed <= {path.partition(" ")[0] for path in rewritten}, str(ref)
@@ -168,17 +170,17 @@ def test_data_is_the_same_byte_for_byte(trip, copy):
     assert "Καλημέρα! こんにちは! 🛒".encode() in data
 
 
-def test_a_token_is_issued_anew_for_the_account(trip, copy):
+def test_a_token_is_issued_again_for_the_account(trip, copy):
     ref = Ref("", "Secret", trip.namespace, "api-token")
-    old, new = trip.after.objects[ref], copy.twin(ref)
+    old, new = trip.after.objects[ref], copy.restored(ref)
     assert new["data"].keys() == old["data"].keys() == {"token", "ca.crt", "namespace"}
     assert new["data"]["token"] != old["data"]["token"]
-    account = copy.twin(Ref("", "ServiceAccount", trip.namespace, "api"))
+    account = copy.restored(Ref("", "ServiceAccount", trip.namespace, "api"))
     assert new["metadata"]["annotations"]["kubernetes.io/service-account.uid"] == account["metadata"]["uid"]
 
 
 def test_owned_objects_have_the_new_owner(trip, copy):
-    """The garbage collector deletes what names a uid that is not there: see that each is the uid of the twin."""
+    """The garbage collector deletes what names a uid that is not there: each must be the uid of a restored object."""
     owned = {
         ref: owners_of(obj)
         for ref, obj in trip.after.objects.items()
@@ -189,13 +191,13 @@ def test_owned_objects_have_the_new_owner(trip, copy):
         expected = [
             owner
             | {
-                "uid": copy.twin(Ref("shop.example.com", owner["kind"], trip.namespace, owner["name"]))["metadata"][
+                "uid": copy.restored(Ref("shop.example.com", owner["kind"], trip.namespace, owner["name"]))["metadata"][
                     "uid"
                 ]
             }
             for owner in owners
         ]
-        assert owners_of(copy.twin(ref)) == expected
+        assert owners_of(copy.restored(ref)) == expected
         assert expected != owners
 
 
@@ -230,8 +232,8 @@ def may(cluster, user, attributes, groups_of=""):
     return cluster.request("POST", path, body=orjson.dumps(review)).json()["status"]["allowed"]
 
 
-def test_claims_are_bound_anew_and_one_still_waits_for_its_first_pod(trip, copy):
-    claims = {ref.name: copy.twin(ref) for ref in trip.after.objects if ref.kind == "PersistentVolumeClaim"}
+def test_claims_are_bound_again_and_one_still_waits_for_its_first_pod(trip, copy):
+    claims = {ref.name: copy.restored(ref) for ref in trip.after.objects if ref.kind == "PersistentVolumeClaim"}
     assert {name: obj["status"]["phase"] for name, obj in claims.items()} == {
         "media": "Bound",
         "uploads": "Bound",
@@ -246,13 +248,13 @@ def test_claims_are_bound_anew_and_one_still_waits_for_its_first_pod(trip, copy)
     } - {None}
 
 
-def test_addresses_that_were_written_by_hand_are_carried(trip, copy):
+def test_addresses_that_were_written_by_hand_are_included(trip, copy):
     endpoints = Ref("", "Endpoints", trip.namespace, "legacy-billing")
-    assert copy.twin(endpoints)["subsets"] == trip.after.objects[endpoints]["subsets"]
+    assert copy.restored(endpoints)["subsets"] == trip.after.objects[endpoints]["subsets"]
     part = Ref("discovery.k8s.io", "EndpointSlice", trip.namespace, "partner-by-hand")
     for field in ("endpoints", "ports", "addressType"):
-        assert copy.twin(part)[field] == trip.after.objects[part][field]
-    assert controller_of(copy.twin(part)) is None
+        assert copy.restored(part)[field] == trip.after.objects[part][field]
+    assert controller_of(copy.restored(part)) is None
 
 
 def test_a_second_restore_over_the_first_touches_nothing(copy, run_flow):
@@ -274,7 +276,7 @@ def changed(one, other):
     }
 
 
-def test_installing_twice_changes_nothing_and_tells_what_somebody_changed(trip):
+def test_installing_twice_changes_nothing_and_reports_what_somebody_changed(trip):
     again = install(trip.cluster, trip.namespace)
     assert (again.created, again.found, again.changed) == (0, len(objects()), {})
     kind = trip.cluster.discover().by_kind("", "ConfigMap")

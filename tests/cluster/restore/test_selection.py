@@ -38,7 +38,7 @@ DNS = "namespace renamed: DNS name of a Service or Pod"
 
 
 @pytest.fixture(scope="module")
-def spaces(bench):
+def namespaces(bench):
     """Two namespaces alike, of which the second has a label."""
     one, two = bench.namespace("one"), bench.namespace("two")
     for ns in (one, two):
@@ -51,8 +51,8 @@ def spaces(bench):
 
 
 @pytest.fixture(scope="module")
-def saved(bench, spaces):
-    return bench.backup(*spaces)
+def saved(bench, namespaces):
+    return bench.backup(*namespaces)
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def cluster_wide(bench, named):
         pytest.param(lambda one, _two: {"exclude_namespace": [one]}, marks=pytest.mark.soak),
     ],
 )
-def test_one_namespace_of_many_comes_with_what_is_around_it_and_no_other(bench, spaces, saved, asked):
-    one, two = spaces
+def test_one_namespace_of_many_comes_with_what_is_around_it_and_no_other(bench, namespaces, saved, asked):
+    one, two = namespaces
     result = bench.restore(saved, **asked(one, two))
     try:
         assert (result.phase, result.problems, result.not_ready) == (Phase.COMPLETED, [], [])
@@ -100,8 +100,8 @@ def test_one_namespace_of_many_comes_with_what_is_around_it_and_no_other(bench, 
 @pytest.mark.parametrize(
     "asked", [{"selector": "app=web"}, {"include_name": ["deployments/web"]}, {"include": ["deploy"]}]
 )
-def test_what_is_selected_comes_with_what_it_needs_and_runs(bench, spaces, saved, target, asked):
-    one, _ = spaces
+def test_what_is_selected_comes_with_what_it_needs_and_runs(bench, namespaces, saved, target, asked):
+    one, _ = namespaces
     result = bench.restore(saved, namespaces=[one], map={one: target}, **asked)
     for kind in WIDE:
         bench.forget(kind, one if kind != "ClusterRoleBinding" else f"{one}-{target}")
@@ -114,8 +114,8 @@ def test_what_is_selected_comes_with_what_it_needs_and_runs(bench, spaces, saved
     assert rewritten == {f"ConfigMap {one}/settings", f"Deployment.apps {one}/web"}, "of what is restored"
 
 
-def test_exclusion_wins_and_is_told(bench, spaces, saved, target):
-    one, _ = spaces
+def test_exclusion_wins_and_is_reported(bench, namespaces, saved, target):
+    one, _ = namespaces
     asked = {"include_name": ["serviceaccounts/r*"], "exclude": ["clusterrolebindings"]}
     result = bench.restore(saved, namespaces=[one], map={one: target}, **asked)
     assert made(result) == {"Namespace": 1, "ServiceAccount": 1}
@@ -124,14 +124,14 @@ def test_exclusion_wins_and_is_told(bench, spaces, saved, target):
     assert lacking.why == f"its kind is excluded; needed by ServiceAccount {target}/runner: its rights"
 
 
-def test_only_makes_nothing_else(bench, spaces, saved, target):
-    one, _ = spaces
+def test_only_makes_nothing_else(bench, namespaces, saved, target):
+    one, _ = namespaces
     result = bench.restore(saved, namespaces=[one], map={one: target}, include_name=["cm/*"], only=True)
     assert made(result) == {"Namespace": 1, "ConfigMap": 2}
 
 
-def test_what_is_named_for_exclusion_stays_out(bench, spaces, saved, target):
-    one, _ = spaces
+def test_what_is_named_for_exclusion_stays_out(bench, namespaces, saved, target):
+    one, _ = namespaces
     asked = {"exclude_name": ["configmaps/n?tes", "deploy/web"], "exclude": ["clusterrolebindings", "clusterroles"]}
     result = bench.restore(saved, namespaces=[one], map={one: target}, **asked)
     bench.forget("PriorityClass", one)
@@ -143,8 +143,8 @@ def test_what_is_named_for_exclusion_stays_out(bench, spaces, saved, target):
     assert gaps["web"] == "excluded by name deploy/web"
 
 
-def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, spaces, saved, target):
-    one, _ = spaces
+def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, namespaces, saved, target):
+    one, _ = namespaces
     asked = {"include": ["replicasets"], "exclude": ["clusterrolebindings"]}
     result = bench.restore(saved, namespaces=[one], map={one: target}, **asked)
     bench.forget("PriorityClass", one)
@@ -155,7 +155,7 @@ def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, sp
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("asked", "message"),
     [
         ({"namespaces": ["atlantis"]}, r"^backup {name} holds no namespace atlantis; it holds {one}, {two}$"),
         ({"namespace_selector": "team=third"}, r"^no namespace of backup {name} matches 'team=third'; it holds {one}"),
@@ -164,8 +164,8 @@ def test_a_selection_of_what_a_controller_makes_brings_that_controller(bench, sp
         ({"include": ["ingresses"]}, r"^backup {name} holds no kind 'ingresses'"),
     ],
 )
-def test_what_selects_nothing_writes_nothing(bench, spaces, saved, asked, told):
-    one, two = spaces
-    with pytest.raises(UsageError, match=told.format(name=saved.name, one=one, two=two)):
+def test_what_selects_nothing_writes_nothing(bench, namespaces, saved, asked, message):
+    one, two = namespaces
+    with pytest.raises(UsageError, match=message.format(name=saved.name, one=one, two=two)):
         bench.restore(saved, **asked)
     assert bench.find("Namespace", "", one, context=B) is None

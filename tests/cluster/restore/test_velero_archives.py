@@ -94,7 +94,7 @@ spec:
 
 
 def test_what_was_not_ready_when_velero_saved_it_is_not_waited_for(bench):
-    """Velero saves the status too: it tells."""
+    """Velero saves the status too: it says so."""
     ns = bench.namespace()
     bench.make(STUCK, ns)
     bench.until(lambda: bench.get("Deployment", ns, "stuck")["status"]["unavailableReplicas"])
@@ -163,14 +163,14 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_archive_writes_nothing(bench, case):
-    entries, told = HOSTILE[case]
+    entries, message = HOSTILE[case]
     ns = bench.name()
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
-    listed = [(f"resources/namespaces/cluster/{ns}.json", orjson.dumps(space))]
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns}}
+    listed = [(f"resources/namespaces/cluster/{ns}.json", orjson.dumps(namespace))]
     for path, body in entries:
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         listed.append((path.replace("NS", ns), data.replace(b"NS", ns.encode())))
-    with pytest.raises(DamagedError, match=told):
+    with pytest.raises(DamagedError, match=message):
         bench.restore(store(bench, listed))
     assert bench.find("Namespace", "", ns, B) is None
 

@@ -67,7 +67,7 @@ def test_workloads_live_as_on_a_real_cluster(run, cluster):
     assert got(run, "pvc", "without-a-pod")["status"]["phase"] == "Pending"
 
 
-def test_a_volume_goes_with_its_claim_unless_retained(run):
+def test_a_volume_is_deleted_with_its_claim_unless_retained(run):
     run("apply", "-f", "-", text=WORKLOADS)
     volumes = {}
     for claim in ("at-once", "kept"):
@@ -128,39 +128,39 @@ def test_the_clusters_are_strangers(sandbox):
     assert len({one.api.get("/api/v1/namespaces/kube-system")["metadata"]["uid"] for one in (a, b)}) == 2
 
 
-def told(capsys, *args):
+def run_sandbox(capsys, *args):
     """Return the exit code, stdout and stderr of `kubeferry sandbox ARGS`."""
     with pytest.raises(SystemExit) as exited:
         main(["sandbox", *args])
     return exited.value.code, *capsys.readouterr()
 
 
-def test_the_commands_tell_what_a_shell_needs(sandbox, monkeypatch, capsys):
+def test_the_commands_print_what_a_shell_needs(sandbox, monkeypatch, capsys):
     monkeypatch.setenv("KUBEFERRY_HOME", str(sandbox.home.parent.parent))
-    code, shell, _ = told(capsys, "env")
+    code, shell, _ = run_sandbox(capsys, "env")
     assert code == 0
     assert f"export KUBECONFIG={sandbox.kubeconfig}\n" in shell
     assert "export KUBEFERRY_STORE='s3://kubeferry?endpoint=http://127.0.0.1:" in shell  # quoted: it has an &
-    assert yaml.safe_load(told(capsys, "env", "-o", "yaml")[1]) == sandbox.env()
+    assert yaml.safe_load(run_sandbox(capsys, "env", "-o", "yaml")[1]) == sandbox.env()
 
 
 def test_the_status_has_a_row_per_process(sandbox, monkeypatch, capsys):
     monkeypatch.setenv("KUBEFERRY_HOME", str(sandbox.home.parent.parent))
-    code, text, _ = told(capsys, "status", "-o", "json")
+    code, text, _ = run_sandbox(capsys, "status", "-o", "json")
     rows = json.loads(text)
     assert code == 0
     assert len(rows) == 11
     assert all(row["healthy"] for row in rows)
-    assert "kubeferry-b/kube-scheduler" in told(capsys, "status")[1]
+    assert "kubeferry-b/kube-scheduler" in run_sandbox(capsys, "status")[1]
 
 
 def test_the_commands_say_that_there_is_none(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("KUBEFERRY_HOME", str(tmp_path))
-    assert told(capsys, "status") == (1, "There is no sandbox yet: start it with `kubeferry sandbox up`.\n", "")
-    code, text, error = told(capsys, "env")
+    assert run_sandbox(capsys, "status") == (1, "There is no sandbox yet: start it with `kubeferry sandbox up`.\n", "")
+    code, text, error = run_sandbox(capsys, "env")
     assert (code, text) == (2, "")
     assert error == "error: there is no sandbox yet: start it with `kubeferry sandbox up`\n"
-    assert told(capsys, "down")[0] == 0
+    assert run_sandbox(capsys, "down")[0] == 0
 
 
 def test_a_failed_build_shows_the_compilers_last_lines_before_the_error(tmp_path, monkeypatch, capsys):
@@ -168,7 +168,7 @@ def test_a_failed_build_shows_the_compilers_last_lines_before_the_error(tmp_path
     monkeypatch.setenv("KUBEFERRY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("GOPROXY", "off")
     monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modules"))
-    code, _, error = told(capsys, "up")
+    code, _, error = run_sandbox(capsys, "up")
     *before, last = error.splitlines()
     assert code == 1
     assert last.startswith("error: the sandbox's build failed at `download and list the modules`")

@@ -44,13 +44,13 @@ def first(demo):
 
 
 @pytest.fixture(scope="module")
-def told(first):
+def document(first):
     assert first.returncode == 0, first.stderr
     return json.loads(first.stdout)
 
 
-def test_every_workload_of_all_three_namespaces_is_ready(told):
-    states = {each["workload"]: [each["namespaces"][name]["state"] for name in NAMES] for each in told["workloads"]}
+def test_every_workload_of_all_three_namespaces_is_ready(document):
+    states = {each["workload"]: [each["namespaces"][name]["state"] for name in NAMES] for each in document["workloads"]}
     done = states.pop("Job seed-database")
     assert done == ["ready", "left out", "left out"], "it had finished, and is not run again"
     assert states == dict.fromkeys(
@@ -67,17 +67,17 @@ def test_every_workload_of_all_three_namespaces_is_ready(told):
     )
 
 
-def test_every_difference_is_explained(told):
-    assert told["ok"]
-    assert told["unexplained"] == []
-    assert all(each["why"] for each in told["differences"])
-    renamed = next(each for each in told["differences"] if each["field"] == "metadata.namespace")
+def test_every_difference_is_explained(document):
+    assert document["ok"]
+    assert document["unexplained"] == []
+    assert all(each["why"] for each in document["differences"])
+    renamed = next(each for each in document["differences"] if each["field"] == "metadata.namespace")
     assert renamed["counts"][NAMES[1]] > 40
     assert renamed["counts"][NAMES[2]] == 0
 
 
-def test_a_node_port_is_kept_where_it_is_free_and_told_where_it_is_not(told, sandbox):
-    beside, across = told["restores"]
+def test_a_node_port_is_kept_where_it_is_free_and_reported_where_it_is_not(document, sandbox):
+    beside, across = document["restores"]
     given_up = [each for each in beside["rewrites"] if each["path"].endswith("nodePort")]
     assert [each["old"] for each in given_up] == ["30080"]
     assert [each for each in across["rewrites"] if each["path"].endswith("nodePort")] == []
@@ -93,7 +93,7 @@ def test_stdout_is_one_document_and_progress_is_on_stderr(first):
     assert "Traceback" not in first.stderr
 
 
-@pytest.mark.usefixtures("told")
+@pytest.mark.usefixtures("document")
 @pytest.mark.soak
 def test_a_second_demo_takes_the_first_ones_copies_away_and_shows_the_same(demo):
     again = demo()
@@ -105,8 +105,8 @@ def test_a_second_demo_takes_the_first_ones_copies_away_and_shows_the_same(demo)
     assert "Every difference from kubeferry-a/shop" in again.stdout
     assert "not explained" not in again.stdout
     assert "not ready" not in again.stdout
-    *_, told, runs, listing, end = again.stdout.splitlines()
-    assert told.startswith("kubeferry-a/shop was backed up")
+    *_, backed_up, runs, listing, end = again.stdout.splitlines()
+    assert backed_up.startswith("kubeferry-a/shop was backed up")
     assert "http://127.0.0.1:" in runs
     assert "kubeferry list" in listing
     assert "kubeferry sandbox down" in end

@@ -1,4 +1,4 @@
-"""The sandbox comes up whatever state it was left in, and goes without a trace. Each test may break its own sandbox."""
+"""The sandbox comes up whatever state it was left in, and leaves no trace. Each test may break its own sandbox."""
 
 import os
 import signal
@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.tiers import fast
 
-from kubeferry.deployments.sandbox import network as ports
-from kubeferry.deployments.sandbox import processes
-from kubeferry.deployments.sandbox import processes as supervise
+from kubeferry.deployments.sandbox import network, processes
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.local import SandboxError
 from kubeferry.deployments.sandbox.sandbox import Sandbox
@@ -36,7 +34,7 @@ def own():
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     """An API server that is replaced while its clients live takes all the time it is given to end."""
-    monkeypatch.setattr(supervise, "TERM", 1.0)
+    monkeypatch.setattr(processes, "TERM", 1.0)
 
 
 def pids(sandbox):
@@ -91,7 +89,7 @@ def test_a_killed_process_comes_back_and_nothing_is_lost(own, kubectl, name):
 @pytest.mark.soak
 def test_a_hung_process_is_replaced(own, monkeypatch):
     own.up(clusters=1)
-    monkeypatch.setattr(supervise, "HUNG", 0.5)
+    monkeypatch.setattr(processes, "HUNG", 0.5)
     before = pids(own)["kubeferry-a/kube-scheduler"]
     os.kill(before, signal.SIGSTOP)
     own.up(clusters=1)
@@ -136,7 +134,7 @@ def test_down_leaves_no_process_and_no_port(own, dead):
     assert [row.pid for row in rows if processes.born(row.pid)] == []
     assert marked(own) == []
     used = [*(row.port for row in rows), Cluster(own.home, 0).ports["etcd-peer"]]
-    assert [port for port in used if not ports.free(port)] == []
+    assert [port for port in used if not network.free(port)] == []
 
 
 @pytest.mark.soak
@@ -150,20 +148,20 @@ def test_down_finds_processes_whose_records_were_lost(own):
 
 
 @pytest.mark.soak
-def test_a_stolen_port_is_told_by_process_and_number(own, monkeypatch):
-    monkeypatch.setattr(supervise, "RELEASE", 0.2)
+def test_a_stolen_port_is_reported_by_process_and_number(own, monkeypatch):
+    monkeypatch.setattr(processes, "RELEASE", 0.2)
     own.up(clusters=1)
     own.down()
     port = Cluster(own.home, 0).ports["kube-apiserver"]
-    told = rf"kubeferry-a/kube-apiserver .*port {port}"
-    with socket.create_server((ports.LOOPBACK, port)), pytest.raises(SandboxError, match=told):
+    message = rf"kubeferry-a/kube-apiserver .*port {port}"
+    with socket.create_server((network.LOOPBACK, port)), pytest.raises(SandboxError, match=message):
         own.up(clusters=1)
     own.up(clusters=1)
     assert all_healthy(own)
 
 
 @pytest.mark.soak
-def test_a_process_that_dies_at_its_start_is_told_with_its_log(own):
+def test_a_process_that_dies_at_its_start_is_reported_with_its_log(own):
     own.up(clusters=1)
     own.down()
     data = own.home / "kubeferry-a" / "data"

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from tests.support.bench import B
-from tests.support.steps import CONFIG, do, expiring_once, levels, spaces
+from tests.support.steps import CONFIG, do, expiring_once, levels, make_namespaces
 
 from kubeferry.tasks import step
 from kubeferry.tasks.core.errors import (
@@ -18,8 +18,7 @@ from kubeferry.tasks.core.errors import (
 from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.preflight import approve
-from kubeferry.tasks.preflight import checks as preflight
+from kubeferry.tasks.preflight import approve, checks
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.relink import _unpause
 from kubeferry.tasks.restore.verify import _verify
@@ -61,12 +60,12 @@ def begun(steps, five):
     old, backup = five
     ns = steps.bench.name("five")
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         yield restoring, ns
 
 
 @pytest.mark.parametrize("kind", [InvalidError, ForbiddenError])
-def test_one_refusal_among_errors_that_pass_ends_the_step_and_all_are_told(begun, cluster, monkeypatch, kind):
+def test_one_refusal_among_errors_that_pass_ends_the_step_and_all_are_reported(begun, cluster, monkeypatch, kind):
     """Tried again it would only come later; what was possible is done."""
     restoring, ns = begun
     Refusing(
@@ -98,12 +97,12 @@ def test_what_somebody_replaced_since_it_was_restored_is_missed(begun, bench):
     bench.delete("ConfigMap", ns, "b", B)
     bench.make(CONFIG.format("b", 1), ns, B)
     bench.delete("ConfigMap", ns, "d", B)
-    told = {each.what: each.why for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")}
+    problems = {each.what: each.why for each in do(_verify, restoring) if each.what.startswith("ConfigMap ")}
     why = "was restored and is not there any more"
-    assert told == {f"ConfigMap {ns}/b": why, f"ConfigMap {ns}/d": why}
+    assert problems == {f"ConfigMap {ns}/b": why, f"ConfigMap {ns}/d": why}
 
 
-def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(begun, bench, cluster, monkeypatch):
+def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_reported_once(begun, bench, cluster, monkeypatch):
     restoring, ns = begun
     do(write, restoring, configs(ns), "apply")
     bench.patch("ConfigMap", ns, "a", {"data": {"a": "changed"}}, B)
@@ -120,7 +119,7 @@ def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_tells_once(
 def approving(steps, five, monkeypatch):
     """Run the approval of a restore; the person who approves does something else before."""
     old, backup = five
-    for module in (approve, preflight):
+    for module in (approve, checks):
         monkeypatch.setattr(module, "log", lambda _: None)
 
     async def shown(*_):
@@ -138,7 +137,7 @@ def approving(steps, five, monkeypatch):
 
         monkeypatch.setattr(approve, "_ask", ask)
         with steps.planned(backup=backup, context=B, map={old: ns}) as restoring:
-            assert do(preflight._look, restoring) == []
+            assert do(checks._look, restoring) == []
             asyncio.run(approved(restoring))
 
     return run
@@ -185,16 +184,16 @@ def test_a_namespace_that_came_meanwhile_is_looked_into_after_approval(approving
 
 
 def test_what_is_patched_late_is_kept_before(steps, bench):
-    """It was found unchanged, and the uid that it holds is another by the time that what has it was made anew."""
+    """It was found unchanged, and the uid that it holds is another by the time that its object was recreated."""
     old, ns = bench.namespace("late"), bench.namespace("late", B)
     holder = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: holder}}, data: {{uid: '{0}'}}}}"
     needs = {"metadata": {"annotations": {"kubeferry.io/depends-on": "ConfigMap/holder"}}}
-    for space, value, context in ((old, "new", "kubeferry-a"), (ns, "old", B)):
-        (held,) = bench.make(CONFIG.format("held", value), space, context)
-        bench.patch("ConfigMap", space, "held", needs, context)
-        (before,) = bench.make(holder.format(held["metadata"]["uid"]), space, context)
+    for where, value, context in ((old, "new", "kubeferry-a"), (ns, "old", B)):
+        (held,) = bench.make(CONFIG.format("held", value), where, context)
+        bench.patch("ConfigMap", where, "held", needs, context)
+        (before,) = bench.make(holder.format(held["metadata"]["uid"]), where, context)
     with steps.restore(steps.backup(old), map={old: ns}, existing="recreate") as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
     now = bench.get("ConfigMap", ns, "held", B)["metadata"]["uid"]
     assert bench.get("ConfigMap", ns, "holder", B)["data"] == {"uid": now} != before["data"]
@@ -225,7 +224,9 @@ spec: {{suspend: true, template: {{spec: {{restartPolicy: Never, containers: [{{
 """
 
 
-def test_who_may_not_tell_a_cron_job_of_its_jobs_hears_of_it_and_it_goes_on(steps, bench, cluster, monkeypatch):
+def test_a_cron_job_whose_status_may_not_be_patched_is_reported_and_the_restore_goes_on(
+    steps, bench, cluster, monkeypatch
+):
     old, ns, real = bench.namespace("cron"), bench.name("cron"), cluster.patch
     (cron,) = bench.make(CRON, old)
     bench.make(JOB.format(uid=cron["metadata"]["uid"]), old)
@@ -237,7 +238,7 @@ def test_who_may_not_tell_a_cron_job_of_its_jobs_hears_of_it_and_it_goes_on(step
 
     monkeypatch.setattr(cluster, "patch", patch)
     with steps.restore(steps.backup(old), map={old: ns}, owned="keep") as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
         do(_unpause, restoring)
     ((what, why),) = [(each.what, each.why) for each in restoring.outcome.problems]

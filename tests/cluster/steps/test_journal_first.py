@@ -2,15 +2,15 @@
 
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, do, expiring_once, levels, spaces
+from tests.support.steps import CONFIG, do, expiring_once, levels, make_namespaces
 
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.diff.compare import drift
+from kubeferry.tasks.diff.compare import compared
 from kubeferry.tasks.preflight.lookup import follow
 from kubeferry.tasks.restore import bundle
-from kubeferry.tasks.restore import existing as meet
+from kubeferry.tasks.restore import existing as existing_objects
 from kubeferry.tasks.restore.bundle import BUNDLES
 
 MANY = [f"owner-{number}" for number in range(8)]
@@ -39,7 +39,7 @@ def many(steps, bench):
 
 
 def spied(monkeypatch, cluster, look):
-    """Have `look` called with each object right before it is first written; return what it said, by name."""
+    """Have `look` called with each object right before it is first written; return what it returned, by name."""
     seen = {}
 
     def spy(real):
@@ -60,7 +60,7 @@ def test_a_create_is_in_the_journal_before_the_api_server_hears_of_it(steps, ben
     old, backup = some
     ns = bench.name("some")
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         look = spied(monkeypatch, cluster, lambda ref: ref in steps.stored(restoring.source.name).state.doubtful)
         levels(restoring)
     assert look["a"] is True
@@ -74,7 +74,7 @@ def test_what_is_changed_is_kept_before_the_api_server_hears_of_it(
     ns = bench.namespace("some", B)
     bench.make(CONFIG.format("a", "other"), ns, B)
     with steps.restore(backup, map={old: ns}, existing=existing) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         look = spied(monkeypatch, cluster, lambda ref: former(steps, restoring, ref))
         levels(restoring)
     assert look == {"a": (action, {"a": "other"}), "default": ("merge", None)}
@@ -112,9 +112,9 @@ def test_a_bundle_whose_first_answer_was_lost_is_the_restore_s_own(steps, bench,
         assert restoring.transaction.bundles == {ns: made["metadata"]["uid"]}
 
 
-def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew(steps, bench, some, monkeypatch):
-    """It came in the place of the one that was looked at: the garbage collector took that with its former owner."""
-    monkeypatch.setattr(meet, "GONE_SECONDS", 1)
+def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated(steps, bench, some, monkeypatch):
+    """It came in the place of the one that was looked at: the garbage collector took that with its previous owner."""
+    monkeypatch.setattr(existing_objects, "GONE_SECONDS", 1)
     old, backup = some
     ns = bench.namespace("some", B)
     (looked_at,) = bench.make(CONFIG.format("a", 1), ns, B)
@@ -124,7 +124,7 @@ def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_made_anew
     link = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": boss["metadata"]["uid"]}
     obj = looked_at | {"metadata": {"name": "a", "namespace": ns, "ownerReferences": [link]}}
     with steps.restore(backup, map={old: ns}, existing="recreate") as restoring, pytest.raises(KubeferryError):
-        do(meet._follow, restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
+        do(existing_objects._follow, restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
     assert owners_of(bench.get("ConfigMap", ns, "a", B)) == []
 
 
@@ -135,7 +135,7 @@ def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, be
     old, backup = many
     ns = bench.name("many")
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
         chains = {each.chain for item in restoring.plan.items.values() for each in item.bindings}
         done = expiring_once(monkeypatch, cluster, 3)
@@ -148,10 +148,10 @@ def test_a_list_that_expires_while_values_are_looked_up_is_begun_again(steps, be
 def test_a_list_that_expires_while_a_backup_is_compared_is_begun_again(steps, bench, many, monkeypatch):
     ns, backup = many
     done = expiring_once(monkeypatch, bench.clusters[A], 3)
-    found = drift(RestoreOptions(backup=backup, context=A, **steps.where))
+    found = compared(RestoreOptions(backup=backup, context=A, **steps.where))
     assert (done, found.objects, found.problems) == ([True], [], [])
     assert found.counts["same"] > len(MANY)
     bench.patch("ConfigMap", ns, MANY[-1], {"data": {"a": "changed"}})
-    found = drift(RestoreOptions(backup=backup, context=A, **steps.where))
+    found = compared(RestoreOptions(backup=backup, context=A, **steps.where))
     assert [each.name for each in found.objects] == [MANY[-1]]
     bench.patch("ConfigMap", ns, MANY[-1], {"data": {"a": "1"}})

@@ -5,7 +5,7 @@ import base64
 import pyrage
 import pytest
 from tests.support.bench import A, B
-from tests.support.steps import CONFIG, do, levels, spaces
+from tests.support.steps import CONFIG, do, levels, make_namespaces
 
 import kubeferry.tasks.restore.begin
 from kubeferry.tasks.core.errors import ConflictError, UsageError
@@ -47,7 +47,7 @@ def test_an_owner_that_came_late_is_linked_by_the_one_that_goes_on(steps, bench,
     old, backup = ring
     ns = bench.name("ring")
     with steps.restore(backup, map={old: ns}) as first:
-        spaces(first)
+        make_namespaces(first)
         levels(first)
         (late,) = first.outcome.pending
     assert owned_by(bench, ns, late.name, B) == []
@@ -64,7 +64,7 @@ def test_an_object_of_others_is_kept_as_it_was_before_its_owner_is_linked(steps,
     one, _ = (bench.make(CONFIG.format(named, 1), ns, B)[0] for named in ("one", "two"))
     bench.patch("ConfigMap", ns, "two", {"metadata": {"ownerReferences": [owner(one)]}}, B)
     with steps.restore(backup, map={old: ns}) as restoring:
-        spaces(restoring)
+        make_namespaces(restoring)
         levels(restoring)
         late = restoring.outcome.pending
         do(_relink, restoring)
@@ -105,7 +105,7 @@ def test_what_was_created_paused_goes_on_when_the_restore_was_taken_up(steps, be
     (cron,) = bench.make(CRON, old)
     bench.make(JOB.format(uid=cron["metadata"]["uid"]), old)
     with steps.restore(steps.backup(old), map={old: ns}, owned="keep") as first:
-        spaces(first)
+        make_namespaces(first)
         levels(first)
     assert bench.get("CronJob", ns, "nightly", B)["spec"]["suspend"] is True
     with steps.resume(first.source.name) as again:
@@ -117,11 +117,11 @@ def test_what_was_created_paused_goes_on_when_the_restore_was_taken_up(steps, be
     assert [(each["name"], each["uid"]) for each in live["status"]["active"]] == [("nightly-1", uid)]
 
 
-def test_what_somebody_made_anew_meanwhile_is_not_taken_for_the_restore_s_own(steps, bench, plain):
+def test_what_somebody_recreated_meanwhile_is_not_taken_for_the_restore_s_own(steps, bench, plain):
     old, backup = plain
     ns = bench.namespace("plain", B)
     with steps.restore(backup, map={old: ns}) as first:
-        spaces(first)
+        make_namespaces(first)
         levels(first)
     bench.delete("ConfigMap", ns, "a", B)
     bench.make(CONFIG.format("a", "mine"), ns, B)
@@ -140,7 +140,7 @@ def test_what_is_going_is_not_taken_for_there(steps, bench, plain):
     old, backup = plain
     ns = bench.namespace("plain", B)
     with steps.restore(backup, map={old: ns}) as first:
-        spaces(first)
+        make_namespaces(first)
         levels(first)
     bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": ["example.com/hold"]}}, B)
     live = bench.get("ConfigMap", ns, "a", B)
@@ -150,11 +150,11 @@ def test_what_is_going_is_not_taken_for_there(steps, bench, plain):
     bench.patch("ConfigMap", ns, "a", {"metadata": {"finalizers": None}}, B)
 
 
-def test_what_was_in_doubt_is_settled_and_who_goes_on_is_told(steps, bench, plain):
+def test_what_was_in_doubt_is_settled_and_reported_on_resume(steps, bench, plain):
     old, backup = plain
     ns = bench.namespace("plain", B)
     with steps.restore(backup, map={old: ns}) as first:
-        spaces(first)
+        make_namespaces(first)
         refs = [Ref("", "ConfigMap", ns, named) for named in "ab"]
         first.transaction.journal.will_create(1, refs)
         body = first.plan.contents.read(first.plan.items[refs[0]].slot)
@@ -175,7 +175,7 @@ def test_a_restore_is_not_taken_up_on_another_cluster(steps, bench, plain):
     old, backup = plain
     ns = bench.name("plain")
     with steps.restore(backup, map={old: ns}) as first:
-        spaces(first)
+        make_namespaces(first)
     bench.namespace_named(ns, A)
     with (
         pytest.raises(UsageError, match=f"restore {first.source.name} was made on cluster {B}"),
@@ -189,13 +189,13 @@ def test_a_bundle_says_again_that_it_is_being_restored(steps, bench, plain):
     old, backup = plain
     ns = bench.name("plain")
     with steps.restore(backup, map={old: ns}) as first:
-        spaces(first, bundle=True)
+        make_namespaces(first, bundle=True)
         levels(first)
         do(kubeferry.tasks.restore.bundle.list_members, first, "Failed")
     kind = "Bundle.kubeferry.io"
     assert bench.get(kind, ns, first.source.name, B)["status"]["phase"] == "Failed"
     with steps.resume(first.source.name) as again:
-        spaces(again, bundle=True)
+        make_namespaces(again, bundle=True)
         status = bench.get(kind, ns, first.source.name, B)["status"]
     assert status["phase"] == "Restoring"
     assert sorted(name for level in status["levels"] for name in map(str, level["objects"]))
@@ -212,9 +212,9 @@ def test_what_is_replaced_after_a_restore_was_taken_up_is_kept_encrypted(steps, 
     bench.make(secret.format(mark), ns, B)
     backup = steps.backup(old, encrypt_to=[str(key.to_public())])
     with steps.restore(backup, map={old: ns}, existing="update", identities=[str(path)]) as first:
-        spaces(first)
+        make_namespaces(first)
     with steps.resume(first.source.name, identities=[str(path)]) as again:
-        spaces(again)
+        make_namespaces(again)
         levels(again)
     stored = steps.stored(first.source.name)
     (former,) = [each for ref, each in stored.state.formers.items() if ref.kind == "Secret"]

@@ -1,4 +1,4 @@
-"""A restore is a transaction: its journal, what is taken back when it fails, and what is gone on with."""
+"""A restore is a transaction: its journal, what is rolled back when it fails, and what is resumed."""
 
 import pytest
 import yaml
@@ -30,7 +30,7 @@ def undone(bench, name, context=B):
     return bench.run_flow(undo(UndoOptions(restore=name, context=context, **bench.where)))
 
 
-def test_the_journal_tells_what_was_created(bench, saved):
+def test_the_journal_says_what_was_created(bench, saved):
     ns, backup = saved
     result = bench.restore(backup)
     found = stored(bench, result.name)
@@ -41,7 +41,7 @@ def test_the_journal_tells_what_was_created(bench, saved):
     assert found.state.created[Ref("", "Namespace", "", ns)].level == -1
 
 
-def test_undo_takes_it_all_back_and_again_is_nothing(bench, saved):
+def test_undo_undoes_it_all_and_again_is_nothing(bench, saved):
     ns, backup = saved
     result = bench.restore(backup)
     first = undone(bench, result.name)
@@ -52,7 +52,7 @@ def test_undo_takes_it_all_back_and_again_is_nothing(bench, saved):
     assert (again.phase, again.taken_back.deleted) == ("Completed", 0)
 
 
-def test_a_failure_takes_back_what_was_done(bench, saved):
+def test_a_failure_rolls_back_what_was_done(bench, saved):
     ns, backup = saved
     bench.namespace_named(ns, B)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}", ns, B)

@@ -87,7 +87,7 @@ def options(bench, saved, **more):
     return RestoreOptions(**{"backup": saved[1], "context": B, "wait_seconds": 30, **bench.where, **more})
 
 
-def taken_back(bench, named, **more):
+def undone(bench, named, **more):
     return bench.run_flow(undo(UndoOptions(**{"restore": named, "context": B, **bench.where, **more})))
 
 
@@ -104,16 +104,17 @@ def stored(bench, named):
 
 
 @pytest.mark.parametrize("existing", ["update", "recreate"])
-def test_undo_gives_back_what_was_changed(bench, saved, target, existing):
+def test_undo_restores_what_was_changed(bench, saved, target, existing):
     before = seen(bench, target)
     asked = {"existing": existing, "existing_kinds": {"secrets": "recreate"}}
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: target}, **asked)))
     assert result.phase == "Completed"
     assert bench.get("ConfigMap", target, "settings", B)["data"]["a"] == "1"
-    back = taken_back(bench, result.name)
+    back = undone(bench, result.name)
     assert (back.phase, back.taken_back.left) == ("Completed", [])
     after = seen(bench, target)
-    for which in (before, after):  # a Service that is made anew asks for the address it had; where it went, is told
+    # A Service that is recreated asks for its old address; if that is taken, a note says so.
+    for which in (before, after):
         which["Service", "web"]["spec"].pop("clusterIP"), which["Service", "web"]["spec"].pop("clusterIPs")
     assert after == before
     assert "Secret" in {each.what.split()[0] for each in back.taken_back.notes}
@@ -124,7 +125,7 @@ def test_what_has_another_uid_by_now_stays(bench, saved):
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     bench.delete("ConfigMap", ns, "settings", B)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {mine: now}}", ns, B)
-    back = taken_back(bench, result.name)
+    back = undone(bench, result.name)
     assert back.phase == "Partial"
     left = {each.what: each.why for each in back.taken_back.left}
     assert left[f"ConfigMap {ns}/settings"] == "another object has that name now"
@@ -132,7 +133,7 @@ def test_what_has_another_uid_by_now_stays(bench, saved):
     assert bench.get("ConfigMap", ns, "settings", B)["data"] == {"mine": "now"}
     assert bench.find("Secret", ns, "token", B) is None
     bench.delete("ConfigMap", ns, "settings", B)
-    again = taken_back(bench, result.name)
+    again = undone(bench, result.name)
     assert (again.phase, bench.find("Namespace", "", ns, B)) == ("Completed", None)
 
 
@@ -144,11 +145,11 @@ MADE_BY_OTHERS = """
 """What istiod and OpenShift's service CA operator write into every namespace."""
 
 
-def test_a_namespace_that_holds_only_what_controllers_make_in_each_one_goes(bench, saved):
+def test_a_namespace_that_holds_only_what_controllers_make_in_each_one_is_deleted(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     bench.make(MADE_BY_OTHERS, ns, B)
-    back = taken_back(bench, result.name)
+    back = undone(bench, result.name)
     assert (back.phase, back.taken_back.left, bench.find("Namespace", "", ns, B)) == ("Completed", [], None)
 
 
@@ -161,7 +162,7 @@ def test_a_definition_that_others_use_stays(bench):
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     other = bench.namespace("t", B)
     bench.make(f"{{apiVersion: {group}/v1, kind: Widget, metadata: {{name: two}}, spec: {{}}}}", other, B)
-    back = taken_back(bench, result.name)
+    back = undone(bench, result.name)
     left = {each.what: each.why for each in back.taken_back.left}
     crd = f"CustomResourceDefinition.apiextensions.k8s.io widgets.{group}"
     assert left == {crd: f"Widget.{group} {other}/two is of its kind"}
@@ -169,15 +170,15 @@ def test_a_definition_that_others_use_stays(bench):
     assert bench.find("Namespace", "", ns, B) is None
 
 
-def test_what_waits_for_a_finalizer_is_told_and_forced_only_when_asked(bench, saved):
+def test_what_waits_for_a_finalizer_is_reported_and_forced_only_when_asked(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     bench.patch("ConfigMap", ns, "settings", {"metadata": {"finalizers": ["example.com/held"]}}, B)
-    back = taken_back(bench, result.name, wait_seconds=2)
+    back = undone(bench, result.name, wait_seconds=2)
     left = {each.what: each.why for each in back.taken_back.left}
     assert "example.com/held" in left[f"ConfigMap {ns}/settings"]
     assert bench.find("ConfigMap", ns, "settings", B)
-    back = taken_back(bench, result.name, force_finalizers=True, wait_seconds=5)
+    back = undone(bench, result.name, force_finalizers=True, wait_seconds=5)
     notes = {each.what: each.why for each in back.taken_back.notes}
     assert notes == {f"ConfigMap {ns}/settings": "its finalizers were removed: example.com/held"}
     bench.until(lambda: bench.find("Namespace", "", ns, B) is None)
@@ -233,10 +234,10 @@ def test_what_is_left_by_no_rollback_is_resumed(bench, saved):
         bench.run_flow(restore(RestoreOptions(resume=named, context=B, **bench.where)))
 
 
-def test_what_was_taken_back_cannot_be_resumed(bench, saved):
+def test_what_was_undone_cannot_be_resumed(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
-    taken_back(bench, result.name)
+    undone(bench, result.name)
     with pytest.raises(UsageError, match="was rolled back or undone"):
         bench.run_flow(restore(RestoreOptions(resume=result.name, context=B, **bench.where)))
 
@@ -262,7 +263,7 @@ def test_restores_that_begin_in_the_same_second_get_names_of_their_own(bench, sa
 
 def test_no_restore_of_that_name(bench):
     with pytest.raises(BackupNotFoundError, match="no restore nothing in file:"):
-        taken_back(bench, "nothing")
+        undone(bench, "nothing")
     with pytest.raises(BackupNotFoundError, match="no restore nothing in file:"):
         bench.run_flow(restore(RestoreOptions(resume="nothing", context=B, **bench.where)))
 
@@ -271,9 +272,9 @@ def test_another_cluster_is_not_touched(bench, saved):
     ns = bench.name("t")
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     with pytest.raises(UsageError, match=r"was made on cluster kubeferry-b .* and this is kubeferry-a"):
-        taken_back(bench, result.name, context=A)
+        undone(bench, result.name, context=A)
     assert bench.find("ConfigMap", ns, "settings", B)
-    assert taken_back(bench, result.name, context="").phase == "Completed"  # its own, without a word
+    assert undone(bench, result.name, context="").phase == "Completed"  # its own, without a word
 
 
 # --- two at once
@@ -311,7 +312,7 @@ def test_undo_waits_for_nobody_who_is_at_work(bench, saved):
     result = bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
     held(bench, ns, Holder("another", "another-host", 17, "x:1"))
     with pytest.raises(PermanentError, match="being worked on by restore another"):
-        taken_back(bench, result.name)
+        undone(bench, result.name)
     assert bench.find("ConfigMap", ns, "settings", B)
 
 
@@ -364,7 +365,7 @@ def test_a_restore_that_lost_its_lease_writes_no_more(bench, saved, monkeypatch)
     monkeypatch.setattr("kubeferry.tasks.ports.cluster.leases.Hold.check", check)
     with pytest.raises(PermanentError, match="taken over by restore thief") as failed:
         bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))
-    (left,) = failed.value.result.taken_back.left  # who lost it takes nothing back either
+    (left,) = failed.value.result.taken_back.left  # who lost it rolls nothing back either
     assert "undo it later" in left.why
 
 
@@ -389,7 +390,7 @@ def test_without_a_bundle(bench, saved):
     assert "ownerReferences" not in bench.get("Secret", ns, "token", B)["metadata"]
 
 
-def test_who_interrupts_a_wait_is_obeyed_at_once_and_told_how_to_go_on(bench, kubeferry):
+def test_an_interrupt_ends_a_wait_at_once_and_the_message_says_how_to_go_on(bench, kubeferry):
     """Ctrl-C while pods that never get ready are waited for: no minutes of waiting, and nothing forgotten."""
     ns, named = bench.namespace(), name()
     bench.make(
@@ -415,9 +416,9 @@ spec:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         bench.until(lambda: bench.find("Deployment", target, "web", B))
         child.send_signal(signal.SIGINT)
-        _, told = child.communicate(timeout=60)
+        _, err = child.communicate(timeout=60)
     assert child.returncode == 130
-    assert f"kubeferry restore --resume {named}, or kubeferry undo {named}" in told
+    assert f"kubeferry restore --resume {named}, or kubeferry undo {named}" in err
     assert stored(bench, named).state.end == "Stopped"
     assert bench.clusters[B].find(LEASES, target, LEASE_NAME) is None
     code, out, _ = kubeferry("undo", named, "-o", "json", *where)

@@ -1,4 +1,4 @@
-"""What is taken back from a journal: only what is still the restore's own, in reverse, and each thing once.
+"""What is undone from a journal: only what is still the restore's own, in reverse, and each thing once.
 
 The journals are written by hand, as a restore leaves them that was killed at that very moment.
 """
@@ -40,7 +40,7 @@ def ns(bench):
     return bench.namespace("back", B)
 
 
-class Told:
+class Journalled:
     """A restore of the past: its journal, and what it made."""
 
     def __init__(self, bench, ns):
@@ -90,7 +90,7 @@ class Told:
         return open_restore(self.store, self.name)
 
     def undo(self, **more):
-        """Take it back; return the result, and what is left as object → reason."""
+        """Undo it; return the result, and what is left as object → reason."""
         self.journal.close()
         options = UndoOptions(restore=self.name, context=B, **{**self.bench.where, "wait_seconds": 20, **more})
         result = _undo(options, clock.now())
@@ -98,8 +98,8 @@ class Told:
 
 
 @pytest.fixture
-def told(bench, ns):
-    made = Told(bench, ns)
+def journalled(bench, ns):
+    made = Journalled(bench, ns)
     yield made
     made.journal.close()
     for each in bench.list("ConfigMap", ns, B):
@@ -109,68 +109,68 @@ def told(bench, ns):
                 bench.delete("ConfigMap", ns, each["metadata"]["name"], B)
 
 
-def test_what_was_announced_and_made_by_others_stays(told):
-    told.journal.will_create(1, [told.ref("mine"), told.ref("theirs"), told.ref("never")])
-    told.make("mine")
-    told.make("theirs", manager="kubeferry-ba9876543210")
-    result, left = told.undo()
+def test_what_was_announced_and_made_by_others_stays(journalled):
+    journalled.journal.will_create(1, [journalled.ref("mine"), journalled.ref("theirs"), journalled.ref("never")])
+    journalled.make("mine")
+    journalled.make("theirs", manager="kubeferry-ba9876543210")
+    result, left = journalled.undo()
     assert (result.phase, left, result.taken_back.deleted) == ("Completed", {}, 1)
-    assert told.live("mine") is None
-    assert told.live("theirs")["data"] == {"a": "made"}
+    assert journalled.live("mine") is None
+    assert journalled.live("theirs")["data"] == {"a": "made"}
 
 
-def test_what_was_changed_and_is_another_object_by_now_stays_as_it_is(told):
-    told.make("settings", "before", "someone")
-    told.changed("settings")
-    told.bench.delete("ConfigMap", told.ns, "settings", B)
-    told.make("settings", "new one", "someone")
-    result, left = told.undo()
+def test_what_was_changed_and_is_another_object_by_now_stays_as_it_is(journalled):
+    journalled.make("settings", "before", "someone")
+    journalled.changed("settings")
+    journalled.bench.delete("ConfigMap", journalled.ns, "settings", B)
+    journalled.make("settings", "new one", "someone")
+    result, left = journalled.undo()
     assert (result.phase, left) == ("Partial", {"settings": "another object has that name now"})
-    assert told.live("settings")["data"] == {"a": "new one"}
+    assert journalled.live("settings")["data"] == {"a": "new one"}
 
 
-def test_what_was_changed_and_somebody_deleted_is_not_made_again(told):
-    told.make("settings", "before", "someone")
-    told.changed("settings")
-    told.bench.delete("ConfigMap", told.ns, "settings", B)
-    result, left = told.undo()
+def test_what_was_changed_and_somebody_deleted_is_not_made_again(journalled):
+    journalled.make("settings", "before", "someone")
+    journalled.changed("settings")
+    journalled.bench.delete("ConfigMap", journalled.ns, "settings", B)
+    result, left = journalled.undo()
     assert (result.phase, left) == ("Partial", {"settings": "was deleted by somebody since"})
-    assert told.live("settings") is None
+    assert journalled.live("settings") is None
 
 
 @pytest.mark.parametrize("action", ["recreate", "link"])
-def test_what_was_made_anew_is_taken_away_and_the_former_made_again_under_a_new_uid(told, action):
-    told.make("settings", "before", "someone")
-    before = told.live("settings")
-    told.journal.keep(1, action, told.ref("settings"), before)
-    told.bench.delete("ConfigMap", told.ns, "settings", B)
-    told.journal.did(1, "recreated", told.ref("settings"), told.make("settings", "restored"))
-    result, left = told.undo()
+def test_what_was_recreated_is_deleted_and_the_previous_object_made_again_under_a_new_uid(journalled, action):
+    journalled.make("settings", "before", "someone")
+    before = journalled.live("settings")
+    journalled.journal.keep(1, action, journalled.ref("settings"), before)
+    journalled.bench.delete("ConfigMap", journalled.ns, "settings", B)
+    journalled.journal.did(1, "recreated", journalled.ref("settings"), journalled.make("settings", "restored"))
+    result, left = journalled.undo()
     assert (result.phase, left) == ("Completed", {})
-    after = told.live("settings")
+    after = journalled.live("settings")
     assert content(after) == content(before)
     assert [each.why for each in result.taken_back.notes] == ["was made again: it has a new uid"]
 
 
-def test_what_was_made_anew_and_replaced_by_somebody_stays(told):
-    told.make("settings", "before", "someone")
-    told.journal.keep(1, "recreate", told.ref("settings"), told.live("settings"))
-    told.bench.delete("ConfigMap", told.ns, "settings", B)
-    told.journal.did(1, "recreated", told.ref("settings"), told.make("settings", "restored"))
-    told.bench.delete("ConfigMap", told.ns, "settings", B)
-    told.make("settings", "new one", "someone")
-    _, left = told.undo()
+def test_what_was_recreated_and_replaced_by_somebody_stays(journalled):
+    journalled.make("settings", "before", "someone")
+    journalled.journal.keep(1, "recreate", journalled.ref("settings"), journalled.live("settings"))
+    journalled.bench.delete("ConfigMap", journalled.ns, "settings", B)
+    journalled.journal.did(1, "recreated", journalled.ref("settings"), journalled.make("settings", "restored"))
+    journalled.bench.delete("ConfigMap", journalled.ns, "settings", B)
+    journalled.make("settings", "new one", "someone")
+    _, left = journalled.undo()
     assert left == {"settings": "another object has that name now"}
-    assert told.live("settings")["data"] == {"a": "new one"}
+    assert journalled.live("settings")["data"] == {"a": "new one"}
 
 
-def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(told, monkeypatch):
+def test_levels_are_undone_in_reverse_and_each_is_journalled_before_the_next_begins(journalled, monkeypatch):
     for level, named in enumerate(("first", "second", "third"), start=1):
-        told.created(named, level)
-    told.make("changed", "before", "someone")
-    told.changed("changed", level=2)
+        journalled.created(named, level)
+    journalled.make("changed", "before", "someone")
+    journalled.changed("changed", level=2)
     seen = []
-    cluster = told.bench.clusters[B]
+    cluster = journalled.bench.clusters[B]
     monkeypatch.setattr("kubeferry.tasks.ports.cluster.client.connect", lambda *_: cluster)
     real_delete, real_apply = cluster.delete, cluster.apply
 
@@ -184,47 +184,47 @@ def test_levels_go_in_reverse_and_each_is_journalled_before_the_next_begins(told
 
     monkeypatch.setattr(cluster, "delete", delete)
     monkeypatch.setattr(cluster, "apply", apply)
-    result, left = told.undo()
+    result, left = journalled.undo()
     assert (result.phase, left) == ("Completed", {})
     ours = [each for each in seen if each[1] in ("first", "second", "third", "changed")]
     assert ours == [("delete", "third"), ("delete", "second"), ("give back", "changed"), ("delete", "first")]
 
 
-def test_what_is_taken_back_once_is_not_taken_back_again(told):
+def test_what_is_undone_once_is_not_undone_again(journalled):
     """An undo that left something is run again: what others did meanwhile with the rest stays."""
-    told.created("gone")
-    told.created("held")
-    told.make("settings", "before", "someone")
-    told.changed("settings")
-    told.bench.patch("ConfigMap", told.ns, "held", {"metadata": {"finalizers": ["example.com/held"]}}, B)
-    result, left = told.undo(wait_seconds=1)
-    assert (result.phase, list(left), told.live("settings")["data"]) == ("Partial", ["held"], {"a": "before"})
-    state = told.stored().state
+    journalled.created("gone")
+    journalled.created("held")
+    journalled.make("settings", "before", "someone")
+    journalled.changed("settings")
+    journalled.bench.patch("ConfigMap", journalled.ns, "held", {"metadata": {"finalizers": ["example.com/held"]}}, B)
+    result, left = journalled.undo(wait_seconds=1)
+    assert (result.phase, list(left), journalled.live("settings")["data"]) == ("Partial", ["held"], {"a": "before"})
+    state = journalled.stored().state
     assert ([ref.name for ref in state.created], state.formers, state.end) == (["held"], {}, "Failed")
-    told.bench.patch("ConfigMap", told.ns, "settings", {"data": {"a": "changed since"}}, B)
-    told.bench.patch("ConfigMap", told.ns, "held", {"metadata": {"finalizers": None}}, B)
-    told.bench.until(lambda: told.live("held") is None)
-    result, left = told.undo()
+    journalled.bench.patch("ConfigMap", journalled.ns, "settings", {"data": {"a": "changed since"}}, B)
+    journalled.bench.patch("ConfigMap", journalled.ns, "held", {"metadata": {"finalizers": None}}, B)
+    journalled.bench.until(lambda: journalled.live("held") is None)
+    result, left = journalled.undo()
     assert (result.phase, left, result.taken_back.deleted, result.taken_back.restored) == ("Completed", {}, 1, 0)
-    assert told.live("settings")["data"] == {"a": "changed since"}
-    assert told.stored().state.end == "Undone"
+    assert journalled.live("settings")["data"] == {"a": "changed since"}
+    assert journalled.stored().state.end == "Undone"
 
 
 @pytest.mark.parametrize("what", ["created", "changed", "announced"])
-def test_undo_takes_every_namespace_in_which_the_restore_did_anything(bench, told, what):
+def test_undo_takes_every_namespace_in_which_the_restore_did_anything(bench, journalled, what):
     if what == "created":
-        told.created("a")
+        journalled.created("a")
     elif what == "announced":
-        told.journal.will_create(1, [told.ref("a")])
-        told.make("a")
+        journalled.journal.will_create(1, [journalled.ref("a")])
+        journalled.make("a")
     else:
-        told.make("a", "before", "someone")
-        told.changed("a")
-    taken = lease(told.ns, Holder("another", "another-host", 17, "x:1"), clock.now() - timedelta(seconds=1))
-    held, _ = bench.clusters[B].create(LEASES, told.ns, taken)
+        journalled.make("a", "before", "someone")
+        journalled.changed("a")
+    taken = lease(journalled.ns, Holder("another", "another-host", 17, "x:1"), clock.now() - timedelta(seconds=1))
+    held, _ = bench.clusters[B].create(LEASES, journalled.ns, taken)
     try:
         with pytest.raises(PermanentError, match="is being worked on by restore another"):
-            told.undo()
-        assert told.live("a")
+            journalled.undo()
+        assert journalled.live("a")
     finally:
-        bench.clusters[B].delete(LEASES, told.ns, held["metadata"]["name"], uid=held["metadata"]["uid"])
+        bench.clusters[B].delete(LEASES, journalled.ns, held["metadata"]["name"], uid=held["metadata"]["uid"])

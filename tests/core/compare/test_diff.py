@@ -1,4 +1,4 @@
-"""What drifted, object by object: every change is told, values of a cluster are no change, and Secrets stay hidden."""
+"""What is different, object by object: every change is reported, not values of a cluster, and Secrets are hidden."""
 
 import base64
 import copy
@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.compare import report as drift_text
+from kubeferry.tasks.core.compare import report as diff_report
 from kubeferry.tasks.core.compare.diff import (
     ObjectDifference,
     added,
@@ -54,14 +54,14 @@ def secret(*, applied=False, notes=None, **data):
     return obj
 
 
-# --- what is drift
+# --- what is a difference
 
 
-def test_the_same_is_no_drift():
+def test_the_same_is_no_difference():
     assert changed([(config(a="1"), config(a="1"))]) is None
 
 
-def test_a_change_is_told_with_its_fields_and_both_objects():
+def test_a_change_is_reported_with_its_fields_and_both_objects():
     found = changed([(config(a="1", b="2"), config(a="3", c="4"))])
     assert (found.ref, found.change) == (Ref("", "ConfigMap", "shop", "x"), "changed")
     assert [(each.path, each.old, each.new) for each in found.fields] == [
@@ -163,8 +163,8 @@ OWNERS = [
 
 
 def test_owners_are_compared_by_name_and_our_bundle_is_none():
-    told = owned(config(), OWNERS)["metadata"]["ownerReferences"]
-    assert [(each["kind"], each["name"], "uid" in each) for each in told] == [
+    owners = owned(config(), OWNERS)["metadata"]["ownerReferences"]
+    assert [(each["kind"], each["name"], "uid" in each) for each in owners] == [
         ("ConfigMap", "web", False),
         ("Deployment", "web", False),
     ]
@@ -189,14 +189,14 @@ OTHER = "another-secret-x"
 @pytest.mark.parametrize("applied", [False, True])
 def test_a_secrets_value_is_never_shown_and_its_change_is(applied):
     found = changed([(secret(applied=applied, a=PLAIN, b="same"), secret(applied=applied, a=OTHER, b="same"))])
-    told = reported_difference(found, "backup b", "cluster c", with_diff=True)
-    text = repr(found) + str(found) + told.model_dump_json() + told.diff
+    difference = reported_difference(found, "backup b", "cluster c", with_diff=True)
+    text = repr(found) + str(found) + difference.model_dump_json() + difference.diff
     for value in (PLAIN, OTHER, encoded(PLAIN), encoded(OTHER)):
         assert value not in text
-    (field,) = [each for each in told.fields if each.path == "data.a"]
+    (field,) = [each for each in difference.fields if each.path == "data.a"]
     assert (field.old, field.new) == ("<secret, 17 bytes>", "<secret, 16 bytes, changed>")
-    assert "-  a: <secret, 17 bytes>\n+  a: <secret, 16 bytes, changed>\n   b: <secret, 4 bytes>\n" in told.diff
-    assert told.diff.count(", changed>") == (2 if applied else 1)
+    assert "-  a: <secret, 17 bytes>\n+  a: <secret, 16 bytes, changed>\n   b: <secret, 4 bytes>\n" in difference.diff
+    assert difference.diff.count(", changed>") == (2 if applied else 1)
 
 
 def test_a_value_of_the_same_size_is_seen_to_change():
@@ -280,7 +280,7 @@ def test_an_object_that_one_side_has_is_shown_whole():
     assert diff.startswith("--- b: ConfigMap shop/x\n+++ /dev/null\n@@ -1,7 +0,0 @@\n-apiVersion: v1\n")
 
 
-@pytest.mark.parametrize("longest", [drift_text.LONGEST, 0])
+@pytest.mark.parametrize("longest", [diff_report.LONGEST, 0])
 @given(one=st.lists(st.text("ab", max_size=2), max_size=30), other=st.lists(st.text("ab", max_size=2), max_size=30))
 def test_a_diff_leads_from_one_side_to_the_other(longest, one, other):
     """Also where what differs is shown as one block."""
@@ -289,9 +289,9 @@ def test_a_diff_leads_from_one_side_to_the_other(longest, one, other):
     if found is None:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drift_text, "LONGEST", longest)
+        patch.setattr(diff_report, "LONGEST", longest)
         diff = unified(found, "b", "c")
-    lines = drift_text._lines(old)
+    lines = diff_report._lines(old)
     assert yaml.safe_load("\n".join(lines)) == old
     assert yaml.safe_load("\n".join(patched(lines, diff))) == new
 
@@ -338,11 +338,11 @@ def report(objects=(), problems=()):
 
 
 def test_exit_codes_are_those_of_diff_and_of_a_partial_result():
-    drift = reported_difference(
+    difference = reported_difference(
         ObjectDifference(Ref("", "ConfigMap", "shop", "x"), "added", None, config()), "b", "c", with_diff=False
     )
     problem = Problem(what="secrets in shop", why="forbidden")
-    assert (drift.diff, drift.fields) == ("", [])
+    assert (difference.diff, difference.fields) == ("", [])
     assert report().exit_code == 0
-    assert report([drift]).exit_code == report([drift], [problem]).exit_code == 1
+    assert report([difference]).exit_code == report([difference], [problem]).exit_code == 1
     assert report(problems=[problem]).exit_code == 3

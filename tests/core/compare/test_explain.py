@@ -27,19 +27,19 @@ def b64(text):
 
 def changed(original, path, value):
     """Return a copy of `original` with the field at `path` set to `value`, or dropped if that is `...`."""
-    twin = copy.deepcopy(original)
-    inner = twin
+    restored = copy.deepcopy(original)
+    inner = restored
     for key in path[:-1]:
         inner = inner[key]
     if value is ...:
         del inner[path[-1]]
     else:
         inner[path[-1]] = value
-    return twin
+    return restored
 
 
-def reasons(original, twin, move=MOVE):
-    return [explain(each, original, move) for each in differences(original, twin)]
+def reasons(original, restored, move=MOVE):
+    return [explain(each, original, move) for each in differences(original, restored)]
 
 
 OWNED = obj(meta={"ownerReferences": [{"apiVersion": "v1", "kind": "Catalog", "name": "c", "uid": OLD}]})
@@ -440,8 +440,8 @@ def test_its_near_miss_is_not_explained(original, path, value):
 @pytest.mark.parametrize("kind", ["Service", "ClusterRoleBinding"])
 def test_a_row_of_a_core_or_built_in_kind_does_not_explain_a_custom_kind_of_that_name(kind):
     original = obj(kind, "example.com/v1", spec={"clusterIP": "a"}, subjects=[{"namespace": "shop"}])
-    twin = changed(changed(original, ("spec", "clusterIP"), "b"), ("subjects", 0, "namespace"), "copy")
-    assert reasons(original, twin) == [None, None]
+    restored = changed(changed(original, ("spec", "clusterIP"), "b"), ("subjects", 0, "namespace"), "copy")
+    assert reasons(original, restored) == [None, None]
 
 
 def applied(**fields):
@@ -466,7 +466,7 @@ def test_the_copy_of_kubectl_apply_may_change_as_the_object_may(now, reason):
 
 
 @pytest.mark.parametrize("text", ['{"kind": ', "[1]", "{}", '{"apiVersion": "v1", "kind": "Pod", "metadata": 1}'])
-def test_a_copy_that_cannot_be_read_may_only_go(text):
+def test_a_copy_that_cannot_be_read_may_only_be_removed(text):
     original = obj(meta={"annotations": {LAST_APPLIED: text, "team": "a"}})
     path = ("metadata", "annotations", LAST_APPLIED)
     assert reasons(original, changed(original, path, ...)) == ["dropped, because it could not be read"]

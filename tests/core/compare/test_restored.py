@@ -92,7 +92,7 @@ def test_an_object_under_its_old_namespace_is_missing_and_one_too_many(original,
     ]
 
 
-def test_a_missing_object_is_explained_only_by_who_said_so(original, restored):
+def test_a_missing_object_is_explained_only_by_its_own_reason(original, restored):
     lost = Ref("", "ConfigMap", "shop", "settings")
     del restored[Ref("", "ConfigMap", "copy", "settings")]
     assert unexplained(original, restored) == [(str(lost), WHOLE)]

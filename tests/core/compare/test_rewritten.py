@@ -1,4 +1,4 @@
-"""A changed string is explained only when the rewrites that a restore told of make the new text out of the old."""
+"""A changed string is explained only when the rewrites that a restore reported make the new text out of the old."""
 
 import base64
 
@@ -22,7 +22,7 @@ LONGER = rewrite("10.0.0.11", "10.0.0.22", "Pod shop/b → status.podIP", "looke
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told", "why"),
+    ("old", "new", "rewrites", "why"),
     [
         ("http://web.shop.svc/", "http://web.copy.svc/", [SHOP], "namespace renamed: DNS name"),
         ("10.0.0.1", "10.0.0.2", [ADDRESS], "looked up on the target"),
@@ -47,5 +47,5 @@ LONGER = rewrite("10.0.0.11", "10.0.0.22", "Pod shop/b → status.podIP", "looke
         ("web.shop.svc", None, [SHOP], None),
     ],
 )
-def test_only_the_rewrites_that_were_told_explain_a_text(old, new, told, why):
-    assert reason(old, new, told) == why
+def test_only_the_rewrites_that_were_reported_explain_a_text(old, new, rewrites, why):
+    assert reason(old, new, rewrites) == why

@@ -1,4 +1,4 @@
-"""What a bundle's deletion tells besides what it deletes: who needs it, what is untied from it, and all in order."""
+"""What a bundle's deletion reports besides what it deletes: what needs it, what is unlinked, and all in order."""
 
 from datetime import UTC, datetime
 
@@ -78,14 +78,14 @@ def test_what_is_cluster_wide_and_was_there_before_is_untied_too():
     assert group.untie == {Ref.of(old): {boss["metadata"]["uid"]}}
 
 
-def test_who_stays_and_needs_what_a_bundle_takes_is_told_and_nobody_else():
+def test_what_stays_and_needs_what_a_bundle_deletes_is_reported_and_nothing_else():
     mine, other = obj("Secret", "mine", meta=MINE), obj("Secret", "other")
     users = deployment("user", "mine"), deployment("stranger", "other"), deployment("inside", "mine", MINE)
     group = found(mine, other, *users, lists=[(1, mine)])
     assert needed(group) == [("mine", "user")]
 
 
-def test_who_stays_and_needs_what_only_goes_along_is_told_too():
+def test_what_stays_and_needs_what_is_only_deleted_along_is_reported_too():
     boss = obj("Widget", "boss", api="example.com/v1", meta=MINE)
     key = obj("Secret", "key", meta=owned(boss))
     group = found(boss, key, deployment("user", "key"), lists=[(1, boss)])
@@ -93,14 +93,14 @@ def test_who_stays_and_needs_what_only_goes_along_is_told_too():
     assert needed(group) == [("key", "user")]
 
 
-def test_a_member_without_proof_that_goes_along_with_its_owner_is_not_said_to_stay():
+def test_a_member_without_proof_that_is_deleted_with_its_owner_is_not_reported_to_stay():
     boss = obj("Widget", "boss", api="example.com/v1", meta=MINE)
     child = obj("Secret", "child", meta=owned(boss))
     assert found(boss, child, lists=[(1, boss), (2, child)]).refused == []
     assert found(child, lists=[(2, child)]).refused == [("Secret shop/child", UNPROVED)]
 
 
-def test_all_that_is_told_is_in_order_whatever_order_the_cluster_answers_in():
+def test_all_that_is_reported_is_in_order_whatever_order_the_cluster_answers_in():
     made = [obj("Secret", name, meta=MINE) for name in "cab"]
     old = [obj("ConfigMap", name, created=BEFORE, meta=MINE) for name in "zxy"]
     group = found(*old, *made, lists=[(2, made[0]), (1, made[2]), (1, made[1])])
@@ -109,7 +109,7 @@ def test_all_that_is_told_is_in_order_whatever_order_the_cluster_answers_in():
 
 
 @pytest.mark.parametrize("turn", [1, -1])
-def test_all_that_a_selection_tells_is_in_order_too(turn):
+def test_all_that_a_selection_reports_is_in_order_too(turn):
     label = {"labels": {"app": "web"}}
     chosen = [obj("Secret", name, meta=label) for name in "ab"]
     users = [deployment(name, secret) for name, secret in (("one", "b"), ("two", "a"), ("three", "a"))]
@@ -133,7 +133,7 @@ def test_what_was_made_for_the_bundle_is_not_older_than_it_whatever_the_clocks_s
 
 
 def test_an_author_says_by_annotation_what_goes_first():
-    """A selection goes in the reverse of the order in which a restore would make it."""
+    """A selection is deleted in the reverse of the order in which a restore would make it."""
     label = {"labels": {"app": "web"}}
     late = {"annotations": {"kubeferry.io/category": "traffic"}}
     secret, web = obj("Secret", "s", meta=label | late), deployment("web", "other", label)
@@ -175,7 +175,7 @@ def test_facts_that_are_collected_object_by_object_are_the_same_facts():
     assert of_selection(apart) == of_selection(together)
 
 
-def test_what_its_author_keeps_needs_what_goes_all_the_same():
+def test_what_its_author_keeps_needs_what_is_deleted_all_the_same():
     secret = obj("Secret", "s", meta={"labels": {"app": "web"}})
     kept = deployment("kept", "s", {"labels": {"kubeferry.io/exclude": "true"}})
     group = found(secret, kept, selector="app=web")

@@ -24,8 +24,8 @@ MINE = {"ownerReferences": [OWNER]}
 MADE = {"managedFields": [{"manager": maker(MANAGER, UID)}]}
 
 
-def obj(kind, name, *, api="v1", space="shop", labels=None, created=AFTER, meta=None, **more):
-    own = {"name": name, "namespace": space, "uid": f"{kind}-{name}", "creationTimestamp": created}
+def obj(kind, name, *, api="v1", namespace="shop", labels=None, created=AFTER, meta=None, **more):
+    own = {"name": name, "namespace": namespace, "uid": f"{kind}-{name}", "creationTimestamp": created}
     own = {key: value for key, value in own.items() if value} | ({"labels": labels} if labels else {})
     return {"apiVersion": api, "kind": kind, "metadata": own | (meta or {}), **more}
 
@@ -51,8 +51,8 @@ def facts(*objects, selector="", around=UNKNOWN_CLUSTER):
     return found
 
 
-def charter(*members, space="shop", name="r", uid=UID):
-    made = bundle(space, name, "b", "file:///s", NOW)
+def charter(*members, namespace="shop", name="r", uid=UID):
+    made = bundle(namespace, name, "b", "file:///s", NOW)
     made["metadata"] |= {"uid": uid, "creationTimestamp": BUNDLED}
     made["status"] = parts(name, "Completed", members)[0][1]
     return Authority.of(made, [])
@@ -67,7 +67,7 @@ def listed(live, level=1, **changed):
     )
 
 
-def told(group):
+def named(group):
     """Return (asked by level, following, stays, refused) with names only."""
     levels = {}
     for each in group.asked:
@@ -86,11 +86,11 @@ def told(group):
 def test_a_bundle_takes_its_members_level_by_level():
     secret, web = obj("Secret", "s", meta=MINE), deployment("web", meta=MINE)
     found = of_bundles([charter(listed(secret, 1), listed(web, 4))], facts(secret, web))
-    assert told(found) == ({1: ["s"], 4: ["web"]}, [], {}, {})
+    assert named(found) == ({1: ["s"], 4: ["web"]}, [], {}, {})
 
 
 SECRET = obj("Secret", "x")
-ROLE = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="")
+ROLE = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="")
 BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
 
 
@@ -108,20 +108,22 @@ BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
         (obj("Secret", "x", meta={"ownerReferences": [owner("r", "another")]}), listed(SECRET), UNPROVED),
         (ROLE, listed(ROLE), UNPROVED),
         (
-            obj("Secret", "x", space="kube-system"),
-            listed(obj("Secret", "x", space="kube-system")),
+            obj("Secret", "x", namespace="kube-system"),
+            listed(obj("Secret", "x", namespace="kube-system")),
             "is listed, but is in another namespace than the bundle",
         ),
         (
-            obj("Secret", "x", space="kube-system", meta=MINE | MADE),
-            listed(obj("Secret", "x", space="kube-system")),
+            obj("Secret", "x", namespace="kube-system", meta=MINE | MADE),
+            listed(obj("Secret", "x", namespace="kube-system")),
             "is listed, but is in another namespace than the bundle",
         ),
         *(
             (each, listed(each), "is listed, but no restore lists its kind")
             for each in (
-                obj("Namespace", "victim", space="", meta=MADE),
-                obj("CustomResourceDefinition", "v.example.com", api="apiextensions.k8s.io/v1", space="", meta=MADE),
+                obj("Namespace", "victim", namespace="", meta=MADE),
+                obj(
+                    "CustomResourceDefinition", "v.example.com", api="apiextensions.k8s.io/v1", namespace="", meta=MADE
+                ),
                 obj("Bundle", "other", api="kubeferry.io/v1alpha1", meta=MADE | MINE),
             )
         ),
@@ -129,7 +131,7 @@ BOUND = {"Secret": SECRET, "ClusterRole": ROLE}
 )
 def test_what_proves_nothing_is_refused_whatever_the_bundle_lists(live, member, why):
     found = of_bundles([charter(member)], facts(live))
-    assert told(found) == ({}, [], {}, {str(Ref.of(live)): why})
+    assert named(found) == ({}, [], {}, {str(Ref.of(live)): why})
     assert found.untie == {}
 
 
@@ -139,56 +141,56 @@ def test_what_proves_nothing_is_refused_whatever_the_bundle_lists(live, member, 
         obj("Secret", "x", meta=MADE),
         obj("Secret", "x", meta=MINE),
         obj("Secret", "x", meta=MADE, created=BEFORE),  # clocks of API servers may differ: the uid was known to it
-        obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", meta=MADE),
+        obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="", meta=MADE),
     ],
 )
 @pytest.mark.parametrize("lists", [True, False])
 def test_what_proves_to_be_its_own_is_taken_listed_or_not(live, lists):
     """A restore that was killed had no time to list what it created."""
     found = of_bundles([charter(*([listed(live)] if lists else []))], facts(live))
-    assert told(found) == ({1: ["x"]}, [], {}, {})
+    assert named(found) == ({1: ["x"]}, [], {}, {})
 
 
 def test_a_cluster_wide_object_is_never_proved_by_an_owner():
     """A namespaced owner is one that Kubernetes does not allow there."""
-    live = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", meta=MINE)
+    live = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="", meta=MINE)
     found = of_bundles([charter(listed(live))], facts(live))
     assert [each.ref.name for each in found.asked] == []
 
 
 def test_an_object_that_took_the_name_stays():
     found = of_bundles([charter(listed(SECRET, uid="former"))], facts(SECRET))
-    assert told(found) == ({}, [], {"x": REPLACED.text}, {})
+    assert named(found) == ({}, [], {"x": REPLACED.text}, {})
 
 
-def test_what_is_gone_is_nothing_to_tell():
-    assert told(of_bundles([charter(listed(SECRET))], facts())) == ({}, [], {}, {})
+def test_what_is_gone_is_not_reported():
+    assert named(of_bundles([charter(listed(SECRET))], facts())) == ({}, [], {}, {})
 
 
 def test_what_could_not_be_read_is_not_taken_for_gone():
     known = facts()
     known.unread["", "Secret"] = "forbidden"
-    assert told(of_bundles([charter(listed(SECRET))], known))[3] == {"Secret shop/x": "forbidden"}
+    assert named(of_bundles([charter(listed(SECRET))], known))[3] == {"Secret shop/x": "forbidden"}
     known = facts()
     known.unread["apps", ""] = "its API server does not answer"
     web = deployment("web")
-    assert told(of_bundles([charter(listed(web))], known))[3] == {
+    assert named(of_bundles([charter(listed(web))], known))[3] == {
         "Deployment.apps shop/web": "its API server does not answer"
     }
 
 
-def test_a_list_that_names_nothing_is_told():
+def test_a_list_that_names_nothing_is_reported():
     made = charter()
     found = of_bundles([Authority("shop", "r", UID, BUNDLED, (), ("nonsense",), made.parts)], facts())
     assert found.refused == [("nonsense", NAMELESS)]
 
 
-def test_what_goes_with_members_is_left_to_the_garbage_collector():
+def test_what_depends_on_members_is_left_to_the_garbage_collector():
     web = deployment("web", meta=MINE)
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", meta=tied(web, controller=True) | MADE)
     pod = obj("Pod", "web-1-a", meta=tied(replicas, "ReplicaSet", controller=True))
     found = of_bundles([charter(listed(web, 3), listed(replicas, 4))], facts(web, replicas, pod))
-    assert told(found)[:2] == ({3: ["web"]}, ["web-1-a", "web-1"])
+    assert named(found)[:2] == ({3: ["web"]}, ["web-1-a", "web-1"])
     assert {each.level for each in found.following} == {3}
     assert set(found.following.values()) == {frozenset([web["metadata"]["uid"]])}
 
@@ -197,7 +199,7 @@ def test_a_member_whose_owner_was_there_before_is_deleted_by_itself():
     boss = obj("Widget", "boss", api="example.com/v1", created=BEFORE)
     child = obj("Secret", "child", meta=tied(boss, "Widget", "example.com/v1") | MADE)
     found = of_bundles([charter(listed(child, 2))], facts(boss, child))
-    assert told(found) == ({2: ["child"]}, [], {}, {})
+    assert named(found) == ({2: ["child"]}, [], {}, {})
 
 
 def test_what_was_there_before_is_untied_and_stays():
@@ -207,8 +209,8 @@ def test_what_was_there_before_is_untied_and_stays():
     adopted = obj("Secret", "adopted", created=BEFORE, meta=MINE)
     below = obj("Secret", "below", created=BEFORE, meta=tied(old, "Secret", "v1"))
     found = of_bundles([charter(listed(boss))], facts(boss, old, adopted, below))
-    assert told(found)[:2] == ({1: ["boss"]}, [])
-    assert told(found)[2] == dict.fromkeys(["old", "adopted", "below"], OLDER.text)
+    assert named(found)[:2] == ({1: ["boss"]}, [])
+    assert named(found)[2] == dict.fromkeys(["old", "adopted", "below"], OLDER.text)
     assert {ref.name: owners for ref, owners in found.untie.items()} == {
         "old": {boss["metadata"]["uid"]},
         "adopted": {UID},
@@ -229,7 +231,7 @@ def test_of_what_came_in_the_second_of_the_bundle_only_what_a_controller_made_is
     boss = obj("Widget", "boss", api="example.com/v1", meta=MINE)
     child = obj("Secret", "child", created=created, meta=tied(boss, "Widget", "example.com/v1", controller=controller))
     found = of_bundles([charter(listed(boss))], facts(boss, child))
-    assert (told(found)[1], told(found)[2]) == (([], {"child": OLDER.text}) if stays else (["child"], {}))
+    assert (named(found)[1], named(found)[2]) == (([], {"child": OLDER.text}) if stays else (["child"], {}))
 
 
 def test_what_was_there_before_and_has_another_owner_is_left_alone():
@@ -240,14 +242,14 @@ def test_what_was_there_before_and_has_another_owner_is_left_alone():
     ]
     old = obj("Secret", "old", created=BEFORE, meta={"ownerReferences": ties})
     found = of_bundles([charter(listed(boss))], facts(boss, other, old))
-    assert (told(found)[1:3], found.untie) == (([], {}), {})
+    assert (named(found)[1:3], found.untie) == (([], {}), {})
 
 
-def test_what_was_added_since_goes_first_in_its_own_order():
+def test_what_was_added_since_is_deleted_first_in_its_own_order():
     listed_one = obj("ConfigMap", "listed", meta=MINE)
     web, secret = deployment("web", secret="s", meta=MINE), obj("Secret", "s", meta=MINE)
     found = of_bundles([charter(listed(listed_one, 5))], facts(listed_one, web, secret))
-    assert told(found)[0] == {5: ["listed"], 6: ["s"], 7: ["web"]}
+    assert named(found)[0] == {5: ["listed"], 6: ["s"], 7: ["web"]}
 
 
 def test_a_part_is_not_the_bundle():
@@ -257,7 +259,7 @@ def test_a_part_is_not_the_bundle():
         Authority.of(part, [])
 
 
-def test_parts_are_those_that_the_first_owns_and_the_first_goes_last():
+def test_parts_are_those_that_the_first_owns_and_the_first_is_deleted_last():
     first, second, stranger = (bundle("shop", name, "b", "s", NOW) for name in ("r", "r-part-2", "r-part-3"))
     first["metadata"] |= {"uid": UID, "creationTimestamp": BUNDLED}
     second["metadata"] |= {"uid": "u2", "creationTimestamp": AFTER, "ownerReferences": [OWNER]}
@@ -290,23 +292,23 @@ def test_a_bundle_of_twelve_thousand_members():
 APP = {"app": "web"}
 
 
-def test_labels_choose_what_a_backup_would_carry_in_the_order_of_a_restore():
+def test_labels_choose_what_a_backup_would_include_in_the_order_of_a_restore():
     web = deployment("web", labels=APP, secret="s")
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", labels=APP, meta=tied(web, controller=True))
     pod = obj("Pod", "web-1-a", labels=APP, meta=tied(replicas, "ReplicaSet", controller=True))
     secret, other = obj("Secret", "s", labels=APP), obj("Secret", "other", labels={"app": "db"})
     found = of_selection(facts(web, replicas, pod, secret, other, selector="app=web"))
-    assert told(found) == ({1: ["s"], 2: ["web"]}, ["web-1-a", "web-1"], {}, {})
+    assert named(found) == ({1: ["s"], 2: ["web"]}, ["web-1-a", "web-1"], {}, {})
 
 
-def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
+def test_what_needs_something_that_is_deleted_with_its_owner_is_deleted_before_that_owner():
     boss = obj(
         "Widget", "boss", api="example.com/v1", labels=APP, meta={"annotations": {"kubeferry.io/category": "config"}}
     )
     secret = obj("Secret", "s", labels=APP, meta=tied(boss, "Widget", "example.com/v1"))
     web = deployment("web", labels=APP, secret="s")
     found = of_selection(facts(boss, secret, web, selector="app=web"))
-    assert told(found)[:2] == ({1: ["boss"], 2: ["web"]}, ["s"])
+    assert named(found)[:2] == ({1: ["boss"], 2: ["web"]}, ["s"])
     assert found.users == {
         boss["metadata"]["uid"]: {web["metadata"]["uid"], secret["metadata"]["uid"]} - {secret["metadata"]["uid"]}
     }
@@ -340,23 +342,23 @@ def test_what_needs_something_that_goes_with_its_owner_goes_before_that_owner():
         ),
     ],
 )
-def test_what_no_backup_carries_stays_with_the_reason(live, around, why):
+def test_what_no_backup_includes_stays_with_the_reason(live, around, why):
     found = of_selection(facts(live, selector="app=web", around=around))
-    assert told(found) == ({}, [], {live["metadata"]["name"]: why}, {})
+    assert named(found) == ({}, [], {live["metadata"]["name"]: why}, {})
 
 
 def test_what_a_live_controller_would_make_again_stays():
     web = deployment("web")
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", labels=APP, meta=tied(web, controller=True))
     found = of_selection(facts(web, replicas, selector="app=web"))
-    assert told(found)[2] == {"web-1": "left to its controller, Deployment web"}
+    assert named(found)[2] == {"web-1": "left to its controller, Deployment web"}
     assert found.asked == []
 
 
 def test_what_holds_state_is_deleted_though_something_owns_it():
     boss = obj("Widget", "boss", api="example.com/v1")
     secret = obj("Secret", "s", labels=APP, meta=tied(boss, "Widget", "example.com/v1", controller=True))
-    assert told(of_selection(facts(boss, secret, selector="app=web")))[0] == {1: ["s"]}
+    assert named(of_selection(facts(boss, secret, selector="app=web")))[0] == {1: ["s"]}
 
 
 @pytest.mark.parametrize(
@@ -366,48 +368,48 @@ def test_what_holds_state_is_deleted_though_something_owns_it():
         obj("Job", "done", api="batch/v1", labels=APP, status={"conditions": [{"type": "Complete", "status": "True"}]}),
     ],
 )
-def test_what_has_finished_goes_with_the_rest(live):
-    assert told(of_selection(facts(live, selector="app=web")))[0] == {1: ["done"]}
+def test_what_has_finished_is_deleted_with_the_rest(live):
+    assert named(of_selection(facts(live, selector="app=web")))[0] == {1: ["done"]}
 
 
-def test_what_is_being_deleted_goes_with_the_rest_but_not_what_would_stay():
+def test_what_is_being_deleted_is_deleted_with_the_rest_but_not_what_would_stay():
     """So the same command goes on where a finalizer held up the one before."""
     going = obj("Secret", "s", labels=APP, meta={"deletionTimestamp": AFTER})
     kept = obj("Secret", "k", labels=APP | {"kubeferry.io/exclude": "true"}, meta={"deletionTimestamp": AFTER})
     found = of_selection(facts(going, kept, selector="app=web"))
-    assert told(found) == ({1: ["s"]}, [], {"k": "labelled kubeferry.io/exclude=true"}, {})
+    assert named(found) == ({1: ["s"]}, [], {"k": "labelled kubeferry.io/exclude=true"}, {})
 
 
 def test_what_is_cluster_wide_is_not_chosen_by_labels():
-    role = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", space="", labels=APP)
-    assert told(of_selection(facts(role, selector="app=web"))) == ({}, [], {}, {})
+    role = obj("ClusterRole", "x", api="rbac.authorization.k8s.io/v1", namespace="", labels=APP)
+    assert named(of_selection(facts(role, selector="app=web"))) == ({}, [], {}, {})
 
 
-def test_endpoints_of_a_service_that_goes_are_not_said_to_stay():
+def test_endpoints_of_a_service_that_is_deleted_are_not_reported_to_stay():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP)
     found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
-    assert told(of_selection(found)) == ({1: ["web"]}, [], {}, {})
+    assert named(of_selection(found)) == ({1: ["web"]}, [], {}, {})
 
 
-def test_endpoints_that_their_author_keeps_stay_though_their_service_goes():
+def test_endpoints_that_their_author_keeps_stay_though_their_service_is_deleted():
     service = obj("Service", "web", labels=APP, spec={"selector": APP})
     ends = obj("Endpoints", "web", labels=APP | {"kubeferry.io/exclude": "true"})
     found = facts(service, ends, selector="app=web", around=ClusterContext(selecting_services=frozenset({"web"})))
-    assert told(of_selection(found))[2] == {"web": "labelled kubeferry.io/exclude=true"}
+    assert named(of_selection(found))[2] == {"web": "labelled kubeferry.io/exclude=true"}
 
 
 # --- who needs what
 
 
-def test_of_a_bundle_too_is_told_who_in_it_needs_what_in_it():
+def test_of_a_bundle_too_it_is_reported_what_in_it_needs_what_in_it():
     """A deletion of one level waits for what still uses it."""
     secret, web = obj("Secret", "s", meta=MINE), deployment("web", secret="s", meta=MINE)
     found = of_bundles([charter(listed(secret, 1), listed(web, 2))], facts(secret, web))
     assert found.users == {secret["metadata"]["uid"]: {web["metadata"]["uid"]}}
 
 
-def test_who_stays_and_needs_what_goes_is_told_with_the_field():
+def test_what_stays_and_needs_what_is_deleted_is_reported_with_the_field():
     secret, web = obj("Secret", "s", labels=APP), deployment("web", secret="s")
     replicas = obj("ReplicaSet", "web-1", api="apps/v1", meta=tied(web, controller=True), spec=web["spec"])
     pod = obj("Pod", "p", meta=tied(replicas, "ReplicaSet", controller=True), spec=web["spec"]["template"]["spec"])
@@ -421,7 +423,7 @@ def test_who_stays_and_needs_what_goes_is_told_with_the_field():
     ]
 
 
-def test_who_goes_too_is_not_told_and_an_owned_object_does_not_need_its_owner():
+def test_what_is_deleted_too_is_not_reported_and_an_owned_object_does_not_need_its_owner():
     secret, web = obj("Secret", "s", labels=APP), deployment("web", labels=APP, secret="s")
     shared = obj(
         "ConfigMap",
@@ -438,7 +440,7 @@ def test_who_goes_too_is_not_told_and_an_owned_object_does_not_need_its_owner():
     assert found.users == {secret["metadata"]["uid"]: {web["metadata"]["uid"]}}
 
 
-def test_a_need_that_cannot_be_read_is_told_and_the_others_count():
+def test_a_need_that_cannot_be_read_is_reported_and_the_others_count():
     odd = deployment("odd", secret="s", meta={"annotations": {"kubeferry.io/depends-on": "what is this?"}})
     found = facts(obj("Secret", "s", labels=APP), odd, selector="app=web")
     assert [edge.source.name for edge in of_selection(found).needed] == ["odd"]
@@ -458,7 +460,7 @@ def test_another_group_has_another_digest():
     assert one.digest == again.digest != other.digest
 
 
-def test_an_object_made_anew_under_the_same_name_is_another_group():
+def test_an_object_recreated_under_the_same_name_is_another_group():
     """Who approved the deletion of one object did not approve that of its successor."""
     one, anew = (
         of_selection(facts(obj("Secret", "a", labels=APP, meta={"uid": uid}), selector="app=web")) for uid in "12"

@@ -1,4 +1,4 @@
-"""What goes with what: the garbage collector's rule, told before anything is deleted."""
+"""What is deleted with what: the garbage collector's rule, applied before anything is deleted."""
 
 import pytest
 from hypothesis import given
@@ -28,12 +28,12 @@ def facts(owners):
         ({"a": "", "b": "ac", "c": "b"}, "a", {}),  # b and c own one another
     ],
 )
-def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
+def test_an_object_is_deleted_when_its_last_owner_is_gone(owners, roots, follow):
     assert dependents(roots, facts(owners)) == {uid: frozenset(of) for uid, of in follow.items()}
 
 
 @pytest.mark.parametrize(
-    ("owner", "owned", "goes"),
+    ("owner", "owned", "deleted"),
     [
         ("shop", "shop", True),
         ("", "shop", True),
@@ -42,16 +42,16 @@ def test_an_object_goes_when_its_last_owner_is_gone(owners, roots, follow):
         ("shop", "", False),
     ],
 )
-def test_an_owner_of_another_namespace_is_none(owner, owned, goes):
+def test_an_owner_of_another_namespace_is_none(owner, owned, deleted):
     """Kubernetes: owners and dependents. The garbage collector takes such an owner for one that is not there."""
     first = InventoryItem(Ref("", "K", owner, "a"), "a", "")
     second = InventoryItem(Ref("", "K", owned, "b"), "b", "", frozenset("a"))
     known = {"a": first, "b": second}
-    assert bool(dependents("a", known)) is goes
-    assert split({"a": 1, "b": 2}, known)[0].keys() == ({"a"} if goes else {"a", "b"})
+    assert bool(dependents("a", known)) is deleted
+    assert split({"a": 1, "b": 2}, known)[0].keys() == ({"a"} if deleted else {"a", "b"})
 
 
-def test_nothing_in_never_goes_nor_what_only_goes_with_it():
+def test_nothing_in_never_is_deleted_nor_what_only_depends_on_it():
     assert dependents("a", facts({"a": "", "b": "a", "c": "b", "d": "a"}), {"b"}) == {"d": frozenset("a")}
 
 
@@ -65,7 +65,7 @@ def test_nothing_in_never_goes_nor_what_only_goes_with_it():
         ({"a": "b", "b": "a", "c": "a"}, "ab", "ab", {"c": "a"}),  # owners of one another: nobody else begins
     ],
 )
-def test_what_goes_by_itself_is_not_asked_for(owners, wanted, asked, follow):
+def test_what_is_deleted_by_itself_is_not_asked_for(owners, wanted, asked, follow):
     found, following = split(dict.fromkeys(wanted, 1), facts(owners))
     assert "".join(sorted(found)) == asked
     assert following == {uid: frozenset(of) for uid, of in follow.items()}
@@ -76,7 +76,7 @@ OWNERS = st.dictionaries(st.sampled_from(LETTERS), st.sets(st.sampled_from(LETTE
 
 
 @given(OWNERS, st.sets(st.sampled_from(LETTERS)))
-def test_all_that_is_wanted_is_asked_for_or_follows_and_the_rest_only_where_it_would_go(owners, wanted):
+def test_all_that_is_wanted_is_asked_for_or_follows_and_the_rest_only_where_it_would_be_deleted(owners, wanted):
     known = facts({uid: "".join(of - {uid}) for uid, of in owners.items()})
     wanted = wanted & known.keys()
     asked, following = split(dict.fromkeys(wanted, 1), known)

@@ -47,7 +47,7 @@ def test_owners_in_a_circle_end():
 
 
 @pytest.mark.parametrize(
-    ("live", "blocking", "told"),
+    ("live", "blocking", "message"),
     [
         (POD, [], "is being deleted and still exists after 5 s: it waits for example.com/drain"),
         (
@@ -60,22 +60,22 @@ def test_owners_in_a_circle_end():
         (obj("Secret", "s", deleted=False), [], "was to be deleted with its owner and still exists after 5 s"),
     ],
 )
-def test_what_is_still_there_says_for_what_it_waits(live, blocking, told):
-    assert still_there(live, 5, blocking) == told
+def test_what_is_still_there_says_for_what_it_waits(live, blocking, message):
+    assert still_there(live, 5, blocking) == message
 
 
 def test_of_many_blockers_some_are_named():
     many = [obj("Pod", f"p{number}", ["example.com/drain"]) for number in range(MOST + 2)]
-    told = still_there(WEB, 5, many)
-    assert told.endswith("2 more")
-    assert told.count("example.com/drain") == MOST
+    message = still_there(WEB, 5, many)
+    assert message.endswith("2 more")
+    assert message.count("example.com/drain") == MOST
 
 
 def test_a_namespace_says_what_holds_it_up():
-    said = [
+    conditions = [
         {"type": "NamespaceContentRemaining", "status": "True", "message": "some resources are remaining"},
         {"type": "NamespaceDeletionDiscoveryFailure", "status": "False", "message": "no"},
         {"type": "Ready", "status": "True", "message": "no"},
     ]
-    live = obj("Namespace", "shop", status={"conditions": said})
+    live = obj("Namespace", "shop", status={"conditions": conditions})
     assert still_there(live, 5) == "is being deleted and still exists after 5 s: some resources are remaining"

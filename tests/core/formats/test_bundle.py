@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from kubeferry.tasks.core.formats import bundle as bundles
+from kubeferry.tasks.core.formats import bundle
 from kubeferry.tasks.core.formats.bundle import (
     API_VERSION,
     LETTERS,
@@ -83,7 +83,7 @@ def test_the_label_of_a_bundle_is_one_that_kubernetes_takes(name):
 
 
 @pytest.mark.parametrize("text", ["", "Secret", "Secret ", " shop/s", "nothing"])
-def test_what_names_no_object_is_told_and_the_rest_is_read(text):
+def test_what_names_no_object_is_reported_and_the_rest_is_read(text):
     status = {"levels": [{"level": 1, "objects": [{"object": text, "uid": "u"}, {"object": "Secret a/b", "uid": "u"}]}]}
     assert listed(status) == ([Member(1, Ref("", "Secret", "a", "b"), "u")], [text])
 
@@ -120,7 +120,7 @@ HEADER = Header(
         ([f"someone@{UID}"], False, set()),
     ],
 )
-def test_the_field_manager_tells_the_restore_and_the_bundle(managers, ours, bundled):
+def test_the_field_manager_names_the_restore_and_the_bundle(managers, ours, bundled):
     assert made_by(live(*managers), HEADER.manager) is ours
     assert made_for(live(*managers)) == bundled
 
@@ -130,7 +130,7 @@ def test_a_field_manager_is_as_short_as_the_api_server_wants():
 
 
 def test_the_definition_takes_what_is_listed():
-    (version,) = bundles.definition()["spec"]["versions"]
+    (version,) = bundle.definition()["spec"]["versions"]
     levels = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["levels"]["items"]
     (_, status), *_ = parts("r", "Completed", MANY[:1])
     assert set(status["levels"][0]) == set(levels["properties"]) == set(levels["required"])

@@ -1,4 +1,4 @@
-"""An encrypted backup tells nobody without a key which objects it holds, nor a digest by which to guess a Secret."""
+"""An encrypted backup shows nobody without a key which objects it holds, nor a digest by which to guess a Secret."""
 
 from datetime import UTC, datetime
 
@@ -28,18 +28,18 @@ MANIFEST = Manifest(
 
 
 def test_the_readable_part_names_no_object_no_digest_of_one_and_no_selection():
-    told, _ = divided(MANIFEST, ["age1public"])
-    text = told.model_dump_json()
+    readable, _ = divided(MANIFEST, ["age1public"])
+    text = readable.model_dump_json()
     assert MARK not in text
     assert DIGEST not in text
-    assert (told.objects, told.left_out) == ({}, [])
-    assert told.selection == Selected(asked="hidden, since it is encrypted")
-    assert told.encryption.recipients == ["age1public"]
+    assert (readable.objects, readable.left_out) == ({}, [])
+    assert readable.selection == Selected(asked="hidden, since it is encrypted")
+    assert readable.encryption.recipients == ["age1public"]
 
 
 def test_the_readable_part_still_proves_each_file():
-    told, _ = divided(MANIFEST, ["age1public"])
-    assert (told.files, told.counts, told.name, told.phase) == (
+    readable, _ = divided(MANIFEST, ["age1public"])
+    assert (readable.files, readable.counts, readable.name, readable.phase) == (
         MANIFEST.files,
         {"Secret": 1},
         "shop-1",
@@ -47,17 +47,17 @@ def test_the_readable_part_still_proves_each_file():
     )
 
 
-def test_a_backup_of_everything_is_told_from_a_selection():
+def test_a_backup_of_everything_is_distinguished_from_a_selection():
     """Prune keeps a backup of everything for its own sake."""
-    told, _ = divided(MANIFEST.model_copy(update={"selection": None}), ["age1public"])
-    assert told.selection is None
+    readable, _ = divided(MANIFEST.model_copy(update={"selection": None}), ["age1public"])
+    assert readable.selection is None
 
 
 def test_with_a_key_all_is_as_it_was():
-    told, hidden = divided(MANIFEST, ["age1public"])
-    whole = joined(told, parse_contents(hidden.model_dump(mode="json"), "shop-1"))
+    readable, hidden = divided(MANIFEST, ["age1public"])
+    whole = joined(readable, parse_contents(hidden.model_dump(mode="json"), "shop-1"))
     assert whole.model_copy(update={"encryption": None}) == MANIFEST.model_copy(update={"encryption": None})
-    assert whole.encryption == told.encryption
+    assert whole.encryption == readable.encryption
 
 
 def test_the_contents_of_another_backup_are_refused():

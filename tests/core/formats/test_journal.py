@@ -43,7 +43,7 @@ def test_what_was_there_unchanged_is_not_in_doubt():
     assert (state.created, state.doubtful) == ({}, {})
 
 
-def test_the_first_former_counts_and_its_line():
+def test_the_first_previous_content_counts_and_its_line():
     first = will("update", WEB, TOKEN, uid="old", former="00000002.jsonl.gz", line=4)
     again = will("update", TOKEN, uid="new", former="00000009.jsonl.gz")
     state = fold([first, did("updated", TOKEN), again, did("updated", TOKEN)])
@@ -51,17 +51,17 @@ def test_the_first_former_counts_and_its_line():
     assert state.created == {}
 
 
-def test_an_object_of_its_own_has_no_former():
+def test_an_object_of_its_own_has_no_previous_content():
     state = fold([will("create", WEB), did("created", WEB), will("patch", WEB, former="00000002.jsonl.gz")])
     assert state.formers == {}
 
 
-def test_what_was_made_anew_is_deleted_and_given_back():
+def test_what_was_recreated_is_deleted_and_restored():
     state = fold([will("recreate", TOKEN, former="00000001.jsonl.gz"), did("recreated", TOKEN, "u2")])
     assert (state.created[TOKEN].uid, TOKEN in state.formers) == ("u2", True)
 
 
-def test_what_was_taken_back_is_gone():
+def test_what_was_undone_is_gone():
     lines = [will("create", WEB), did("created", WEB), will("update", TOKEN, former="00000001.jsonl.gz")]
     lines += [entry("undid", action="deleted", objects={str(WEB): "u1"})]
     lines += [entry("undid", action="restored", objects={str(TOKEN): ""}), entry("end", phase="Undone", why="2")]
@@ -69,13 +69,13 @@ def test_what_was_taken_back_is_gone():
     assert (state.created, state.formers, state.done, state.end) == ({}, {}, {}, "Undone")
 
 
-def test_what_was_in_doubt_and_is_taken_back_is_in_doubt_no_more():
+def test_what_was_in_doubt_and_is_undone_is_in_doubt_no_more():
     state = fold([will("create", WEB, TOKEN), entry("undid", action="deleted", objects={str(WEB): "u1"})])
     assert state.doubtful == {TOKEN: 1}
 
 
 def test_what_is_made_already_and_announced_again_is_not_in_doubt():
-    """A restore that goes on announces its level once more."""
+    """A restore that is resumed announces its level once more."""
     state = fold([will("create", WEB), did("created", WEB), will("create", WEB, TOKEN, level=2)])
     assert (state.created, state.doubtful) == ({WEB: Made("u1", 1)}, {TOKEN: 2})
 
@@ -87,14 +87,14 @@ def test_levels_come_in_order_and_count_each_action_by_its_last_word():
     assert str(state.last) == "2026-01-02 03:04:05+00:00"
 
 
-def test_the_end_is_told_with_its_reason():
+def test_the_end_is_reported_with_its_reason():
     state = fold([entry("begin", why="me"), entry("end", phase="Failed", why="no room")])
     assert (state.holder, state.end, state.why) == ("me", "Failed", "no room")
     again = fold([entry("end", phase="Failed", why="no room"), entry("begin", why="you")])
     assert (again.holder, again.end, again.why) == ("you", "", "")
 
 
-def test_who_begins_again_takes_the_end_back():
+def test_who_begins_again_revokes_the_end():
     state = fold([entry("begin", why="one"), entry("end", phase="Stopped"), entry("begin", why="two")])
     assert (state.end, state.holder) == ("", "two")
 
@@ -119,7 +119,7 @@ def test_what_is_no_name_is_refused(text):
         Ref.parse(text)
 
 
-def test_its_own_objects_carry_its_manager():
+def test_its_own_objects_have_its_manager():
     live = {"metadata": {"managedFields": [{"manager": "kubectl"}, {"manager": "kubeferry-0123456789ab"}]}}
     assert made_by(live, "kubeferry-0123456789ab")
     assert not made_by(live, "kubeferry-ba9876543210")
@@ -135,7 +135,7 @@ def test_its_own_objects_carry_its_manager():
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         (b"{", "line 2 is damaged"),
         (b'{"at":"2026-01-02T03:04:05Z","event":"burn"}', "line 2 is damaged at 'event'"),
@@ -144,9 +144,9 @@ def test_its_own_objects_carry_its_manager():
         (b"\xff", "line 2 is damaged"),
     ],
 )
-def test_a_damaged_line_is_named(line, told):
+def test_a_damaged_line_is_named(line, message):
     good = entry("begin").model_dump_json().encode()
-    with pytest.raises(DamagedError, match=told):
+    with pytest.raises(DamagedError, match=message):
         parse_entries(good + b"\n" + line + b"\n", "r", "00000001.jsonl")
 
 
@@ -171,7 +171,7 @@ def header(**more):
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ({"format": "kubeferry.io/restore/v9"}, "of format 'kubeferry.io/restore/v9', this Kubeferry reads"),
         ({"name": "other"}, "is that of restore 'other'"),
@@ -179,8 +179,8 @@ def header(**more):
         ({"target": "here"}, "damaged at 'target'"),
     ],
 )
-def test_a_header_that_is_another_is_refused(more, told):
-    with pytest.raises(DamagedError, match=told):
+def test_a_header_that_is_another_is_refused(more, message):
+    with pytest.raises(DamagedError, match=message):
         parse_header(header(**more), "r")
     assert parse_header(header(), "r").manager == "kubeferry-0123456789ab"
 

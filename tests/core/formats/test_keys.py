@@ -1,4 +1,4 @@
-"""Where everything stands in a store, to the letter, since other versions read it; and what no key may be."""
+"""Where everything is in a store, to the letter, since other versions read it; and what no key may be."""
 
 import pytest
 

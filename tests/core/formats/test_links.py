@@ -93,7 +93,7 @@ def test_owners_are_kept_with_every_field():
     }
 
 
-def test_the_bundle_of_a_former_restore_is_no_owner_to_keep():
+def test_the_bundle_of_a_previous_restore_is_no_owner_to_keep():
     bundle = {"apiVersion": "kubeferry.io/v1alpha1", "kind": "Bundle", "name": "r", "uid": "b"}
     other = bundle | {"apiVersion": "example.com/v1"}
     meta = {"name": "a", "ownerReferences": [bundle, OWNER, other]}
@@ -109,7 +109,7 @@ def test_what_is_no_text_or_no_address_is_not_one():
     assert links_of(whole(("", "Pod"), status=status)).addresses == {"/status/hostIPs/1/ip": "192.0.2.1"}
 
 
-def test_addresses_stand_in_the_json_as_they_were():
+def test_addresses_are_in_the_json_as_they_were():
     links = Links("u", (), {"/status/podIP": "10.0.0.7"})
     assert to_json(links) == {"uid": "u", "addresses": {"/status/podIP": "10.0.0.7"}}
     assert from_json(to_json(links)) == links

@@ -46,7 +46,7 @@ def test_a_digest_is_sha256_and_size():
 @pytest.mark.parametrize(
     "data", [None, [], "x", 7, {}, {"format": None}, {"format": "kubeferry.io/v2"}, {"format": [1] * 999}]
 )
-def test_another_format_is_told_with_ours(data):
+def test_another_format_is_refused_with_ours(data):
     with pytest.raises(DamagedError, match=FORMAT) as caught:
         parse_manifest(data, "shop-1")
     assert len(str(caught.value)) < 300

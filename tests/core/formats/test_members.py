@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.layout import Member, check_version, parse_member
-from kubeferry.tasks.core.formats.layout import check_folder_path as check_folder
+from kubeferry.tasks.core.formats.layout import Member, check_folder_path, check_version, parse_member
 
 
 @pytest.mark.parametrize(
@@ -103,23 +102,25 @@ def test_no_path_leads_out_of_the_archive(path):
 
 @pytest.mark.parametrize("path", [".", "./", "resources", "resources/", "./resources/secrets", "metadata/"])
 def test_folders_of_the_layout_are_passed_over(path):
-    check_folder(path)
+    check_folder_path(path)
 
 
 @pytest.mark.parametrize("path", ["", "/", "..", "./..", "/resources", "resources/../..", "a//b", "a\x1b[2J", "a\\b"])
 def test_folders_that_lead_elsewhere_are_refused(path):
     with pytest.raises(DamagedError, match="not allowed in an archive"):
-        check_folder(path)
+        check_folder_path(path)
 
 
-@pytest.mark.parametrize("told", [b"1", b"1\n", b"1.1.0\n", b"1.2"])
-def test_velero_format_1_is_read(told):
-    check_version(told)
+@pytest.mark.parametrize("version", [b"1", b"1\n", b"1.1.0\n", b"1.2"])
+def test_velero_format_1_is_read(version):
+    check_version(version)
 
 
-@pytest.mark.parametrize("told", [b"", b"2", b"2.0.0\n", b"0.9", b"10", b"v1", b"\xff\x00", b"1" * 10_000, b"\x1b[2J"])
-def test_another_format_is_told_with_ours(told):
+@pytest.mark.parametrize(
+    "version", [b"", b"2", b"2.0.0\n", b"0.9", b"10", b"v1", b"\xff\x00", b"1" * 10_000, b"\x1b[2J"]
+)
+def test_another_format_is_refused_with_ours(version):
     with pytest.raises(DamagedError, match="this Kubeferry reads 1") as caught:
-        check_version(told)
+        check_version(version)
     assert len(str(caught.value)) < 200
     assert str(caught.value).isprintable()

@@ -36,13 +36,13 @@ def test_phase(found, phase, code):
 
 
 def test_restores_of_one_migration_never_share_a_name():
-    spaces = ["a", "a-2", "2", SHARED, "cluster"]
-    names = [restore_name("m", space, turn) for space in spaces for turn in (1, 2, 3)]
+    namespaces = ["a", "a-2", "2", SHARED, "cluster"]
+    names = [restore_name("m", ns, turn) for ns in namespaces for turn in (1, 2, 3)]
     assert len(set(names)) == len(names)
     assert all(check_name(name) for name in names)
 
 
-def test_what_could_not_be_read_is_told_of_the_namespace_that_it_is_in():
+def test_what_could_not_be_read_is_reported_for_the_namespace_that_it_is_in():
     problems = [
         Problem(what="secrets in shop", why="forbidden", namespace="shop"),
         Problem(what="Secret billing/token", why="odd", namespace="billing"),
@@ -50,7 +50,7 @@ def test_what_could_not_be_read_is_told_of_the_namespace_that_it_is_in():
         Problem(what="secrets in elsewhere", why="forbidden", namespace="elsewhere"),
     ]
     found = unread_of(problems, ["shop", "billing"])
-    assert {space: [each.what for each in some] for space, some in found.items()} == {
+    assert {ns: [each.what for each in some] for ns, some in found.items()} == {
         "shop": ["secrets in shop"],
         "billing": ["Secret billing/token"],
         "": ["metrics.k8s.io/v1beta1", "secrets in elsewhere"],

@@ -22,10 +22,10 @@ def test_a_file_that_names_nobody(text):
 
 
 @pytest.mark.parametrize("line", ["ecdsa-sha2-nistp256 AAAA", "hunter2", "-----BEGIN CERTIFICATE-----"])
-def test_a_line_that_is_none_is_told_by_its_number_and_not_quoted(line):
-    with pytest.raises(UsageError, match=r"^team\.txt: line 2 is not a recipient") as told:
+def test_a_line_that_is_none_is_reported_by_its_number_and_not_quoted(line):
+    with pytest.raises(UsageError, match=r"^team\.txt: line 2 is not a recipient") as caught:
         recipients_in(f"{AGE}\n{line}\n", "team.txt")
-    assert line not in str(told.value)
+    assert line not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,9 @@ def test_a_line_that_is_none_is_told_by_its_number_and_not_quoted(line):
 )
 def test_a_secret_key_is_known_wherever_it_stands(text):
     assert is_secret(text)
-    with pytest.raises(UsageError, match="holds a secret key") as told:
+    with pytest.raises(UsageError, match="holds a secret key") as caught:
         recipients_in(text, "team.txt")
-    assert "GFPYYSJZ" not in str(told.value).upper()
+    assert "GFPYYSJZ" not in str(caught.value).upper()
 
 
 @pytest.mark.parametrize("text", [AGE, SSH, "/keys/age-secret-key-of-ann.txt", "AGE-SECRET-KEY-1", "key.txt", ""])
@@ -47,7 +47,7 @@ def test_what_is_no_secret_key(text):
 @pytest.mark.parametrize(
     ("text", "meant"), [(AGE, True), (SSH, True), ("ssh-ed25519.pub", False), ("./age.txt", False)]
 )
-def test_a_path_is_told_from_a_recipient(text, meant):
+def test_a_path_is_distinguished_from_a_recipient(text, meant):
     assert is_recipient(text) is meant
 
 

@@ -34,11 +34,11 @@ def changed(path, value, obj=None):
 def refused(obj, place=PLACE):
     with pytest.raises(DamagedError) as caught:
         validated(obj if isinstance(obj, bytes) else orjson.dumps(obj), place)
-    told = str(caught.value)
-    assert MARK not in told
-    assert told.isprintable()
-    assert len(told) < 500
-    return told
+    message = str(caught.value)
+    assert MARK not in message
+    assert message.isprintable()
+    assert len(message) < 500
+    return message
 
 
 def test_an_object_is_returned_as_it_was_written():
@@ -47,12 +47,12 @@ def test_an_object_is_returned_as_it_was_written():
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, True, {}, {"metadata": []}, {"metadata": None}, [CONFIG]])
-def test_what_is_no_object_is_told(value):
+def test_what_is_no_object_is_reported(value):
     assert refused(value) == "holds no Kubernetes object"
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"kind":NaN}', orjson.dumps(CONFIG)[:-1]])
-def test_what_is_no_json_is_told(data):
+def test_what_is_no_json_is_reported(data):
     assert refused(data).startswith("is not JSON")
 
 
@@ -165,8 +165,8 @@ NAMES = ["Web", "web_", "-web", "web-", "a..b", "a b", "café", "a\u202eb", "nul
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_native_kind_has_dns_names(name):
-    told = refused(changed(("metadata", "name"), name), Member("configmaps", "shop", name))
-    assert told == "has a name that is not valid for its kind"
+    message = refused(changed(("metadata", "name"), name), Member("configmaps", "shop", name))
+    assert message == "has a name that is not valid for its kind"
 
 
 @pytest.mark.parametrize("name", ["system:shop", "Web", "web", "a b", "café", "a\u202eb", "-f", "n" * 300])
@@ -240,7 +240,7 @@ TOPS = {
 
 
 @pytest.mark.parametrize("field", TOPS)
-def test_what_stands_at_the_top_of_a_native_kind_has_its_type(field):
+def test_what_is_at_the_top_of_a_native_kind_has_its_type(field):
     resource, kind, fits = TOPS[field]
     group = resource.partition(".")[2]
     meta = {"name": "web", "namespace": "shop"}
@@ -253,7 +253,7 @@ def test_what_stands_at_the_top_of_a_native_kind_has_its_type(field):
 
 
 @pytest.mark.parametrize("field", ["webhooks", "aggregationRule"])
-def test_what_stands_at_the_top_of_a_cluster_wide_kind_has_its_type(field):
+def test_what_is_at_the_top_of_a_cluster_wide_kind_has_its_type(field):
     group, kind, plural = {
         "webhooks": (
             "admissionregistration.k8s.io",

@@ -32,16 +32,16 @@ def manifest(phase=Phase.COMPLETED, problems=()):
 
 
 @pytest.mark.parametrize(
-    ("phase", "told"),
+    ("phase", "expected"),
     [(Phase.COMPLETED, "Completed"), (Phase.PARTIAL, "PartiallyFailed"), (Phase.FAILED, "Failed")],
 )
-def test_it_is_what_velero_takes_in(phase, told):
+def test_it_is_what_velero_takes_in(phase, expected):
     """velero-format.md: sync takes a backup in when..."""
     backup = backup_object(manifest(phase), "f" * 64, STARTED, COMPLETED)
     assert (backup["apiVersion"], backup["kind"]) == ("velero.io/v1", "Backup")
     assert backup["metadata"]["name"] == "shop-1"
     status = backup["status"]
-    assert (status["phase"], status["version"], status["formatVersion"]) == (told, 1, "1")
+    assert (status["phase"], status["version"], status["formatVersion"]) == (expected, 1, "1")
     assert (status["startTimestamp"], status["completionTimestamp"]) == ("2026-11-23T15:00:00Z", "2026-11-23T15:00:09Z")
     assert status["progress"] == {"totalItems": 3, "itemsBackedUp": 3}
     assert backup["spec"]["includedNamespaces"] == ["shop", "bank"]
@@ -130,7 +130,7 @@ def test_a_field_of_a_wrong_type_is_named_and_none_is_needed(where, given):
 
 
 @pytest.mark.parametrize("status", [{"formatVersion": "2.0.0"}, {"formatVersion": "2"}, {"version": 2}])
-def test_another_format_is_told_with_ours(status):
+def test_another_format_is_refused_with_ours(status):
     with pytest.raises(DamagedError, match=r"is of format .*, this Kubeferry reads 1"):
         Summary({"kind": "Backup", "metadata": {"name": "v"}, "status": status}, "v")
 

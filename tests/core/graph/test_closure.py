@@ -48,7 +48,7 @@ def test_a_selected_object_keeps_its_own_reason():
     assert reasons({WEB: "x", SECRET: "y"}, EDGES, EVERYTHING)[SECRET] == "y"
 
 
-def test_the_nearest_need_is_told():
+def test_the_nearest_need_is_shown():
     edges = [*EDGES, edge(WEB, SECRET, "spec.near")]
     assert reasons({WEB: "x"}, edges, EVERYTHING)[SECRET] == "needed by Deployment.apps shop/web: spec.near"
     both = [edge(WEB, SECRET, "spec.b"), edge(WEB, SECRET, "spec.a"), edge(WEB, SECRET, "own", Strength.OWNER)]
@@ -66,8 +66,8 @@ def test_it_is_the_smallest_set_that_lacks_nothing(edges, chosen, there, shuffle
     assert chosen <= set(found) <= there
     assert all(each.target in found for each in edges if each.source in found and each.target in there)
     needed = {target: why for target, why in found.items() if target not in chosen}
-    told = {(f"needed by {each.source}: {each.why}", each.target) for each in edges if each.source in found}
-    assert {(why, target) for target, why in needed.items()} <= told
+    needs = {(f"needed by {each.source}: {each.why}", each.target) for each in edges if each.source in found}
+    assert {(why, target) for target, why in needed.items()} <= needs
     again = list(edges)
     shuffled.shuffle(again)
     assert reasons(dict.fromkeys(chosen, "x"), again, there) == found

@@ -1,4 +1,4 @@
-"""Levels are derived from what needs what, the same for any order of the input, and a cycle is told."""
+"""Levels are derived from what needs what, the same for any order of the input, and a cycle is reported."""
 
 import itertools
 import json
@@ -77,7 +77,7 @@ def test_nothing_has_no_levels():
     assert order([], []).levels == []
 
 
-def test_a_cycle_is_broken_at_its_weakest_edge_and_told():
+def test_a_cycle_is_broken_at_its_weakest_edge_and_reported():
     one, two, three = (ref("Thing", name, "example.com") for name in "abc")
     weak = edge(three, one, Strength.REFERENCE)
     found = order([one, two, three], [edge(one, two, Strength.OWNER), edge(two, three, Strength.OWNER), weak])
@@ -93,7 +93,7 @@ def test_a_link_of_two_edges_is_as_strong_as_its_strongest():
     assert order([one, two], [*both, back]).broken == [back]
 
 
-def test_all_edges_of_the_link_that_is_given_up_are_told():
+def test_all_edges_of_the_link_that_is_given_up_are_reported():
     one, two = ref("Thing", "a", "example.com"), ref("Thing", "b", "example.com")
     twice = [edge(one, two, why="spec.x"), edge(one, two, why="spec.y")]
     found = order([one, two], [*twice, edge(two, one)])
@@ -188,7 +188,7 @@ def test_the_same_cycles_are_broken_in_every_process():
         "for n in range(30) for k in (3, 5, 11)];"
         "found = order(refs, edges); print(json.dumps([[str(e.source), str(e.target)] for e in found.broken]))"
     )
-    told = [
+    broken = [
         json.loads(
             subprocess.check_output(
                 [sys.executable, "-c", script],
@@ -198,8 +198,8 @@ def test_the_same_cycles_are_broken_in_every_process():
         )
         for seed in ("1", "2", "3")
     ]
-    assert told[0]
-    assert told[0] == told[1] == told[2]
+    assert broken[0]
+    assert broken[0] == broken[1] == broken[2]
 
 
 @given(GRAPHS)
@@ -239,7 +239,7 @@ def test_a_strong_ring_with_one_weak_link_loses_that_link():
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_thousands_of_objects_are_each_on_one_level(tied):
-    """Also when all are one knot, which is what a hostile archive would try. How long it takes: tests/bench/."""
+    """Also when all are one strongly connected component, as in a hostile archive. How long it takes: tests/bench/."""
     chosen = random.Random(7)  # noqa: S311 - the same graph in each run
     size = 3_000
     refs = [Ref("g", "Thing", f"ns{n % 200}", f"t{n:06}") for n in range(size)]
@@ -253,7 +253,7 @@ def test_thousands_of_objects_are_each_on_one_level(tied):
     assert sum(map(len, found.levels)) == size
 
 
-def test_one_knot_of_a_thousand_objects_is_untied():
+def test_one_cycle_of_a_thousand_objects_is_broken():
     refs = [Ref("g", "Thing", "shop", f"t{n:04}") for n in range(1000)]
     ring = [edge(refs[n], refs[(n + 1) % 1000]) for n in range(1000)]
     found = order(refs, ring)

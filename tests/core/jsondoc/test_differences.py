@@ -1,4 +1,4 @@
-"""Differences are told exactly, by a path that finds the field again, and never with what a Secret holds."""
+"""Differences are reported exactly, by a path that finds the field again, and never with what a Secret holds."""
 
 import pytest
 from hypothesis import given
@@ -38,7 +38,7 @@ OBJECTS = st.dictionaries(st.text(max_size=3), JSON, max_size=4)
         ({"0": 1, "ü": 1}, {"0": 2, "ü": 2}, [('["0"]', 1, 2), ('["ü"]', 1, 2)]),
     ],
 )
-def test_each_difference_is_told(before, after, expected):
+def test_each_difference_is_reported(before, after, expected):
     assert differences(before, after) == [Difference(*each) for each in expected]
 
 
@@ -115,7 +115,7 @@ def test_what_a_secret_is_called_is_shown():
     ]
 
 
-def test_masked_values_are_told_by_length_and_still_compared():
+def test_masked_values_are_shown_by_length_and_still_compared():
     [found] = differences(secret(data={"a": "1234"}), secret(data={"a": "1235"}))
     assert str(found) == "data.a: (4 characters, not shown) → (4 characters, not shown)"
     assert found.old == Masked("1234") != found.new

@@ -64,9 +64,9 @@ def test_examples_of_rfc_6902(document, patch, result):
     assert document == before
 
 
-@pytest.mark.parametrize(("document", "patch", "said"), REFUSED)
-def test_what_does_not_fit_is_refused(document, patch, said):
-    with pytest.raises(PatchError, match=said):
+@pytest.mark.parametrize(("document", "patch", "message"), REFUSED)
+def test_what_does_not_fit_is_refused(document, patch, message):
+    with pytest.raises(PatchError, match=message):
         apply_patch(document, list(operations(patch)))
 
 

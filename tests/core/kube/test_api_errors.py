@@ -10,7 +10,7 @@ from kubeferry.tasks.core.kube.api_errors import BY_STATUS, api_error
 MARK = "marked-secret-value"
 
 
-def status(code, reason="", message="told", **details):
+def status(code, reason="", message="message", **details):
     return json.dumps(
         {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
     ).encode()
@@ -48,14 +48,14 @@ def test_every_row_is_among_the_cases():
     assert set(BY_STATUS) == {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429}
 
 
-def test_the_reason_tells_more_than_the_status():
+def test_the_reason_says_more_than_the_status():
     assert type(api_error(409, status(409, "AlreadyExists"), "x")) is errors.AlreadyExistsError
     assert type(api_error(409, status(409, "Conflict"), "x")) is errors.ConflictError
     assert type(api_error(410, status(410, "Gone"), "x")) is errors.ExpiredError
     assert type(api_error(400, status(400, "Expired"), "x")) is errors.ExpiredError
 
 
-def test_the_servers_message_is_told_in_one_line():
+def test_the_servers_message_is_shown_in_one_line():
     found = api_error(
         422, status(422, "Invalid", "spec.replicas:\n  Invalid value: -1\n"), "create Deployment shop/web"
     )
@@ -78,11 +78,11 @@ def test_a_body_that_is_no_status_leaves_the_status_code(body, secret):
     assert "html" not in str(found)
 
 
-def test_of_a_secret_only_fields_and_reasons_are_told():
+def test_of_a_secret_only_fields_and_reasons_are_shown():
     causes = [{"field": "data[password]", "reason": "FieldValueInvalid", "message": f'Invalid value: "{MARK}"'}]
     body = status(422, "Invalid", f'data[password]: Invalid value: "{MARK}"', causes=causes)
-    told = str(api_error(422, body, "create Secret shop/db", secret=True))
-    assert told == "create Secret shop/db: Invalid (422) data[password] (FieldValueInvalid)"
+    error = str(api_error(422, body, "create Secret shop/db", secret=True))
+    assert error == "create Secret shop/db: Invalid (422) data[password] (FieldValueInvalid)"
 
 
 @pytest.mark.parametrize(
@@ -95,23 +95,23 @@ def test_of_a_secret_only_fields_and_reasons_are_told():
         {"message": MARK},
     ],
 )
-def test_what_a_webhook_writes_in_their_place_is_not_told(cause):
+def test_what_a_webhook_writes_in_their_place_is_not_reported(cause):
     """An admission webhook's answer is its author's, in every field of the Status."""
-    told = str(api_error(403, status(403, MARK, MARK, causes=[cause]), "create Secret shop/db", secret=True))
-    assert told == "create Secret shop/db: refused (403)"
+    error = str(api_error(403, status(403, MARK, MARK, causes=[cause]), "create Secret shop/db", secret=True))
+    assert error == "create Secret shop/db: refused (403)"
 
 
-def test_whose_right_is_lacking_is_told_of_secrets_too():
-    said = (
+def test_whose_right_is_lacking_is_named_for_secrets_too():
+    message = (
         'secrets is forbidden: User "viewer" cannot create resource "secrets" in API group "" in the namespace "shop"'
     )
-    told = str(api_error(403, status(403, "Forbidden", said), "create Secret shop/db", secret=True))
-    assert told == f"create Secret shop/db: {said}"
+    error = str(api_error(403, status(403, "Forbidden", message), "create Secret shop/db", secret=True))
+    assert error == f"create Secret shop/db: {message}"
 
 
 @pytest.mark.parametrize("reason", ["AlreadyExists", "", None])
 @pytest.mark.parametrize("details", [None, [], "x", {}, {"causes": None}, {"causes": "x"}, {"causes": ["x", 7]}])
 def test_odd_details_are_passed_over(details, reason):
     body = json.dumps({"reason": reason, "details": details, "message": MARK}).encode()
-    told = str(api_error(409, body, "create Secret shop/db", secret=True))
-    assert told == f"create Secret shop/db: {reason or 'refused'} (409)"
+    error = str(api_error(409, body, "create Secret shop/db", secret=True))
+    assert error == f"create Secret shop/db: {reason or 'refused'} (409)"

@@ -62,7 +62,7 @@ def thing(spec, **more):
         {"count": 3.0, "share": 1},
     ],
 )
-def test_what_fits_is_not_told(spec):
+def test_what_fits_is_not_reported(spec):
     assert list(SCHEMAS.schema_errors(thing(spec, more=[1]))) == []
 
 
@@ -83,7 +83,7 @@ def test_what_fits_is_not_told(spec):
         ({"$ref": 7}, "/spec/$ref", "string", "number"),
     ],
 )
-def test_what_does_not_is_told_with_its_place(spec, at, wanted, has):
+def test_what_does_not_fit_is_reported_with_its_path(spec, at, wanted, has):
     assert list(SCHEMAS.schema_errors(thing(spec))) == [Misfit(at, wanted, has)]
 
 

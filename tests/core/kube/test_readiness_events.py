@@ -25,7 +25,7 @@ def event(reason, message="", *, kind="Pod", name="web-1", age=10, **more):
 
 
 @pytest.mark.parametrize(
-    ("reason", "message", "told"),
+    ("reason", "message", "expected"),
     [
         (
             "FailedCreate",
@@ -87,8 +87,8 @@ def event(reason, message="", *, kind="Pod", name="web-1", age=10, **more):
         ("Odd", "", "Odd"),
     ],
 )
-def test_a_warning_is_told_in_one_line(reason, message, told):
-    assert cause([event(reason, message)], NOW) == f"Pod web-1: {told}"
+def test_a_warning_is_shown_in_one_line(reason, message, expected):
+    assert cause([event(reason, message)], NOW) == f"Pod web-1: {expected}"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_warning_is_told_in_one_line(reason, message, told):
         (event("BackOff", "x", age=5), event("SomethingElse", "x")),
     ],
 )
-def test_the_most_telling_counts_and_of_equals_the_latest(less, more):
+def test_the_most_specific_counts_and_of_equals_the_latest(less, more):
     assert cause([less, more], NOW) == cause([more, less], NOW) == cause([more], NOW) != cause([less], NOW)
 
 
@@ -136,7 +136,7 @@ def test_what_is_no_warning_or_long_ago_is_no_cause():
     assert cause([event("FailedCreate", "x", age=899)], NOW) == "Pod web-1: FailedCreate: x"
 
 
-def test_how_often_is_told_from_the_count_or_the_series():
+def test_how_often_is_read_from_the_count_or_the_series():
     assert cause([event("BackOff", "x", count=12)], NOW) == "Pod web-1: BackOff: x (12 times)"
     series = {"count": 7, "lastObservedTime": "2026-01-01T11:59:00.000000Z"}
     newer = event("BackOff", "x", series=series, lastTimestamp=None, eventTime="2026-01-01T09:00:00.000000Z")
@@ -148,15 +148,15 @@ def test_an_event_without_times_is_taken_as_new():
 
 
 def test_a_long_message_stays_one_line():
-    told = cause([event("Failed", "x\n" * 1000)], NOW)
-    assert "\n" not in told
-    assert len(told) == LONGEST + len("Pod web-1: ")
+    found = cause([event("Failed", "x\n" * 1000)], NOW)
+    assert "\n" not in found
+    assert len(found) == LONGEST + len("Pod web-1: ")
 
 
 @pytest.mark.parametrize("field", ["reason", "message"])
-def test_an_event_of_line_ends_only_is_told_in_one_line(field):
-    told = cause([{"type": "Warning", "reason": "", "message": "", field: "\n"}], NOW)
-    assert told == "object ?: a warning without a message"
+def test_an_event_of_line_ends_only_is_shown_in_one_line(field):
+    found = cause([{"type": "Warning", "reason": "", "message": "", field: "\n"}], NOW)
+    assert found == "object ?: a warning without a message"
 
 
 def test_line_ends_in_any_text_of_an_event_are_folded():
@@ -175,13 +175,13 @@ FIELDS = ["reason", "message", "involvedObject", "lastTimestamp", "eventTime", "
 
 
 @given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON).map(lambda each: each | {"type": "Warning"})))
-def test_events_of_any_shape_are_told(events):
-    told = cause(events, NOW)
-    assert (told is None) == (not events)
-    assert told is None or "\n" not in told
+def test_events_of_any_shape_are_read(events):
+    found = cause(events, NOW)
+    assert (found is None) == (not events)
+    assert found is None or "\n" not in found
 
 
 @pytest.mark.parametrize("reason", TELLING)
 def test_each_row_beats_or_yields_to_an_unknown_reason(reason):
-    told = cause([event(reason, "this", age=20), event("Unknown", "other", age=10)], NOW)
-    assert told.endswith("other") == (TELLING[reason] <= 2)
+    found = cause([event(reason, "this", age=20), event("Unknown", "other", age=10)], NOW)
+    assert found.endswith("other") == (TELLING[reason] <= 2)

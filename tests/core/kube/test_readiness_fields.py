@@ -42,14 +42,14 @@ COUNTS["v1", "ReplicationController"] = COUNTS["apps/v1", "ReplicaSet"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "field", "told"), [(kind, field, told) for kind, row in COUNTS.items() for field, told in row.items()]
+    ("kind", "field", "state"), [(kind, field, state) for kind, row in COUNTS.items() for field, state in row.items()]
 )
-def test_each_count_of_replicas_has_to_be_reached(kind, field, told):
+def test_each_count_of_replicas_has_to_be_reached(kind, field, state):
     status = {"observedGeneration": 1, "conditions": AVAILABLE, "currentRevision": "a", "updateRevision": "a"}
     status |= dict.fromkeys(COUNTS[kind], 2)
     whole = made(*kind, status, {"replicas": 2})
     assert judged(whole) == ("ready", "2 of 2 replicas available")
-    assert judged(made(*kind, status | {field: 1}, {"replicas": 2})) == ("waiting", f"1 of 2 replicas {told}")
+    assert judged(made(*kind, status | {field: 1}, {"replicas": 2})) == ("waiting", f"1 of 2 replicas {state}")
     unseen = {key: value for key, value in status.items() if key != "observedGeneration"}
     assert judged(made(*kind, unseen, {"replicas": 2})) == ("waiting", "its controller has not seen it yet")
     left = made(*kind, status, {"replicas": 1})
@@ -64,15 +64,15 @@ NODES = {
 }
 
 
-@pytest.mark.parametrize(("field", "told"), NODES.items())
-def test_each_count_of_nodes_has_to_be_reached_and_updates_only_where_they_are_made(field, told):
+@pytest.mark.parametrize(("field", "state"), NODES.items())
+def test_each_count_of_nodes_has_to_be_reached_and_updates_only_where_they_are_made(field, state):
     status = {"observedGeneration": 1, "desiredNumberScheduled": 3} | dict.fromkeys(NODES, 3) | {field: 2}
-    assert judged(made("apps/v1", "DaemonSet", status, {})) == ("waiting", f"2 of 3 nodes {told}")
+    assert judged(made("apps/v1", "DaemonSet", status, {})) == ("waiting", f"2 of 3 nodes {state}")
     on_delete = judged(made("apps/v1", "DaemonSet", status, {"updateStrategy": {"type": "OnDelete"}}))
     expected = (
         ("ready", "3 of 3 nodes available")
         if field == "updatedNumberScheduled"
-        else ("waiting", f"2 of 3 nodes {told}")
+        else ("waiting", f"2 of 3 nodes {state}")
     )
     assert on_delete == expected
 
@@ -95,11 +95,11 @@ def held(reason, where="containerStatuses", message=""):
         ("PodInitializing", ("waiting", "is Pending")),
     ],
 )
-def test_what_holds_a_container_is_hopeless_or_passes(where, reason, verdict):
+def test_what_holds_a_container_is_permanent_or_passes(where, reason, verdict):
     assert judged(held(reason, where)) == verdict
 
 
-def test_the_reason_of_a_container_is_told_with_its_message():
+def test_the_reason_of_a_container_is_shown_with_its_message():
     assert judged(held("ErrImagePull", message="no such image")) == (
         "waiting",
         "container c: ErrImagePull: no such image",

@@ -69,7 +69,7 @@ def test_a_type_of_an_older_version_only_is_found():
     assert found.by_kind("", "Thing") is None
 
 
-def test_a_stale_group_is_told_even_without_resources():
+def test_a_stale_group_is_reported_even_without_resources():
     stale = {"version": "v1beta1", "freshness": "Stale"}
     found = parse_discovery([document(("metrics.k8s.io", [stale]), ("", [version("v1", PODS, freshness="Stale")]))])
     assert found.problems == {

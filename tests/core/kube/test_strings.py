@@ -53,7 +53,7 @@ def test_lists_and_maps_are_walked_in_order():
     ]
 
 
-def test_put_replaces_only_what_it_is_told_and_leaves_its_input():
+def test_put_replaces_only_what_it_is_given_and_leaves_its_input():
     obj = {"a": [{"b": "1"}, {"b": "2"}], "c": {"d": "3"}}
     before = copy.deepcopy(obj)
     after = put(obj, {("a", 1, "b"): "x", ("c", "d"): "y"})

@@ -116,7 +116,7 @@ def config(**data):
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}, "data": data}
 
 
-def carried_over(obj, *, nodes=True):
+def bound_elsewhere(obj, *, nodes=True):
     """Bind to SOURCE, look up on TARGET: the object there, and the bindings by kind."""
     bindings = bindings_of(obj, *known(nodes=nodes))
     live = Live(TARGET)
@@ -149,7 +149,7 @@ def carried_over(obj, *, nodes=True):
     ],
 )
 def test_every_value_finds_its_counterpart(old, new, kind):
-    there, kinds = carried_over(config(url=f"http://x/?a={old}", plain=old))
+    there, kinds = bound_elsewhere(config(url=f"http://x/?a={old}", plain=old))
     assert there["data"] == {"url": f"http://x/?a={new}", "plain": new}
     expected = kind or ("cluster-uid" if there["data"]["plain"] == uid(NEW, 18) else "uid")
     assert kinds == {expected}
@@ -162,7 +162,7 @@ def test_a_node_of_the_same_name_comes_first():
 
 
 def test_without_nodes_a_host_is_that_of_a_pod():
-    there, kinds = carried_over(config(host="10.1.9.3"), nodes=False)
+    there, kinds = bound_elsewhere(config(host="10.1.9.3"), nodes=False)
     assert (there["data"]["host"], kinds) == ("10.2.9.3", {"host-ip"})
 
 
@@ -181,7 +181,7 @@ def test_hand_made_endpoints_follow_their_pods():
         "subsets": [{"addresses": [ENTRY], "notReadyAddresses": [{"ip": "10.1.0.21"}], "ports": [{"port": 80}]}],
     }
     before = copy.deepcopy(endpoints)
-    there, kinds = carried_over(endpoints)
+    there, kinds = bound_elsewhere(endpoints)
     assert there["subsets"] == [
         {
             "addresses": [
@@ -211,7 +211,7 @@ def test_hand_made_slices_follow_their_pods():
             {"addresses": ["10.1.9.1"], "nodeName": "n-k1-1"},
         ],
     }
-    there, _ = carried_over(endpoints)
+    there, _ = bound_elsewhere(endpoints)
     assert there["endpoints"] == [
         {
             "addresses": ["10.2.0.12"],
@@ -262,7 +262,7 @@ def test_values_are_found_through_every_layer():
     assert "http" not in repr(rewrites)
 
 
-def test_an_absent_value_is_an_error_that_tells_the_chain_and_no_secret():
+def test_an_absent_value_is_an_error_that_shows_the_chain_and_no_secret():
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -285,7 +285,7 @@ def test_an_absent_value_is_an_error_that_tells_the_chain_and_no_secret():
         (Absent.DROP, {"b": "x"}),
     ],
 )
-def test_what_to_do_without_a_value_is_said_by_class(policy, data):
+def test_what_to_do_without_a_value_is_given_by_class(policy, data):
     obj = config(a="http://10.1.0.11", b="x")
     assert bind(obj, bindings_of(obj, *known()), lambda _: None, {"pod-ip": policy})[0]["data"] == data
 

@@ -75,9 +75,9 @@ NODE = Chain((Nodes("n1", ("worker",), 1), Read("nodeAddress", "IPv6")))
         (Chain((Start(CLUSTER), Read("uid"))), [], ""),
     ],
 )
-def test_what_cannot_come_is_told(chain, live, why):
-    told = cannot_resolve(chain, Live(live), set())
-    assert told.endswith(why) if why else told == ""
+def test_what_cannot_come_is_reported(chain, live, why):
+    reason = cannot_resolve(chain, Live(live), set())
+    assert reason.endswith(why) if why else reason == ""
 
 
 @pytest.mark.parametrize("chain", [of_pods(), named("db-0"), address()])

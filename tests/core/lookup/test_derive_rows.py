@@ -10,8 +10,8 @@ from kubeferry.tasks.core.lookup.index import Index, Source
 
 
 def made(api_version, kind, name, namespace="shop", **body):
-    space = {"namespace": namespace} if namespace else {}
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "uid": f"uid-{name}", **space}, **body}
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "uid": f"uid-{name}", **place}, **body}
 
 
 def ingress(*entries):

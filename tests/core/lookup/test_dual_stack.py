@@ -37,7 +37,7 @@ def pod(name, at, ips, hosts, owner):
 
 
 def cluster(at, suffix, families=(4, 6)):
-    """A shop whose addresses tell cluster and owner; `families` is which of them come, and which first."""
+    """A shop whose addresses show cluster and owner; `families` is which of them come, and which first."""
 
     def both(number):
         kinds = {4: f"10.{at}.0.{number}", 6: f"fd00:{at}::{number}"}
@@ -93,7 +93,7 @@ def config(**data):
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"}, "data": data}
 
 
-def carried_over(obj, target):
+def bound_elsewhere(obj, target):
     bindings = [from_json(json.loads(json.dumps(to_json(each)))) for each in bindings_of(obj, *known())]
     live = Live(target)
     there, _ = bind(obj, bindings, lambda each: follow_in(each.chain, live))
@@ -105,7 +105,7 @@ def carried_over(obj, target):
 @pytest.mark.parametrize("family", [4, 6])
 def test_an_address_finds_its_counterpart_of_the_same_family(target, number, family):
     old, new = (f"10.{at}.0.{number}" if family == 4 else f"fd00:{at}::{number}" for at in (1, 2))
-    there, bindings = carried_over(config(plain=old), TARGETS[target])
+    there, bindings = bound_elsewhere(config(plain=old), TARGETS[target])
     assert there["data"] == {"plain": new}
     assert [each.kind for each in bindings] == [NUMBERS[number]]
 
@@ -140,13 +140,13 @@ def test_both_families_are_written_where_they_stand(target, text):
     old, new = text.format(**at(1)), text.format(**at(2))
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop"}, "data": {}}
     secret["data"]["x"] = base64.b64encode(old.encode()).decode()
-    assert carried_over(config(x=old), TARGETS[target])[0]["data"]["x"] == new
-    assert base64.b64decode(carried_over(secret, TARGETS[target])[0]["data"]["x"]).decode() == new
+    assert bound_elsewhere(config(x=old), TARGETS[target])[0]["data"]["x"] == new
+    assert base64.b64decode(bound_elsewhere(secret, TARGETS[target])[0]["data"]["x"]).decode() == new
 
 
 @pytest.mark.parametrize("spelled", ["FD00:1::11", "fd00:1:0:0:0:0:0:11", "fd00:0001::0011", "fd00:1::0:11"])
 def test_an_address_is_known_in_every_spelling(spelled):
-    there, _ = carried_over(config(url=f"http://[{spelled}]:80/"), TARGETS["IPv6 first"])
+    there, _ = bound_elsewhere(config(url=f"http://[{spelled}]:80/"), TARGETS["IPv6 first"])
     assert there["data"]["url"].lower() == "http://[fd00:2::11]:80/"
 
 
@@ -165,11 +165,11 @@ def test_hand_made_slices_of_both_families_follow_their_pods(target):
                 "endpoints": [entry],
             }
 
-    found = [carried_over(each, TARGETS[target])[0] for each in slices(1, "web-k1", "n")]
+    found = [bound_elsewhere(each, TARGETS[target])[0] for each in slices(1, "web-k1", "n")]
     assert found == list(slices(2, "web-z2", "n"))
 
 
-def test_the_chain_tells_the_family():
+def test_the_chain_gives_the_family():
     (six,) = bindings_of(config(ip="fd00:1::12"), *known())
     assert six.chain.text() == (
         "Deployment.apps shop/web → its newest ReplicaSet → its pods, ready, by name, #1 → status.podIP (IPv6)"

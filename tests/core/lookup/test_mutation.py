@@ -120,7 +120,7 @@ def test_a_token_in_a_secret_is_replaced_in_its_text():
         ({"kind": "Zone", "apiVersion": "example.com/v1", "name": "c"}, ""),
     ],
 )
-def test_a_source_stands_in_the_namespace_of_its_target_unless_it_has_none(ref, namespace):
+def test_a_source_is_in_the_namespace_of_its_target_unless_it_has_none(ref, namespace):
     around = SourceIndex()
     around.add(Ref("example.com", "Zone", "", "c"), Links())
     [(_, chain)] = mutations(thing(item(sourceRef=ref), field="$X"), around)

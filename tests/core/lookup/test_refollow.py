@@ -64,7 +64,7 @@ def test_a_successor_is_waited_for_until_it_is_ready():
     assert names(again([FIRST, SECOND], web(pod("c"), pod("z", ready=False)), HELD)) == {1: "c"}
 
 
-def test_pods_of_a_former_set_do_not_count():
+def test_pods_of_a_previous_set_do_not_count():
     found = again([FIRST, SECOND], web(pod("b", owner="former"), pod("c", owner="former"), pod("x"), pod("y")), HELD)
     assert names(found) == {0: "x", 1: "y"}
 

@@ -121,7 +121,7 @@ def test_every_kind_of_string_is_scanned():
     assert [use.pointer for use in scan(obj, one())] == places
 
 
-def test_a_use_is_told_once_for_each_spelling_and_layer():
+def test_a_use_is_listed_once_for_each_spelling_and_layer():
     index = one("fd00::7")
     found = scan(config({"a": '["fd00::7", "FD00::7", "fd00::7"]'}), index)
     assert [(use.value, use.layers) for use in found] == [("fd00::7", ("json",)), ("FD00::7", ("json",))]
@@ -148,7 +148,7 @@ def test_only_what_changes_is_copied():
     assert substitute(obj, [], lambda _: "10.9.9.9")[0] is obj
 
 
-def test_dropped_items_of_a_list_go_at_once():
+def test_dropped_items_of_a_list_are_removed_at_once():
     obj = config({}) | {"list": [IP, "a", f"http://{IP}", "b"]}
     there, rewrites = substitute(obj, scan(obj, one()), lambda _: Absent.DROP)
     assert there["list"] == ["a", "b"]
@@ -184,7 +184,7 @@ def test_no_object_is_too_deep():
     assert len(scan(obj, one())) == 2
 
 
-def test_a_value_from_a_secret_is_not_told():
+def test_a_value_from_a_secret_is_not_shown():
     use = Use("/data/a", (), "$X", Source(Ref("", "Secret", "shop", "s"), "/data/x"), "text")
     there, [rewrite] = substitute(config({"a": "it is $X"}), [use], lambda _: "hunter2")
     assert there["data"]["a"] == "it is hunter2"

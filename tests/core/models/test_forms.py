@@ -13,7 +13,7 @@ def why(values, **how):
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         ({}, "'backup' is a required property"),
         ({"backup": ""}, "'' should be non-empty"),
@@ -23,11 +23,11 @@ def why(values, **how):
         ({"backup": "a", "existing": "maybe"}, "'maybe' is not one of"),
     ],
 )
-def test_a_form_refuses_what_the_model_would(values, told):
+def test_a_form_refuses_what_the_model_would(values, message):
     with pytest.raises(ValueError, match="validation error"):
         RestoreOptions(**values)
     (only,) = why(values)
-    assert told in only
+    assert message in only
 
 
 @pytest.mark.parametrize("values", [{"backup": "a"}, {"resume": "b"}, {"backup": "a", "map": {"shop": "shop-copy"}}])

@@ -46,7 +46,7 @@ def test_each_backup_has_its_line(found, line):
     assert verdict(found) == line
 
 
-def test_a_page_tells_all_of_them_and_which_are_damaged():
+def test_a_page_shows_all_of_them_and_which_are_damaged():
     result = VerifyResult(phase="Failed", store="file:///s", started=NOW, completed=NOW, backups=[READ, DAMAGED])
     assert result.damaged == [DAMAGED]
     assert page(result).splitlines() == [

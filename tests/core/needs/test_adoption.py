@@ -38,7 +38,7 @@ def test_who_adopts_and_who_is_suspended_until_its_objects_are_there():
 
 
 @pytest.mark.parametrize(
-    ("kind", "spec", "told"),
+    ("kind", "spec", "expected"),
     [
         ("ReplicaSet", {"replicas": 0}, True),
         ("ReplicaSet", {"replicas": 1}, False),
@@ -46,8 +46,8 @@ def test_who_adopts_and_who_is_suspended_until_its_objects_are_there():
         ("ControllerRevision", {}, True),
     ],
 )
-def test_a_former_revision_makes_nothing(kind, spec, told):
-    assert dormant({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}) is told
+def test_a_previous_revision_makes_nothing(kind, spec, expected):
+    assert dormant({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "x"}, "spec": spec}) is expected
 
 
 def test_a_revision_is_written_as_go_writes_it():

@@ -63,8 +63,8 @@ def test_the_form_of_cli_utils(part, target):
 
 
 def test_several_are_read_in_order_each_once():
-    told = hints_of(made({DEPENDS_ON: " Secret/a ,ConfigMap/b,Secret/a"})).depends_on
-    assert [str(ref) for ref in told] == ["Secret shop/a", "ConfigMap shop/b"]
+    found = hints_of(made({DEPENDS_ON: " Secret/a ,ConfigMap/b,Secret/a"})).depends_on
+    assert [str(ref) for ref in found] == ["Secret shop/a", "ConfigMap shop/b"]
 
 
 def test_of_a_cluster_scoped_object_the_own_namespace_is_none():
@@ -74,7 +74,7 @@ def test_of_a_cluster_scoped_object_the_own_namespace_is_none():
 
 
 @pytest.mark.parametrize(
-    ("key", "text", "said"),
+    ("key", "text", "message"),
     [
         (DEPENDS_ON, "web", "'web' is not Kind[.group][/namespace]/name"),
         (DEPENDS_ON, "Secret/a,", "'' is not Kind"),
@@ -105,11 +105,11 @@ def test_of_a_cluster_scoped_object_the_own_namespace_is_none():
         ),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_object(key, text, said):
+def test_what_cannot_be_read_is_named_with_its_object(key, text, message):
     with pytest.raises(AnnotationError) as refused:
         hints_of(made({key: text}))
     assert str(refused.value).startswith(f"Deployment.apps shop/web: annotation {key}: ")
-    assert said in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize("key", [SYNC_WAVE, HOOK_WEIGHT])

@@ -132,7 +132,7 @@ def test_kubernetes_own_kinds_are_not_guessed_at():
     assert list(custom_references(config)) == []
 
 
-def test_paths_are_those_of_references_and_each_is_told_once():
+def test_paths_are_those_of_references_and_each_is_listed_once():
     obj = thing({"envs": [{"secretRef": {"name": "a"}}, {"secretRef": {"name": "a"}}, {"secretRef": {"name": "b"}}]})
     secret = [Reference(Ref("", "Secret", "shop", name), "spec.envs[].secretRef", sure=False) for name in "ab"]
     assert list(references(obj)) == secret

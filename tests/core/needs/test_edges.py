@@ -53,7 +53,7 @@ OWNERS = Links(
 FIELD = "metadata.ownerReferences"
 
 
-def test_an_owner_may_stand_in_the_namespace_or_be_cluster_wide():
+def test_an_owner_may_be_in_the_namespace_or_cluster_wide():
     assert needs(made("apps/v1", "ReplicaSet"), OWNERS) == {
         ("Deployment.apps shop/web", "OWNER", FIELD),
         ("Deployment.apps web", "OWNER", FIELD),
@@ -62,7 +62,7 @@ def test_an_owner_may_stand_in_the_namespace_or_be_cluster_wide():
     }
 
 
-def test_an_owner_of_what_is_cluster_wide_is_told_once():
+def test_an_owner_of_what_is_cluster_wide_is_reported_once():
     edges = owner_edges(Ref("example.com", "Fleet", "", "f"), OWNERS)
     assert [str(each.target) for each in edges] == ["Deployment.apps web", "ConfigMap extra"]
 

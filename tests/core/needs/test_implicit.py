@@ -1,4 +1,4 @@
-"""Needs that no field of the needing object tells."""
+"""Needs that no field of the needing object shows."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def looked(*objects):
     return made
 
 
-def told(made):
+def named_edges(made):
     return {(str(each.source), str(each.target), each.why) for each in made.edges()}
 
 
@@ -46,8 +46,8 @@ OWN = ("ServiceAccount shop/app", ROLE_BINDING, "its rights")
     ],
 )
 def test_an_account_needs_the_bindings_that_give_it_rights(subject):
-    assert told(looked(binding(subject), account())) == {OWN}
-    assert told(looked(account(), binding(subject))) == {OWN}
+    assert named_edges(looked(binding(subject), account())) == {OWN}
+    assert named_edges(looked(account(), binding(subject))) == {OWN}
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,12 @@ def test_an_account_needs_the_bindings_that_give_it_rights(subject):
 )
 def test_and_no_others(subject):
     made = looked(account(), binding(subject))
-    assert ("ServiceAccount shop/app", ROLE_BINDING, "its rights") not in told(made)
+    assert ("ServiceAccount shop/app", ROLE_BINDING, "its rights") not in named_edges(made)
 
 
 @pytest.mark.parametrize("subjects", [None, 3, "x", {"kind": "User"}])
 def test_subjects_that_are_no_list_are_nobody(subjects):
-    assert told(looked(account(), obj(RBAC, "RoleBinding", "b", subjects=subjects))) == set()
+    assert named_edges(looked(account(), obj(RBAC, "RoleBinding", "b", subjects=subjects))) == set()
 
 
 def test_a_group_means_each_account_of_its_namespace_and_cluster_wide_bindings_count():
@@ -78,7 +78,7 @@ def test_a_group_means_each_account_of_its_namespace_and_cluster_wide_bindings_c
     made = looked(
         account("a"), account("b"), account("c", "bank"), binding(group, kind="ClusterRoleBinding", namespace="")
     )
-    assert {source for source, _, _ in told(made)} == {"ServiceAccount shop/a", "ServiceAccount shop/b"}
+    assert {source for source, _, _ in named_edges(made)} == {"ServiceAccount shop/a", "ServiceAccount shop/b"}
     assert [str(each) for each in made.serving(frozenset({"shop"}))] == [f"ClusterRoleBinding.{RBAC} b"]
     assert list(made.serving(frozenset({"bank"}))) == []
 
@@ -102,7 +102,7 @@ def test_pods_that_name_no_account_run_as_default(kind, spec, runs):
     made = looked(obj("apps", kind, "web", spec=spec))
     edges = [(str(each.source), str(each.target)) for each in made.by_default()]
     assert edges == ([("Deployment.apps shop/web", "ServiceAccount shop/default")] if runs else [])
-    assert told(made) == set(), "that account is everywhere: it is no need that could be missing"
+    assert named_edges(made) == set(), "that account is everywhere: it is no need that could be missing"
 
 
 def test_a_role_needs_those_that_it_gathers():
@@ -110,7 +110,7 @@ def test_a_role_needs_those_that_it_gathers():
     whole = obj(RBAC, "ClusterRole", "whole", "", aggregationRule=rules, meta={"labels": {"to": "x"}})
     part = obj(RBAC, "ClusterRole", "part", "", meta={"labels": {"to": "x"}})
     other = obj(RBAC, "ClusterRole", "other", "", meta={"labels": {"to": "y"}})
-    assert told(looked(whole, part, other)) == {
+    assert named_edges(looked(whole, part, other)) == {
         (f"ClusterRole.{RBAC} whole", f"ClusterRole.{RBAC} part", "aggregationRule")
     }
 
@@ -147,9 +147,9 @@ def test_every_object_needs_its_namespace_and_its_definition():
         },
     )
     made = looked(crd)
-    space = (Ref("", "Namespace", "", "shop"), "its namespace")
-    assert list(made.always(Ref("e.com", "Widget", "shop", "w"))) == [(Ref.of(crd), "its kind"), space]
-    assert list(made.always(Ref("", "Secret", "shop", "s"))) == [space]
+    needed = (Ref("", "Namespace", "", "shop"), "its namespace")
+    assert list(made.always(Ref("e.com", "Widget", "shop", "w"))) == [(Ref.of(crd), "its kind"), needed]
+    assert list(made.always(Ref("", "Secret", "shop", "s"))) == [needed]
     assert list(made.always(Ref("", "Namespace", "", "shop"))) == []
 
 
@@ -164,7 +164,7 @@ def test_a_definition_that_defines_nothing_is_an_error_that_names_it(names):
 def test_parts_add_up():
     one, two = looked(account()), looked(binding({"kind": "ServiceAccount", "name": "app"}))
     one.add(two)
-    assert told(one) == {OWN}
+    assert named_edges(one) == {OWN}
 
 
 WIDGETS = obj(
@@ -198,7 +198,7 @@ def test_what_parts_have_seen_alone_adds_up_to_what_one_sees_of_all(parts):
     whole = looked()
     for each in parts:
         whole.add(looked(each))
-    assert told(whole) == {
+    assert named_edges(whole) == {
         ("ServiceAccount shop/a", ROLE_BINDING, "its rights"),
         ("ServiceAccount shop/b", ROLE_BINDING, "its rights"),
         (f"ClusterRole.{RBAC} whole", f"ClusterRole.{RBAC} part", "aggregationRule"),
@@ -207,7 +207,7 @@ def test_what_parts_have_seen_alone_adds_up_to_what_one_sees_of_all(parts):
     assert list(whole.always(Ref("e.com", "Widget", "", "w"))) == [(Ref.of(WIDGETS), "its kind")]
 
 
-def test_the_accounts_of_a_binding_are_told_in_their_order():
+def test_the_accounts_of_a_binding_are_listed_in_their_order():
     made = looked(*(account(name) for name in "cab"), binding(EVERYONE))
     assert [each.source.name for each in made.edges()] == ["a", "b", "c"]
 
@@ -221,7 +221,10 @@ def test_a_binding_serves_the_namespaces_of_single_accounts_too():
 
 @pytest.mark.parametrize(("group", "kind"), [("example.com", "RoleBinding"), (RBAC, "Role")])
 def test_a_kind_that_only_looks_like_a_binding_gives_no_rights(group, kind):
-    assert told(looked(account(), obj(group, kind, "b", subjects=[{"kind": "ServiceAccount", "name": "app"}]))) == set()
+    assert (
+        named_edges(looked(account(), obj(group, kind, "b", subjects=[{"kind": "ServiceAccount", "name": "app"}])))
+        == set()
+    )
 
 
 @pytest.mark.parametrize(

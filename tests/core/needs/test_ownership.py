@@ -1,4 +1,4 @@
-"""Owners that an object cannot have anywhere are told from those that it has."""
+"""Owners that an object cannot have anywhere are distinguished from those that it has."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def owner(kind="ConfigMap", uid="u-1", group=""):
 
 
 def refusal(child, named, **known):
-    """Return what is told of an owner, when objects are known: uid → identity."""
+    """Return what is reported of an owner, when objects are known: uid → identity."""
     owners = Owners()
     for uid, ref in known.items():
         owners.add(ref, Links(uid=uid.replace("_", "-")))
@@ -26,7 +26,7 @@ FLEET = Ref("example.com", "Fleet", "", "boss")
 
 
 @pytest.mark.parametrize(
-    ("child", "named", "known", "told"),
+    ("child", "named", "known", "expected"),
     [
         (CONFIG, owner(), {"u_1": TWIN}, ""),
         (CONFIG, owner(), {}, ""),
@@ -51,5 +51,5 @@ FLEET = Ref("example.com", "Fleet", "", "boss")
         (ROLE, owner("Deployment", group="example.com"), {}, ""),
     ],
 )
-def test_which_owners_are_refused(child, named, known, told):
-    assert refusal(child, named, **known) == told
+def test_which_owners_are_refused(child, named, known, expected):
+    assert refusal(child, named, **known) == expected

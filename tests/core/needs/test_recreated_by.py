@@ -82,7 +82,7 @@ def test_owners_get_their_new_uids_and_keep_their_flags():
     assert missing == []
 
 
-def test_an_owner_that_is_not_there_is_left_out_and_told():
+def test_an_owner_that_is_not_there_is_left_out_and_reported():
     """A reference to a uid that does not exist makes the garbage collector delete the object."""
     gone, there = owner("apps", "Deployment", "gone"), owner("apps", "Deployment", "there")
     references, missing = relinked([gone, there], lambda each: {"there": "new"}.get(each.name))

@@ -138,7 +138,7 @@ def test_values_of_a_path():
 
 
 @pytest.mark.parametrize(
-    ("kind", "group", "target", "told"),
+    ("kind", "group", "target", "expected"),
     [
         (("apps/v1", "StatefulSet"), "", "ServiceAccount", True),
         (("v1", "Pod"), "", "Secret", True),
@@ -147,10 +147,10 @@ def test_values_of_a_path():
         (("apps/v1", "StatefulSet"), "", "Service", False),
     ],
 )
-def test_what_a_pod_cannot_start_without(kind, group, target, told):
+def test_what_a_pod_cannot_start_without(kind, group, target, expected):
     obj = {"apiVersion": kind[0], "kind": kind[1], "metadata": {"name": "web", "namespace": "shop"}}
     at = POD_SPEC_AT[group_of(kind[0]), kind[1]]
-    assert starts(obj, Reference(Ref(group, target, "shop", "x"), f"{at}.made.up")) is told
+    assert starts(obj, Reference(Ref(group, target, "shop", "x"), f"{at}.made.up")) is expected
     assert not starts(obj, Reference(Ref(group, target, "shop", "x"), "made.up"))
 
 

@@ -191,7 +191,7 @@ def test_each_field_of_a_manifest_that_names_an_object_is_found(case):
 
 @pytest.mark.parametrize("case", CASES)
 def test_only_a_token_is_deleted_without_what_it_names(case):
-    """The token controller deletes a token whose account is not there; nothing else goes with its target."""
+    """The token controller deletes a token whose account is not there; nothing else is deleted with its target."""
     obj, _ = CASES[case]
     assert [each.vital for each in references(obj)] == [case == "a token"] * len(CASES[case][1])
 

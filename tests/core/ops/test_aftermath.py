@@ -1,4 +1,4 @@
-"""What a person is told at the end: what stays, what can be done about it, and what of it is wrong, line by line."""
+"""What is reported at the end: what stays, what can be done about it, and what of it is wrong, line by line."""
 
 from datetime import UTC, datetime
 
@@ -48,7 +48,7 @@ def restore(actions, taken_back=None):
         ),
     ],
 )
-def test_after_a_restore_that_failed_it_is_told_what_stays_and_what_can_be_done(result, lines):
+def test_after_a_restore_that_failed_the_output_says_what_stays_and_what_can_be_done(result, lines):
     assert aftermath(result) == lines
 
 
@@ -60,7 +60,7 @@ PROBLEMS = [Problem(what=f"o{number}", why="w") for number in range(5)]
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("ended", "why"),
     [
         (end(), ""),
         (end(error="no such namespace", problems=PROBLEMS), "no such namespace"),
@@ -69,11 +69,11 @@ PROBLEMS = [Problem(what=f"o{number}", why="w") for number in range(5)]
         (end(problems=PROBLEMS), "o0: w; o1: w; o2: w; and 2 more"),
     ],
 )
-def test_what_is_wrong_with_a_namespace_is_one_line(told, why):
-    assert told.why == why
+def test_what_is_wrong_with_a_namespace_is_one_line(ended, why):
+    assert ended.why == why
 
 
-def test_a_namespace_is_told_by_both_its_names_where_it_has_two():
+def test_a_namespace_is_shown_by_both_its_names_where_it_has_two():
     assert end().title == "shop"
     assert end(into="copy").title == "shop → copy"
     assert end(SHARED).title == "(cluster-wide)"
@@ -94,7 +94,7 @@ def test_phases_are_counted_without_what_is_cluster_wide_and_in_their_order():
     assert list(made.phases.items()) == [("Completed", 1), ("Failed", 1)]
 
 
-def test_what_may_be_said_about_a_claim_warns_of_its_volume():
+def test_advice_about_a_claim_warns_of_its_volume():
     claims = ResourceType("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
     jobs = ResourceType("batch", "v1", "Job", "jobs", namespaced=True)
     assert advice(claims) == (

@@ -7,10 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.core.ops import health as health_clock
-from kubeferry.tasks.core.ops import health as health_versions
-from kubeferry.tasks.core.ops import health_prefect
-from kubeferry.tasks.core.ops import rights as health_rights
+from kubeferry.tasks.core.ops import health, health_prefect, rights
 from kubeferry.tasks.core.ops.health import Finding, Level, exit_code, related, worst
 from kubeferry.tasks.core.ops.health_prefect import BACKUP, Scheduled, due, newest_backup, schedule
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
@@ -46,7 +43,7 @@ def test_the_worst_decides(findings, level, code):
     assert (worst(findings), exit_code(findings)) == (level, code)
 
 
-def test_what_fails_with_what_it_needs_is_told_once():
+def test_what_fails_with_what_it_needs_is_reported_once():
     blind = Finding.blind("d", "e")
     found = [named("cluster", FAILED), named("rights", blind), named("clock", FAILED), named("store", blind)]
     rows = related(found, {"rights": "cluster", "clock": "cluster"})
@@ -63,7 +60,7 @@ def date(off):
 
 
 @pytest.mark.parametrize(
-    ("off", "level", "told"),
+    ("off", "level", "message"),
     [
         (0, Level.OK, "agrees"),
         (10, Level.OK, "differs by 10 s"),
@@ -73,20 +70,20 @@ def date(off):
         (-1001, Level.FAILED, "1000 s behind"),
     ],
 )
-def test_a_clock(off, level, told):
-    found = health_clock.clock(date(off), NOW, NOW)
+def test_a_clock(off, level, message):
+    found = health.clock(date(off), NOW, NOW)
     assert found.level is level
-    assert told in found.found
+    assert message in found.found
     assert ("NTP" in found.todo) is (level is not Level.OK)
 
 
 def test_a_slow_answer_is_no_wrong_clock():
-    assert health_clock.clock(date(25), NOW, NOW + timedelta(seconds=50)).found.startswith("agrees")
+    assert health.clock(date(25), NOW, NOW + timedelta(seconds=50)).found.startswith("agrees")
 
 
 @pytest.mark.parametrize("text", ["", "yesterday"])
 def test_a_server_without_a_clock(text):
-    assert health_clock.clock(text, NOW, NOW).level is Level.SKIPPED
+    assert health.clock(text, NOW, NOW).level is Level.SKIPPED
 
 
 # --- versions
@@ -97,7 +94,7 @@ GOOD = {"prefect": "3.8.8", "fastapi": "0.152.1", "kubernetes": "37.0.1"}
 
 
 def test_versions_as_they_should_be():
-    found = health_versions.versions((3, 11, 7), WANTED, GOOD)
+    found = health.versions((3, 11, 7), WANTED, GOOD)
     assert (found.level, found.found) == (Level.OK, "Python 3.11.7, prefect 3.8.8, kubernetes 37.0.1")
 
 
@@ -107,15 +104,15 @@ def test_versions_as_they_should_be():
     ids=str,
 )
 def test_any_version_of_a_range_is_right(changes):
-    assert health_versions.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
+    assert health.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
 
 
 def test_a_range_may_begin_at_a_version_with_fewer_numbers():
-    assert health_versions.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
+    assert health.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"prefect": "3.9.0"}, "prefect 3.9.0 instead of >=3.8.8,<3.9"),
         ({"prefect": "3.9.0rc1"}, "prefect 3.9.0rc1 instead of >=3.8.8,<3.9"),
@@ -125,15 +122,15 @@ def test_a_range_may_begin_at_a_version_with_fewer_numbers():
         ({"fastapi": ""}, "fastapi missing instead of <0.153"),
     ],
 )
-def test_other_versions_are_named(changes, told):
-    found = health_versions.versions((3, 12, 0), WANTED, GOOD | changes)
+def test_other_versions_are_named(changes, message):
+    found = health.versions((3, 12, 0), WANTED, GOOD | changes)
     assert found.level is Level.FAILED
-    assert told in found.found
+    assert message in found.found
     assert "constraints.txt" in found.todo
 
 
 def test_an_old_python():
-    assert health_versions.versions((3, 10, 2), WANTED, GOOD).level is Level.FAILED
+    assert health.versions((3, 10, 2), WANTED, GOOD).level is Level.FAILED
 
 
 @pytest.mark.parametrize(
@@ -147,7 +144,7 @@ def test_an_old_python():
     ],
 )
 def test_an_api_servers_version(version, problems, level):
-    found = health_versions.kubernetes("here", version, problems)
+    found = health.kubernetes("here", version, problems)
     assert found.level is level
     assert version in found.found
     assert all(each in found.found for each in problems)
@@ -157,15 +154,15 @@ def test_an_api_servers_version(version, problems, level):
 
 
 def test_what_a_backup_asks_for():
-    asked = {str(each) for each in health_rights.for_backup(TYPES, ["shop"])}
+    asked = {str(each) for each in rights.for_backup(TYPES, ["shop"])}
     assert asked == {
         "get namespaces", "list persistentvolumes", "list secrets in shop", "list deployments.apps in shop",
     }  # fmt: skip
-    assert "list secrets" in {str(each) for each in health_rights.for_backup(TYPES, [])}
+    assert "list secrets" in {str(each) for each in rights.for_backup(TYPES, [])}
 
 
 def test_what_a_restore_asks_for():
-    asked = {str(each) for each in health_rights.for_restore(TYPES, ["shop"])}
+    asked = {str(each) for each in rights.for_restore(TYPES, ["shop"])}
     assert {
         "create namespaces", "create secrets in shop", "watch deployments.apps in shop", "create persistentvolumes",
         "patch leases.coordination.k8s.io in shop", "create bundles.kubeferry.io in shop",
@@ -195,21 +192,21 @@ def test_a_rule_for_subresources():
 
 
 def test_rights_of_a_backup():
-    asked = health_rights.for_backup(TYPES, ["shop"])
-    assert health_rights.to_back_up(asked, [], []).level is Level.OK
-    one = health_rights.to_back_up(asked, [Right("list", SECRETS, "shop")], [])
+    asked = rights.for_backup(TYPES, ["shop"])
+    assert rights.to_back_up(asked, [], []).level is Level.OK
+    one = rights.to_back_up(asked, [Right("list", SECRETS, "shop")], [])
     assert (one.level, one.found) == (Level.WARNING, "may not list secrets in shop")
-    assert health_rights.to_back_up(asked, asked, []).level is Level.FAILED
-    assert health_rights.to_back_up(asked, [Right("get", NAMESPACES)], []).level is Level.FAILED
-    absent = health_rights.to_back_up(asked, [], ["shop"])
+    assert rights.to_back_up(asked, asked, []).level is Level.FAILED
+    assert rights.to_back_up(asked, [Right("get", NAMESPACES)], []).level is Level.FAILED
+    absent = rights.to_back_up(asked, [], ["shop"])
     assert absent.level is Level.WARNING
     assert "namespace shop does not exist" in absent.found
 
 
 def test_rights_of_a_restore_are_a_warning_that_does_not_grow_for_ever():
-    asked = health_rights.for_restore(TYPES, ["shop", "billing"])
-    assert health_rights.to_restore(asked, []).level is Level.OK
-    found = health_rights.to_restore(asked, asked)
+    asked = rights.for_restore(TYPES, ["shop", "billing"])
+    assert rights.to_restore(asked, []).level is Level.OK
+    found = rights.to_restore(asked, asked)
     assert found.level is Level.WARNING
     assert found.found.endswith(f"and {len(asked) - 8} more")
     assert "--no-bundle" in found.todo
@@ -218,12 +215,12 @@ def test_rights_of_a_restore_are_a_warning_that_does_not_grow_for_ever():
 # --- Prefect
 
 
-def server(told, client="3.8.8", settings=None, *, local=False):
-    return health_prefect.server("http://here/api", told, client, settings or {}, local=local)
+def server(version, client="3.8.8", settings=None, *, local=False):
+    return health_prefect.server("http://here/api", version, client, settings or {}, local=local)
 
 
 @pytest.mark.parametrize(
-    ("told", "level"),
+    ("version", "level"),
     [
         ("3.8.8", Level.OK),
         ("3.9.0", Level.OK),
@@ -233,8 +230,8 @@ def server(told, client="3.8.8", settings=None, *, local=False):
         ("4.0.0", Level.FAILED),
     ],
 )
-def test_a_servers_version(told, level):
-    found = server(told)
+def test_a_servers_version(version, level):
+    found = server(version)
     assert found.level is level
     assert bool(found.todo) is (level is not Level.OK)
 
@@ -260,7 +257,7 @@ def beat(seconds, **more):
 
 
 @pytest.mark.parametrize(
-    ("pools", "workers", "level", "told", "todo"),
+    ("pools", "workers", "level", "message", "todo"),
     [
         ({}, {}, Level.WARNING, "no work pool", "kubeferry deploy"),
         ({"kubeferry": {}}, {}, Level.WARNING, "no worker yet", "kubeferry worker"),
@@ -275,10 +272,10 @@ def beat(seconds, **more):
         ),
     ],
 )  # fmt: skip
-def test_workers(pools, workers, level, told, todo):
+def test_workers(pools, workers, level, message, todo):
     found = health_prefect.worker(pools, workers, NOW)
     assert found.level is level
-    assert told in found.found
+    assert message in found.found
     assert todo in found.todo
 
 
@@ -300,7 +297,7 @@ def test_no_deployment():
 
 
 @pytest.mark.parametrize(
-    ("at", "told"),
+    ("at", "message"),
     [
         ("flows.backup.backup", "flows.backup.backup"),
         ("flows/backup.py:backup", "flows/backup.py:backup"),
@@ -310,10 +307,10 @@ def test_no_deployment():
         (None, "none"),
     ],
 )
-def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, told):
+def test_a_deployment_with_another_entry_point_is_to_be_registered_again(at, message):
     found = health_prefect.deployments(DECLARED, {"backup/on-demand": at, "prune/nightly": PRUNE_AT})
     assert found == Finding.warning(
-        f"entry points of another version of Kubeferry: backup/on-demand ({told})",
+        f"entry points of another version of Kubeferry: backup/on-demand ({message})",
         "repeat kubeferry deploy with the same options",
     )
 
@@ -372,7 +369,7 @@ def test_what_is_new_is_not_late():
     assert (found.level, found.found) == (Level.OK, "0 1 * * *: no run was due yet")
 
 
-def test_a_first_run_that_failed_is_told_before_the_next_is_due():
+def test_a_first_run_that_failed_is_reported_before_the_next_is_due():
     made = deployment(created="2026-11-28T02:00:00Z")
     found = verdict(made, None, {"state_type": "FAILED", "state_name": "Failed", "start_time": None})
     assert found.level is Level.WARNING

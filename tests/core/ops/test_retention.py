@@ -95,7 +95,7 @@ def test_the_last_good_one_stays_though_it_has_expired():
     assert kept(some) == ["b"]
 
 
-def test_a_good_one_stands_for_its_day_before_a_later_partial_one():
+def test_a_good_one_is_kept_for_its_day_before_a_later_partial_one():
     day = [candidate("good", "2026-06-10T03:00"), candidate("partial", "2026-06-10T15:00", good=False)]
     assert kept([*day, candidate("next", "2026-06-11")], daily=2) == ["good", "next"]
 
@@ -144,7 +144,7 @@ policies = st.builds(
 
 @given(candidates, policies)
 def test_whatever_is_asked(some, policy):
-    """The last good one of each series stays; what has no expiration never goes without a rule; counts hold."""
+    """The last good one of each series stays; what has no expiration is never deleted without a rule; counts hold."""
     found = fates(some, policy, NOW)
     for series in {each.series for each in some}:
         mine = [each for each in some if each.series == series]

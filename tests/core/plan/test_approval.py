@@ -1,4 +1,4 @@
-"""What a person approves is told in full or counted, with no content of a Secret; what is different later is told."""
+"""What a person approves is shown in full or counted, with no content of a Secret; later differences are named."""
 
 from datetime import UTC, datetime
 
@@ -55,44 +55,44 @@ def seen(*decisions, rewrites=()):
     return Forecast(tuple(met(ref, uid, Decision(action, why)) for ref, uid, action, why in decisions), tuple(rewrites))
 
 
-def test_a_page_tells_what_where_to_and_until_when():
-    told = page(ASKING, parts(), seen())
-    assert "# Restore r-1 waits for approval" in told
-    assert "- namespaces: `shop` → `shop2`" in told
-    assert "- to cluster `a (https://a)`" in told
-    assert "- 3 objects in 2 levels: 3 created" in told
-    assert "until 2026-11-23 15:00:00 UTC" in told
-    assert "`kubeferry approve r-1 --refuse WHY`" in told
-    assert "`kubeferry plan b --map x=y`" in told
-    assert "| 1 | config | 1 | `1 Secret` |" in told
-    assert "- 2 `Pod`: `left to its controller`" in told
-    assert "it is rolled back" in told
+def test_a_page_shows_what_where_to_and_until_when():
+    text = page(ASKING, parts(), seen())
+    assert "# Restore r-1 waits for approval" in text
+    assert "- namespaces: `shop` → `shop2`" in text
+    assert "- to cluster `a (https://a)`" in text
+    assert "- 3 objects in 2 levels: 3 created" in text
+    assert "until 2026-11-23 15:00:00 UTC" in text
+    assert "`kubeferry approve r-1 --refuse WHY`" in text
+    assert "`kubeferry plan b --map x=y`" in text
+    assert "| 1 | config | 1 | `1 Secret` |" in text
+    assert "- 2 `Pod`: `left to its controller`" in text
+    assert "it is rolled back" in text
 
 
-def test_a_page_tells_what_stays_when_nothing_is_taken_back():
+def test_a_page_shows_what_stays_when_nothing_is_rolled_back():
     asking = Asking("r", RestoreOptions(backup="b", rollback=False), "a", ASKING.until, "x")
     assert "- if it fails, its changes stay" in page(asking, parts(), seen())
 
 
-def test_what_a_secret_holds_is_hidden_and_the_rest_is_told():
-    told = page(ASKING, parts(), seen())
-    assert "hunter" not in told
-    assert "`Secret shop2/login` `/data/url`: `(not shown: in a Secret)`" in told
-    assert "`Deployment.apps shop2/web` `/spec/host`: `web.shop` → `web.shop2` (`renamed`)" in told
+def test_what_a_secret_holds_is_hidden_and_the_rest_is_shown():
+    text = page(ASKING, parts(), seen())
+    assert "hunter" not in text
+    assert "`Secret shop2/login` `/data/url`: `(not shown: in a Secret)`" in text
+    assert "`Deployment.apps shop2/web` `/spec/host`: `web.shop` → `web.shop2` (`renamed`)" in text
 
 
 def test_what_would_be_changed_comes_first_and_what_is_the_same_is_counted():
     forecast = seen(
         (SPACE, "1", "kept", "other labels"), (SECRET, "2", "unchanged", ""), (WEB, "3", "updated", "had other: spec.x")
     )
-    told = page(ASKING, parts(), forecast)
-    section = told.partition("## Already on the target")[2].partition("##")[0].strip().splitlines()
+    text = page(ASKING, parts(), forecast)
+    section = text.partition("## Already on the target")[2].partition("##")[0].strip().splitlines()
     assert section == [
         "- `Deployment.apps shop2/web`: updated (`had other: spec.x`)",
         "- `Namespace shop2`: kept (`other labels`)",
         "- 1 more, the same as in the backup: unchanged",
     ]
-    assert "- 3 objects in 2 levels: 1 kept, 1 unchanged, 1 updated" in told
+    assert "- 3 objects in 2 levels: 1 kept, 1 unchanged, 1 updated" in text
 
 
 def test_a_row_is_an_object_in_the_order_of_writing():
@@ -108,10 +108,10 @@ def test_a_row_is_an_object_in_the_order_of_writing():
 def test_a_large_restore_is_cut_and_says_so(monkeypatch):
     monkeypatch.setattr(approval, "MOST", 1)
     monkeypatch.setattr(approval, "ROWS", 2)
-    told = page(ASKING, parts(warnings=[Problem(what="--include x", why="nothing")] * 3), seen())
-    assert "| … | and 1 more | | |" in told
-    assert told.count("- … and 1 more") == 1  # rewrites
-    assert told.count("- … and 2 more") == 1  # warnings
+    text = page(ASKING, parts(warnings=[Problem(what="--include x", why="nothing")] * 3), seen())
+    assert "| … | and 1 more | | |" in text
+    assert text.count("- … and 1 more") == 1  # rewrites
+    assert text.count("- … and 2 more") == 1  # warnings
     assert len(rows(parts(), seen())) == 2
 
 
@@ -119,7 +119,7 @@ def test_a_large_restore_is_cut_and_says_so(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "expected"),
     [
         ([(WEB, "1", "updated", "a")], [(WEB, "1", "updated", "a")], []),
         ([(WEB, "1", "skipped", "a")], [(WEB, "2", "skipped", "a")], []),  # it is not touched, whichever it is
@@ -137,15 +137,15 @@ def test_a_large_restore_is_cut_and_says_so(monkeypatch):
         ),
     ],
 )
-def test_what_would_be_done_otherwise_is_told(before, after, told):
-    assert list(changes(seen(*before), seen(*after))) == [f"Deployment.apps shop2/web {each}" for each in told]
+def test_what_would_be_done_otherwise_is_reported(before, after, expected):
+    assert list(changes(seen(*before), seen(*after))) == [f"Deployment.apps shop2/web {each}" for each in expected]
 
 
-def test_a_value_that_is_rewritten_since_is_told_by_its_place():
+def test_a_value_that_is_rewritten_since_is_shown_by_its_path():
     port = Rewrite(object="Service shop/web", path="/spec/ports/0/nodePort", old="30000", new="", why="it is taken")
     assert list(changes(seen(rewrites=[port]), seen(rewrites=[port]))) == []
-    (told,) = changes(seen(), seen(rewrites=[port]))
-    assert told == "Service shop/web /spec/ports/0/nodePort would be rewritten too (it is taken)"
+    (change,) = changes(seen(), seen(rewrites=[port]))
+    assert change == "Service shop/web /spec/ports/0/nodePort would be rewritten too (it is taken)"
 
 
 # --- the command

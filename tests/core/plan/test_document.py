@@ -101,7 +101,7 @@ def test_the_document_says_what_waits_for_what_and_why():
     assert first.ready == "its condition Ready is true, if it has one"
 
 
-def test_what_is_given_up_left_out_and_wanted_is_told():
+def test_what_is_given_up_left_out_and_wanted_is_shown():
     plan = document(parts())
     assert [(each.source.name, each.target.name, each.because) for each in plan.broken] == [
         ("login", "first", "made.up")
@@ -128,7 +128,7 @@ def test_what_is_given_up_left_out_and_wanted_is_told():
     }
 
 
-def test_nothing_of_a_secrets_contents_is_told():
+def test_nothing_of_a_secrets_contents_is_shown():
     plan = document(parts())
     secret, web = plan.levels[0].objects[0], plan.levels[1].objects[0]
     assert [(each.old, each.new) for each in secret.rewrites] == [(HIDDEN, HIDDEN), ("shop", "shop2")]

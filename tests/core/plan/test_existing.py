@@ -153,7 +153,7 @@ def of(kind, api="v1", **rest):
         (of("Service", spec={"clusterIP": "None"}), {"spec": {"clusterIP": "10.0.0.1"}}, "spec.clusterIP"),
     ],
 )
-def test_what_cannot_be_changed_is_told_with_its_field(wanted, changes, field):
+def test_what_cannot_be_changed_is_reported_with_its_field(wanted, changes, field):
     found = decide(wanted, live(wanted, **changes), Existing.UPDATE)
     assert (found.action, found.why.rpartition(": ")[2]) == ("immutable", field)
     assert decide(wanted, live(wanted, **changes), Existing.RECREATE).action == "recreated"

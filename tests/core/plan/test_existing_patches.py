@@ -41,7 +41,7 @@ def test_a_patch_holds_what_differs_and_nothing_else(wanted, there, patch):
     assert leftover(widget(wanted), live(there)) == expected
 
 
-def test_labels_and_annotations_that_the_backup_has_not_go_and_others_finalizers_stay():
+def test_labels_and_annotations_that_the_backup_has_not_are_removed_and_others_finalizers_stay():
     wanted = widget({"a": 1}, {"labels": {"app": "w"}})
     there = live(
         {"a": 1},
@@ -57,8 +57,8 @@ def test_labels_and_annotations_that_the_backup_has_not_go_and_others_finalizers
 
 
 def owned(*owners):
-    told = [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid} for kind, name, uid in owners]
-    return widget(meta={"ownerReferences": told} if told else {})
+    references = [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid} for kind, name, uid in owners]
+    return widget(meta={"ownerReferences": references} if references else {})
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_up_to_three_fields_are_named_and_the_others_counted():
 
 
 def of(api_version, kind, namespace, **body):
-    space = {"namespace": namespace} if namespace else {}
-    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x", **space}, **body}
+    place = {"namespace": namespace} if namespace else {}
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x", **place}, **body}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_decision_about_what_a_controller_has_made_names_the_controller():
     there = of("apps/v1", "ReplicaSet", "shop", spec={"replicas": 3})
     there["metadata"]["ownerReferences"] = [owner]
     found = decide(wanted, there, Existing.FAIL, Ref("apps", "Deployment", "shop", "web"))
-    told = "created by its controller, Deployment web: spec.replicas"
-    assert (found.action, found.why) == ("kept", told)
+    expected = "created by its controller, Deployment web: spec.replicas"
+    assert (found.action, found.why) == ("kept", expected)
     assert decide(wanted, there, Existing.FAIL, Ref("apps", "StatefulSet", "shop", "web")).action == "conflict"
     assert decide(wanted, there, Existing.FAIL, Ref("apps", "Deployment", "shop", "other")).action == "conflict"

@@ -1,4 +1,4 @@
-"""A chain of look-ups as the script's commands, and the tokens that stand in an object until they are followed."""
+"""A chain of look-ups as the script's commands, and the tokens that are in an object until they are followed."""
 
 import base64
 import shlex
@@ -106,7 +106,7 @@ def config(kind="ConfigMap", **data):
     return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "c", "namespace": "shop"}, "data": data}
 
 
-def test_each_chain_is_looked_up_once_and_told_with_its_policy_and_its_old_value():
+def test_each_chain_is_looked_up_once_and_reported_with_its_policy_and_its_old_value():
     values = Values({"pod-ip": Absent.DROP})
     first = values.look_up(bound("/data/a"))
     assert first.endswith(
@@ -136,7 +136,7 @@ def test_a_value_is_written_in_the_manner_of_the_old_one(old, how, written):
     assert f"v0={written} g0=$gone\n" in "".join(tokens.commands())
 
 
-def test_tokens_stand_in_the_object_and_every_one_is_filled_in():
+def test_tokens_are_in_the_object_and_every_one_is_filled_in():
     tokens = Tokens(config(a="http://10.0.0.1/", b="10.0.0.1"), [bound("/data/a"), bound("/data/b")], Values({}))
     assert tokens.obj["data"] == {"a": "http://@@KUBEFERRY-0@@/", "b": "@@KUBEFERRY-1@@"}
     text = "".join(tokens.commands())
@@ -154,7 +154,7 @@ def test_a_text_in_base64_is_filled_in_clear_and_encoded_by_the_script():
     assert "encode @@KUBEFERRY-TEXT-0@@\n" in text
 
 
-def test_where_a_value_may_be_dropped_its_string_goes_with_its_key_and_an_item_of_a_list_alone():
+def test_where_a_value_may_be_dropped_its_string_is_removed_with_its_key_and_an_item_of_a_list_alone():
     obj = config(a="10.0.0.1") | {"list": ["10.0.0.1"]}
     tokens = Tokens(obj, [bound("/data/a"), bound("/list/0")], Values({"pod-ip": Absent.DROP}))
     text = "".join(tokens.commands())

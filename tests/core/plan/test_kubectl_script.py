@@ -102,7 +102,7 @@ def test_a_mebibyte_is_no_argument(run):
     assert created[1]["data"] == body["data"]
 
 
-def test_an_owner_that_is_not_there_is_left_out_and_told(run):
+def test_an_owner_that_is_not_there_is_left_out_and_reported(run):
     body = config("child", {})
     owners = (Owner("v1", "ConfigMap", "absent-'1'", "old"), Owner("v1", "ConfigMap", "there", "old"))
     ended, created = run(*parts_of([body], owners={Ref.of(body): owners}))
@@ -110,7 +110,7 @@ def test_an_owner_that_is_not_there_is_left_out_and_told(run):
     assert "ConfigMap shop/child is not owned by ConfigMap absent-'1', which is not on the target" in ended.stdout
 
 
-def test_an_owner_that_is_refused_is_told(run):
+def test_an_owner_that_is_refused_is_reported(run):
     body = config("child", {})
     parts, bodies = parts_of([body])
     parts.items[Ref.of(body)] = replace(parts.items[Ref.of(body)], unowned=("Pod $(touch pwned), which is elsewhere",))
@@ -173,6 +173,6 @@ def test_no_line_of_a_document_is_its_end():
     ],
 )
 def test_what_is_waited_for(version, kind, more, waits):
-    told = wait_for({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}} | more)
-    assert waits in told
-    assert bool(told) == bool(waits)
+    command = wait_for({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}} | more)
+    assert waits in command
+    assert bool(command) == bool(waits)

@@ -1,4 +1,4 @@
-"""An edge that is given up is either harmless, patched later, or told before anything is written."""
+"""An edge that is given up is either harmless, patched later, or reported before anything is written."""
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ def binding(group, kind, pointer, **body):
 
 
 @pytest.mark.parametrize(
-    ("strength", "why", "via", "told"),
+    ("strength", "why", "via", "expected"),
     [
         (Strength.REFERENCE, "spec.x", Via.FIELD, Means.NOTHING),
         (Strength.OWNER, "metadata.ownerReferences", Via.OWNER, Means.RELINK),
@@ -43,12 +43,12 @@ def binding(group, kind, pointer, **body):
         (Strength.EXPLICIT, "kubeferry.io/depends-on", Via.ANNOTATION, Means.UNFOLLOWED),
     ],
 )
-def test_what_an_edge_takes(strength, why, via, told):
-    assert how(made("", "ConfigMap"), strength, why, via) is told
+def test_what_an_edge_takes(strength, why, via, expected):
+    assert how(made("", "ConfigMap"), strength, why, via) is expected
 
 
 @pytest.mark.parametrize(
-    ("group", "kind", "pointer", "told"),
+    ("group", "kind", "pointer", "expected"),
     [
         ("", "ConfigMap", "/data/url", Means.LEAVE_OUT),
         ("", "Secret", "/data/url", Means.LEAVE_OUT),
@@ -70,8 +70,8 @@ def test_what_an_edge_takes(strength, why, via, told):
         ("example.com", "Thing", "/data/host", Means.PLACEHOLDER),
     ],
 )
-def test_what_a_binding_takes(group, kind, pointer, told):
-    assert binding(group, kind, pointer) is told
+def test_what_a_binding_takes(group, kind, pointer, expected):
+    assert binding(group, kind, pointer) is expected
 
 
 def test_immutable_data_is_a_problem_and_immutable_says_nothing_of_metadata():
@@ -98,18 +98,18 @@ def test_each_row_of_what_stays_but_for(kind, row):
 
 def schema(**rules):
     """`rules` are the validations at: root, spec, host."""
-    told = {name: {"x-kubernetes-validations": [{"rule": rule}]} for name, rule in rules.items()}
-    host = {"type": "string", **told.get("host", {})}
+    validations = {name: {"x-kubernetes-validations": [{"rule": rule}]} for name, rule in rules.items()}
+    host = {"type": "string", **validations.get("host", {})}
     spec = {
         "type": "object",
         "properties": {"host": host, "hosts": {"type": "array", "items": host}},
-        **told.get("spec", {}),
+        **validations.get("spec", {}),
     }
-    return {"type": "object", "properties": {"spec": spec}, **told.get("root", {})}
+    return {"type": "object", "properties": {"spec": spec}, **validations.get("root", {})}
 
 
 @pytest.mark.parametrize(
-    ("rules", "told"),
+    ("rules", "expected"),
     [
         ({}, Means.PLACEHOLDER),
         ({"host": "self == oldSelf"}, Means.LEAVE_OUT),
@@ -125,8 +125,8 @@ def schema(**rules):
         ({"host": "self.size() >= oldSelf.size()"}, Means.PLACEHOLDER),
     ],
 )
-def test_a_crd_tells_what_cannot_be_changed(rules, told):
-    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=schema(**rules)) is told
+def test_a_crd_says_what_cannot_be_changed(rules, expected):
+    assert how(made("example.com", "Thing"), Strength.BINDING, "/spec/host", schema=schema(**rules)) is expected
 
 
 def test_a_frozen_field_that_is_required_is_a_problem():
@@ -177,17 +177,17 @@ def test_pointers_there_and_back(steps):
 
 
 def test_the_line_of_a_plan():
-    told = deferral(made("", "ConfigMap"), Edge(CONF, WEB, Strength.BINDING, "/data/url"))
-    assert str(told) == (
+    found = deferral(made("", "ConfigMap"), Edge(CONF, WEB, Strength.BINDING, "/data/url"))
+    assert str(found) == (
         "ConfigMap shop/conf ← Deployment.apps shop/web (/data/url): "
         "created without this key, which is added when its value is known"
     )
-    assert (told.pointer, told.is_problem) == ("/data/url", False)
+    assert (found.pointer, found.is_problem) == ("/data/url", False)
     assert deferral(made("", "Pod"), Edge(CONF, WEB, Strength.BINDING, "/spec/hostname")).is_problem
 
 
 @pytest.mark.parametrize(
-    ("group", "kind", "pointer", "told"),
+    ("group", "kind", "pointer", "expected"),
     [
         ("", "ConfigMap", "/data/url", Strength.LATER),
         ("apps", "Deployment", "/metadata/annotations/peer", Strength.LATER),
@@ -198,5 +198,5 @@ def test_the_line_of_a_plan():
         ("apps", "Deployment", "/spec/templates/spec", Strength.BINDING),
     ],
 )
-def test_a_value_is_waited_for_as_strongly_as_it_is_hard_to_add_later(group, kind, pointer, told):
-    assert strength_of(made(group, kind), pointer) is told
+def test_a_value_is_waited_for_as_strongly_as_it_is_hard_to_add_later(group, kind, pointer, expected):
+    assert strength_of(made(group, kind), pointer) is expected

@@ -81,7 +81,7 @@ def test_a_need_under_another_name_is_found():
     ]
 
 
-def test_a_cycle_holds_as_long_as_its_broken_edge_is_told():
+def test_a_cycle_is_accepted_as_long_as_its_broken_edge_is_reported():
     owner = Owner("apps/v1", "Deployment", "web", "u")
     cycle = order([CONFIG, SECRET, WEB], [*EDGES, Edge(WEB, SECRET, Strength.EXPLICIT, "depends-on")])
     assert [(edge.source, edge.target) for edge in cycle.broken] == [(SECRET, WEB)]

@@ -80,7 +80,7 @@ def listed(roles):
 
 
 @given(ROLES, ROLES)
-def test_items_of_lists_go_and_the_others_are_found_where_they_are_then(first, second):
+def test_items_of_lists_are_removed_and_the_others_are_found_where_they_are_then(first, second):
     roles = {f"/spec/{at}/{n}": role for at, some in (("a", first), ("b", second)) for n, role in enumerate(some)}
     wanted, created, left = (
         {"spec": {"a": one, "b": two}} for one, two in zip(listed(first), listed(second), strict=True)
@@ -94,7 +94,7 @@ def test_items_of_lists_go_and_the_others_are_found_where_they_are_then(first, s
     assert applied(deepcopy(created), operations) == left
 
 
-def test_what_goes_is_tested_first_and_only_what_was_written_goes():
+def test_what_is_removed_is_tested_first_and_only_what_was_written_is_removed():
     def widget(env, *names):
         return {"spec": {"items": [{"name": name, "env": env} for name in names], "ip": "192.0.2.1"}}
 

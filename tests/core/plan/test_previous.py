@@ -1,4 +1,4 @@
-"""What an undo puts back: the former content, without what only an API server writes, in place of one exact object."""
+"""What an undo restores: the previous content, without what only an API server writes, in place of one exact object."""
 
 import copy
 
@@ -63,7 +63,7 @@ def test_a_replacement_keeps_the_status_that_is_there():
     assert "status" not in replacement(FORMER, without)
 
 
-def test_what_is_gone_is_made_anew_with_its_former_content():
+def test_what_is_gone_is_recreated_with_its_previous_content():
     made = anew(FORMER)
     assert made["metadata"] == KEPT
     assert made["spec"]["clusterIP"] == "10.96.0.7"

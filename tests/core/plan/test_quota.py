@@ -181,7 +181,7 @@ def test_what_fits_exactly_is_enough():
     assert shortage(quota({"pods": "10", "cpu": "1"}, {"pods": "7", "cpu": "500m"}), wanted(pods=3, cpu="0.5")) == []
 
 
-def test_each_shortage_is_told_with_what_is_left():
+def test_each_shortage_is_reported_with_what_is_left():
     hard = {"pods": "10", "requests.memory": "1Gi", "secrets": "5"}
     found = shortage(quota(hard, {"pods": "9"}), wanted(pods=2, requests_memory=2**31))
     assert found == ["pods: 2 requested, 1 of 10 left", "requests.memory: 2147483648 requested, 1073741824 of 1Gi left"]

@@ -1,4 +1,4 @@
-"""Plug-ins say what they know through one small interface; what they break is told with their name."""
+"""Plug-ins say what they know through one small interface; what they break is reported with their name."""
 
 import re
 import sys
@@ -133,9 +133,9 @@ def test_what_a_plugin_says_of_a_secret_is_not_quoted():
     def quotes(obj):
         raise ValueError(obj["data"]["password"])
 
-    with pytest.raises(PluginError, match=r"^plug-in a failed on Secret town/it: ValueError$") as told:
+    with pytest.raises(PluginError, match=r"^plug-in a failed on Secret town/it: ValueError$") as caught:
         Registry([rules(needs=quotes)]).edges(made("Secret", "", data={"password": secret}))
-    assert secret not in "".join(traceback.format_exception(told.value))
+    assert secret not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_plugin_that_answers_with_something_else_is_named():
@@ -166,7 +166,7 @@ def test_what_was_paused_in_the_backup_stays_so():
         (None, {"spec": {"paused": None}}),
     ],
 )
-def test_the_pause_is_taken_back_to_what_was_there(spec, back):
+def test_the_pause_is_reverted_to_what_was_there(spec, back):
     body = {} if spec is None else {"spec": spec}
     assert Registry([rules(pause={SHOP: Pause({"spec": {"paused": True}})})]).paused(made(**body)).back == back
 

@@ -91,7 +91,7 @@ def test_what_is_paused_is_not_waited_for(group, body, state):
     assert BOOK.verdict(obj, NOW, Context()).state == state
 
 
-def test_marks_of_the_moment_are_not_carried():
+def test_marks_of_the_moment_are_not_kept():
     devcluster = loaded("cluster-api")[Ref("infrastructure.cluster.x-k8s.io", "DevCluster", "fleet", "blue")]
     assert devcluster["metadata"]["annotations"]
     assert BOOK.without_dynamic(devcluster)["metadata"]["annotations"] == {}
@@ -124,7 +124,7 @@ def test_a_certificate_finds_its_secret_even_where_it_owns_it():
 def test_what_belongs_to_one_issuance_is_left_out_with_the_reason():
     reasons = {f"{ref.kind}/{ref.name}": BOOK.exclusion(obj) for ref, obj in loaded("cert-manager").items()}
     why = {name: reason and reason.text for name, reason in reasons.items()}
-    assert {name for name, told in why.items() if told} == {"CertificateRequest/web-3", "Secret/web-abcde"}
+    assert {name for name, text in why.items() if text} == {"CertificateRequest/web-3", "Secret/web-abcde"}
     assert why["Secret/web-abcde"] == "the private key of an unfinished issuance (cert-manager)"
     for kind in ("Order", "Challenge"):
         obj = {"apiVersion": "acme.cert-manager.io/v1", "kind": kind, "metadata": {"name": "a"}}

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.selection.policy import Policy
 
 ALL_VERBS = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
 AROUND = ClusterContext(selecting_services=frozenset({"web"}))
-DATA = Path(__file__).parents[2] / "data" / "carry"
+DATA = Path(__file__).parents[2] / "data" / "exclusions"
 
 
 def load(name):
@@ -32,27 +32,27 @@ def why_not(obj, *around):
     return reason and reason.text
 
 
-LEFT_OUT = [(case["object"], case["why"]) for case in load("left-out.yaml")]
-CARRIED = load("carried.yaml")
+EXCLUDED = [(case["object"], case["why"]) for case in load("excluded.yaml")]
+INCLUDED = load("included.yaml")
 
 
-@pytest.mark.parametrize(("obj", "why"), LEFT_OUT)
-def test_never_carried(obj, why):
+@pytest.mark.parametrize(("obj", "why"), EXCLUDED)
+def test_never_included(obj, why):
     assert why_not(obj, AROUND) == why
 
 
-@pytest.mark.parametrize("obj", CARRIED)
-def test_carried(obj):
+@pytest.mark.parametrize("obj", INCLUDED)
+def test_included(obj):
     assert why_not(obj, AROUND) is None
 
 
 def test_every_rule_leaves_something_out_here():
-    seen = {(obj["apiVersion"].rpartition("/")[0], obj["kind"]) for obj, _ in LEFT_OUT}
+    seen = {(obj["apiVersion"].rpartition("/")[0], obj["kind"]) for obj, _ in EXCLUDED}
     assert set(RULES) - seen == set()
 
 
 def test_every_manager_of_slices_is_named_here():
-    assert set(SLICE_MANAGERS.values()) <= {why for _, why in LEFT_OUT}
+    assert set(SLICE_MANAGERS.values()) <= {why for _, why in EXCLUDED}
 
 
 @pytest.mark.parametrize("label", EXCLUDING_LABELS)
@@ -77,18 +77,18 @@ def test_what_is_made_in_every_namespace_is_left_out_unless_people_change_it(api
 
 
 @pytest.mark.parametrize(("group", "kind"), KINDS_LEFT_OUT)
-def test_object_of_a_type_that_is_never_carried_is_left_out(group, kind):
+def test_object_of_a_type_that_is_never_included_is_left_out(group, kind):
     """An archive that others wrote may hold such objects."""
     obj = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": {"name": "a"}}
     assert why_not(obj) == KINDS_LEFT_OUT[group, kind]
 
 
 @pytest.mark.parametrize(("group", "resource"), TYPES_LEFT_OUT)
-def test_type_that_is_never_carried(group, resource):
+def test_type_that_is_never_included(group, resource):
     assert type_left_out(group, resource, ALL_VERBS) == TYPES_LEFT_OUT[group, resource]
 
 
-def test_semantics_never_carried_kinds_are_in_the_table():
+def test_the_kinds_that_are_never_included_are_in_the_table():
     """Each kind that semantics.md names, spelled out, so that no row can get lost."""
     named = {("", "events"), ("events.k8s.io", "events"), ("", "nodes"), ("storage.k8s.io", "volumeattachments")}
     assert named | {("storage.k8s.io", "csinodes"), ("", "componentstatuses")} <= set(TYPES_LEFT_OUT)
@@ -109,11 +109,11 @@ def test_type_must_be_listed_and_created(verbs, why):
     assert type_left_out("example.com", "things", frozenset(verbs)) == why
 
 
-def test_finished_jobs_are_carried_where_a_user_asks_for_them():
-    jobs = [obj for obj, _ in LEFT_OUT if obj["kind"] == "Job"]
+def test_finished_jobs_are_included_where_a_user_asks_for_them():
+    jobs = [obj for obj, _ in EXCLUDED if obj["kind"] == "Job"]
     assert [exclusion(job, AROUND, Policy(completed_jobs=True)) for job in jobs] == [None, None]
 
 
-def test_endpoints_without_surroundings_are_told_by_their_own_marks():
+def test_endpoints_without_surroundings_are_recognized_by_their_own_marks():
     """With nothing known of the services, an unmarked Endpoints counts as written by hand."""
     assert why_not({"apiVersion": "v1", "kind": "Endpoints", "metadata": {"name": "web"}}) is None

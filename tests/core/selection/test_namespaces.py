@@ -27,12 +27,12 @@ def chosen(there=THERE, **options):
         ({"namespace_selector": "team=shop", "exclude_namespace": ["*-test"]}, {"shop"}),
     ],
 )
-def test_names_and_labels_add_up_and_what_is_excluded_goes(options, names):
+def test_names_and_labels_add_up_and_what_is_excluded_is_left_out(options, names):
     assert chosen(**options) == names
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"namespaces": ["shp"]}, r"^backup b holds no namespace shp; it holds api, bare, shop, shop-test$"),
         ({"namespace_selector": "team=y"}, r"^no namespace of backup b matches 'team=y'; it holds api, bare, shop"),
@@ -43,12 +43,12 @@ def test_names_and_labels_add_up_and_what_is_excluded_goes(options, names):
         ),
     ],
 )
-def test_what_leaves_nothing_is_refused_with_what_there_is(options, told):
-    with pytest.raises(UsageError, match=told):
+def test_what_leaves_nothing_is_refused_with_what_there_is(options, message):
+    with pytest.raises(UsageError, match=message):
         chosen(**options)
 
 
-def test_not_more_than_some_names_are_told():
+def test_not_more_than_some_names_are_listed():
     with pytest.raises(UsageError, match=r"it holds n0, n1, n10, .* and 15 more$"):
         chosen({f"n{number}": {} for number in range(25)}, namespaces=["x"])
 
@@ -57,5 +57,5 @@ def test_a_backup_of_nothing_has_none():
     assert chosen({}) == frozenset()
 
 
-def test_what_is_excluded_and_not_there_is_told_but_for_wildcards():
+def test_what_is_excluded_and_not_there_is_reported_but_for_wildcards():
     assert [what for what, _ in unmatched(THERE, ["shop", "old-*", "old"])] == ["--exclude-namespace old"]

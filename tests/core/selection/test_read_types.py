@@ -9,7 +9,7 @@ from kubeferry.tasks.core.ops.rights import for_backup, for_restore
 from kubeferry.tasks.core.selection.resource_types import INDEXED, INDEXED_EVERYWHERE, RELATED
 
 
-def test_cluster_wide_types_of_which_a_backup_carries_what_its_namespaces_need():
+def test_cluster_wide_types_of_which_a_backup_includes_what_its_namespaces_need():
     assert {".".join(filter(None, (resource, group))) for group, resource in RELATED} == {
         "persistentvolumes",
         "customresourcedefinitions.apiextensions.k8s.io",

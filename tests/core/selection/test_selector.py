@@ -1,4 +1,4 @@
-"""Which objects a user asks for, by each way of asking, and how that is told."""
+"""Which objects a user asks for, by each way of asking, and how that is described."""
 
 import pytest
 
@@ -79,11 +79,11 @@ def test_why_an_object_is_excluded_and_not_just_not_asked_for(options, why):
 
 
 def test_a_namespace_is_never_excluded_by_name():
-    space = made("Namespace", "", "shop", namespace="")
+    obj = made("Namespace", "", "shop", namespace="")
     words = words_of("", "Namespace", ("namespaces", "ns"))
     selector = asked(exclude_name=["shop", "ns/shop"])
-    assert selector.why_not(Ref.of(space), words) == ""
-    assert selector.why(space, words) == "a namespace of the backup"
+    assert selector.why_not(Ref.of(obj), words) == ""
+    assert selector.why(obj, words) == "a namespace of the backup"
 
 
 def test_what_is_cluster_wide_is_asked_for_like_the_rest():
@@ -127,7 +127,7 @@ def test_a_selector_that_cannot_be_read_is_refused():
         ({"include_name": ["CM/Xy"], "exclude": ["z"]}, True, True, "name cm/Xy; not kind z"),
     ],
 )
-def test_what_is_asked_is_told_in_one_line(options, narrow, given, text):
+def test_what_is_asked_is_shown_in_one_line(options, narrow, given, text):
     selector = asked(**options)
     assert (selector.narrow, selector.given, selector.text()) == (narrow, given, text)
 
@@ -165,11 +165,11 @@ def test_each_word_that_was_used_for_a_kind_is_known():
 
 
 @pytest.mark.parametrize("text", ["a=b", "a!=b", "a", "!a", "a in (b,c)", "a notin (b,c)"])
-def test_a_requirement_is_told_as_it_is_written(text):
+def test_a_requirement_is_shown_as_it_is_written(text):
     assert [text_of(each) for each in parse_selector(text)] == [text]
 
 
-def test_a_name_is_told_as_it_is_written():
+def test_a_name_is_shown_as_it_is_written():
     assert [str(Name.parse(text, "--x")) for text in ("web", "Deployments/web", "secrets/tmp-*")] == [
         "web",
         "deployments/web",

@@ -104,7 +104,7 @@ def test_whether_unknown_kinds_may_be_meant(options, by_kind):
 @pytest.mark.parametrize("word", ["namespaces", "Namespace", "ns"])
 @pytest.mark.parametrize("options", [{"exclude": ["{}"]}, {"exclude_name": ["{}/shop"]}])
 def test_namespaces_are_not_excluded_as_objects(word, options):
-    spaces = kind("", "Namespace", "namespaces", "ns", namespaced=False)
+    namespaces = kind("", "Namespace", "namespaces", "ns", namespaced=False)
     asked = {option: [text.format(word) for text in texts] for option, texts in options.items()}
     with pytest.raises(UsageError, match="use --exclude-namespace"):
-        choose_types([*TYPES, spaces], Selector.of(BackupOptions(**asked)))
+        choose_types([*TYPES, namespaces], Selector.of(BackupOptions(**asked)))

@@ -151,7 +151,7 @@ def test_a_field_that_holds_a_name_of_an_object_is_no_host():
     assert rewritten("web.shop.svc", whole=False) == "web.copy.svc"
 
 
-def test_another_cluster_domain_may_be_told():
+def test_another_cluster_domain_may_be_given():
     hosts = Hosts({"shop": "copy"}, {}, {"k8s.example"})
     assert rewritten("gone.shop.svc.k8s.example", hosts) == "gone.copy.svc.k8s.example"
     assert rewritten("shop.svc.k8s.example", hosts) == "copy.svc.k8s.example"

@@ -105,7 +105,7 @@ def test_a_failed_test_leaves_the_whole_rule_out():
     assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
 
 
-def test_what_is_modified_is_told_with_its_place():
+def test_what_is_modified_is_reported_with_its_path():
     found = modify(WEB, labels={"tenant": "one"}, replicas={"web": 7})
     assert [(each.object, each.path, each.old, each.new) for each in found.rewrites] == [
         ("Deployment.apps shop/web", "/metadata/labels/tenant", "(none)", "one"),
@@ -114,7 +114,7 @@ def test_what_is_modified_is_told_with_its_place():
 
 
 @pytest.mark.parametrize(
-    ("patch", "said"),
+    ("patch", "message"),
     [
         (
             [{"op": "remove", "path": "/spec/none"}],
@@ -125,8 +125,8 @@ def test_what_is_modified_is_told_with_its_place():
         ([{"op": "replace", "path": "", "value": 1}], "would become another object"),
     ],
 )
-def test_what_does_not_fit_names_rule_and_object(patch, said):
-    with pytest.raises(UsageError, match=said):
+def test_what_does_not_fit_names_rule_and_object(patch, message):
+    with pytest.raises(UsageError, match=message):
         modify(WEB, rules=[{"patches": patch}])
 
 
@@ -255,7 +255,7 @@ def test_its_config_map_is_read_too():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (RULES.format("v2", "groupResource: pods"), "only v1"),
         ("version: v1\nresourceModifierRules: []", "resourceModifierRules"),
@@ -271,8 +271,8 @@ def test_its_config_map_is_read_too():
         ("rules: [{selector: 'a=b=c', patches: [{op: remove, path: /a}]}]", "is not a selector"),
     ],
 )  # fmt: skip
-def test_a_file_that_cannot_be_meant_is_refused_by_name(text, said):
-    with pytest.raises(UsageError, match=f"^--modify f.*{said}"):
+def test_a_file_that_cannot_be_meant_is_refused_by_name(text, message):
+    with pytest.raises(UsageError, match=f"^--modify f.*{message}"):
         read_modifications(text, "--modify f")
 
 
@@ -301,7 +301,7 @@ def test_the_same_as_yaml():
 
 
 @pytest.mark.parametrize(
-    ("text", "file", "said"),
+    ("text", "file", "message"),
     [
         ("name,colour\na,red\n", "t.csv", "line 2: there is no parameter 'colour'"),
         ("name,replicas\na,many\n", "t.csv", "namespace 1: replicas"),
@@ -313,8 +313,8 @@ def test_the_same_as_yaml():
         ("- {name: a, colour: red}", "t.yaml", "colour"),
     ],
 )
-def test_a_table_that_cannot_be_meant_is_refused_by_place(text, file, said):
-    with pytest.raises(UsageError, match=said):
+def test_a_table_that_cannot_be_meant_is_refused_by_place(text, file, message):
+    with pytest.raises(UsageError, match=message):
         read_into(text, file)
 
 

@@ -1,4 +1,4 @@
-"""A node port that another Service of the target holds is given up in the object and in kubectl's copy, and told."""
+"""A node port that another Service of the target has is removed from the object and kubectl's copy, and reported."""
 
 import copy
 import json
@@ -54,7 +54,7 @@ def test_a_port_that_is_held_is_given_up_and_the_others_stay():
     assert before == given_in
 
 
-def test_it_goes_from_the_copy_that_kubectl_keeps_too():
+def test_it_is_removed_from_the_copy_that_kubectl_keeps_too():
     """Else the next `kubectl apply` would ask for it again."""
     applied = service("web", [30080, 30081])
     freed, _ = give_up(service("web", [30080, 30081], applied=applied), {30080: OTHER})

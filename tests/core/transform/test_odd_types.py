@@ -55,6 +55,6 @@ def test_strip_and_rename_pass_odd_values_by(where, odd):
 def test_node_ports_of_odd_types_are_left(odd):
     ports = [{"port": 80, "nodePort": odd}, {"port": 81, "nodePort": 30081}]
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}, "spec": {"ports": ports}}
-    freed, told = give_up(service, {30081: Ref("", "Service", "a", "b")})
+    freed, rewrites = give_up(service, {30081: Ref("", "Service", "a", "b")})
     assert freed["spec"]["ports"] == [{"port": 80, "nodePort": odd}, {"port": 81}]
-    assert len(told) == 1
+    assert len(rewrites) == 1

@@ -32,7 +32,7 @@ def subjects(*each, kind=BINDING, namespace=""):
     return made(kind, {"subjects": list(each)}, namespace=namespace, name="shop-admin")
 
 
-def told(renamed):
+def rewrites(renamed):
     return [(each.path, each.old, each.new) for each in renamed.rewrites]
 
 
@@ -46,7 +46,7 @@ def test_each_row_is_renamed_and_listed(kind, path):
     given_in = copy.deepcopy(before)
     after = rename(before, {"shop": "copy"})
     assert {key: after.obj[key] for key in placed(path, "")} == placed(path, "copy")
-    assert [(old, new) for _, old, new in told(after)] == [("shop", "copy")]
+    assert [(old, new) for _, old, new in rewrites(after)] == [("shop", "copy")]
     assert before == given_in
 
 
@@ -64,7 +64,7 @@ def test_each_selector_on_the_name_of_namespaces_is_renamed(kind, path):
     wanted = placed(path, {"key": LABEL, "operator": "In", "values": ["a", "copy", "b"]})
     assert {key: after.obj[key] for key in wanted} == wanted
     assert len(after.rewrites) == 1
-    assert told(after)[0][1:] == ("shop", "copy")
+    assert rewrites(after)[0][1:] == ("shop", "copy")
 
 
 @pytest.mark.parametrize(("kind", "path"), SELECTORS)
@@ -182,7 +182,7 @@ def test_two_namespaces_may_swap_their_names():
     after = rename(subjects(*accounts, kind=(RBAC, "RoleBinding"), namespace="a"), {"a": "b", "b": "a"})
     assert [each["namespace"] for each in after.obj["subjects"]] == ["b", "a"]
     assert after.obj["metadata"]["namespace"] == "b"
-    assert told(after) == [("/subjects/0/namespace", "a", "b"), ("/subjects/1/namespace", "b", "a")]
+    assert rewrites(after) == [("/subjects/0/namespace", "a", "b"), ("/subjects/1/namespace", "b", "a")]
 
 
 NAMES = st.sampled_from(["a", "b", "c", "d"])

@@ -1,4 +1,4 @@
-"""Every class of rewrites: what it finds, what it leaves, and that it can be switched off and taken back."""
+"""Every class of rewrites: what it finds, what it leaves, and that it can be switched off and reversed."""
 
 import base64
 import copy
@@ -32,8 +32,8 @@ DATA = Path(__file__).parents[2] / "data" / "rename"
 NAMES = {"shop": "copy", "bank": "vault"}
 
 
-def obj(told, namespace="other"):
-    made = yaml.safe_load(told) if isinstance(told, str) else copy.deepcopy(told)
+def obj(content, namespace="other"):
+    made = yaml.safe_load(content) if isinstance(content, str) else copy.deepcopy(content)
     meta = {"name": "it", "namespace": namespace}
     return {**made, "metadata": {**meta, **made.get("metadata", {})}}
 
@@ -63,15 +63,15 @@ CASES = [
     *(setting("args", f"--{flag}={TEXTS[what]}") for flag, what in FLAGS.items()),
     *(setting("env", {"name": name, "value": "shop"}) for name in sorted(VARIABLES)),
 ]
-"""Class and object: `shop` stands for the namespace wherever it stands in it."""
+"""Class and object: `shop` is the namespace wherever it is in it."""
 
 
-@pytest.mark.parametrize(("rule", "told"), CASES)
-def test_each_case_is_rewritten_and_can_be_switched_off(rule, told):
-    before = obj(told)
+@pytest.mark.parametrize(("rule", "content"), CASES)
+def test_each_case_is_rewritten_and_can_be_switched_off(rule, content):
+    before = obj(content)
     given_in = copy.deepcopy(before)
     after = rename(before, NAMES, known=KNOWN)
-    assert after.obj == json.loads(json.dumps(obj(told)).replace("shop", "copy"))
+    assert after.obj == json.loads(json.dumps(obj(content)).replace("shop", "copy"))
     assert {each.rule for each in after.rewrites} == {rule}
     assert all(each.why == f"namespace renamed: {RULES[rule]}" for each in after.rewrites)
     assert before == given_in
@@ -81,25 +81,25 @@ def test_each_case_is_rewritten_and_can_be_switched_off(rule, told):
     assert rename(before, NAMES, known=KNOWN, skip=Skip(paths=paths)).obj == before
 
 
-@pytest.mark.parametrize(("rule", "told"), CASES)
-def test_each_case_swaps_and_comes_back(rule, told):
+@pytest.mark.parametrize(("rule", "content"), CASES)
+def test_each_case_swaps_and_comes_back(rule, content):
     swap = {"shop": "x", "x": "shop"}
     known = Known(
         {ns: names for ns in swap for names in [KNOWN.objects["shop"]]},
         {ns: names for ns in swap for names in [KNOWN.services["shop"]]},
     )
-    there = rename(obj(told), swap, known=known)
-    assert there.obj != obj(told)
+    there = rename(obj(content), swap, known=known)
+    assert there.obj != obj(content)
     assert {each.rule for each in there.rewrites} == {rule}
-    assert rename(there.obj, swap, known=known).obj == obj(told)
+    assert rename(there.obj, swap, known=known).obj == obj(content)
 
 
 NEAR = documents("near_misses.yaml")
 
 
-@pytest.mark.parametrize("told", NEAR)
-def test_a_near_miss_stays(told):
-    before = obj(told)
+@pytest.mark.parametrize("content", NEAR)
+def test_a_near_miss_stays(content):
+    before = obj(content)
     after = rename(before, {**NAMES, "default": "other"}, known=KNOWN)
     assert (after.obj, after.rewrites) == (before, ())
 
@@ -109,7 +109,7 @@ def test_without_what_is_known_only_typed_fields_are_rewritten():
     assert rename(before, NAMES).obj is before
 
 
-def test_secret_data_is_rewritten_and_the_plan_does_not_tell_it():
+def test_secret_data_is_rewritten_and_the_plan_does_not_show_it():
     before = obj("apiVersion: v1\nkind: Secret\ndata: {}")
     before["data"] = {
         "url": encoded("postgres://u:s3cret.web.shop.svc@db.shop/x,db.bank:1"),
@@ -132,7 +132,7 @@ def test_secret_data_is_rewritten_and_the_plan_does_not_tell_it():
     }
 
 
-def test_each_name_of_a_text_is_told_once():
+def test_each_name_of_a_text_is_listed_once():
     before = obj("apiVersion: v1\nkind: ConfigMap\ndata: {a: 'web.shop.svc web.shop.svc db.bank.svc'}")
     after = rename(before, NAMES, known=KNOWN)
     assert [(each.old, each.new) for each in after.rewrites] == [

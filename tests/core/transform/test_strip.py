@@ -9,9 +9,7 @@ import yaml
 
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.kube.objects import type_of
-from kubeferry.tasks.core.transform.strip import portable as strip_kinds
-from kubeferry.tasks.core.transform.strip import storage as strip_storage
-from kubeferry.tasks.core.transform.strip import workloads as strip_workloads
+from kubeferry.tasks.core.transform.strip import portable, storage, workloads
 from kubeferry.tasks.core.transform.strip.case import Case
 from kubeferry.tasks.core.transform.strip.portable import (
     BY_KIND,
@@ -69,20 +67,20 @@ def test_every_step_of_every_kind_has_a_case_that_it_changes(kind, step):
 
 WORDS = [
     *CLUSTER_FIELDS,
-    *strip_workloads.POD_FIELDS,
-    *strip_workloads.POD_ANNOTATIONS,
-    *strip_workloads.ZONE_LABELS,
-    *strip_workloads.JOB_LABELS,
-    *(toleration["key"] for toleration in strip_workloads.ADDED_TOLERATIONS),
-    *strip_storage.CLAIM_ANNOTATIONS,
-    *strip_storage.VOLUME_ANNOTATIONS,
-    *strip_storage.TOKEN_DATA,
-    *strip_storage.TOKEN_LABELS,
-    strip_storage.TOKEN_UID,
-    *strip_storage.UID_RANGES,
-    *strip_kinds.DEPLOYMENT_ANNOTATIONS,
-    *strip_kinds.DAEMON_SET_ANNOTATIONS,
-    *strip_kinds.SCALER_ANNOTATIONS,
+    *workloads.POD_FIELDS,
+    *workloads.POD_ANNOTATIONS,
+    *workloads.ZONE_LABELS,
+    *workloads.JOB_LABELS,
+    *(toleration["key"] for toleration in workloads.ADDED_TOLERATIONS),
+    *storage.CLAIM_ANNOTATIONS,
+    *storage.VOLUME_ANNOTATIONS,
+    *storage.TOKEN_DATA,
+    *storage.TOKEN_LABELS,
+    storage.TOKEN_UID,
+    *storage.UID_RANGES,
+    *portable.DEPLOYMENT_ANNOTATIONS,
+    *portable.DAEMON_SET_ANNOTATIONS,
+    *portable.SCALER_ANNOTATIONS,
 ]
 
 
@@ -123,7 +121,7 @@ def test_every_injector_takes_its_authority_away(annotation):
 
 def test_every_option_of_keep_has_a_case():
     asked = {name for case in CASES.values() for name in Policy.__slots__ if getattr(case["keep"], name)}
-    assert asked == set(Policy.__slots__) - {"completed_jobs"}, "that one is about carrying"
+    assert asked == set(Policy.__slots__) - {"completed_jobs"}, "that one is about what is included"
 
 
 def test_last_applied_is_escaped_as_kubectl_does():
@@ -137,13 +135,13 @@ def test_last_applied_is_escaped_as_kubectl_does():
     )
 
 
-def test_last_applied_within_last_applied_goes():
+def test_last_applied_within_last_applied_is_removed():
     inner = json.dumps({"apiVersion": "v1", "kind": "Secret", "metadata": {"uid": "secret-uid"}})
     outer = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a", "annotations": {LAST_APPLIED: inner}}}
     obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": {LAST_APPLIED: json.dumps(outer)}}}
     assert "secret-uid" not in json.dumps(strip(obj))
 
 
-def test_last_applied_nested_too_deeply_to_read_goes():
+def test_last_applied_nested_too_deeply_to_read_is_removed():
     obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"annotations": {LAST_APPLIED: "[" * 200_000}}}
     assert strip(obj)["metadata"] == {}

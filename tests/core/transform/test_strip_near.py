@@ -25,7 +25,7 @@ def pod(account, volume, *, mounts=(TOKENS,), where="containers"):
 
 
 @pytest.mark.parametrize(
-    ("account", "volume", "goes"),
+    ("account", "volume", "removed"),
     [
         ("robot", "robot-token-x7k2p", True),
         ("robot", "default-token-x7k2p", False),
@@ -40,8 +40,8 @@ def pod(account, volume, *, mounts=(TOKENS,), where="containers"):
         ("robot", "my-kube-api-access-x7k2p", False),
     ],
 )
-def test_a_token_volume_is_that_of_the_pods_own_account_with_a_generated_name(account, volume, goes):
-    assert ("volumes" not in strip(pod(account, volume))["spec"]) is goes
+def test_a_token_volume_is_that_of_the_pods_own_account_with_a_generated_name(account, volume, removed):
+    assert ("volumes" not in strip(pod(account, volume))["spec"]) is removed
 
 
 @pytest.mark.parametrize("where", ["containers", "initContainers"])
@@ -90,13 +90,13 @@ def test_what_an_author_wrote_into_a_live_object_stays(api_version, kind, spec):
 
 def service(ports, *, applied=None, managed=(), health=None, meta=None):
     spec = {"ports": ports} | ({"healthCheckNodePort": health} if health else {})
-    told = {"uid": "1"} | (meta or {})
+    metadata = {"uid": "1"} | (meta or {})
     if applied is not None:
         copy = made("v1", "Service", spec=applied)
-        told["annotations"] = {LAST_APPLIED: json.dumps(copy)}
+        metadata["annotations"] = {LAST_APPLIED: json.dumps(copy)}
     if managed:
-        told["managedFields"] = [{"manager": "kubectl", "fieldsV1": each} for each in managed]
-    return made("v1", "Service", told, spec=spec)
+        metadata["managedFields"] = [{"manager": "kubectl", "fieldsV1": each} for each in managed]
+    return made("v1", "Service", metadata, spec=spec)
 
 
 def owns(port, protocol, *fields):
@@ -148,12 +148,12 @@ def test_a_health_check_port_stays_where_somebody_set_that_very_one(evidence, st
 
 
 @pytest.mark.parametrize(
-    ("name", "goes"), [("x-token-x7k2p", True), ("x-dockercfg-x7k2p", True), ("x-other-x7k2p", False)]
+    ("name", "removed"), [("x-token-x7k2p", True), ("x-dockercfg-x7k2p", True), ("x-other-x7k2p", False)]
 )
 @pytest.mark.parametrize("field", ["secrets", "imagePullSecrets"])
-def test_only_what_was_generated_for_the_account_goes_from_its_lists(name, goes, field):
+def test_only_what_was_generated_for_the_account_is_removed_from_its_lists(name, removed, field):
     before = made("v1", "ServiceAccount", **{field: [{"name": name}, {"name": "mine"}]})
-    assert strip(before)[field] == ([] if goes else [{"name": name}]) + [{"name": "mine"}]
+    assert strip(before)[field] == ([] if removed else [{"name": name}]) + [{"name": "mine"}]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_each_thing_to_keep_is_kept_alone():
         ("{", False),
     ],
 )
-def test_a_copy_of_kubectl_that_is_no_object_goes_and_other_annotations_stay(text, stays):
+def test_a_copy_of_kubectl_that_is_no_object_is_removed_and_other_annotations_stay(text, stays):
     before = made("v1", "ConfigMap", {"annotations": {LAST_APPLIED: text, "note": "n"}})
     left = {LAST_APPLIED: text, "note": "n"} if stays else {"note": "n"}
     assert strip(before)["metadata"]["annotations"] == left

@@ -84,9 +84,9 @@ def test_a_file_that_was_cut_or_changed_anywhere_is_damaged(keys):
     for each in spoilt:
         with pytest.raises(
             (DamagedError, UsageError), match=r"^it (cannot be decrypted: |is encrypted to other recipients)"
-        ) as told:
+        ) as caught:
             by.open(each, "it")
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
 
 class Full:
@@ -106,7 +106,7 @@ class Full:
 
 
 @pytest.mark.parametrize("size", [10, 70_000])
-def test_a_disk_that_fills_up_at_any_write_is_told(keys, size):
+def test_a_disk_that_fills_up_at_any_write_is_reported(keys, size):
     """Also at the very last one, whose error the library drops."""
     import io
 
@@ -144,7 +144,7 @@ def test_memory_does_not_grow_with_a_file(keys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("asked", "message"),
     [
         (["age1nonsense"], "'age1nonsense' is no recipient"),
         (["ssh-ed25519 AAAA"], "'ssh-ed25519 AAAA' is no recipient"),
@@ -157,13 +157,13 @@ def test_memory_does_not_grow_with_a_file(keys, tmp_path):
         (["a\0b"], "null byte"),
     ],
 )
-def test_recipients_that_are_none(keys, asked, said):
+def test_recipients_that_are_none(keys, asked, message):
     (keys / "binary").write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         recipients([each.format(keys=keys) for each in asked])
-    assert said in str(told.value)
-    assert "\n" not in str(told.value)
-    assert "AGE-SECRET" not in str(told.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "AGE-SECRET" not in str(caught.value)
 
 
 def test_nobody_asked_for_is_no_encryption_and_no_sealer():
@@ -173,7 +173,7 @@ def test_nobody_asked_for_is_no_encryption_and_no_sealer():
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("missing", None, "No such file or directory"),
         ("empty", b"# nothing\n", "holds no line that begins with AGE-SECRET-KEY-"),
@@ -186,25 +186,25 @@ def test_nobody_asked_for_is_no_encryption_and_no_sealer():
         ("large", b"#" * (2**20 + 1), "is larger than any file of keys"),
     ],
 )
-def test_identity_files_that_cannot_be_used(keys, name, content, said):
+def test_identity_files_that_cannot_be_used(keys, name, content, message):
     path = keys / name
     if content is not None:
         path.write_bytes(content() if callable(content) else content)
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as caught:
         opener([str(path)])
-    assert said in str(told.value)
-    assert str(path) in str(told.value)
-    assert "GFPYYSJZ" not in str(told.value)
-    assert "\n" not in str(told.value)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "GFPYYSJZ" not in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("function", [opener, recipients])
 def test_a_secret_key_in_the_place_of_a_path_is_refused_unquoted(keys, function):
     secret = key(keys / "age.txt").splitlines()[-1]
-    with pytest.raises(UsageError, match="secret key") as told:
+    with pytest.raises(UsageError, match="secret key") as caught:
         function([secret])
-    assert secret[:20] not in str(told.value)
-    assert told.value.__cause__ is None
+    assert secret[:20] not in str(caught.value)
+    assert caught.value.__cause__ is None
 
 
 def test_an_opener_never_shows_its_keys(keys):

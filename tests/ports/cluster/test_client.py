@@ -228,7 +228,7 @@ def test_a_refused_object_names_its_field(cluster, namespace):
         cluster.create(CONFIGS, namespace, config("c1", **{"not a key": "1"}))
 
 
-def test_a_refused_secret_does_not_tell_its_values(cluster, namespace):
+def test_a_refused_secret_does_not_show_its_values(cluster, namespace):
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -328,7 +328,7 @@ def asked_for_20_seconds(cluster, namespace, revision):
 
 @pytest.fixture
 def compact(sandbox_env):
-    """The other cluster, and a function that forgets all its former revisions, as the API server does every 5 min."""
+    """The other cluster, and a function that forgets all its previous revisions, as the API server does every 5 min."""
     cluster = connect("kubeferry-b")
     ports = json.loads((sandbox_env.home / "kubeferry-b" / "ports.json").read_text())
 
@@ -339,7 +339,7 @@ def compact(sandbox_env):
     def compacted():
         revision = cluster.revision()
         key, value = (base64.b64encode(text.encode()).decode() for text in ("compact_rev_key", revision))
-        ask("/v3/kv/put", key=key, value=value)  # by which API servers tell each other
+        ask("/v3/kv/put", key=key, value=value)  # by which API servers know each other
         ask("/v3/kv/compaction", revision=revision, physical=True)
 
     yield cluster, compacted
@@ -498,7 +498,7 @@ def test_each_verb_is_sent_again_after_a_server_error(between, quick, status, me
     assert len(quick) <= 1
 
 
-def test_a_server_that_stays_busy_is_told_after_a_bounded_number_of_tries(between, quick):
+def test_a_server_that_stays_busy_is_reported_after_a_bounded_number_of_tries(between, quick):
     broken, server = between
     server.plan = [busy(503)] * 50
     with pytest.raises(UnavailableError, match="busy"):
@@ -524,7 +524,7 @@ def test_a_refusal_is_not_asked_again(between, quick, status):
     assert (len(server.seen), quick) == (1, [])
 
 
-def test_a_connection_that_is_cut_is_made_anew(between, quick):  # noqa: ARG001 - no waiting
+def test_a_connection_that_is_cut_is_opened_again(between, quick):  # noqa: ARG001 - no waiting
     broken, server = between
     server.plan = [CUT, PASS, CUT, CUT, PASS]
     assert broken.version().startswith("v1.")
@@ -549,7 +549,7 @@ def test_a_create_whose_answer_is_lost_meets_its_own_object(between, cluster, na
     assert cluster.get(CONFIGS, namespace, "c1")["data"] == {"a": "1"}
 
 
-def test_a_create_that_never_arrived_is_told_as_retried(between, namespace, quick):  # noqa: ARG001 - no waiting
+def test_a_create_that_never_arrived_is_reported_as_retried(between, namespace, quick):  # noqa: ARG001 - no waiting
     broken, server = between
     server.plan = [CUT]
     made, retried = broken.create(CONFIGS, namespace, config("c1"))
@@ -566,7 +566,7 @@ def test_a_page_that_is_no_api_server_is_one_line(between):
 
 
 def test_a_group_that_the_server_no_longer_describes_has_no_schemas(between):
-    """An API server answers 200 with nothing while a group goes that it has just listed."""
+    """An API server answers 200 with nothing while a group is deleted that it has just listed."""
     broken, server = between
     server.plan = [(200, {}, b"")]
     with pytest.raises(NotFoundError, match=r"schemas of gone\.example\.com/v1"):

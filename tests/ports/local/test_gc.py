@@ -10,7 +10,7 @@ from kubeferry.flows import cli
 from kubeferry.tasks.ports.local.gc import leave, loading, settle
 
 
-class Knot:
+class Cycle:
     """An object that only the garbage collector can free."""
 
     def __init__(self):
@@ -21,7 +21,7 @@ def test_what_is_there_is_left_alone_and_what_comes_is_collected():
     settle()
     kept = gc.get_freeze_count()
     assert kept > 10_000
-    gone = weakref.ref(Knot())
+    gone = weakref.ref(Cycle())
     gc.collect()
     assert gone() is None
     settle()
@@ -53,10 +53,10 @@ def test_an_import_that_fails_leaves_the_collector_at_work():
 
 @pytest.mark.usefixtures("_thawed")
 def test_what_is_there_when_a_process_ends_is_looked_through_no_more():
-    knot = Knot()
+    cycle = Cycle()
     leave()
-    gone = weakref.ref(knot)
-    del knot
+    gone = weakref.ref(cycle)
+    del cycle
     gc.collect()
     assert gone() is not None
 

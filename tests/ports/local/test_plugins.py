@@ -1,4 +1,4 @@
-"""Plug-ins are found by their entry points, ours like any other; one that is broken is told in one line."""
+"""Plug-ins are found by their entry points, ours like any other; one that is broken is reported in one line."""
 
 import sys
 import types
@@ -43,7 +43,7 @@ def test_one_can_be_switched_off(monkeypatch):
     assert [each.name for each in plugins.installed().rules] == ["cert-manager"]
 
 
-def test_switching_off_what_is_not_there_is_told():
+def test_switching_off_what_is_not_there_is_reported():
     with pytest.raises(PluginError, match=r"^KUBEFERRY_WITHOUT_RULES names 'clusterapi', but no such plug-in"):
         plugins.load([], "clusterapi")
 
@@ -54,7 +54,7 @@ def test_a_plugin_is_loaded(module):
 
 @pytest.mark.usefixtures("module")
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         ("no_such_rules:RULES", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_rules'"),
         ("their_rules:MISSING", "cannot be loaded: AttributeError"),
@@ -63,10 +63,10 @@ def test_a_plugin_is_loaded(module):
         ("their_rules:OTHER", "calls itself other"),
     ],
 )
-def test_a_broken_plugin_is_one_line_that_names_it(value, said):
+def test_a_broken_plugin_is_one_line_that_names_it(value, message):
     with pytest.raises(PluginError) as refused:
         plugins.load([point(value)])
-    assert str(refused.value).startswith(f"plug-in theirs ({value}) {said}")
+    assert str(refused.value).startswith(f"plug-in theirs ({value}) {message}")
     assert "\n" not in str(refused.value)
 
 

@@ -120,7 +120,7 @@ def test_a_free_port_can_be_taken():
         assert processes.listens(port)
 
 
-def test_without_proc_ps_tells_the_same(start, monkeypatch, tmp_path):
+def test_without_proc_ps_shows_the_same(start, monkeypatch, tmp_path):
     process = start("import time; time.sleep(60)")
     monkeypatch.setattr(processes, "PROC", tmp_path)
     there = processes._stat(process.pid)

@@ -104,7 +104,7 @@ def test_a_reader_that_leaves_stops_the_work():
     assert len(begun) <= 9
 
 
-class Heard:
+class Recorder:
     def __init__(self):
         self.steps, self.notes = [], []
 
@@ -115,15 +115,15 @@ class Heard:
         self.notes.append(text)
 
 
-def test_progress_told_inside_threads_is_heard():
-    heard = Heard()
-    with progress.listening(heard):
+def test_progress_inside_threads_is_recorded():
+    recorded = Recorder()
+    with progress.listening(recorded):
         list(in_threads(progress.note, ["a", "b"], 2))
-    assert sorted(heard.notes) == ["a", "b"]
+    assert sorted(recorded.notes) == ["a", "b"]
 
 
-def test_progress_is_heard_by_the_innermost_listener_only_and_by_nobody_outside():
-    outer, inner = Heard(), Heard()
+def test_progress_reaches_the_innermost_listener_only_and_nobody_outside():
+    outer, inner = Recorder(), Recorder()
     progress.step("fetch", 1)
     with progress.listening(outer):
         progress.step("fetch", 1, 2)
@@ -135,8 +135,8 @@ def test_progress_is_heard_by_the_innermost_listener_only_and_by_nobody_outside(
 
 
 def test_a_listener_is_forgotten_after_an_error():
-    heard = Heard()
-    with pytest.raises(BrokenError), progress.listening(heard):
+    recorded = Recorder()
+    with pytest.raises(BrokenError), progress.listening(recorded):
         raise BrokenError
     progress.note("late")
-    assert heard.notes == []
+    assert recorded.notes == []

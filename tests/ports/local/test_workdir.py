@@ -1,4 +1,4 @@
-"""A run's folder is private and goes with the run, also when the run is killed."""
+"""A run's folder is private and removed with the run, also when the run is killed."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def holder():
             os.kill(process.pid, signal.SIGKILL)
 
 
-def test_it_is_its_owners_alone_and_goes_at_the_end():
+def test_it_is_its_owners_alone_and_removed_at_the_end():
     with workdir() as folder:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
@@ -52,7 +52,7 @@ def test_it_is_its_owners_alone_and_goes_at_the_end():
     assert not folder.exists()
 
 
-def test_it_goes_after_an_error_too():
+def test_it_is_removed_after_an_error_too():
     class BrokenError(Exception):
         pass
 
@@ -80,7 +80,7 @@ def test_what_a_killed_process_left_is_deleted_by_the_next(holder):
         assert mine.is_dir()
 
 
-def test_a_live_processs_folder_is_left_and_goes_with_it(holder):
+def test_a_live_processs_folder_is_left_and_removed_with_it(holder):
     process, folder = holder
     with workdir():
         assert (folder / "secret").exists()

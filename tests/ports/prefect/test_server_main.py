@@ -5,12 +5,12 @@ import asyncio
 import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
 
-from kubeferry.tasks.ports.prefect import server_main as prefect_main
+from kubeferry.tasks.ports.prefect import server_main
 
 
 def test_two_transactions_that_read_and_then_write_both_come_through(tmp_path, monkeypatch):
     monkeypatch.setattr(AioSqliteConfiguration, "begin_transaction", AioSqliteConfiguration.begin_transaction)
-    prefect_main.patient()
+    server_main.patient()
     asyncio.run(_both(AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path}/test.db")))
 
 

@@ -100,7 +100,7 @@ def test_one_that_was_never_finished_is_none(store, keys):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda store, keys: store.delete([keys.manifest]), "its manifest is missing"),
         (lambda store, keys: store.put(keys.manifest, gzip.compress(b"{}")), "its manifest is not what"),
@@ -110,11 +110,11 @@ def test_one_that_was_never_finished_is_none(store, keys):
         (lambda store, keys: store.put(keys.metadata, b"[]"), "is not the Backup object"),
     ],
 )
-def test_each_broken_link_above_the_files_is_named(store, keys, spoil, said):
+def test_each_broken_link_above_the_files_is_named(store, keys, spoil, message):
     spoil(store, keys)
     with pytest.raises(DamagedError, match=r"^backup shop-1: ") as caught:
         open_backup(store, "shop-1")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_file_that_is_missing_or_changed_is_named(store, keys, which):
 
 
 @pytest.mark.parametrize(
-    ("objects", "said"),
+    ("objects", "message"),
     [
         ({WEB: digest(CONTENT[WEB]).sha256}, f"{DB} is not what the manifest says"),
         (dict.fromkeys(CONTENT, "0" * 64), f"{WEB} is not what the manifest says"),
@@ -181,12 +181,12 @@ def test_a_file_that_is_missing_or_changed_is_named(store, keys, which):
         ),
     ],
 )
-def test_objects_are_those_of_the_manifest_no_more_and_no_less(store, tmp_path, objects, said):
+def test_objects_are_those_of_the_manifest_no_more_and_no_less(store, tmp_path, objects, message):
     make(store, tmp_path, objects=objects)
     assert prove(store.url, "shop-1").objects == 0, "without `deep` only files are proved"
     with pytest.raises(DamagedError) as caught:
         prove(store.url, "shop-1", deep=True)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_what_velero_wrote_can_be_read_and_not_proved(store, tmp_path, keys):

@@ -59,7 +59,7 @@ def test_what_many_threads_did_is_there_after_a_flush(store, journal):
     assert found.segments < 20  # gathered, not one file an object
 
 
-def test_former_contents_are_beside_it_and_not_in_it(store, journal):
+def test_previous_contents_are_beside_it_and_not_in_it(store, journal):
     lives = [{"metadata": {"name": f"c{n}", "uid": f"u{n}"}, "data": {"a": f"marked-{n}"}} for n in range(40)]
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda n: journal.keep(n % 3, ("update", "merge")[n % 2], some(n), lives[n]), range(40)))
@@ -125,7 +125,7 @@ def test_a_gap_is_damage(store, journal):
     assert [str(each) for each in restores(store)] == ["restore r: segment 1 of its journal is missing"]
 
 
-def test_former_contents_that_are_others_are_damage(store, journal):
+def test_previous_contents_that_are_others_are_damage(store, journal):
     journal.keep(1, "update", TOKEN, {"metadata": {"uid": "u", "name": "token"}})
     found = open_restore(store, "r")
     where = found.state.formers[TOKEN]

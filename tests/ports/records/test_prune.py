@@ -1,4 +1,4 @@
-"""Prune removes from real stores exactly what was judged to go, whoever writes, deletes or dies there meanwhile."""
+"""Prune removes from real stores exactly what it decided on, whoever writes, deletes or dies there meanwhile."""
 
 import os
 import subprocess
@@ -83,14 +83,14 @@ def prune(store, **options):
     return removed(asked, judged(asked))
 
 
-def told(result):
+def judgements(result):
     return {each.name: ("keep" if each.keep else "remove", each.why) for each in result.judged}
 
 
-# --- what goes
+# --- what is deleted
 
 
-def test_what_no_rule_keeps_goes_with_all_its_files_and_nothing_else(store):
+def test_what_no_rule_keeps_is_removed_with_all_its_files_and_nothing_else(store):
     for age in range(5):
         add(store, f"shop-{age}", age)
     add(store, "bank-9", 9, namespaces=["bank"])
@@ -102,29 +102,29 @@ def test_what_no_rule_keeps_goes_with_all_its_files_and_nothing_else(store):
     assert (result.phase, {each.name for each in result.removed}) == (Phase.COMPLETED, gone)
     left = {entry.key for entry in store.list()}
     assert left == {key for key in before if key.split("/")[1] not in gone}
-    assert told(prune(store, keep_last=2)).keys() == there(store)  # and the next one finds nothing to do
+    assert judgements(prune(store, keep_last=2)).keys() == there(store)  # and the next one finds nothing to do
 
 
-def test_expired_ones_go_without_a_rule_and_others_stay(store):
+def test_expired_ones_are_removed_without_a_rule_and_others_stay(store):
     add(store, "old", 400)
     add(store, "expired", 3, expires=-1)
     add(store, "lasting", 2, expires=1)
     add(store, "last", 1, expires=-0.5)
     result = prune(store)
     assert there(store) == {"old", "lasting", "last"}
-    assert told(result)["last"][1].startswith("the last good one of its series (expired ")
+    assert judgements(result)["last"][1].startswith("the last good one of its series (expired ")
 
 
-def test_a_dry_run_tells_and_removes_nothing(local):
+def test_a_dry_run_reports_and_removes_nothing(local):
     add(local, "a", 2)
     add(local, "b", 1)
     result = judged(PruneOptions(store=local.url, keep_last=1))
-    assert told(result) == {"a": ("remove", "no rule keeps it"), "b": ("keep", "last 1")}
+    assert judgements(result) == {"a": ("remove", "no rule keeps it"), "b": ("keep", "last 1")}
     assert there(local) == {"a", "b"}
     assert result.dry_run
 
 
-def test_what_was_agreed_to_goes_or_nothing(local):
+def test_what_was_agreed_to_is_deleted_or_nothing(local):
     add(local, "a", 3)
     add(local, "b", 2)
     seen = judged(PruneOptions(store=local.url, keep_last=1))
@@ -147,11 +147,11 @@ def test_a_completed_one_that_lacks_a_file_is_not_the_last_good_one(local):
     local.delete([keys.links])
     result = prune(local, keep_last=1)
     assert there(local) == {"good", "partial"}
-    assert "links.jsonl.gz is missing" in told(result)["lacking"][1]
+    assert "links.jsonl.gz is missing" in judgements(result)["lacking"][1]
 
 
 def test_an_encrypted_selection_is_not_taken_for_everything(local):
-    """Which selection it is stands in the encrypted part; that it is one does not."""
+    """Which selection it is, is in the encrypted part; that it is one is not."""
     sealed = {"encryption": Encryption(recipients=["age1x"])}
     add(local, "all", 2, **sealed)
     plain = add(local, "plain", 9, namespaces=["x"], selection=Selected(asked="kind secrets"))
@@ -163,7 +163,7 @@ def test_an_encrypted_selection_is_not_taken_for_everything(local):
     assert there(local) == {"all", "some", "plain"}
 
 
-def test_a_damaged_one_is_told_and_left(local):
+def test_a_damaged_one_is_reported_and_left(local):
     add(local, "a", 2)
     keys = add(local, "b", 1)
     local.put(keys.manifest, b"no gzip")
@@ -269,7 +269,7 @@ class Refusing:
         self._store.delete(listed)
 
 
-def test_what_cannot_be_deleted_is_told_and_the_next_run_goes_on(local, monkeypatch):
+def test_what_cannot_be_deleted_is_reported_and_the_next_run_goes_on(local, monkeypatch):
     add(local, "a", 2)
     add(local, "b", 1)
     with monkeypatch.context() as patch:
@@ -281,7 +281,7 @@ def test_what_cannot_be_deleted_is_told_and_the_next_run_goes_on(local, monkeypa
     assert there(local) == {"b"}
 
 
-def test_one_that_was_made_anew_meanwhile_stays(local):
+def test_one_that_was_recreated_meanwhile_stays(local):
     add(local, "a", 2)
     add(local, "b", 1)
     asked = PruneOptions(store=local.url, keep_last=1)
@@ -293,7 +293,7 @@ def test_one_that_was_made_anew_meanwhile_stays(local):
 
 
 def test_two_prunes_and_backups_at_once_do_no_harm(store):
-    """Each backup that stays is whole; each that goes is gone; nobody fails."""
+    """Each backup that stays is whole; each that is deleted is gone; nobody fails."""
     for age in range(1, 9):
         add(store, f"old-{age}", age)
 
@@ -358,10 +358,10 @@ def test_the_backup_of_a_restore_that_may_be_resumed_stays_for_a_week(local, tmp
     aged(tmp_path, "a-restore", days)
     result = prune(local, keep_last=1)
     assert ("a" in there(local)) == kept
-    assert not kept or "restore a-restore of it is not finished" in told(result)["a"][1]
+    assert not kept or "restore a-restore of it is not finished" in judgements(result)["a"][1]
 
 
-def test_journals_go_by_age_when_asked_and_unfinished_ones_stay(local, tmp_path):
+def test_journals_are_removed_by_age_when_asked_and_unfinished_ones_stay(local, tmp_path):
     for name, phase, days in [("old", "Completed", 40), ("new", "Completed", 20), ("cut", "", 40)]:
         restored(local, name, "a", phase)
         aged(tmp_path, name, days)

@@ -38,7 +38,7 @@ OTHER = {"metadata": {"name": "token", "uid": "v"}, "data": {"a": "of another"}}
 
 
 class Writes(LocalStore):
-    """Remembers what was written, in order; dies after some of it, where it is told to."""
+    """Remembers what was written, in order; dies after some of it, where it is asked to."""
 
     def __init__(self, root):
         super().__init__(root)
@@ -91,7 +91,7 @@ def test_a_restore_that_cannot_keep_what_an_object_was_does_not_announce_its_cha
     assert open_restore(store, "r").state.formers == {}
 
 
-def test_former_content_of_another_object_is_not_given_back(store):
+def test_previous_content_of_another_object_is_not_restored(store):
     header(store)
     journal = Journal(store, KEYS, 0)
     journal.keep(1, "update", TOKEN, LIVE)
@@ -142,7 +142,7 @@ def add(store, name, age):
 
 @pytest.fixture
 def two(store, monkeypatch):
-    """A store with an old backup and a new one; what would go of it, where only the last is kept."""
+    """A store with an old backup and a new one; what would be deleted of it, where only the last is kept."""
     monkeypatch.setattr("kubeferry.tasks.maintain.prune.open_store", lambda _: store)
     asked = PruneOptions(store=store.url, keep_last=1)
     add(store, "new", 1)
@@ -188,7 +188,7 @@ def test_a_migration_that_begins_again_leaves_what_its_first_try_left_of_a_backu
 
 
 def test_one_whose_archive_was_cut_short_is_not_the_last_good_one(store, two):
-    """The newest is not whole: what is judged to go is not the one that still can be restored."""
+    """The newest is not whole: what is judged to be deleted is not the one that still can be restored."""
     _, asked = two
     store.put(BackupKeys("new").tarball, b"an arch")
     found = {each.name: each for each in judged(asked).judged}

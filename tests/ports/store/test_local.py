@@ -12,7 +12,7 @@ import pytest
 
 from kubeferry.tasks.core.errors import KeyMissingError, StoreError
 from kubeferry.tasks.ports.local import files, progress
-from kubeferry.tasks.ports.store import local as local_store
+from kubeferry.tasks.ports.store import local
 from kubeferry.tasks.ports.store.local import LocalStore
 
 
@@ -69,7 +69,7 @@ def test_a_folder_that_is_a_file_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
-def test_a_disk_that_refuses_is_one_line_and_leaves_the_former_file(store, monkeypatch, number):
+def test_a_disk_that_refuses_is_one_line_and_leaves_the_previous_file(store, monkeypatch, number):
     store.put("a/b", b"former")
 
     def refuse(_):
@@ -89,7 +89,7 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing(store, monkeypatch, tmp
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     (tmp_path / "source").write_bytes(b"12345")
-    monkeypatch.setattr(local_store.shutil, "copyfileobj", break_off)
+    monkeypatch.setattr(local.shutil, "copyfileobj", break_off)
     with pytest.raises(StoreError, match="No space left on device"):
         store.put_file("a/b", tmp_path / "source")
     assert names(store.root / "a") == []
@@ -130,7 +130,7 @@ def test_what_is_no_file_does_not_block(store, notes):
     assert "pipe" in notes[0]
 
 
-def test_names_that_no_key_may_have_are_left_out_and_told(store, notes):
+def test_names_that_no_key_may_have_are_left_out_and_reported(store, notes):
     store.put("a/b", b"")
     for name in (b"back\\slash", b"new\nline", b"not\xffunicode"):
         (store.root / "a" / os.fsdecode(name)).write_bytes(b"")
@@ -139,12 +139,12 @@ def test_names_that_no_key_may_have_are_left_out_and_told(store, notes):
     assert not any("\n" in line for line in notes)
 
 
-def test_unfinished_files_are_hidden_and_old_ones_go(store):
+def test_unfinished_files_are_hidden_and_old_ones_are_removed(store):
     store.put("a/b", b"")
     old, fresh = (store.root / "a" / f"{files.TEMPORARY}{n}" for n in range(2))
     for path in (old, fresh):
         path.write_bytes(b"")
-    long_ago = time.time() - local_store.STALE - 60
+    long_ago = time.time() - local.STALE - 60
     os.utime(old, (long_ago, long_ago))
     assert [entry.key for entry in store.list()] == ["a/b"]
     store.check_writable()
@@ -161,17 +161,17 @@ def test_readers_see_a_whole_file_while_writers_replace_it(store):
     assert [write.exception() for write in writes] == [None] * 8
 
 
-def test_a_folder_that_vanishes_under_a_writer_is_made_again(store, monkeypatch):
+def test_a_folder_that_is_deleted_under_a_writer_is_made_again(store, monkeypatch):
     left = [2]
     really = files.make_folder
 
-    def vanish(folder):
+    def delete_it(folder):
         really(folder)
         if left[0] and folder.parent == store.root:
             left[0] -= 1
             folder.rmdir()
 
-    monkeypatch.setattr(files, "make_folder", vanish)
+    monkeypatch.setattr(files, "make_folder", delete_it)
     store.put("a/b", b"x")
     assert store.get("a/b") == b"x"
     left[0] = 99
@@ -179,7 +179,7 @@ def test_a_folder_that_vanishes_under_a_writer_is_made_again(store, monkeypatch)
         store.put("c/d", b"x")
 
 
-def test_a_probe_that_reads_back_something_else_is_told(store, monkeypatch):
+def test_a_probe_that_reads_back_something_else_is_reported(store, monkeypatch):
     @contextmanager
     def other(key):
         assert key.startswith("metadata/")  # where Velero does not look

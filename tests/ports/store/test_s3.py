@@ -52,7 +52,7 @@ def big(tmp_path):
         ("AWS_ACCESS_KEY_ID", "SECRET-unknown", "(InvalidAccessKeyId|XAdminUserNotFound)"),
     ],
 )
-def test_wrong_credentials_are_told_with_where_they_came_from(plain, monkeypatch, variable, value, cause):
+def test_wrong_credentials_are_reported_with_where_they_came_from(plain, monkeypatch, variable, value, cause):
     monkeypatch.setenv(variable, value)
     store = open_store(plain.url)
     for doing in (store.check_writable, lambda: list(store.list()), lambda: store.get("x"), lambda: store.exists("x")):
@@ -72,7 +72,7 @@ def no_credentials(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("no_credentials")
-def test_missing_credentials_are_told_with_the_chain(bucket_url):
+def test_missing_credentials_are_reported_with_the_chain(bucket_url):
     with pytest.raises(StoreError, match=r"no usable AWS credentials.*looked through.*env.*shared-credentials-file"):
         open_store(bucket_url).check_writable()
 
@@ -126,7 +126,7 @@ def test_a_server_without_sha256_gets_md5_instead(behind, big, tmp_path, fault, 
     assert store.get("small") == b"small"
 
 
-def test_what_is_sent_carries_its_sha256(behind, big):
+def test_what_is_sent_has_its_sha256(behind, big):
     store, faults = behind
     store.put("small", b"small")
     store.put_file("big", big)
@@ -194,7 +194,7 @@ def test_a_conditional_write_whose_answer_is_lost_is_still_ours(behind):
     assert store.get("lease") == b"mine"
 
 
-def test_keys_of_others_that_are_no_paths_are_left_out_and_told(plain, bucket_url):
+def test_keys_of_others_that_are_no_paths_are_left_out_and_reported(plain, bucket_url):
     lines = []
 
     class Notes:

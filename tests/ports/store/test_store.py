@@ -46,7 +46,7 @@ def test_no_more_is_read_into_memory_than_is_asked_for(store):
         store.get("a/file", 4)
 
 
-def test_an_entry_tells_key_size_and_time(store):
+def test_an_entry_has_key_size_and_time(store):
     before = datetime.now(UTC) - timedelta(seconds=2)
     store.put("backups/one/file", b"12345")
     (entry,) = store.list("backups/one")
@@ -72,7 +72,7 @@ def test_a_small_and_an_empty_file(store, tmp_path):
         assert store.get("backups/x") == data
 
 
-def test_a_missing_source_is_told(store, tmp_path):
+def test_a_missing_source_is_reported(store, tmp_path):
     with pytest.raises(StoreError, match="No such file"):
         store.put_file("backups/x", tmp_path / "none")
     assert keys(store) == []
