@@ -143,21 +143,21 @@ def _is_there(target: Target, ref: Ref) -> bool:
 
 
 def _modes(source: Source, plan: Plan, target: Target) -> Iterator[str]:
-    """Tell kinds that --existing names and nobody knows, and those of which it says two things."""
+    """Yield kinds that --existing names and nobody knows, and those of which it says two things."""
     coming = [defined(body) for body in _coming(plan, target).values()]
     yield from kind_faults([*target.discovery.types, *coming], source.options.existing_kinds)
 
 
 def _types(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell kinds and versions that the target does not serve and that no CRD of the backup will define."""
+    """Yield kinds and versions that the target does not serve and that no CRD of the backup will define."""
     coming = {kind: served(body) for kind, body in _coming(plan, target).items()}
     wanted = Counter((item.ref.group, item.ref.kind, item.api_version) for item in plan.items.values())
     for (group, kind, api_version), count in sorted(wanted.items()):
         version = api_version.rpartition("/")[2]
         has = [*target.discovery.versions.get((group, kind), ()), *coming.get((group, kind), ())]
         if version not in has:
-            served = f"it serves {', '.join(has)}" if has else "it does not know this kind"
-            yield f"{kind} in {api_version} ({count} objects): {served}"
+            instead = f"it serves {', '.join(has)}" if has else "it does not know this kind"
+            yield f"{kind} in {api_version} ({count} objects): {instead}"
 
 
 def _coming(plan: Plan, target: Target) -> dict[tuple[str, str], Object]:
