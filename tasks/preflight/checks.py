@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 def schema_errors(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell objects of which a field has a type that its kind does not have; the first such field of each."""
+    """Yield objects of which a field has a type that its kind does not have; the first such field of each."""
     items: dict[str, list[Item]] = defaultdict(list)
     for item in plan.items.values():
         items[item.api_version].append(item)
@@ -55,7 +55,7 @@ def schema_errors(plan: Plan, target: Target) -> Iterator[str]:
 
 
 def misplaced(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell objects that stand in a namespace though the target has their kind cluster-wide only, or the other way."""
+    """Yield objects that stand in a namespace though the target has their kind cluster-wide only, or the other way."""
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind)
         if kind and kind.namespaced != bool(ref.namespace):
@@ -117,7 +117,7 @@ def _look(
 
 
 def _bound(source: Source, plan: Plan, target: Target) -> Iterator[str]:
-    """Tell values that nothing on the target will give: what gave them is neither there nor restored.
+    """Yield values that nothing on the target will give: what gave them is neither there nor restored.
 
     What another restore of the same migration brings is waited for when its turn comes.
     """
@@ -168,7 +168,7 @@ def _coming(plan: Plan, target: Target) -> dict[tuple[str, str], Object]:
 
 
 def _spaces(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell namespaces that are neither in the backup nor on the target."""
+    """Yield namespaces that are neither in the backup nor on the target."""
     inside = {ref.namespace for ref in plan.items} - {"", *(ref.name for ref in plan.namespaces)}
     for name in sorted(inside):
         if not target.namespace(name):
@@ -176,7 +176,7 @@ def _spaces(plan: Plan, target: Target) -> Iterator[str]:
 
 
 def _named(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell cluster-wide objects that are named, are not on the target and do not come with the backup."""
+    """Yield cluster-wide objects that are named, are not on the target and do not come with the backup."""
     wanted = sorted(ref for ref in plan.wants if ref not in plan.items and ref.kind != "Namespace")
     yield from filter(None, in_threads(lambda ref: _missing(plan, target, ref), wanted, THREADS))
 
@@ -197,7 +197,7 @@ def _missing(plan: Plan, target: Target, ref: Ref) -> str:
 
 
 def _volumes(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell volumes that are bound to another claim than the one to restore."""
+    """Yield volumes that are bound to another claim than the one to restore."""
     kind = target.discovery.by_kind("", "PersistentVolume")
     for ref in sorted(ref for ref in plan.items if (ref.group, ref.kind) == ("", "PersistentVolume")):
         live = _get(target, kind, ref) if kind else None
@@ -212,7 +212,7 @@ def _claim(volume: Object) -> str:
 
 
 def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
-    """Tell what these credentials may not write, or not follow while it gets ready."""
+    """Yield what these credentials may not write, or not follow while it gets ready."""
     coming = {kind: defined(body) for kind, body in _coming(plan, target).items()}
     asked: set[tuple[str, ResourceType, str]] = set()
     for ref in plan.items:
@@ -235,7 +235,7 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
 
 
 def _quota(plan: Plan, target: Target) -> Iterator[str]:
-    """Tell quotas of namespaces that exist and have too little left."""
+    """Yield quotas of namespaces that exist and have too little left."""
     kind = target.discovery.by_kind("", "ResourceQuota")
     for ref in plan.namespaces if kind else ():
         if not (kind and target.namespace(ref.name)):

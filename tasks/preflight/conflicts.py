@@ -115,7 +115,7 @@ def serves(target: Target, group: str, kind: ResourceType) -> bool:
 
 
 def held(source: Source, plan: Plan, target: Target) -> Iterator[str]:
-    """Tell namespaces that another restore, an undo or a deletion is at work in."""
+    """Yield namespaces that another restore, an undo or a deletion is at work in."""
     for name in sorted({ref.namespace for ref in plan.items if ref.namespace}):
         holder = busy(target.cluster(), name, source.name) if stays(target.namespace(name)) else ""
         if holder:
