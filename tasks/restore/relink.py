@@ -94,7 +94,7 @@ def _unpause(plan: Plan, target: Target, transaction: Transaction, outcome: Outc
 
 
 def _take_up(plan: Plan, target: Target, outcome: Outcome, ref: Ref, jobs: list[Ref]) -> None:
-    """Write the Jobs that are at work into the status of their CronJob: it counts those in its status alone (concurrencyPolicy)."""
+    """Write the Jobs that run into the status of their CronJob, which counts only those (concurrencyPolicy)."""
     cluster, kind = target.cluster(), target.type_of(ref)
     live = cluster.get(kind, ref.namespace, ref.name)
     active: list[Object] = get(live, "status", "active") or []
