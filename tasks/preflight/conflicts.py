@@ -56,7 +56,7 @@ def give_up_node_ports(plan: Plan, target: Target) -> None:
 def conflicts(
     source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation, made: Container[Ref]
 ) -> Iterator[str]:
-    """Yield objects that are there with other content, where the restore is asked to fail on them or cannot change them.
+    """Yield objects that are there with other content, where the restore has to fail on them or cannot change them.
 
     What an update cannot change is known for Kubernetes' own kinds; of others the API server says so at the update.
     """
