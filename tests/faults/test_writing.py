@@ -52,6 +52,14 @@ def test_a_kind_that_is_created_and_never_answered(rig, kiosk, fault):
     rig.as_before_or_reported(caught.value, copy, {})
 
 
+def test_a_quota_that_others_change_at_the_same_time_is_no_end(rig, kiosk):
+    """The API server then answers a POST with 409 Conflict, about the ResourceQuota and not about the object."""
+    body = b'{"kind":"Status","code":409,"reason":"Conflict","message":"resourcequotas shop: it has been modified"}'
+    rig.b.rules = [rule := Rule("POST", "/services", answer(409, body=body))]
+    rig.same_namespace(kiosk, rig.restore(kiosk.saved, map={kiosk.ns: rig.bench.name()}))
+    assert rule.done == 1
+
+
 def test_a_late_value_that_cannot_be_patched(rig, kiosk):
     """The namespace, too, is this restore's own."""
     rig.b.rules, copy = [rule := Rule("PATCH", "/configmaps/c", LASTING["503"], EVERY)], rig.bench.name()

@@ -15,7 +15,7 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
-from kubeferry.tasks.core.errors import CredentialsError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.errors import ConflictError, CredentialsError, NotFoundError, UnavailableError
 from kubeferry.tasks.core.jsondoc.encoding import encoded
 from kubeferry.tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
@@ -207,14 +207,19 @@ class Cluster(Transport):
 
         Raises:
             AlreadyExistsError: the object exists, perhaps from our own first attempt whose answer was lost.
+            UnavailableError: also for a 409 Conflict. A new object cannot have changed: what did is the ResourceQuota
+                that admission counts it in, while many are created (plugin/pkg/admission/resourcequota).
         """
-        answer = self.request(
-            "POST",
-            kind.path(namespace),
-            query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
-            body=encoded(obj),
-            subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
-        )
+        try:
+            answer = self.request(
+                "POST",
+                kind.path(namespace),
+                query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
+                body=encoded(obj),
+                subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
+            )
+        except ConflictError as error:
+            raise UnavailableError(str(error)) from error
         return self._noted(kind, answer), answer.retried
 
     def apply(self, kind: ResourceType, namespace: str, obj: Object, *, force: bool = True) -> Object:

@@ -524,6 +524,18 @@ def test_a_refusal_is_not_asked_again(between, quick, status):
     assert (len(server.seen), quick) == (1, [])
 
 
+def test_a_conflict_of_a_new_object_is_one_of_its_quota_and_passes(between, namespace, quick):  # noqa: ARG001 - no waiting
+    """Admission counts it in a ResourceQuota that others change at the same time; what exists is AlreadyExists."""
+    broken, server = between
+    body = {"kind": "Status", "code": 409, "reason": "Conflict", "message": 'resourcequotas "shop": modified'}
+    server.plan = [(409, {}, json.dumps(body).encode())]
+    with pytest.raises(UnavailableError, match="resourcequotas"):
+        broken.create(CONFIGS, namespace, config("c1"))
+    assert broken.create(CONFIGS, namespace, config("c1"))[0]["metadata"]["name"] == "c1"
+    with pytest.raises(AlreadyExistsError):
+        broken.create(CONFIGS, namespace, config("c1"))
+
+
 def test_a_connection_that_is_cut_is_opened_again(between, quick):  # noqa: ARG001 - no waiting
     broken, server = between
     server.plan = [CUT, PASS, CUT, CUT, PASS]
