@@ -12,6 +12,7 @@ as Go does: the keys of a map sorted, the characters special to HTML or JavaScri
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -81,6 +82,18 @@ COMPARED = frozenset({("apps", "ControllerRevision")})
 
 ESCAPES = {char.encode(): f"\\u{ord(char):04x}".encode() for char in "<>&\u2028\u2029"}
 """Characters that JSON has only inside strings → how Go writes them."""
+
+
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+"""Characters of JSON that go-yaml (readerc.go) refuses where they are not escaped, or reads as a line break."""
+
+
+def encoded_for_yaml(obj: Object) -> bytes:
+    """Return an object as JSON that a YAML reader takes for the same value.
+
+    The API server reads an apply patch as YAML: U+0085 in it would become a blank, and U+007F be an error.
+    """
+    return _NOT_IN_YAML.sub(lambda char: f"\\u{ord(char[0]):04x}", orjson.dumps(obj).decode()).encode()
 
 
 def encoded(obj: Object) -> bytes:

@@ -16,7 +16,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
 from kubeferry.tasks.core.errors import ConflictError, CredentialsError, NotFoundError, UnavailableError
-from kubeferry.tasks.core.jsondoc.encoding import encoded
+from kubeferry.tasks.core.jsondoc.encoding import encoded, encoded_for_yaml
 from kubeferry.tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
 from kubeferry.tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport
@@ -229,7 +229,7 @@ class Cluster(Transport):
             "PATCH",
             kind.path(namespace, name),
             query={"fieldManager": FIELD_MANAGER, "force": str(force).lower()},
-            body=orjson.dumps(obj),
+            body=encoded_for_yaml(obj),
             content_type=APPLY_PATCH,
             subject=_subject("apply", kind, namespace, name),
         )

@@ -209,6 +209,13 @@ def test_apply_owns_its_fields_and_keeps_the_others(cluster, namespace):
     assert cluster.apply(CONFIGS, namespace, config("c1", both="2"))["data"] == {"theirs": "1", "both": "2"}
 
 
+@pytest.mark.parametrize("character", ["\x07", "\x7f", "\x80", "\x85", "\x9f", "\u2028", "\ufeff", "\uffff", "é🛒"])
+def test_apply_sends_each_character_as_it_is(cluster, namespace, character):
+    """The API server reads an apply patch as YAML, in which some characters of JSON are none, or a line break."""
+    text = f"a{character}b"
+    assert cluster.apply(CONFIGS, namespace, config("c1", a=text))["data"] == {"a": text}
+
+
 def test_apply_creates_and_conflicts_unless_forced(cluster, namespace):
     cluster.apply(CONFIGS, namespace, config("c1", a="1"))
     other = {"query": {"fieldManager": "other", "force": "true"}, "content_type": "application/apply-patch+yaml"}

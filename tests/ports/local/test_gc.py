@@ -63,7 +63,7 @@ def test_what_is_there_when_a_process_ends_is_looked_through_no_more():
 
 def test_a_command_leaves_so_only_when_the_process_is_its_own(monkeypatch):
     left = []
-    monkeypatch.setattr(cli.memory, "leave", lambda: left.append(True))
+    monkeypatch.setattr(cli.gc, "leave", lambda: left.append(True))
     monkeypatch.setattr(sys, "argv", ["kubeferry", "--version"])
     for arguments, times in ((["--version"], 0), (None, 1)):
         with pytest.raises(SystemExit):
