@@ -51,8 +51,15 @@ def as_yaml(value: Any) -> str:
     """Return a JSON value as one YAML document, which YAML 1.1 and 1.2 read alike."""
     import yaml
 
-    # Only strings in double quotes hold such characters, and these allow escapes.
-    return _escaped(yaml.dump(value, Dumper=_dumper(), sort_keys=False, allow_unicode=True), _in_yaml)
+    return escaped_yaml(yaml.dump(value, Dumper=_dumper(), sort_keys=False, allow_unicode=True))
+
+
+def escaped_yaml(text: str) -> str:
+    """Return YAML text with unprintable characters as escapes.
+
+    Only strings in double quotes hold such characters (`scalar_style`), and these allow escapes.
+    """
+    return _escaped(text, _in_yaml)
 
 
 def _escaped(text: str, escape: Any) -> str:
@@ -87,12 +94,12 @@ def _dumper() -> Any:
             return True
 
     Dumper.add_representer(
-        str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+        str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=scalar_style(text))
     )
     return Dumper
 
 
-def _style(text: str) -> str | None:
+def scalar_style(text: str) -> str | None:
     """Return the quotes that a string needs in YAML; None leaves it to PyYAML, which knows the other cases."""
     if not text.replace("\n", "").isprintable():
         return '"'

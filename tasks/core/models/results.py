@@ -7,6 +7,7 @@ are part of the JSON format.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import Field
 
@@ -146,6 +147,45 @@ class RestoreResult(Result):
     """Why it failed."""
     taken_back: RollbackResult | None = None
     """The rollback after a failure."""
+
+
+class ExportedSecret(ResultModel):
+    """What became of one Secret in an export."""
+
+    object: str
+    type: str
+    data_keys: list[str]
+    """The keys that whoever creates it has to fill."""
+    how: Literal["omitted", "included", "external", "encrypted"]
+
+
+class DynamicValue(ResultModel):
+    """A value in an exported object that the source cluster assigned: another cluster has another one."""
+
+    object: str
+    path: str
+    old: str
+    """The value; one in a Secret is not shown."""
+    chain: str
+    """How a restore would find the new one."""
+    kind: str
+    how: str
+    """What was done about it."""
+
+
+class ExportResult(Result):
+    """One export: `name` is that of the backup; `store` is empty for a namespace of a cluster."""
+
+    format: str
+    out: str
+    namespaces: dict[str, str]
+    """Old to new name."""
+    files: int
+    bytes: int
+    secrets: list[ExportedSecret] = []
+    dynamic: list[DynamicValue] = []
+    unowned: list[Problem] = []
+    """Objects that lose their owner, whose uid is of one cluster."""
 
 
 class MigrateResult(Result):

@@ -1,0 +1,1 @@
+"""Objects as files that people keep in Git: content, names, YAML, Secrets, kustomizations. It knows no folder."""

@@ -1,0 +1,74 @@
+"""What of an object is kept in Git: what its author decides, and nothing that a cluster assigns or a tool notes.
+
+The input is an object of a plan: what a restore would create. Its status, uid and managed fields are gone already.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from kubeferry.tasks.core.jsondoc.edit import GONE, change
+from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
+
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.jsondoc.edit import Object
+
+NOTES = (LAST_APPLIED, "deployment.kubernetes.io/revision")
+"""Annotations in which a tool or a controller keeps a note for itself: `kubectl apply`, the Deployment controller."""
+
+ASSIGNED = ("creationTimestamp", "generation", "managedFields", "ownerReferences", "resourceVersion", "selfLink", "uid")
+"""Fields of metadata that the API server sets; a uid of an owner is of one cluster."""
+
+
+def exported(obj: Object) -> Object:
+    """Return an object as it is kept in Git: without assigned metadata, status and notes, keys in order."""
+    for note in NOTES:
+        obj = change(obj, ("metadata", "annotations", note), lambda _: GONE)
+    for field in ASSIGNED:
+        obj = change(obj, ("metadata", field), lambda _: GONE)
+    obj = change(obj, ("status",), lambda _: GONE)
+    obj = change(obj, ("metadata", "finalizers"), _own_finalizers)
+    if obj["metadata"].get("annotations") == {}:
+        obj = change(obj, ("metadata", "annotations"), lambda _: GONE)
+    return _in_order(obj)
+
+
+PROTECTION = ("kubernetes.io/", "foregroundDeletion", "orphan")
+"""Finalizers of Kubernetes itself begin with these: it sets them again (kubernetes.io, Finalizers)."""
+
+
+def _own_finalizers(found: Any) -> Any:
+    own = [each for each in found if not str(each).startswith(PROTECTION)] if isinstance(found, list) else found
+    return found if own == found else own or GONE
+
+
+_CONTROL = re.compile("[\x7f-\x9f\ufffe\uffff]")
+"""Characters that Go's YAML refuses where they are not escaped, or reads as a line break (go-yaml, readerc.go).
+Kustomize and the API server's server-side apply pass JSON, which does not escape them, to that reader."""
+
+
+def control_character(value: Any) -> str:
+    """Return a character of an object that Kustomize and server-side apply cannot take, as `U+007F`; "" for none."""
+    if isinstance(value, str):
+        found = _CONTROL.search(value)
+        return f"U+{ord(found[0]):04X}" if found else ""
+    inside = (part for pair in value.items() for part in pair) if isinstance(value, dict) else value
+    return next(filter(None, map(control_character, inside)), "") if isinstance(value, dict | list) else ""
+
+
+FIRST = {"apiVersion": 0, "kind": 1, "metadata": 2, "type": 3}
+"""Keys of an object that people read first; the others follow in alphabetical order."""
+
+
+def _in_order(obj: Object) -> Object:
+    keys = sorted(obj, key=lambda key: (FIRST.get(key, len(FIRST)), key))
+    return {key: _sorted(obj[key]) for key in keys}
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_sorted(each) for each in value]
+    return value

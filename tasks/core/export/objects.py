@@ -1,0 +1,136 @@
+"""The objects of a plan as they are exported, each with its path, in the order that works; what is not as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kubeferry.tasks.core.export.content import control_character, exported
+from kubeferry.tasks.core.export.names import levels, path
+from kubeferry.tasks.core.export.secrets import OPAQUE, SecretStore, confidential, external_secret, keys
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
+from kubeferry.tasks.core.models.results import DynamicValue, ExportedSecret
+from kubeferry.tasks.core.plan.parts import level_phases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.lookup.bindings import Binding
+    from kubeferry.tasks.core.plan.parts import Part, Parts
+
+KEPT = "it is the value of the source cluster: set it for the cluster that this is applied to"
+HIDDEN = "(not shown: in a Secret)"
+
+HOW = {
+    SecretMode.OMIT: "omitted",
+    SecretMode.INCLUDE: "included",
+    SecretMode.EXTERNAL: "external",
+    SecretMode.AGE: "encrypted",
+}
+"""What a mode does with a Secret, as results call it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One object to write."""
+
+    ref: Ref
+    path: str
+    body: Object
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """How Secrets are exported."""
+
+    mode: SecretMode
+    store: SecretStore | None = None
+    seal: Callable[[Object], Object] = lambda obj: obj
+    """Encrypts a Secret, for `AGE`."""
+
+
+@dataclass
+class Findings:
+    """What is not exported as it was."""
+
+    secrets: list[ExportedSecret] = field(default_factory=list)
+    dynamic: list[DynamicValue] = field(default_factory=list)
+    unowned: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    """Objects that cannot be exported."""
+    warnings: list[Problem] = field(default_factory=list)
+
+
+class Export:
+    """The objects of a plan; `findings` is complete when all of them were read."""
+
+    def __init__(
+        self, parts: Parts, body: Callable[[Ref], Object], secrets: Secrets, format_: ExportFormat = ExportFormat.YAML
+    ) -> None:
+        """Take a plan, a function that returns an object of it with all its values, and what to do with Secrets."""
+        self.parts, self._body, self._secrets, self._format = parts, body, secrets, format_
+        self.findings = Findings()
+        self.spaces = len({ref.namespace for ref in parts.items if ref.namespace}) > 1
+        """Whether there are objects of several namespaces."""
+
+    def __iter__(self) -> Iterator[Exported]:
+        """Yield the objects, each after those that it needs."""
+        for level, refs in self._levels():
+            for ref in refs:
+                yield from self._object(ref, level)
+
+    def _levels(self) -> Iterator[tuple[str, list[Ref]]]:
+        order = self.parts.order
+        refs = [self.parts.first, self.parts.definitions, *order.levels]
+        for level, some in zip(levels(level_phases(order)), refs, strict=True):
+            yield level, sorted(some)
+
+    def _object(self, ref: Ref, level: str) -> Iterator[Exported]:
+        part, obj = self.parts.items[ref], exported(self._body(ref))
+        self._note_owners(part)
+        found: Object | None = obj
+        if confidential(obj):
+            found = self._secret(ref, obj)
+        if found is None:
+            return
+        if found is obj or self._secrets.mode is not SecretMode.EXTERNAL:
+            self.findings.dynamic += (_dynamic(ref, each) for each in part.bindings)
+        character = control_character(found)
+        if character and self._format is ExportFormat.KUSTOMIZE:
+            why = f"holds the character {character}, which Kustomize cannot read: export it as plain YAML"
+            self.findings.problems.append(Problem(what=str(ref), why=why))
+            return
+        if character:
+            why = f"holds the character {character}: kubectl creates it, but kubectl apply --server-side refuses it"
+            self.findings.warnings.append(Problem(what=str(ref), why=why))
+        shown = Ref.of(found)
+        yield Exported(shown, path(shown, level, spaces=self.spaces), found)
+
+    def _secret(self, ref: Ref, obj: Object) -> Object | None:
+        mode = self._secrets.mode
+        kind = str(obj.get("type", OPAQUE))
+        self.findings.secrets.append(ExportedSecret(object=str(ref), type=kind, data_keys=keys(obj), how=HOW[mode]))
+        if mode is SecretMode.OMIT:
+            return None
+        if mode is SecretMode.EXTERNAL and self._secrets.store:
+            return external_secret(obj, self._secrets.store)
+        return self._secrets.seal(obj) if mode is SecretMode.AGE else obj
+
+    def _note_owners(self, part: Part) -> None:
+        for each in part.owners:
+            owner = f"{each.kind} {each.name}"
+            why = f"is not owned by {owner} any more: an ownerReference needs the uid of one cluster"
+            self.findings.unowned.append(Problem(what=str(part.ref), why=why))
+
+
+def _dynamic(ref: Ref, each: Binding) -> DynamicValue:
+    place = each.use.pointer.lstrip("/").split("/")
+    hidden = is_confidential(ref.group, ref.kind) and not may_show(place)
+    old = HIDDEN if hidden else each.old
+    return DynamicValue(
+        object=str(ref), path=each.use.pointer, old=old, chain=each.chain.text(), kind=each.kind, how=KEPT
+    )
