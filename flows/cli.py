@@ -22,6 +22,7 @@ from kubeferry.flows.commands import (
     deploy,
     diff,
     doctor,
+    export,
     look,
     migrate,
     plan,
@@ -68,6 +69,7 @@ app.command("undo", rich_help_panel=MOVE, epilog=restore.UNDO_EPILOG)(restore.un
 app.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
 app.command("prune", rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
 app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
+app.command("export", rich_help_panel=MOVE, epilog=export.EPILOG)(export.export)
 app.command("diff", rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
 app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
 app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)

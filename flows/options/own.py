@@ -221,6 +221,42 @@ DIFF: Mapping[str, Option] = {
     "unified": Option(bool, "Also show a unified diff of each object, as YAML.", default=True),
 }
 
+EXPORT: Mapping[str, Option] = {
+    "backup": replace(SHARED["backup"], help="Name of the backup; omit it with --from-cluster.", required=False),
+    "from_cluster": Option(
+        str,
+        "Export this namespace as it is on the cluster now, instead of a backup.",
+        metavar="NAMESPACE",
+        completion=completion.namespaces,
+    ),
+    "format": Option(
+        # The values of `options_export.ExportFormat`, whose import would import pydantic; a test compares them.
+        Literal["yaml", "kustomize"],
+        "What to write: a file for each object, or a base and an overlay for Kustomize.",
+        default="yaml",
+        flags="--as",
+        metavar="FORMAT",
+    ),
+    "out": Option(str, "Folder to write to; - prints the objects, with --as yaml.", metavar="DIR", required=True),
+    "force": Option(bool, "Replace the files of an earlier export in that folder; edited files are never touched."),
+    "secrets": Option(
+        # The values of `options_export.SecretMode`.
+        Literal["omit", "include", "external", "age"],
+        "Secrets: omit them, include them in clear, write ExternalSecrets, or encrypt them with age for SOPS.",
+        default="omit",
+        metavar="MODE",
+    ),
+    "secret_store": Option(
+        str, "With --secrets external: the SecretStore, or ClusterSecretStore/NAME.", metavar="[KIND/]NAME"
+    ),
+    "encrypt_to": Option(
+        list[str],
+        "With --secrets age: age1…, or a file of recipients; may be repeated.",
+        metavar="RECIPIENT",
+        parser=rejoined,
+    ),
+}
+
 DOCTOR: Mapping[str, Option] = {
     "namespaces": _namespaces("Namespaces to check the rights for; by default all."),
     "wait_seconds": Option(
@@ -266,6 +302,7 @@ OWN: Mapping[str, Mapping[str, Option]] = {
     "prune": PRUNE,
     "plan": PLAN,
     "diff": DIFF,
+    "export": EXPORT,
     "doctor": DOCTOR,
     "deploy": DEPLOY,
     "worker": {

@@ -69,7 +69,7 @@ def choices(annotation):
 
 
 def test_those_that_start_a_flow_take_its_model():
-    starting = {"backup", "restore", "undo", "migrate", "populate", "delete", "prune"}
+    starting = {"backup", "restore", "undo", "migrate", "populate", "delete", "prune", "export"}
     assert set(WITH_MODEL) == starting | {"plan", "diff", "doctor", "deploy"}
 
 

@@ -50,6 +50,13 @@ class Sealer:
         self._seal(io.BytesIO(data), sealed)
         return sealed.getvalue()
 
+    def armored(self, data: bytes) -> str:
+        """Return a few bytes encrypted, as an age file in ASCII."""
+        try:
+            return str(pyrage.encrypt(data, self._keys, armored=True), "ascii")
+        except pyrage.EncryptError as error:
+            raise PermanentError(f"cannot encrypt: {error}") from error
+
     def seal_file(self, source: Path, target: Path) -> None:
         """Encrypt the file `source` to `target`; raises OSError for errors of the disk."""
         with source.open("rb") as plain, target.open("wb") as sealed:

@@ -23,7 +23,7 @@ def options(named, **asked):
 
 
 def test_all_parts_have_their_deployments():
-    on_demand = {"backup", "restore", "migrate", "migrate-namespace", "populate", "verify", "prune"}
+    on_demand = {"backup", "restore", "migrate", "migrate-namespace", "populate", "export", "verify", "prune"}
     nightly = {f"{flow}/nightly" for flow in ("backup", "verify", "prune")}
     assert set(BY_TITLE) == {f"{flow}/on-demand" for flow in on_demand} | nightly
 

@@ -1,0 +1,120 @@
+"""Write the objects of a plan into a folder, as plain files or for Kustomize."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kubeferry.tasks.core.errors import PermanentError, UsageError
+from kubeferry.tasks.core.export.kustomize import BASE, OVERLAY, Kustomization
+from kubeferry.tasks.core.export.objects import Export, Findings, Secrets
+from kubeferry.tasks.core.export.page import page
+from kubeferry.tasks.core.export.secrets import SecretStore
+from kubeferry.tasks.core.export.sops import Recipient, encrypted
+from kubeferry.tasks.core.export.yaml_files import dump
+from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
+from kubeferry.tasks.plan.offline import Planned
+from kubeferry.tasks.ports.archive.encryption import Sealer, recipients
+from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local.out_folder import check, drafted
+from kubeferry.tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubeferry.tasks.core.export.objects import Exported
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.models.options_export import ExportOptions
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.ports.local.out_folder import Draft
+
+DATA_KEY = 32
+"""Bytes of a key of AES-256."""
+
+README = "README.md"
+
+
+@dataclass
+class Written:
+    """What was written, and what is not as it was."""
+
+    out: str
+    findings: Findings
+    counts: dict[str, int] = field(default_factory=dict)
+    files: int = 0
+    bytes: int = 0
+
+
+def check_out(options: ExportOptions) -> None:
+    """Refuse a folder that must not be written to, before anything is read. Raises UsageError."""
+    check(Path(options.out).expanduser().absolute(), force=options.force)
+
+
+@step("write {options.out}")
+async def write(source: Source, plan: Plan, options: ExportOptions) -> Written:
+    """Write all objects; the folder has the whole export, or nothing of it.
+
+    Raises:
+        UsageError: the folder must not be written to, or a recipient cannot be read.
+        PermanentError: the plan has objects that no file can express.
+    """
+    return await in_thread(written, source, plan, options)
+
+
+def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
+    """Write all objects, without Prefect. Raises as `write`."""
+    if plan.impossible:
+        raise PermanentError("; ".join(plan.impossible))
+    planned, out = Planned(source, plan), Path(options.out).expanduser().absolute()
+    export = Export(planned.parts, planned.whole, _secrets(options), options.format)
+    done = Written(str(out), export.findings)
+    try:
+        with drafted(out, force=options.force) as draft:
+            _Writer(draft, options, done, len(plan.items)).write(export)
+            draft.write(README, page(planned.parts, options, export.findings, done.counts).encode())
+            done.files, done.bytes = len(draft.digests), draft.bytes
+    except OSError as error:
+        raise UsageError(f"--out {options.out}: {error.strerror or error}") from error
+    return done
+
+
+class _Writer:
+    def __init__(self, draft: Draft, options: ExportOptions, done: Written, total: int) -> None:
+        self.draft, self.options, self.done, self.total = draft, options, done, total
+        self.private = options.secrets is SecretMode.INCLUDE
+
+    def write(self, export: Export) -> None:
+        kustomization = Kustomization() if self.options.format is ExportFormat.KUSTOMIZE else None
+        title = f"write {self.options.what}"
+        for number, each in enumerate(export, start=1):
+            self.done.counts[each.ref.type] = self.done.counts.get(each.ref.type, 0) + 1
+            for path, text in _files(each, kustomization):
+                self.draft.write(path, text.encode(), private=self.private and each.ref.kind == "Secret")
+            progress.step(title, number, self.total)
+        if kustomization:
+            self.draft.write(f"{BASE}/kustomization.yaml", kustomization.base().encode())
+            self.draft.write(f"{OVERLAY}/kustomization.yaml", kustomization.overlay().encode())
+        self.done.counts = dict(sorted(self.done.counts.items()))
+
+
+def _files(each: Exported, kustomization: Kustomization | None) -> Iterator[tuple[str, str]]:
+    if kustomization:
+        return kustomization.files(each)
+    return iter([(each.path, dump(each.body))])
+
+
+def _secrets(options: ExportOptions) -> Secrets:
+    kind, slash, name = options.secret_store.rpartition("/")
+    store = SecretStore(name, kind if slash else "SecretStore") if options.secret_store else None
+    if options.secrets is not SecretMode.AGE:
+        return Secrets(options.secrets, store)
+    sealers = {key: Sealer([key]) for key in recipients(options.encrypt_to)}
+
+    def seal(obj: Object) -> Object:
+        data_key = secrets.token_bytes(DATA_KEY)
+        sealed = [Recipient(key, sealer.armored(data_key)) for key, sealer in sealers.items()]
+        return encrypted(obj, data_key, sealed, clock.now(), secrets.token_bytes)
+
+    return Secrets(options.secrets, store, seal)
