@@ -41,6 +41,10 @@ class Exported:
     ref: Ref
     path: str
     body: Object
+    level: int = 0
+    """The level it is created in; 0 is before all levels."""
+    bindings: tuple[Binding, ...] = ()
+    """Its values of the source cluster."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     """Objects that cannot be exported."""
     warnings: list[Problem] = field(default_factory=list)
+    releases: list[Problem] = field(default_factory=list)
+    """Releases of Helm whose objects are not in a chart."""
 
 
 class Export:
@@ -79,9 +85,18 @@ class Export:
 
     def __iter__(self) -> Iterator[Exported]:
         """Yield the objects, each after those that it needs."""
-        for level, refs in self._levels():
+        for number, (level, refs) in enumerate(self._levels(), start=-1):
             for ref in refs:
-                yield from self._object(ref, level)
+                yield from self._object(ref, level, max(number, 0))
+
+    def confidential(self) -> list[str]:
+        """Return the names of the Secrets with content."""
+        secrets = (ref for ref in self.parts.items if is_confidential(ref.group, ref.kind))
+        return [ref.name for ref in secrets if confidential(self._body(ref))]
+
+    def body(self, ref: Ref) -> Object:
+        """Return an object of the plan with all its values."""
+        return self._body(ref)
 
     def _levels(self) -> Iterator[tuple[str, list[Ref]]]:
         order = self.parts.order
@@ -89,17 +104,19 @@ class Export:
         for level, some in zip(levels(level_phases(order)), refs, strict=True):
             yield level, sorted(some)
 
-    def _object(self, ref: Ref, level: str) -> Iterator[Exported]:
+    def _object(self, ref: Ref, level: str, number: int) -> Iterator[Exported]:
         part, obj = self.parts.items[ref], exported(self._body(ref))
         self._note_owners(part)
         found: Object | None = obj
         if confidential(obj):
             found = self._secret(ref, obj)
+            if self._format is ExportFormat.HELM and self._secrets.mode is SecretMode.OMIT:
+                found = obj  # its template asks for the values
         if found is None:
             return
         if found is obj or self._secrets.mode is not SecretMode.EXTERNAL:
             self.findings.dynamic += (_dynamic(ref, each) for each in part.bindings)
-        character = control_character(found)
+        character = "" if self._format is ExportFormat.HELM else control_character(found)
         if character and self._format is ExportFormat.KUSTOMIZE:
             why = f"holds the character {character}, which Kustomize cannot read: export it as plain YAML"
             self.findings.problems.append(Problem(what=str(ref), why=why))
@@ -108,7 +125,7 @@ class Export:
             why = f"holds the character {character}: kubectl creates it, but kubectl apply --server-side refuses it"
             self.findings.warnings.append(Problem(what=str(ref), why=why))
         shown = Ref.of(found)
-        yield Exported(shown, path(shown, level, spaces=self.spaces), found)
+        yield Exported(shown, path(shown, level, spaces=self.spaces), found, number, part.bindings)
 
     def _secret(self, ref: Ref, obj: Object) -> Object | None:
         mode = self._secrets.mode

@@ -23,6 +23,7 @@ APPLY = {
         "`base/` has all objects, `overlays/default/` what differs between environments:"
         " `kubectl apply --server-side --kustomize overlays/default`"
     ),
+    ExportFormat.HELM: "`helm install NAME . --namespace NS --create-namespace`; `values.yaml` has what may change.",
 }
 
 OPAQUE = "Opaque"
@@ -37,6 +38,8 @@ def page(parts: Parts, options: ExportOptions, findings: Findings, counts: Mappi
     lines += ["", APPLY[options.format], ""]
     trouble = (f"{words(each.what)} {words(each.why)}" for each in [*findings.problems, *findings.warnings])
     lines += _section("Problems", trouble)
+    releases = (f"{words(each.what)}: {words(each.why)}" for each in findings.releases)
+    lines += _section("Releases of Helm", releases)
     lines += _section("Secrets that are not here", _missing(findings.secrets))
     lines += _section(
         "Values of the source cluster",

@@ -19,29 +19,31 @@ from kubeferry.tasks.core.jsondoc.printable import escaped_yaml, scalar_style
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
-_LINE = re.compile(r"^( *)((?:- )*)(?:(.+): )?(kubeferry-block-(\d+)-)$", re.MULTILINE)
-"""A line whose value is the name of a block; it stands there until the block is written."""
+MARK = "kubeferry-block-"
+"""What the name of a block begins with; it stands in its place until the block is written."""
 
 
 def dump(obj: Object) -> str:
     """Return an object as one YAML document, its keys in their order."""
+    mark, plain = MARK, json.dumps(obj, ensure_ascii=False)
+    while mark in plain:
+        mark += "x-"
     blocks: list[str] = []
-    text = escaped_yaml(
-        yaml.dump(_named(obj, blocks), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=2**30)
-    )
-    text = _LINE.sub(lambda found: _written(found, blocks), text)
+    text = yaml.dump(_named(obj, mark, blocks), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=2**30)
+    line = re.compile(rf"^( *)((?:- )*)(?:(.+): )?({mark}(\d+)-)$", re.MULTILINE)
+    text = line.sub(lambda found: _written(found, blocks), escaped_yaml(text))
     return text if _same(text, obj) else json.dumps(obj, indent=2, ensure_ascii=True) + "\n"
 
 
-def _named(value: Any, blocks: list[str]) -> Any:
+def _named(value: Any, mark: str, blocks: list[str]) -> Any:
     """Return a value with the names of blocks instead of their texts, which go to `blocks`."""
     if isinstance(value, dict):
-        return {key: _named(each, blocks) for key, each in value.items()}
+        return {key: _named(each, mark, blocks) for key, each in value.items()}
     if isinstance(value, list):
-        return [_named(each, blocks) for each in value]
+        return [_named(each, mark, blocks) for each in value]
     if isinstance(value, str) and is_block(value):
         blocks.append(value)
-        return f"kubeferry-block-{len(blocks) - 1}-"
+        return f"{mark}{len(blocks) - 1}-"
     return value
 
 
@@ -49,9 +51,11 @@ def is_block(text: str) -> bool:
     """Return whether a text is written as a literal block: several lines that need no escape.
 
     A first line that is empty, or begins with a space, would need an indentation indicator, which readers disagree on.
+    Empty lines at the end would become more of them where a tool (Helm) adds one to the document.
     """
     return (
         "\n" in text.rstrip("\n")
+        and not text.endswith("\n\n")
         and not text.startswith((" ", "\t", "\n"))
         and text.replace("\n", "").replace("\t", "").isprintable()
     )
@@ -59,11 +63,9 @@ def is_block(text: str) -> bool:
 
 def _written(found: re.Match[str], blocks: list[str]) -> str:
     spaces, dashes, key, _, number = found.groups()
-    text = blocks[int(number)] if int(number) < len(blocks) else None
-    if text is None:  # a text of the object that looks like the name of a block
-        return found[0]
+    text = blocks[int(number)]
     indent = " " * (len(spaces) + len(dashes) + (2 if key else 0))
-    chomping = "-" if not text.endswith("\n") else "+" if text.endswith("\n\n") else ""
+    chomping = "" if text.endswith("\n") else "-"
     lines = [f"{indent}{line}" if line else "" for line in text.removesuffix("\n").split("\n")]
     head = found[0][: found.start(4) - found.start()]
     return "\n".join([f"{head}|{chomping}", *lines])

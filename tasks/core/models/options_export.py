@@ -32,6 +32,7 @@ class ExportFormat(StrEnum):
 
     YAML = "yaml"
     KUSTOMIZE = "kustomize"
+    HELM = "helm"
 
 
 class SecretMode(StrEnum):
@@ -55,7 +56,7 @@ class ExportOptions(Selection):
     """Export this namespace as it is on the cluster now, instead of a backup."""
 
     format: ExportFormat = ExportFormat.YAML
-    """Plain files (yaml), or a base and an overlay for Kustomize."""
+    """Plain files (yaml), a base and an overlay for Kustomize, or a Helm chart of one namespace."""
 
     out: str
     """Folder to write to; it is created, and must be empty without `force`."""
@@ -100,6 +101,8 @@ class ExportOptions(Selection):
             raise ValueError("--secret-store goes with --secrets external")
         if self.encrypt_to and self.secrets is not SecretMode.AGE:
             raise ValueError("--encrypt-to goes with --secrets age")
+        if self.secrets is SecretMode.AGE and self.format is ExportFormat.HELM:
+            raise ValueError("--secrets age goes with --as yaml and kustomize: a chart takes Secrets as values")
         if not self.out.strip():
             raise ValueError("name the folder to write to: --out")
         if self.from_cluster and self.namespaces:

@@ -71,14 +71,16 @@ def test_text_of_several_lines_is_a_block_with_its_characters_as_they_are():
     )
 
 
-@pytest.mark.parametrize(("text", "mark"), [("a\nb", "|-"), ("a\nb\n", "|"), ("a\nb\n\n\n", "|+"), ("a\n\nb", "|-")])
+@pytest.mark.parametrize(("text", "mark"), [("a\nb", "|-"), ("a\nb\n", "|"), ("a\n\nb", "|-")])
 def test_the_end_of_a_text_is_kept(text, mark):
     written = dump({"v": {"w": [text, {"x": text}]}, "z": 1})
     assert written.count(f" {mark}\n") == 2
     assert yaml.load(written, yaml.CSafeLoader) == {"v": {"w": [text, {"x": text}]}, "z": 1}
 
 
-@pytest.mark.parametrize("text", [" a\nb", "\ta\nb", "\na\nb", "a\r\nb", "a\x07\nb", "a\u2028\nb", "a\n", "a"])
+@pytest.mark.parametrize(
+    "text", [" a\nb", "\ta\nb", "\na\nb", "a\r\nb", "a\x07\nb", "a\u2028\nb", "a\n", "a", "a\nb\n\n"]
+)
 def test_what_a_block_cannot_hold_is_none(text):
     assert not is_block(text)
 
@@ -86,6 +88,7 @@ def test_what_a_block_cannot_hold_is_none(text):
 def test_a_text_that_looks_like_our_mark_does_no_harm():
     value = {"a": "x\ny", "b": "kubeferry-block-0-", "c": ["kubeferry-block-7-"]}
     assert yaml.load(dump(value), yaml.CSafeLoader) == value
+    assert "a: |-\n  x\n  y\n" in dump(value)
 
 
 def test_a_value_that_is_there_twice_is_written_twice():

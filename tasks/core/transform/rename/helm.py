@@ -53,6 +53,12 @@ def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> Ite
         yield Hit(PLACE, "helm", old, case.names.get(old, old), value)
 
 
+def recorded_release(obj: Object) -> dict[str, Any] | None:
+    """Return the release that an object records: name, version, chart, config and so on; None if it is no record."""
+    text = _record(obj)
+    return _read(text) if text else None
+
+
 def _record(obj: Object) -> str | None:
     """Return Helm's data, if `obj` is a release record."""
     kept = (obj.get("data") or {}).get("release") if isinstance(obj.get("data"), dict) else None

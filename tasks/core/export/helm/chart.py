@@ -1,0 +1,242 @@
+"""The files of a chart: a template for each object, definitions, values, schema, notes and a test.
+
+The namespace of the release is known by the name that the plan gave to it (`release`), so all that the rules of
+renaming find follows it. Helm installs by kind and does not wait in between; the levels are written as annotations for
+Argo CD and for Helm's resource groups (HIP-0025). What Kubernetes itself makes in every namespace stays out.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kubeferry.tasks.core.export.content import control_character
+from kubeferry.tasks.core.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
+from kubeferry.tasks.core.export.helm.text import Template, escaped
+from kubeferry.tasks.core.export.helm.values import Values, key_of
+from kubeferry.tasks.core.export.secrets import confidential, keys
+from kubeferry.tasks.core.export.yaml_files import dump
+from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
+from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
+from kubeferry.tasks.core.kube.strings import ENCODED
+from kubeferry.tasks.core.models.options_export import SecretMode
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from kubeferry.tasks.core.export.objects import Exported
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.lookup.bindings import Binding
+
+WAVE = "argocd.argoproj.io/sync-wave"
+GROUP = "helm.sh/resource-group"
+
+OWN = """\
+{{{{- $there := lookup {version} {kind} "" {name} }}}}
+{{{{- $notes := dig "metadata" "annotations" dict ($there | default dict) }}}}
+{{{{- $space := index $notes "meta.helm.sh/release-namespace" }}}}
+{{{{- $own := printf "%s/%s" $space (index $notes "meta.helm.sh/release-name") }}}}
+{{{{- if and .Values.clusterScoped (or (not $there) (eq $own (printf "%s/%s" .Release.Namespace .Release.Name))) }}}}
+{text}{{{{ end }}}}
+"""
+"""A cluster-scoped object that is there already, of somebody else, is used as it is."""
+
+LABELS = "{{- with .Values.labels }}\n{{ toYaml . | nindent {N} | trim }}\n{{- end }}"
+NEW_LABELS = "{{- with .Values.labels }}\nlabels: {{ toJson . }}\n{{- end }}"
+
+
+@dataclass
+class Chart:
+    """Collects a chart while its objects are written."""
+
+    name: str
+    release: str
+    """The name of the release's namespace in the plan."""
+    refs: Iterable[Ref]
+    mode: SecretMode
+    secrets: Iterable[str] = ()
+    """The names of its Secrets with content."""
+    never_ready: dict[Ref, str] = field(default_factory=dict)
+    """Objects that Helm would wait for in vain, with the reason."""
+    values: Values = field(default_factory=Values)
+    notes: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    dynamic: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """What was done about each dynamic value, by object, place and chain."""
+    services: list[tuple[str, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with the values that every chart has."""
+        known = list(self.refs)
+        self.kinds = {(ref.group, ref.kind) for ref in known}
+        self.template = Template(self.release)
+        self.parameters = Parameters(self.template, self.values, known, self.secrets)
+        self.values.add(("labels",), {}, "Labels for every object, besides its own.")
+        self.values.add(
+            ("clusterScoped",), default=True, comment="Whether to create cluster-scoped objects that are not there yet."
+        )
+        for group, kind in OPTIONAL:
+            if (group, kind) in self.kinds:
+                self.values.note(("enabled",), "Optional parts.")
+                self.values.add(("enabled", kind), default=True)
+
+    def files(self, each: Exported, custom: Iterable[Ref]) -> Iterator[tuple[str, str]]:
+        """Yield the file of one object, as path and text; `custom` are the definitions of the chart."""
+        ref, body = each.ref, each.body
+        if (ref.group, ref.kind) == NAMESPACE:
+            self._namespace(body)
+            return
+        default = namespace_default(ref)
+        if default:
+            self.notes.append(f"{ref.kind} {ref.name} is not in the chart: {default.made_by}.")
+            return
+        if (ref.group, ref.kind) == CRD and self.release not in str(body):
+            yield f"crds/{each.path.rpartition('/')[2]}", dump(body)
+            return
+        character = control_character(body)
+        if character:
+            self.problems.append(Problem(what=str(ref), why=f"holds the character {character}, which Helm cannot read"))
+            return
+        yield f"templates/{each.path}", self._text(each, set(custom))
+
+    def _text(self, each: Exported, custom: set[Ref]) -> str:
+        ref, level = each.ref, each.level
+        if confidential(each.body) and self.mode is not SecretMode.EXTERNAL:
+            return self._secret(ref, each.body, level)
+        body = self._dynamic(ref, each.body, each.bindings)
+        body = self.parameters.of(self._encoded(ref, body))
+        text = self.template.text(self._marked(body, level))
+        if ref in self.never_ready:
+            text = self._switched_off(ref, text)
+        if (ref.group, ref.kind) in OPTIONAL:
+            text = f"{{{{- if .Values.enabled.{ref.kind} }}}}\n{text}{{{{ end }}}}\n"
+        if not is_built_in(ref.group) and not any(ref.group == one.name.partition(".")[2] for one in custom):
+            has = f"{each.body['apiVersion']}/{ref.kind}"
+            text = f'{{{{- if .Capabilities.APIVersions.Has "{has}" }}}}\n{text}{{{{ end }}}}\n'
+            self.notes.append(f"{ref.kind} {escaped(ref.name)} is installed where the cluster has {has}.")
+        if not ref.namespace:
+            names = {"version": each.body["apiVersion"], "kind": ref.kind, "name": ref.name}
+            shown = {key: f'"{value}"' for key, value in names.items()}
+            if self.release in ref.name:
+                shown["name"] = (
+                    f'(printf "{ref.name.replace("%", "%%").replace(self.release, "%s")}" .Release.Namespace)'
+                )
+            text = OWN.format(text=text, **shown)
+        if (ref.group, ref.kind) == ("", "Service"):
+            self._reach(each.body)
+        return text
+
+    def _switched_off(self, ref: Ref, text: str) -> str:
+        """Return a template that is rendered only when its switch is on."""
+        key = key_of(f"{ref.kind}-{ref.name}")
+        why = self.never_ready[ref]
+        self.values.note(("enabled",), "Optional parts.")
+        reading = self.values.add(("enabled", key), default=False, comment=f"{why}: helm install --wait would not end")
+        self.notes.append(f"{ref.kind} {ref.name} is not installed, since {why}: set enabled.{key} for it.")
+        why = f"is switched off in the chart (enabled.{key}): {why}, and Helm would wait for it"
+        self.problems.append(Problem(what=str(ref), why=why))
+        return f"{{{{- if {reading} }}}}\n{text}{{{{ end }}}}\n"
+
+    def _marked(self, body: Object, level: int) -> Object:
+        """Return an object with the labels of the values, and with its level in annotations."""
+        meta = dict(body["metadata"])
+        if meta.get("labels"):
+            meta["labels"] = {**meta["labels"], **dict([self.template.insert(LABELS)])}
+        else:
+            meta.update(dict([self.template.insert(NEW_LABELS)]))
+        notes = {WAVE: str(level), GROUP: f"level-{level}"}
+        meta["annotations"] = {**(meta.get("annotations") or {}), **notes}
+        return body | {"metadata": meta}
+
+    def _encoded(self, ref: Ref, body: Object) -> Object:
+        """Return an object without the release's name in base64, where no action can stand."""
+        name = ENCODED.get((ref.group, ref.kind))
+        for key, value in (body.get(name) or {}).items() if name else ():
+            text = base64.b64decode(value)
+            if self.release.encode() in text:
+                why = f"{name}.{key} names the namespace in bytes: it keeps the name of the source"
+                self.problems.append(Problem(what=str(ref), why=why))
+        return body
+
+    def _dynamic(self, ref: Ref, body: Object, bindings: Iterable[Binding]) -> Object:
+        """Return an object with values for its dynamic ones: looked up where they are there before the chart is."""
+        uses: dict[str, str] = {}
+        for each in bindings:
+            chain = each.chain.text().replace(self.release, NAMESPACE_WORD)
+            place = str(ref), each.use.pointer, each.chain.text()
+            if each.use.layers or not each.use.value:
+                self.notes.append(f"{ref.kind} {ref.name} {each.use.pointer} holds {chain} of the source: change it.")
+                self.dynamic[place] = "kept: it is inside encoded text"
+                continue
+            key = key_of(f"{chain.replace(f'{NAMESPACE_WORD}/', '').partition('.')[0]}-{each.chain.read.what}")
+            self.values.note(("addresses",), "Values that the source cluster assigned.")
+            comment = f"{chain}: set it to the value of this cluster"
+            uses[each.use.value] = self.values.add(("addresses", key), each.use.value, comment)
+            self.notes.append(f"Value addresses.{key} has to be {chain}; used by {ref.kind} {ref.name}.")
+            self.dynamic[place] = f"value addresses.{key} of the chart: set it"
+        return self._with(body, uses) if uses else body
+
+    def _with(self, value: Any, uses: dict[str, str]) -> Any:
+        if isinstance(value, dict):
+            return {key: self._with(each, uses) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._with(each, uses) for each in value]
+        if isinstance(value, str) and any(word in value for word in uses):
+            return self.template.quoted(value, uses)
+        return value
+
+    def _secret(self, ref: Ref, body: Object, level: int) -> str:
+        """Return the template of a Secret whose content is in the values."""
+        at = ("secrets", key_of(ref.name))
+        existing = reading_of_secret(self.values, ref.name)
+        entries = {}
+        for key in keys(body):
+            text, binary = _clear(body, key)
+            included = self.mode is SecretMode.INCLUDE
+            if binary:
+                default = text if included else ""
+                reading = self.values.add((*at, "base64", key), default, "Content in base64.")
+                function = ""
+            else:
+                reading = self.values.add(
+                    (*at, "values", key), text.replace(self.release, NAMESPACE_WORD) if included else ""
+                )
+                function = f' | replace "{NAMESPACE_WORD}" .Release.Namespace | b64enc'
+            if not included and text:
+                need = f"set the value, or secrets.{at[1]}.existingSecret"
+                reading = f'required "Secret {ref.name}, {key}: {need}" {reading}'
+            entries[key] = self.template.raw(f"{{{{ {reading}{function} | quote }}}}")
+        rest = {name: value for name, value in body.items() if name not in ("data", "stringData")}
+        text = self.template.text(self._marked(rest | {"data": entries}, level))
+        return f"{{{{- if not {existing} }}}}\n{text}{{{{ end }}}}\n"
+
+    def _namespace(self, body: Object) -> None:
+        meta = body["metadata"]
+        for part, word in (("labels", "label"), ("annotations", "annotate")):
+            for key, value in (meta.get(part) or {}).items():
+                self.notes.append(f"kubectl {word} namespace RELEASE-NAMESPACE {key}={value!r}")
+
+    def _reach(self, body: Object) -> None:
+        spec = body.get("spec") or {}
+        ports = [port.get("port") for port in spec.get("ports") or [] if port.get("protocol", "TCP") == "TCP"]
+        if ports and spec.get("selector") and spec.get("type") != "ExternalName":
+            self.services.append((body["metadata"]["name"], ports[0]))
+
+
+NAMESPACE_WORD = "RELEASE-NAMESPACE"
+"""Stands for the release's namespace in values, which Helm does not read as templates."""
+
+
+def _clear(body: Object, key: str) -> tuple[str, bool]:
+    """Return the content of one key of a Secret; base64, and True, if it is no text."""
+    if key in (body.get("stringData") or {}):
+        return str(body["stringData"][key]), False
+    encoded = body["data"][key] or ""
+    try:
+        return base64.b64decode(encoded).decode(), False
+    except ValueError:
+        return encoded, True
