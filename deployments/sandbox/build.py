@@ -135,6 +135,10 @@ class Recipe:
         return paths.cache() / "sandbox"
 
 
+TOOLS = {"helm": Recipe(Path(__file__).parent / "helm", ("helm",), "-s -w", "Helm")}
+"""Tools that `kubeferry sandbox up --with` builds besides, by name: Helm for charts of `kubeferry export --as helm`."""
+
+
 def binaries(recipe: Recipe | None = None) -> Path:
     """Return the folder of the built binaries; build them first if they do not exist.
 

@@ -80,12 +80,16 @@ class Sandbox:
         return [row(part) for part in ([*parts, self.s3.component(binaries)] if parts else [])]
 
     def env(self) -> dict[str, str]:
-        """Return the variables that a shell needs: KUBECONFIG, PATH with kubectl first, AWS_*, KUBEFERRY_STORE."""
-        binaries = str(build.Recipe().place())
-        path = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part != binaries]
+        """Return the variables that a shell needs: KUBECONFIG, PATH with kubectl first, AWS_*, KUBEFERRY_STORE.
+
+        The tools that were built (`build.TOOLS`) are on PATH, too.
+        """
+        places = [build.Recipe().place(), *(tool.place() for tool in build.TOOLS.values() if tool.place().is_dir())]
+        first = list(map(str, places))
+        path = [part for part in os.environ.get("PATH", os.defpath).split(os.pathsep) if part not in first]
         return {
             "KUBECONFIG": str(self.kubeconfig),
-            "PATH": os.pathsep.join([binaries, *path]),
+            "PATH": os.pathsep.join([*first, *path]),
             **self.s3.credentials,
             "AWS_REGION": REGION,
             "KUBEFERRY_STORE": self.s3.store,

@@ -25,6 +25,8 @@ UP = """\
 kubeferry sandbox up
 
 kubeferry sandbox up --clusters 3
+
+kubeferry sandbox up --with helm
 """
 DOWN = """\
 [bold]Examples[/bold]
@@ -55,17 +57,20 @@ app = typer.Typer(
 
 
 @app.command(epilog=UP)
-@takes("sandbox up", "clusters debug")
-def up(*, clusters: int) -> None:
+@takes("sandbox up", "clusters tools debug")
+def up(*, clusters: int, tools: list[str]) -> None:
     """Start what is not running, repair what is broken; the first time, build the binaries.
 
     Building takes some minutes, once; starting takes seconds.
     If the machine has no Go, install Kubeferry's extra `sandbox`, which includes it.
     """
+    from kubeferry.deployments.sandbox import build
     from kubeferry.flows.console.output import line
 
     with opened() as sandbox:
         sandbox.up(clusters)
+        for name in tools:
+            build.binaries(build.TOOLS[name])
         contexts = ", ".join(sandbox.contexts())
     line(f"{contexts} and an S3 server are up.")
     line('To use them in this shell: eval "$(kubeferry sandbox env)"')

@@ -141,6 +141,22 @@ def span(text: str, option: str) -> str:
     return text
 
 
+TOOLS = ("helm",)
+"""The names of `deployments.sandbox.build.TOOLS`, whose import would take time; a test compares them."""
+
+
+def tools(given: list[str]) -> list[str]:
+    """Return the names of tools to build.
+
+    Raises:
+        UsageError: one is not known.
+    """
+    for each in given:
+        if each not in TOOLS:
+            raise UsageError(f"--with {each}: there is {', '.join(TOOLS)}")
+    return given
+
+
 def chosen(namespaces: Sequence[str], selector: str, every: bool) -> Sequence[str]:  # noqa: FBT001 - a value of the command line
     """Return the namespaces that are named.
 
