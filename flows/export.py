@@ -12,9 +12,9 @@ from prefect.runtime import flow_run
 
 from kubeferry.flows.backup import backup
 from kubeferry.tasks.core.formats.records import Phase
-from kubeferry.tasks.core.models.options_export import ExportOptions
+from kubeferry.tasks.core.models.options_export import ExportFormat, ExportOptions
 from kubeferry.tasks.core.models.results import ExportResult
-from kubeferry.tasks.export.write import README, check_out, write
+from kubeferry.tasks.export.write import README, check_out, name_release, write
 from kubeferry.tasks.plan.build import plan
 from kubeferry.tasks.plan.download import download
 from kubeferry.tasks.ports.local import clock
@@ -48,6 +48,8 @@ async def export(options: ExportOptions) -> ExportResult:
         asked = options.of_restore(made.name, made.store) if made else options.of_restore()
         found = await download(asked, work)
         try:
+            if options.format is ExportFormat.HELM:
+                name_release(found.source)
             await plan(found.source, found.plan)
             written = await write(found.source, found.plan, options)
             result = _result(options, found.source, found.plan, written, made, started)
@@ -72,8 +74,9 @@ def _result(
     made: BackupResult | None,
     started: datetime,
 ) -> ExportResult:
-    problems = [*(made.problems if made else []), *plan.problems, *written.findings.problems]
-    whole = not problems and not written.findings.dynamic
+    findings = written.findings
+    problems = [*(made.problems if made else []), *plan.problems, *findings.problems]
+    whole = not problems and not findings.dynamic
     return ExportResult(
         name=options.what,
         phase=Phase.COMPLETED if whole else Phase.PARTIAL,
@@ -83,15 +86,20 @@ def _result(
         counts=written.counts,
         left_out=[*(made.left_out if made else []), *plan.left_out],
         problems=problems,
-        warnings=[*(made.warnings if made else []), *plan.warnings, *written.findings.warnings],
+        warnings=[
+            *(made.warnings if made else []),
+            *plan.warnings,
+            *written.findings.warnings,
+            *written.findings.releases,
+        ],
         format=options.format.value,
         out=written.out,
-        namespaces=plan.names(),
+        namespaces={old: old if options.format is ExportFormat.HELM else new for old, new in plan.names().items()},
         files=written.files,
         bytes=written.bytes,
-        secrets=written.findings.secrets,
-        dynamic=written.findings.dynamic,
-        unowned=written.findings.unowned,
+        secrets=findings.secrets,
+        dynamic=findings.dynamic,
+        unowned=findings.unowned,
     )
 
 

@@ -18,6 +18,8 @@ kubeferry export before-upgrade --as yaml --out shop
 
 kubeferry export before-upgrade --as kustomize --out shop --map shop=shop-test
 
+kubeferry export before-upgrade --namespace shop --as helm --out chart
+
 kubeferry export --from-cluster shop --as yaml --out - --exclude secrets
 
 kubeferry export before-upgrade --out shop --secrets age --encrypt-to age1…
@@ -33,7 +35,7 @@ kubeferry export before-upgrade --out shop --secrets external --secret-store Clu
     model="options_export.ExportOptions",
 )
 def export(asked: ExportOptions, *, output: Format) -> None:
-    """Write a backup, or a namespace of a cluster, as files that people keep in Git: plain YAML, or for Kustomize.
+    """Write a backup, or a namespace of a cluster, as files for Git: plain YAML, for Kustomize, or a Helm chart.
 
     What the cluster assigned is left out, and what cannot be expressed in a file is listed in the folder's README.md.
     Secrets are left out unless you say otherwise.

@@ -231,8 +231,8 @@ EXPORT: Mapping[str, Option] = {
     ),
     "format": Option(
         # The values of `options_export.ExportFormat`, whose import would import pydantic; a test compares them.
-        Literal["yaml", "kustomize"],
-        "What to write: a file for each object, or a base and an overlay for Kustomize.",
+        Literal["yaml", "kustomize", "helm"],
+        "What to write: a file for each object, a base and an overlay for Kustomize, or a Helm chart.",
         default="yaml",
         flags="--as",
         metavar="FORMAT",
@@ -323,7 +323,14 @@ OWN: Mapping[str, Mapping[str, Option]] = {
     "sandbox up": {
         "clusters": Option(
             int, "Number of clusters: kubeferry-a, kubeferry-b and so on.", default=2, min=1, max=26, metavar="N"
-        )
+        ),
+        "tools": Option(
+            list[str],
+            "Also build this tool (helm); it is then on the PATH of sandbox env.",
+            flags="--with",
+            metavar="TOOL",
+            parser=parsing.tools,
+        ),
     },
     "sandbox down": {"purge": Option(bool, "Also delete the clusters and the bucket.", shown=True)},
     "sandbox env": {

@@ -5,9 +5,14 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kubeferry.tasks.core.errors import PermanentError, UsageError
+from kubeferry.tasks.core.export.helm.chart import Chart
+from kubeferry.tasks.core.export.helm.extras import chart_name, extras
+from kubeferry.tasks.core.export.helm.releases import Releases
+from kubeferry.tasks.core.export.helm.text import RELEASE
+from kubeferry.tasks.core.export.helm.waiting import never_ready
 from kubeferry.tasks.core.export.kustomize import BASE, OVERLAY, Kustomization
 from kubeferry.tasks.core.export.objects import Export, Findings, Secrets
 from kubeferry.tasks.core.export.page import page
@@ -24,6 +29,8 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
+
     from kubeferry.tasks.core.export.objects import Exported
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.models.options_export import ExportOptions
@@ -34,6 +41,8 @@ DATA_KEY = 32
 """Bytes of a key of AES-256."""
 
 README = "README.md"
+
+M = TypeVar("M", bound="BaseModel")
 
 
 @dataclass
@@ -72,7 +81,10 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
     done = Written(str(out), export.findings)
     try:
         with drafted(out, force=options.force) as draft:
-            _Writer(draft, options, done, len(plan.items)).write(export)
+            if options.format is ExportFormat.HELM:
+                _Chart(draft, options, export, done).write()
+            else:
+                _Writer(draft, options, done, len(plan.items)).write(export)
             draft.write(README, page(planned.parts, options, export.findings, done.counts).encode())
             done.files, done.bytes = len(draft.digests), draft.bytes
     except OSError as error:
@@ -97,6 +109,75 @@ class _Writer:
             self.draft.write(f"{BASE}/kustomization.yaml", kustomization.base().encode())
             self.draft.write(f"{OVERLAY}/kustomization.yaml", kustomization.overlay().encode())
         self.done.counts = dict(sorted(self.done.counts.items()))
+
+
+class _Chart:
+    """Writes a chart: its objects one by one, then the files that are about all of them."""
+
+    def __init__(self, draft: Draft, options: ExportOptions, export: Export, done: Written) -> None:
+        (release,) = {ref.namespace for ref in export.parts.items if ref.namespace} or {""}
+        name = chart_name(next(iter(export.parts.namespaces), options.what))
+        items = export.parts.items
+        not_ready = {ref: part.not_ready for ref, part in items.items() if part.not_ready}
+        waits = never_ready(not_ready, items, export.body)
+        self.chart = Chart(name, release, items, options.secrets, export.confidential(), waits)
+        self.draft, self.options, self.export, self.done = draft, options, export, done
+
+    def write(self) -> None:
+        custom, private = list(self.export.parts.definitions), self.options.secrets is SecretMode.INCLUDE
+        releases = Releases()
+        for each in self.export:
+            if releases.takes(each.body):
+                self._drop(each)
+                continue
+            for path, text in self.chart.files(each, custom):
+                self.done.counts[each.ref.type] = self.done.counts.get(each.ref.type, 0) + 1
+                self.draft.write(path, text.encode())
+        self.export.findings.releases = releases.rows()
+        for path, text in releases.values() if private else ():
+            self.draft.write(path, text.encode(), private=True)
+        for path, text in extras(self.chart, f"{'backup' if self.options.backup else 'namespace'} {self.options.what}"):
+            self.draft.write(path, text.encode(), private=private and path == "values.yaml")
+        self.done.counts = dict(sorted(self.done.counts.items()))
+        self._settle()
+
+    def _drop(self, each: Exported) -> None:
+        """Take back what was found about an object that is not in the chart."""
+        findings, name = self.export.findings, str(each.ref)
+        findings.secrets = [row for row in findings.secrets if row.object != name]
+        findings.dynamic = [row for row in findings.dynamic if row.object != name]
+        findings.unowned = [row for row in findings.unowned if row.what != name]
+
+    def _settle(self) -> None:
+        """Say what the chart did about each finding, under the names of the source."""
+        findings, (old,) = self.export.findings, list(self.export.parts.namespaces) or [""]
+        findings.problems += self.chart.problems
+        findings.dynamic = [
+            each.model_copy(update={"how": self.chart.dynamic.get((each.object, each.path, each.chain), each.how)})
+            for each in findings.dynamic
+        ]
+        for name in ("problems", "warnings", "unowned", "dynamic", "secrets"):
+            setattr(findings, name, [_renamed(each, self.chart.release, old) for each in getattr(findings, name)])
+
+
+def _renamed(row: M, release: str, namespace: str) -> M:
+    """Return a row with the source's namespace instead of the name that the plan gave to the release's."""
+    texts = {name: value.replace(release, namespace) for name, value in row if isinstance(value, str)}
+    return row.model_copy(update=texts)
+
+
+def name_release(source: Source) -> None:
+    """Have the plan give the one namespace of a chart a name by which its templates find it.
+
+    Raises:
+        UsageError: there are several namespaces.
+    """
+    held = {each.member.namespace for each in source.archived if each.member.namespace}
+    chosen = sorted(held.intersection(source.options.namespaces) or held)
+    if len(chosen) != 1:
+        raise UsageError(f"a chart is of one namespace: choose it with --namespace ({', '.join(chosen)})")
+    name = f"{RELEASE}{secrets.token_hex(16)}"
+    source.options = source.options.model_copy(update={"map": {chosen[0]: name}})
 
 
 def _files(each: Exported, kustomization: Kustomization | None) -> Iterator[tuple[str, str]]:

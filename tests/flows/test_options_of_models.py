@@ -8,9 +8,12 @@ import annotated_types
 import pytest
 from typer.main import get_command
 
+from kubeferry.deployments.sandbox import build
 from kubeferry.flows.cli import app
+from kubeferry.flows.options import parsing
 from kubeferry.flows.options.own import OWN
 from kubeferry.flows.options.shared import SHARED
+from kubeferry.tasks.core.errors import UsageError
 
 OFFLINE = {"existing", "existing_kinds", "rollback", "bundle", "wait", "wait_seconds"}
 RUN = {"name", "resume", "approve", "approve_seconds"}
@@ -125,3 +128,12 @@ def test_no_option_is_declared_for_nobody():
         assert set(own) <= set(TAKEN[path][0].options), path
     taken = {name for path, (found, _) in TAKEN.items() for name in found.options if name not in OWN.get(path, {})}
     assert taken == set(SHARED)
+
+
+def test_the_tools_of_the_sandbox_are_those_that_it_can_build():
+    assert list(parsing.TOOLS) == list(build.TOOLS)
+
+
+def test_a_tool_that_nobody_knows_is_refused_before_anything_starts():
+    with pytest.raises(UsageError, match="--with kubectx: there is helm"):
+        parsing.tools(["kubectx"])

@@ -1,0 +1,160 @@
+"""A chart of a namespace, by the real Helm: installed, it is the namespace; changed, rolled back and removed again."""
+
+import json
+import os
+import random
+import subprocess
+
+import pytest
+import yaml
+from tests.cluster.export.test_round_trip import CONTROL, PIECES, ROOT, content, objects
+from tests.support.bench import A, B
+from tests.support.objects import cluster_role_for, config_map, documents, secret, service, workload
+
+from kubeferry.deployments.sandbox import build
+from kubeferry.flows.export import export
+from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.models.options_export import ExportOptions
+from kubeferry.tasks.diff.compare import compared
+
+SOURCES = [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "token"}}]
+SHOP = documents(
+    config_map("settings", {"host": "web.NS.svc", "on": "off", "go": "{{ .Values.x }}", "n.conf": "a {\n\tb NS;\n}\n"}),
+    secret("token", {"password": "marked-secret-value", "url": "http://web.NS.svc"}),
+    service(type="NodePort"),
+    workload(
+        "Deployment", pod={"containers": [{"name": "web", "image": "nginx:1.29", "envFrom": SOURCES}]}, replicas=2
+    ),
+    workload("StatefulSet", "db", serviceName="db"),
+)
+OURS = ("meta.helm.sh/", "argocd.argoproj.io/sync-wave", "helm.sh/resource-group", "app.kubernetes.io/managed-by")
+
+
+@pytest.fixture(scope="module")
+def helm(sandbox_env):
+    """Return a function that runs Helm on the second cluster; it is built if it was not yet."""
+    binary = build.binaries(build.TOOLS["helm"]) / "helm"
+
+    def run(*arguments):
+        argv = [binary, *map(str, arguments), "--kube-context", B]
+        env = {**os.environ, **sandbox_env.env()}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def shop(bench):
+    ns = bench.namespace("shop")
+    bench.make(SHOP.replace("NS", ns), ns)
+    bench.make(cluster_role_for(ns, "default"))
+    bench.ready("Deployment", ns, "web")
+    return ns, bench.backup(ns)
+
+
+def charted(bench, saved, out, **options):
+    asked = {"backup": saved.name, "out": str(out), "context": A, "format": "helm", **bench.where, **options}
+    return bench.run_flow(export(ExportOptions(**asked)))
+
+
+def unexplained(found, ns):
+    """Return the fields that differ and that neither Helm nor its chart is meant to set."""
+    fields = {
+        f"{each.type} {each.name} {field.path}"
+        for each in found.objects
+        for field in each.fields
+        if not any(mark in field.path for mark in OURS)
+    }
+    return fields - {f"Namespace {ns} metadata.labels.name", "Service web spec.ports[0].nodePort"}
+
+
+def test_a_chart_is_installed_changed_rolled_back_and_removed(bench, shop, helm, tmp_path):
+    ns, saved = shop
+    copy, out = bench.name("copy"), tmp_path / "chart"
+    result = charted(bench, saved, out, secrets="include")
+    assert (result.phase, result.namespaces) == ("Completed", {ns: ns})
+    assert "0 chart(s) failed" in helm("lint", "--strict", out)
+    where = ["--namespace", copy]
+    waiting = [*where, "--wait", "--timeout", "60s"]
+    helm("install", "web", out, "--create-namespace", "--rollback-on-failure", *waiting)
+    found = bench.get("ConfigMap", copy, "settings", B)["data"]
+    assert (found["host"], found["go"], found["n.conf"]) == (
+        f"web.{copy}.svc",
+        "{{ .Values.x }}",
+        "a {\n\tb NS;\n}\n".replace("NS", ns),
+    )
+    compares = RestoreOptions(backup=saved.name, context=B, map={ns: copy}, **bench.where)
+    assert unexplained(compared(compares), copy) == set()
+    helm("upgrade", "web", out, *waiting, "--set", "workloads.web.replicas=3", "--set", "labels.team=blue")
+    assert bench.get("Deployment", copy, "web", B)["spec"]["replicas"] == 3
+    assert bench.get("ConfigMap", copy, "settings", B)["metadata"]["labels"]["team"] == "blue"
+    helm("rollback", "web", "1", *waiting)
+    assert bench.get("Deployment", copy, "web", B)["spec"]["replicas"] == 2
+    helm("test", "web", *where)
+    helm("uninstall", "web", *where, "--wait")
+    bench.until(lambda: {each["metadata"]["name"] for each in bench.list("ConfigMap", copy, B)} == {ROOT})
+    assert bench.list("Deployment", copy, B) == bench.list("Secret", copy, B) == []
+    assert bench.find("ClusterRoleBinding", "", copy, B) is None
+
+
+def test_an_omitted_secret_is_asked_for_or_an_existing_one_is_used(bench, shop, helm, tmp_path):
+    _, saved = shop
+    copy, out = bench.namespace("copy", B), tmp_path / "chart"
+    charted(bench, saved, out)
+    assert not [path for path in out.rglob("*") if path.is_file() and "marked-secret" in path.read_text()]
+    with pytest.raises(AssertionError, match="Secret token, password: set the value"):
+        helm("install", "web", out, "--namespace", copy)
+    bench.make(secret("mine", {"password": "other", "url": "other"}), copy, B)
+    helm("install", "web", out, "--namespace", copy, "--set", "secrets.token.existingSecret=mine")
+    pod = bench.get("Deployment", copy, "web", B)["spec"]["template"]["spec"]
+    assert pod["containers"][0]["envFrom"][1]["secretRef"]["name"] == "mine"
+    assert bench.find("Secret", copy, "token", B) is None
+
+
+def test_random_content_goes_through_a_chart(bench, helm, tmp_path):
+    rng = random.Random(os.environ["KUBEFERRY_SEED"])  # noqa: S311 - no secret
+    ns, copy, out = bench.namespace("odd"), bench.name("odd"), tmp_path / "chart"
+    pieces = [each for each in PIECES if each not in CONTROL]
+    for obj in objects(rng, pieces):
+        if obj["metadata"]["name"] != "large":  # Helm keeps the whole chart in one Secret
+            bench.make(yaml.safe_dump(obj, allow_unicode=False), ns)
+    charted(bench, bench.backup(ns), out, secrets="include")
+    helm("install", "odd", out, "--namespace", copy, "--create-namespace")
+    for kind in ("ConfigMap", "Secret"):
+        before, after = (
+            {
+                each["metadata"]["name"]: content(each)
+                for each in found
+                if each["metadata"]["name"] != ROOT and not each["metadata"]["name"].startswith("sh.helm.")
+            }
+            for found in (bench.list(kind, ns), bench.list(kind, copy, B))
+        )
+        assert after == before
+
+
+def test_the_schema_refuses_a_value_of_another_type(bench, shop, helm, tmp_path):
+    _, saved = shop
+    charted(bench, saved, tmp_path / "chart", secrets="include")
+    schema = json.loads((tmp_path / "chart/values.schema.json").read_text())
+    assert schema["properties"]["workloads"]["properties"]["web"]["properties"]["replicas"]["type"] == [
+        "integer",
+        "null",
+    ]
+    with pytest.raises(AssertionError, match="replicas"):
+        helm("template", "web", tmp_path / "chart", "--set", "workloads.web.replicas=many")
+
+
+def test_what_helm_installed_itself_is_named_and_not_exported_again(bench, shop, helm, tmp_path):
+    _, saved = shop
+    copy, first, second = bench.name("copy"), tmp_path / "first", tmp_path / "second"
+    charted(bench, saved, first, secrets="include")
+    helm("install", "web", first, "--namespace", copy, "--create-namespace")
+    bench.make(config_map("mine", {"a": "1"}), copy, B)
+    result = charted(bench, saved, second, backup="", from_cluster=copy, context=B)
+    assert set(result.counts) == {"ConfigMap"}
+    (row,) = [each for each in result.warnings if each.what == "Helm release web"]
+    assert row.why.startswith("chart ")
+    assert [path.name for path in second.rglob("templates/*/configmap/*.yaml")] == ["mine.yaml"]
+    assert result.secrets == []
