@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.export.content import control_character, exported
+from kubeferry.tasks.core.export.content import control_character, exported, not_for_kustomize
 from kubeferry.tasks.core.export.names import levels, path
 from kubeferry.tasks.core.export.secrets import OPAQUE, SecretStore, confidential, external_secret, keys
 from kubeferry.tasks.core.formats.records import Problem
@@ -116,11 +116,12 @@ class Export:
             return
         if found is obj or self._secrets.mode is not SecretMode.EXTERNAL:
             self.findings.dynamic += (_dynamic(ref, each) for each in part.bindings)
-        character = "" if self._format is ExportFormat.HELM else control_character(found)
-        if character and self._format is ExportFormat.KUSTOMIZE:
-            why = f"holds the character {character}, which Kustomize cannot read: export it as plain YAML"
+        odd = not_for_kustomize(found) if self._format is ExportFormat.KUSTOMIZE else ""
+        if odd:
+            why = f"{odd}, which Kustomize cannot read: export it as plain YAML"
             self.findings.problems.append(Problem(what=str(ref), why=why))
             return
+        character = control_character(found) if self._format is ExportFormat.YAML else ""
         if character:
             why = f"holds the character {character}: kubectl creates it, but kubectl apply --server-side refuses it"
             self.findings.warnings.append(Problem(what=str(ref), why=why))

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kubeferry.tasks.core.jsondoc.printable import escaped_yaml, scalar_style
+from kubeferry.tasks.core.jsondoc.printable import as_yaml
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
+
+UNFOLDED = 2**30
+"""Width of a line: a long text stays one line."""
 
 MARK = "kubeferry-block-"
 """What the name of a block begins with; it stands in its place until the block is written."""
@@ -29,9 +31,9 @@ def dump(obj: Object) -> str:
     while mark in plain:
         mark += "x-"
     blocks: list[str] = []
-    text = yaml.dump(_named(obj, mark, blocks), Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=2**30)
+    text = as_yaml(_named(obj, mark, blocks), width=UNFOLDED)
     line = re.compile(rf"^( *)((?:- )*)(?:(.+): )?({mark}(\d+)-)$", re.MULTILINE)
-    text = line.sub(lambda found: _written(found, blocks), escaped_yaml(text))
+    text = line.sub(lambda found: _written(found, blocks), text)
     return text if _same(text, obj) else json.dumps(obj, indent=2, ensure_ascii=True) + "\n"
 
 
@@ -77,20 +79,3 @@ def _same(text: str, obj: Object) -> bool:
     except yaml.YAMLError:
         return False
     return bool(read == obj)
-
-
-@cache
-def _dumper() -> Any:
-    base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # without libyaml: slower, same output
-
-    class Dumper(base):  # type: ignore[misc] # its type is not known
-        """Quotes what could be read as another type, and writes every value in full."""
-
-        def ignore_aliases(self, _data: Any) -> bool:
-            """Write a repeated value again: aliases are hard to read."""
-            return True
-
-    Dumper.add_representer(
-        str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=scalar_style(text))
-    )
-    return Dumper

@@ -47,17 +47,17 @@ def as_json(value: Any) -> str:
     return _escaped(json.dumps(value, indent=2, ensure_ascii=False), _in_json) + "\n"
 
 
-def as_yaml(value: Any) -> str:
-    """Return a JSON value as one YAML document, which YAML 1.1 and 1.2 read alike."""
+def as_yaml(value: Any, *, width: int = 80) -> str:
+    """Return a JSON value as one YAML document, which YAML 1.1 and 1.2 read alike; longer lines of text are folded."""
     import yaml
 
-    return escaped_yaml(yaml.dump(value, Dumper=_dumper(), sort_keys=False, allow_unicode=True))
+    return escaped_yaml(yaml.dump(value, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=width))
 
 
 def escaped_yaml(text: str) -> str:
     """Return YAML text with unprintable characters as escapes.
 
-    Only strings in double quotes hold such characters (`scalar_style`), and these allow escapes.
+    Only strings in double quotes hold such characters (`_style`), and these allow escapes.
     """
     return _escaped(text, _in_yaml)
 
@@ -94,12 +94,12 @@ def _dumper() -> Any:
             return True
 
     Dumper.add_representer(
-        str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=scalar_style(text))
+        str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
     )
     return Dumper
 
 
-def scalar_style(text: str) -> str | None:
+def _style(text: str) -> str | None:
     """Return the quotes that a string needs in YAML; None leaves it to PyYAML, which knows the other cases."""
     if not text.replace("\n", "").isprintable():
         return '"'

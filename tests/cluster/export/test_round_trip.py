@@ -74,6 +74,9 @@ def test_random_content_goes_through(bench, kubectl, sandbox_env, tmp_path, form
     ns, copy = bench.namespace("odd"), bench.name("odd")
     pieces = [each for each in PIECES if form == "yaml" or each not in CONTROL]
     for obj in objects(rng, pieces):
+        if form == "kustomize":
+            notes = obj["metadata"].get("annotations", {})
+            notes |= {key: value.lstrip("\t") for key, value in notes.items()}
         bench.make(yaml.safe_dump(obj, allow_unicode=False), ns)
     asked = {"backup": bench.backup(ns).name, "out": str(tmp_path / "out"), "format": form, "secrets": "include"}
     asked |= {"exclude": ["serviceaccounts"], "map": {ns: copy}}
@@ -104,6 +107,7 @@ def test_what_kustomize_cannot_read_is_a_problem_and_the_rest_is_rendered(bench,
     assert {each.what: each.why.split(",")[0] for each in result.problems} == {
         f"ConfigMap {ns}/del": "holds the character U+007F",
         f"ConfigMap {ns}/nel": "holds the character U+0085",
+        f"ConfigMap {ns}/tab": "has an annotation of several lines that begins with a tab (example.com/x)",
     }
     rendered = kubectl(sandbox_env, "kustomize", str(tmp_path / "out/overlays/default"))
     assert "name: fine" in rendered
