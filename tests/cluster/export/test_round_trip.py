@@ -8,6 +8,7 @@ import string
 import pytest
 import yaml
 from tests.support.bench import A, B
+from tests.support.objects import config_map
 
 from kubeferry.flows.export import export
 from kubeferry.tasks.core.models.options_export import ExportOptions
@@ -97,10 +98,8 @@ def test_random_content_goes_through(bench, kubectl, sandbox_env, tmp_path, form
 def test_what_kustomize_cannot_read_is_a_problem_and_the_rest_is_rendered(bench, kubectl, sandbox_env, tmp_path):
     ns = bench.namespace("odd")
     for name, value in (("del", "a\x7f"), ("nel", "a\x85b"), ("fine", "a\x1b")):
-        bench.make(
-            yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"k": value}}),
-            ns,
-        )
+        bench.make(config_map(name, {"k": value}), ns)
+    bench.make(config_map("tab", {"k": "\ta\nb"}, annotations={"example.com/x": "\ta\nb"}), ns)
     asked = {"backup": bench.backup(ns).name, "out": str(tmp_path / "out"), "context": A, **bench.where}
     result = bench.run_flow(export(ExportOptions(format="kustomize", **asked)))
     assert result.phase == "Partial"
