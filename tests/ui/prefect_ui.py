@@ -6,6 +6,7 @@ import re
 import tempfile
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -24,6 +25,10 @@ temporary => {
 }
 """
 """Takes the folders of a test out of a picture: they are of one machine, and gone."""
+
+
+TRIES = 20
+"""How often a list is opened before that is given up."""
 
 
 class Ui:
@@ -111,8 +116,14 @@ class Ui:
         self.page.get_by_role("option", name=value, exact=True).click()
 
     def _unfold(self, title, within=None):
-        self.field(title, within).get_by_role("button", name=re.compile("^Select ")).click()
-        expect(self.page.get_by_role("option").first).to_be_visible()
+        """Open the list of a field; again, where the form was drawn anew after the click and closed it."""
+        option, button = self.page.get_by_role("option").first, re.compile("^Select ")
+        for _ in range(TRIES):
+            self.field(title, within).get_by_role("button", name=button).click()
+            with suppress(AssertionError):
+                expect(option).to_be_visible(timeout=3000)
+                return
+        expect(option).to_be_visible()
 
     def submit(self):
         """Start the run; open its page."""

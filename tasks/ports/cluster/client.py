@@ -6,6 +6,7 @@ The official client handles configuration, authentication and TLS; transport.py 
 from __future__ import annotations
 
 import os
+import time
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ AGGREGATED = f"{_AGGREGATED.format('v2')},{_AGGREGATED.format('v2beta1')},applic
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+QUOTA_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds before a create is sent again that a busy ResourceQuota refused."""
+
 APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "kubeferry"
 
@@ -207,19 +211,23 @@ class Cluster(Transport):
 
         Raises:
             AlreadyExistsError: the object exists, perhaps from our own first attempt whose answer was lost.
-            UnavailableError: also for a 409 Conflict. A new object cannot have changed: what did is the ResourceQuota
-                that admission counts it in, while many are created (plugin/pkg/admission/resourcequota).
+            UnavailableError: also for a 409 Conflict that does not pass. A new object cannot have changed: what did is
+                the ResourceQuota that admission counts it in (plugin/pkg/admission/resourcequota).
         """
-        try:
-            answer = self.request(
-                "POST",
-                kind.path(namespace),
-                query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
-                body=encoded(obj),
-                subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
-            )
-        except ConflictError as error:
-            raise UnavailableError(str(error)) from error
+        for pause in (*QUOTA_PAUSES, None):
+            try:
+                answer = self.request(
+                    "POST",
+                    kind.path(namespace),
+                    query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
+                    body=encoded(obj),
+                    subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
+                )
+                break
+            except ConflictError as error:
+                if pause is None:
+                    raise UnavailableError(str(error)) from error
+                time.sleep(pause)
         return self._noted(kind, answer), answer.retried
 
     def apply(self, kind: ResourceType, namespace: str, obj: Object, *, force: bool = True) -> Object:

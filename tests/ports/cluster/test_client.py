@@ -31,7 +31,7 @@ from kubeferry.tasks.core.errors import (
     UntrustedError,
 )
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.ports.cluster import transport
+from kubeferry.tasks.ports.cluster import client, transport
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.client import PAGE, connect
 from kubeferry.tasks.ports.cluster.transport import RETRY, THREADS
@@ -531,13 +531,16 @@ def test_a_refusal_is_not_asked_again(between, quick, status):
     assert (len(server.seen), quick) == (1, [])
 
 
-def test_a_conflict_of_a_new_object_is_one_of_its_quota_and_passes(between, namespace, quick):  # noqa: ARG001 - no waiting
+def test_a_conflict_of_a_new_object_is_one_of_its_quota_and_passes(between, namespace, monkeypatch):
     """Admission counts it in a ResourceQuota that others change at the same time; what exists is AlreadyExists."""
     broken, server = between
     body = {"kind": "Status", "code": 409, "reason": "Conflict", "message": 'resourcequotas "shop": modified'}
-    server.plan = [(409, {}, json.dumps(body).encode())]
+    conflict = (409, {}, json.dumps(body).encode())
+    monkeypatch.setattr(client, "QUOTA_PAUSES", (0, 0))
+    server.plan = [conflict] * 3
     with pytest.raises(UnavailableError, match="resourcequotas"):
         broken.create(CONFIGS, namespace, config("c1"))
+    server.plan = [conflict] * 2
     assert broken.create(CONFIGS, namespace, config("c1"))[0]["metadata"]["name"] == "c1"
     with pytest.raises(AlreadyExistsError):
         broken.create(CONFIGS, namespace, config("c1"))
