@@ -10,9 +10,12 @@ import yaml
 from tests.cluster.export.test_round_trip import CONTROL, PIECES, ROOT, content, objects
 from tests.support.bench import A, B
 from tests.support.objects import cluster_role_for, config_map, documents, secret, service, workload
+from tests.support.sample import remove_later
 
+from kubeferry.deployments.sample.install import install
 from kubeferry.deployments.sandbox import build
 from kubeferry.flows.export import export
+from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_export import ExportOptions
 from kubeferry.tasks.diff.compare import compared
@@ -158,3 +161,33 @@ def test_what_helm_installed_itself_is_named_and_not_exported_again(bench, shop,
     assert row.why.startswith("chart ")
     assert [path.name for path in second.rglob("templates/*/configmap/*.yaml")] == ["mine.yaml"]
     assert result.secrets == []
+
+
+def test_the_chart_of_the_sample_shop_is_the_shop_but_for_what_the_export_lists(bench, helm, tmp_path):
+    """Kubeferry's own diff is the oracle: it knows nothing of charts."""
+    ns, copy, out = bench.name("shop"), bench.name("copy"), tmp_path / "chart"
+    install(bench.clusters[A], ns)
+    saved = bench.backup(ns)
+    result = charted(bench, saved, out, secrets="include")
+    try:
+        helm("install", "web", out, "--namespace", copy, "--create-namespace", "--wait", "--timeout", "90s")
+        asked = RestoreOptions(backup=saved.name, context=B, map={ns: copy}, **bench.where)
+        found = compared(asked)
+        assert found.problems == []
+        assert {(each.type, each.name) for each in found.objects if each.change == "removed"} == {
+            ("Job.batch", "reindex"),
+            ("PersistentVolumeClaim", "archive"),
+        }, "what Helm would wait for in vain"
+        listed = {Ref.parse(each.object).name for each in result.dynamic}
+        listed |= {Ref.parse(each.what).name for each in result.unowned}
+        odd = {each.split()[1] for each in unexplained(found, copy) if not each.startswith("Namespace ")}
+        assert odd - listed <= {"web-public"}, "whose node port may be another one"
+        assert {each.what for each in result.problems} == {
+            f"Job.batch {ns}/reindex",
+            f"PersistentVolumeClaim {ns}/archive",
+        }
+        helm("uninstall", "web", "--namespace", copy, "--wait")
+        bench.until(lambda: bench.list("PersistentVolumeClaim", copy, B) == bench.list("Pod", copy, B) == [])
+    finally:
+        for cluster, name in ((bench.clusters[B], copy), (bench.clusters[A], ns)):
+            remove_later(cluster, name)

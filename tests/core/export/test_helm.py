@@ -15,6 +15,11 @@ from kubeferry.tasks.core.export.helm.values import Values, reading
 from kubeferry.tasks.core.export.helm.waiting import never_ready
 from kubeferry.tasks.core.export.objects import Exported
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.lookup.bindings import Binding
+from kubeferry.tasks.core.lookup.chain import Chain
+from kubeferry.tasks.core.lookup.index import Source
+from kubeferry.tasks.core.lookup.steps import Read, Start
+from kubeferry.tasks.core.lookup.uses import Use
 from kubeferry.tasks.core.models.options_export import SecretMode
 
 RELEASE = "kf-0123456789abcdef"
@@ -263,3 +268,21 @@ def test_what_helm_installed_belongs_to_its_own_chart():
     (row,) = releases.rows()
     assert (row.what, row.why.partition(":")[0]) == ("Helm release web", "chart nginx 1.2.3")
     assert releases.values() == [("releases/web.values.yaml", "a: 1\n")]
+
+
+def test_a_value_of_the_source_is_one_of_the_chart_and_a_longer_one_is_not():
+    web = Ref("", "Service", RELEASE, "web")
+    text, source = "10.0.0.1:80 10.0.0.10 110.0.0.1", Source(web, "/spec/clusterIP")
+    chain = Chain((Start(web), Read("clusterIP", "IPv4", 0)))
+    found = obj("ConfigMap", "a", data={"url": text, "conf": f"x {text}\ny\n"})
+    ref = Ref.of(found)
+    bindings = [
+        Binding(ref, Use(f"/data/{key}", (), "10.0.0.1", source), chain, "service-ip") for key in ("url", "conf")
+    ]
+    chart = Chart("shop", RELEASE, [ref], SecretMode.INCLUDE)
+    ((_, written),) = chart.files(Exported(ref, "02-x/a.yaml", found, 1, tuple(bindings)), [])
+    reads = '{{ (index .Values "addresses" "Service-web-spec-clusterIP") }}:80 10.0.0.10 110.0.0.1'
+    assert f'url: "{reads}"' in written
+    assert f"    x {reads}\n" in written
+    values = yaml.safe_load(chart.values.text())
+    assert values["addresses"] == {"Service-web-spec-clusterIP": "10.0.0.1"}

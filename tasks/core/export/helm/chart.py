@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.export.content import control_character
 from kubeferry.tasks.core.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
@@ -21,6 +21,7 @@ from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.strings import ENCODED
+from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options_export import SecretMode
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 
@@ -163,31 +164,22 @@ class Chart:
         return body
 
     def _dynamic(self, ref: Ref, body: Object, bindings: Iterable[Binding]) -> Object:
-        """Return an object with values for its dynamic ones: looked up where they are there before the chart is."""
-        uses: dict[str, str] = {}
+        """Return an object with values of the chart for those of the source cluster, in any text but encoded ones."""
+        words: dict[Binding, str] = {}
         for each in bindings:
             chain = each.chain.text().replace(self.release, NAMESPACE_WORD)
             place = str(ref), each.use.pointer, each.chain.text()
-            if each.use.layers or not each.use.value:
+            if "base64" in each.use.layers:
                 self.notes.append(f"{ref.kind} {ref.name} {each.use.pointer} holds {chain} of the source: change it.")
                 self.dynamic[place] = "kept: it is inside encoded text"
                 continue
-            key = key_of(f"{chain.replace(f'{NAMESPACE_WORD}/', '').partition('.')[0]}-{each.chain.read.what}")
+            key = key_of(chain.replace(f"{NAMESPACE_WORD}/", "").replace(" → ", "-")).strip("-")
             self.values.note(("addresses",), "Values that the source cluster assigned.")
             comment = f"{chain}: set it to the value of this cluster"
-            uses[each.use.value] = self.values.add(("addresses", key), each.use.value, comment)
+            words[each] = self.template.inline(self.values.add(("addresses", key), each.use.value, comment))
             self.notes.append(f"Value addresses.{key} has to be {chain}; used by {ref.kind} {ref.name}.")
             self.dynamic[place] = f"value addresses.{key} of the chart: set it"
-        return self._with(body, uses) if uses else body
-
-    def _with(self, value: Any, uses: dict[str, str]) -> Any:
-        if isinstance(value, dict):
-            return {key: self._with(each, uses) for key, each in value.items()}
-        if isinstance(value, list):
-            return [self._with(each, uses) for each in value]
-        if isinstance(value, str) and any(word in value for word in uses):
-            return self.template.quoted(value, uses)
-        return value
+        return bind(body, words, words.__getitem__)[0] if words else body
 
     def _secret(self, ref: Ref, body: Object, level: int) -> str:
         """Return the template of a Secret whose content is in the values."""

@@ -33,6 +33,8 @@ class Template:
         self._places = re.compile(rf"^( *){self._mark_of}-insert-(\d+)-: here\n", re.MULTILINE)
         self._actions: list[str] = []
         self._inserts: list[str] = []
+        self._inline = {release: ".Release.Namespace"}
+        """Words that are expressions, wherever a text has them."""
 
     def action(self, expression: str) -> str:
         """Return a string that becomes the value of an expression, of whatever type."""
@@ -47,15 +49,22 @@ class Template:
         self._inserts.append(text)
         return f"{self._mark_of}-insert-{len(self._inserts) - 1}-", "here"
 
-    def quoted(self, text: str, uses: dict[str, str]) -> str:
-        """Return a string that becomes a text in which some words are expressions."""
-        parts = re.split("|".join(map(re.escape, sorted(uses, key=len, reverse=True))), text)
-        found = re.findall("|".join(map(re.escape, sorted(uses, key=len, reverse=True))), text)
-        shown = [escaped(_inside(part).replace(self.release, "\0")).replace("\0", NAMESPACE) for part in parts]
-        pieces = [shown[0]]
-        for word, part in zip(found, shown[1:], strict=True):
-            pieces += [f"{{{{ {uses[word]} }}}}", part]
-        return self._mark(f'"{"".join(pieces)}"')
+    def inline(self, expression: str) -> str:
+        """Return a word that becomes the value of an expression, in a text around it; it is no part of another word."""
+        word = f"@@{self._mark_of}-{len(self._inline)}@@"
+        self._inline[word] = expression
+        return word
+
+    def _quoted(self, text: str) -> str:
+        """Return a string that becomes a text in double quotes in which some words are expressions."""
+        parts = self._words().split(text)
+        return self._mark(f'"{"".join(self._expression(part) or escaped(_inside(part)) for part in parts)}"')
+
+    def _words(self) -> re.Pattern[str]:
+        return re.compile(f"({'|'.join(map(re.escape, self._inline))})")
+
+    def _expression(self, word: str) -> str:
+        return f"{{{{ {self._inline[word]} }}}}" if word in self._inline else ""
 
     def _mark(self, text: str) -> str:
         self._actions.append(text)
@@ -63,7 +72,8 @@ class Template:
 
     def text(self, obj: Object) -> str:
         """Return the template of an object."""
-        written = escaped(dump(self._named(obj))).replace(self.release, NAMESPACE)
+        written = escaped(dump(self._named(obj)))
+        written = self._words().sub(lambda found: self._expression(found[0]), written)
         written = self._places.sub(self._inserted, written)
         return self._marks.sub(lambda found: self._actions[int(found[1])], written)
 
@@ -74,13 +84,13 @@ class Template:
         )
 
     def _named(self, value: Any) -> Any:
-        """Return a value with the texts that name the release's namespace quoted: it may be a number."""
+        """Return a value with the texts that have an expression quoted: its value may look like a number."""
         if isinstance(value, dict):
             return {self._named(key): self._named(each) for key, each in value.items()}
         if isinstance(value, list):
             return [self._named(each) for each in value]
-        if isinstance(value, str) and self.release in value and not is_block(value):
-            return self.quoted(value, {self.release: ".Release.Namespace"})
+        if isinstance(value, str) and not is_block(value) and self._words().search(value):
+            return self._quoted(value)
         return value
 
 
