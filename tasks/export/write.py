@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kubeferry.tasks.core.errors import PermanentError, UsageError
-from kubeferry.tasks.core.export.helm.chart import Chart
-from kubeferry.tasks.core.export.helm.extras import chart_name, extras
-from kubeferry.tasks.core.export.helm.releases import Releases
-from kubeferry.tasks.core.export.helm.text import RELEASE
-from kubeferry.tasks.core.export.helm.waiting import never_ready
-from kubeferry.tasks.core.export.kustomize import BASE, OVERLAY, Kustomization
-from kubeferry.tasks.core.export.objects import Export, Findings, Secrets
-from kubeferry.tasks.core.export.page import page
-from kubeferry.tasks.core.export.secrets import SecretStore
-from kubeferry.tasks.core.export.sops import Recipient, encrypted
-from kubeferry.tasks.core.export.yaml_files import dump
 from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
+from kubeferry.tasks.core.plan.export.helm.chart import Chart
+from kubeferry.tasks.core.plan.export.helm.extras import chart_name, extras
+from kubeferry.tasks.core.plan.export.helm.releases import Releases
+from kubeferry.tasks.core.plan.export.helm.text import RELEASE
+from kubeferry.tasks.core.plan.export.helm.waiting import never_ready
+from kubeferry.tasks.core.plan.export.kustomize import BASE, OVERLAY, Kustomization
+from kubeferry.tasks.core.plan.export.objects import Export, Findings, Secrets
+from kubeferry.tasks.core.plan.export.page import page
+from kubeferry.tasks.core.plan.export.secrets import SecretStore
+from kubeferry.tasks.core.plan.export.sops import Recipient, encrypted
+from kubeferry.tasks.core.plan.export.yaml_files import dump
 from kubeferry.tasks.plan.offline import Planned
 from kubeferry.tasks.ports.archive.encryption import Sealer, recipients
 from kubeferry.tasks.ports.local import clock, progress
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from kubeferry.tasks.core.export.objects import Exported
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.models.options_export import ExportOptions
+    from kubeferry.tasks.core.plan.export.objects import Exported
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.local.out_folder import Draft
 

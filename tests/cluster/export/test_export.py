@@ -175,7 +175,7 @@ def test_the_command_writes_a_folder_and_replaces_only_its_own_files(bench, shop
 
 
 def test_a_secret_is_encrypted_for_sops(bench, shop, kubeferry, tmp_path):
-    """For the recipient of the option; how the values are encrypted is seen in tests/core/export/test_secrets.py."""
+    """For the recipient of the option; how values are encrypted: tests/core/plan/export/test_secrets.py."""
     _, saved = shop
     key, out = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p", tmp_path / "shop"
     where = ["--out", str(out), "--store", bench.where["store"], "--exclude-name", "configmaps/address"]

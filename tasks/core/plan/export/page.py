@@ -12,9 +12,9 @@ from kubeferry.tasks.core.models.options_export import ExportFormat
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kubeferry.tasks.core.export.objects import Findings
     from kubeferry.tasks.core.models.options_export import ExportOptions
     from kubeferry.tasks.core.models.results import ExportedSecret
+    from kubeferry.tasks.core.plan.export.objects import Findings
     from kubeferry.tasks.core.plan.parts import Parts
 
 APPLY = {

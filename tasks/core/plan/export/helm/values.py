@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.export.yaml_files import dump
+from kubeferry.tasks.core.plan.export.yaml_files import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """What of an object goes into Git."""
 
-from kubeferry.tasks.core.export.content import exported
+from kubeferry.tasks.core.plan.export.content import exported
 
 LIVE = {
     "apiVersion": "v1",

@@ -7,13 +7,6 @@ import json
 import pytest
 import yaml
 
-from kubeferry.tasks.core.export.helm.chart import Chart
-from kubeferry.tasks.core.export.helm.extras import chart_name, extras
-from kubeferry.tasks.core.export.helm.releases import Releases
-from kubeferry.tasks.core.export.helm.text import Template
-from kubeferry.tasks.core.export.helm.values import Values, reading
-from kubeferry.tasks.core.export.helm.waiting import never_ready
-from kubeferry.tasks.core.export.objects import Exported
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding
 from kubeferry.tasks.core.lookup.chain import Chain
@@ -21,6 +14,13 @@ from kubeferry.tasks.core.lookup.index import Source
 from kubeferry.tasks.core.lookup.steps import Read, Start
 from kubeferry.tasks.core.lookup.uses import Use
 from kubeferry.tasks.core.models.options_export import SecretMode
+from kubeferry.tasks.core.plan.export.helm.chart import Chart
+from kubeferry.tasks.core.plan.export.helm.extras import chart_name, extras
+from kubeferry.tasks.core.plan.export.helm.releases import Releases
+from kubeferry.tasks.core.plan.export.helm.text import Template
+from kubeferry.tasks.core.plan.export.helm.values import Values, reading
+from kubeferry.tasks.core.plan.export.helm.waiting import never_ready
+from kubeferry.tasks.core.plan.export.objects import Exported
 
 RELEASE = "kf-0123456789abcdef"
 

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from kubeferry.tasks.core.export.kustomize import Kustomization, is_generated, name_of
-from kubeferry.tasks.core.export.objects import Exported
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plan.export.kustomize import Kustomization, is_generated, name_of
+from kubeferry.tasks.core.plan.export.objects import Exported
 
 
 def config(data, name="settings", **more):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.export.yaml_files import dump
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.objects import annotations_of, labels_of
+from kubeferry.tasks.core.plan.export.yaml_files import dump
 from kubeferry.tasks.core.transform.rename.helm import recorded_release
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kubeferry.tasks.core.export.secrets import SecretStore, confidential, external_secret
-from kubeferry.tasks.core.export.sops import Recipient, encrypted
+from kubeferry.tasks.core.plan.export.secrets import SecretStore, confidential, external_secret
+from kubeferry.tasks.core.plan.export.sops import Recipient, encrypted
 
 NOW = datetime(2026, 6, 1, 12, 0, 5, tzinfo=UTC)
 KEY = bytes(range(32))

@@ -10,8 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.export.yaml_files import dump, is_block
 from kubeferry.tasks.core.jsondoc.printable import escaped_yaml
+from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.export.yaml_files import dump, is_block
+from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
 
 NASTY = st.text(alphabet="ab \n\t:#-{}'\"|>&*!%@`\r0123.yYnNoO~=<?,[]\\é🛒\u2028\ufeff\x85\x07")
 VALUES = st.recursive(

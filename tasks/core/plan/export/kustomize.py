@@ -11,16 +11,16 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.export.names import segment
-from kubeferry.tasks.core.export.yaml_files import dump, is_block
 from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.plan.export.names import segment
+from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubeferry.tasks.core.export.objects import Exported
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.plan.export.objects import Exported
 
 API = "kustomize.config.k8s.io/v1beta1"
 BASE, OVERLAY = "base", "overlays/default"

@@ -11,12 +11,6 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.export.content import control_character
-from kubeferry.tasks.core.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
-from kubeferry.tasks.core.export.helm.text import Template, escaped
-from kubeferry.tasks.core.export.helm.values import Values, key_of
-from kubeferry.tasks.core.export.secrets import confidential, keys
-from kubeferry.tasks.core.export.yaml_files import dump
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
@@ -24,14 +18,20 @@ from kubeferry.tasks.core.kube.strings import ENCODED
 from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options_export import SecretMode
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.plan.export.content import control_character
+from kubeferry.tasks.core.plan.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
+from kubeferry.tasks.core.plan.export.helm.text import Template, escaped
+from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
+from kubeferry.tasks.core.plan.export.secrets import confidential, keys
+from kubeferry.tasks.core.plan.export.yaml_files import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from kubeferry.tasks.core.export.objects import Exported
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.bindings import Binding
+    from kubeferry.tasks.core.plan.export.objects import Exported
 
 WAVE = "argocd.argoproj.io/sync-wave"
 GROUP = "helm.sh/resource-group"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.export.helm.values import Values, key_of
 from kubeferry.tasks.core.jsondoc.edit import change, get
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.references import POD_SPEC, POD_SPEC_AT, TABLE
+from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from kubeferry.tasks.core.export.helm.text import Template
     from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.plan.export.helm.text import Template
 
 SCALED = frozenset(
     {("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "ReplicaSet"), ("", "ReplicationController")}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.export.helm.text import escaped
-from kubeferry.tasks.core.export.yaml_files import dump
+from kubeferry.tasks.core.plan.export.helm.text import escaped
+from kubeferry.tasks.core.plan.export.yaml_files import dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kubeferry.tasks.core.export.helm.chart import Chart
+    from kubeferry.tasks.core.plan.export.helm.chart import Chart
 
 HELMIGNORE = ".kubeferry-export\nREADME.md\nreleases/\n.git/\n"
 

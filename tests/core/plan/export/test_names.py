@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.export.names import levels, path, segment
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.plan.export.names import levels, path, segment
 
 NAMES = st.text(min_size=1, max_size=300) | st.from_regex(r"[A-Za-z0-9._:%~-]{1,253}", fullmatch=True)
 
