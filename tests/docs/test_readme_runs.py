@@ -19,7 +19,7 @@ from typer.main import get_command
 from kubeferry.flows.cli import app
 
 BIN = Path(sys.executable).parent
-LIMIT = 600
+LIMIT = 1200
 """Seconds for one block, on a busy machine; alone, each takes a few."""
 
 BESIDE = """
