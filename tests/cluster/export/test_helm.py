@@ -41,7 +41,7 @@ def helm(sandbox_env):
     def run(*arguments):
         argv = [binary, *map(str, arguments), "--kube-context", B]
         env = {**os.environ, **sandbox_env.env()}
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
@@ -80,7 +80,7 @@ def test_a_chart_is_installed_changed_rolled_back_and_removed(bench, shop, helm,
     assert (result.phase, result.namespaces) == ("Completed", {ns: ns})
     assert "0 chart(s) failed" in helm("lint", "--strict", out)
     where = ["--namespace", copy]
-    waiting = [*where, "--wait", "--timeout", "60s"]
+    waiting = [*where, "--wait", "--timeout", "200s"]
     helm("install", "web", out, "--create-namespace", "--rollback-on-failure", *waiting)
     found = bench.get("ConfigMap", copy, "settings", B)["data"]
     assert (found["host"], found["go"], found["n.conf"]) == (
@@ -170,7 +170,7 @@ def test_the_chart_of_the_sample_shop_is_the_shop_but_for_what_the_export_lists(
     saved = bench.backup(ns)
     result = charted(bench, saved, out, secrets="include")
     try:
-        helm("install", "web", out, "--namespace", copy, "--create-namespace", "--wait", "--timeout", "90s")
+        helm("install", "web", out, "--namespace", copy, "--create-namespace", "--wait", "--timeout", "200s")
         asked = RestoreOptions(backup=saved.name, context=B, map={ns: copy}, **bench.where)
         found = compared(asked)
         assert found.problems == []
