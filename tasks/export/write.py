@@ -142,7 +142,7 @@ class _Chart:
         self._settle()
 
     def _drop(self, each: Exported) -> None:
-        """Take back what was found about an object that is not in the chart."""
+        """Remove what was found about an object that is not in the chart."""
         findings, name = self.export.findings, str(each.ref)
         findings.secrets = [row for row in findings.secrets if row.object != name]
         findings.dynamic = [row for row in findings.dynamic if row.object != name]

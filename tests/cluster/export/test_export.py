@@ -118,7 +118,7 @@ def test_no_value_of_a_secret_is_anywhere_unless_they_are_included(exported, cap
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_an_external_secret_stands_for_each(exported):
+def test_each_secret_becomes_an_external_secret(exported):
     _, out = exported(secrets="external", secret_store="ClusterSecretStore/vault")
     (file,) = out.rglob("externalsecret.external-secrets.io/token.yaml")
     spec = yaml.safe_load(file.read_text())["spec"]

@@ -22,7 +22,7 @@ UNFOLDED = 2**30
 """Width of a line: a long text stays one line."""
 
 MARK = "kubeferry-block-"
-"""What the name of a block begins with; it stands in its place until the block is written."""
+"""What the name of a block begins with: the text has the name until the block is written."""
 
 
 def dump(obj: Object) -> str:

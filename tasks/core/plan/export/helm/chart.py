@@ -220,7 +220,7 @@ class Chart:
 
 
 NAMESPACE_WORD = "RELEASE-NAMESPACE"
-"""Stands for the release's namespace in values, which Helm does not read as templates."""
+"""The word for the release's namespace in values and notes: Helm does not read values as templates."""
 
 
 def _clear(body: Object, key: str) -> tuple[str, bool]:
