@@ -286,3 +286,20 @@ def test_a_value_of_the_source_is_one_of_the_chart_and_a_longer_one_is_not():
     assert f"    x {reads}\n" in written
     values = yaml.safe_load(chart.values.text())
     assert values["addresses"] == {"Service-web-spec-clusterIP": "10.0.0.1"}
+
+
+def test_a_name_is_no_part_of_a_template_whatever_it_holds():
+    """RBAC takes nearly any name (ValidatePathSegmentName): whoever may create a Role must not write our template."""
+    name = 'a"}} {{ fail "x" }}'
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": [],
+    }
+    thing = obj("Thing", "b {{ fail }}", "x.io/v1")
+    files, _, _ = charted(role, thing)
+    text = next(text for path, text in files.items() if "lookup" in text)
+    assert f'"ClusterRole" "" {json.dumps(name)} }}}}\n' in text
+    assert """name: a"}} {{ "{{" }} fail "x" }}\n""" in text
+    assert 'Thing b {{ "{{" }} fail }} is installed' in files["templates/NOTES.txt"]

@@ -8,6 +8,7 @@ Argo CD and for Helm's resource groups (HIP-0025). What Kubernetes itself makes 
 from __future__ import annotations
 
 import base64
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from kubeferry.tasks.core.models.options_export import SecretMode
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.plan.export.content import control_character
 from kubeferry.tasks.core.plan.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
-from kubeferry.tasks.core.plan.export.helm.text import Template, escaped
+from kubeferry.tasks.core.plan.export.helm.text import Template
 from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
 from kubeferry.tasks.core.plan.export.secrets import confidential, keys
 from kubeferry.tasks.core.plan.export.yaml_files import dump
@@ -118,14 +119,13 @@ class Chart:
         if not is_built_in(ref.group) and not any(ref.group == one.name.partition(".")[2] for one in custom):
             has = f"{each.body['apiVersion']}/{ref.kind}"
             text = f'{{{{- if .Capabilities.APIVersions.Has "{has}" }}}}\n{text}{{{{ end }}}}\n'
-            self.notes.append(f"{ref.kind} {escaped(ref.name)} is installed where the cluster has {has}.")
+            self.notes.append(f"{ref.kind} {ref.name} is installed where the cluster has {has}.")
         if not ref.namespace:
             names = {"version": each.body["apiVersion"], "kind": ref.kind, "name": ref.name}
-            shown = {key: f'"{value}"' for key, value in names.items()}
+            shown = {key: json.dumps(value, ensure_ascii=False) for key, value in names.items()}
             if self.release in ref.name:
-                shown["name"] = (
-                    f'(printf "{ref.name.replace("%", "%%").replace(self.release, "%s")}" .Release.Namespace)'
-                )
+                form = ref.name.replace("%", "%%").replace(self.release, "%s")
+                shown["name"] = f"(printf {json.dumps(form, ensure_ascii=False)} .Release.Namespace)"
             text = OWN.format(text=text, **shown)
         if (ref.group, ref.kind) == ("", "Service"):
             self._reach(each.body)
