@@ -176,7 +176,7 @@ def test_what_every_namespace_has_is_not_in_the_chart():
         account, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": RELEASE, "labels": {"a": "b"}}}
     )
     assert not [path for path in files if "02-x" in path]
-    assert "kubectl label namespace {{ .Release.Namespace }} a='b'" in files["templates/NOTES.txt"]
+    assert "kubectl label namespace {{ .Release.Namespace }} a=b" in files["templates/NOTES.txt"]
 
 
 def test_a_definition_is_where_helm_installs_it_first_and_its_objects_need_no_guard():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -210,7 +211,7 @@ class Chart:
         meta = body["metadata"]
         for part, word in (("labels", "label"), ("annotations", "annotate")):
             for key, value in (meta.get(part) or {}).items():
-                self.notes.append(f"kubectl {word} namespace RELEASE-NAMESPACE {key}={value!r}")
+                self.notes.append(f"kubectl {word} namespace RELEASE-NAMESPACE {shlex.quote(f'{key}={value}')}")
 
     def _reach(self, body: Object) -> None:
         spec = body.get("spec") or {}
