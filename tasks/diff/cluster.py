@@ -2,7 +2,7 @@
 
 Nothing is asked for by name but what a value of the old cluster is looked up in (resolve.py) and is in none of the
 lists. Objects that drifted are kept, of the others only their names. A type that cannot be read is a problem that is
-told, and none of its objects counts as removed.
+reported, and none of its objects counts as removed.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
-from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, MigrationKeys, check_name
 from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.ops.retention import Candidate
@@ -189,7 +189,7 @@ def _moment(text: str) -> datetime | None:
 
 def ends(found: StoredRestore) -> bool:
     """Return whether a restore has ended, so that there is nothing to resume."""
-    return found.state.end in ("Completed", *TAKEN_BACK)
+    return found.state.end in ("Completed", *REVERTED)
 
 
 def under_way(store: Store, files: Files) -> dict[str, str]:

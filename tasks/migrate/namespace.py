@@ -6,7 +6,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError
-from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.migration import SHARED, End, restore_name
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.migrate.state import Migrating
@@ -57,7 +57,7 @@ def begun(migrating: Migrating, namespace: str) -> End | Restore:
             return _restore(migrating, namespace, {"name": name})
         if stored.state.end in ("Completed", "Partial"):
             return _ended(stored, namespace, into)
-        if stored.state.end not in TAKEN_BACK:
+        if stored.state.end not in REVERTED:
             return _restore(migrating, namespace, {"resume": name}, stored)
     raise AssertionError("unreachable: a name is free in the end")
 

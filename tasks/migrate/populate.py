@@ -7,7 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
-from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.migration import End, counts_of, phase_of, restore_name
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.results import PopulateResult, RestoreResult
@@ -57,7 +57,7 @@ def begun(options: PopulateOptions, template: Template, namespace: str, into: In
             stored = open_restore(template.backup.store, name)
         except BackupNotFoundError:
             return new
-        if stored.state.end in TAKEN_BACK:
+        if stored.state.end in REVERTED:
             continue
         same = stored.header.options.get("modify", {}) == new.modify.model_dump(mode="json", exclude_defaults=True)
         if not same or stored.header.backup != options.backup:

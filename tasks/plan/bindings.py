@@ -90,7 +90,7 @@ Rounds = dict[int, list[Ref]]
 def late_turns(plan: Plan) -> tuple[Rounds, Rounds]:
     """Return when late values are known: as soon as a level is written, or once it is ready.
 
-    They are patched as soon as can be: a pod may not start without them, and starts anew when they change.
+    They are patched as soon as can be: a pod may not start without them, and starts again when they change.
     """
     level = {ref: number for number, refs in enumerate(plan.order.levels, start=1) for ref in refs}
     written, stands = Rounds(), Rounds()

@@ -76,7 +76,7 @@ class Choice:
         return "; ".join(each for each in (spaces, self.selector.text()) if each)
 
     def elsewhere(self, member: Member) -> bool:
-        """Return whether an object stands in a namespace that is not asked for, or is that namespace."""
+        """Return whether an object is in a namespace that is not asked for, or is that namespace."""
         space = member.name if member.group_resource == "namespaces" else member.namespace
         return bool(space) and space not in self.spaces
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
-from kubeferry.tasks.core.formats.journal import TAKEN_BACK
+from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike, backup_name
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.plan.state import Plan, Source
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
-"""Options that a resumed restore may be given anew: another machine may call the same cluster otherwise."""
+"""Options that a resumed restore may be given again: another machine may call the same cluster otherwise."""
 
 FINISHED = ("Completed",)
 
@@ -105,8 +105,8 @@ def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
         DamagedError: what it says it was asked for cannot have been.
     """
     name, state = resumed.header.name, resumed.state
-    if state.end in TAKEN_BACK:
-        raise UsageError(f"restore {name} was rolled back or undone ({state.end}): restore its backup anew")
+    if state.end in REVERTED:
+        raise UsageError(f"restore {name} was rolled back or undone ({state.end}): restore its backup again")
     if state.end in FINISHED:
         raise UsageError(f"restore {name} is {state.end}: nothing is missing")
     here = asked.model_dump(include=HERE, exclude_defaults=True)

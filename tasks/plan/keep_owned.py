@@ -1,6 +1,6 @@
 """`--owned keep`: what controllers would make again is restored, in the way in which they take it up (adoption.py).
 
-Pods are never among it: what controls them makes them anew from its template, under other names and addresses, and
+Pods are never among it: what controls them re-creates them from its template, under other names and addresses, and
 a Pod holds nothing else that a backup has. The report says so.
 """
 
@@ -66,7 +66,7 @@ def _remade(source: Source, plan: Plan) -> Iterator[LeftOut]:
     manifest, spaces = source.backup.manifest, {item.source.namespace for item in plan.items.values()}
     for each in manifest.left_out if manifest else ():
         if each.code == ReasonCode.LEFT_TO_CONTROLLER and each.namespace in spaces:
-            yield each.model_copy(update={"why": f"{each.why}, which makes it anew"})
+            yield each.model_copy(update={"why": f"{each.why}, which re-creates it"})
 
 
 def paused(source: Source, plan: Plan, ref: Ref, obj: Object) -> Paused | None:

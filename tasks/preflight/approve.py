@@ -107,7 +107,7 @@ SHOWN = 5
 
 
 async def approve(source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation) -> None:
-    """Return when a person has approved the plan, which then has passed preflight anew and is still what they saw.
+    """Return when a person has approved the plan, which then has passed preflight again and is still what they saw.
 
     The plan is left as artifacts of the flow run, which is paused until then.
 

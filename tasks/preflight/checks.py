@@ -55,7 +55,7 @@ def schema_errors(plan: Plan, target: Target) -> Iterator[str]:
 
 
 def misplaced(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield objects that stand in a namespace though the target has their kind cluster-wide only, or the other way."""
+    """Yield objects that are in a namespace though the target has their kind cluster-wide only, or the other way."""
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind)
         if kind and kind.namespaced != bool(ref.namespace):

@@ -139,4 +139,4 @@ def _wait(target: Target, cancellation: Cancellation, ask: Ask, revision: str, s
         for _ in target.cluster().watch(kind, namespace, revision=revision, seconds=seconds, query=query, stop=stop):
             return
     except (ExpiredError, UnreachableError, ForbiddenError):  # who may read may not always watch
-        time.sleep(PAUSE)  # the next look reads everything anew
+        time.sleep(PAUSE)  # the next look reads everything again

@@ -105,7 +105,7 @@ def _write(source: Source, plan: Plan, target: Target, transaction: Transaction,
     cluster, kind, ref = target.cluster(), target.type_of_item(item), item.ref
     obj = plan.contents.read(item.slot)
     why = _own(plan, target, outcome, item, obj)
-    # Found out by a create that fails, it would be counted against the quota all the same, until that is counted anew.
+    # Found out by a create that fails, it would be counted against the quota all the same, until that is counted again.
     old = ref.namespace in target.old_namespaces or namespace_default(ref) is not None
     live = cluster.find(kind, ref.namespace, ref.name) if old else None
     if live is None:

@@ -78,7 +78,7 @@ def _define(target: Target) -> None:
     with suppress(AlreadyExistsError):
         target.cluster().create(CRDS, "", definition())
     limit = time.monotonic() + SERVED_SECONDS
-    while target.cached.anew().by_kind(GROUP, KIND) is None:
+    while target.cached.refreshed().by_kind(GROUP, KIND) is None:
         if time.monotonic() > limit:
             raise PermanentError(f"{DEFINITION} is not served after {SERVED_SECONDS} s")
         time.sleep(0.1)

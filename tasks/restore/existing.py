@@ -1,4 +1,4 @@
-"""Do what `decide` says about an object that the target has already: merge, update, make anew, link, or leave it."""
+"""Do what `decide` says about an object that the target has already: merge, update, re-create, link, or leave it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.restore.transaction import Transaction
 
 GONE_SECONDS = 60
-"""How long a deleted object may take to go before it is made anew."""
+"""How long a deleted object may take to go before it is re-created."""
 
 
 def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
@@ -127,7 +127,7 @@ def _update(source: Source, target: Target, kind: ResourceType, obj: Object, dec
 def _follow(
     target: Target, transaction: Transaction, kind: ResourceType, obj: Object, uid: str
 ) -> tuple[Decision, str]:
-    """Link an object to its owner that was made anew, before or after the garbage collector took it; return its uid."""
+    """Link an object to its re-created owner, before or after the garbage collector took it; return its uid."""
     ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
     gone = Decision(Action.RECREATED, "the garbage collector took it with its former owner")
     try:
@@ -136,7 +136,7 @@ def _follow(
         return gone, recreate(target, transaction, kind, obj)
     if found["metadata"].get("deletionTimestamp"):
         return gone, recreate(target, transaction, kind, obj)
-    return Decision(Action.LINKED, "to its owner, which was made anew"), uid
+    return Decision(Action.LINKED, "to its owner, which was re-created"), uid
 
 
 def recreate(target: Target, transaction: Transaction, kind: ResourceType, obj: Object, manager: str = "") -> str:

@@ -105,7 +105,7 @@ def _wait(source: Source, plan: Plan, target: Target, outcome: Outcome, cancella
     wanted = {(kind.group, kind.kind) for kind in map(defined, bodies)}
     limit = time.monotonic() + SERVED_SECONDS
     while True:
-        target.discovery = target.cached.anew()
+        target.discovery = target.cached.refreshed()
         missing = sorted(kind for kind in wanted if not _served(target.discovery, kind))
         if not missing:
             return

@@ -52,7 +52,7 @@ def _link(
 def _replace(
     plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref, references: list[dict[str, Any]]
 ) -> None:
-    """Make anew what went with a former owner, unless its controller has made its like by now.
+    """Re-create what went with a former owner, unless its controller has made its like by now.
 
     Raises:
         NotFoundError: it is nothing that its owner adopts, and somebody deleted it.

@@ -243,7 +243,7 @@ def patch_in(
 
 
 ROUNDS = 3
-"""How often changed values are patched in: pods that start anew for one have other addresses themselves."""
+"""How often changed values are patched in: pods that start again for one have other addresses themselves."""
 
 TITLE = "follow again"
 

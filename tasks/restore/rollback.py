@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
-from kubeferry.tasks.core.formats.journal import TAKEN_BACK, made_by
+from kubeferry.tasks.core.formats.journal import REVERTED, made_by
 from kubeferry.tasks.core.formats.layout import SEALED
 from kubeferry.tasks.core.formats.records import Action, Intent, Phase, Problem
 from kubeferry.tasks.core.models.results import RollbackResult, UndoResult
-from kubeferry.tasks.core.plan.existing import anew, content, replacement
+from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
 from kubeferry.tasks.ports.archive.encryption import opener
 from kubeferry.tasks.ports.cluster.leases import Hold, me
@@ -222,7 +222,7 @@ class _Back:
         if kind is None:
             return "its kind is not served any more"
         try:
-            self.cluster.create(kind, ref.namespace, anew(body))
+            self.cluster.create(kind, ref.namespace, to_create_again(body))
         except AlreadyExistsError:
             return "another object has that name now"
         self.done.notes.append(Problem(what=str(ref), why="was made again: it has a new uid"))
@@ -231,7 +231,7 @@ class _Back:
 
 @step("undo {options.restore}")
 async def undo(options: UndoOptions, started: datetime) -> UndoResult:
-    """Take back what a restore did.
+    """Roll back what a restore did.
 
     Raises:
         BackupNotFoundError: no restore of that name.
@@ -247,7 +247,7 @@ def _undo(options: UndoOptions, started: datetime) -> UndoResult:
     stored = open_restore(open_store(options.store), options.restore)
     cluster = connect(options.context or stored.header.target.context or None, options.kubeconfig or None)
     same_cluster(stored, cluster)
-    if stored.state.end in TAKEN_BACK:
+    if stored.state.end in REVERTED:
         return _result(stored, cluster, RollbackResult(), started)
     hold = Hold(cluster, options.restore)
     try:

@@ -116,7 +116,7 @@ class Ui:
         self.page.get_by_role("option", name=value, exact=True).click()
 
     def _unfold(self, title, within=None):
-        """Open the list of a field; again, where the form was drawn anew after the click and closed it."""
+        """Open the list of a field; again, where the form was drawn again after the click and closed it."""
         option, button = self.page.get_by_role("option").first, re.compile("^Select ")
         for _ in range(TRIES):
             self.field(title, within).get_by_role("button", name=button).click()

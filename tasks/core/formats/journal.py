@@ -35,7 +35,7 @@ NAMESPACES, DEFINITIONS = -1, 0
 Token = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 End = Literal["Completed", "Partial", "Failed", "RolledBack", "Undone", "Stopped"]
 
-TAKEN_BACK = ("RolledBack", "Undone")
+REVERTED = ("RolledBack", "Undone")
 """Ends after which nothing of a restore is left, except what the entry names."""
 
 

@@ -93,7 +93,7 @@ def _is_image(kind: tuple[str, str], steps: Sequence[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FieldRules:
     """What a CRD's schema says about one field."""
 
     required: bool
@@ -107,13 +107,13 @@ _SAME = re.compile(
 )
 
 
-def required_or_frozen(schema: Mapping[str, Any], steps: Sequence[str]) -> Told:
+def required_or_frozen(schema: Mapping[str, Any], steps: Sequence[str]) -> FieldRules:
     """Return what an openAPIV3Schema says about the field at `steps`; an unknown field is neither."""
     node: Any = schema
     required = frozen = False
     for depth, step in enumerate(steps):
         if not isinstance(node, dict):
-            return Told(required, frozen)
+            return FieldRules(required, frozen)
         for rule in _transition_rules(node, steps[depth:]):
             # `has(oldSelf.x)` allows a field to be added later; without it the rule fails on a new field.
             frozen, required = True, required or "has(oldSelf" not in rule
@@ -121,7 +121,7 @@ def required_or_frozen(schema: Mapping[str, Any], steps: Sequence[str]) -> Told:
         required = required or (last and ("items" in node or step in (node.get("required") or ())))
         node = _below(node, step)
     # A transition rule on the field itself is not evaluated when the field is new (KEP-2876).
-    return Told(required, frozen or (isinstance(node, dict) and any(_transition_rules(node, ()))))
+    return FieldRules(required, frozen or (isinstance(node, dict) and any(_transition_rules(node, ()))))
 
 
 def _transition_rules(node: Mapping[str, Any], ahead: Sequence[str]) -> Iterator[str]:

@@ -224,6 +224,6 @@ def replacement(previous: Object, live: Object) -> Object:
     return wanted | {"metadata": wanted["metadata"] | kept} | status
 
 
-def anew(previous: Object) -> Object:
+def to_create_again(previous: Object) -> Object:
     """Return what to create if the object is gone; a Service requests its previous addresses."""
     return content(previous)

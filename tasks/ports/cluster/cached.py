@@ -40,7 +40,7 @@ class CachedTarget:
         """Return the cached discovery of the target."""
         return self._once("discovery", lambda: self._target().discover())
 
-    def anew(self) -> Discovery:
+    def refreshed(self) -> Discovery:
         """Run discovery again, because it may have changed, and replace the cached answer."""
         found = self._target().discover()
         with self._lock:

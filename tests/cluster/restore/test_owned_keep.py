@@ -172,7 +172,7 @@ def test_what_is_left_to_controllers_is_reported_with_the_reason(bench, rolled, 
     left = {each.name: each.why for each in result.left_out if each.type == "Pod"}
     assert left.keys() == {each["metadata"]["name"] for each in bench.list("Pod", ns)}
     assert all(
-        why.startswith("left to its controller, ") and why.endswith(", which makes it anew") for why in left.values()
+        why.startswith("left to its controller, ") and why.endswith(", which re-creates it") for why in left.values()
     )
 
 

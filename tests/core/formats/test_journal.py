@@ -4,7 +4,7 @@ import pytest
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.journal import (
     FORMAT,
-    TAKEN_BACK,
+    REVERTED,
     Entry,
     Made,
     Previous,
@@ -160,7 +160,7 @@ def test_a_damaged_line_names_the_restore_and_the_segment_and_a_good_one_is_read
 
 
 def test_after_which_ends_nothing_of_a_restore_is_left():
-    assert set(TAKEN_BACK) == {"RolledBack", "Undone"}
+    assert set(REVERTED) == {"RolledBack", "Undone"}
 
 
 def header(**more):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
-from kubeferry.tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, Told, freezes, required_or_frozen
+from kubeferry.tasks.core.kube.immutable_fields import ALL_BUT, FROZEN, FieldRules, freezes, required_or_frozen
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.plan.late_values import (
     Means,
@@ -140,7 +140,7 @@ def test_a_frozen_field_that_is_required_is_a_problem():
     "odd", [{}, {"properties": []}, {"properties": {"spec": True}}, {"x-kubernetes-validations": 7}]
 )
 def test_a_schema_that_says_nothing(odd):
-    assert required_or_frozen(odd, ["spec", "host"]) == Told(required=False, frozen=False)
+    assert required_or_frozen(odd, ["spec", "host"]) == FieldRules(required=False, frozen=False)
 
 
 @pytest.mark.parametrize(

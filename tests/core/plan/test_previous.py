@@ -2,7 +2,7 @@
 
 import copy
 
-from kubeferry.tasks.core.plan.existing import anew, content, replacement
+from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
 
 FORMER = {
     "apiVersion": "v1",
@@ -64,7 +64,7 @@ def test_a_replacement_keeps_the_status_that_is_there():
 
 
 def test_what_is_gone_is_recreated_with_its_previous_content():
-    made = anew(FORMER)
+    made = to_create_again(FORMER)
     assert made["metadata"] == KEPT
     assert made["spec"]["clusterIP"] == "10.96.0.7"
     assert "status" not in made
