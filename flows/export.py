@@ -89,8 +89,8 @@ def _result(
         warnings=[
             *(made.warnings if made else []),
             *plan.warnings,
-            *written.findings.warnings,
-            *written.findings.releases,
+            *findings.warnings,
+            *findings.releases,
         ],
         format=options.format.value,
         out=written.out,

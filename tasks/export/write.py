@@ -81,11 +81,13 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
     done = Written(str(out), export.findings)
     try:
         with drafted(out, force=options.force) as draft:
-            if options.format is ExportFormat.HELM:
-                _Chart(draft, options, export, done).write()
+            chart = _Chart(draft, options, export, done) if options.format is ExportFormat.HELM else None
+            if chart:
+                chart.write()
             else:
                 _Writer(draft, options, done, len(plan.items)).write(export)
-            draft.write(README, page(planned.parts, options, export.findings, done.counts).encode())
+            text = page(planned.parts, options, export.findings, done.counts)
+            draft.write(README, (chart.named(text) if chart else text).encode())
             done.files, done.bytes = len(draft.digests), draft.bytes
     except OSError as error:
         raise UsageError(f"--out {options.out}: {error.strerror or error}") from error
@@ -122,11 +124,18 @@ class _Chart:
         waits = never_ready(not_ready, items, export.body)
         self.chart = Chart(name, release, items, options.secrets, export.confidential(), waits)
         self.draft, self.options, self.export, self.done = draft, options, export, done
+        self.namespace = next(iter(export.parts.namespaces), "")
+
+    def named(self, text: str) -> str:
+        """Return a text with the source's namespace instead of the name that the plan gave to the release's."""
+        return text.replace(self.chart.release, self.namespace) if self.chart.release else text
 
     def write(self) -> None:
         custom, private = list(self.export.parts.definitions), self.options.secrets is SecretMode.INCLUDE
         releases = Releases()
-        for each in self.export:
+        title, total = f"write {self.options.what}", len(self.export.parts.items)
+        for number, each in enumerate(self.export, start=1):
+            progress.step(title, number, total)
             if releases.takes(each.body):
                 self._drop(each)
                 continue
@@ -150,20 +159,17 @@ class _Chart:
 
     def _settle(self) -> None:
         """Say what the chart did about each finding, under the names of the source."""
-        findings, (old,) = self.export.findings, list(self.export.parts.namespaces) or [""]
+        findings = self.export.findings
         findings.problems += self.chart.problems
         findings.dynamic = [
             each.model_copy(update={"how": self.chart.dynamic.get((each.object, each.path, each.chain), each.how)})
             for each in findings.dynamic
         ]
         for name in ("problems", "warnings", "unowned", "dynamic", "secrets"):
-            setattr(findings, name, [_renamed(each, self.chart.release, old) for each in getattr(findings, name)])
+            setattr(findings, name, [self._row(each) for each in getattr(findings, name)])
 
-
-def _renamed(row: M, release: str, namespace: str) -> M:
-    """Return a row with the source's namespace instead of the name that the plan gave to the release's."""
-    texts = {name: value.replace(release, namespace) for name, value in row if isinstance(value, str)}
-    return row.model_copy(update=texts)
+    def _row(self, row: M) -> M:
+        return row.model_copy(update={name: self.named(value) for name, value in row if isinstance(value, str)})
 
 
 def name_release(source: Source) -> None:

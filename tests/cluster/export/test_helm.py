@@ -78,6 +78,9 @@ def test_a_chart_is_installed_changed_rolled_back_and_removed(bench, shop, helm,
     copy, out = bench.name("copy"), tmp_path / "chart"
     result = charted(bench, saved, out, secrets="include")
     assert (result.phase, result.namespaces) == ("Completed", {ns: ns})
+    page = (out / "README.md").read_text()
+    assert f"- namespaces: {ns}\n" in page
+    assert "kf-" not in page
     assert "0 chart(s) failed" in helm("lint", "--strict", out)
     where = ["--namespace", copy]
     waiting = [*where, "--wait", "--timeout", "200s"]

@@ -31,7 +31,9 @@ OPAQUE = "Opaque"
 
 def page(parts: Parts, options: ExportOptions, findings: Findings, counts: Mapping[str, int]) -> str:
     """Return the page."""
-    moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in sorted(parts.namespaces.items()))
+    chart = options.format is ExportFormat.HELM  # its namespace is that of the release
+    names = sorted((old, old if chart else new) for old, new in parts.namespaces.items())
+    moved = ", ".join(old if old == new else f"{old} → {new}" for old, new in names)
     whence = f"backup {parts.backup}" if options.backup else f"namespace {options.from_cluster}"
     lines = [f"# Export of {words(whence)}", "", f"- namespaces: {words(moved)}"]
     lines += [f"- {words(kind)}: {count}" for kind, count in counts.items()]
