@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.errors import NotFoundError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness import infrastructure
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, related
@@ -16,7 +17,7 @@ from kubeferry.tasks.ports.local.threads import in_threads
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.readiness.verdict import Context
-    from kubeferry.tasks.core.kube.resources import Discovery
+    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
     from kubeferry.tasks.ports.cluster.client import Cluster
 
 NAMESPACE = ("", "Namespace")
@@ -60,8 +61,16 @@ def _inside(cluster: Cluster, discovery: Discovery, namespace: str) -> dict[Ref,
     kinds = [
         each for each in discovery.types if each.namespaced and not type_left_out(each.group, each.resource, each.verbs)
     ]
-    lists = in_threads(lambda kind: cluster.list(kind, namespace), kinds, THREADS)
+    lists = in_threads(lambda kind: _listed(cluster, kind, namespace), kinds, THREADS)
     return {Ref.of(obj): obj for found in lists for obj in found}
+
+
+def _listed(cluster: Cluster, kind: ResourceType, namespace: str) -> list[Object]:
+    """Return the objects of a kind; none where its definition was deleted since the kinds were listed."""
+    try:
+        return cluster.list(kind, namespace)
+    except NotFoundError:
+        return []
 
 
 def _around(cluster: Cluster, discovery: Discovery) -> dict[Ref, Object]:
