@@ -2,7 +2,7 @@
 
 A string that some reader takes for another type is quoted. Text of several lines is a literal block, with its tabs and
 characters as they are, so that a change of a line is a line in a diff. What was written is read again: if it is not the
-same value, the object is written as JSON, which is YAML too.
+same value, the object is written as JSON, which is YAML too but for its escapes: two halves of a character are none.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kubeferry.tasks.core.jsondoc.printable import as_yaml
+from kubeferry.tasks.core.jsondoc.printable import as_yaml, escaped_yaml
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -34,7 +34,7 @@ def dump(obj: Object) -> str:
     text = as_yaml(_named(obj, mark, blocks), width=UNFOLDED)
     line = re.compile(rf"^( *)((?:- )*)(?:(.+): )?({mark}(\d+)-)$", re.MULTILINE)
     text = line.sub(lambda found: _written(found, blocks), text)
-    return text if _same(text, obj) else json.dumps(obj, indent=2, ensure_ascii=True) + "\n"
+    return text if _same(text, obj) else escaped_yaml(json.dumps(obj, indent=2, ensure_ascii=False)) + "\n"
 
 
 def _named(value: Any, mark: str, blocks: list[str]) -> Any:

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
@@ -16,6 +16,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES)
+@example({"": "\U00010000", "\n": ["0\n0"]})
 def test_what_is_written_is_read_again(value):
     assert yaml.load(dump({"v": value}), yaml.CSafeLoader) == {"v": value}
 
