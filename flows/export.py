@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import flow
-from prefect.artifacts import acreate_markdown_artifact
 from prefect.runtime import flow_run
 
 from kubeferry.flows.backup import backup
@@ -19,6 +17,7 @@ from kubeferry.tasks.plan.build import plan
 from kubeferry.tasks.plan.download import download
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.report import report_export
 from kubeferry.tasks.step import log
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ async def export(options: ExportOptions) -> ExportResult:
             found.source.close()
             found.plan.contents.close()
     log(f"export {result.name}: {result.phase}, {result.objects} objects in {result.files} files, {result.out}")
-    await _report(result)
+    await report_export(result, (Path(result.out) / README).read_text(encoding="utf-8"))
     return result
 
 
@@ -101,9 +100,3 @@ def _result(
         dynamic=findings.dynamic,
         unowned=findings.unowned,
     )
-
-
-async def _report(result: ExportResult) -> None:
-    text = (Path(result.out) / README).read_text(encoding="utf-8")
-    key = f"export-{re.sub('[^a-z0-9]+', '-', result.name)}"
-    await acreate_markdown_artifact(text, key=key, description=f"export {result.name}: what is in {result.out}")

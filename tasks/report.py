@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.formats.migration import End
     from kubeferry.tasks.core.models.results import (
+        ExportResult,
         Judged,
         MigrateResult,
         PopulateResult,
@@ -128,6 +129,13 @@ def _announce(phase: Phase) -> None:
     if phase is Phase.PARTIAL:
         named = {"prefect.resource.id": f"prefect.flow-run.{flow_run.id}", "prefect.resource.name": flow_run.name or ""}
         emit_event(PARTIAL, named)
+
+
+async def report_export(result: ExportResult, page: str) -> None:
+    """Create the artifact of an export: the page that is in its folder, too."""
+    key = f"export-{re.sub('[^a-z0-9]+', '-', result.name)}"
+    await acreate_markdown_artifact(page, key=key, description=f"export {result.name}: what is in {result.out}")
+    _announce(result.phase)
 
 
 async def report_prune(result: PruneResult) -> None:
