@@ -1,4 +1,4 @@
-"""Write the objects of a plan into a folder, as plain files or for Kustomize."""
+"""Write the objects of a plan into a folder: as plain files, for Kustomize, or as a Helm chart."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from kubeferry.tasks.ports.local.out_folder import check, drafted
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic import BaseModel
 
@@ -55,6 +55,10 @@ class Written:
     files: int = 0
     bytes: int = 0
 
+    def count(self, each: Exported) -> None:
+        """Count one object."""
+        self.counts[each.ref.type] = self.counts.get(each.ref.type, 0) + 1
+
 
 def check_out(options: ExportOptions) -> None:
     """Refuse a folder that must not be written to, before anything is read. Raises UsageError."""
@@ -76,22 +80,29 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
     """Write all objects, without Prefect. Raises as `write`."""
     if plan.impossible:
         raise PermanentError("; ".join(plan.impossible))
+    releases = Releases()
     planned, out = Planned(source, plan), Path(options.out).expanduser().absolute()
-    export = Export(planned.parts, planned.whole, _secrets(options), options.format)
+    export = Export(planned.parts, planned.whole, _secrets(options), options.format, _skipped(options, releases))
     done = Written(str(out), export.findings)
     try:
         with drafted(out, force=options.force) as draft:
-            chart = _Chart(draft, options, export, done) if options.format is ExportFormat.HELM else None
+            chart = _Chart(draft, options, export, done, releases) if options.format is ExportFormat.HELM else None
             if chart:
                 chart.write()
             else:
                 _Writer(draft, options, done, len(plan.items)).write(export)
+            done.counts = dict(sorted(done.counts.items()))
             text = page(planned.parts, options, export.findings, done.counts)
             draft.write(README, (chart.named(text) if chart else text).encode())
             done.files, done.bytes = len(draft.digests), draft.bytes
     except OSError as error:
         raise UsageError(f"--out {options.out}: {error.strerror or error}") from error
     return done
+
+
+def _skipped(options: ExportOptions, releases: Releases) -> Callable[[Object], bool]:
+    """Return what is not exported: in a chart, what belongs to Helm's own releases."""
+    return releases.takes if options.format is ExportFormat.HELM else lambda _: False
 
 
 class _Writer:
@@ -103,28 +114,28 @@ class _Writer:
         kustomization = Kustomization() if self.options.format is ExportFormat.KUSTOMIZE else None
         title = f"write {self.options.what}"
         for number, each in enumerate(export, start=1):
-            self.done.counts[each.ref.type] = self.done.counts.get(each.ref.type, 0) + 1
+            self.done.count(each)
             for path, text in _files(each, kustomization):
                 self.draft.write(path, text.encode(), private=self.private and each.ref.kind == "Secret")
             progress.step(title, number, self.total)
         if kustomization:
             self.draft.write(f"{BASE}/kustomization.yaml", kustomization.base().encode())
             self.draft.write(f"{OVERLAY}/kustomization.yaml", kustomization.overlay().encode())
-        self.done.counts = dict(sorted(self.done.counts.items()))
 
 
 class _Chart:
     """Writes a chart: its objects one by one, then the files that are about all of them."""
 
-    def __init__(self, draft: Draft, options: ExportOptions, export: Export, done: Written) -> None:
+    def __init__(self, draft: Draft, options: ExportOptions, export: Export, done: Written, releases: Releases) -> None:
         (release,) = {ref.namespace for ref in export.parts.items if ref.namespace} or {""}
         name = chart_name(next(iter(export.parts.namespaces), options.what))
         items = export.parts.items
         not_ready = {ref: part.not_ready for ref, part in items.items() if part.not_ready}
         waits = never_ready(not_ready, items, export.body)
-        self.chart = Chart(name, release, items, options.secrets, export.confidential(), waits)
-        self.draft, self.options, self.export, self.done = draft, options, export, done
         self.namespace = next(iter(export.parts.namespaces), "")
+        self.chart = Chart(name, release, items, options.secrets, export.confidential(), waits, self.namespace)
+        self.draft, self.options, self.export, self.done = draft, options, export, done
+        self.releases = releases
 
     def named(self, text: str) -> str:
         """Return a text with the source's namespace instead of the name that the plan gave to the release's."""
@@ -132,30 +143,18 @@ class _Chart:
 
     def write(self) -> None:
         custom, private = list(self.export.parts.definitions), self.options.secrets is SecretMode.INCLUDE
-        releases = Releases()
         title, total = f"write {self.options.what}", len(self.export.parts.items)
         for number, each in enumerate(self.export, start=1):
             progress.step(title, number, total)
-            if releases.takes(each.body):
-                self._drop(each)
-                continue
             for path, text in self.chart.files(each, custom):
-                self.done.counts[each.ref.type] = self.done.counts.get(each.ref.type, 0) + 1
+                self.done.count(each)
                 self.draft.write(path, text.encode())
-        self.export.findings.releases = releases.rows()
-        for path, text in releases.values() if private else ():
+        self.export.findings.releases = self.releases.rows()
+        for path, text in self.releases.values() if private else ():
             self.draft.write(path, text.encode(), private=True)
         for path, text in extras(self.chart, f"{'backup' if self.options.backup else 'namespace'} {self.options.what}"):
             self.draft.write(path, text.encode(), private=private and path == "values.yaml")
-        self.done.counts = dict(sorted(self.done.counts.items()))
         self._settle()
-
-    def _drop(self, each: Exported) -> None:
-        """Remove what was found about an object that is not in the chart."""
-        findings, name = self.export.findings, str(each.ref)
-        findings.secrets = [row for row in findings.secrets if row.object != name]
-        findings.dynamic = [row for row in findings.dynamic if row.object != name]
-        findings.unowned = [row for row in findings.unowned if row.what != name]
 
     def _settle(self) -> None:
         """Say what the chart did about each finding, under the names of the source."""

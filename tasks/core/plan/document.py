@@ -276,7 +276,7 @@ def _binding(part: Part, each: Bound, absent: Mapping[Kind, Absent]) -> Binding:
     return Binding(
         path=each.use.pointer,
         layers=list(each.use.layers),
-        old=HIDDEN if _secret(part.ref, each.use.pointer) else each.old,
+        old=HIDDEN if hidden(part.ref, each.use.pointer) else each.old,
         chain=each.chain.text(),
         kind=each.kind,
         policy=absent.get(each.kind, Absent.FAIL).value,
@@ -285,12 +285,11 @@ def _binding(part: Part, each: Bound, absent: Mapping[Kind, Absent]) -> Binding:
 
 
 def _rewrite(ref: Ref, each: Rewritten) -> Rewrite:
-    hidden = _secret(ref, each.path)
-    old, new = (HIDDEN, HIDDEN) if hidden else (each.old, each.new)
+    old, new = (HIDDEN, HIDDEN) if hidden(ref, each.path) else (each.old, each.new)
     return Rewrite(path=each.path, old=old, new=new, why=each.why, rule=each.rule)
 
 
-def _secret(ref: Ref, path: str) -> bool:
+def hidden(ref: Ref, path: str) -> bool:
     """Return whether a place, a JSON pointer or a path with dots, holds what is not shown of a Secret."""
     return is_confidential(ref.group, ref.kind) and not may_show(steps_of(path.lstrip("/").replace("/", ".")))
 

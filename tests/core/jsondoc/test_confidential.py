@@ -63,8 +63,8 @@ def test_no_output_has_a_value_of_a_secret(changed):
     ],
 )
 def test_a_plan_hides_a_place_however_its_path_is_written(path, shown):
-    assert document._secret(Ref("", "Secret", "shop", "db"), path) is not shown
-    assert document._secret(Ref("", "ConfigMap", "shop", "db"), path) is False
+    assert document.hidden(Ref("", "Secret", "shop", "db"), path) is not shown
+    assert document.hidden(Ref("", "ConfigMap", "shop", "db"), path) is False
 
 
 def test_the_path_to_the_metadata_has_the_annotations_in_it():

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.needs.references import POD_SPEC_AT
 from kubeferry.tasks.core.plan.export.names import segment
 from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
 
@@ -136,11 +138,7 @@ def is_generated(obj: Object) -> bool:
 
 def pod_spec(obj: Object) -> Any:
     """Return the spec of an object's Pods, or of a Pod itself; None if it has none."""
-    if obj["kind"] == "Pod":
-        return obj.get("spec")
-    if obj["kind"] == "CronJob":
-        return get(obj, "spec", "jobTemplate", "spec", "template", "spec")
-    return get(obj, "spec", "template", "spec")
+    return get(obj, *POD_SPEC_AT.get(type_of(obj), "spec.template.spec").split("."))
 
 
 def _list(value: Any) -> list[Any]:

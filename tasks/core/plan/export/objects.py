@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
+from kubeferry.tasks.core.jsondoc.confidential import is_confidential
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
 from kubeferry.tasks.core.models.results import DynamicValue, ExportedSecret
+from kubeferry.tasks.core.plan.document import HIDDEN, hidden
 from kubeferry.tasks.core.plan.export.content import control_character, exported, not_for_kustomize
 from kubeferry.tasks.core.plan.export.names import levels, path
 from kubeferry.tasks.core.plan.export.secrets import OPAQUE, SecretStore, confidential, external_secret, keys
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.plan.parts import Part, Parts
 
 KEPT = "it is the value of the source cluster: set it for the cluster that this is applied to"
-HIDDEN = "(not shown: in a Secret)"
 
 HOW = {
     SecretMode.OMIT: "omitted",
@@ -75,9 +75,23 @@ class Export:
     """The objects of a plan; `findings` is complete when all of them were read."""
 
     def __init__(
-        self, parts: Parts, body: Callable[[Ref], Object], secrets: Secrets, format_: ExportFormat = ExportFormat.YAML
+        self,
+        parts: Parts,
+        body: Callable[[Ref], Object],
+        secrets: Secrets,
+        format_: ExportFormat = ExportFormat.YAML,
+        skip: Callable[[Object], bool] = lambda _: False,
     ) -> None:
-        """Take a plan, a function that returns an object of it with all its values, and what to do with Secrets."""
+        """Take what is exported, and how.
+
+        Args:
+            parts: the plan.
+            body: returns an object of it with all its values.
+            secrets: what to do with Secrets.
+            format_: what is written.
+            skip: returns whether an object is left out.
+        """
+        self._skip = skip
         self.parts, self._body, self._secrets, self._format = parts, body, secrets, format_
         self.findings = Findings()
         self.spaces = len({ref.namespace for ref in parts.items if ref.namespace}) > 1
@@ -106,6 +120,8 @@ class Export:
 
     def _object(self, ref: Ref, level: str, number: int) -> Iterator[Exported]:
         part, obj = self.parts.items[ref], exported(self._body(ref))
+        if self._skip(obj):
+            return
         self._note_owners(part)
         found: Object | None = obj
         if confidential(obj):
@@ -146,9 +162,7 @@ class Export:
 
 
 def _dynamic(ref: Ref, each: Binding) -> DynamicValue:
-    place = each.use.pointer.lstrip("/").split("/")
-    hidden = is_confidential(ref.group, ref.kind) and not may_show(place)
-    old = HIDDEN if hidden else each.old
+    old = HIDDEN if hidden(ref, each.use.pointer) else each.old
     return DynamicValue(
         object=str(ref), path=each.use.pointer, old=old, chain=each.chain.text(), kind=each.kind, how=KEPT
     )

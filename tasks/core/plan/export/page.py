@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.jsondoc.printable import code, one_line, words
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options_export import ExportFormat
+from kubeferry.tasks.core.plan.export.secrets import OPAQUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,8 +26,6 @@ APPLY = {
     ),
     ExportFormat.HELM: "`helm install NAME . --namespace NS --create-namespace`; `values.yaml` has what may change.",
 }
-
-OPAQUE = "Opaque"
 
 
 def page(parts: Parts, options: ExportOptions, findings: Findings, counts: Mapping[str, int]) -> str:

@@ -303,3 +303,14 @@ def test_a_name_is_no_part_of_a_template_whatever_it_holds():
     assert f'"ClusterRole" "" {json.dumps(name)} }}}}\n' in text
     assert """name: a"}} {{ "{{" }} fail "x" }}\n""" in text
     assert 'Thing b {{ "{{" }} fail }} is installed' in files["templates/NOTES.txt"]
+
+
+def test_bytes_that_name_the_namespace_keep_the_name_of_the_source():
+    found = obj(
+        "ConfigMap", "a", binaryData={"x": base64.b64encode(f"\xff web.{RELEASE}.svc".encode("latin-1")).decode()}
+    )
+    ref = Ref.of(found)
+    chart = Chart("shop", RELEASE, [ref], SecretMode.INCLUDE, namespace="shop")
+    ((_, text),) = chart.files(Exported(ref, "02-x/a.yaml", found, 1), [])
+    assert base64.b64encode(b"\xff web.shop.svc").decode() in text
+    assert "it keeps the name of the source" in chart.problems[0].why

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.edit import change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.strings import ENCODED
@@ -65,6 +66,8 @@ class Chart:
     """The names of its Secrets with content."""
     never_ready: dict[Ref, str] = field(default_factory=dict)
     """Objects that Helm would wait for in vain, with the reason."""
+    namespace: str = ""
+    """The namespace in the source."""
     values: Values = field(default_factory=Values)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -155,11 +158,13 @@ class Chart:
         return body | {"metadata": meta}
 
     def _encoded(self, ref: Ref, body: Object) -> Object:
-        """Return an object without the release's name in base64, where no action can stand."""
-        name = ENCODED.get((ref.group, ref.kind))
-        for key, value in (body.get(name) or {}).items() if name else ():
-            text = base64.b64decode(value)
-            if self.release.encode() in text:
+        """Return an object with the source's namespace in base64, where a template can have no action."""
+        name = ENCODED.get((ref.group, ref.kind), "")
+        for key, value in (body.get(name) or {}).items():
+            data, release = base64.b64decode(value), self.release.encode()
+            if release in data:
+                kept = base64.b64encode(data.replace(release, self.namespace.encode())).decode()
+                body = change(body, (name, key), lambda _, kept=kept: kept)  # type: ignore[misc] # mypy cannot type the default
                 why = f"{name}.{key} names the namespace in bytes: it keeps the name of the source"
                 self.problems.append(Problem(what=str(ref), why=why))
         return body

@@ -14,6 +14,8 @@ from kubeferry.tasks.core.jsondoc.printable import escaped_yaml
 from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 NAMESPACE = "{{ .Release.Namespace }}"
@@ -35,6 +37,7 @@ class Template:
         self._inserts: list[str] = []
         self._inline = {release: ".Release.Namespace"}
         """Words that are expressions, wherever a text has them."""
+        self._words = _any_of(self._inline)
 
     def action(self, expression: str) -> str:
         """Return a string that becomes the value of an expression, of whatever type."""
@@ -53,15 +56,13 @@ class Template:
         """Return a word that becomes the value of an expression, in a text around it; it is no part of another word."""
         word = f"@@{self._mark_of}-{len(self._inline)}@@"
         self._inline[word] = expression
+        self._words = _any_of(self._inline)
         return word
 
     def _quoted(self, text: str) -> str:
         """Return a string that becomes a text in double quotes in which some words are expressions."""
-        parts = self._words().split(text)
+        parts = self._words.split(text)
         return self._mark(f'"{"".join(self._expression(part) or escaped(_inside(part)) for part in parts)}"')
-
-    def _words(self) -> re.Pattern[str]:
-        return re.compile(f"({'|'.join(map(re.escape, self._inline))})")
 
     def _expression(self, word: str) -> str:
         return f"{{{{ {self._inline[word]} }}}}" if word in self._inline else ""
@@ -73,7 +74,7 @@ class Template:
     def text(self, obj: Object) -> str:
         """Return the template of an object."""
         written = escaped(dump(self._named(obj)))
-        written = self._words().sub(lambda found: self._expression(found[0]), written)
+        written = self._words.sub(lambda found: self._expression(found[0]), written)
         written = self._places.sub(self._inserted, written)
         return self._marks.sub(lambda found: self._actions[int(found[1])], written)
 
@@ -89,9 +90,13 @@ class Template:
             return {self._named(key): self._named(each) for key, each in value.items()}
         if isinstance(value, list):
             return [self._named(each) for each in value]
-        if isinstance(value, str) and not is_block(value) and self._words().search(value):
+        if isinstance(value, str) and not is_block(value) and self._words.search(value):
             return self._quoted(value)
         return value
+
+
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile(f"({'|'.join(map(re.escape, words))})")
 
 
 def escaped(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.references import POD_SPEC_AT
 
 if TYPE_CHECKING:
@@ -47,9 +48,7 @@ def never_ready(not_ready: Mapping[Ref, str], refs: Iterable[Ref], body: Callabl
 
 
 def _claims(obj: Object) -> list[Any]:
-    where = POD_SPEC_AT["", "Pod"] if obj["kind"] == "Pod" else None
-    path = where or next(path for (_, kind), path in POD_SPEC_AT.items() if kind == obj["kind"])
-    volumes = get(obj, *path.split("."), "volumes")
+    volumes = get(obj, *POD_SPEC_AT[type_of(obj)].split("."), "volumes")
     return [get(each, "persistentVolumeClaim", "claimName") for each in volumes] if isinstance(volumes, list) else []
 
 
