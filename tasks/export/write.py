@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kubeferry.tasks.core.errors import PermanentError, UsageError
+from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
 from kubeferry.tasks.core.plan.export.helm.chart import Chart
 from kubeferry.tasks.core.plan.export.helm.extras import chart_name, extras
+from kubeferry.tasks.core.plan.export.helm.order import misplaced, turns
 from kubeferry.tasks.core.plan.export.helm.releases import Releases
 from kubeferry.tasks.core.plan.export.helm.text import RELEASE
 from kubeferry.tasks.core.plan.export.helm.waiting import never_ready
@@ -131,9 +133,24 @@ class _Chart:
         name = chart_name(next(iter(export.parts.namespaces), options.what))
         items = export.parts.items
         not_ready = {ref: part.not_ready for ref, part in items.items() if part.not_ready}
-        waits = never_ready(not_ready, items, export.body)
+        needs = export.parts.order.needs
+        hooks = turns(items, needs, export.body, release)
         self.namespace = next(iter(export.parts.namespaces), "")
-        self.chart = Chart(name, release, items, options.secrets, export.confidential(), waits, self.namespace)
+        self.chart = Chart(
+            name,
+            release,
+            items,
+            options.secrets,
+            export.confidential(),
+            never_ready(not_ready, items, export.body),
+            hooks,
+            {ref: part.api_version for ref, part in items.items()},
+            self.namespace,
+        )
+        self.chart.warnings += (
+            Problem(what=str(each.source), why=f"is created before {each.target} by Helm, which it follows: {each.why}")
+            for each in misplaced(needs, hooks)
+        )
         self.draft, self.options, self.export, self.done = draft, options, export, done
         self.releases = releases
 
@@ -160,6 +177,7 @@ class _Chart:
         """Say what the chart did about each finding, under the names of the source."""
         findings = self.export.findings
         findings.problems += self.chart.problems
+        findings.warnings += self.chart.warnings
         findings.dynamic = [
             each.model_copy(update={"how": self.chart.dynamic.get((each.object, each.path, each.chain), each.how)})
             for each in findings.dynamic

@@ -3,21 +3,18 @@
 import json
 import os
 import random
-import subprocess
 
 import pytest
 import yaml
+from tests.cluster.export.charts import charted
 from tests.cluster.export.test_round_trip import CONTROL, PIECES, ROOT, content, objects
 from tests.support.bench import A, B
 from tests.support.objects import cluster_role_for, config_map, documents, secret, service, workload
 from tests.support.sample import remove_later
 
 from kubeferry.deployments.sample.install import install
-from kubeferry.deployments.sandbox import build
-from kubeferry.flows.export import export
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.core.models.options_export import ExportOptions
 from kubeferry.tasks.diff.compare import compared
 
 SOURCES = [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "token"}}]
@@ -34,32 +31,12 @@ OURS = ("meta.helm.sh/", "argocd.argoproj.io/sync-wave", "helm.sh/resource-group
 
 
 @pytest.fixture(scope="module")
-def helm(sandbox_env):
-    """Return a function that runs Helm on the second cluster; it is built if it was not yet."""
-    binary = build.binaries(build.TOOLS["helm"]) / "helm"
-
-    def run(*arguments):
-        argv = [binary, *map(str, arguments), "--kube-context", B]
-        env = {**os.environ, **sandbox_env.env()}
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture(scope="module")
 def shop(bench):
     ns = bench.namespace("shop")
     bench.make(SHOP.replace("NS", ns), ns)
     bench.make(cluster_role_for(ns, "default"))
     bench.ready("Deployment", ns, "web")
     return ns, bench.backup(ns)
-
-
-def charted(bench, saved, out, **options):
-    asked = {"backup": saved.name, "out": str(out), "context": A, "format": "helm", **bench.where, **options}
-    return bench.run_flow(export(ExportOptions(**asked)))
 
 
 def unexplained(found, ns):

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.jsondoc.edit import found, get
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.references import POD_SPEC_AT
+from kubeferry.tasks.core.plan.export.hosts import HOSTS
 from kubeferry.tasks.core.plan.export.names import segment
 from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block
 
@@ -44,7 +45,8 @@ class Kustomization:
     generators: list[Object] = field(default_factory=list)
     images: set[str] = field(default_factory=set)
     replicas: dict[str, set[int]] = field(default_factory=dict)
-    hosts: list[tuple[Ref, list[str]]] = field(default_factory=list)
+    hosts: list[tuple[str, Ref, list[tuple[str, str]]]] = field(default_factory=list)
+    """API version, object, and its host names, each with its JSON pointer."""
     namespaces: set[str] = field(default_factory=set)
     fixed: bool = False
     """Whether the namespace has to stay: Kustomize would change a subject that is in another one."""
@@ -83,8 +85,14 @@ class Kustomization:
             self.replicas.setdefault(ref.name, set()).add(obj["spec"]["replicas"])
         elif ref.kind in SCALED:
             self.replicas.setdefault(ref.name, set()).add(-1)
-        if (ref.group, ref.kind) == ("networking.k8s.io", "Ingress"):
-            self.hosts.append((ref, [get(rule, "host") or "" for rule in _list(get(obj, "spec", "rules"))]))
+        if (ref.group, ref.kind) in HOSTS:
+            named = [
+                host
+                for path in HOSTS[ref.group, ref.kind]
+                for host in found(obj, path)
+                if host[1] and isinstance(host[1], str)
+            ]
+            self.hosts.append((obj["apiVersion"].rpartition("/")[2], ref, named))
         for subject in _list(obj.get("subjects")):
             other = isinstance(subject, dict) and subject.get("name") == "default"
             self.fixed = self.fixed or (other and subject.get("namespace", ref.namespace) not in self.namespaces)
@@ -108,7 +116,7 @@ class Kustomization:
         counts = {name: next(iter(some)) for name, some in sorted(self.replicas.items()) if len(some) == 1}
         if any(count >= 0 for count in counts.values()):
             body["replicas"] = [{"name": name, "count": count} for name, count in counts.items() if count >= 0]
-        patches = [patch for ref, hosts in self.hosts for patch in _host_patches(ref, hosts)]
+        patches = [patch for version, ref, hosts in self.hosts for patch in _host_patches(version, ref, hosts)]
         if patches:
             body["patches"] = patches
         return HEAD + dump(body)
@@ -161,14 +169,10 @@ def _as_it_is(image: str) -> dict[str, str]:
     return {"name": image, "newName": image}
 
 
-def _host_patches(ref: Ref, hosts: list[str]) -> Iterator[Object]:
-    operations = [
-        {"op": "replace", "path": f"/spec/rules/{number}/host", "value": host}
-        for number, host in enumerate(hosts)
-        if host
-    ]
+def _host_patches(version: str, ref: Ref, hosts: list[tuple[str, str]]) -> Iterator[Object]:
+    operations = [{"op": "replace", "path": pointer, "value": host} for pointer, host in hosts]
     if operations:
-        target = {"group": ref.group, "version": "v1", "kind": ref.kind, "name": f"^{re.escape(ref.name)}$"}
+        target = {"group": ref.group, "version": version, "kind": ref.kind, "name": f"^{re.escape(ref.name)}$"}
         yield {"target": target, "patch": dump_operations(operations)}
 
 

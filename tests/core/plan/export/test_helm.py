@@ -154,12 +154,41 @@ def test_an_ingress_has_its_hosts_as_values_also_in_its_certificates():
     files, values, _ = charted(obj("Ingress", "web", "networking.k8s.io/v1", spec=spec))
     assert values["ingresses"]["web"] == {
         "className": "edge",
-        "hosts": {"host": "a.example.com", "host1": "b.example.com"},
+        "hosts": {"host": "a.example.com", "host1": "b.example.com", "host2": "c.example.com"},
     }
     text = text_of(files, "web")
     assert text.count(".Values.ingresses.web.hosts.host |") == 2
-    assert "- c.example.com" in text
+    assert "c.example.com" not in text
     assert text.startswith("{{- if .Values.enabled.Ingress }}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "group", "spec", "values"),
+    [
+        (
+            "Gateway",
+            "gateway.networking.k8s.io/v1",
+            {"gatewayClassName": "edge", "listeners": [{"name": "a", "hostname": "a.example.com"}, {"name": "b"}]},
+            ("gateways", {"className": "edge", "hosts": {"host": "a.example.com"}}),
+        ),
+        (
+            "HTTPRoute",
+            "gateway.networking.k8s.io/v1",
+            {"hostnames": ["a.example.com", "b.example.com"]},
+            ("httproutes", {"hosts": {"host": "a.example.com", "host1": "b.example.com"}}),
+        ),
+        (
+            "Route",
+            "route.openshift.io/v1",
+            {"host": "a.example.com"},
+            ("routes", {"hosts": {"host": "a.example.com"}}),
+        ),
+    ],
+)
+def test_gateways_and_routes_have_their_hosts_as_values(kind, group, spec, values):
+    files, given, _ = charted(obj(kind, "web", group, spec=spec))
+    assert given[values[0]]["web"] == values[1]
+    assert "example.com" not in text_of(files, "web")
 
 
 def test_a_node_port_is_the_cluster_s_unless_it_is_set():
@@ -202,7 +231,7 @@ def test_a_cluster_scoped_object_of_somebody_else_is_used_as_it_is():
     }
     files, _, _ = charted(role)
     text = text_of(files, named)
-    assert 'lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" (printf "%s:reader" .Release.Namespace)' in text
+    assert 'lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" (printf "%s:reader" $.Release.Namespace)' in text
     assert '(eq $own (printf "%s/%s" .Release.Namespace .Release.Name))' in text
 
 
@@ -281,11 +310,12 @@ def test_a_value_of_the_source_is_one_of_the_chart_and_a_longer_one_is_not():
     ]
     chart = Chart("shop", RELEASE, [ref], SecretMode.INCLUDE)
     ((_, written),) = chart.files(Exported(ref, "02-x/a.yaml", found, 1, tuple(bindings)), [])
-    reads = '{{ (index .Values "addresses" "Service-web-spec-clusterIP") }}:80 10.0.0.10 110.0.0.1'
+    reads = '{{ include "kubeferry.address.Service-web-spec-clusterIP" $ }}:80 10.0.0.10 110.0.0.1'
     assert f'url: "{reads}"' in written
     assert f"    x {reads}\n" in written
     values = yaml.safe_load(chart.values.text())
-    assert values["addresses"] == {"Service-web-spec-clusterIP": "10.0.0.1"}
+    assert values["addresses"] == {"Service-web-spec-clusterIP": ""}
+    assert '| default $found | default "10.0.0.1" -}}' in chart.lookups.text()
 
 
 def test_a_name_is_no_part_of_a_template_whatever_it_holds():
@@ -300,7 +330,7 @@ def test_a_name_is_no_part_of_a_template_whatever_it_holds():
     thing = obj("Thing", "b {{ fail }}", "x.io/v1")
     files, _, _ = charted(role, thing)
     text = next(text for path, text in files.items() if "lookup" in text)
-    assert f'"ClusterRole" "" {json.dumps(name)} }}}}\n' in text
+    assert f'"ClusterRole" "" {json.dumps(name)} }}}}{{{{ end }}}}\n' in text
     assert """name: a"}} {{ "{{" }} fail "x" }}\n""" in text
     assert 'Thing b {{ "{{" }} fail }} is installed' in files["templates/NOTES.txt"]
 

@@ -102,6 +102,28 @@ def test_the_overlay_names_images_replicas_and_hosts():
     ]
 
 
+def test_hosts_of_gateways_and_certificates_are_in_the_overlay():
+    gateway = {
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "Gateway",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"listeners": [{"name": "a"}, {"name": "b", "hostname": "b.example.com"}]},
+    }
+    ingress = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"tls": [{"hosts": ["a.example.com"]}]},
+    }
+    _, _, overlay = kustomized(gateway, ingress)
+    first, second = overlay["patches"]
+    assert (first["target"]["version"], yaml.safe_load(first["patch"])) == (
+        "v1beta1",
+        [{"op": "replace", "path": "/spec/listeners/1/hostname", "value": "b.example.com"}],
+    )
+    assert yaml.safe_load(second["patch"])[0]["path"] == "/spec/tls/0/hosts/0"
+
+
 def test_two_kinds_of_one_name_with_other_replicas_are_left_alone():
     """Kustomize sets replicas by name alone, so one of the two would get those of the other."""
     _, _, overlay = kustomized(workload("Deployment", "web", replicas=3), workload("StatefulSet", "web", replicas=1))

@@ -11,6 +11,7 @@ import base64
 import json
 import shlex
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.records import Problem
@@ -22,25 +23,29 @@ from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options_export import SecretMode
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.plan.export.content import control_character
+from kubeferry.tasks.core.plan.export.helm.lookups import Lookups
 from kubeferry.tasks.core.plan.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
+from kubeferry.tasks.core.plan.export.helm.order import WEBHOOKS, Hook
 from kubeferry.tasks.core.plan.export.helm.text import Template
 from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
 from kubeferry.tasks.core.plan.export.secrets import confidential, keys
 from kubeferry.tasks.core.plan.export.yaml_files import dump
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.bindings import Binding
+    from kubeferry.tasks.core.plan.export.helm.order import Turn
     from kubeferry.tasks.core.plan.export.objects import Exported
 
 WAVE = "argocd.argoproj.io/sync-wave"
 GROUP = "helm.sh/resource-group"
 
 OWN = """\
-{{{{- $there := lookup {version} {kind} "" {name} }}}}
+{{{{- $there := dict }}}}
+{{{{- if .Capabilities.APIVersions.Has {has} }}}}{{{{ $there = lookup {version} {kind} "" {name} }}}}{{{{ end }}}}
 {{{{- $notes := dig "metadata" "annotations" dict ($there | default dict) }}}}
 {{{{- $space := index $notes "meta.helm.sh/release-namespace" }}}}
 {{{{- $own := printf "%s/%s" $space (index $notes "meta.helm.sh/release-name") }}}}
@@ -48,6 +53,20 @@ OWN = """\
 {text}{{{{ end }}}}
 """
 """A cluster-scoped object that is there already, of somebody else, is used as it is."""
+
+HOOK = "helm.sh/hook"
+REMOVED = "before-hook-creation,hook-succeeded"
+"""Deletes what has the name, creates the hook, and deletes it (Helm's documentation, Chart Hooks)."""
+
+MANAGED = MappingProxyType({"app.kubernetes.io/managed-by": "Helm"})
+"""What Helm writes on objects of a release, and asks of those that it adopts (pkg/action/validate.go)."""
+
+LATER = """\
+{{{{- if not (.Capabilities.APIVersions.Has {has}) }}}}
+helm.sh/hook: {events}
+helm.sh/hook-weight: "{weight}"
+{{{{- end }}}}"""
+"""Annotations of a hook that belongs to the release as soon as its kind is known when the chart is rendered."""
 
 LABELS = "{{- with .Values.labels }}\n{{ toYaml . | nindent {N} | trim }}\n{{- end }}"
 NEW_LABELS = "{{- with .Values.labels }}\nlabels: {{ toJson . }}\n{{- end }}"
@@ -66,11 +85,16 @@ class Chart:
     """The names of its Secrets with content."""
     never_ready: dict[Ref, str] = field(default_factory=dict)
     """Objects that Helm would wait for in vain, with the reason."""
+    turns: dict[Ref, Turn] = field(default_factory=dict)
+    """Objects that have to be hooks."""
+    versions: dict[Ref, str] = field(default_factory=dict)
+    """apiVersion of each object."""
     namespace: str = ""
     """The namespace in the source."""
     values: Values = field(default_factory=Values)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     dynamic: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """What was done about each dynamic value, by object, place and chain."""
     services: list[tuple[str, int]] = field(default_factory=list)
@@ -81,6 +105,7 @@ class Chart:
         self.kinds = {(ref.group, ref.kind) for ref in known}
         self.template = Template(self.release)
         self.parameters = Parameters(self.template, self.values, known, self.secrets)
+        self.lookups = Lookups(self.values, self.template, NAMESPACE_WORD, self.versions)
         self.values.add(("labels",), {}, "Labels for every object, besides its own.")
         self.values.add(
             ("clusterScoped",), default=True, comment="Whether to create cluster-scoped objects that are not there yet."
@@ -108,6 +133,23 @@ class Chart:
             self.problems.append(Problem(what=str(ref), why=f"holds the character {character}, which Helm cannot read"))
             return
         yield f"templates/{each.path}", self._text(each, set(custom))
+        if ref in self.turns:
+            yield from self._turn(each, self.turns[ref])
+
+    def _turn(self, each: Exported, turn: Turn) -> Iterator[tuple[str, str]]:
+        """Say that an object is a hook; yield the hook that removes it with the release, which Helm itself does not."""
+        ref = each.ref
+        self.warnings.append(Problem(what=str(ref), why=f"is a hook of the chart ({turn.hook.events}): {turn.why}"))
+        if turn.hook is Hook.ONCE:
+            self.notes.append(f"{ref.kind} {ref.name} belongs to the release from its first upgrade on.")
+            return
+        body: Object = {"apiVersion": each.body["apiVersion"], "kind": ref.kind, "metadata": {"name": ref.name}}
+        if ref.kind not in WEBHOOKS:  # which call nobody without any webhooks
+            body = {**each.body, "metadata": {"name": ref.name}}
+        if ref.namespace:
+            body["metadata"]["namespace"] = ref.namespace
+        body["metadata"]["annotations"] = {HOOK: "pre-delete", f"{HOOK}-delete-policy": REMOVED}
+        yield f"templates/uninstall/{each.path}", self._guarded(ref, each.body, self.template.text(body))
 
     def _text(self, each: Exported, custom: set[Ref]) -> str:
         ref, level = each.ref, each.level
@@ -115,7 +157,8 @@ class Chart:
             return self._secret(ref, each.body, level)
         body = self._dynamic(ref, each.body, each.bindings)
         body = self.parameters.of(self._encoded(ref, body))
-        text = self.template.text(self._marked(body, level))
+        body = self._hooked(each, body) if ref in self.turns else self._marked(body, level)
+        text = self.template.text(body)
         if ref in self.never_ready:
             text = self._switched_off(ref, text)
         if (ref.group, ref.kind) in OPTIONAL:
@@ -124,16 +167,35 @@ class Chart:
             has = f"{each.body['apiVersion']}/{ref.kind}"
             text = f'{{{{- if .Capabilities.APIVersions.Has "{has}" }}}}\n{text}{{{{ end }}}}\n'
             self.notes.append(f"{ref.kind} {ref.name} is installed where the cluster has {has}.")
-        if not ref.namespace:
-            names = {"version": each.body["apiVersion"], "kind": ref.kind, "name": ref.name}
-            shown = {key: json.dumps(value, ensure_ascii=False) for key, value in names.items()}
-            if self.release in ref.name:
-                form = ref.name.replace("%", "%%").replace(self.release, "%s")
-                shown["name"] = f"(printf {json.dumps(form, ensure_ascii=False)} .Release.Namespace)"
-            text = OWN.format(text=text, **shown)
+        text = self._guarded(ref, each.body, text)
         if (ref.group, ref.kind) == ("", "Service"):
             self._reach(each.body)
         return text
+
+    def _guarded(self, ref: Ref, body: Object, text: str) -> str:
+        """Return the template of a cluster-scoped object that leaves those of others alone."""
+        if ref.namespace:
+            return text
+        version = body["apiVersion"]
+        names = {"has": f"{version}/{ref.kind}", "version": version, "kind": ref.kind}
+        shown = {key: json.dumps(value, ensure_ascii=False) for key, value in names.items()}
+        return OWN.format(text=text, name=self.template.literal(ref.name), **shown)
+
+    def _hooked(self, each: Exported, body: Object) -> Object:
+        """Return an object as a hook, with the marks by which Helm knows it as the release's."""
+        turn, body = self.turns[each.ref], self._marked(body, each.level, MANAGED)
+        meta = body["metadata"]
+        notes = dict(meta["annotations"])
+        notes["meta.helm.sh/release-name"] = self.template.action(".Release.Name")
+        notes["meta.helm.sh/release-namespace"] = self.template.action(".Release.Namespace")
+        if turn.hook is Hook.ONCE:
+            has = json.dumps(f"{each.body['apiVersion']}/{each.ref.kind}")
+            text = LATER.format(has=has, events=turn.hook.events, weight=each.level)
+            notes |= dict([self.template.insert(text)])
+            notes["helm.sh/resource-policy"] = "keep"  # a rollback to the revision of the install would delete it
+        else:
+            notes |= {HOOK: turn.hook.events, f"{HOOK}-weight": str(each.level)}
+        return body | {"metadata": meta | {"annotations": notes}}
 
     def _switched_off(self, ref: Ref, text: str) -> str:
         """Return a template that is rendered only when its switch is on."""
@@ -146,11 +208,11 @@ class Chart:
         self.problems.append(Problem(what=str(ref), why=why))
         return f"{{{{- if {reading} }}}}\n{text}{{{{ end }}}}\n"
 
-    def _marked(self, body: Object, level: int) -> Object:
-        """Return an object with the labels of the values, and with its level in annotations."""
+    def _marked(self, body: Object, level: int, own: Mapping[str, str] = MappingProxyType({})) -> Object:
+        """Return an object with `own` labels and those of the values, and with its level in annotations."""
         meta = dict(body["metadata"])
-        if meta.get("labels"):
-            meta["labels"] = {**meta["labels"], **dict([self.template.insert(LABELS)])}
+        if meta.get("labels") or own:
+            meta["labels"] = {**(meta.get("labels") or {}), **own, **dict([self.template.insert(LABELS)])}
         else:
             meta.update(dict([self.template.insert(NEW_LABELS)]))
         notes = {WAVE: str(level), GROUP: f"level-{level}"}
@@ -173,18 +235,17 @@ class Chart:
         """Return an object with values of the chart for those of the source cluster, in any text but encoded ones."""
         words: dict[Binding, str] = {}
         for each in bindings:
-            chain = each.chain.text().replace(self.release, NAMESPACE_WORD)
             place = str(ref), each.use.pointer, each.chain.text()
             if "base64" in each.use.layers:
+                chain = each.chain.text().replace(self.release, NAMESPACE_WORD)
                 self.notes.append(f"{ref.kind} {ref.name} {each.use.pointer} holds {chain} of the source: change it.")
                 self.dynamic[place] = "kept: it is inside encoded text"
                 continue
-            key = key_of(chain.replace(f"{NAMESPACE_WORD}/", "").replace(" → ", "-")).strip("-")
-            self.values.note(("addresses",), "Values that the source cluster assigned.")
-            comment = f"{chain}: set it to the value of this cluster"
-            words[each] = self.template.inline(self.values.add(("addresses", key), each.use.value, comment))
-            self.notes.append(f"Value addresses.{key} has to be {chain}; used by {ref.kind} {ref.name}.")
-            self.dynamic[place] = f"value addresses.{key} of the chart: set it"
+            found = self.lookups.of(each.chain, each.use.value)
+            words[each] = self.template.inline(found.expression)
+            if found.note:
+                self.notes.append(f"{found.note}; used by {ref.kind} {ref.name}.")
+            self.dynamic[place] = found.how
         return bind(body, words, words.__getitem__)[0] if words else body
 
     def _secret(self, ref: Ref, body: Object, level: int) -> str:

@@ -19,6 +19,13 @@ NOTES = """\
 {notes}
 """
 
+UPGRADE = """\
+{{- if .Release.IsInstall }}
+- Run helm upgrade with this chart and the same values once: values that this install made are looked up then (KEYS).
+{{- end }}
+"""
+"""A line of the notes, after an install only."""
+
 TEST = """\
 {{{{- if .Values.test.enabled }}}}
 apiVersion: batch/v1
@@ -66,6 +73,11 @@ def extras(chart: Chart, source: str) -> Iterator[tuple[str, str]]:
         yield "templates/tests/services.yaml", TEST.format(command=f'"{command}"')
     notes = [note.replace(chart.release, "RELEASE-NAMESPACE") for note in dict.fromkeys(chart.notes)]
     text = NOTES.format(notes="\n".join(f"- {escaped(note)}" for note in notes))
+    if chart.lookups.later:
+        text += UPGRADE.replace("KEYS", ", ".join(f"addresses.{key}" for key in chart.lookups.later))
     yield "templates/NOTES.txt", text.replace("RELEASE-NAMESPACE", "{{ .Release.Namespace }}")
+    named = chart.lookups.text()
+    if named:
+        yield "templates/_lookups.tpl", named
     yield "values.yaml", chart.values.text()
     yield "values.schema.json", chart.values.schema()

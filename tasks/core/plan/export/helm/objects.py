@@ -8,9 +8,10 @@ from kubeferry.tasks.core.jsondoc.edit import change, get
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.references import POD_SPEC, POD_SPEC_AT, TABLE
 from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
+from kubeferry.tasks.core.plan.export.hosts import HOSTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.plan.export.helm.text import Template
@@ -19,6 +20,12 @@ SCALED = frozenset(
     {("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "ReplicaSet"), ("", "ReplicationController")}
 )
 LISTS = ("initContainers", "containers")
+
+CLASSES: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("networking.k8s.io", "Ingress"): ("ingressClassName", "className"),
+    ("gateway.networking.k8s.io", "Gateway"): ("gatewayClassName", "className"),
+}
+"""Kind → the field of its spec that names its class, and the value for it."""
 
 OPTIONAL = (
     ("networking.k8s.io", "Ingress"),
@@ -52,9 +59,9 @@ class Parameters:
         rules: dict[tuple[str, str], Callable[[Object, Ref], Object]] = {
             ("", "Service"): self._service,
             ("", "PersistentVolumeClaim"): self._claim,
-            ("networking.k8s.io", "Ingress"): self._ingress,
         }
         obj = rules[kind](obj, ref) if kind in rules else obj
+        obj = self._entrance(obj, ref, kind) if kind in HOSTS else obj
         return self._secret_names(obj, kind)
 
     def _value(self, path: tuple[str, ...], default: Any, comment: str = "") -> str:
@@ -116,18 +123,25 @@ class Parameters:
         reading = self._values.add((*at, "nodePorts", name), None, comment)
         return port | {"nodePort": self._template.action(f'ternary nil {reading} (eq {kind} "ClusterIP")')}
 
-    def _ingress(self, obj: Object, ref: Ref) -> Object:
-        at = ("ingresses", key_of(ref.name))
-        self._values.note(("ingresses",), "Ingresses, by name.")
-        path = ("spec", "ingressClassName")
-        obj = change(obj, path, lambda old: self._value((*at, "className"), old))
-        hosts = [host for host in dict.fromkeys(get(rule, "host") for rule in _list(get(obj, "spec", "rules"))) if host]
-        names = {host: self._host(at, number, host) for number, host in enumerate(hosts)}
-        obj = change(obj, ("spec", "rules"), lambda old: [_hosted(each, names) for each in old])
-        return change(obj, ("spec", "tls"), lambda old: [_certified(each, names) for each in old])
+    def _entrance(self, obj: Object, ref: Ref, kind: tuple[str, str]) -> Object:
+        """Return an object through which others are reached, with its class and its host names as values."""
+        at = (f"{ref.kind.lower()}{'es' if ref.kind.endswith('s') else 's'}", key_of(ref.name))
+        self._values.note(at[:1], f"Objects of kind {ref.kind}, by name.")
+        if kind in CLASSES:
+            field, name = CLASSES[kind]
+            obj = change(obj, ("spec", field), lambda old: self._value((*at, name), old))
+        names: dict[str, str] = {}
 
-    def _host(self, at: tuple[str, ...], number: int, host: str) -> str:
-        return self._value((*at, "hosts", f"host{number}" if number else "host"), host)
+        def named(host: Any) -> Any:
+            if not isinstance(host, str) or not host:
+                return host
+            if host not in names:
+                names[host] = self._value((*at, "hosts", f"host{len(names)}" if names else "host"), host)
+            return names[host]
+
+        for path in HOSTS[kind]:
+            obj = change(obj, path, named)
+        return obj
 
     def _secret_names(self, obj: Object, kind: tuple[str, str]) -> Object:
         for path in _secret_paths(kind):
@@ -147,19 +161,6 @@ def reading_of_secret(values: Values, name: str) -> str:
     """Return the expression for the name of an existing Secret that stands for one of the chart."""
     values.note(("secrets",), "Secrets, by name: their values, or the name of an existing Secret with the same keys.")
     return values.add(("secrets", key_of(name), "existingSecret"), "")
-
-
-def _hosted(rule: Any, names: dict[str, str]) -> Any:
-    return rule | {"host": names[rule["host"]]} if get(rule, "host") in names else rule
-
-
-def _certified(entry: Any, names: dict[str, str]) -> Any:
-    hosts = get(entry, "hosts")
-    return entry | {"hosts": [names.get(host, host) for host in hosts]} if isinstance(hosts, list) else entry
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _secret_paths(kind: tuple[str, str]) -> Iterator[str]:

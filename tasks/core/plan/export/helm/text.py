@@ -59,6 +59,16 @@ class Template:
         self._words = _any_of(self._inline)
         return word
 
+    def literal(self, text: str) -> str:
+        """Return a text as an expression; the release's namespace in it is that of the release."""
+        parts = text.split(self.release)
+        if len(parts) == 1:
+            return json.dumps(text, ensure_ascii=False)
+        if parts == ["", ""]:
+            return "$.Release.Namespace"
+        form = json.dumps("%s".join(part.replace("%", "%%") for part in parts), ensure_ascii=False)
+        return f"(printf {form}{' $.Release.Namespace' * (len(parts) - 1)})"
+
     def _quoted(self, text: str) -> str:
         """Return a string that becomes a text in double quotes in which some words are expressions."""
         parts = self._words.split(text)
