@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from prefect import flow
 from prefect.runtime import flow_run
 
+from kubeferry.tasks.backup.from_bundle import keep_bundle
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.results import RestoreResult
@@ -50,7 +51,8 @@ def _run_name() -> str:
     if asked.get("resume"):
         return f"resume restore {asked['resume']}"
     moved = ", ".join(f"{old} → {new}" for old, new in asked.get("map", {}).items())
-    return f"restore {asked.get('backup')}" + (f" ({moved})" if moved and len(moved) <= MOVES else "")
+    what = asked.get("from_bundle") or asked.get("backup")
+    return f"restore {what}" + (f" ({moved})" if moved and len(moved) <= MOVES else "")
 
 
 @flow(name="restore", flow_run_name=_run_name, persist_result=False)
@@ -61,6 +63,8 @@ async def restore(options: RestoreOptions) -> RestoreResult:
     """
     started = clock.now()
     with workdir() as work:
+        if options.from_bundle and not options.resume:
+            options = await keep_bundle(options, work)
         found = await download(options, work)
         under_way = prepared(found.source, found.plan, found.resumed)
         async with take_slot(under_way.source, under_way.target):

@@ -20,6 +20,8 @@ kubeferry export before-upgrade --as kustomize --out shop --map shop=shop-test
 
 kubeferry export before-upgrade --namespace shop --as helm --out chart
 
+kubeferry export before-upgrade --as helm --shape bundle --out chart
+
 kubeferry export --from-cluster shop --as yaml --out - --exclude secrets
 
 kubeferry export before-upgrade --out shop --secrets age --encrypt-to age1…
@@ -30,7 +32,7 @@ kubeferry export before-upgrade --out shop --secrets external --secret-store Clu
 
 @takes(
     "export",
-    "backup from_cluster format out force secrets secret_store encrypt_to",
+    "backup from_cluster format shape out force secrets secret_store encrypt_to",
     f"rename modify no_rewrite owned {OF_BACKUP} {PLACE} identity output debug",
     model="options_export.ExportOptions",
 )

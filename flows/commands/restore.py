@@ -34,6 +34,8 @@ kubeferry restore before-upgrade --no-wait -o json
 
 kubeferry restore before-upgrade --map shop=test --modify smaller.yaml
 
+kubeferry restore --from-bundle shop/web --context production
+
 kubeferry restore --resume before-upgrade-restore-20260102-030405
 
 kubeferry restore before-upgrade --existing update --approve, and from anywhere: kubeferry approve RESTORE
@@ -42,7 +44,7 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 
 @takes(
     "restore",
-    "backup rename existing owned modify no_rewrite absent name resume approve approve_seconds",
+    "backup from_bundle rename existing owned modify no_rewrite absent name resume approve approve_seconds",
     f"rollback bundle wait wait_seconds {OF_BACKUP} {PLACE} identity output debug",
     model="options.RestoreOptions",
 )

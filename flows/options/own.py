@@ -52,6 +52,11 @@ BACKUP: Mapping[str, Option] = {
 
 RESTORE: Mapping[str, Option] = {
     "backup": replace(SHARED["backup"], help="Name of the backup; omit it with --resume.", required=False),
+    "from_bundle": Option(
+        str,
+        "Restore what this Bundle on the cluster holds (export --shape bundle), and keep it in the store as BACKUP.",
+        metavar="NS/NAME",
+    ),
     "name": _name("Name of this restore; by default made of backup and time."),
     "resume": Option(
         str,
@@ -236,6 +241,13 @@ EXPORT: Mapping[str, Option] = {
         default="yaml",
         flags="--as",
         metavar="FORMAT",
+    ),
+    "shape": Option(
+        # The values of `options_export.ChartShape`.
+        Literal["templates", "bundle"],
+        "With --as helm: a template for each object, or one Bundle that kubeferry restore --from-bundle carries out.",
+        default="templates",
+        metavar="SHAPE",
     ),
     "out": Option(str, "Folder to write to; - prints the objects, with --as yaml.", metavar="DIR", required=True),
     "force": Option(bool, "Replace the files of an earlier export in that folder; edited files are never touched."),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from kubeferry.tasks.core.errors import PermanentError, UsageError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
+from kubeferry.tasks.core.plan.export.helm.bundle import HELD, MOST
 from kubeferry.tasks.core.plan.export.helm.chart import Chart
 from kubeferry.tasks.core.plan.export.helm.extras import chart_name, extras
 from kubeferry.tasks.core.plan.export.helm.order import misplaced, turns
@@ -146,6 +147,7 @@ class _Chart:
             hooks,
             {ref: part.api_version for ref, part in items.items()},
             self.namespace,
+            options.shape,
         )
         self.chart.warnings += (
             Problem(what=str(each.source), why=f"is created before {each.target} by Helm, which it follows: {each.why}")
@@ -160,12 +162,19 @@ class _Chart:
 
     def write(self) -> None:
         custom, private = list(self.export.parts.definitions), self.options.secrets is SecretMode.INCLUDE
-        title, total = f"write {self.options.what}", len(self.export.parts.items)
+        title, total, held = f"write {self.options.what}", len(self.export.parts.items), 0
         for number, each in enumerate(self.export, start=1):
             progress.step(title, number, total)
-            for path, text in self.chart.files(each, custom):
-                self.done.count(each)
+            files = list(self.chart.files(each, custom))
+            for path, text in files:
                 self.draft.write(path, text.encode())
+                held += len(text) if path.startswith(f"{HELD}/") else 0
+            if files:
+                self.done.count(each)
+        if held > MOST:
+            raise PermanentError(
+                f"a bundle of {held:,} bytes would be larger than etcd takes: select less, or use --shape templates"
+            )
         self.export.findings.releases = self.releases.rows()
         for path, text in self.releases.values() if private else ():
             self.draft.write(path, text.encode(), private=True)

@@ -58,7 +58,7 @@ def _make(source: Source, plan: Plan, target: Target, transaction: Transaction) 
         plan.place(ref, DEFINITIONS)
     transaction.journal.will_create(DEFINITIONS, refs)
     for ref, space in refs.items():
-        made = _created(target, transaction, BUNDLES, _of(source, space))
+        made = _created(target, transaction, BUNDLES, _below(source, target, _of(source, space)))
         transaction.bundles[space] = uid = str(made["metadata"]["uid"])
         transaction.journal.did(DEFINITIONS, Action.CREATED, ref, uid)
     if len(spaces) == 1:
@@ -69,6 +69,16 @@ def _make(source: Source, plan: Plan, target: Target, transaction: Transaction) 
 
 def _of(source: Source, space: str) -> Object:
     return bundle(space, source.name, source.options.backup, source.backup.store.url, clock.now())
+
+
+def _below(source: Source, target: Target, obj: Object) -> Object:
+    """Return a bundle as one that goes with the bundle whose objects are restored, if that is in its namespace."""
+    space, _, name = source.options.from_bundle.partition("/")
+    meta = obj["metadata"]
+    if space != meta["namespace"]:
+        return obj
+    uid = str(target.cluster().get(BUNDLES, space, name)["metadata"]["uid"])
+    return obj | {"metadata": meta | {"ownerReferences": [owner(name, uid)]}}
 
 
 def _define(target: Target) -> None:

@@ -1,5 +1,7 @@
 """The bundle of a restore: a namespaced custom resource that owns the root objects and lists every created one.
 
+A chart of the shape `bundle` installs one whose spec holds objects; a restore of it makes a bundle of its own.
+
 `kubectl delete bundle NAME` deletes these objects by garbage collection (kubernetes.io: "Garbage collection");
 `kubeferry delete NAME` deletes them in reverse order, and waits. Objects that existed before are in no bundle.
 
@@ -36,6 +38,9 @@ RESTORING = "Restoring"
 
 PART = f"{GROUP}/bundle"
 """The label of every part of a bundle: the name of the first part."""
+
+BINDINGS = f"{GROUP}/bindings"
+"""The annotation, of an object that a bundle holds, with its bindings as a JSON list (lookup/bindings.py, to_json)."""
 
 MEMBERS, LETTERS = 5000, 1_000_000
 """The most members of one part, and the most characters of these: far below the limit of etcd (1.5 MiB)."""
@@ -143,13 +148,18 @@ def definition() -> Object:
     member = {"type": "object", "required": ["object", "uid"], "properties": {"object": text, "uid": text}}
     level = {"level": number, "objects": {"type": "array", "items": member}}
     levels = {"type": "array", "items": {"type": "object", "required": ["level", "objects"], "properties": level}}
-    spec = {"restore": text, "backup": text, "store": text, "started": text}
+    whole = {"x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}
+    held = {"type": "array", "items": {"type": "object", **whole}}
+    spec = {"restore": text, "backup": text, "store": text, "started": text, "objects": held}
     status = {"phase": text, "members": number, "levels": levels}
     # The API server drops the status of a create request, so a new bundle gets its status by default.
     begun = {"type": "object", "properties": status, "default": parts("", RESTORING, ())[0][1]}
     schema = {
         "type": "object",
-        "description": "What one restore of Kubeferry created in this namespace. Deleting it deletes that.",
+        "description": (
+            "What one restore of Kubeferry created in this namespace; deleting it deletes that. With spec.objects: what"
+            " kubeferry restore --from-bundle NAMESPACE/NAME is to create."
+        ),
         "properties": {
             "spec": {"type": "object", "properties": spec},
             "status": begun,

@@ -56,16 +56,22 @@ def _bounded(field: dict[str, Any]) -> dict[str, Any]:
     return field | {"description": f"{field['description']} From {field['minimum']} to {field['maximum']}."}
 
 
-def either(usual: str, other: str) -> Callable[[dict[str, Any]], None]:
+def either(usual: str, other: str, third: str = "") -> Callable[[dict[str, Any]], None]:
     """Return a schema hook that requires exactly one of two texts, since Prefect runs no validators of models.
+
+    A `third` one may stand in for the usual one, or go with it, but not with the other.
 
     `required` is in dictionaries only: there Prefect removes it for a deployment's defaults, which lack the field.
     """
 
     def refuse(schema: dict[str, Any]) -> None:
         in_order(schema)
-        schema["if"] = {"properties": {other: {"maxLength": 0}}}
+        empty = {"maxLength": 0}
+        schema["if"] = {"properties": {each: empty for each in (other, third) if each}}
         schema["then"] = {"properties": {usual: {"minLength": 1}}, "required": [usual]}
-        schema["else"] = {"properties": {usual: {"maxLength": 0}}}
+        schema["else"] = {"properties": {usual: empty}}
+        if third:
+            given = {"properties": {other: {"minLength": 1}}, "required": [other]}
+            schema["else"] = {"if": given, "then": {"properties": {usual: empty, third: empty}}}
 
     return refuse

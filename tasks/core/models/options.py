@@ -24,6 +24,9 @@ NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0
 OptionalName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$")]
 
 
+BundleName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][-a-z0-9]{0,62}/[a-z0-9][-a-z0-9.]{0,252})?$")]
+"""NAMESPACE/NAME of a Bundle, or nothing."""
+
 UNQUOTED = "unquoted"
 """pydantic's type of the error whose input is a secret key: it must never be quoted."""
 
@@ -191,10 +194,13 @@ class Manner(_Options):
 class RestoreOptions(Manner, Selection):
     """What to restore, and where; without namespaces, everything in the backup."""
 
-    model_config = ConfigDict(json_schema_extra=either("backup", "resume"))
+    model_config = ConfigDict(json_schema_extra=either("backup", "resume", "from_bundle"))
 
     backup: OptionalName = ""
-    """Name of the backup; empty only with `resume`."""
+    """Name of the backup; empty with `resume`. With `from_bundle`: the name by which its objects are kept."""
+
+    from_bundle: BundleName = ""
+    """Restore the objects that this Bundle of the cluster holds, NAMESPACE/NAME, instead of a backup."""
 
     name: OptionalName = ""
     """Name of this restore; empty: generated from the backup's name and the time."""
@@ -213,8 +219,8 @@ class RestoreOptions(Manner, Selection):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if bool(self.backup) == bool(self.resume):
-            raise ValueError("name a BACKUP, or a restore to --resume")
+        if bool(self.backup or self.from_bundle) == bool(self.resume):
+            raise ValueError("name a BACKUP, a bundle with --from-bundle, or a restore to --resume")
         if self.approve and self.resume:
             raise ValueError("--approve goes with a new restore: a resumed one has already started")
         return self

@@ -35,6 +35,13 @@ class ExportFormat(StrEnum):
     HELM = "helm"
 
 
+class ChartShape(StrEnum):
+    """What a chart installs."""
+
+    TEMPLATES = "templates"
+    BUNDLE = "bundle"
+
+
 class SecretMode(StrEnum):
     """What becomes of a Secret's content."""
 
@@ -57,6 +64,9 @@ class ExportOptions(Selection):
 
     format: ExportFormat = ExportFormat.YAML
     """Plain files (yaml), a base and an overlay for Kustomize, or a Helm chart of one namespace."""
+
+    shape: ChartShape = ChartShape.TEMPLATES
+    """A chart with a template for each object, or with one Bundle that holds them, which a restore carries out."""
 
     out: str
     """Folder to write to; it is created, and must be empty without `force`."""
@@ -103,6 +113,8 @@ class ExportOptions(Selection):
             raise ValueError("--encrypt-to goes with --secrets age")
         if self.secrets is SecretMode.AGE and self.format is ExportFormat.HELM:
             raise ValueError("--secrets age goes with --as yaml and kustomize: a chart takes Secrets as values")
+        if self.shape is ChartShape.BUNDLE and self.format is not ExportFormat.HELM:
+            raise ValueError("--shape bundle goes with --as helm")
         if not self.out.strip():
             raise ValueError("name the folder to write to: --out")
         if self.from_cluster and self.namespaces:

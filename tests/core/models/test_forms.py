@@ -18,6 +18,8 @@ def why(values, **how):
         ({}, "'backup' is a required property"),
         ({"backup": ""}, "'' should be non-empty"),
         ({"backup": "a", "resume": "b"}, "'a' is expected to be empty"),
+        ({"from_bundle": "shop/web", "resume": "b"}, "'shop/web' is expected to be empty"),
+        ({"from_bundle": "web"}, "'web' does not match"),
         ({"backup": "a", "map": {"Shop": "shop"}}, "'Shop' does not match any of the regexes"),
         ({"backup": "a", "wait_seconds": 0}, "0 is less than the minimum of 1"),
         ({"backup": "a", "existing": "maybe"}, "'maybe' is not one of"),
@@ -30,7 +32,16 @@ def test_a_form_refuses_what_the_model_would(values, message):
     assert message in only
 
 
-@pytest.mark.parametrize("values", [{"backup": "a"}, {"resume": "b"}, {"backup": "a", "map": {"shop": "shop-copy"}}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"backup": "a"},
+        {"resume": "b"},
+        {"from_bundle": "shop/web"},
+        {"from_bundle": "shop/web", "backup": "a"},
+        {"backup": "a", "map": {"shop": "shop-copy"}},
+    ],
+)
 def test_a_form_takes_what_the_model_takes(values):
     assert RestoreOptions(**values)
     assert why(values) == []

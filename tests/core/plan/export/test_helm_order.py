@@ -6,7 +6,7 @@ from tests.core.plan.export.test_helm import RELEASE, obj
 
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.models.options_export import SecretMode
+from kubeferry.tasks.core.models.options_export import ChartShape, SecretMode
 from kubeferry.tasks.core.plan.export.helm.chart import Chart
 from kubeferry.tasks.core.plan.export.helm.order import Hook, Turn, misplaced, turns
 from kubeferry.tasks.core.plan.export.objects import Exported
@@ -122,3 +122,28 @@ def test_an_object_without_a_kind_yet_is_a_hook_only_until_the_kind_is_known():
     assert lines[at + 1].strip() == "helm.sh/hook: post-install"
     assert "    helm.sh/resource-policy: keep" in lines
     assert "    app.kubernetes.io/managed-by: Helm" in lines
+
+
+def test_a_webhook_waits_for_the_restore_of_the_bundle_with_what_it_is_called_for():
+    body = webhooks(["x.io"])
+    ref, turn = Ref.of(body), Turn(Hook.AFTER, "why")
+    chart = Chart("shop", RELEASE, [ref], SecretMode.INCLUDE, turns={ref: turn}, shape=ChartShape.BUNDLE)
+    ((path, text),) = chart.files(Exported(ref, "05-admission/w.yaml", body, 3), [])
+    assert path.startswith("templates/")
+    assert "helm.sh/hook" not in text
+    assert ".Values.enabled" in text or '(index .Values "enabled"' in text
+    (row,) = chart.problems
+    assert "it would refuse the objects of the bundle" in row.why
+
+
+def test_only_objects_of_the_namespace_are_held_and_secrets_are_none_of_them():
+    secret = obj("Secret", "token", data={"a": "eA=="})
+    bound = wide("ClusterRole", "r", "rbac.authorization.k8s.io/v1", rules=[])
+    refs = [Ref.of(each) for each in (THING, secret, bound)]
+    chart = Chart("shop", RELEASE, refs, SecretMode.INCLUDE, shape=ChartShape.BUNDLE)
+    files = [
+        path
+        for ref, body in zip(refs, (THING, secret, bound), strict=True)
+        for path, _ in chart.files(Exported(ref, f"02-x/{ref.kind}.yaml", body, 3), [])
+    ]
+    assert files == ["objects/02-x/Thing.yaml", "templates/02-x/Secret.yaml", "templates/02-x/ClusterRole.yaml"]

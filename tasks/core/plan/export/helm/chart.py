@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.bundle import BINDINGS
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.edit import change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.strings import ENCODED
-from kubeferry.tasks.core.lookup.bindings import bind
-from kubeferry.tasks.core.models.options_export import SecretMode
+from kubeferry.tasks.core.lookup.bindings import bind, to_json
+from kubeferry.tasks.core.models.options_export import ChartShape, SecretMode
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.plan.export.content import control_character
+from kubeferry.tasks.core.plan.export.helm.bundle import HELD
 from kubeferry.tasks.core.plan.export.helm.lookups import Lookups
 from kubeferry.tasks.core.plan.export.helm.objects import OPTIONAL, Parameters, reading_of_secret
 from kubeferry.tasks.core.plan.export.helm.order import WEBHOOKS, Hook
@@ -91,6 +93,7 @@ class Chart:
     """apiVersion of each object."""
     namespace: str = ""
     """The namespace in the source."""
+    shape: ChartShape = ChartShape.TEMPLATES
     values: Values = field(default_factory=Values)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -132,8 +135,11 @@ class Chart:
         if character:
             self.problems.append(Problem(what=str(ref), why=f"holds the character {character}, which Helm cannot read"))
             return
+        if self.shape is ChartShape.BUNDLE and ref.namespace and not self._is_value(body):
+            yield f"{HELD}/{each.path}", self._held(each, set(custom))
+            return
         yield f"templates/{each.path}", self._text(each, set(custom))
-        if ref in self.turns:
+        if ref in self.turns and self.shape is ChartShape.TEMPLATES:
             yield from self._turn(each, self.turns[ref])
 
     def _turn(self, each: Exported, turn: Turn) -> Iterator[tuple[str, str]]:
@@ -153,23 +159,51 @@ class Chart:
 
     def _text(self, each: Exported, custom: set[Ref]) -> str:
         ref, level = each.ref, each.level
-        if confidential(each.body) and self.mode is not SecretMode.EXTERNAL:
+        if self._is_value(each.body):
             return self._secret(ref, each.body, level)
         body = self._dynamic(ref, each.body, each.bindings)
         body = self.parameters.of(self._encoded(ref, body))
-        body = self._hooked(each, body) if ref in self.turns else self._marked(body, level)
-        text = self.template.text(body)
+        turn = self.turns.get(ref)
+        hooked = turn and self.shape is ChartShape.TEMPLATES
+        text = self.template.text(self._hooked(each, body) if hooked else self._marked(body, level))
         if ref in self.never_ready:
-            text = self._switched_off(ref, text)
+            text = self._switched_off(ref, text, self.never_ready[ref], "Helm would wait for it in vain")
+        elif turn and turn.hook is Hook.AFTER and not hooked:
+            text = self._switched_off(ref, text, turn.why, "it would refuse the objects of the bundle before it runs")
+        text = self._optional(each, text, custom)
+        text = self._guarded(ref, each.body, text)
+        if (ref.group, ref.kind) == ("", "Service"):
+            self._reach(each.body)
+        return text
+
+    def _held(self, each: Exported, custom: set[Ref]) -> str:
+        """Return the template of an object of the bundle: a restore resolves its bindings, and needs no hooks."""
+        ref, body = each.ref, each.body
+        lines = [to_json(binding) for binding in each.bindings]
+        for binding in each.bindings:
+            place = str(ref), binding.use.pointer, binding.chain.text()
+            self.dynamic[place] = "the restore of the bundle looks it up"
+        body = self.parameters.of(self._encoded(ref, body))
+        body = self._marked(body, each.level)
+        if lines:
+            meta = body["metadata"]
+            notes = meta["annotations"] | {BINDINGS: json.dumps(lines, ensure_ascii=False)}
+            body |= {"metadata": meta | {"annotations": notes}}
+        return self._optional(each, self.template.text(body), custom)
+
+    def _is_value(self, body: Object) -> bool:
+        """Return whether an object is a Secret whose content is in the values."""
+        return confidential(body) and self.mode is not SecretMode.EXTERNAL
+
+    def _optional(self, each: Exported, text: str, custom: set[Ref]) -> str:
+        """Return a template that is rendered where its kind is wanted, and known."""
+        ref = each.ref
         if (ref.group, ref.kind) in OPTIONAL:
             text = f"{{{{- if .Values.enabled.{ref.kind} }}}}\n{text}{{{{ end }}}}\n"
         if not is_built_in(ref.group) and not any(ref.group == one.name.partition(".")[2] for one in custom):
             has = f"{each.body['apiVersion']}/{ref.kind}"
             text = f'{{{{- if .Capabilities.APIVersions.Has "{has}" }}}}\n{text}{{{{ end }}}}\n'
             self.notes.append(f"{ref.kind} {ref.name} is installed where the cluster has {has}.")
-        text = self._guarded(ref, each.body, text)
-        if (ref.group, ref.kind) == ("", "Service"):
-            self._reach(each.body)
         return text
 
     def _guarded(self, ref: Ref, body: Object, text: str) -> str:
@@ -197,15 +231,21 @@ class Chart:
             notes |= {HOOK: turn.hook.events, f"{HOOK}-weight": str(each.level)}
         return body | {"metadata": meta | {"annotations": notes}}
 
-    def _switched_off(self, ref: Ref, text: str) -> str:
-        """Return a template that is rendered only when its switch is on."""
+    def _switched_off(self, ref: Ref, text: str, why: str, else_: str) -> str:
+        """Return a template that is rendered only when its switch is on.
+
+        Args:
+            ref: the object.
+            text: its template.
+            why: the reason.
+            else_: what would happen with it.
+        """
         key = key_of(f"{ref.kind}-{ref.name}")
-        why = self.never_ready[ref]
         self.values.note(("enabled",), "Optional parts.")
-        reading = self.values.add(("enabled", key), default=False, comment=f"{why}: helm install --wait would not end")
+        reading = self.values.add(("enabled", key), default=False, comment=f"{why}: {else_}")
         self.notes.append(f"{ref.kind} {ref.name} is not installed, since {why}: set enabled.{key} for it.")
-        why = f"is switched off in the chart (enabled.{key}): {why}, and Helm would wait for it"
-        self.problems.append(Problem(what=str(ref), why=why))
+        reason = f"is switched off in the chart (enabled.{key}): {why}, and {else_}"
+        self.problems.append(Problem(what=str(ref), why=reason))
         return f"{{{{- if {reading} }}}}\n{text}{{{{ end }}}}\n"
 
     def _marked(self, body: Object, level: int, own: Mapping[str, str] = MappingProxyType({})) -> Object:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.models.options_export import ChartShape
+from kubeferry.tasks.core.plan.export.helm.bundle import RUN, bundle_files
 from kubeferry.tasks.core.plan.export.helm.text import escaped
 from kubeferry.tasks.core.plan.export.yaml_files import dump
 
@@ -73,6 +75,9 @@ def extras(chart: Chart, source: str) -> Iterator[tuple[str, str]]:
         yield "templates/tests/services.yaml", TEST.format(command=f'"{command}"')
     notes = [note.replace(chart.release, "RELEASE-NAMESPACE") for note in dict.fromkeys(chart.notes)]
     text = NOTES.format(notes="\n".join(f"- {escaped(note)}" for note in notes))
+    if chart.shape is ChartShape.BUNDLE:
+        text += RUN
+        yield from bundle_files()
     if chart.lookups.later:
         text += UPGRADE.replace("KEYS", ", ".join(f"addresses.{key}" for key in chart.lookups.later))
     yield "templates/NOTES.txt", text.replace("RELEASE-NAMESPACE", "{{ .Release.Namespace }}")
