@@ -108,6 +108,7 @@ class Ui:
         self._unfold(title)
         found = self.page.get_by_role("option").all_inner_texts()
         self.page.keyboard.press("Escape")
+        expect(self.page.get_by_role("option")).to_have_count(0)  # else the next list would have these, too
         return found
 
     def choose(self, title, value, within=None):

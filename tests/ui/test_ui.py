@@ -54,7 +54,7 @@ def content(bench, ns, context=B):
 
 
 FIELDS = {
-    "Backup": "Name of the backup; empty only with `resume`.",
+    "Backup": "Name of the backup; empty with `resume`.",
     "Map": 'Namespaces to rename, old to new name, for example `{"shop": "shop-copy"}`.',
     "Approve": "Before anything is written, pause with the plan as an artifact",
     "Wait seconds": "Longest time to wait for one level to become ready, in seconds. From 1 to 86400.",
@@ -147,6 +147,25 @@ def test_a_restore_with_a_rename_and_its_pages(ui, bench, shop, saved):
     ended = ["verify", "list what the bundle owns", "close the journal"]
     assert ui.task_names(last="close the journal") == [*begun, *levels, *ended]
     ui.keep("run-of-restore")
+
+
+def test_an_export_from_its_form_and_its_page(ui, saved, tmp_path):
+    out = tmp_path / "exported"
+    ui.form("export/on-demand")
+    assert ui.choices("Format") == ["yaml", "kustomize", "helm"]
+    assert ui.choices("Secrets") == ["omit", "include", "external", "age"]
+    ui.fill("Backup", saved)
+    ui.choose("Format", "kustomize")
+    ui.fill("Out", str(out))
+    ui.submit()
+    ui.shows("Completed")
+    assert ui.title() == f"export {saved} as kustomize"
+    assert (out / "overlays/default/kustomization.yaml").exists()
+    page = ui.artifact(f"export-{saved}")
+    expect(page.get_by_role("heading", name=f"Export of backup {saved}")).to_be_visible()
+    expect(page.get_by_role("heading", name="Secrets that are not here")).to_be_visible()
+    ui.well_written(page)
+    assert "hunter2-ui" not in ui.page.content()
 
 
 @pytest.mark.soak
