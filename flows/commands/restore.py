@@ -80,12 +80,12 @@ def undo(asked: UndoOptions, *, output: Format) -> None:
 
     The restore may be complete, have failed, or have been killed.
     An object that has another uid by now is not touched.
-    Without --context, the context of the restore is used, and only if it is still the same cluster.
+    It has to be the cluster of the restore: name it with --context, if it is not that of the current context.
     """
     from kubeferry.flows.console.results import finish
     from kubeferry.flows.console.run import run_and_finish
 
-    run_and_finish("undo", asked, output, finish, at=asked, reach=bool(asked.context))
+    run_and_finish("undo", asked, output, finish, at=asked)
 
 
 APPROVE_EPILOG = """\

@@ -10,11 +10,14 @@ from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.core.formats.migration import Header, Source, migration_name, unread_of
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.models.from_store import from_store, to_store
 from kubeferry.tasks.core.models.options_migration import MigrateOptions
 from kubeferry.tasks.core.selection.namespaces import is_system, without
 from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.identity import check_same, identity
 from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.records.backups import open_backup
 from kubeferry.tasks.ports.records.migrations import StoredMigration, begin, open_migration, write_source
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
@@ -36,7 +39,7 @@ HERE = {
     "fan_out",
     "deployment",
 }
-"""Options that a resumed migration may set again."""
+"""Options that a resumed migration takes from the operator."""
 
 
 class MigrationWork:
@@ -71,12 +74,12 @@ async def begin_migration(options: MigrateOptions, started: datetime) -> Migrati
 
 def _new(options: MigrateOptions, started: datetime) -> MigrationWork:
     cluster = connect(options.from_context or None, options.kubeconfig or None)
-    connect(options.to_context or None, options.kubeconfig or None)
+    target = connect(options.to_context or None, options.kubeconfig or None)
     chosen, absent = _chosen(cluster, options)
     name = migration_name(options.name, chosen or sorted(absent), clock.now())
     names = _names(options, chosen, absent)
-    asked = options.model_dump(mode="json", exclude_defaults=True, exclude={"name", "store"})
-    header = Header(name=name, started=started, options=asked)
+    asked = to_store(options.model_dump(mode="json", exclude_defaults=True))
+    header = Header(name=name, started=started, origin=identity(cluster), target=identity(target), options=asked)
     store = open_store(options.store)
     store.check_writable()
     if store.exists(BackupKeys(name).metadata):
@@ -119,20 +122,41 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
 
 def _resume(asked: MigrateOptions, _started: datetime) -> MigrationWork:
     stored = open_migration(open_store(asked.store), asked.resume)
+    if not asked.to_context:
+        raise UsageError(f"name the target cluster of migration {asked.resume} again, with --to-context")
     here = asked.model_dump(include=HERE, exclude_defaults=True)
     try:
-        options = MigrateOptions.model_validate(stored.header.options | here | {"store": asked.store})
+        known = from_store(stored.header.options)
+        options = MigrateOptions.model_validate(known | here | {"store": asked.store})
+    except DamagedError as error:
+        raise DamagedError(f"migration {asked.resume}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         message = f"the options in its header are damaged: {first['msg']}"
         raise DamagedError(f"migration {asked.resume}: {message}") from None
+    target = connect(options.to_context or None, options.kubeconfig or None)
+    same_clusters(stored.header, target)
     if stored.source:
         return MigrationWork(options, stored, stored.source.namespaces)
     cluster = connect(options.from_context or None, options.kubeconfig or None)
+    if stored.header.origin:
+        check_same(stored.header.origin, cluster, f"migration {asked.resume} is from", "--from-context")
     chosen, absent = _chosen(cluster, options)
     made = MigrationWork(options, stored, _names(options, chosen, absent))
     made.absent = absent
     return made
+
+
+def same_clusters(header: Header, target: Cluster) -> None:
+    """Return if a cluster is the target of a migration.
+
+    Raises:
+        UsageError: it is another one.
+        DamagedError: the migration does not say which.
+    """
+    if header.target is None:
+        raise DamagedError(f"migration {header.name}: its header does not say to which cluster it goes")
+    check_same(header.target, target, f"migration {header.name} goes to", "--to-context")
 
 
 def backup_to_make(made: MigrationWork) -> str:
@@ -153,8 +177,10 @@ async def note_source(made: MigrationWork, backup: BackupResult | None) -> Sourc
     """
     if backup is None:
         raise UsageError("; ".join(made.absent.values()))
+    made_of = await in_thread(open_backup, open_store(made.options.store), backup.name)
     source = Source(
         backup=backup.name,
+        manifest=made_of.summary.manifest_sha256 or "",
         cluster=backup.cluster,
         namespaces=made.names,
         absent=made.absent,

@@ -60,7 +60,8 @@ class Dispatch:
         from prefect.exceptions import ObjectNotFound
 
         options = self._migrating.options
-        asked = {"migration": self._migrating.name, "namespace": namespace, "store": options.store}
+        asked = {"migration": self._migrating.name, "namespace": namespace}
+        asked |= {"context": options.to_context, "store": options.store}
         try:
             run = await arun_deployment(
                 options.deployment, parameters={"options": asked}, flow_run_name=f"migrate {namespace}", timeout=0

@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError
+from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, UsageError
 from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.migration import SHARED, End, restore_name
 from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.from_store import from_store
+from kubeferry.tasks.migrate.begin import same_clusters
 from kubeferry.tasks.migrate.state import Migrating
+from kubeferry.tasks.plan.download import same_backup
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.migrations import open_migration, read_end, write_end
 from kubeferry.tasks.ports.records.restores import open_restore
@@ -36,9 +39,12 @@ def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
     stored = open_migration(open_store(options.store), options.migration, ends=False)
     if stored.source is None:
         raise BackupNotFoundError(f"migration {options.migration} has not been backed up: resume it")
+    if not options.context:
+        raise UsageError("name the target cluster: the context by which this worker's kubeconfig has it")
     here = {"to_context": options.context, "kubeconfig": options.kubeconfig, "store": options.store}
-    asked = stored.header.options | {key: value for key, value in here.items() if value}
+    asked = from_store(stored.header.options) | {key: value for key, value in here.items() if value}
     migrating = Migrating(options.migration, MigrateOptions.model_validate(asked), stored.source, work)
+    same_clusters(stored.header, migrating.target())
     migrating.unpack()
     return migrating
 
@@ -78,6 +84,8 @@ def _restore(
 ) -> Restore:
     selected = "" if namespace == SHARED else namespace
     name = named.get("name") or named["resume"]
+    if stored:
+        same_backup(stored, migrating.source.manifest)
     options = migrating.options.restore(migrating.source.backup, name, selected, migrating.source.namespaces)
     return migrating.restore(options, namespace, stored)
 

@@ -63,6 +63,9 @@ def begun(options: PopulateOptions, template: Template, namespace: str, into: In
         if not same or stored.header.backup != options.backup:
             text = f"restore {name} made it with other parameters"
             raise UsageError(f"{text}: kubeferry undo {name} first, or choose another --name")
+        if stored.header.manifest != template.backup.proof(template.work):
+            text = f"restore {name} made it of another backup than what {options.backup} is now"
+            raise UsageError(f"{text}: kubeferry undo {name} first, or choose another --name")
         if stored.state.end not in ("Completed", "Partial"):
             return options.resume(name)
         if there(connect(options.context or None, options.kubeconfig or None), [into.name]):

@@ -49,6 +49,10 @@ class Migrating:
         """Unpack nothing yet."""
         self.name, self.options, self.source, self.work = name, options, source, work
         self.backup: StoredBackup = open_backup(open_store(options.store), source.backup, opener(options.identities))
+        if source.manifest != (self.backup.summary.manifest_sha256 or ""):
+            raise DamagedError(
+                f"migration {name} began with another backup than what {source.backup} is now (SHA-256 differs)"
+            )
         self.asked = CachedTarget(self.target)
         self.rules = installed()
         self.parts: dict[str, list[Archived]] = defaultdict(list)

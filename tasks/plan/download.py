@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike, backup_name
+from kubeferry.tasks.core.models.from_store import from_store
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.plan.state import Plan, Source
 from kubeferry.tasks.plan.template import here, unpacked
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
-"""Options that a resumed restore may be given again: another machine may call the same cluster otherwise."""
+"""Options that a resumed restore takes from the operator; the first three from nowhere else."""
 
 FINISHED = ("Completed",)
 
@@ -68,6 +69,8 @@ def _download(options: RestoreOptions, work: Path) -> Downloaded:
         raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
     named = resumed.header.name if resumed else _name(options, backup.store)
     source = Source(options, named, work, backup, shared.spool if shared else None)
+    if resumed and backup.summary.manifest_sha256:  # before anything is brought here
+        same_backup(resumed, backup.summary.manifest_sha256)
     if shared:
         shared.lend(work)
         source.archived = shared.archived
@@ -77,8 +80,28 @@ def _download(options: RestoreOptions, work: Path) -> Downloaded:
         except BaseException:
             source.close()  # nobody else has it yet, and an open file keeps its disk full
             raise
+    source.proof = backup.proof(shared.work if shared else work)
+    if resumed:
+        same_backup(resumed, source.proof)
     progress.step(f"download {options.backup}", len(source.archived), len(source.archived))
     return Downloaded(source, source.plan(), resumed)
+
+
+def same_backup(resumed: StoredRestore, proof: str) -> None:
+    """Return if the backup is the one that a restore began with.
+
+    Raises:
+        DamagedError: another one has its name now, or the restore does not say which one it was.
+    """
+    header = resumed.header
+    if not header.manifest:
+        raise DamagedError(
+            f"restore {header.name}: its header does not say which backup {header.backup} it began with: undo it"
+        )
+    if header.manifest != proof:
+        raise DamagedError(
+            f"restore {header.name} began with another backup than what {header.backup} is now (SHA-256 differs)"
+        )
 
 
 def _open(options: RestoreOptions) -> StoredBackup:
@@ -111,7 +134,10 @@ def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
         raise UsageError(f"restore {name} is {state.end}: nothing is missing")
     here = asked.model_dump(include=HERE, exclude_defaults=True)
     try:
-        return RestoreOptions.model_validate(resumed.header.options | here | {"store": asked.store, "name": name})
+        stored = from_store(resumed.header.options)
+        return RestoreOptions.model_validate(stored | here | {"store": asked.store, "name": name})
+    except DamagedError as error:
+        raise DamagedError(f"restore {name}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise DamagedError(f"restore {name}: the options in its header are damaged: {first['msg']}") from None

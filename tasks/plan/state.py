@@ -147,6 +147,8 @@ class Source:
         """Of the restore; a plan alone has one, too."""
         self.work = work
         self.backup = backup
+        self.proof = backup.summary.manifest_sha256 or ""
+        """What tells the backup from another one of its name; of an archive without a manifest when it is here."""
         self.archived: list[Archived] = []
         self.archive = archive or Spool(work / "archive.spool")
         self._shares = archive is not None

@@ -10,7 +10,7 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.plan.state import Archived
 from kubeferry.tasks.ports.archive.encryption import ASK, opener
 from kubeferry.tasks.ports.archive.spool import Spool
-from kubeferry.tasks.ports.records.backups import StoredBackup, open_backup
+from kubeferry.tasks.ports.records.backups import TARBALL, StoredBackup, open_backup
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
 
@@ -31,7 +31,7 @@ def unpacked(backup: StoredBackup, work: Path, spool: Spool) -> list[Archived]:
     Raises:
         DamagedError: a file or an object is missing, changed, or cannot be read.
     """
-    tarball = work / "backup.tar.gz"
+    tarball = work / TARBALL
     backup.fetch_plain(backup.keys.tarball, tarball)
     if backup.manifest:
         for key, name in zip((backup.keys.links, backup.keys.bindings), BESIDE, strict=True):

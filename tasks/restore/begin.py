@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.journal import Header, made_by
-from kubeferry.tasks.core.formats.journal import Target as StoredTarget
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.models.from_store import to_store
 from kubeferry.tasks.plan.keep_owned import paused
-from kubeferry.tasks.ports.cluster.cached import cluster_uid
+from kubeferry.tasks.ports.cluster.identity import check_same, identity
 from kubeferry.tasks.ports.cluster.leases import Hold, me
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -74,10 +74,11 @@ def _header(source: Source, plan: Plan, target: Target, transaction: Transaction
             name=source.name,
             token=transaction.token,
             backup=source.options.backup,
-            target=StoredTarget(context=cluster.name, host=cluster.host, uid=target.cached.uid()),
+            manifest=source.proof,
+            target=identity(cluster, target.cached.uid()),
             namespaces=plan.names(),
             started=clock.now(),
-            options=source.options.model_dump(mode="json", exclude_defaults=True),
+            options=to_store(source.options.model_dump(mode="json", exclude_defaults=True)),
         )
         if store.put_new(RestoreKeys(header.name).header, header.model_dump_json().encode()):
             return header, 0
@@ -136,14 +137,9 @@ def same_cluster(stored: StoredRestore, target: Cluster) -> None:
     """Return if `target` is the cluster that a restore wrote to.
 
     Raises:
-        UsageError: it is another one.
+        UsageError: it is another one, or nothing tells.
     """
-    wanted, uid = stored.header.target, cluster_uid(target)
-    if wanted.uid != uid if wanted.uid and uid else wanted.host != target.host:
-        raise UsageError(
-            f"restore {stored.header.name} was made on cluster {wanted.context} ({wanted.host}), and this is "
-            f"{target.name} ({target.host}); name the right one with --context"
-        )
+    check_same(stored.header.target, target, f"restore {stored.header.name} was made on")
 
 
 def recall(

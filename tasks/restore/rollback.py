@@ -245,7 +245,7 @@ def _undo(options: UndoOptions, started: datetime) -> UndoResult:
     from kubeferry.tasks.ports.cluster.client import connect
 
     stored = open_restore(open_store(options.store), options.restore)
-    cluster = connect(options.context or stored.header.target.context or None, options.kubeconfig or None)
+    cluster = connect(options.context or None, options.kubeconfig or None)
     same_cluster(stored, cluster)
     if stored.state.end in REVERTED:
         return _result(stored, cluster, RollbackResult(), started)

@@ -18,8 +18,8 @@ from kubeferry.tasks.core.errors import UsageError
 OFFLINE = {"existing", "existing_kinds", "rollback", "bundle", "wait", "wait_seconds"}
 RUN = {"name", "resume", "approve", "approve_seconds"}
 WITHOUT_OPTION = {
-    "plan": OFFLINE | RUN | {"context", "kubeconfig"},
-    "diff": OFFLINE | RUN | {"owned", "absent", "modify"},
+    "plan": OFFLINE | RUN | {"context", "kubeconfig", "from_bundle"},
+    "diff": OFFLINE | RUN | {"owned", "absent", "modify", "from_bundle"},
     "populate": {"map"},
     "prune": {"context", "kubeconfig"},
 }

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+import kubeferry.tasks.migrate.begin
 import kubeferry.tasks.migrate.populate
-from kubeferry.tasks.core.errors import KubeferryError, PermanentError, UsageError
+from kubeferry.tasks.core.errors import DamagedError, KubeferryError, PermanentError, UsageError
 from kubeferry.tasks.core.formats.journal import Header, Target
 from kubeferry.tasks.core.formats.layout import RestoreKeys
 from kubeferry.tasks.core.formats.migration import SHARED, End, Source
@@ -26,6 +27,7 @@ from kubeferry.tasks.ports.records.migrations import begin as begin_migration
 from kubeferry.tasks.ports.store.local import LocalStore
 
 NOW = clock.now()
+PROOF = "0" * 64
 GAP = Problem(what="widgets.example.com in shop", why="forbidden")
 WIDE = Problem(what="gadgets.example.com", why="stale")
 OTHER = Problem(what="widgets.example.com in bank", why="forbidden")
@@ -47,7 +49,9 @@ def result(phase=Phase.COMPLETED, **more):
 def migrating(store):
     """A migration of two namespaces, of which the source could not read all; it restores nothing."""
     unread = {"": [WIDE], "shop": [GAP], "bank": [OTHER]}
-    source = Source(backup="b", cluster="a", namespaces={"shop": "shop2", "bank": "bank"}, unread=unread)
+    source = Source(
+        backup="b", manifest=PROOF, cluster="a", namespaces={"shop": "shop2", "bank": "bank"}, unread=unread
+    )
 
     def restore(options, space, stored):
         return SimpleNamespace(name=options.name or options.resume, options=options, space=space, resumed=stored)
@@ -65,7 +69,8 @@ def migrating(store):
 def kept(store, name, end, **more):
     """Keep the journal of a restore that made one Secret; `end` is "" for one that was killed."""
     target = Target(context="b", host="https://b")
-    asked = {"token": "0123456789ab", "backup": "b", "target": target, "namespaces": {}, "options": {}, **more}
+    asked = {"token": "0123456789ab", "backup": "b", "manifest": PROOF, "target": target}
+    asked |= {"namespaces": {}, "options": {}, **more}
     header = Header(name=name, started=NOW, **asked)
     keys = RestoreKeys(name)
     store.put_new(keys.header, header.model_dump_json().encode())
@@ -139,13 +144,22 @@ def backed_up(*problems):
     return BackupResult(phase=phase, started=NOW, completed=NOW, counts={}, bytes=1, problems=list(problems), **where)
 
 
-def test_problems_of_the_backup_and_absent_namespaces_are_noted_with_the_source(store):
+def test_a_part_that_began_with_another_backup_of_that_name_is_not_taken_up(migrating, store):
+    kept(store, "m.bank", "", manifest="1" * 64)
+    with pytest.raises(DamagedError, match="began with another backup"):
+        begun(migrating, "bank")
+
+
+def test_problems_of_the_backup_and_absent_namespaces_are_noted_with_the_source(store, monkeypatch):
+    opened = SimpleNamespace(summary=SimpleNamespace(manifest_sha256=PROOF))
+    monkeypatch.setattr(kubeferry.tasks.migrate.begin, "open_backup", lambda *_: opened)
     header = MigrationHeader(name="m", started=NOW, options={})
     begin_migration(store, header)
     options = MigrateOptions(namespaces=["shop", "bank", "gone"], from_context="a", to_context="b", store=store.url)
     made = MigrationWork(options, StoredMigration(header, None), {"shop": "shop2", "bank": "bank"})
     made.absent = {"gone": "namespace gone does not exist"}
     source = asyncio.run(note_source.__wrapped__(made, backed_up(GAP, WIDE)))
+    assert source.manifest == PROOF
     assert (source.unread, source.absent) == ({"shop": [GAP], "": [WIDE]}, made.absent)
     with pytest.raises(UsageError, match="namespace gone does not exist"):
         asyncio.run(note_source.__wrapped__(made, None))
@@ -196,7 +210,7 @@ def test_a_flow_run_that_ends_without_a_word_has_failed_whatever_prefect_says(mi
 def asked(store, monkeypatch):
     """Populate one namespace of backup `b`, which the cluster has; `asked.gone` says that it has it no more."""
     options = PopulateOptions(backup="b", into=[{"name": "ten"}], name="run", store=store.url)
-    template = SimpleNamespace(backup=SimpleNamespace(store=store))
+    template = SimpleNamespace(backup=SimpleNamespace(store=store, proof=lambda _: PROOF), work=None)
     made = SimpleNamespace(options=options, gone=False)
     monkeypatch.setattr(kubeferry.tasks.migrate.populate, "connect", lambda *_: None)
     monkeypatch.setattr(kubeferry.tasks.migrate.populate, "there", lambda _, names: [] if made.gone else names)
@@ -217,6 +231,12 @@ def test_a_namespace_that_an_earlier_run_made_is_left_unless_it_is_gone(asked, s
 def test_a_namespace_that_another_backup_made_is_no_success_of_this_one(asked, store):
     kept(store, "run.ten", "Completed", backup="yesterday")
     with pytest.raises(UsageError, match=r"restore run\.ten made it with other parameters"):
+        asked.begun()
+
+
+def test_a_namespace_that_another_backup_of_that_name_made_is_no_success_of_this_one(asked, store):
+    kept(store, "run.ten", "Completed", manifest="1" * 64)
+    with pytest.raises(UsageError, match=r"restore run\.ten made it of another backup than what b is now"):
         asked.begun()
 
 

@@ -45,16 +45,23 @@ class Target(StoredModel):
     context: str
     host: str
     uid: str = ""
+    authority: str = ""
+    """SHA-256 of the certificates that prove its server; "" where the system's do."""
 
 
 class Header(StoredModel):
-    """The first file of a restore: what it does. `options` are those of the run, and hold no secret."""
+    """The first file of a restore: what it does.
+
+    `options` are those of the run, as far as a store may say them (models/from_store.py); they hold no secret.
+    """
 
     format: Literal["kubeferry.io/restore/v1"] = FORMAT
     name: str
     token: Token
     """The part of the field manager that identifies this restore."""
     backup: str
+    manifest: str = ""
+    """SHA-256 of the backup's manifest, or of an archive that has none: a resumed restore goes on with no other."""
     target: Target
     namespaces: dict[str, str]
     """Old name → new name."""

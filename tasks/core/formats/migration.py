@@ -11,6 +11,7 @@ from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from kubeferry.tasks.core.formats.journal import Target
 from kubeferry.tasks.core.formats.layout import backup_name
 from kubeferry.tasks.core.formats.records import Phase, Problem, StoredModel
 
@@ -24,11 +25,15 @@ SHARED = "cluster.wide"
 
 
 class Header(StoredModel):
-    """The options of a migration, which hold no secret."""
+    """The options of a migration, as far as a store may say them, and its clusters; none is a secret."""
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT
     name: str
     started: datetime
+    origin: Target | None = None
+    """The source cluster."""
+    target: Target | None = None
+    """The target cluster."""
     options: dict[str, Any]
 
 
@@ -41,6 +46,8 @@ class Source(StoredModel):
 
     format: Literal["kubeferry.io/migration/v1"] = FORMAT
     backup: str
+    manifest: str = ""
+    """SHA-256 of the backup's manifest: a migration goes on with no other one."""
     cluster: str
     namespaces: dict[str, str]
     absent: dict[str, str] = {}

@@ -5,9 +5,11 @@ The official client handles configuration, authentication and TLS; transport.py 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +61,8 @@ class Cluster(Transport):
         configuration.connection_pool_maxsize = CONNECTIONS
         pool = ApiClient(configuration).rest_client.pool_manager
         super().__init__(name, str(configuration.host), pool, lambda: _bearer(configuration))
+        self.authority = _authority(configuration)
+        """SHA-256 of the certificates that prove the server, "" where the system's do."""
         self._newest: dict[str, int] = {}
         """Type → the newest resourceVersion that this process has written of it."""
         self._newest_lock = Lock()
@@ -375,6 +379,11 @@ def current_context(kubeconfig: str | None = None) -> str:
 def _location(kubeconfig: str | None) -> str:
     """Return the path of the kubeconfig; the client itself reads KUBECONFIG only once, at import."""
     return kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
+
+
+def _authority(configuration: Configuration) -> str:
+    path = configuration.ssl_ca_cert
+    return hashlib.sha256(Path(path).read_bytes().strip()).hexdigest() if path else ""
 
 
 def _bearer(configuration: Configuration) -> str | None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 NO_KEYS = Opener()
 
+TARBALL = "backup.tar.gz"
+"""The name of the tarball in the folder to which a restore downloads it."""
+
 SHOWN = 300
 """Most characters shown of a path from the manifest, which is not trusted."""
 
@@ -70,6 +73,13 @@ class StoredBackup:
         """Return a Sealer for the recipients of the backup, None if it is not encrypted."""
         encryption = self.manifest.encryption if self.manifest else None
         return Sealer(encryption.recipients) if encryption else None
+
+    def proof(self, work: Path) -> str:
+        """Return the SHA-256 that tells it from any other backup of its name: of its manifest.
+
+        An archive of Velero has none: it is that of its tarball, which is in the folder `work` (plan/template.py).
+        """
+        return self.summary.manifest_sha256 or digest_of(work / TARBALL).sha256
 
     def fetch_plain(self, key: str, target: Path) -> None:
         """Download one of its files as `fetch` does, and decrypt it if it is encrypted.

@@ -4,6 +4,7 @@ tests/data/recorded/store was written by the product of commit 3923567. The rest
 first level.
 """
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.support.bench import B
 
 from kubeferry.flows.restore import restore
+from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
 
@@ -65,11 +67,18 @@ def test_the_backup_is_restored(bench, store):
 
 
 def test_the_killed_restore_is_resumed(bench, store):
-    """As if its cluster were this one; what the journal names is made again, since it is not here."""
+    """As if its cluster were this one; what the journal names is made again, since it is not here.
+
+    Its header says as little of its backup as those of that time: such a restore can be undone, and not resumed.
+    """
     header, cluster = store / "restores/cut-off/kubeferry-restore.json", bench.clusters[B]
     content = json.loads(header.read_text())
     content["target"] |= {"context": B, "host": cluster.host, "uid": cluster_uid(cluster)}
     header.write_text(json.dumps(content))
+    with pytest.raises(DamagedError, match="does not say which backup recorded it began with"):
+        bench.restore("", resume="cut-off", store=store.as_uri())
+    manifest = (store / "backups/recorded/kubeferry-manifest.json.gz").read_bytes()
+    header.write_text(json.dumps(content | {"manifest": hashlib.sha256(manifest).hexdigest()}))
     where = {**bench.where, "store": store.as_uri()}
     result = bench.run_flow(restore(RestoreOptions(resume="cut-off", context=B, wait_seconds=60, **where)))
     assert (result.phase, result.name) == ("Completed", "cut-off")

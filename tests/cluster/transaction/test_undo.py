@@ -274,7 +274,9 @@ def test_another_cluster_is_not_touched(bench, saved):
     with pytest.raises(UsageError, match=r"was made on cluster kubeferry-b .* and this is kubeferry-a"):
         undone(bench, result.name, context=A)
     assert bench.find("ConfigMap", ns, "settings", B)
-    assert undone(bench, result.name, context="").phase == "Completed"  # its own, without a word
+    with pytest.raises(UsageError, match=r"name the right one with --context"):
+        undone(bench, result.name, context="")  # the current one, whatever the header in the store says
+    assert undone(bench, result.name, context=B).phase == "Completed"
 
 
 # --- two at once

@@ -1,0 +1,83 @@
+"""The options of an earlier run that a store may say, for whoever resumes it: all doors use this one list.
+
+A store is not trusted (.github/SECURITY.md): what it says is a claim about what the earlier run was asked for. What
+names something of this machine (a kubeconfig runs programs, a context chooses the cluster, an identity is a file, a
+deployment chooses who works) comes from the operator alone, every time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kubeferry.tasks.core.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FROM_STORE = frozenset(
+    {
+        "absent",
+        "all_namespaces",
+        "annotation_selector",
+        "approve",
+        "approve_seconds",
+        "backup",
+        "bundle",
+        "exclude",
+        "exclude_name",
+        "exclude_namespace",
+        "existing",
+        "existing_kinds",
+        "from_bundle",
+        "include",
+        "include_name",
+        "map",
+        "modify",
+        "namespace_selector",
+        "namespaces",
+        "no_rewrite",
+        "only",
+        "owned",
+        "rollback",
+        "selector",
+        "wait",
+        "wait_seconds",
+    }
+)
+"""Options that say what is restored, and how."""
+
+OF_OPERATOR = frozenset(
+    {
+        "context",
+        "deployment",
+        "fan_out",
+        "from_context",
+        "identities",
+        "kubeconfig",
+        "name",
+        "resume",
+        "side_by_side",
+        "store",
+        "to_context",
+    }
+)
+"""Options that name things of this machine, its clusters and workers, or the run itself: never from a store."""
+
+
+def to_store(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that a header holds."""
+    return {name: value for name, value in options.items() if name in FROM_STORE}
+
+
+def from_store(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a header that may be used.
+
+    Headers of earlier versions have the operator's as well: these are ignored.
+
+    Raises:
+        DamagedError: it has an option that this version does not know.
+    """
+    unknown = sorted(stored.keys() - FROM_STORE - OF_OPERATOR)
+    if unknown:
+        raise DamagedError(f"the options in its header are damaged: {unknown[0][:80]!r} is none")
+    return to_store(stored)
