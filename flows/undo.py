@@ -9,7 +9,7 @@ from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.core.models.results import UndoResult
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.report import report
-from kubeferry.tasks.restore.rollback import undo as revert
+from kubeferry.tasks.restore.undo import undo as revert
 from kubeferry.tasks.step import log
 
 
@@ -23,6 +23,9 @@ def _run_name() -> str:
 async def undo(options: UndoOptions) -> UndoResult:
     """Undo a restore that is complete, has failed or was killed; one that is undone already stays so."""
     result = await revert(options, clock.now())
+    if result.dry_run:
+        log(f"undo {result.name}: would delete {len(result.to_delete)}, restore {len(result.to_restore)}")
+        return result
     back = result.taken_back
     left = f", {len(back.left)} left" if back.left else ""
     log(f"undo {result.name}: {result.phase}, {back.deleted} deleted, {back.restored} restored{left}")

@@ -64,28 +64,40 @@ UNDO_EPILOG = """\
 
 kubeferry list --restores
 
-kubeferry undo before-upgrade-restore-20260102-030405
+kubeferry undo before-upgrade-restore-20260102-030405 --dry-run
 
-kubeferry undo nightly-restore-20260102-030405 --force-finalizers -o json
+kubeferry undo before-upgrade-restore-20260102-030405 --context production
+
+kubeferry undo nightly-restore-20260102-030405 --yes --privileged -o json
 """
 
 
 @takes(
     "undo",
-    f"restore force_finalizers wait_seconds {PLACE} identity output debug",
+    f"restore dry_run yes expect privileged force force_finalizers wait_seconds {PLACE} identity output debug",
     model="options.UndoOptions",
 )
-def undo(asked: UndoOptions, *, output: Format) -> None:
+def undo(asked: UndoOptions, *, yes: bool, output: Format) -> None:
     """Undo a restore: delete what it created, give what it changed its previous content, in reverse order.
 
     The restore may be complete, have failed, or have been killed.
-    An object that has another uid by now is not touched.
+    Only what proves by itself that the restore wrote it is touched, and nothing that somebody changed since.
     It has to be the cluster of the restore: name it with --context, if it is not that of the current context.
     """
-    from kubeferry.flows.console.results import finish
+    from kubeferry.flows.console.confirm import Removal, agreed
     from kubeferry.flows.console.run import run_and_finish
+    from kubeferry.flows.console.undo_table import finish, question, shown
+    from kubeferry.tasks.restore.undo import look
 
-    run_and_finish("undo", asked, output, finish, at=asked)
+    # Who is asked sees what gives rights among the rest, and says yes to it; --yes alone does not.
+    whole = asked.model_copy(update={"privileged": True})
+    removal = Removal(
+        "undo", "undone", lambda it: look(whole if not (it.dry_run or yes) else it), question, shown, finish
+    )
+    agreed_to = agreed(removal, asked, output, yes=yes)
+    if agreed_to.expect != asked.expect:
+        agreed_to = agreed_to.model_copy(update={"privileged": True})
+    run_and_finish("undo", agreed_to, output, finish, at=asked)
 
 
 APPROVE_EPILOG = """\

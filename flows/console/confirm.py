@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kubeferry.flows.options.common import Format
-    from kubeferry.tasks.core.models.options import DeleteOptions
+    from kubeferry.tasks.core.models.options import DeleteOptions, UndoOptions
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-    from kubeferry.tasks.core.models.results import DeleteResult, PruneResult
+    from kubeferry.tasks.core.models.results import DeleteResult, PruneResult, UndoResult
 
-A = TypeVar("A", bound="DeleteOptions | PruneOptions")
-R = TypeVar("R", bound="DeleteResult | PruneResult")
+A = TypeVar("A", bound="DeleteOptions | PruneOptions | UndoOptions")
+R = TypeVar("R", bound="DeleteResult | PruneResult | UndoResult")
 
 REFUSED = 1
 """The exit code when the answer is no."""

@@ -75,6 +75,10 @@ RESTORE: Mapping[str, Option] = {
 
 UNDO: Mapping[str, Option] = {
     "restore": _restore("Name of the restore."),
+    "dry_run": Option(bool, "Only show what would be reverted, and what would stay and why."),
+    "expect": _expect("Revert nothing unless the journal still has this digest, which --dry-run shows."),
+    "privileged": Option(bool, "Also revert RBAC, webhooks, admission policies, APIServices and definitions."),
+    "force": Option(bool, "Also revert what somebody changed since, and create again what is not there any more."),
     "wait_seconds": replace(
         SHARED["wait_seconds"],
         help="Longest time to wait until one level is deleted; four times as long for namespaces.",

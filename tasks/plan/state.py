@@ -109,6 +109,11 @@ class Plan:
         """Return old → new name of every namespace in the plan."""
         return {ref.source.name: ref.ref.name for ref in (self.items[each] for each in self.namespaces)}
 
+    def spaces(self) -> dict[str, str]:
+        """Return old → new name of every namespace that the plan writes to, in the plan itself or there before."""
+        inside = {item.source.namespace: ref.namespace for ref, item in self.items.items() if ref.namespace}
+        return inside | self.names()
+
     def level(self, ref: Ref) -> int:
         """Return the level that an object is written in; namespaces and CRDs come before level 1."""
         return self.level_of[ref]

@@ -76,7 +76,7 @@ def _header(source: Source, plan: Plan, target: Target, transaction: Transaction
             backup=source.options.backup,
             manifest=source.proof,
             target=identity(cluster, target.cached.uid()),
-            namespaces=plan.names(),
+            namespaces=plan.spaces(),
             started=clock.now(),
             options=to_store(source.options.model_dump(mode="json", exclude_defaults=True)),
         )
@@ -155,6 +155,8 @@ def recall(
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             continue
         uid = str(obj["metadata"]["uid"])
+        if made_by(obj, transaction.manager):
+            transaction.journal.announced.add(str(ref))  # it proves what the journal in the store says of it
         if ref in state.created and state.created[ref].uid == uid:
             _recall(source, plan, transaction, outcome, ref, obj, state.action(ref))
         elif made_by(obj, transaction.manager):

@@ -22,6 +22,7 @@ from kubeferry.tasks.core.plan.existing import (
     named,
     owners_lost,
 )
+from kubeferry.tasks.core.plan.reversal import digest
 from kubeferry.tasks.restore.outcome import Outcome, done
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     cluster, ref = target.cluster(), Ref.of(obj)
     bare, adopter = source.rules.without_dynamic(live), plan.adopters.get(ref)
     decision = decide(obj, bare, mode_of(kind, source.options), adopter)
-    uid = str(live["metadata"]["uid"])
+    uid, wrote = str(live["metadata"]["uid"]), ""
     match decision.action:
         case Action.CONFLICT:
             raise ConflictError(f"{ref} {decision.why}; say --existing skip, update or recreate")
@@ -62,11 +63,12 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             raise InvalidError(f"{ref} {decision.why}; {advice(kind)}")
         case Action.MERGED:
             transaction.keep(ref, Intent.MERGE, live)
-            cluster.patch(kind, ref.namespace, ref.name, merge_patch(obj, live))
+            patch = merge_patch(obj, live)
+            wrote = digest(cluster.patch(kind, ref.namespace, ref.name, patch, manager=transaction.manager))
         case Action.UPDATED:
             transaction.keep(ref, Intent.UPDATE, live)
             obj, decision = _free(transaction, obj, decision)
-            decision = _update(source, target, kind, obj, decision)
+            decision, wrote = _update(source, target, transaction, kind, obj, decision)
         case Action.RECREATED:
             transaction.keep(ref, Intent.RECREATE, live)
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
@@ -75,10 +77,10 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             uid = recreate(target, transaction, kind, obj)
         case Action.UNCHANGED if owners_lost(obj, live):
             transaction.keep(ref, Intent.LINK, live)
-            decision, uid = _follow(target, transaction, kind, obj, uid)
+            decision, uid, wrote = _follow(target, transaction, kind, obj, uid)
         case _:
             pass
-    done(transaction, outcome, ref, uid, decision.action, decision.why)
+    done(transaction, outcome, ref, uid, decision.action, decision.why, wrote=wrote)
     return decision.action
 
 
@@ -106,37 +108,49 @@ def linkable(transaction: Transaction, ref: Ref, owners: list[dict[str, Any]]) -
     return [each for each in owners if each["uid"] not in created]
 
 
-def _update(source: Source, target: Target, kind: ResourceType, obj: Object, decision: Decision) -> Decision:
-    """Give a live object the content that the backup holds; say what of it stays all the same."""
-    cluster, ref = target.cluster(), Ref.of(obj)
+def _update(
+    source: Source, target: Target, transaction: Transaction, kind: ResourceType, obj: Object, decision: Decision
+) -> tuple[Decision, str]:
+    """Give a live object the content that the backup holds; say what of it stays all the same.
+
+    Returns:
+        The decision, and the digest of what the object has now.
+    """
+    cluster, ref, manager = target.cluster(), Ref.of(obj), transaction.manager
     try:
-        live = source.rules.without_dynamic(cluster.apply(kind, ref.namespace, obj))
+        stored = cluster.apply(kind, ref.namespace, obj, manager=manager)
+        live = source.rules.without_dynamic(stored)
     except InvalidError as error:
         raise InvalidError(f"{error}; {advice(kind)}") from error
     more, why = differing(obj, live), ""
     if more:  # set by others, whose fields server-side apply leaves
         try:
-            patched = cluster.patch(kind, ref.namespace, ref.name, leftover(obj, live))
-            live = source.rules.without_dynamic(patched)
+            stored = cluster.patch(kind, ref.namespace, ref.name, leftover(obj, live), manager=manager)
+            live = source.rules.without_dynamic(stored)
         except InvalidError as error:
             why = f" ({error})"
         more = differing(obj, live)
-    return replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
+    told = replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
+    return told, digest(stored)
 
 
 def _follow(
     target: Target, transaction: Transaction, kind: ResourceType, obj: Object, uid: str
-) -> tuple[Decision, str]:
-    """Link an object to its re-created owner, before or after the garbage collector took it; return its uid."""
+) -> tuple[Decision, str, str]:
+    """Link an object to its re-created owner, before or after the garbage collector took it.
+
+    Returns:
+        What was done, its uid, and the digest of what it has now, if it is the same object.
+    """
     ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
     gone = Decision(Action.RECREATED, "the garbage collector took it with its former owner")
     try:
-        found = target.cluster().patch(kind, ref.namespace, ref.name, owners)
+        found = target.cluster().patch(kind, ref.namespace, ref.name, owners, manager=transaction.manager)
     except (NotFoundError, ConflictError):
-        return gone, recreate(target, transaction, kind, obj)
+        return gone, recreate(target, transaction, kind, obj), ""
     if found["metadata"].get("deletionTimestamp"):
-        return gone, recreate(target, transaction, kind, obj)
-    return Decision(Action.LINKED, "to its owner, which was re-created"), uid
+        return gone, recreate(target, transaction, kind, obj), ""
+    return Decision(Action.LINKED, "to its owner, which was re-created"), uid, digest(found)
 
 
 def recreate(target: Target, transaction: Transaction, kind: ResourceType, obj: Object, manager: str = "") -> str:

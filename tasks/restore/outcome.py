@@ -68,9 +68,18 @@ class Outcome:
         return {(each.type, each.namespace, each.name) for each in self.notable if each.action in actions}
 
 
-def done(transaction: Transaction, outcome: Outcome, ref: Ref, uid: str, action: Action, why: str = "") -> None:
-    """Note what was done with one object, in the journal too."""
-    transaction.did(ref, uid, action)
+def done(
+    transaction: Transaction,
+    outcome: Outcome,
+    ref: Ref,
+    uid: str,
+    action: Action,
+    why: str = "",
+    *,
+    wrote: str = "",
+) -> None:
+    """Note what was done with one object, in the journal too; `wrote` is the digest of what it has now, if changed."""
+    transaction.did(ref, uid, action, wrote)
     outcome.note(ref, uid, action, why)
 
 

@@ -1,48 +1,50 @@
 """Take a restore back, in reverse: delete what it created, give what it changed its former content again.
 
 Everything is known from the journal, so that this works in the process that failed and in any other one later. It is
-idempotent: what is rolled back already is found so.
-
-Undo a restore from its journal, alone in its namespaces.
+idempotent: what is rolled back already is found so. The journal is in a store, which may say anything: each live object
+has to prove that it is this restore's (core/plan/reversal.py).
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, KubeferryError, NotFoundError
-from kubeferry.tasks.core.formats.journal import REVERTED, made_by
-from kubeferry.tasks.core.formats.layout import SEALED
-from kubeferry.tasks.core.formats.records import Action, Intent, Phase, Problem
-from kubeferry.tasks.core.models.results import RollbackResult, UndoResult
+from kubeferry.tasks.core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    DamagedError,
+    InvalidError,
+    KubeferryError,
+    NotFoundError,
+)
+from kubeferry.tasks.core.formats.bundle import BUNDLES
+from kubeferry.tasks.core.formats.journal import Previous, made_by
+from kubeferry.tasks.core.formats.records import Action, Intent, Problem
+from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.results import RollbackResult
 from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
+from kubeferry.tasks.core.plan.reversal import Mandate
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
-from kubeferry.tasks.ports.archive.encryption import opener
-from kubeferry.tasks.ports.cluster.leases import Hold, me
-from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.cluster.transport import THREADS
-from kubeferry.tasks.ports.local import clock, progress
+from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.journal import fingerprint
 from kubeferry.tasks.ports.records.restores import open_restore
-from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.restore.begin import same_cluster
 from kubeferry.tasks.restore.bundle import list_members
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Collection, Iterable
 
-    from kubeferry.tasks.core.formats.journal import Previous, State
+    from kubeferry.tasks.core.formats.journal import State
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import Discovery
-    from kubeferry.tasks.core.models.options import UndoOptions
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.archive.encryption import Opener
     from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.records.journal import Journal
     from kubeferry.tasks.ports.records.restores import StoredRestore
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
@@ -61,6 +63,14 @@ class _Done:
 
     def result(self) -> RollbackResult:
         return RollbackResult(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
+
+
+def _by_level() -> dict[int, list[tuple[Ref, Previous]]]:
+    return defaultdict(list)
+
+
+def _problems(ref: Ref, why: str) -> list[Problem]:
+    return [Problem(what=str(ref), why=why)] if why else []
 
 
 @step("roll back")
@@ -85,7 +95,7 @@ def _rollback(source: Source, plan: Plan, target: Target, transaction: Transacti
         if transaction.hold:
             transaction.hold.check()
         stored = open_restore(source.backup.store, keys.name)
-        done = roll_back(stored, target.cluster(), journal, source.backup.opener)
+        done = roll_back(stored, target.cluster(), journal, source.backup.opener, Asked(announced=journal.announced))
         journal.end("Failed" if done.left else "RolledBack", counts_line(done))
     except KubeferryError as error:
         return RollbackResult(
@@ -108,70 +118,138 @@ def counts_line(done: RollbackResult) -> str:
     return f"{done.deleted} deleted, {done.restored} restored{left}"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a rollback was asked for, and what it may do."""
+
+    force_finalizers: bool = False
+    seconds: int = SECONDS
+    """How long the objects of one level may take to go."""
+    privileged: bool = False
+    force: bool = False
+    announced: Collection[str] = ()
+    """What this process announced itself."""
+
+
 def roll_back(
-    stored: StoredRestore,
-    cluster: Cluster,
-    journal: Journal,
-    opener: Opener,
-    *,
-    force_finalizers: bool = False,
-    seconds: int = SECONDS,
+    stored: StoredRestore, cluster: Cluster, journal: Journal, opener: Opener, asked: Asked
 ) -> RollbackResult:
-    """Roll back what a journal records; write into it what was rolled back.
-
-    `opener` opens former contents; `seconds` is how long the objects of one level may take to go.
-    """
-    return _Back(stored, cluster, journal, cluster.discover(), opener, force_finalizers, seconds).run().result()
+    """Roll back what a journal records; write into it what was rolled back. `opener` opens former contents."""
+    return Rollback(stored, cluster, opener, asked, journal).run().result()
 
 
-@dataclass
-class _Back:
-    stored: StoredRestore
-    cluster: Cluster
-    journal: Journal
-    discovery: Discovery
-    opener: Opener
-    force_finalizers: bool
-    seconds: int
-    done: _Done = field(default_factory=_Done)
+@dataclass(frozen=True)
+class Reverting:
+    """What is to be reverted, as the live objects are now."""
+
+    members: list[Member]
+    """What is to be deleted."""
+    formers: list[tuple[Ref, Previous]]
+    """What is to get its former content."""
+    left: list[Problem]
+    """What is not reverted, and why."""
+
+
+class Rollback:
+    """The rollback of one restore."""
+
+    def __init__(
+        self,
+        stored: StoredRestore,
+        cluster: Cluster,
+        opener: Opener,
+        asked: Asked,
+        journal: Journal | None = None,
+    ) -> None:
+        """Change nothing yet; without a journal it can only `look`."""
+        self.stored, self.cluster, self.opener, self.asked = stored, cluster, opener, asked
+        self._journal = journal
+        self.discovery: Discovery = cluster.discover()
+        spaces = frozenset(stored.header.namespaces.values())
+        self.mandate = Mandate(
+            stored.header.manager,
+            spaces,
+            stored.header.name,
+            self._bundles(spaces),
+            asked.privileged,
+            asked.force,
+            asked.announced,
+        )
+        self.done = _Done()
+        self._taken: set[Ref] = set()
+        """What this run deleted."""
+        self._kept = journal.kept if journal else {}
+
+    @property
+    def journal(self) -> Journal:
+        """Return the journal in which it writes what it reverts."""
+        if self._journal is None:
+            raise AssertionError("a rollback that looks only has no journal")
+        return self._journal
+
+    def _bundles(self, spaces: Iterable[str]) -> dict[str, str]:
+        """Return the live bundles of some namespaces, uid → name."""
+        if self.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
+            return {}
+        found = in_threads(lambda space: self.cluster.list(BUNDLES, space), sorted(spaces), THREADS)
+        return {str(each["metadata"]["uid"]): str(each["metadata"]["name"]) for some in found for each in some}
+
+    def look(self) -> Reverting:
+        """Return what would be reverted; nothing is changed."""
+        state = self.state
+        asked = [(ref, made.uid, made.level) for ref, made in state.created.items()]
+        asked += [(ref, "", level) for ref, level in state.doubtful.items()]
+        found = in_threads(lambda each: (each, self._find(each[0])), asked, THREADS)
+        members, left = list[Member](), list[Problem]()
+        for (ref, uid, level), live in found:
+            if live is None or (uid and live["metadata"]["uid"] != uid):
+                if uid:  # its deletion finds out what there is to say
+                    members += [] if self.mandate.out_of_reach(ref) else [Member(level, ref, uid)]
+                    left += _problems(ref, self.mandate.out_of_reach(ref))
+                continue
+            why = self.mandate.why_not(ref, live)
+            if not uid and why and not made_by(live, self.mandate.manager):
+                continue  # it was announced, and somebody else's is there
+            members += [] if why else [Member(level, ref, str(live["metadata"]["uid"]))]
+            left += _problems(ref, why)
+        formers = []
+        for ref, former in state.formers.items():
+            why = self.mandate.out_of_reach(ref)
+            left += _problems(ref, why)
+            formers += [] if why else [(ref, former)]
+        return Reverting(members, formers, left)
+
+    def _find(self, ref: Ref) -> Object | None:
+        kind = self.discovery.by_kind(ref.group, ref.kind)
+        return self.cluster.find(kind, ref.namespace, ref.name) if kind else None
 
     @property
     def state(self) -> State:
+        """Return what the journal says."""
         return self.stored.state
 
     def run(self) -> _Done:
-        title = f"roll back {self.stored.header.name}"
-        formers: dict[int, list[tuple[Ref, Previous]]] = defaultdict(list)
-        for ref, former in self.state.formers.items():
+        """Revert what may be reverted; return what was done."""
+        title, seen, asked = f"roll back {self.stored.header.name}", self.look(), self.asked
+        members, formers = seen.members, _by_level()
+        for ref, former in seen.formers:
             formers[former.level].append((ref, former))
-        members = [Member(made.level, ref, made.uid) for ref, made in self.state.created.items()]
-        members += self._doubtful()
-        removal = Removal(self.cluster, self.discovery, title, self.force_finalizers, self.seconds, after=self._deleted)
+        self.done.left += seen.left
+        removal = Removal(
+            self.cluster, self.discovery, title, asked.force_finalizers, asked.seconds, after=self._deleted
+        )
         # Objects that were changed come back when what is above them is gone, as they came.
         for level in sorted({each.level for each in members} | formers.keys(), reverse=True):
             removal.run([each for each in members if each.level == level])
             self._restore(level, formers.get(level, []))
-            progress.step(
-                title, len(self.done.deleted) + len(self.done.restored), len(members) + len(self.state.formers)
-            )
+            progress.step(title, len(self.done.deleted) + len(self.done.restored), len(members) + len(seen.formers))
         self.done.left += removal.removed.left
         self.done.notes += removal.removed.forced
         return self.done
 
-    def _doubtful(self) -> list[Member]:
-        """Return what was announced and is there, made by this restore: its answer, or the word on it, was lost."""
-        found = in_threads(self._ours, sorted(self.state.doubtful), THREADS)
-        return [each for each in found if each]
-
-    def _ours(self, ref: Ref) -> Member | None:
-        kind = self.discovery.by_kind(ref.group, ref.kind)
-        live = self.cluster.find(kind, ref.namespace, ref.name) if kind else None
-        if live is None or not made_by(live, self.stored.header.manager):
-            return None
-        return Member(self.state.doubtful[ref], ref, str(live["metadata"]["uid"]))
-
     def _deleted(self, level: int, gone: list[Member]) -> None:
         self.done.deleted += [each.ref for each in gone]
+        self._taken.update(each.ref for each in gone)
         self.journal.undid(Action.DELETED, level, {str(each.ref): each.uid for each in gone})
 
     # --- former contents
@@ -195,16 +273,49 @@ class _Back:
             self.done.left.append(Problem(what=str(ref), why=why))
         return None if why else ref
 
+    def preview(self) -> Reverting:
+        """Return what would be reverted, and what would be left; nothing is changed."""
+        seen = self.look()
+        self._taken.update(each.ref for each in seen.members)
+        found = in_threads(lambda each: (each, self._why_not_back(*each)), seen.formers, THREADS)
+        formers, left = list[tuple[Ref, Previous]](), list(seen.left)
+        for each, why in found:
+            left += _problems(each[0], why)
+            formers += [] if why else [each]
+        return Reverting(seen.members, formers, left)
+
+    def _why_not_back(self, ref: Ref, former: Previous) -> str:
+        try:
+            live = None if ref in self._taken else self._find(ref)
+            return self._refusal(ref, former, live, self._former(ref, former))
+        except KubeferryError as error:
+            return str(error)
+
+    def _refusal(self, ref: Ref, former: Previous, live: Object | None, body: Object) -> str:
+        """Return why an object may not get its former content, "" if it may."""
+        if live is None:
+            if former.action not in AGAIN:
+                return "was deleted by somebody since"
+            if not (self.mandate.may_make_again(ref) or ref in self._taken):
+                return "is not there, and nothing proves that the restore removed it: say --force to create it again"
+            return ""
+        if live["metadata"]["uid"] != former.uid:
+            return "another object has that name now"
+        if content(live) == content(body):
+            return ""
+        return self.mandate.why_not(ref, live, self.state.wrote.get(ref, ""), body)
+
     def _give_back(self, ref: Ref, former: Previous) -> str:
         kind = self.discovery.by_kind(ref.group, ref.kind)
         if kind is None:
             return "its kind is not served any more"
-        body = self.stored.former(former, self.opener)
+        body = self._former(ref, former)
         live = self.cluster.find(kind, ref.namespace, ref.name)
+        why = self._refusal(ref, former, live, body)
+        if why:
+            return why
         if live is None:
-            return self._again(ref, body) if former.action in AGAIN else "was deleted by somebody since"
-        if live["metadata"]["uid"] != former.uid:
-            return "another object has that name now"
+            return self._again(ref, body)
         if content(live) == content(body):
             return ""
         try:
@@ -217,6 +328,13 @@ class _Back:
             return f"cannot be given its former content: {error}"
         return ""
 
+    def _former(self, ref: Ref, former: Previous) -> Object:
+        """Return the former content of an object. Raises DamagedError if this process saved another one."""
+        body, kept = self.stored.former(former, self.opener), self._kept.get(str(ref))
+        if Ref.of(body) != ref or (kept and kept != fingerprint(body)):
+            raise DamagedError("what was kept of it was changed in the store")
+        return body
+
     def _again(self, ref: Ref, body: Object) -> str:
         kind = self.discovery.by_kind(ref.group, ref.kind)
         if kind is None:
@@ -227,67 +345,3 @@ class _Back:
             return "another object has that name now"
         self.done.notes.append(Problem(what=str(ref), why="was made again: it has a new uid"))
         return ""
-
-
-@step("undo {options.restore}")
-async def undo(options: UndoOptions, started: datetime) -> UndoResult:
-    """Roll back what a restore did.
-
-    Raises:
-        BackupNotFoundError: no restore of that name.
-        UsageError: it was made on another cluster, or what it has replaced is encrypted and no identity opens it.
-        PermanentError: it, or another one, is at work in its namespaces.
-    """
-    return await in_thread(_undo, options, started)
-
-
-def _undo(options: UndoOptions, started: datetime) -> UndoResult:
-    from kubeferry.tasks.ports.cluster.client import connect
-
-    stored = open_restore(open_store(options.store), options.restore)
-    cluster = connect(options.context or None, options.kubeconfig or None)
-    same_cluster(stored, cluster)
-    if stored.state.end in REVERTED:
-        return _result(stored, cluster, RollbackResult(), started)
-    hold = Hold(cluster, options.restore)
-    try:
-        hold.take(there(cluster, _spaces(stored)))
-        return _result(stored, cluster, _taken(options, cluster), started)
-    finally:
-        hold.release()
-
-
-def _taken(options: UndoOptions, cluster: Cluster) -> RollbackResult:
-    stored = open_restore(open_store(options.store), options.restore)  # read again, now that nobody else writes it
-    by = opener(options.identities)
-    for sealed in [each for each in stored.state.formers.values() if each.file.endswith(SEALED)][:1]:
-        stored.former(sealed, by)  # a key that does not open it is reported before anything is deleted
-    journal = Journal(stored.store, stored.keys, stored.segments)
-    try:
-        journal.begin(f"undo by {me(options.restore)}")
-        forced, seconds = options.force_finalizers, options.wait_seconds
-        done = roll_back(stored, cluster, journal, by, force_finalizers=forced, seconds=seconds)
-        journal.end("Failed" if done.left else "Undone", counts_line(done))
-    finally:
-        journal.close()
-    return done
-
-
-def _spaces(stored: StoredRestore) -> set[str]:
-    state = stored.state
-    return {ref.namespace for ref in (*state.created, *state.formers, *state.doubtful) if ref.namespace}
-
-
-def _result(stored: StoredRestore, cluster: Cluster, done: RollbackResult, started: datetime) -> UndoResult:
-    refs = (*stored.state.created, *stored.state.formers)
-    return UndoResult(
-        name=stored.header.name,
-        phase=Phase.PARTIAL if done.left else Phase.COMPLETED,
-        store=stored.store.url,
-        started=started,
-        completed=clock.now(),
-        counts=dict(sorted(Counter(ref.type for ref in refs).items())) if done.deleted or done.restored else {},
-        backup=stored.header.backup,
-        cluster=cluster.name,
-        taken_back=done,
-    )

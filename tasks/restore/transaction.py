@@ -81,9 +81,9 @@ class Transaction:
         if ref not in self.made:
             self.journal.keep(self._plan.level(ref), intent, ref, live)
 
-    def did(self, ref: Ref, uid: str, action: Action) -> None:
-        """Write down what was done with one object."""
-        self.journal.did(self._plan.level(ref), action, ref, uid)
+    def did(self, ref: Ref, uid: str, action: Action, wrote: str = "") -> None:
+        """Write down what was done with one object; `wrote` is the digest of what it has now, where it was changed."""
+        self.journal.did(self._plan.level(ref), action, ref, uid, wrote)
         self.know(ref, uid, action)
 
     def know(self, ref: Ref, uid: str, action: Action) -> None:

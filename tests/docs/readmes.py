@@ -9,6 +9,7 @@ TOPS = ("flows", "tasks", "deployments")
 ORDER = (
     "README.md",
     "flows/README.md",
+    "tasks/export/README.md",
     "tasks/README.md",
     "tasks/core/formats/README.md",
     "deployments/README.md",

@@ -13,7 +13,7 @@ from kubeferry.flows.console.run import in_loop
 STARTS = {
     "backup": ["shop"],
     "restore": ["first"],
-    "undo": ["first-restore"],
+    "undo": ["first-restore", "--yes"],
     "migrate": ["shop", "--to-context", "new"],
     "populate": ["first", "--into", "one"],
     "delete": ["first-restore", "--yes"],

@@ -309,7 +309,7 @@ def stopped_in_order(ui, bench, named, new):
 def test_a_cancelled_restore_can_be_undone(ui, bench, kubeferry_process, cancelled):
     named, new, before = cancelled
     stopped_in_order(ui, bench, named, new)
-    code, _, err = kubeferry_process("undo", named, "--context", B, "--store", bench.where["store"])
+    code, _, err = kubeferry_process("undo", named, "--yes", "--context", B, "--store", bench.where["store"])
     assert code == 0, err
     bench.until(lambda: content(bench, new) == before)
 

@@ -83,6 +83,8 @@ class Entry(StoredModel):
     """Announced: create, update, recreate, merge, patch; done: created and so on."""
     level: int = 0
     objects: dict[str, str] = {}
+    wrote: dict[str, str] = {}
+    """Of `objects` that were changed: the digest of the content that they had then (core/plan/reversal.py)."""
     former: str = ""
     """The file that holds the previous content of `objects`, one line each, in the same order."""
     line: int = 0
@@ -120,6 +122,8 @@ class State:
     """The content of each object before the restore, not between two changes of it."""
     doubtful: dict[Ref, int] = field(default_factory=dict)
     """Announced creates whose result is not known, with their level."""
+    wrote: dict[Ref, str] = field(default_factory=dict)
+    """The digest of the content that an object had after the restore changed it."""
     done: dict[Ref, tuple[int, str]] = field(default_factory=dict)
     """Object → its level, and the last action on it."""
     holder: str = ""
@@ -167,6 +171,8 @@ def _will(state: State, entry: Entry) -> None:
 
 def _did(state: State, entry: Entry) -> None:
     for ref, uid in _named(entry):
+        if str(ref) in entry.wrote:
+            state.wrote[ref] = entry.wrote[str(ref)]
         state.doubtful.pop(ref, None)
         state.done[ref] = (entry.level, entry.action)
         if entry.action in MADE:

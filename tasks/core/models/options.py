@@ -232,6 +232,18 @@ class UndoOptions(Place):
     restore: OptionalName
     """Name of the restore."""
 
+    dry_run: bool = False
+    """Only show what would be reverted."""
+
+    expect: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """Revert nothing unless it has this digest, which a dry run shows."""
+
+    privileged: bool = False
+    """Also revert RBAC, webhooks, admission policies, APIServices and definitions."""
+
+    force: bool = False
+    """Also revert what somebody changed since, and create again what is not there any more."""
+
     force_finalizers: bool = False
     """Remove the finalizers of objects that are not deleted in time: their cleanup is then skipped."""
 

@@ -81,6 +81,12 @@ class UndoResult(Result):
     backup: str
     cluster: str
     taken_back: RollbackResult
+    dry_run: bool = False
+    digest: str = ""
+    """Of what a dry run shows: with it as `expect`, another run reverts exactly this or nothing."""
+    to_delete: list[str] = []
+    to_restore: list[str] = []
+    """What a dry run would delete, and give its previous content; `taken_back.left` is what it would leave."""
 
 
 class ObjectToDelete(ResultModel):

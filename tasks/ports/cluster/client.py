@@ -234,13 +234,15 @@ class Cluster(Transport):
                 time.sleep(pause)
         return self._noted(kind, answer), answer.retried
 
-    def apply(self, kind: ResourceType, namespace: str, obj: Object, *, force: bool = True) -> Object:
-        """Server-side apply an object under the field manager `kubeferry`; return it as stored (KEP-555)."""
+    def apply(
+        self, kind: ResourceType, namespace: str, obj: Object, *, force: bool = True, manager: str = FIELD_MANAGER
+    ) -> Object:
+        """Server-side apply an object; return it as stored (KEP-555)."""
         name = obj["metadata"]["name"]
         answer = self.request(
             "PATCH",
             kind.path(namespace, name),
-            query={"fieldManager": FIELD_MANAGER, "force": str(force).lower()},
+            query={"fieldManager": manager, "force": str(force).lower()},
             body=encoded_for_yaml(obj),
             content_type=APPLY_PATCH,
             subject=_subject("apply", kind, namespace, name),
@@ -272,12 +274,13 @@ class Cluster(Transport):
         *,
         content_type: str = MERGE_PATCH,
         subresource: str = "",
+        manager: str = FIELD_MANAGER,
     ) -> Object:
         """Patch an object (a JSON merge patch, unless `content_type` says otherwise); return it as stored."""
         answer = self.request(
             "PATCH",
             kind.path(namespace, name, subresource),
-            query={"fieldManager": FIELD_MANAGER},
+            query={"fieldManager": manager},
             body=orjson.dumps(patch),
             content_type=content_type,
             subject=_subject("patch", kind, namespace, name),

@@ -6,6 +6,7 @@ never sees half a line, and if two processes run the same restore, only one can 
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class Journal:
         self._store, self.keys, self._number, self._seal = store, keys, number, seal
         self._condition = Condition()
         self._did: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
+        self._wrote: dict[str, str] = {}
+        self.announced: set[str] = set()
+        """What was announced in this process: the store is not asked for it."""
+        self.kept: dict[str, str] = {}
+        """SHA-256 of each previous content that this process has saved."""
         self._lines: list[Entry] = []
         self._previous: list[_Previous] = []
         self._asked = self._saved = 0
@@ -73,6 +79,7 @@ class Journal:
     def will_create(self, level: int, refs: Iterable[Ref]) -> None:
         """Record the objects about to be created; saved in the store when this returns."""
         objects = dict.fromkeys(map(str, refs), "")
+        self.announced.update(objects)
         if objects:
             self._line(
                 Entry(at=clock.now(), event="will", action=Intent.CREATE, level=level, objects=objects), wait=True
@@ -83,13 +90,17 @@ class Journal:
         with self._condition:
             self._check()
             self._previous.append(_Previous(level, intent, ref, live))
+            self.announced.add(str(ref))
+            self.kept[str(ref)] = fingerprint(live)
             self._wait(self._ticket())
 
-    def did(self, level: int, action: Action, ref: Ref, uid: str) -> None:
-        """Record a completed action; saved in the store soon."""
+    def did(self, level: int, action: Action, ref: Ref, uid: str, wrote: str = "") -> None:
+        """Record a completed action; saved in the store soon. `wrote` is the digest of what an object has now."""
         with self._condition:
             self._check()
             self._did[level, action][str(ref)] = uid
+            if wrote:
+                self._wrote[str(ref)] = wrote
             self._ticket()
 
     def undid(self, action: Action, level: int, objects: dict[str, str]) -> None:
@@ -176,13 +187,16 @@ class Journal:
         now = clock.now()
         # Completed actions are older than announced or rolled back ones, and an end always comes last.
         entries = [
-            Entry(at=now, event="did", action=action, level=level, objects=objects)
+            Entry(at=now, event="did", action=action, level=level, objects=objects, wrote=self._written(objects))
             for (level, action), objects in self._did.items()
         ]
         entries += sorted(self._lines, key=lambda entry: entry.event == "end")
         previous = sorted(self._previous, key=lambda each: (each.level, each.action))
-        self._did, self._lines, self._previous = defaultdict(dict), [], []
+        self._did, self._lines, self._previous, self._wrote = defaultdict(dict), [], [], {}
         return entries, previous
+
+    def _written(self, objects: Iterable[str]) -> dict[str, str]:
+        return {each: self._wrote[each] for each in objects if each in self._wrote}
 
     def _save(self, number: int, entries: list[Entry], previous: list[_Previous]) -> KubeferryError | None:
         file = former_file(number, sealed=self._seal is not None)
@@ -199,6 +213,11 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - threads must not wait for this one forever
             return PermanentError(f"restore {self.keys.name}: its journal cannot be written: {error}")
         return None if mine else ConflictError(f"another process has resumed restore {self.keys.name}: this one stops")
+
+
+def fingerprint(live: Object) -> str:
+    """Return the SHA-256 of an object as it is kept."""
+    return hashlib.sha256(orjson.dumps(live)).hexdigest()
 
 
 def _kept(file: str, previous: list[_Previous]) -> list[Entry]:

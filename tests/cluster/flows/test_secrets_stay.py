@@ -194,7 +194,7 @@ def play(scene):
     scene.run("restore", "one", *there, "--existing", "recreate", "--name", "replaced")
     scene.run("list", "--restores", *to)
     scene.run("show", "replaced", *to, "-o", "json")
-    scene.run("undo", "replaced", "--context", B, *to)
+    scene.run("undo", "replaced", "--yes", "--context", B, *to)
     refusals(scene, there)
     sealed(scene)
 
@@ -263,7 +263,7 @@ def sealed(scene):
     scene.run("restore", "one", *there, *by, "--debug", "--name", "created")
     replaced(scene, copy)
     scene.run("restore", "one", *there, *by, "--existing", "recreate", "--name", "replaced")
-    scene.run("undo", "replaced", "--context", B, *to, *by)
+    scene.run("undo", "replaced", "--yes", "--context", B, *to, *by)
 
 
 # --- what is found

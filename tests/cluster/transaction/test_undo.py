@@ -78,7 +78,9 @@ def target(bench):
     """A namespace of B that has other content, and something of its own."""
     ns = bench.namespace("t", B)
     bench.make(SOME.replace('a: "1"', 'a: "2", own: stays').replace("first", "second"), ns, B)
-    bench.patch("ServiceAccount", ns, "runner", {"metadata": {"labels": {"app": None}}}, B)
+    # With no field of anybody, the API server would track no manager of it: nothing could prove who wrote it.
+    others = {"labels": {"app": None}, "annotations": {"own": "stays"}}
+    bench.patch("ServiceAccount", ns, "runner", {"metadata": others}, B)
     bench.patch("Service", ns, "web", {"spec": {"sessionAffinity": "ClientIP"}}, B)
     return ns
 
@@ -111,7 +113,7 @@ def test_undo_restores_what_was_changed(bench, saved, target, existing):
     assert result.phase == "Completed"
     assert bench.get("ConfigMap", target, "settings", B)["data"]["a"] == "1"
     back = undone(bench, result.name)
-    assert (back.phase, back.taken_back.left) == ("Completed", [])
+    assert (back.taken_back.left, back.phase) == ([], "Completed")
     after = seen(bench, target)
     # A Service that is recreated asks for its old address; if that is taken, a note says so.
     for which in (before, after):
@@ -165,6 +167,9 @@ def test_a_definition_that_others_use_stays(bench):
     back = undone(bench, result.name)
     left = {each.what: each.why for each in back.taken_back.left}
     crd = f"CustomResourceDefinition.apiextensions.k8s.io widgets.{group}"
+    assert left == {crd: "gives rights, or decides what the cluster accepts: say --privileged to revert it"}
+    back = undone(bench, result.name, privileged=True)
+    left = {each.what: each.why for each in back.taken_back.left}
     assert left == {crd: f"Widget.{group} {other}/two is of its kind"}
     assert bench.find(f"Widget.{group}", other, "two", B)
     assert bench.find("Namespace", "", ns, B) is None
@@ -423,6 +428,6 @@ spec:
     assert f"kubeferry restore --resume {named}, or kubeferry undo {named}" in err
     assert stored(bench, named).state.end == "Stopped"
     assert bench.clusters[B].find(LEASES, target, LEASE_NAME) is None
-    code, out, _ = kubeferry("undo", named, "-o", "json", *where)
+    code, out, _ = kubeferry("undo", named, "--yes", "-o", "json", *where)
     assert (code, yaml.safe_load(out)["phase"]) == (0, "Completed")
     assert bench.find("Deployment", target, "web", B) is None

@@ -15,12 +15,13 @@ from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.core.plan.existing import content
+from kubeferry.tasks.core.plan.reversal import digest
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.restore.rollback import _undo
+from kubeferry.tasks.restore.undo import _undo
 
 TOKEN = "0123456789ab"
 MANAGER = f"kubeferry-{TOKEN}"
@@ -82,8 +83,9 @@ class Journalled:
         """Keep what an object is, and give it other content."""
         live = self.live(named)
         self.journal.keep(level, action, self.ref(named), live)
-        self.bench.patch("ConfigMap", self.ns, named, {"data": {"a": "restored"}}, B)
-        self.journal.did(level, f"{action}d", self.ref(named), live["metadata"]["uid"])
+        kind, cluster = self.bench.kind("ConfigMap", context=B), self.bench.clusters[B]
+        now = cluster.patch(kind, self.ns, named, {"data": {"a": "restored"}}, manager=MANAGER)
+        self.journal.did(level, f"{action}d", self.ref(named), live["metadata"]["uid"], digest(now))
         return live
 
     def stored(self):
@@ -171,7 +173,7 @@ def test_levels_are_undone_in_reverse_and_each_is_journalled_before_the_next_beg
     journalled.changed("changed", level=2)
     seen = []
     cluster = journalled.bench.clusters[B]
-    monkeypatch.setattr("kubeferry.tasks.ports.cluster.client.connect", lambda *_: cluster)
+    monkeypatch.setattr("kubeferry.tasks.restore.undo.connect", lambda *_: cluster)
     real_delete, real_apply = cluster.delete, cluster.apply
 
     def delete(kind, namespace, named, **more):
