@@ -278,6 +278,7 @@ DOCTOR: Mapping[str, Option] = {
     "wait_seconds": Option(
         int, "Longest time for each check, in seconds.", default=30, min=1, max=600, metavar="N", fills="seconds"
     ),
+    "rules": Option(bool, "Only print the ClusterRoles that backups and restores need here, as YAML for kubectl."),
 }
 
 DEPLOY: Mapping[str, Option] = {

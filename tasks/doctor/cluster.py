@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops import health, rights
+from kubeferry.tasks.core.ops.cluster_roles import cluster_roles
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 from kubeferry.tasks.ports.local import clock as local
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
     from kubeferry.tasks.core.ops.health import Finding
 
@@ -47,6 +49,12 @@ def to_restore(asked: DoctorOptions) -> Finding:
     found = _connect(asked)
     wanted = rights.for_restore(found.discover().types, asked.namespaces)
     return rights.to_restore(wanted, _missing(found, wanted))
+
+
+def roles(asked: DoctorOptions) -> tuple[list[Object], Mapping[str, str]]:
+    """Return the ClusterRoles for the types that a cluster serves, and the API groups of which it does not say them."""
+    found = _connect(asked).discover()
+    return cluster_roles(found.types, "cluster"), found.problems
 
 
 def _connect(asked: DoctorOptions) -> Cluster:

@@ -13,6 +13,7 @@ ORDER = (
     "tasks/README.md",
     "tasks/core/formats/README.md",
     "deployments/README.md",
+    "deployments/kubernetes/README.md",
     "deployments/velero/README.md",
 )
 PATHS = [path for path in ORDER if (ROOT / path).exists()]

@@ -1,11 +1,28 @@
 """The manifests for Kubernetes that are shipped, and their accounts on a sandbox."""
 
+import base64
+import http.client
+import json
+import shutil
+import ssl
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 from tests.support.bench import A
 
 MANIFESTS = Path(__file__).parents[2] / "deployments" / "kubernetes"
+LABEL = "kubeferry.io/aggregate-to-"
+
+
+def rendered(kubectl, folder, **own):
+    """Return the manifests as `kubectl kustomize` makes them for an overlay of one's own."""
+    whole = folder / "manifests"
+    if not whole.exists():
+        shutil.copytree(MANIFESTS, whole)
+    (whole / "kustomization.yaml").write_text(yaml.safe_dump(own))
+    return kubectl("kustomize", str(whole), context=A)
 
 
 class Cast:
@@ -18,33 +35,81 @@ class Cast:
     def kubectl(self, *args, **more):
         return self._kubectl(*args, context=A, **more)
 
+    def install(self, text):
+        """Apply manifests; the labels by which ClusterRoles are aggregated are those of this module alone."""
+        text = text.replace(LABEL, f"{self.suffix}.{LABEL}")
+        self.kubectl("apply", "--server-side", "--warnings-as-errors", "-f", "-", text=text)
+
     def kubeconfig(self, account):
         """Return the path of a kubeconfig with a token of an account, and nothing else."""
-        token = self.kubectl("create", "token", f"{account}-{self.suffix}", "--namespace", self.namespace).strip()
-        (context,) = [each["context"] for each in self._whole["contexts"] if each["name"] == A]
         config = {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [each for each in self._whole["clusters"] if each["name"] == context["cluster"]],
-            "users": [{"name": account, "user": {"token": token}}],
-            "contexts": [{"name": account, "context": {"cluster": context["cluster"], "user": account}}],
+            "clusters": [self._cluster()],
+            "users": [{"name": account, "user": {"token": self.token(account)}}],
+            "contexts": [{"name": account, "context": {"cluster": self._cluster()["name"], "user": account}}],
         }
         path = self._folder / f"{account}-{len(list(self._folder.iterdir()))}.yaml"
         path.write_text(yaml.safe_dump(config))
         return str(path)
+
+    def _cluster(self):
+        (context,) = [each["context"] for each in self._whole["contexts"] if each["name"] == A]
+        (cluster,) = [each for each in self._whole["clusters"] if each["name"] == context["cluster"]]
+        return cluster
+
+    def token(self, account):
+        return self.kubectl("create", "token", f"{account}-{self.suffix}", "--namespace", self.namespace).strip()
+
+    def admin(self):
+        """Return the token of the sandbox's administrator."""
+        (context,) = [each["context"] for each in self._whole["contexts"] if each["name"] == A]
+        (user,) = [each["user"] for each in self._whole["users"] if each["name"] == context["user"]]
+        return user["token"]
+
+    def user(self, account):
+        return f"system:serviceaccount:{self.namespace}:{account}-{self.suffix}"
+
+    @contextmanager
+    def requests(self, token):
+        """Yield a function that sends a request with a token, as any program would, and returns the status."""
+        cluster = self._cluster()["cluster"]
+        where = urlsplit(cluster["server"])
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        trusted = ssl.create_default_context(cadata=authority)
+        connection = http.client.HTTPSConnection(where.hostname, where.port, context=trusted, timeout=30)
+
+        def send(method, path, body=None, **headers):
+            headers |= {"Authorization": f"Bearer {token}"} | ({"Content-Type": "application/json"} if body else {})
+            connection.request(method, path, json.dumps(body) if body else None, headers)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+        try:
+            yield send
+        finally:
+            connection.close()
 
     def narrow(self, bench, account, verbs, without):
         """Give an account the same verbs for each type by name, but for those in `without`."""
         kinds = {(t.group, t.resource) for t in bench.clusters[A].discover().types}
         groups = {group: sorted(r for g, r in kinds if g == group and r not in without) for group, _ in kinds}
         rules = [{"apiGroups": [g], "resources": found, "verbs": verbs} for g, found in sorted(groups.items()) if found]
-        bench.patch("ClusterRole", "", f"{account}-{self.suffix}", {"rules": rules})
+        bench.patch("ClusterRole", "", f"{account}-builtin-{self.suffix}", {"rules": rules})
         bench.until(lambda: all(self.denied(account, resource) for resource in without))
+
+    def drop(self, bench, account):
+        """Take away the rules that `kubeferry doctor --rules` added, if any."""
+        if bench.find("ClusterRole", "", f"{account}-cluster-{self.suffix}"):
+            bench.delete("ClusterRole", "", f"{account}-cluster-{self.suffix}")
 
     def denied(self, account, resource):
         """Return whether the API server's authorizer has seen that a right is gone."""
-        user = f"system:serviceaccount:{self.namespace}:{account}-{self.suffix}"
-        asked = {"user": user, "resourceAttributes": {"verb": "list", "resource": resource}}
+        return not self.allowed(account, "list", resource)
+
+    def allowed(self, account, verb, resource, group=""):
+        asked = {"user": self.user(account), "resourceAttributes": {"verb": verb, "resource": resource, "group": group}}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": asked}
         answer = self.kubectl("create", "-f", "-", "-o", "json", text=yaml.safe_dump(review))
-        return not yaml.safe_load(answer)["status"]["allowed"]
+        return yaml.safe_load(answer)["status"]["allowed"]
