@@ -1,23 +1,34 @@
 """The Jobs that the shipped work pool makes, rendered by prefect-kubernetes itself, as its worker does."""
 
 import asyncio
+import os
 import uuid
 from pathlib import Path
+from unittest import mock
 
 import yaml
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.settings import Settings
 from prefect_kubernetes.worker import KubernetesWorkerJobConfiguration
 
 from kubeferry.tasks.core.models.options_deploy import DeployOptions
 from kubeferry.tasks.core.models.pools import PoolType
 from kubeferry.tasks.core.ops.declarations import fitted, flow_of, title
+from kubeferry.tasks.ports.prefect.server import environment
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
 DECLARED = {title(each): each for each in yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())["deployments"]}
-SETTINGS = {PREFECT_API_URL: "http://prefect-server.prefect.svc:4200/api", PREFECT_HOME: "/var/lib/kubeferry/prefect"}
-"""Those of the shipped ConfigMap that Prefect hands on to each run."""
+
+
+def worker_settings():
+    """Return Prefect's settings in the worker's pod, which it hands on: the ConfigMap's, and `kubeferry worker`'s."""
+    base = yaml.safe_load((DEPLOYMENTS / "kubernetes" / "base" / "kustomization.yaml").read_text())
+    literals = dict(each.split("=", 1) for each in base["configMapGenerator"][0]["literals"])
+    with mock.patch.dict(os.environ, literals, clear=True):
+        os.environ.update(environment(literals["PREFECT_API_URL"]))
+        os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"
+        return Settings()
 
 
 def rendered_job(named, namespace="kubeferry", **variables):
@@ -41,5 +52,24 @@ def rendered_job(named, namespace="kubeferry", **variables):
         made.prepare_for_flow_run(run, deployment, flow, pool, "KubernetesWorker 1", worker_id=uuid.uuid4())
         return made.job_manifest
 
-    with temporary_settings(SETTINGS):
+    with mock.patch("prefect.workers.base.get_current_settings", return_value=worker_settings()):
         return asyncio.run(render())
+
+
+def var(name, value):
+    return {"name": name, "value": value}
+
+
+def jobs(cast, name="", query="dryRun=All"):
+    return f"/apis/batch/v1/namespaces/{cast.namespace}/jobs{name and f'/{name}'}?{query}"
+
+
+def base(cast):
+    job = rendered_job("restore/on-demand", cast.namespace)
+    pod = job["spec"]["template"]["spec"]
+    return job, pod, pod["containers"][0]
+
+
+def pod_of(bench, cast, job):
+    pods = bench.list("Pod", cast.namespace)
+    return next((each for each in pods if each["metadata"]["labels"].get("batch.kubernetes.io/job-name") == job), None)

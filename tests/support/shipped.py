@@ -7,6 +7,7 @@ import shutil
 import ssl
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import yaml
@@ -23,6 +24,23 @@ def rendered(kubectl, folder, **own):
         shutil.copytree(MANIFESTS, whole)
     (whole / "kustomization.yaml").write_text(yaml.safe_dump(own))
     return kubectl("kustomize", str(whole), context=A)
+
+
+def cluster_wide(text):
+    """Return the objects of manifests that are in no namespace, and are none."""
+    documents = yaml.safe_load_all(text)
+    return [each for each in documents if "namespace" not in each["metadata"] and each["kind"] != "Namespace"]
+
+
+class Answer(NamedTuple):
+    """What the API server answered."""
+
+    status: int
+    text: str
+
+    @property
+    def message(self):
+        return json.loads(self.text).get("message", "")
 
 
 class Cast:
@@ -59,7 +77,10 @@ class Cast:
         return cluster
 
     def token(self, account):
-        return self.kubectl("create", "token", f"{account}-{self.suffix}", "--namespace", self.namespace).strip()
+        return self.kubectl("create", "token", self._named(account), "--namespace", self.namespace).strip()
+
+    def _named(self, account):
+        return f"{account}-{self.suffix}" if self.suffix else account
 
     def admin(self):
         """Return the token of the sandbox's administrator."""
@@ -68,11 +89,11 @@ class Cast:
         return user["token"]
 
     def user(self, account):
-        return f"system:serviceaccount:{self.namespace}:{account}-{self.suffix}"
+        return f"system:serviceaccount:{self.namespace}:{self._named(account)}"
 
     @contextmanager
     def requests(self, token):
-        """Yield a function that sends a request with a token, as any program would, and returns the status."""
+        """Yield a function that sends a request with a token, as any program would, and returns the answer."""
         cluster = self._cluster()["cluster"]
         where = urlsplit(cluster["server"])
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
@@ -80,11 +101,11 @@ class Cast:
         connection = http.client.HTTPSConnection(where.hostname, where.port, context=trusted, timeout=30)
 
         def send(method, path, body=None, **headers):
-            headers |= {"Authorization": f"Bearer {token}"} | ({"Content-Type": "application/json"} if body else {})
-            connection.request(method, path, json.dumps(body) if body else None, headers)
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"} | headers
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
-            answer.read()
-            return answer.status
+            text = answer.read().decode()
+            return Answer(answer.status, text)
 
         try:
             yield send
@@ -108,8 +129,9 @@ class Cast:
         """Return whether the API server's authorizer has seen that a right is gone."""
         return not self.allowed(account, "list", resource)
 
-    def allowed(self, account, verb, resource, group=""):
-        asked = {"user": self.user(account), "resourceAttributes": {"verb": verb, "resource": resource, "group": group}}
+    def allowed(self, account, verb, resource, group="", namespace=""):
+        attributes = {"verb": verb, "resource": resource, "group": group, "namespace": namespace}
+        asked = {"user": self.user(account), "resourceAttributes": attributes}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": asked}
         answer = self.kubectl("create", "-f", "-", "-o", "json", text=yaml.safe_dump(review))
         return yaml.safe_load(answer)["status"]["allowed"]

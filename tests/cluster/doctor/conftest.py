@@ -2,7 +2,7 @@
 
 import pytest
 from tests.support.bench import A
-from tests.support.shipped import Cast, rendered
+from tests.support.shipped import Cast, cluster_wide, rendered
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +16,8 @@ def cast(bench, sandbox_env, kubectl, tmp_path_factory):
         return kubectl(sandbox_env, *args, **more)
 
     text = rendered(run, folder, resources=["overlays/jobs"], namespace=namespace, nameSuffix=f"-{suffix}")
-    for role in ("backup", "restore"):
-        for kind in ("ClusterRole", "ClusterRoleBinding"):
-            bench.forget(kind, f"kubeferry-{role}-{suffix}", A)
-        bench.forget("ClusterRole", f"kubeferry-{role}-builtin-{suffix}", A)
+    for each in cluster_wide(text):
+        bench.forget(each["kind"], each["metadata"]["name"], A)
     cast = Cast(namespace, suffix, run, bench.where["kubeconfig"], folder / "configs")
     cast.install(text)
     for role in ("backup", "restore"):
