@@ -14,6 +14,7 @@ ORDER = (
     "tasks/core/formats/README.md",
     "deployments/README.md",
     "deployments/kubernetes/README.md",
+    "deployments/kubernetes/clouds/README.md",
     "deployments/velero/README.md",
 )
 PATHS = [path for path in ORDER if (ROOT / path).exists()]
