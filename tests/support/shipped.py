@@ -27,9 +27,12 @@ def rendered(kubectl, folder, **own):
 
 
 def cluster_wide(text):
-    """Return the objects of manifests that are in no namespace, and are none."""
-    documents = yaml.safe_load_all(text)
-    return [each for each in documents if "namespace" not in each["metadata"] and each["kind"] != "Namespace"]
+    """Return the objects of manifests that are in no namespace, and are none.
+
+    To some of them kustomize gives a namespace all the same, which kubectl ignores.
+    """
+    wide = ("Cluster", "ValidatingAdmissionPolicy")
+    return [each for each in yaml.safe_load_all(text) if each["kind"].startswith(wide)]
 
 
 class Answer(NamedTuple):

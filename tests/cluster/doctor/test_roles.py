@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 from tests.support.bench import A
+from tests.support.jobs import rendered_job
 from tests.support.shipped import LABEL, MANIFESTS, rendered
 
 from kubeferry.flows.delete import delete
@@ -90,6 +91,16 @@ def test_overlays_are_valid(bench, sandbox_env, kubectl, overlay, tmp_path):
 
 def test_the_worker_starts_under_the_restricted_policy(bench, cast):
     assert bench.ready("Deployment", cast.namespace, f"kubeferry-worker-{cast.suffix}")
+
+
+def test_a_worker_with_a_suffix_of_its_name_is_held_to_the_policies(bench, cast):
+    """Its account is another one then, and so are those that its Jobs should name."""
+    job = rendered_job("restore/on-demand", cast.namespace)
+    path = f"/apis/batch/v1/namespaces/{cast.namespace}/jobs?dryRun=All"
+    with cast.requests(cast.token("kubeferry-worker")) as send:
+        for account in (f"kubeferry-restore-{cast.suffix}", "default"):
+            job["spec"]["template"]["spec"]["serviceAccountName"] = account
+            bench.until(lambda: "has to use kubeferry-restore" in send("POST", path, job).message)
 
 
 def test_a_backup_works_with_exactly_the_backup_role_and_writes_nothing(bench, cast, shop):
