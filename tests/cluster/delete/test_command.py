@@ -100,7 +100,7 @@ def test_without_a_terminal_nothing_is_deleted_without_yes(kubeferry, kubectl, s
     code, out, err = kubeferry("delete", "-l", "app=web", "-n", ns)
     assert "use --yes to delete, or --dry-run to look first" in err
     assert (code, out, there(kubectl, sandbox_env, ns)) == (2, "", ["web"])
-    code, out, err = kubeferry("delete", "-l", "app=web", "-n", ns, "--dry-run", "-o", "json")
+    code, out, err = kubeferry("delete", "-l", "app=web", "--namespace", ns, "--dry-run", "-o", "json")
     assert (code, err) == (0, "")
     seen = json.loads(out)
     assert (seen["dry_run"], [each["object"] for each in seen["members"]]) == (True, [f"ConfigMap {ns}/web"])
