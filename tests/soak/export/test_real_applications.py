@@ -5,7 +5,6 @@ webhooks are not there. What is the same is said by Kubeferry's own diff, which 
 """
 
 import re
-import shlex
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,16 +12,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.cluster.export.test_helm import OURS
 from tests.soak.export.conftest import HelmError
 from tests.support.applications import LATE, WORKLOADS, Application, custom_kinds, kind_of, load, stages
 from tests.support.bench import A, B
+from tests.support.charts import ALWAYS, differences, listed, unexplained
 from tests.support.kubectl import KubectlError
 from tests.support.yaml_documents import documents as read
 from tests.support.yaml_documents import of_folder
 
 from kubeferry.flows.export import export
-from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_export import ExportOptions
 from kubeferry.tasks.diff.compare import compared
@@ -119,36 +117,6 @@ def exported(bench, saved, out, **options):
     return bench.run_flow(export(ExportOptions(**asked)))
 
 
-ALWAYS = {
-    r"^added Secret sh\.helm\.release\.": "Helm's own record",
-    r"^Namespace \S+ metadata\.labels\.name$": "Helm labels a namespace that it makes with its name",
-    r"^Service \S+ spec\.ports\[\d+\]\.nodePort$": "a value of the chart: null, and the cluster allocates one",
-}
-"""What differs with every chart."""
-
-
-def differences(found):
-    """Yield each difference as one line, but for the marks of Helm and of the chart."""
-    for each in found.objects:
-        if each.change != "changed":
-            yield f"{each.change} {each.type} {each.name}"
-            continue
-        yield from (
-            f"{each.type} {each.name} {one.path}" for one in each.fields if not any(mark in one.path for mark in OURS)
-        )
-
-
-def listed(result, notes, copy):
-    """Yield patterns of what the export says itself: objects that it leaves out, labels that the notes name."""
-    for each in result.problems:
-        ref = Ref.parse(each.what)
-        yield rf"^removed {re.escape(ref.type)} {re.escape(ref.name)}$"
-    for line in notes.splitlines():
-        if "kubectl label namespace" in line:
-            key = shlex.split(line)[-1].partition("=")[0]
-            yield rf"^Namespace {copy} metadata\.labels(\.|\[\"){re.escape(key)}(\"\])?$"
-
-
 def left(bench, ns):
     """Return what is in a namespace of the second cluster that Kubernetes does not make itself."""
     found = set()
@@ -177,7 +145,7 @@ def test_a_chart_of_it_is_the_application(installed, bench, helm, kubectl, sandb
     print(f"FIGURES {app.name}: {result.objects} objects, {seconds:.1f} s, {len(rows)} differences:", *rows, sep="\n")
     assert found.problems == []
     known = [*ALWAYS, *listed(result, (out / "templates/NOTES.txt").read_text(), copy), *app.differs]
-    assert [each for each in rows if not any(re.search(pattern, each) for pattern in known)] == []
+    assert unexplained(rows, known) == []
     assert [pattern for pattern in app.differs if not any(re.search(pattern, each) for each in rows)] == []
     let_go(kubectl, sandbox_env, B, custom_kinds(installed.manifests), "--namespace", copy)
     helm("uninstall", "app", *where, "--wait", "--timeout", "100s")
@@ -188,10 +156,9 @@ def test_a_chart_of_it_is_the_application(installed, bench, helm, kubectl, sandb
 def test_plain_files_and_a_kustomization_are_the_same_and_the_server_takes_them(
     installed, bench, kubectl, sandbox_env, tmp_path
 ):
-    """In a new namespace of the first cluster, which knows the application's kinds; nothing is written."""
-    copy = bench.namespace(f"{installed.namespace}-a")
+    """In the application's own namespace: its kinds are known there, and its node ports are its own."""
     for form in ("yaml", "kustomize"):
-        exported(bench, installed.saved, tmp_path / form, format=form, map={installed.namespace: copy})
+        exported(bench, installed.saved, tmp_path / form, format=form)
     objects = of_folder(tmp_path / "yaml")
     overlay = str(tmp_path / "kustomize/overlays/default")
     rendered = read(kubectl(sandbox_env, "kustomize", overlay))
