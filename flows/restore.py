@@ -16,7 +16,7 @@ from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.plan.bindings import late_turns
 from kubeferry.tasks.plan.build import plan
-from kubeferry.tasks.plan.download import download
+from kubeferry.tasks.plan.download import download, refuse_plain
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
 from kubeferry.tasks.preflight.approve import approve
@@ -66,6 +66,11 @@ async def restore(options: RestoreOptions) -> RestoreResult:
         if options.from_bundle and not options.resume:
             options = await keep_bundle(options, work)
         found = await download(options, work)
+        try:
+            refuse_plain(found.source)
+        except BaseException:
+            found.source.close()
+            raise
         under_way = prepared(found.source, found.plan, found.resumed)
         async with take_slot(under_way.source, under_way.target):
             result = await carry_out(under_way, started)

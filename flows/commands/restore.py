@@ -45,7 +45,7 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 @takes(
     "restore",
     "backup from_bundle rename existing owned modify no_rewrite absent name resume approve approve_seconds",
-    f"rollback bundle wait wait_seconds {OF_BACKUP} {PLACE} identity output debug",
+    f"keep_encrypted allow_plain rollback bundle wait wait_seconds {OF_BACKUP} {PLACE} identity output debug",
     model="options.RestoreOptions",
 )
 def restore(asked: RestoreOptions, *, output: Format) -> None:
@@ -74,7 +74,8 @@ kubeferry undo nightly-restore-20260102-030405 --yes --privileged -o json
 
 @takes(
     "undo",
-    f"restore dry_run yes expect privileged force force_finalizers wait_seconds {PLACE} identity output debug",
+    "restore dry_run yes expect privileged force allow_plain force_finalizers wait_seconds",
+    f"{PLACE} identity output debug",
     model="options.UndoOptions",
 )
 def undo(asked: UndoOptions, *, yes: bool, output: Format) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from kubeferry.flows.options import completion, files, parsing
 from kubeferry.flows.options.common import Format, note_debug
 from kubeferry.flows.options.option import Option
+from kubeferry.tasks.core.formats.recipients import rejoined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ OF_CLUSTER = "all_namespaces namespace_selector exclude_namespace"
 OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
-MANNER = "existing owned no_rewrite absent rollback bundle wait wait_seconds"
+MANNER = "existing owned no_rewrite absent keep_encrypted allow_plain rollback bundle wait wait_seconds"
 """How to restore, for commands that run many restores."""
 
 PLACE = "context kubeconfig store"
@@ -123,6 +124,16 @@ RESTORING: Mapping[str, Option] = {
         metavar="CLASS=POLICY",
         parser=parsing.policies,
     ),
+    "keep_encrypted": Option(
+        list[str],
+        "Encrypt what is kept of objects that a restore changes, for age1…, an SSH public key, or a file of them.",
+        flags="--encrypt-to",
+        metavar="RECIPIENT",
+        envvar="KUBEFERRY_ENCRYPT_TO",
+        parser=rejoined,
+        fills="encrypt_to",
+    ),
+    "allow_plain": Option(bool, "Take what is not encrypted, although keys are given."),
     "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
     "bundle": Option(bool, "Create a bundle that owns what is created: deleting it deletes that too.", default=True),
     "wait": Option(bool, "Wait after each level until its objects are ready.", default=True),

@@ -33,6 +33,8 @@ HERE = {
     "to_context",
     "kubeconfig",
     "identities",
+    "encrypt_to",
+    "allow_plain",
     "wait_seconds",
     "rollback",
     "side_by_side",

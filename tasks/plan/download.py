@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.records.restores import StoredRestore
     from kubeferry.tasks.ports.store.base import Store
 
-HERE = {"context", "kubeconfig", "identities", "wait_seconds", "rollback"}
-"""Options that a resumed restore takes from the operator; the first three from nowhere else."""
+HERE = {"context", "kubeconfig", "identities", "encrypt_to", "allow_plain", "wait_seconds", "rollback"}
+"""Options that a resumed restore takes from the operator; all but the last two from nowhere else."""
 
 FINISHED = ("Completed",)
 
@@ -85,6 +85,20 @@ def _download(options: RestoreOptions, work: Path) -> Downloaded:
         same_backup(resumed, source.proof)
     progress.step(f"download {options.backup}", len(source.archived), len(source.archived))
     return Downloaded(source, source.plan(), resumed)
+
+
+def refuse_plain(source: Source) -> None:
+    """Return unless a plain backup stands where an encrypted one was to be: whoever may write there can put it there.
+
+    Raises:
+        UsageError: identities or recipients are given, and the backup is not encrypted.
+    """
+    options = source.options
+    if (options.identities or options.encrypt_to) and not source.backup.sealed and not options.allow_plain:
+        raise UsageError(
+            f"backup {options.backup} is not encrypted, although keys are given (--identity, --encrypt-to, or their"
+            " variables): say --allow-plain to restore it all the same"
+        )
 
 
 def same_backup(resumed: StoredRestore, proof: str) -> None:

@@ -17,6 +17,8 @@ from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.from_store import to_store
 from kubeferry.tasks.plan.keep_owned import paused
+from kubeferry.tasks.ports.archive.encryption import Sealer, recipients
+from kubeferry.tasks.ports.archive.spool import Spool
 from kubeferry.tasks.ports.cluster.identity import check_same, identity
 from kubeferry.tasks.ports.cluster.leases import Hold, me
 from kubeferry.tasks.ports.cluster.namespaces import there
@@ -56,7 +58,7 @@ def _begin(source: Source, plan: Plan, target: Target, transaction: Transaction)
     store, cluster = source.backup.store, target.cluster()
     transaction.manager = header.manager
     transaction.hold = Hold(cluster, source.name)
-    transaction.journal = Journal(store, RestoreKeys(source.name), written, _seal(source))
+    transaction.journal = Journal(store, RestoreKeys(source.name), written, _seal(source), _spool(source))
     transaction.journal.begin(str(me(source.name)))
 
 
@@ -89,9 +91,23 @@ def _header(source: Source, plan: Plan, target: Target, transaction: Transaction
 
 
 def _seal(source: Source) -> Callable[[bytes], bytes] | None:
-    """Return what encrypts former contents: to whom the backup is encrypted, the target's Secrets are too."""
+    """Return what encrypts former contents; None if neither the operator nor the backup asks for it.
+
+    Who may write to the store chooses the recipients that a backup names, and must not read the target's Secrets by
+    that. So the operator's recipients come first, then the public halves of the operator's own keys.
+    """
+    asked = recipients(source.options.encrypt_to)
+    if asked:
+        return Sealer(asked).seal
     sealer = source.backup.sealer()
-    return sealer.seal if sealer else None
+    if sealer is None:
+        return None
+    own = source.backup.opener.recipients()
+    return Sealer(own).seal if own else sealer.seal
+
+
+def _spool(source: Source) -> Spool:
+    return Spool(source.work / "previous.spool")
 
 
 @step("take up the journal")
@@ -115,7 +131,7 @@ def _take_up(source: Source, plan: Plan, target: Target, transaction: Transactio
     transaction.manager = header.manager
     transaction.hold = Hold(cluster, source.name)
     transaction.hold.take(there(cluster, (ref.name for ref in plan.namespaces)))
-    transaction.journal = Journal(stored.store, stored.keys, stored.segments, _seal(source))
+    transaction.journal = Journal(stored.store, stored.keys, stored.segments, _seal(source), _spool(source))
     transaction.journal.begin(str(me(source.name)))
     target.discovery = cluster.discover()
     recall(source, plan, target, transaction, outcome, stored)

@@ -30,7 +30,6 @@ from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.ports.records.journal import fingerprint
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.restore.bundle import list_members
 from kubeferry.tasks.step import in_thread, step
@@ -127,6 +126,8 @@ class Asked:
     """How long the objects of one level may take to go."""
     privileged: bool = False
     force: bool = False
+    allow_plain: bool = True
+    """Whether to give back what was kept in the clear, although there are keys."""
     announced: Collection[str] = ()
     """What this process announced itself."""
 
@@ -178,7 +179,6 @@ class Rollback:
         self.done = _Done()
         self._taken: set[Ref] = set()
         """What this run deleted."""
-        self._kept = journal.kept if journal else {}
 
     @property
     def journal(self) -> Journal:
@@ -329,9 +329,14 @@ class Rollback:
         return ""
 
     def _former(self, ref: Ref, former: Previous) -> Object:
-        """Return the former content of an object. Raises DamagedError if this process saved another one."""
-        body, kept = self.stored.former(former, self.opener), self._kept.get(str(ref))
-        if Ref.of(body) != ref or (kept and kept != fingerprint(body)):
+        """Return the former content of an object, from this process's own copy if it has one.
+
+        Raises:
+            DamagedError: the store has none of it.
+        """
+        mine = self._journal.previous(ref) if self._journal else None
+        body = mine or self.stored.former(former, self.opener, allow_plain=self.asked.allow_plain)
+        if Ref.of(body) != ref:
             raise DamagedError("what was kept of it was changed in the store")
         return body
 

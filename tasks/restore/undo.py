@@ -76,7 +76,7 @@ def _digest(stored: StoredRestore) -> str:
 
 
 def _asked(options: UndoOptions) -> Asked:
-    return Asked(options.force_finalizers, options.wait_seconds, options.privileged, options.force)
+    return Asked(options.force_finalizers, options.wait_seconds, options.privileged, options.force, options.allow_plain)
 
 
 def _undo(options: UndoOptions, started: datetime) -> UndoResult:

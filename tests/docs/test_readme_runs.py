@@ -33,7 +33,8 @@ MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
 echo 'replicas: {web: 2}' > modify.yaml
 kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle
-kubeferry restore first --map shop=shop5 --name undone
+ssh-keygen -q -t ed25519 -N '' -f key
+kubeferry restore first --map shop=shop5 --name undone --encrypt-to key.pub --allow-plain
 kubeferry undo undone --dry-run -o json > undoing.json
 kubeferry undo undone --yes --privileged --force --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' undoing.json)"
 kubeferry populate first --template shop --into tenant-1,tenant-2 --modify modify.yaml

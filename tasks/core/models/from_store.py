@@ -48,8 +48,10 @@ FROM_STORE = frozenset(
 
 OF_OPERATOR = frozenset(
     {
+        "allow_plain",
         "context",
         "deployment",
+        "encrypt_to",
         "fan_out",
         "from_context",
         "identities",
@@ -61,7 +63,8 @@ OF_OPERATOR = frozenset(
         "to_context",
     }
 )
-"""Options that name things of this machine, its clusters and workers, or the run itself: never from a store."""
+"""Options that name things of this machine, its clusters and workers, or the run itself, or decide who can read what:
+never from a store."""
 
 
 def to_store(options: Mapping[str, Any]) -> dict[str, Any]:

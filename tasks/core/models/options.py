@@ -180,6 +180,13 @@ class Manner(_Options):
     identities: list[NoSecret] = []
     """Paths of files with secret keys (age or SSH) for an encrypted backup."""
 
+    encrypt_to: list[NoSecret] = []
+    """Encrypt what is kept of objects that the restore changes: age recipients (`age1...`), SSH public keys, or paths
+    of files with them; empty: as the backup is."""
+
+    allow_plain: bool = False
+    """Restore a backup that is not encrypted, although identities or recipients are given."""
+
     absent: dict[BindingKind, Absent] = {}
     """What to do if the target has no new value for an address or uid of the source cluster, by its class, for example
     `{"pod-ip": "drop"}`; by default the restore fails and names the place and the look-ups."""
@@ -252,6 +259,9 @@ class UndoOptions(Place):
 
     identities: list[NoSecret] = []
     """Paths of files with secret keys (age or SSH) for the journal of a restore of an encrypted backup."""
+
+    allow_plain: bool = False
+    """Give back contents that were kept in the clear, although identities are given."""
 
 
 class DeleteOptions(Where):

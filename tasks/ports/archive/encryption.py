@@ -87,6 +87,10 @@ class Opener:
         """Return their number only: the text of an identity is the secret key."""
         return f"Opener({len(self._keys)} identities)"
 
+    def recipients(self) -> list[str]:
+        """Return the public keys of those identities that tell them: age's own; an SSH key here does not."""
+        return [str(each.to_public()) for each in self._keys if isinstance(each, pyrage.x25519.Identity)]
+
     def open(self, sealed: bytes, what: str) -> bytes:
         """Return the decrypted data; `what` names it in messages. Raises as `open_file` does."""
         plain = io.BytesIO()

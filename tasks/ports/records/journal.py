@@ -6,7 +6,6 @@ never sees half a line, and if two processes run the same restore, only one can 
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.ports.archive.spool import Slot, Spool
     from kubeferry.tasks.ports.store.base import Store
 
 SECONDS = 0.5
@@ -48,17 +48,26 @@ class Journal:
     """
 
     def __init__(
-        self, store: Store, keys: RestoreKeys, number: int, seal: Callable[[bytes], bytes] | None = None
+        self,
+        store: Store,
+        keys: RestoreKeys,
+        number: int,
+        seal: Callable[[bytes], bytes] | None = None,
+        spool: Spool | None = None,
     ) -> None:
-        """Continue after segment `number` (0: a new journal); `seal` encrypts previous contents."""
+        """Continue after segment `number` (0: a new journal).
+
+        `seal` encrypts previous contents. `spool` keeps them for a rollback by this process, which needs neither a key
+        for them then, nor has to believe the store.
+        """
         self._store, self.keys, self._number, self._seal = store, keys, number, seal
+        self._spool = spool
+        self._slots: dict[str, Slot] = {}
         self._condition = Condition()
         self._did: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
         self._wrote: dict[str, str] = {}
         self.announced: set[str] = set()
         """What was announced in this process: the store is not asked for it."""
-        self.kept: dict[str, str] = {}
-        """SHA-256 of each previous content that this process has saved."""
         self._lines: list[Entry] = []
         self._previous: list[_Previous] = []
         self._asked = self._saved = 0
@@ -91,8 +100,15 @@ class Journal:
             self._check()
             self._previous.append(_Previous(level, intent, ref, live))
             self.announced.add(str(ref))
-            self.kept[str(ref)] = fingerprint(live)
+            if self._spool:
+                self._slots[str(ref)] = self._spool.append(orjson.dumps(live))
             self._wait(self._ticket())
+
+    def previous(self, ref: Ref) -> Object | None:
+        """Return the content that this process saved of an object; None if an earlier one did, or nobody."""
+        slot = self._slots.get(str(ref))
+        found: Object | None = self._spool.read(slot) if self._spool and slot else None
+        return found
 
     def did(self, level: int, action: Action, ref: Ref, uid: str, wrote: str = "") -> None:
         """Record a completed action; saved in the store soon. `wrote` is the digest of what an object has now."""
@@ -129,6 +145,9 @@ class Journal:
             self._closing = True
             self._condition.notify_all()
         self._thread.join()
+        if self._spool:
+            self._spool.close()
+            self._spool = None
         return stopped
 
     # --- the thread
@@ -213,11 +232,6 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - threads must not wait for this one forever
             return PermanentError(f"restore {self.keys.name}: its journal cannot be written: {error}")
         return None if mine else ConflictError(f"another process has resumed restore {self.keys.name}: this one stops")
-
-
-def fingerprint(live: Object) -> str:
-    """Return the SHA-256 of an object as it is kept."""
-    return hashlib.sha256(orjson.dumps(live)).hexdigest()
 
 
 def _kept(file: str, previous: list[_Previous]) -> list[Entry]:

@@ -50,11 +50,12 @@ class StoredRestore:
         """Return the keys of its files."""
         return RestoreKeys(self.header.name)
 
-    def former(self, where: Previous, opener: Opener) -> Object:
+    def former(self, where: Previous, opener: Opener, *, allow_plain: bool = True) -> Object:
         """Return the content of an object before the restore changed it; `opener` decrypts it if necessary.
 
         Raises:
-            DamagedError: the file is missing, or does not contain the object.
+            DamagedError: the file is missing, or does not contain the object; or it is not encrypted though there are
+                keys, and `allow_plain` is False.
             UsageError: it is encrypted, and no identity decrypts it.
         """
         name = self.header.name
@@ -62,6 +63,8 @@ class StoredRestore:
             packed = self.store.get(self.keys.former(where.file))
         except KeyMissingError:
             raise DamagedError(f"restore {name}: {where.file} of previous contents is missing") from None
+        if opener and not allow_plain and not where.file.endswith(SEALED):
+            raise DamagedError("what was kept of it is not encrypted, although keys are given: say --allow-plain")
         if where.file.endswith(SEALED):
             packed = opener.open(packed, f"what restore {name} has replaced")
         try:

@@ -94,8 +94,12 @@ class Kustomization:
             ]
             self.hosts.append((obj["apiVersion"].rpartition("/")[2], ref, named))
         for subject in _list(obj.get("subjects")):
-            other = isinstance(subject, dict) and subject.get("name") == "default"
-            self.fixed = self.fixed or (other and subject.get("namespace", ref.namespace) not in self.namespaces)
+            if not isinstance(subject, dict):
+                continue
+            # Kustomize names a namespace for a subject without one, too: RBAC reads it so, but it is another object.
+            bare = subject.get("kind") == "ServiceAccount" and "namespace" not in subject
+            other = subject.get("name") == "default" and subject.get("namespace", "") not in self.namespaces
+            self.fixed = self.fixed or bare or other
 
     def base(self) -> str:
         """Return the kustomization of the base."""

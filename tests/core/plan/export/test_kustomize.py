@@ -149,6 +149,13 @@ def test_the_namespace_is_not_named_where_kustomize_would_change_a_subject_of_an
     assert ("namespace" in overlay) == is_so
 
 
+def test_the_namespace_is_not_named_where_kustomize_would_give_a_subject_one():
+    found = binding("shop")
+    found["subjects"] = [{"kind": "ServiceAccount", "name": "server"}]
+    _, _, overlay = kustomized(found, config({"a": "b"}))
+    assert "namespace" not in overlay
+
+
 def test_of_several_namespaces_none_is_named():
     other = config({"a": "b"}, "x")
     other["metadata"]["namespace"] = "bank"
