@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.journal import Header, made_by
+from kubeferry.tasks.core.formats.journal import Header, changed_by, made_by
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.formats.records import Action
@@ -171,7 +171,7 @@ def recall(
         if obj is None or obj["metadata"].get("deletionTimestamp"):
             continue
         uid = str(obj["metadata"]["uid"])
-        if made_by(obj, transaction.manager):
+        if made_by(obj, transaction.manager) or changed_by(obj, transaction.manager):
             transaction.journal.announced.add(str(ref))  # it proves what the journal in the store says of it
         if ref in state.created and state.created[ref].uid == uid:
             _recall(source, plan, transaction, outcome, ref, obj, state.action(ref))

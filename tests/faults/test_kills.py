@@ -211,7 +211,7 @@ class Try:
             asked = UndoOptions(restore=self.name, privileged=True, **self.where)
             for _ in range(2):  # the second does nothing
                 result = self.bench.run_flow(undo(asked))
-                assert (result.phase, result.taken_back.left) == ("Completed", [])
+                assert (result.taken_back.left, result.phase) == ([], "Completed")
         assert seen(self.bench, self.old, self.new) == self.before
         assert self.bench.find("Namespace", "", self.new, B) is None
 

@@ -70,7 +70,10 @@ class Header(StoredModel):
 
     @property
     def manager(self) -> str:
-        """Return the field manager of objects that this restore creates; a bundle's uid may follow (bundle.py)."""
+        """Return the field manager of objects that this restore creates; a bundle's uid may follow (bundle.py).
+
+        That of objects which it changes is `changer(manager)`.
+        """
         return f"kubeferry-{self.token}"
 
 
@@ -198,6 +201,21 @@ _HOW = {"begin": _begin, "will": _will, "did": _did, "undid": _undid, "end": _en
 
 def _named(entry: Entry) -> Iterator[tuple[Ref, str]]:
     return ((Ref.parse(text), uid) for text, uid in entry.objects.items())
+
+
+CHANGED = ":changed"
+"""What the field manager of a change ends with: who changed an object did not create it, and must not delete it."""
+
+
+def changer(manager: str) -> str:
+    """Return the field manager under which a restore changes objects that were there before."""
+    return f"{manager}{CHANGED}"
+
+
+def changed_by(live: Object, manager: str) -> bool:
+    """Return whether the restore with this field manager changed a live object that was there before."""
+    entries = live["metadata"].get("managedFields") or []
+    return any(isinstance(each, dict) and each.get("manager") == changer(manager) for each in entries)
 
 
 def made_by(live: Object, manager: str) -> bool:

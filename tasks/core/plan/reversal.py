@@ -2,8 +2,9 @@
 
 Who may write to the store can make a journal say anything, and an undo has an administrator's rights. So:
 
-- any object: it is of a namespace of the restore, or cluster-scoped; a field manager of it is the restore's own, and
-  does not name a bundle of another restore (a token can be read off any object, a bundle has one name);
+- any object: it is of a namespace of the restore, or cluster-scoped; a field manager of it is the restore's own, which
+  for a deletion has to be the one by which it creates; and that does not name a bundle of another restore (a token can
+  be read off any object, a bundle has one name);
 - RBAC, webhooks, admission policies, APIServices and definitions: the operator says so, too (`--privileged`);
 - an object that somebody changed since: the operator says so, too (`--force`);
 - an object that is not there is made again only if this run deleted what the restore had put in its place, or with
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kubeferry.tasks.core.formats.journal import made_by
+from kubeferry.tasks.core.formats.journal import changed_by, changer, made_by
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.plan.existing import content
 
@@ -56,6 +57,9 @@ CONTROLLERS = ("kube-", "kubelet", "kwok", "cloud-controller-manager", "cluster-
 """What the field managers of Kubernetes' own components begin with: what they write is no edit of somebody."""
 
 
+UNPROVEN = "the journal names it, but it does not show that this restore wrote it"
+
+
 @dataclass(frozen=True, slots=True)
 class Mandate:
     """What a rollback or an undo of one restore may revert."""
@@ -79,9 +83,10 @@ class Mandate:
             ref: its identity.
             live: the object; one that this very process wrote is not looked at for edits of others.
             wrote: the digest of what the restore wrote.
-            former: what it was before.
+            former: what it was before; None for an object that is to be deleted.
         """
-        why = self.out_of_reach(ref) or self._unproven(live)
+        proven = made_by(live, self.manager) or (former is not None and changed_by(live, self.manager))
+        why = self.out_of_reach(ref) or ("" if proven else UNPROVEN) or self._of_others(live)
         if why or str(ref) in self.announced or self.force:
             return why
         who = edited_by(live, self.manager, wrote, former)
@@ -100,9 +105,7 @@ class Mandate:
         """Return whether an object that is not there may be created with its former content."""
         return self.force or str(ref) in self.announced
 
-    def _unproven(self, live: Object) -> str:
-        if not made_by(live, self.manager):
-            return "the journal names it, but it does not show that this restore wrote it"
+    def _of_others(self, live: Object) -> str:
         others = {self.bundles.get(uid, self.name) for uid in _bundles(live, self.manager)} - {self.name}
         return f"the journal names it, but it is of bundle {min(others)}" if others else ""
 
@@ -139,7 +142,7 @@ def edited_by(live: Object, manager: str, wrote: str = "", former: Object | None
 
 
 def _is_ours(name: str, manager: str) -> bool:
-    return name == OWN or name.partition("@")[0] == manager
+    return name in (OWN, changer(manager)) or name.partition("@")[0] == manager
 
 
 def _bundles(live: Object, manager: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.bench import B, Bench, name
 
 from kubeferry.tasks.core.errors import PermanentError
-from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.journal import Header, Target, changer
 from kubeferry.tasks.core.formats.layout import RestoreKeys
 from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
@@ -84,7 +84,7 @@ class Journalled:
         live = self.live(named)
         self.journal.keep(level, action, self.ref(named), live)
         kind, cluster = self.bench.kind("ConfigMap", context=B), self.bench.clusters[B]
-        now = cluster.patch(kind, self.ns, named, {"data": {"a": "restored"}}, manager=MANAGER)
+        now = cluster.patch(kind, self.ns, named, {"data": {"a": "restored"}}, manager=changer(MANAGER))
         self.journal.did(level, f"{action}d", self.ref(named), live["metadata"]["uid"], digest(now))
         return live
 
@@ -138,6 +138,20 @@ def test_what_was_changed_and_somebody_deleted_is_not_made_again(journalled):
     result, left = journalled.undo()
     assert (result.phase, left) == ("Partial", {"settings": "was deleted by somebody since"})
     assert journalled.live("settings") is None
+
+
+def test_what_was_there_before_and_was_changed_without_a_word_on_it_is_not_deleted(journalled):
+    """A level is announced before it is known what is there; the process was killed between a change and its word."""
+    journalled.make("settings", "before", "someone")
+    journalled.journal.will_create(1, [journalled.ref("settings")])
+    live = journalled.live("settings")
+    journalled.journal.keep(1, "update", journalled.ref("settings"), live)
+    kind, cluster = journalled.bench.kind("ConfigMap", context=B), journalled.bench.clusters[B]
+    cluster.patch(kind, journalled.ns, "settings", {"data": {"a": "restored"}}, manager=changer(MANAGER))
+    result, left = journalled.undo()
+    assert (result.phase, left, result.taken_back.deleted) == ("Completed", {}, 0)
+    after = journalled.live("settings")
+    assert (after["metadata"]["uid"], after["data"]) == (live["metadata"]["uid"], {"a": "before"})
 
 
 @pytest.mark.parametrize("action", ["recreate", "link"])

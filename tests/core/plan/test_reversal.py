@@ -55,6 +55,13 @@ def test_only_its_namespaces_and_without_a_word_nothing_that_gives_rights(ref, m
     assert (MANDATE.out_of_reach(ref) == "") is may
 
 
+def test_who_changed_an_object_may_give_its_former_content_back_and_not_delete_it():
+    changed = live(f"{OURS}:changed", "helm")
+    assert MANDATE.why_not(SECRET, changed)
+    assert MANDATE.why_not(SECRET, changed, former=live("helm")) == ""
+    assert MANDATE.why_not(SECRET, live("kubeferry-ba9876543210:changed", "helm"), former=live("helm"))
+
+
 def test_the_word_of_the_operator_or_the_process_itself_is_enough_for_what_gives_rights():
     role = Ref("rbac.authorization.k8s.io", "Role", "shop", "a")
     assert is_privileged(role)
