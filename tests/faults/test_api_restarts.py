@@ -131,7 +131,7 @@ def test_a_restore_whose_api_server_stays_away_reports_it_and_is_undone_later(ri
         server.begin()
     assert rule.done == 1
     assert caught.value.result.taken_back.left
-    options = UndoOptions(restore=caught.value.result.name, context=B, **rigged.where)
+    options = UndoOptions(restore=caught.value.result.name, context=B, privileged=True, **rigged.where)
     assert rigged.run(undo(options)).taken_back.left == []
     rigged.bench.until(lambda: rigged.there(copy) == before)
     rigged.once_more(kiosk, copy)

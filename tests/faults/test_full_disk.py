@@ -159,5 +159,5 @@ def test_a_restore_whose_journal_finds_no_room_rolls_back_all_or_reports(rig, ki
 def undone(rig, restore, disk):
     """Take a restore back when there is room again."""
     disk.free()
-    options = UndoOptions(restore=restore, context=B, **{**rig.where, "store": disk.store})
+    options = UndoOptions(restore=restore, context=B, privileged=True, **{**rig.where, "store": disk.store})
     assert rig.run(undo(options)).taken_back.left == []

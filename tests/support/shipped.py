@@ -22,7 +22,8 @@ def rendered(kubectl, folder, **own):
     whole = folder / "manifests"
     if not whole.exists():
         shutil.copytree(MANIFESTS, whole)
-    (whole / "kustomization.yaml").write_text(yaml.safe_dump(own))
+    # As JSON: Kustomize reads a suffix such as -12e345 as a number, which PyYAML does not quote.
+    (whole / "kustomization.yaml").write_text(json.dumps(own))
     return kubectl("kustomize", str(whole), context=A)
 
 

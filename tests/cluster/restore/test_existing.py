@@ -2,6 +2,7 @@
 
 import base64
 import http.client
+import re
 import ssl
 import threading
 from contextlib import contextmanager, suppress
@@ -87,7 +88,7 @@ def test_fail_writes_nothing(bench, shop, there):
     assert touch(bench, A, name) == before
 
 
-def test_update_applies_as_kubeferry(bench, shop, there):
+def test_update_applies_under_the_name_of_the_restore(bench, shop, there):
     name, mapped = there
     bench.patch("ConfigMap", name, "web", {"data": {"a": "2"}})
     bench.patch("Deployment", name, "web", {"spec": {"replicas": 0}})
@@ -96,8 +97,9 @@ def test_update_applies_as_kubeferry(bench, shop, there):
     assert did(result, "ConfigMap", "web") == "updated had other content: data.a"
     assert did(result, "Deployment.apps", "web") == "updated had other content: spec.replicas"
     found = bench.get("ConfigMap", name, "web")
-    managers = [(each["manager"], each["operation"]) for each in found["metadata"]["managedFields"]]
-    assert (found["data"], ("kubeferry", "Apply") in managers) == ({"a": "1"}, True)
+    applied = [each["manager"] for each in found["metadata"]["managedFields"] if each["operation"] == "Apply"]
+    assert found["data"] == {"a": "1"}
+    assert [bool(re.fullmatch(r"kubeferry-[0-9a-f]{12}:changed", each)) for each in applied] == [True]
     after = touch(bench, A, name)
     changed = {ref for ref in before if before[ref] != after.get(ref)}
     assert {

@@ -178,7 +178,16 @@ def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
     assert set(FLAGS.values()) <= taken
     # What is not an option of a plan has no effect on it.
     others = {"context", "kubeconfig", "store", "backup", "name", "resume", "rollback", "bundle", "existing"}
-    others |= {"existing_kinds", "approve", "approve_seconds", "wait", "wait_seconds"}
+    others |= {
+        "existing_kinds",
+        "approve",
+        "approve_seconds",
+        "wait",
+        "wait_seconds",
+        "from_bundle",
+        "encrypt_to",
+        "allow_plain",
+    }
     assert set(RestoreOptions.model_fields) - others == FLAGS.keys()
 
 
