@@ -22,6 +22,7 @@ from kubeferry.tasks.core.errors import (
 from kubeferry.tasks.core.formats.bundle import BUNDLES
 from kubeferry.tasks.core.formats.journal import Previous, made_by
 from kubeferry.tasks.core.formats.records import Action, Intent, Problem
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.results import RollbackResult
 from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
@@ -62,6 +63,17 @@ class _Done:
 
     def result(self) -> RollbackResult:
         return RollbackResult(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
+
+
+NOWHERE = "-"
+"""No name of a namespace."""
+
+
+def _around(ref: Ref) -> str:
+    """Return the namespace that goes with an object: that of a bundle, or the object itself."""
+    if (ref.group, ref.kind) == NAMESPACE:
+        return ref.name
+    return ref.namespace if (ref.group, ref.kind) == (BUNDLES.group, BUNDLES.kind) else NOWHERE
 
 
 def _by_level() -> dict[int, list[tuple[Ref, Previous]]]:
@@ -200,7 +212,7 @@ class Rollback:
         asked = [(ref, made.uid, made.level) for ref, made in state.created.items()]
         asked += [(ref, "", level) for ref, level in state.doubtful.items()]
         found = in_threads(lambda each: (each, self._find(each[0])), asked, THREADS)
-        members, left = list[Member](), list[Problem]()
+        members, left, stays = list[Member](), list[Problem](), dict[str, Ref]()
         for (ref, uid, level), live in found:
             if live is None or (uid and live["metadata"]["uid"] != uid):
                 if uid:  # its deletion finds out what there is to say
@@ -212,6 +224,11 @@ class Rollback:
                 continue  # it was announced, and somebody else's is there
             members += [] if why else [Member(level, ref, str(live["metadata"]["uid"]))]
             left += _problems(ref, why)
+            if why:
+                stays.setdefault(ref.namespace, ref)
+        for each in [each for each in members if _around(each.ref) in stays]:
+            members.remove(each)  # the garbage collector would take what stays with its bundle, or with its namespace
+            left += _problems(each.ref, f"stays with {stays[_around(each.ref)]}")
         formers = []
         for ref, former in state.formers.items():
             why = self.mandate.out_of_reach(ref)

@@ -4,13 +4,15 @@ import json
 
 import pytest
 from tests.cluster.transaction.test_undo_guards import MANAGER, TOKEN, Journalled
-from tests.support.bench import A, B, Bench
-from tests.support.objects import an, config_map, secret
+from tests.support.bench import A, B, Bench, rested
+from tests.support.objects import an, config_map, documents, secret
 
 from kubeferry.flows.restore import restore
+from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import PermanentError, UsageError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
+from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.restore.undo import look
 
 RBAC = "rbac.authorization.k8s.io"
@@ -148,6 +150,35 @@ def test_what_somebody_changed_since_is_left_unless_forced(plain, forged, ns):
     assert forged.live("settings")["data"] == {"a": "restored", "b": "by hand"}
     assert forged.undo(force=True)[1] == {}
     assert forged.live("settings")["data"] == {"a": "before"}
+
+
+@pytest.mark.parametrize("privileged", [False, True])
+def test_what_stays_is_not_taken_with_its_bundle_or_its_namespace(bench, privileged):
+    """The bundle owns it, and the garbage collector takes what is owned."""
+    ns = bench.namespace("shop")
+    role = an(f"{RBAC}/v1", "Role", "reader", rules=[])
+    bench.make(documents(config_map("settings", {"a": "1"}), config_map("other", {"a": "1"}), role), ns)
+    saved, copy = bench.backup(ns), bench.name("copy")
+    asked = RestoreOptions(backup=saved.name, context=B, map={ns: copy}, **bench.where)
+    made = bench.run_flow(restore(asked))
+    now = bench.get("ConfigMap", copy, "settings", B)["metadata"]["managedFields"][0]["time"]
+    bench.until(lambda: clock.now().strftime("%Y-%m-%dT%H:%M:%SZ") > now)  # as its times have no parts of seconds
+    edited(bench, copy, "settings")
+
+    def undone(**more):
+        back = bench.run_flow(undo(UndoOptions(restore=made.name, context=B, **bench.where, **more)))
+        return {each.what.split()[0]: each.why for each in back.taken_back.left}
+
+    left = undone(privileged=privileged)
+    assert left["ConfigMap"].startswith("was changed since, by kubectl-edit")
+    assert left["Bundle.kubeferry.io"].startswith("stays with ")
+    assert left["Namespace"].startswith("stays with ")
+    assert ("Role.rbac.authorization.k8s.io" in left) is not privileged
+    assert bench.find("ConfigMap", copy, "other", B) is None
+    settled = rested(bench, B, copy)
+    assert Ref("", "ConfigMap", copy, "settings") in settled
+    assert undone(privileged=True, force=True) == {}
+    assert bench.find("Namespace", "", copy, B) is None
 
 
 def test_what_a_controller_of_kubernetes_changed_since_is_no_edit_of_somebody(plain, forged, ns):

@@ -344,3 +344,9 @@ def test_bytes_that_name_the_namespace_keep_the_name_of_the_source():
     ((_, text),) = chart.files(Exported(ref, "02-x/a.yaml", found, 1), [])
     assert base64.b64encode(b"\xff web.shop.svc").decode() in text
     assert "it keeps the name of the source" in chart.problems[0].why
+
+
+def test_what_helm_lint_does_not_like_is_said():
+    _, _, chart = charted(obj("Endpoints", "db", subsets=[]))
+    (row,) = chart.warnings
+    assert "helm lint --strict" in row.why

@@ -56,6 +56,8 @@ OWN = """\
 """
 """A cluster-scoped object that is there already, of somebody else, is used as it is."""
 
+ENDPOINTS = ("", "Endpoints")
+
 HOOK = "helm.sh/hook"
 REMOVED = "before-hook-creation,hook-succeeded"
 """Deletes what has the name, creates the hook, and deletes it (Helm's documentation, Chart Hooks)."""
@@ -135,6 +137,9 @@ class Chart:
         if character:
             self.problems.append(Problem(what=str(ref), why=f"holds the character {character}, which Helm cannot read"))
             return
+        if (ref.group, ref.kind) == ENDPOINTS:
+            why = "is deprecated (Kubernetes 1.33): helm lint --strict refuses the chart for it, and Helm installs it"
+            self.warnings.append(Problem(what=str(ref), why=why))
         if self.shape is ChartShape.BUNDLE and ref.namespace and not self._is_value(body):
             yield f"{HELD}/{each.path}", self._held(each, set(custom))
             return
