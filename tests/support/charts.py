@@ -28,10 +28,14 @@ def differences(found):
 
 
 def listed(result, notes, namespace):
-    """Yield patterns of what an export says itself: objects that it leaves out, labels that the chart's notes name."""
+    """Yield patterns of what an export says itself: what it leaves out or makes a hook, and labels in the notes."""
     for each in result.problems:
         ref = Ref.parse(each.what)
         yield rf"^removed {re.escape(ref.type)} {re.escape(ref.name)}$"
+    hooks = (Ref.parse(each.what) for each in result.warnings if "is a hook of the chart" in each.why)
+    for ref in hooks:
+        mark = r"metadata\.annotations\[\"helm\.sh/(hook|hook-weight|resource-policy)\"\]"
+        yield rf"^{re.escape(ref.type)} {re.escape(ref.name)} {mark}$"
     for line in notes.splitlines():
         if "kubectl label namespace" in line:
             key = shlex.split(line)[-1].partition("=")[0]
