@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from kubeferry.tasks.restore.transaction import Transaction
 
 
+FEW = 20
+"""Up to this many objects of a kind in a namespace are read one by one."""
+
 AGAIN = (Intent.RECREATE, Intent.LINK)
 """Actions by which the former object was deleted, or may have been: it is created again, under a new uid."""
 
@@ -211,13 +214,14 @@ class Rollback:
         state = self.state
         asked = [(ref, made.uid, made.level) for ref, made in state.created.items()]
         asked += [(ref, "", level) for ref, level in state.doubtful.items()]
-        found = in_threads(lambda each: (each, self._find(each[0])), asked, THREADS)
+        there = self._there([ref for ref, _, _ in asked])
         members, left, stays = list[Member](), list[Problem](), dict[str, Ref]()
-        for (ref, uid, level), live in found:
+        for ref, uid, level in asked:
+            live = there.get(ref)
             if live is None or (uid and live["metadata"]["uid"] != uid):
-                if uid:  # its deletion finds out what there is to say
-                    members += [] if self.mandate.out_of_reach(ref) else [Member(level, ref, uid)]
-                    left += _problems(ref, self.mandate.out_of_reach(ref))
+                out = self.mandate.out_of_reach(ref)
+                members += [Member(level, ref, uid)] if uid and not out else []  # its deletion finds out what to say
+                left += _problems(ref, out) if live and uid else []
                 continue
             why = self.mandate.why_not(ref, live)
             if not uid and why and not made_by(live, self.mandate.manager):
@@ -235,6 +239,24 @@ class Rollback:
             left += _problems(ref, why)
             formers += [] if why else [(ref, former)]
         return Reverting(members, formers, left)
+
+    def _there(self, refs: Iterable[Ref]) -> dict[Ref, Object]:
+        """Return those of some objects that are there; many of a kind in a namespace are read by one LIST."""
+        places: dict[tuple[str, str, str], list[Ref]] = defaultdict(list)
+        for ref in refs:
+            places[ref.group, ref.kind, ref.namespace].append(ref)
+        found = in_threads(self._read, list(places.values()), THREADS)
+        return {ref: obj for some in found for ref, obj in some.items()}
+
+    def _read(self, refs: list[Ref]) -> dict[Ref, Object]:
+        """Return those that are there of some objects of one kind in one namespace."""
+        if len(refs) <= FEW:
+            return {ref: obj for ref in refs if (obj := self._find(ref)) is not None}
+        kind, asked = self.discovery.by_kind(refs[0].group, refs[0].kind), set(refs)
+        listed = self.cluster.list(kind, refs[0].namespace) if kind else []
+        what = {"apiVersion": kind.api_version, "kind": kind.kind} if kind else {}
+        named = {Ref(refs[0].group, refs[0].kind, refs[0].namespace, obj["metadata"]["name"]): obj for obj in listed}
+        return {ref: what | obj for ref, obj in named.items() if ref in asked}
 
     def _find(self, ref: Ref) -> Object | None:
         kind = self.discovery.by_kind(ref.group, ref.kind)

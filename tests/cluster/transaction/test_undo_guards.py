@@ -244,3 +244,16 @@ def test_undo_takes_every_namespace_in_which_the_restore_did_anything(bench, jou
         assert journalled.live("a")
     finally:
         bench.clusters[B].delete(LEASES, journalled.ns, held["metadata"]["name"], uid=held["metadata"]["uid"])
+
+
+def test_many_of_a_kind_are_looked_at_together_and_each_proves_itself(journalled):
+    names = [f"many-{number:02}" for number in range(30)]
+    for named in names[:-1]:
+        journalled.created(named)
+    journalled.make(names[-1], manager="someone")
+    journalled.journal.will_create(1, [journalled.ref(names[-1])])
+    journalled.journal.did(1, "created", journalled.ref(names[-1]), journalled.live(names[-1])["metadata"]["uid"])
+    result, left = journalled.undo()
+    assert (result.taken_back.deleted, list(left)) == (29, [names[-1]])
+    assert journalled.live(names[-1])
+    assert journalled.live(names[0]) is None
