@@ -66,12 +66,12 @@ async def restore(options: RestoreOptions) -> RestoreResult:
         if options.from_bundle and not options.resume:
             options = await keep_bundle(options, work)
         found = await download(options, work)
-        try:
-            refuse_plain(found.source)
-        except BaseException:
-            found.source.close()
-            raise
         under_way = prepared(found.source, found.plan, found.resumed)
+        try:
+            refuse_plain(under_way.source)
+        except BaseException:
+            close(under_way)
+            raise
         async with take_slot(under_way.source, under_way.target):
             result = await carry_out(under_way, started)
     await report(result)

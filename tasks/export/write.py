@@ -143,11 +143,11 @@ class _Chart:
             items,
             options.secrets,
             export.confidential(),
-            never_ready(not_ready, items, export.body),
-            hooks,
-            {ref: part.api_version for ref, part in items.items()},
-            self.namespace,
-            options.shape,
+            never_ready=never_ready(not_ready, items, export.body),
+            turns=hooks,
+            versions={ref: part.api_version for ref, part in items.items()},
+            namespace=self.namespace,
+            shape=options.shape,
         )
         self.chart.warnings += (
             Problem(what=str(each.source), why=f"is created before {each.target} by Helm, which it follows: {each.why}")

@@ -127,11 +127,9 @@ def _resume(asked: MigrateOptions, _started: datetime) -> MigrationWork:
     if not asked.to_context:
         raise UsageError(f"name the target cluster of migration {asked.resume} again, with --to-context")
     here = asked.model_dump(include=HERE, exclude_defaults=True)
+    known = from_store(stored.header.options, f"migration {asked.resume}")
     try:
-        known = from_store(stored.header.options)
         options = MigrateOptions.model_validate(known | here | {"store": asked.store})
-    except DamagedError as error:
-        raise DamagedError(f"migration {asked.resume}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         message = f"the options in its header are damaged: {first['msg']}"

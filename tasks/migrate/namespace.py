@@ -42,7 +42,9 @@ def opened(options: MigrateNamespaceOptions, work: Path) -> Migrating:
     if not options.context:
         raise UsageError("name the target cluster: the context by which this worker's kubeconfig has it")
     here = {"to_context": options.context, "kubeconfig": options.kubeconfig, "store": options.store}
-    asked = from_store(stored.header.options) | {key: value for key, value in here.items() if value}
+    asked = from_store(stored.header.options, f"migration {options.migration}") | {
+        key: value for key, value in here.items() if value
+    }
     migrating = Migrating(options.migration, MigrateOptions.model_validate(asked), stored.source, work)
     same_clusters(stored.header, migrating.target())
     migrating.unpack()

@@ -67,28 +67,29 @@ def _download(options: RestoreOptions, work: Path) -> Downloaded:
     backup = shared.backup if shared else _open(options)
     if backup.closed:
         raise UsageError(f"backup {options.backup} is encrypted: {ASK}")
-    named = resumed.header.name if resumed else _name(options, backup.store)
-    source = Source(options, named, work, backup, shared.spool if shared else None)
     if resumed and backup.summary.manifest_sha256:  # before anything is brought here
         same_backup(resumed, backup.summary.manifest_sha256)
-    if shared:
-        shared.lend(work)
-        source.archived = shared.archived
-    else:
-        try:
+    named = resumed.header.name if resumed else _name(options, backup.store)
+    source = Source(options, named, work, backup, shared.spool if shared else None)
+    try:
+        if shared:
+            shared.lend(work)
+            source.archived = shared.archived
+        else:
             source.archived = unpacked(backup, work, source.archive)
-        except BaseException:
-            source.close()  # nobody else has it yet, and an open file keeps its disk full
-            raise
-    source.proof = backup.proof(shared.work if shared else work)
-    if resumed:
-        same_backup(resumed, source.proof)
+        if not source.proof:
+            source.proof = backup.proof(shared.work if shared else work)
+            if resumed:
+                same_backup(resumed, source.proof)
+    except BaseException:
+        source.close()  # nobody else has it yet, and an open file keeps its disk full
+        raise
     progress.step(f"download {options.backup}", len(source.archived), len(source.archived))
     return Downloaded(source, source.plan(), resumed)
 
 
 def refuse_plain(source: Source) -> None:
-    """Return unless a plain backup stands where an encrypted one was to be: whoever may write there can put it there.
+    """Return unless a plain backup is in the place of an encrypted one: whoever may write there can put it there.
 
     Raises:
         UsageError: identities or recipients are given, and the backup is not encrypted.
@@ -147,11 +148,9 @@ def _taken_up(resumed: StoredRestore, asked: RestoreOptions) -> RestoreOptions:
     if state.end in FINISHED:
         raise UsageError(f"restore {name} is {state.end}: nothing is missing")
     here = asked.model_dump(include=HERE, exclude_defaults=True)
+    stored = from_store(resumed.header.options, f"restore {name}")
     try:
-        stored = from_store(resumed.header.options)
         return RestoreOptions.model_validate(stored | here | {"store": asked.store, "name": name})
-    except DamagedError as error:
-        raise DamagedError(f"restore {name}: {error}") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise DamagedError(f"restore {name}: the options in its header are damaged: {first['msg']}") from None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
-from kubeferry.tasks.core.formats.journal import changer, made_by
+from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.records import Action, Intent
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.plan.existing import (
@@ -64,7 +64,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
         case Action.MERGED:
             transaction.keep(ref, Intent.MERGE, live)
             patch = merge_patch(obj, live)
-            wrote = digest(cluster.patch(kind, ref.namespace, ref.name, patch, manager=changer(transaction.manager)))
+            wrote = digest(cluster.patch(kind, ref.namespace, ref.name, patch, manager=transaction.changer))
         case Action.UPDATED:
             transaction.keep(ref, Intent.UPDATE, live)
             obj, decision = _free(transaction, obj, decision)
@@ -116,7 +116,7 @@ def _update(
     Returns:
         The decision, and the digest of what the object has now.
     """
-    cluster, ref, manager = target.cluster(), Ref.of(obj), changer(transaction.manager)
+    cluster, ref, manager = target.cluster(), Ref.of(obj), transaction.changer
     try:
         stored = cluster.apply(kind, ref.namespace, obj, manager=manager)
         live = source.rules.without_dynamic(stored)
@@ -145,7 +145,7 @@ def _follow(
     ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
     gone = Decision(Action.RECREATED, "the garbage collector took it with its former owner")
     try:
-        found = target.cluster().patch(kind, ref.namespace, ref.name, owners, manager=changer(transaction.manager))
+        found = target.cluster().patch(kind, ref.namespace, ref.name, owners, manager=transaction.changer)
     except (NotFoundError, ConflictError):
         return gone, recreate(target, transaction, kind, obj), ""
     if found["metadata"].get("deletionTimestamp"):

@@ -68,15 +68,11 @@ class _Done:
         return RollbackResult(deleted=len(self.deleted), restored=len(self.restored), left=self.left, notes=self.notes)
 
 
-NOWHERE = "-"
-"""No name of a namespace."""
-
-
 def _around(ref: Ref) -> str:
-    """Return the namespace that goes with an object: that of a bundle, or the object itself."""
+    """Return the namespace whose objects go with an object: that of a bundle, or the object itself; "" for none."""
     if (ref.group, ref.kind) == NAMESPACE:
         return ref.name
-    return ref.namespace if (ref.group, ref.kind) == (BUNDLES.group, BUNDLES.kind) else NOWHERE
+    return ref.namespace if (ref.group, ref.kind) == (BUNDLES.group, BUNDLES.kind) else ""
 
 
 def _by_level() -> dict[int, list[tuple[Ref, Previous]]]:
@@ -228,7 +224,7 @@ class Rollback:
                 continue  # it was announced, and somebody else's is there
             members += [] if why else [Member(level, ref, str(live["metadata"]["uid"]))]
             left += _problems(ref, why)
-            if why:
+            if why and ref.namespace:
                 stays.setdefault(ref.namespace, ref)
         for each in [each for each in members if _around(each.ref) in stays]:
             members.remove(each)  # the garbage collector would take what stays with its bundle, or with its namespace

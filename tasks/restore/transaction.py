@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.bundle import maker
-from kubeferry.tasks.core.formats.journal import DEFINITIONS
+from kubeferry.tasks.core.formats.journal import DEFINITIONS, changer
 from kubeferry.tasks.core.formats.records import MADE, Action
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Transaction:
         if ref.namespace:
             return self.bundles.get(ref.namespace, "")
         return self.bundle_of_all if self._plan.level(ref) > DEFINITIONS else ""
+
+    @property
+    def changer(self) -> str:
+        """Return the field manager to change an object with that was there before."""
+        return changer(self.manager)
 
     def maker(self, ref: Ref) -> str:
         """Return the field manager to create an object with: it names the restore and its bundle."""

@@ -46,9 +46,7 @@ async def undo(options: UndoOptions, started: datetime) -> UndoResult:
 def look(options: UndoOptions) -> UndoResult:
     """Return what an undo would do; nothing is changed. Raises as `undo`."""
     started = clock.now()
-    stored = open_restore(open_store(options.store), options.restore)
-    cluster = connect(options.context or None, options.kubeconfig or None)
-    same_cluster(stored, cluster)
+    stored, cluster = _opened(options)
     if stored.state.end in REVERTED:
         return _result(stored, cluster, RollbackResult(), started).model_copy(update={"dry_run": True})
     found = Rollback(stored, cluster, opener(options.identities), _asked(options)).preview()
@@ -64,6 +62,14 @@ def look(options: UndoOptions) -> UndoResult:
     )
 
 
+def _opened(options: UndoOptions) -> tuple[StoredRestore, Cluster]:
+    """Return a restore, and the operator's cluster if it is that of the restore. Raises as `undo`."""
+    stored = open_restore(open_store(options.store), options.restore)
+    cluster = connect(options.context or None, options.kubeconfig or None)
+    same_cluster(stored, cluster)
+    return stored, cluster
+
+
 def _digest(stored: StoredRestore) -> str:
     """Return what tells whether the journal says the same as when it was shown."""
     state = stored.state
@@ -71,7 +77,7 @@ def _digest(stored: StoredRestore) -> str:
     lines += [
         f"{ref} {former.uid} {former.action} {former.file} {former.line}" for ref, former in state.formers.items()
     ]
-    lines += [f"{ref}" for ref in state.doubtful]
+    lines += map(str, state.doubtful)
     return hashlib.sha256("\n".join([stored.header.token, *sorted(lines)]).encode()).hexdigest()
 
 
@@ -82,9 +88,7 @@ def _asked(options: UndoOptions) -> Asked:
 def _undo(options: UndoOptions, started: datetime) -> UndoResult:
     if options.dry_run:
         return look(options)
-    stored = open_restore(open_store(options.store), options.restore)
-    cluster = connect(options.context or None, options.kubeconfig or None)
-    same_cluster(stored, cluster)
+    stored, cluster = _opened(options)
     if stored.state.end in REVERTED:
         return _result(stored, cluster, RollbackResult(), started)
     hold = Hold(cluster, options.restore)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of
-from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.objects import Ref, field_managers
 from kubeferry.tasks.core.kube.resources import ResourceType
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def maker(manager: str, uid: str) -> str:
 
 def made_for(live: Object) -> frozenset[str]:
     """Return the uids of the bundles that the field managers of a live object name."""
-    managers = (str(each.get("manager")) for each in live["metadata"].get("managedFields") or ())
+    managers = (str(each.get("manager")) for each in field_managers(live))
     return frozenset(match[1] for match in map(_MAKER.fullmatch, managers) if match)
 
 

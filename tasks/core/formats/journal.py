@@ -20,7 +20,7 @@ from pydantic import StringConstraints, ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.records import MADE, Action, Intent, StoredModel
-from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.objects import Ref, field_managers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -214,14 +214,12 @@ def changer(manager: str) -> str:
 
 def changed_by(live: Object, manager: str) -> bool:
     """Return whether the restore with this field manager changed a live object that was there before."""
-    entries = live["metadata"].get("managedFields") or []
-    return any(isinstance(each, dict) and each.get("manager") == changer(manager) for each in entries)
+    return any(each.get("manager") == changer(manager) for each in field_managers(live))
 
 
 def made_by(live: Object, manager: str) -> bool:
     """Return whether the restore with this field manager created a live object, with or without a bundle."""
-    entries = live["metadata"].get("managedFields") or []
-    return any(isinstance(each, dict) and str(each.get("manager")).partition("@")[0] == manager for each in entries)
+    return any(str(each.get("manager")).partition("@")[0] == manager for each in field_managers(live))
 
 
 def parse_header(data: Any, name: str) -> Header:

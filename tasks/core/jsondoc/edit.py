@@ -127,6 +127,17 @@ def group_of(api_version: str) -> str:
     return group if slash else ""
 
 
+def parse_path(text: str) -> Path:
+    """Return a text such as `spec.rules[].name` as a path."""
+    steps: list[str] = text.replace("[]", ".[]").split(".")
+    return tuple(EACH if step == "[]" else step for step in steps)
+
+
+def parse_paths(*texts: str) -> tuple[Path, ...]:
+    """Return texts as paths."""
+    return tuple(map(parse_path, texts))
+
+
 def values(obj: Any, path: str) -> Iterator[Any]:
     """Yield the values at a path such as `spec.volumes[].secret.secretName`; a missing part yields nothing."""
     head, _, rest = path.partition(".")

@@ -85,6 +85,11 @@ def owners_of(obj: Object) -> list[dict[str, Any]]:
     return obj["metadata"].get("ownerReferences") or []
 
 
+def field_managers(obj: Object) -> list[dict[str, Any]]:
+    """Return the managedFields of `obj`, [] if it has none; what is no map there is left out."""
+    return [each for each in obj["metadata"].get("managedFields") or () if isinstance(each, dict)]
+
+
 def controller_of(obj: Object) -> dict[str, Any] | None:
     """Return the ownerReference with `controller: true`, or None."""
     return next((owner for owner in owners_of(obj) if owner.get("controller")), None)

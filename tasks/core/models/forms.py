@@ -59,7 +59,7 @@ def _bounded(field: dict[str, Any]) -> dict[str, Any]:
 def either(usual: str, other: str, third: str = "") -> Callable[[dict[str, Any]], None]:
     """Return a schema hook that requires exactly one of two texts, since Prefect runs no validators of models.
 
-    A `third` one may stand in for the usual one, or go with it, but not with the other.
+    A `third` one may be given instead of the usual one, or with it, but not with the other.
 
     `required` is in dictionaries only: there Prefect removes it for a deployment's defaults, which lack the field.
     """

@@ -72,8 +72,8 @@ def to_store(options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in FROM_STORE}
 
 
-def from_store(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of a header that may be used.
+def from_store(stored: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Return the options of a header that may be used; `what` names its run in an error.
 
     Headers of earlier versions have the operator's as well: these are ignored.
 
@@ -82,5 +82,5 @@ def from_store(stored: Mapping[str, Any]) -> dict[str, Any]:
     """
     unknown = sorted(stored.keys() - FROM_STORE - OF_OPERATOR)
     if unknown:
-        raise DamagedError(f"the options in its header are damaged: {unknown[0][:80]!r} is none")
+        raise DamagedError(f"{what}: the options in its header are damaged: {unknown[0][:80]!r} is none")
     return to_store(stored)

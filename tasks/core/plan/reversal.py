@@ -23,11 +23,11 @@ import orjson
 
 from kubeferry.tasks.core.formats.journal import changed_by, changer, made_by
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.objects import field_managers
 from kubeferry.tasks.core.plan.existing import content
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
-    from typing import Any
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
@@ -154,7 +154,6 @@ def _bundles(live: Object, manager: str) -> Iterator[str]:
 
 def _entries(live: Object) -> Iterator[tuple[str, str]]:
     """Yield name and time of each field manager of an object, but those of its status."""
-    managed: Any = live["metadata"].get("managedFields") or []
-    for each in managed:
-        if isinstance(each, dict) and each.get("subresource") != "status":
+    for each in field_managers(live):
+        if each.get("subresource") != "status":
             yield str(each.get("manager")), str(each.get("time"))

@@ -165,7 +165,7 @@ def test_every_option_is_said_by_the_store_or_by_the_operator():
 
 def test_an_option_that_is_none_is_refused():
     with pytest.raises(DamagedError, match="'exec' is none"):
-        from_store({"backup": "b", "exec": "sh"})
+        from_store({"backup": "b", "exec": "sh"}, "restore r")
 
 
 def test_what_is_recorded_holds_nothing_of_this_machine(bench, saved):

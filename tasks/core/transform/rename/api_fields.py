@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.jsondoc.edit import EACH, Every, Path, get
+from kubeferry.tasks.core.jsondoc.edit import EACH, Every, Path, get, parse_path, parse_paths
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.references import POD_SPEC_AT, RBAC
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
@@ -37,61 +37,51 @@ _CSI = tuple(
 _OLD_DRIVERS = ("cephfs", "rbd", "iscsi", "scaleIO", "flexVolume", "storageos")
 
 
-def _path(text: str) -> Path:
-    """Return a text such as `spec.rules[].name` as a path."""
-    steps: list[str] = text.replace("[]", ".[]").split(".")
-    return tuple(EACH if step == "[]" else step for step in steps)
-
-
-def _paths(*texts: str) -> tuple[Path, ...]:
-    return tuple(map(_path, texts))
-
-
 _BACKEND = "spec.rules[].backendRefs[]"
 
 ROWS: Mapping[str, Mapping[Kind, tuple[Path, ...]]] = {
-    "subject": dict.fromkeys(_BINDINGS, _paths("subjects[].namespace")),
+    "subject": dict.fromkeys(_BINDINGS, parse_paths("subjects[].namespace")),
     "service": {
-        **dict.fromkeys(_WEBHOOKS, _paths("webhooks[].clientConfig.service.namespace")),
-        ("apiregistration.k8s.io", "APIService"): _paths("spec.service.namespace"),
-        ("apiextensions.k8s.io", "CustomResourceDefinition"): _paths(
+        **dict.fromkeys(_WEBHOOKS, parse_paths("webhooks[].clientConfig.service.namespace")),
+        ("apiregistration.k8s.io", "APIService"): parse_paths("spec.service.namespace"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"): parse_paths(
             "spec.conversion.webhook.clientConfig.service.namespace"
         ),
     },
     "field": {
-        ("", "PersistentVolume"): _paths(
+        ("", "PersistentVolume"): parse_paths(
             "spec.claimRef.namespace",
             *(f"spec.csi.{each}.namespace" for each in _CSI),
             *(f"spec.{each}.secretRef.namespace" for each in _OLD_DRIVERS),
             "spec.azureFile.secretNamespace",
             "spec.glusterfs.endpointsNamespace",
         ),
-        ("", "PersistentVolumeClaim"): _paths("spec.dataSourceRef.namespace"),
-        ("", "ServiceAccount"): _paths("secrets[].namespace"),
-        ("", "Endpoints"): _paths(
+        ("", "PersistentVolumeClaim"): parse_paths("spec.dataSourceRef.namespace"),
+        ("", "ServiceAccount"): parse_paths("secrets[].namespace"),
+        ("", "Endpoints"): parse_paths(
             "subsets[].addresses[].targetRef.namespace", "subsets[].notReadyAddresses[].targetRef.namespace"
         ),
-        ("discovery.k8s.io", "EndpointSlice"): _paths("endpoints[].targetRef.namespace"),
-        ("networking.k8s.io", "IngressClass"): _paths("spec.parameters.namespace"),
-        ("flowcontrol.apiserver.k8s.io", "FlowSchema"): _paths(
+        ("discovery.k8s.io", "EndpointSlice"): parse_paths("endpoints[].targetRef.namespace"),
+        ("networking.k8s.io", "IngressClass"): parse_paths("spec.parameters.namespace"),
+        ("flowcontrol.apiserver.k8s.io", "FlowSchema"): parse_paths(
             "spec.rules[].subjects[].serviceAccount.namespace", "spec.rules[].resourceRules[].namespaces[]"
         ),
-        **{(ADMISSION, f"{kind}Binding"): _paths("spec.paramRef.namespace") for _, kind in _POLICIES},
-        (GATEWAY, "GatewayClass"): _paths("spec.parametersRef.namespace"),
-        (GATEWAY, "Gateway"): _paths(
+        **{(ADMISSION, f"{kind}Binding"): parse_paths("spec.paramRef.namespace") for _, kind in _POLICIES},
+        (GATEWAY, "GatewayClass"): parse_paths("spec.parametersRef.namespace"),
+        (GATEWAY, "Gateway"): parse_paths(
             "spec.listeners[].tls.certificateRefs[].namespace",
             "spec.listeners[].tls.frontendValidation.caCertificateRefs[].namespace",
             "spec.tls.frontend.default.validation.caCertificateRefs[].namespace",
             "spec.tls.backend.clientCertificateRef.namespace",
             "spec.backendTLS.clientCertificateRef.namespace",
         ),
-        (GATEWAY, "ListenerSet"): _paths(
+        (GATEWAY, "ListenerSet"): parse_paths(
             "spec.parentRef.namespace", "spec.listeners[].tls.certificateRefs[].namespace"
         ),
-        (GATEWAY, "ReferenceGrant"): _paths("spec.from[].namespace"),
+        (GATEWAY, "ReferenceGrant"): parse_paths("spec.from[].namespace"),
         **dict.fromkeys(
             _ROUTES,
-            _paths(
+            parse_paths(
                 "spec.parentRefs[].namespace",
                 f"{_BACKEND}.namespace",
                 "spec.rules[].filters[].requestMirror.backendRef.namespace",
@@ -107,14 +97,14 @@ ROWS: Mapping[str, Mapping[Kind, tuple[Path, ...]]] = {
 _LISTENERS = ("spec.listeners[].allowedRoutes.namespaces.selector",)
 
 SELECTORS: Mapping[Kind, tuple[Path, ...]] = {
-    **dict.fromkeys(_WEBHOOKS, _paths("webhooks[].namespaceSelector")),
-    **{kind: _paths("spec.matchConstraints.namespaceSelector") for kind in _POLICIES},
-    **{(ADMISSION, f"{kind}Binding"): _paths("spec.matchResources.namespaceSelector") for _, kind in _POLICIES},
-    ("networking.k8s.io", "NetworkPolicy"): _paths(
+    **dict.fromkeys(_WEBHOOKS, parse_paths("webhooks[].namespaceSelector")),
+    **{kind: parse_paths("spec.matchConstraints.namespaceSelector") for kind in _POLICIES},
+    **{(ADMISSION, f"{kind}Binding"): parse_paths("spec.matchResources.namespaceSelector") for _, kind in _POLICIES},
+    ("networking.k8s.io", "NetworkPolicy"): parse_paths(
         "spec.ingress[].from[].namespaceSelector", "spec.egress[].to[].namespaceSelector"
     ),
-    (GATEWAY, "Gateway"): _paths(*_LISTENERS, "spec.allowedListeners.namespaces.selector"),
-    (GATEWAY, "ListenerSet"): _paths(*_LISTENERS),
+    (GATEWAY, "Gateway"): parse_paths(*_LISTENERS, "spec.allowedListeners.namespaces.selector"),
+    (GATEWAY, "ListenerSet"): parse_paths(*_LISTENERS),
 }
 """Kind → its selectors of namespaces, `{matchLabels, matchExpressions}`."""
 
@@ -128,8 +118,8 @@ def affinity_terms(kind: Kind) -> Iterator[Path]:
     if kind in _TEMPLATE_AT:
         for way in ("podAffinity", "podAntiAffinity"):
             at = f"{_TEMPLATE_AT[kind]}.affinity.{way}"
-            yield _path(f"{at}.requiredDuringSchedulingIgnoredDuringExecution[]")
-            yield _path(f"{at}.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm")
+            yield parse_path(f"{at}.requiredDuringSchedulingIgnoredDuringExecution[]")
+            yield parse_path(f"{at}.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm")
 
 
 def _all(rule: str) -> dict[Kind, tuple[Path, ...]]:

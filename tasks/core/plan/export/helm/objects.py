@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.jsondoc.edit import change, get
+from kubeferry.tasks.core.jsondoc.edit import change, get, parse_path
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.references import POD_SPEC, POD_SPEC_AT, TABLE
 from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
@@ -145,7 +145,7 @@ class Parameters:
 
     def _secret_names(self, obj: Object, kind: tuple[str, str]) -> Object:
         for path in _secret_paths(kind):
-            obj = _replaced(obj, path.split("."), self._secret_name)
+            obj = change(obj, parse_path(path), self._secret_name)
         return obj
 
     def _secret_name(self, name: Any) -> Any:
@@ -168,18 +168,3 @@ def _secret_paths(kind: tuple[str, str]) -> Iterator[str]:
     if kind in POD_SPEC_AT:
         yield from (f"{POD_SPEC_AT[kind]}.{path}" for path, _, target in POD_SPEC if target == "Secret")
     yield from (path for path, _, target in TABLE.get(kind, ()) if target == "Secret")
-
-
-def _replaced(value: Any, path: list[str], edit: Callable[[Any], Any]) -> Any:
-    """Return a value with `edit` applied to what is at a path; `[]` after a key is each item of its list."""
-    if not path:
-        return edit(value)
-    key, each = path[0].removesuffix("[]"), path[0].endswith("[]")
-    if not isinstance(value, dict) or key not in value:
-        return value
-    old = value[key]
-    if each:
-        new = [_replaced(item, path[1:], edit) for item in old] if isinstance(old, list) else old
-    else:
-        new = _replaced(old, path[1:], edit)
-    return value | {key: new}

@@ -127,11 +127,12 @@ def turns(
         namespace: the namespace of the release, as the objects name it.
     """
     known = sorted(refs)
+    there = set(known)
     found: dict[Ref, Turn] = {}
     unknown = {ref.group for ref in known if ref.kind not in INSTALL_ORDER}
     for ref in known:
         if ref.kind in WEBHOOKS:
-            groups = unknown & _intercepted(body(ref), namespace, unknown)
+            groups = _intercepted(body(ref), namespace, unknown)
             if groups:
                 why = f"its server comes with the release, and it is called for objects of {', '.join(sorted(groups))}"
                 found[ref] = Turn(Hook.AFTER, why)
@@ -143,7 +144,7 @@ def turns(
         if (ref.group, ref.kind) == POD:
             for edge in needs.get(ref, ()):
                 asked = (edge.target.group, edge.target.kind) in ADMITTED
-                if asked and place(edge.target) > place(ref) and edge.target in known:
+                if asked and place(edge.target) > place(ref) and edge.target in there:
                     found[edge.target] = Turn(Hook.BEFORE, f"Pod {ref.name} is refused without it: {edge.why}")
     return found
 
@@ -163,14 +164,14 @@ def misplaced(needs: Mapping[Ref, list[Edge]], hooks: Mapping[Ref, Turn]) -> lis
     ]
 
 
-def _intercepted(webhooks: Object, namespace: str, groups: frozenset[str] | set[str]) -> set[str]:
-    """Return the groups for which a webhook of the release's own server is called and needed."""
+def _intercepted(webhooks: Object, namespace: str, groups: set[str]) -> set[str]:
+    """Return those of some groups for which a webhook of the release's own server is called and needed."""
     found: set[str] = set()
     for webhook in _maps(webhooks.get("webhooks")):
         ours = get(webhook, "clientConfig", "service", "namespace") == namespace
         if ours and webhook.get("failurePolicy", "Fail") != "Ignore":
             named = {group for rule in _maps(webhook.get("rules")) for group in rule.get("apiGroups") or []}
-            found |= set(groups) if "*" in named else named
+            found |= groups if "*" in named else groups & named
     return found
 
 
@@ -180,14 +181,14 @@ def _coming(
     """Yield the kinds that exist only when templates of the release are installed, each with what makes it."""
     known = list(refs)
     for ref in known:
-        if (ref.group, ref.kind) == CRD and namespace in str(body(ref)):
-            spec = body(ref).get("spec")
+        if (ref.group, ref.kind) not in (CRD, API_SERVICE):
+            continue
+        obj = body(ref)
+        spec = obj.get("spec")
+        if (ref.group, ref.kind) == CRD and namespace in str(obj):
             yield (str(get(spec, "group")), str(get(spec, "names", "kind"))), str(ref)
-        elif (ref.group, ref.kind) == API_SERVICE and get(body(ref), "spec", "service", "namespace") == namespace:
-            group = get(body(ref), "spec", "group")
-            for other in known:
-                if other.group == group:
-                    yield (other.group, other.kind), str(ref)
+        elif (ref.group, ref.kind) == API_SERVICE and get(spec, "service", "namespace") == namespace:
+            yield from (((each.group, each.kind), str(ref)) for each in known if each.group == get(spec, "group"))
 
 
 def _maps(value: Any) -> list[dict[str, Any]]:
