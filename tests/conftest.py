@@ -285,3 +285,13 @@ def bench(request, sandbox_env, served, run_flow, tmp_path_factory):  # noqa: AR
     made = Bench(run_flow, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"), alone=alone)
     yield made
     made.clear()
+
+
+@pytest.fixture(scope="module")
+def bench_without_flows(sandbox_env, tmp_path_factory):
+    """The same without Prefect: no flow runs in this process."""
+    from tests.support.bench import Bench
+
+    made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
+    yield made
+    made.clear()

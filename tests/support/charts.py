@@ -1,9 +1,16 @@
-"""What is known of a chart that was installed: which differences from the backup are no fault, and why."""
+"""Charts of tests: the real Helm, exports, and which differences of an installed chart are no fault, and why."""
 
+import os
 import re
 import shlex
+import subprocess
 
+from tests.support.bench import A, B
+
+from kubeferry.deployments.sandbox import build
+from kubeferry.flows.export import export
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options_export import ExportOptions
 
 OURS = ("meta.helm.sh/", "argocd.argoproj.io/sync-wave", "helm.sh/resource-group", "app.kubernetes.io/managed-by")
 """Marks that Helm, or its chart, sets."""
@@ -14,6 +21,31 @@ ALWAYS = {
     r"^Service \S+ spec\.ports\[\d+\]\.nodePort$": "a value of the chart: null, and the cluster allocates one",
 }
 """What differs with every chart, as patterns of `differences`."""
+
+
+class HelmError(AssertionError):
+    """What Helm printed when it failed."""
+
+
+def helm_runner(sandbox_env, seconds):
+    """Return a function that runs Helm on the second cluster; it is built if it was not yet."""
+    binary = build.binaries(build.TOOLS["helm"]) / "helm"
+
+    def run(*arguments):
+        argv = [binary, *map(str, arguments), "--kube-context", B]
+        env = {**os.environ, **sandbox_env.env()}
+        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=seconds)
+        if done.returncode:
+            raise HelmError(done.stderr + done.stdout)
+        return done.stdout
+
+    return run
+
+
+def exported(bench, saved, out, **options):
+    """Export a backup into a folder, as a chart unless `format` says otherwise; return the result."""
+    asked = {"backup": saved.name, "out": str(out), "context": A, "format": "helm", **bench.where, **options}
+    return bench.run_flow(export(ExportOptions(**asked)))
 
 
 def differences(found):

@@ -39,13 +39,9 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def bench(sandbox_env, tmp_path_factory):
-    """Both clusters, and a store of the module's own; nothing runs in this process."""
-    from tests.support.bench import Bench
-
-    made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
-    yield made
-    made.clear()
+def bench(bench_without_flows):
+    """The clusters without Prefect: no flow runs in this process."""
+    return bench_without_flows
 
 
 @pytest.fixture(scope="module")

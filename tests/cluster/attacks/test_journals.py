@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.cluster.transaction.test_undo_guards import MANAGER, TOKEN, Journalled
-from tests.support.bench import A, B, Bench, rested
+from tests.support.bench import A, B, rested
 from tests.support.objects import an, config_map, documents, secret
 
 from kubeferry.flows.restore import restore
@@ -19,11 +19,9 @@ RBAC = "rbac.authorization.k8s.io"
 
 
 @pytest.fixture(scope="module")
-def plain(sandbox_env, tmp_path_factory):
-    """The clusters and a store, without Prefect: no flow runs here."""
-    made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
-    yield made
-    made.clear()
+def plain(bench_without_flows):
+    """The clusters without Prefect, beside `bench`."""
+    return bench_without_flows
 
 
 @pytest.fixture
@@ -106,7 +104,7 @@ def test_the_content_of_one_object_does_not_come_back_as_another(forged):
 
 
 def test_what_another_restore_created_stays_though_its_token_is_no_secret(bench):
-    """The token stands in every object; the bundle that it names has the name of one restore."""
+    """Every object shows the token; the bundle that it names has the name of one restore."""
     ns = bench.namespace("shop")
     bench.make(config_map("settings", {"a": "1"}), ns)
     saved = bench.backup(ns)

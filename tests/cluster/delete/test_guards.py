@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from tests.support.bench import B, Bench
+from tests.support.bench import B
 
 from kubeferry.tasks.core.errors import ExpiredError, PermanentError
 from kubeferry.tasks.core.formats.bundle import Member
@@ -28,11 +28,9 @@ FREE = {"metadata": {"finalizers": None}}
 
 
 @pytest.fixture(scope="module")
-def bench(sandbox_env, tmp_path_factory):
-    """The clusters without Prefect: no flow runs here."""
-    made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
-    yield made
-    made.clear()
+def bench(bench_without_flows):
+    """The clusters without Prefect: no flow runs in this process."""
+    return bench_without_flows
 
 
 @pytest.fixture

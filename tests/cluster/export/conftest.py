@@ -1,24 +1,10 @@
 """The real Helm, for the tests of charts."""
 
-import os
-import subprocess
-
 import pytest
-from tests.support.bench import B
-
-from kubeferry.deployments.sandbox import build
+from tests.support.charts import helm_runner
 
 
 @pytest.fixture(scope="module")
 def helm(sandbox_env):
-    """Return a function that runs Helm on the second cluster; it is built if it was not yet."""
-    binary = build.binaries(build.TOOLS["helm"]) / "helm"
-
-    def run(*arguments):
-        argv = [binary, *map(str, arguments), "--kube-context", B]
-        env = {**os.environ, **sandbox_env.env()}
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return done.stdout
-
-    return run
+    """Run Helm on the second cluster."""
+    return helm_runner(sandbox_env, 300)

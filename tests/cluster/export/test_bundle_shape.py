@@ -4,9 +4,9 @@ import json
 
 import pytest
 import yaml
-from tests.cluster.export.charts import charted
 from tests.cluster.export.test_helm import SHOP
 from tests.support.bench import B
+from tests.support.charts import exported
 from tests.support.objects import an, config_map, service, workload
 
 from kubeferry.flows.restore import restore
@@ -31,7 +31,7 @@ def test_what_helm_installs_as_one_bundle_is_restored_with_the_addresses_of_the_
         ns,
     )
     bench.ready("Deployment", ns, "web")
-    result = charted(bench, bench.backup(ns), out, secrets="include", shape="bundle")
+    result = exported(bench, bench.backup(ns), out, secrets="include", shape="bundle")
     assert {each.how for each in result.dynamic} == {"the restore of the bundle looks it up"}
     where = ["--namespace", copy]
     notes = helm("install", "web", out, *where, "--create-namespace", "--set", "workloads.web.replicas=1")
@@ -143,5 +143,5 @@ def test_what_etcd_would_not_take_as_one_object_is_refused(bench, tmp_path):
     for name in ("a", "b"):
         bench.make(config_map(name, {"x": "line\n" * 110_000}), ns)
     with pytest.raises(PermanentError, match=r"a bundle of 1,\d\d\d,\d\d\d bytes"):
-        charted(bench, bench.backup(ns), tmp_path / "chart", shape="bundle")
+        exported(bench, bench.backup(ns), tmp_path / "chart", shape="bundle")
     assert not (tmp_path / "chart").exists()

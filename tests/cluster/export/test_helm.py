@@ -6,9 +6,9 @@ import random
 
 import pytest
 import yaml
-from tests.cluster.export.charts import charted
 from tests.cluster.export.test_round_trip import CONTROL, PIECES, ROOT, content, objects
 from tests.support.bench import A, B
+from tests.support.charts import OURS, exported
 from tests.support.objects import cluster_role_for, config_map, documents, secret, service, workload
 from tests.support.sample import remove_later
 
@@ -27,7 +27,6 @@ SHOP = documents(
     ),
     workload("StatefulSet", "db", serviceName="db"),
 )
-OURS = ("meta.helm.sh/", "argocd.argoproj.io/sync-wave", "helm.sh/resource-group", "app.kubernetes.io/managed-by")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +52,7 @@ def unexplained(found, ns):
 def test_a_chart_is_installed_changed_rolled_back_and_removed(bench, shop, helm, tmp_path):
     ns, saved = shop
     copy, out = bench.name("copy"), tmp_path / "chart"
-    result = charted(bench, saved, out, secrets="include")
+    result = exported(bench, saved, out, secrets="include")
     assert (result.phase, result.namespaces) == ("Completed", {ns: ns})
     page = (out / "README.md").read_text()
     assert f"- namespaces: {ns}\n" in page
@@ -85,7 +84,7 @@ def test_a_chart_is_installed_changed_rolled_back_and_removed(bench, shop, helm,
 def test_an_omitted_secret_is_asked_for_or_an_existing_one_is_used(bench, shop, helm, tmp_path):
     _, saved = shop
     copy, out = bench.namespace("copy", B), tmp_path / "chart"
-    charted(bench, saved, out)
+    exported(bench, saved, out)
     assert not [path for path in out.rglob("*") if path.is_file() and "marked-secret" in path.read_text()]
     with pytest.raises(AssertionError, match="Secret token, password: set the value"):
         helm("install", "web", out, "--namespace", copy)
@@ -103,7 +102,7 @@ def test_random_content_goes_through_a_chart(bench, helm, tmp_path):
     for obj in objects(rng, pieces):
         if obj["metadata"]["name"] != "large":  # Helm keeps the whole chart in one Secret
             bench.make(yaml.safe_dump(obj, allow_unicode=False), ns)
-    charted(bench, bench.backup(ns), out, secrets="include")
+    exported(bench, bench.backup(ns), out, secrets="include")
     helm("install", "odd", out, "--namespace", copy, "--create-namespace")
     for kind in ("ConfigMap", "Secret"):
         before, after = (
@@ -119,7 +118,7 @@ def test_random_content_goes_through_a_chart(bench, helm, tmp_path):
 
 def test_the_schema_refuses_a_value_of_another_type(bench, shop, helm, tmp_path):
     _, saved = shop
-    charted(bench, saved, tmp_path / "chart", secrets="include")
+    exported(bench, saved, tmp_path / "chart", secrets="include")
     schema = json.loads((tmp_path / "chart/values.schema.json").read_text())
     assert schema["properties"]["workloads"]["properties"]["web"]["properties"]["replicas"]["type"] == [
         "integer",
@@ -132,10 +131,10 @@ def test_the_schema_refuses_a_value_of_another_type(bench, shop, helm, tmp_path)
 def test_what_helm_installed_itself_is_named_and_not_exported_again(bench, shop, helm, tmp_path):
     _, saved = shop
     copy, first, second = bench.name("copy"), tmp_path / "first", tmp_path / "second"
-    charted(bench, saved, first, secrets="include")
+    exported(bench, saved, first, secrets="include")
     helm("install", "web", first, "--namespace", copy, "--create-namespace")
     bench.make(config_map("mine", {"a": "1"}), copy, B)
-    result = charted(bench, saved, second, backup="", from_cluster=copy, context=B)
+    result = exported(bench, saved, second, backup="", from_cluster=copy, context=B)
     assert set(result.counts) == {"ConfigMap"}
     (row,) = [each for each in result.warnings if each.what == "Helm release web"]
     assert row.why.startswith("chart ")
@@ -148,7 +147,7 @@ def test_the_chart_of_the_sample_shop_is_the_shop_but_for_what_the_export_lists(
     ns, copy, out = bench.name("shop"), bench.name("copy"), tmp_path / "chart"
     install(bench.clusters[A], ns)
     saved = bench.backup(ns)
-    result = charted(bench, saved, out, secrets="include")
+    result = exported(bench, saved, out, secrets="include")
     try:
         helm("install", "web", out, "--namespace", copy, "--create-namespace", "--wait", "--timeout", "200s")
         asked = RestoreOptions(backup=saved.name, context=B, map={ns: copy}, **bench.where)

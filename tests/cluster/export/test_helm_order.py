@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from tests.cluster.export.charts import charted
 from tests.cluster.restore import test_velero_archives as velero
 from tests.support.bench import B
+from tests.support.charts import exported
 from tests.support.objects import an, config_map, documents, pod_spec, service, workload
 
 ADMISSION = "admissionregistration.k8s.io/v1"
@@ -17,7 +17,7 @@ def chart(bench, tmp_path):
 
     def make(ns):
         out = tmp_path / "chart"
-        return charted(bench, bench.backup(ns), out, secrets="include"), out
+        return exported(bench, bench.backup(ns), out, secrets="include"), out
 
     return make
 
@@ -48,7 +48,7 @@ def test_custom_resources_are_made_before_the_webhook_that_would_refuse_them(ben
     bench.ready("Deployment", ns, "web")
     out = tmp_path / "chart"
     saved = SimpleNamespace(name=velero.store(bench, dict(velero.live(bench, ns)).items()))
-    result = charted(bench, saved, out, secrets="include")
+    result = exported(bench, saved, out, secrets="include")
     (row,) = [each for each in result.warnings if "is a hook of the chart" in each.why]
     assert row.what.startswith("ValidatingWebhookConfiguration")
     where = ["--namespace", copy]

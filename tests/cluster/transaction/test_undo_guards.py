@@ -6,7 +6,7 @@ The journals are written by hand, as a restore leaves them that was killed at th
 from datetime import timedelta
 
 import pytest
-from tests.support.bench import B, Bench, name
+from tests.support.bench import B, name
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.journal import Header, Target, changer
@@ -29,11 +29,9 @@ CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}}}, data: {{a:
 
 
 @pytest.fixture(scope="module")
-def bench(sandbox_env, tmp_path_factory):
-    """The clusters and a store, without Prefect: no flow runs here."""
-    made = Bench(None, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"))
-    yield made
-    made.clear()
+def bench(bench_without_flows):
+    """The clusters without Prefect: no flow runs in this process."""
+    return bench_without_flows
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
-from tests.soak.export.conftest import HelmError
 from tests.support.bench import A, B
-from tests.support.charts import ALWAYS, differences, listed, unexplained
+from tests.support.charts import ALWAYS, HelmError, differences, listed, unexplained
 from tests.support.random_making import RandomNamespace, make, snapshot
 from tests.support.random_markers import FIXED, MARKER, Values, at, marked, path_of
 from tests.support.random_namespaces import drafted

@@ -13,17 +13,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.soak.export.conftest import HelmError
 from tests.support.applications import LATE, WORKLOADS, Application, custom_kinds, kind_of, load, stages
 from tests.support.bench import A, B
-from tests.support.charts import ALWAYS, differences, listed, unexplained
+from tests.support.charts import ALWAYS, HelmError, differences, exported, listed, unexplained
 from tests.support.kubectl import KubectlError
 from tests.support.yaml_documents import documents as read
 from tests.support.yaml_documents import of_folder
 
-from kubeferry.flows.export import export
 from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.core.models.options_export import ExportOptions
 from kubeferry.tasks.diff.compare import compared
 
 pytestmark = pytest.mark.exclusive
@@ -113,11 +110,6 @@ def let_go(kubectl, sandbox, context, kinds, *where):
                 kubectl(sandbox, "patch", f"{kind}.{group}", name, "-n", space, *patch, context=context)
 
 
-def exported(bench, saved, out, **options):
-    asked = {"backup": saved.name, "out": str(out), "context": A, "secrets": "include", **bench.where, **options}
-    return bench.run_flow(export(ExportOptions(**asked)))
-
-
 def left(bench, ns):
     """Return what is in a namespace of the second cluster that Kubernetes does not make itself."""
     found = set()
@@ -131,7 +123,7 @@ def left(bench, ns):
 def test_a_chart_of_it_is_the_application(installed, bench, helm, kubectl, sandbox_env, tmp_path):
     app, ns, saved = installed.app, installed.namespace, installed.saved
     copy, out = bench.name(f"{ns}-b"), tmp_path / "chart"
-    result = exported(bench, saved, out, format="helm")
+    result = exported(bench, saved, out, secrets="include")
     assert "0 chart(s) failed" in helm("lint", out)
     where, began = ["--namespace", copy], time.monotonic()
     install = ["install", "app", out, *where, "--create-namespace", "--wait", "--timeout", "200s"]
@@ -159,7 +151,7 @@ def test_plain_files_and_a_kustomization_are_the_same_and_the_server_takes_them(
 ):
     """In the application's own namespace: its kinds are known there, and its node ports are its own."""
     for form in ("yaml", "kustomize"):
-        exported(bench, installed.saved, tmp_path / form, format=form)
+        exported(bench, installed.saved, tmp_path / form, secrets="include", format=form)
     objects = of_folder(tmp_path / "yaml")
     overlay = str(tmp_path / "kustomize/overlays/default")
     rendered = read(kubectl(sandbox_env, "kustomize", overlay))
