@@ -115,7 +115,7 @@ def test_a_restore_whose_prefect_server_is_gone_comes_to_its_end_and_can_be_undo
     assert f"restore {asked}: Completed" in err
     assert state(rig, asked).end == "Completed"
     assert rig.bench.get("ConfigMap", copy, "d", B)
-    code, _, err = lone.kubeferry("undo", asked, "--yes", *lone.at())
+    code, _, err = lone.kubeferry("undo", asked, "--yes", "--privileged", *lone.at())
     assert code == 0, err
     assert seen(rig.bench, copy) == before
 

@@ -109,11 +109,12 @@ def journalled(bench, ns):
                 bench.delete("ConfigMap", ns, each["metadata"]["name"], B)
 
 
-def test_what_was_announced_and_made_by_others_stays(journalled):
+@pytest.mark.parametrize("force", [False, True])
+def test_what_was_announced_and_made_by_others_stays(journalled, force):
     journalled.journal.will_create(1, [journalled.ref("mine"), journalled.ref("theirs"), journalled.ref("never")])
     journalled.make("mine")
     journalled.make("theirs", manager="kubeferry-ba9876543210")
-    result, left = journalled.undo()
+    result, left = journalled.undo(force=force)
     assert (result.phase, left, result.taken_back.deleted) == ("Completed", {}, 1)
     assert journalled.live("mine") is None
     assert journalled.live("theirs")["data"] == {"a": "made"}
