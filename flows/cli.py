@@ -36,7 +36,7 @@ from kubeferry.flows.options.common import debugging, set_debugging
 from kubeferry.flows.options.from_model import takes
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain
-from kubeferry.tasks.ports.local import gc
+from kubeferry.tasks.ports.local import gc, keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,9 @@ def top() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; `arguments` default to those of this process."""
+    keys.forget()
     code = _code(arguments)
+    keys.forget()
     if arguments is None:
         gc.leave()
     sys.exit(code)

@@ -59,7 +59,7 @@ kubeferry verify before-upgrade --deep -o json
 """
 
 
-@takes("list", "restores store output debug")
+@takes("list", "restores store verify_with output debug")
 def list_backups(*, restores: bool, store: str, output: Format) -> None:
     """List the backups of a store, Velero's too, newest last; exit 3 when one of them is damaged."""
     if restores:
@@ -83,7 +83,7 @@ def list_backups(*, restores: bool, store: str, output: Format) -> None:
         raise typer.Exit(PARTIAL)
 
 
-@takes("show", "backup store identity output debug")
+@takes("show", "backup store identity verify_with output debug")
 def show(backup: str, *, store: str, identities: list[str], output: Format) -> None:
     """Show what a backup holds: types and counts, its source, what was excluded and why; or what a restore did.
 
@@ -122,7 +122,7 @@ def _restore(store: str, name: str, output: Format, missing: BackupNotFoundError
     show_restore(found, output)
 
 
-@takes("verify", "backup deep store identity output debug")
+@takes("verify", "backup deep store identity verify_with output debug")
 def verify(backup: str, *, deep: bool, store: str, identities: list[str], output: Format) -> None:
     """Read every file of a backup back, compare it with the manifest, and check that a restore's order holds.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.from_model import takes
-from kubeferry.flows.options.shared import KINDS, MANNER, OF_CLUSTER
+from kubeferry.flows.options.shared import KINDS, MANNER, OF_CLUSTER, SIGNED
 
 if TYPE_CHECKING:
     from kubeferry.flows.options.common import Format
@@ -29,7 +29,7 @@ kubeferry migrate --all-namespaces --from-context old --to-context new --fan-out
 @takes(
     "migrate",
     "namespaces from_context to_context rename name resume side_by_side fan_out deployment",
-    f"{MANNER} {OF_CLUSTER} {KINDS} kubeconfig store identity output debug",
+    f"{MANNER} {OF_CLUSTER} {KINDS} kubeconfig store identity {SIGNED} output debug",
     model="options_migration.MigrateOptions",
 )
 def migrate(asked: MigrateOptions, *, output: Format) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.from_model import takes
-from kubeferry.flows.options.shared import MANNER, PLACE
+from kubeferry.flows.options.shared import MANNER, PLACE, SIGNED
 
 if TYPE_CHECKING:
     from kubeferry.flows.options.common import Format
@@ -26,7 +26,7 @@ A file tenants.csv: name,replicas.web,hosts.shop.example.com,labels.tenant
 
 @takes(
     "populate",
-    f"backup into into_file template modify name side_by_side {MANNER} {PLACE} identity output debug",
+    f"backup into into_file template modify name side_by_side {MANNER} {PLACE} identity {SIGNED} output debug",
     model="options_migration.PopulateOptions",
 )
 def populate(asked: PopulateOptions, *, output: Format) -> None:

@@ -27,7 +27,7 @@ kubeferry prune --yes, which removes what has expired and nothing else
 @takes(
     "prune",
     "keep_within keep_last keep_hourly keep_daily keep_weekly keep_monthly keep_yearly",
-    "restores_within velero dry_run yes expect store output debug",
+    "restores_within velero dry_run yes expect store verify_with output debug",
     model="options_maintenance.PruneOptions",
 )
 def prune(asked: PruneOptions, *, yes: bool, output: Format) -> None:

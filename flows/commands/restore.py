@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.flows.options.common import Format
 from kubeferry.flows.options.from_model import takes
-from kubeferry.flows.options.shared import OF_BACKUP, PLACE
+from kubeferry.flows.options.shared import OF_BACKUP, PLACE, SIGNED
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
@@ -45,7 +45,7 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 @takes(
     "restore",
     "backup from_bundle rename existing owned modify no_rewrite absent name resume approve approve_seconds",
-    f"keep_encrypted allow_plain rollback bundle wait wait_seconds {OF_BACKUP} {PLACE} identity output debug",
+    f"keep_encrypted allow_plain rollback bundle wait wait_seconds {OF_BACKUP} {PLACE} identity {SIGNED} output debug",
     model="options.RestoreOptions",
 )
 def restore(asked: RestoreOptions, *, output: Format) -> None:
@@ -75,7 +75,7 @@ kubeferry undo nightly-restore-20260102-030405 --yes --privileged -o json
 @takes(
     "undo",
     "restore dry_run yes expect privileged force allow_plain force_finalizers wait_seconds",
-    f"{PLACE} identity output debug",
+    f"{PLACE} identity {SIGNED} output debug",
     model="options.UndoOptions",
 )
 def undo(asked: UndoOptions, *, yes: bool, output: Format) -> None:

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import typer
 
+from kubeferry.tasks.ports.local import keys
+
 
 class Format(StrEnum):
     """How a result is printed on stdout; progress and notes go to stderr."""
@@ -44,6 +46,18 @@ def note_debug(on: bool) -> bool:  # noqa: FBT001 - the one argument that an opt
     """Record that --debug was given."""
     _Debugging.on = _Debugging.on or on  # it may be given before the command and after it
     return on
+
+
+def note_signing(path: str) -> str:
+    """Record the key of --sign-with: it is no parameter of a flow (ports/local/keys.py)."""
+    keys.sign_with(path)
+    return path
+
+
+def note_verifying(path: str) -> str:
+    """Record the keys of --verify-with."""
+    keys.verify_with(path)
+    return path
 
 
 def print_version(wanted: bool) -> None:  # noqa: FBT001 - the one argument that an option's callback gets

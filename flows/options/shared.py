@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from kubeferry.flows.options import completion, files, parsing
-from kubeferry.flows.options.common import Format, note_debug
+from kubeferry.flows.options.common import Format, note_debug, note_signing, note_verifying
 from kubeferry.flows.options.option import Option
 from kubeferry.tasks.core.formats.recipients import rejoined
 
@@ -29,6 +29,9 @@ MANNER = "existing owned no_rewrite absent keep_encrypted allow_plain rollback b
 
 PLACE = "context kubeconfig store"
 """Cluster and store."""
+
+SIGNED = "sign_with verify_with"
+"""Keys of a command that writes records into the store and reads some."""
 
 CHOOSING: Mapping[str, Option] = {
     "namespace": Option(
@@ -193,6 +196,24 @@ COMMON: Mapping[str, Option] = {
         envvar="KUBEFERRY_IDENTITY",
         parser=parsing.paths,
         fills="identities",
+    ),
+    "sign_with": Option(
+        str,
+        "File with a private key of SSH, without passphrase, that signs what this writes into the store; also "
+        "KUBEFERRY_SIGN_WITH.",
+        metavar="KEY",
+        panel=WHERE,
+        callback=note_signing,
+        fills="",
+    ),
+    "verify_with": Option(
+        str,
+        "File of public keys of SSH: nothing is taken from the store that none of them signed; also "
+        "KUBEFERRY_VERIFY_WITH.",
+        metavar="KEYS",
+        panel=WHERE,
+        callback=note_verifying,
+        fills="",
     ),
     "output": Option(
         Format,

@@ -127,3 +127,7 @@ class BackupNotFoundError(PermanentError):
 
 class DamagedError(PermanentError):
     """An archive does not match its manifest, cannot be read, or has content that is not allowed."""
+
+
+class SignatureError(DamagedError):
+    """What a store holds is not signed by a key that the operator trusts."""

@@ -43,6 +43,14 @@ kubeferry populate first --into-file tenants.csv --name more --side-by-side 2
 kubeferry prune --velero --keep-hourly 1 --keep-yearly 1 --dry-run
 kubeferry prune --velero --keep-last 1 --dry-run -o json > pruning.json
 kubeferry prune --velero --keep-last 1 --yes --expect "$(sed -n 's/.*"digest": "\(.*\)".*/\1/p' pruning.json)"
+kubeferry list --verify-with key.pub || test $? = 3
+kubeferry backup billing --name signed-too --sign-with key
+export SIGNED='--sign-with key --verify-with key.pub'
+kubeferry populate signed-too --template billing --into tenant-4 --name signed-more $SIGNED
+kubeferry migrate billing --from-context kubeferry-a --to-context kubeferry-b --map billing=billing2 $SIGNED
+for command in plan diff show; do kubeferry $command signed-too --verify-with key.pub > said || test $? = 3; done
+kubeferry export signed-too --as yaml --out - --verify-with key.pub > said
+kubeferry prune --keep-last 9 --dry-run --verify-with key.pub || test $? = 3
 export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
 kubeferry migrate --all-namespaces --exclude-namespace 'shop*' --exclude-namespace billing --name rest $BETWEEN
 kubeferry migrate --resume rest $BETWEEN

@@ -164,6 +164,23 @@ class MigrationKeys(_RecordKeys):
         return f"{self.ends}{namespace}.json"
 
 
+_SIGNED = re.compile(
+    rf"({ROOT}/[^/]+/)velero-backup\.json|({RESTORES}/[^/]+/)kubeferry-(restore\.json|migration\.json"
+    r"|migration-source\.json|migration-ends/[^/]+|journal/[^/]+|former/[^/]+)"
+)
+"""The files that are signed, if any are: the others are proved by a digest in one of these."""
+
+
+def signature_key(key: str, sha256: str) -> str | None:
+    """Return the key of the signature of what is stored under `key`, None for files that are not signed.
+
+    It has the digest of the content in its name: it is stored before the file, and of two writers of one key each has
+    its own.
+    """
+    found = _SIGNED.fullmatch(key)
+    return f"{found[1] or found[2]}kubeferry-signatures/{sha256}.sig" if found else None
+
+
 def former_file(number: int, *, sealed: bool = False) -> str:
     """Return the name of the file of previous contents of a segment: JSON lines, compressed and perhaps encrypted."""
     return f"{number:08}.jsonl.gz{SEALED if sealed else ''}"

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
+from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, SignatureError, UsageError
 from kubeferry.tasks.core.formats.layout import ROOT, SEALED, BackupKeys, check_name
 from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, joined, parse_contents, parse_manifest
 from kubeferry.tasks.core.formats.velero_backup import Summary
@@ -194,6 +194,8 @@ def backups(store: Store) -> Iterator[Summary | DamagedError]:
 def _get(store: Store, key: str, name: str) -> bytes:
     try:
         return store.get(key, MAX_OBJECT)
+    except SignatureError:
+        raise  # it names the file
     except DamagedError as error:
         raise DamagedError(f"backup {name}: {error}") from error
 

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import check_folder
 from kubeferry.tasks.ports.local import paths
+from kubeferry.tasks.ports.store.signed import signed
 
 if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
@@ -27,14 +28,21 @@ BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 def open_store(url: str | None = None) -> Store:
     """Open the store at `url`; None is the user's default store (`kubeferry.tasks.ports.local.paths.store()`).
 
+    Where keys are given (ports/local/keys.py), it signs what is written and takes only what is signed.
+
     Nothing is read or written yet: use `check_writable` for that.
 
     Args:
         url: `file:///path` or `s3://bucket/prefix?endpoint=…&region=…`.
 
     Raises:
-        UsageError: the URL names no store, or contains credentials (which the message does not repeat).
+        UsageError: the URL names no store, or contains credentials (which the message does not repeat); or a given
+            key cannot be used.
     """
+    return signed(_opened(url))
+
+
+def _opened(url: str | None) -> Store:
     if not url:
         return _open_folder(paths.store())
     parts = _split(url)
