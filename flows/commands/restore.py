@@ -45,7 +45,8 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 @takes(
     "restore",
     "backup from_bundle rename existing owned modify no_rewrite absent name resume approve approve_seconds",
-    f"keep_encrypted allow_plain rollback bundle wait wait_seconds {OF_BACKUP} {PLACE} identity {SIGNED} output debug",
+    "keep_encrypted allow_plain allow_source rollback bundle wait wait_seconds",
+    f"{OF_BACKUP} {PLACE} identity {SIGNED} output debug",
     model="options.RestoreOptions",
 )
 def restore(asked: RestoreOptions, *, output: Format) -> None:

@@ -21,7 +21,13 @@ M = TypeVar("M", bound="BaseModel")
 
 CRON = "[FLOW=]CRON, as '0 2 * * *' or 'verify=0 4 * * *'"
 
-ARGUMENTS = {"existing_kinds": "--existing", "namespaces": "NAMESPACE", "backup": "BACKUP", "identities": "--identity"}
+ARGUMENTS = {
+    "existing_kinds": "--existing",
+    "namespaces": "NAMESPACE",
+    "backup": "BACKUP",
+    "identities": "--identity",
+    "allow_sources": "--allow-source",
+}
 """Fields that have another name on the command line; the others have an option of the same name."""
 
 NAME = "a name has lower-case letters, digits and '-' only, and begins and ends with a letter or digit"

@@ -24,7 +24,7 @@ OF_CLUSTER = "all_namespaces namespace_selector exclude_namespace"
 OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
-MANNER = "existing owned no_rewrite absent keep_encrypted allow_plain rollback bundle wait wait_seconds"
+MANNER = "existing owned no_rewrite absent keep_encrypted allow_plain allow_source rollback bundle wait wait_seconds"
 """How to restore, for commands that run many restores."""
 
 PLACE = "context kubeconfig store"
@@ -137,6 +137,13 @@ RESTORING: Mapping[str, Option] = {
         fills="encrypt_to",
     ),
     "allow_plain": Option(bool, "Take what is not encrypted, although keys are given."),
+    "allow_source": Option(
+        list[str],
+        "Let annotations read values from this object of another namespace, such as ConfigMap/bank/rates; may be "
+        "repeated.",
+        metavar="KIND/NAMESPACE/NAME",
+        fills="allow_sources",
+    ),
     "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
     "bundle": Option(bool, "Create a bundle that owns what is created: deleting it deletes that too.", default=True),
     "wait": Option(bool, "Wait after each level until its objects are ready.", default=True),

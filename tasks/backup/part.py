@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 import orjson
 
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
-from kubeferry.tasks.core.errors import DamagedError, PermanentError
+from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import Member
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.links import to_json as links_to_json
@@ -60,11 +60,8 @@ class WrittenObject(NamedTuple):
 
 def written_object(kind: ResourceType, obj: Object, known: Known) -> tuple[WrittenObject, list[Binding]]:
     """Return a portable object as written, and its bindings."""
-    ref, problem, found = Ref.of(obj), "", list[Binding]()
-    try:
-        found = bindings_of(obj, known.index, known.around)
-    except PermanentError as error:  # an invalid annotation: a problem of this object, not an error of the backup
-        problem = str(error)
+    ref = Ref.of(obj)
+    found, problem = bindings_of(obj, known.index, known.around)
     place, data, refused = Member(kind.group_resource, ref.namespace, ref.name), b"", ""
     try:
         data = validated_bytes(obj, place)

@@ -32,10 +32,6 @@ class UsageError(PermanentError):
     exit_code = 2
 
 
-class AnnotationError(PermanentError):
-    """An annotation for the order or the values of objects is invalid."""
-
-
 class PluginError(PermanentError):
     """A plug-in cannot be loaded, or failed; the message names it."""
 

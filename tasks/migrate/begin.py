@@ -35,6 +35,7 @@ HERE = {
     "identities",
     "encrypt_to",
     "allow_plain",
+    "allow_sources",
     "wait_seconds",
     "rollback",
     "side_by_side",

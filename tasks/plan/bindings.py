@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, from_json, moved
 from kubeferry.tasks.core.lookup.derive import Known
+from kubeferry.tasks.core.lookup.mutation import ANNOTATION
 from kubeferry.tasks.core.lookup.substitute import substitute
+from kubeferry.tasks.core.models.sources import source_of, source_text
 from kubeferry.tasks.core.plan.late_values import Means, deferral, placeholder, strength_of, without_fields
 from kubeferry.tasks.plan.unpacked import archived_object, lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.choice import Choice
@@ -45,17 +46,39 @@ def stored_bindings(source: Source) -> dict[Ref, list[Binding]]:
     return found
 
 
-def attach(plan: Plan, stored: dict[Ref, list[Binding]], names: dict[str, str]) -> Iterator[Edge]:
+def attach(source: Source, plan: Plan, stored: dict[Ref, list[Binding]], names: dict[str, str]) -> Iterator[Edge]:
     """Give each item its bindings under the target's identities; yield what they need."""
-    where = _mapping(plan, names)
+    where, allowed = _mapping(plan, names), {source_of(text) for text in source.options.allow_sources}
+    beside = {*source.company.names.values()} if source.company else set[str]()
     for item in plan.items.values():
         given = stored.get(item.source, ())
-        kept = [each for each in given if not _overridden(each.use.pointer, item.modified)]
-        item.bindings = tuple(moved(each, where) for each in kept)
+        kept = [moved(each, where) for each in given if not _overridden(each.use.pointer, item.modified)]
+        foreign = {each for each in kept if _is_foreign(each, plan, beside) and each.chain.start not in allowed}
+        plan.problems += [_refused(each) for each in kept if each in foreign]
+        item.bindings = tuple(each for each in kept if each not in foreign)
         body = plan.contents.read(item.slot) if item.bindings else {}
         for each in item.bindings:
             strength = strength_of(body, each.use.pointer)
             yield from (Edge(item.ref, need, strength, each.use.pointer, Via.BINDING) for need in each.needs)
+
+
+def _is_foreign(binding: Binding, plan: Plan, beside: Collection[str]) -> bool:
+    """Return whether a binding reads any field of an object that its own author may not be able to read.
+
+    A restore reads with its user's rights. Who wrote the object, or the file of bindings in the store, must not choose
+    what is read with them: only what is in the object's own namespace, or is restored with it. The same migration
+    restores what is in the namespaces `beside`.
+    """
+    start, reader = binding.chain.start, binding.object
+    own = start is not None and (start.namespace == reader.namespace != "" or start.namespace in beside)
+    return binding.chain.read.what == "path" and not own and start not in plan.items
+
+
+def _refused(binding: Binding) -> Problem:
+    start = binding.chain.start
+    asked = source_text(start) if start else ""
+    why = f"an annotation reads {start}, which is not restored with it: the value stays (--allow-source {asked})"
+    return Problem(what=f"{binding.object} {binding.use.pointer}", why=why)
 
 
 def _overridden(pointer: str, modified: Iterable[str]) -> bool:
@@ -109,9 +132,14 @@ AT_ONCE = ("uid", "clusterIP")
 def _hold_back(plan: Plan, item: Item) -> None:
     body = plan.contents.read(item.slot)
     for each in item.late:
-        if how_late(body, each) is Means.IMPOSSIBLE:
+        if how_late(body, each) is Means.IMPOSSIBLE and each.kind == "user":
+            why = f"annotation {ANNOTATION} is ignored: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
+            plan.problems.append(Problem(what=f"{item.ref} {each.use.pointer}", why=why))
+            item.bindings = tuple(other for other in item.bindings if other != each)
+        elif how_late(body, each) is Means.IMPOSSIBLE:
             problem = f"{item.ref} {each.use.pointer}: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
             plan.impossible.append(problem)
+    item.late = tuple(each for each in item.late if each in item.bindings)
     item.slot = plan.contents.append(orjson.dumps(bare(body, item.late)))
 
 
@@ -159,8 +187,7 @@ def live_bindings(source: Source, plan: Plan, chosen: Choice) -> dict[Ref, list[
 
 
 def _bindings(plan: Plan, obj: Object, known: Known) -> list[Binding]:
-    try:
-        return bindings_of(obj, known.index, known.around)
-    except PermanentError as error:  # an annotation of its user's that nobody can read: reported, and no reason to stop
-        plan.problems.append(Problem(what=str(Ref.of(obj)), why=str(error)))
-        return []
+    found, problem = bindings_of(obj, known.index, known.around)
+    if problem:  # an annotation of its user's that nobody can read: reported, and no reason to stop
+        plan.problems.append(Problem(what=str(Ref.of(obj)), why=problem))
+    return found

@@ -10,7 +10,7 @@ import orjson
 from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
-from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
+from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
 from kubeferry.tasks.core.graph.order import Edge, order
 from kubeferry.tasks.core.jsondoc.edit import Object, change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
@@ -66,7 +66,7 @@ def _fill(source: Source, plan: Plan) -> None:
         _check_names(names, chosen)
     edges = _read(source, plan, chosen, _Moving.of(source, names))
     chosen.check()
-    edges += attach(plan, bindings_known(source, plan, chosen), names)
+    edges += attach(source, plan, bindings_known(source, plan, chosen), names)
     drop_unchosen(source, plan, chosen, edges)
     restored = {str(item.source) for item in plan.items.values()}
     plan.rewrites = [each for each in plan.rewrites if each.object in restored]
@@ -175,6 +175,7 @@ def _add(source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, c
     """Plan one object; return what it needs, by target identity."""
     renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    plan.problems += [Problem(what=str(item.ref), why=why) for why in item.hints.invalid]
     waited_for = with_namespaces(renamed.obj, moving.names)
     other = plan.items.get(item.ref)
     if other and other.source == item.source:

@@ -94,6 +94,7 @@ def _parts(source: Source, plan: Plan) -> Parts:
         selection=plan.selection,
         missing=plan.missing,
         warnings=plan.warnings,
+        problems=plan.problems,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kubeferry.tasks.core.errors import AnnotationError, DamagedError
+from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.links import Links, from_json
 from kubeferry.tasks.core.formats.untrusted import validated
 from kubeferry.tasks.core.jsondoc.encoding import parse
@@ -95,7 +95,7 @@ def of_backup(source: Source) -> Iterator[None]:
     """Name the backup, too, in an error that names one of its objects."""
     try:
         yield
-    except (DamagedError, AnnotationError) as error:
+    except DamagedError as error:
         if error.backup:
             raise
         raise type(error)(f"backup {source.options.backup}: {error}") from error

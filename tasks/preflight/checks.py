@@ -18,6 +18,7 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, Preflight
 from kubeferry.tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
 from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import defined, served
+from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
@@ -128,7 +129,7 @@ def _bound(source: Source, plan: Plan, target: Target) -> Iterator[str]:
         for each in item.bindings
         if each.chain.start not in plan.items
         and not (each.chain.start and each.chain.start.namespace in others)
-        and source.options.absent.get(each.kind, Absent.FAIL) is Absent.FAIL
+        and policy_of(each.kind, source.options.absent) is Absent.FAIL
     ]
     starts = sorted({start for _, _, start in asked if start})
     there = dict(zip(starts, in_threads(lambda start: _is_there(target, start), starts, THREADS), strict=True))

@@ -19,8 +19,9 @@ import orjson
 
 from kubeferry.tasks.core.errors import InvalidError, PermanentError
 from kubeferry.tasks.core.formats.records import STAYS, Intent, Problem
-from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped
+from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped, policy_of
 from kubeferry.tasks.core.lookup.follow import again, cannot_resolve
+from kubeferry.tasks.core.lookup.mutation import ANNOTATION
 from kubeferry.tasks.core.lookup.substitute import Absent, shown
 from kubeferry.tasks.core.plan.late_values import Dropped, Means, Operation, patch
 from kubeferry.tasks.plan.bindings import bare, how_late
@@ -173,13 +174,21 @@ def _follow(
     """Follow the chains of bindings once, waiting for each value unless it cannot come and need not."""
     bindings = [each for each in bindings if each.chain not in lookups.values]
     policy = source.options.absent
-    needed = {each.chain for each in bindings if policy.get(each.kind, Absent.FAIL) is Absent.FAIL}
+    needed = {each.chain for each in bindings if policy_of(each.kind, policy) is Absent.FAIL}
 
     def hopeless_now(chain: Chain, live: Live) -> str:
         return "" if chain in needed else cannot_resolve(chain, live, plan.items)
 
     chains = {each.chain for each in bindings}
     lookups.values |= follow(target, lookups, cancellation, chains, source.options.wait_seconds, give_up=hopeless_now)
+    if "user" not in policy:
+        plan.problems += [_kept(each) for each in bindings if each.kind == "user" and each.chain not in lookups.values]
+
+
+def _kept(binding: Binding) -> Problem:
+    """Return what is told of a value that an annotation asks for and nothing gives."""
+    why = f"annotation {ANNOTATION} asks for a value that is not there: {binding.chain.text()}"
+    return Problem(what=f"{binding.object} {binding.use.pointer}", why=why)
 
 
 def _resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of

@@ -104,6 +104,8 @@ class Inventory:
             hints = hints_of(obj)
             if hints != NOTHING:
                 self.hints[ref] = hints
+            if hints.invalid:
+                self.unclear[ref] = f"{ref}: {hints.invalid[0]}"
             if (ref.group, ref.kind) != CRD:
                 self._implied.look(obj)
         except KubeferryError as error:

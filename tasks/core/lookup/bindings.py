@@ -75,29 +75,44 @@ class Binding:
         return self.chain.needs
 
 
-def bindings_of(obj: Object, index: Index, around: SourceIndex) -> list[Binding]:
-    """Return the bindings of `obj`, at most one for each place and value; a whole string has one only.
+def bindings_of(obj: Object, index: Index, around: SourceIndex) -> tuple[list[Binding], str]:
+    """Return the bindings of `obj`, at most one for each place and value, and why some are not; "" for none.
 
-    Raises:
-        PermanentError: an annotation that the user wrote is not valid.
+    A whole string has one only. An annotation of a user that is not valid gives none, and no more does what a restore
+    would refuse, with the whole backup (`from_json`).
     """
     ref = Ref.of(obj)
-    made = {_place(use): _users(Binding(ref, use, chain, "user")) for use, chain in mutations(obj, around)}
+    try:
+        users, problem = mutations(obj, around), ""
+    except PermanentError as error:
+        users, problem = [], str(error)
+    made = {_place(use): Binding(ref, use, chain, "user") for use, chain in users}
     whole = {each.use.pointer for each in made.values() if each.use.form == "whole"}
     for use in [*endpoint_uses(obj, index, around), *scan(obj, index)]:
         chained = chain_of(use.source, around, use.value) if use.pointer not in whole else None
         if chained is not None:
             made.setdefault(_place(use), Binding(ref, use, chained, _kind(chained)))
             whole |= {use.pointer} if use.form == "whole" else set()
-    return list(made.values())
+    refused = {each: why for each in made.values() if (why := _refusal(each))}
+    return [each for each in made.values() if each not in refused], problem or next(iter(refused.values()), "")
 
 
-def _users(binding: Binding) -> Binding:
-    """Return a user's binding if a restore accepts it: otherwise the restore would refuse the whole backup."""
+def _refusal(binding: Binding) -> str:
+    """Return why a restore would refuse a binding, "" if it would not."""
     try:
-        return from_json(to_json(binding))
+        from_json(to_json(binding))
     except DamagedError as error:
-        raise PermanentError(f"{binding.object}: annotation {ANNOTATION}: {error}") from error
+        where = f"annotation {ANNOTATION}" if binding.kind == "user" else binding.use.pointer[:200]
+        return f"{binding.object}: {where}: {error}"
+    return ""
+
+
+def policy_of(kind: Kind, absent: Mapping[Kind, Absent]) -> Absent:
+    """Return what to do where there is no new value for a class.
+
+    What a user's annotation asks for is kept by default: who may annotate one object must not stop the work on all.
+    """
+    return absent.get(kind, Absent.KEEP if kind == "user" else Absent.FAIL)
 
 
 def _place(use: Use) -> tuple[str, tuple[str, ...], str]:
@@ -122,7 +137,7 @@ def bind(
 ) -> tuple[Object, list[Rewrite]]:
     """Return `obj` with the new value of each binding, and what was rewritten.
 
-    `absent` says what to do for each class if `new` is None; the default is FAIL.
+    `absent` says what to do for each class if `new` is None (see `policy_of`).
 
     Raises:
         PermanentError: a value is absent; the message names object, pointer and chain.
@@ -133,7 +148,7 @@ def bind(
     def value(use: Use) -> New:
         binding = by_use[use]
         found = new(binding)
-        return policy.get(binding.kind, Absent.FAIL) if found is None else found
+        return policy_of(binding.kind, policy) if found is None else found
 
     return substitute(obj, by_use, value, lambda use: by_use[use].chain.text())
 

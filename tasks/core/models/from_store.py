@@ -49,6 +49,7 @@ FROM_STORE = frozenset(
 OF_OPERATOR = frozenset(
     {
         "allow_plain",
+        "allow_sources",
         "context",
         "deployment",
         "encrypt_to",

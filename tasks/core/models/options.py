@@ -17,6 +17,7 @@ from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.forms import either, in_order, title
 from kubeferry.tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.models.sources import SourceName
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 """A DNS label (RFC 1123), as Kubernetes requires for namespaces."""
@@ -190,6 +191,10 @@ class Manner(_Options):
     absent: dict[BindingKind, Absent] = {}
     """What to do if the target has no new value for an address or uid of the source cluster, by its class, for example
     `{"pod-ip": "drop"}`; by default the restore fails and names the place and the look-ups."""
+
+    allow_sources: list[SourceName] = []
+    """Objects of other namespaces that annotations for values (`apply-time-mutation`) may read, as they are on the
+    target, for example `ConfigMap/bank/rates`; always allowed are objects that are restored with theirs."""
 
     wait: bool = True
     """Wait after each level until all of its objects are ready."""

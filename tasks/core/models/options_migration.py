@@ -167,5 +167,7 @@ class PopulateOptions(Manner, Place):
 
     def resume(self, name: str) -> RestoreOptions:
         """Return the options that continue an interrupted restore."""
-        keep = {"identities", "encrypt_to", "allow_plain", "wait_seconds", "rollback"} | set(Place.model_fields)
+        keep = {"identities", "encrypt_to", "allow_plain", "allow_sources", "wait_seconds", "rollback"} | set(
+            Place.model_fields
+        )
         return RestoreOptions(**self.model_dump(include=keep), resume=name)

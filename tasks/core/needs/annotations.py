@@ -17,18 +17,17 @@ Position among objects that no edge connects:
 - `Hints.phase`: `kubeferry.io/category`, one of `policy`, `config`, `storage`, `identity`, `workload`, `traffic`,
   `custom`, `admission`.
 
-Of the annotations for one purpose, the first in the order above counts; they are not combined. An invalid value is
-refused in Kubeferry's annotations and in that of cli-utils (as cli-utils does), and ignored in those of Argo CD and
-Helm, as these do.
+Of the annotations for one purpose, the first in the order above counts; they are not combined. An annotation with an
+invalid value counts for nothing. Those of Kubeferry and of cli-utils are reported (`Hints.invalid`), those of Argo CD
+and Helm are not, as these tools do. None is an error: who may annotate one object must not stop the work on all others.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from kubeferry.tasks.core.errors import AnnotationError
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
+
+T = TypeVar("T")
 
 DEPENDS_ON = "kubeferry.io/depends-on"
 LEVEL = "kubeferry.io/level"
@@ -58,29 +59,36 @@ class Hints:
     phase: Priority | None = None
     wave: int | None = None
     """None: no annotation sets it."""
+    invalid: tuple[str, ...] = ()
+    """What is wrong with annotations of Kubeferry and of cli-utils, which count for nothing then; one line each."""
+
+
+class _InvalidError(Exception):
+    """An annotation is invalid; the text says why."""
 
 
 def hints_of(obj: Object) -> Hints:
-    """Return what the annotations of `obj` say about its order.
-
-    Raises:
-        AnnotationError: one of Kubeferry's or cli-utils' is invalid; the message names the object and the invalid part.
-    """
+    """Return what the annotations of `obj` say about its order."""
     notes = annotations_of(obj)
     if not notes:
         return NOTHING
-    return Hints(_depends_on(obj, notes), _phase(obj, notes), _wave(obj, notes))
+    invalid: list[str] = []
+
+    def said(read: Callable[[Object, Mapping[str, str]], T], otherwise: T) -> T:
+        try:
+            return read(obj, notes)
+        except _InvalidError as error:
+            invalid.append(str(error))
+            return otherwise
+
+    return Hints(said(_depends_on, ()), said(_phase, None), said(_wave, None), tuple(invalid))
 
 
 NOTHING = Hints()
 
 
 def explicit_edges(obj: Object) -> list[Edge]:
-    """Return the edges from `obj` that its annotations define; whether the targets exist is not checked here.
-
-    Raises:
-        AnnotationError: as `hints_of`.
-    """
+    """Return the edges from `obj` that its annotations define; whether the targets exist is not checked here."""
     key = depends_on_key(obj)
     return (
         [Edge(Ref.of(obj), each, Strength.EXPLICIT, key, Via.ANNOTATION) for each in hints_of(obj).depends_on]
@@ -110,43 +118,43 @@ def _ours(obj: Object, part: str) -> Ref:
         case [kind, namespace, name]:
             pass
         case _:
-            raise _bad(obj, DEPENDS_ON, part, "is not Kind[.group][/namespace]/name")
+            raise _bad(DEPENDS_ON, part, "is not Kind[.group][/namespace]/name")
     kind, dot, group = kind.partition(".")
     if not (kind and name and bool(dot) == bool(group)):
-        raise _bad(obj, DEPENDS_ON, part, "is not Kind[.group][/namespace]/name")
+        raise _bad(DEPENDS_ON, part, "is not Kind[.group][/namespace]/name")
     if not dot and kind not in GROUP_OF_KIND:
-        raise _bad(obj, DEPENDS_ON, part, f"has no group, and {kind} is not a built-in kind")
+        raise _bad(DEPENDS_ON, part, f"has no group, and {kind} is not a built-in kind")
     group = group or GROUP_OF_KIND[kind]
     if namespace is None:
         namespace = "" if (group, kind) in CLUSTER_KINDS else Ref.of(obj).namespace
     return Ref(group, kind, namespace, name)
 
 
-def _cli_utils(obj: Object, part: str) -> Ref:
+def _cli_utils(_obj: Object, part: str) -> Ref:
     match part.split("/"):
         case [group, "namespaces", namespace, kind, name] if namespace and kind and name:
             return Ref(group, kind, namespace, name)
         case [group, kind, name] if kind and name:
             return Ref(group, kind, "", name)
-    raise _bad(obj, CLI_UTILS, part, "is neither group/namespaces/namespace/kind/name nor group/kind/name")
+    raise _bad(CLI_UTILS, part, "is neither group/namespaces/namespace/kind/name nor group/kind/name")
 
 
 _READERS: Mapping[str, Callable[[Object, str], Ref]] = {DEPENDS_ON: _ours, CLI_UTILS: _cli_utils}
 
 
-def _phase(obj: Object, notes: Mapping[str, str]) -> Priority | None:
+def _phase(_obj: Object, notes: Mapping[str, str]) -> Priority | None:
     if CATEGORY not in notes:
         return None
     phase = CATEGORIES.get(str(notes[CATEGORY]).strip())
     if phase is None:
-        raise _bad(obj, CATEGORY, str(notes[CATEGORY]), f"is not one of {', '.join(CATEGORIES)}")
+        raise _bad(CATEGORY, str(notes[CATEGORY]), f"is not one of {', '.join(CATEGORIES)}")
     return phase
 
 
 CATEGORIES: Mapping[str, Priority] = {phase.name.lower(): phase for phase in Priority}
 
 
-def _wave(obj: Object, notes: Mapping[str, str]) -> int | None:
+def _wave(_obj: Object, notes: Mapping[str, str]) -> int | None:
     key = next((key for key in (LEVEL, SYNC_WAVE, HOOK_WEIGHT) if key in notes), None)
     if key is None:
         return None
@@ -154,12 +162,16 @@ def _wave(obj: Object, notes: Mapping[str, str]) -> int | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     if key == LEVEL:
-        raise _bad(obj, LEVEL, text, "is not an integer of at most nine digits")
+        raise _bad(LEVEL, text, "is not an integer of at most nine digits")
     return None
 
 
-def _bad(obj: Object, key: str, part: str, why: str) -> AnnotationError:
-    return AnnotationError(f"{Ref.of(obj)}: annotation {key}: {part!r} {why}")
+def _bad(key: str, part: str, why: str) -> _InvalidError:
+    return _InvalidError(f"annotation {key} is ignored: {part[:SHOWN]!r} {why}")
+
+
+SHOWN = 200
+"""Most characters of an annotation that a message quotes."""
 
 
 def with_namespaces(obj: Object, names: Mapping[str, str]) -> dict[str, tuple[str, str]]:

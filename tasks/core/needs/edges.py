@@ -29,7 +29,6 @@ def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: Regis
     whether the owner is namespaced, so there is an edge for both cases.
 
     Raises:
-        AnnotationError: an annotation about its order is invalid.
         PluginError: a plug-in failed.
     """
     ref = Ref.of(obj)

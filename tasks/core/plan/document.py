@@ -13,7 +13,7 @@ from kubeferry.tasks.core.formats.records import LeftOut, Problem, ResultModel
 from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
 from kubeferry.tasks.core.jsondoc.differences import steps_of
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
-from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.plan.parts import level_phases
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.bindings import Binding as Bound
     from kubeferry.tasks.core.lookup.bindings import Kind
+    from kubeferry.tasks.core.lookup.substitute import Absent
     from kubeferry.tasks.core.plan.parts import Part, Parts
 
 
@@ -176,6 +177,8 @@ class PlanDocument(ResultModel):
     missing: list[Lacking] = []
     warnings: list[Problem] = []
     """Terms of the selection that match nothing."""
+    problems: list[Problem] = []
+    """What is not done as objects ask for it; the restore is partial then."""
 
 
 HIDDEN = "(not shown: in a Secret)"
@@ -209,6 +212,7 @@ def document(parts: Parts) -> PlanDocument:
         selection=parts.selection,
         missing=[_lacking(each) for each in parts.missing],
         warnings=list(parts.warnings),
+        problems=list(parts.problems),
     )
 
 
@@ -279,7 +283,7 @@ def _binding(part: Part, each: Bound, absent: Mapping[Kind, Absent]) -> Binding:
         old=HIDDEN if hidden(part.ref, each.use.pointer) else each.old,
         chain=each.chain.text(),
         kind=each.kind,
-        policy=absent.get(each.kind, Absent.FAIL).value,
+        policy=policy_of(each.kind, absent).value,
         late=each in part.late,
     )
 

@@ -74,6 +74,8 @@ class Parts:
     """Objects that are needed but excluded by the options."""
     warnings: Sequence[Problem] = ()
     """Terms of the selection that match nothing."""
+    problems: Sequence[Problem] = ()
+    """What is not done as objects ask for it."""
 
 
 def level_phases(order: Order) -> list[str]:

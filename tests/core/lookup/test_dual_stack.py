@@ -17,6 +17,13 @@ from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Index
 
 
+def found_in(obj, *where):
+    """Return the bindings of an object of which none is refused."""
+    found, problem = bindings_of(obj, *where)
+    assert problem == ""
+    return found
+
+
 def made(kind, name, at, *, owner=None, namespace="shop", **body):
     version = {"Deployment": "apps/v1", "ReplicaSet": "apps/v1", "StatefulSet": "apps/v1"}.get(kind, "v1")
     number = crc32(f"{kind} {name}".encode())
@@ -94,7 +101,7 @@ def config(**data):
 
 
 def bound_elsewhere(obj, target):
-    bindings = [from_json(json.loads(json.dumps(to_json(each)))) for each in bindings_of(obj, *known())]
+    bindings = [from_json(json.loads(json.dumps(to_json(each)))) for each in found_in(obj, *known())]
     live = Live(target)
     there, _ = bind(obj, bindings, lambda each: follow_in(each.chain, live))
     return there, bindings
@@ -170,7 +177,7 @@ def test_hand_made_slices_of_both_families_follow_their_pods(target):
 
 
 def test_the_chain_gives_the_family():
-    (six,) = bindings_of(config(ip="fd00:1::12"), *known())
+    (six,) = found_in(config(ip="fd00:1::12"), *known())
     assert six.chain.text() == (
         "Deployment.apps shop/web → its newest ReplicaSet → its pods, ready, by name, #1 → status.podIP (IPv6)"
     )
@@ -187,7 +194,7 @@ def test_the_second_address_of_a_family_is_followed_by_its_number():
         index.add(Ref.of(obj), links_of(obj))
         around.add(Ref.of(obj), links_of(obj))
     for old in ("fd00:1::80", "fd00:1::81", "10.1.0.80", "10.1.0.82"):
-        (binding,) = bindings_of(config(ip=old), index, around)
+        (binding,) = found_in(config(ip=old), index, around)
         found = follow_in(binding.chain, Live(target))
         # Of the first cluster's IPv6 addresses the added one came first, of the second's the other one.
         swapped = {"fd00:1::80": "fd00:2::81", "fd00:1::81": "fd00:2::80"}
@@ -199,7 +206,7 @@ def test_a_cluster_of_one_family_has_no_counterpart_for_the_other_and_that_is_kn
     target = Live(cluster(2, "z2", (family,)))
     gone = {4: "fd00:1::{}", 6: "10.1.0.{}"}[family]
     for number, kind in NUMBERS.items():
-        (binding,) = bindings_of(config(ip=gone.format(number)), *known())
+        (binding,) = found_in(config(ip=gone.format(number)), *known())
         assert follow_in(binding.chain, target) is None
         with pytest.raises(PermanentError, match="no value for /data/ip"):
             bind(config(ip=gone.format(number)), [binding], lambda each: follow_in(each.chain, target))

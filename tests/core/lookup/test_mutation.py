@@ -53,7 +53,7 @@ def test_the_example_of_its_documentation():
     obj = thing(CLI_UTILS, member="serviceAccount:${project-number}@${project-number}", field="anything")
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "example-name", "namespace": "shop"}}
     live = Live([PROJECT, config | {"status": {"field": "10.0.0.1"}}])
-    bindings = bindings_of(obj, Index(), SourceIndex())
+    bindings, _ = bindings_of(obj, Index(), SourceIndex())
     there, rewrites = bind(obj, bindings, lambda each: follow_in(each.chain, live))
     assert there["spec"] == {"member": "serviceAccount:123@123", "field": "10.0.0.1"}
     assert [each.kind for each in bindings] == ["user", "user"]
@@ -88,14 +88,14 @@ def test_a_token_and_an_address_in_one_string_are_replaced_in_one_pass():
     index.add_value("10.0.0.1", Source(Ref("", "Service", "shop", "api"), "/spec/clusterIP"))
     obj = thing(item(), field="http://10.0.0.1/$X/$X")
     values = {"user": "10.0.0.1", "service-ip": "10.0.0.2"}
-    there, _ = bind(obj, bindings_of(obj, index, SourceIndex()), lambda each: values[each.kind])
+    there, _ = bind(obj, bindings_of(obj, index, SourceIndex())[0], lambda each: values[each.kind])
     assert there["spec"]["field"] == "http://10.0.0.2/10.0.0.1/10.0.0.1"
 
 
 def test_a_whole_string_is_its_users_alone():
     index = Index()
     index.add_value("10.0.0.1", Source(Ref("", "Service", "shop", "api"), "/spec/clusterIP"))
-    bindings = bindings_of(thing(item(token=""), field="http://10.0.0.1/"), index, SourceIndex())
+    bindings, _ = bindings_of(thing(item(token=""), field="http://10.0.0.1/"), index, SourceIndex())
     assert [each.kind for each in bindings] == ["user"]
 
 
@@ -106,7 +106,7 @@ def test_a_token_in_a_secret_is_replaced_in_its_text():
         "metadata": {"name": "s", "namespace": "shop", "annotations": {ANNOTATION: item(targetPath="$.data['a.b']")}},
         "data": {"a.b": base64.b64encode(b"url=$X").decode()},
     }
-    there, [rewrite] = bind(secret, bindings_of(secret, Index(), SourceIndex()), lambda _: "new")
+    there, [rewrite] = bind(secret, bindings_of(secret, Index(), SourceIndex())[0], lambda _: "new")
     assert base64.b64decode(there["data"]["a.b"]) == b"url=new"
     assert rewrite.path == "/data/a.b (base64)"
 

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.errors import AnnotationError
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.objects import Ref
@@ -105,11 +104,19 @@ def test_of_a_cluster_scoped_object_the_own_namespace_is_none():
         ),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_object(key, text, message):
-    with pytest.raises(AnnotationError) as refused:
-        hints_of(made({key: text}))
-    assert str(refused.value).startswith(f"Deployment.apps shop/web: annotation {key}: ")
-    assert message in str(refused.value)
+def test_what_cannot_be_read_is_named_and_counts_for_nothing(key, text, message):
+    hints = hints_of(made({key: text}))
+    (said,) = hints.invalid
+    assert said.startswith(f"annotation {key} is ignored: ")
+    assert message in said
+    assert hints == Hints(invalid=(said,))
+    assert explicit_edges(made({key: text})) == []
+
+
+def test_an_invalid_annotation_takes_none_of_the_others_away():
+    hints = hints_of(made({DEPENDS_ON: "web", LEVEL: "3", CATEGORY: "any" * 1000}))
+    assert (hints.wave, hints.depends_on, hints.phase, len(hints.invalid)) == (3, (), None, 2)
+    assert all(len(each) < 500 for each in hints.invalid)
 
 
 @pytest.mark.parametrize("key", [SYNC_WAVE, HOOK_WEIGHT])

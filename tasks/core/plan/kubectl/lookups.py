@@ -19,7 +19,7 @@ import orjson
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path
 from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.kube.strings import leaves, put
-from kubeferry.tasks.core.lookup.bindings import Binding, Kind, bind
+from kubeferry.tasks.core.lookup.bindings import Binding, Kind, bind, policy_of
 from kubeferry.tasks.core.lookup.steps import READS, Named, Newest, Nodes, Pods, Read, Start, Step
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.tokens import spelled
@@ -117,7 +117,7 @@ class Values:
 
     def policy(self, binding: Binding) -> Absent:
         """Return the policy for a binding without a value."""
-        return self._absent.get(binding.kind, Absent.FAIL)
+        return policy_of(binding.kind, self._absent)
 
     def look_up(self, binding: Binding) -> str:
         """Return the commands that follow a binding's chain, into REPLY."""
