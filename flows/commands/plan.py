@@ -32,7 +32,8 @@ kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh 
 
 @takes(
     "plan",
-    f"backup rename owned modify no_rewrite absent kubectl {OF_BACKUP} store identity verify_with output file debug",
+    "backup rename owned modify no_rewrite absent allow_source kubectl",
+    f"{OF_BACKUP} store identity verify_with output file debug",
     model="options.RestoreOptions",
 )
 def plan(asked: RestoreOptions, *, kubectl: bool, output: Form, file: Path | None) -> None:

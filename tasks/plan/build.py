@@ -175,7 +175,8 @@ def _add(source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, c
     """Plan one object; return what it needs, by target identity."""
     renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
-    plan.problems += [Problem(what=str(item.ref), why=why) for why in item.hints.invalid]
+    unread = [renamed.unread] if renamed.unread else []
+    plan.problems += [Problem(what=str(item.ref), why=why) for why in (*item.hints.invalid, *unread)]
     waited_for = with_namespaces(renamed.obj, moving.names)
     other = plan.items.get(item.ref)
     if other and other.source == item.source:

@@ -177,6 +177,7 @@ FLAGS = {
     "modify": "--modify",
     "no_rewrite": "--no-rewrite",
     "absent": "--absent",
+    "allow_sources": "--allow-source",
     "namespaces": "--namespace",
     "namespace_selector": "--namespace-selector",
     "exclude_namespace": "--exclude-namespace",

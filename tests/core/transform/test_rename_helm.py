@@ -189,10 +189,44 @@ def walked(value):
 
 
 def test_a_text_that_resists_is_searched_in_one_pass():
-    odd = "namespace: shop\n" + "\n" * 1_000_000 + "{"
+    odd = "namespace: shop\n" + "\n" * 100_000 + "{"
     after = rename(secret(packed(RELEASE | {"manifest": odd})), NAMES, known=KNOWN)
     release = unpacked(base64.b64decode(after.obj["data"]["release"]))
     assert release["manifest"] == odd.replace("shop", '"copy"')
+
+
+BOMBS = {
+    "one letter": {"manifest": "a" * (60 << 20)},
+    "many documents": {"manifest": "---\n" * 60_000},
+    "many hooks": {"hooks": [{"manifest": "---\n" * 500}] * 100},
+    "many values": {"config": {"a": [[]] * 5_000_000}},
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_secret_that_unpacks_to_much_is_left_alone_and_told(bomb):
+    stored = secret(packed(RELEASE | BOMBS[bomb]))
+    after = rename(stored, NAMES, known=KNOWN)
+    assert len(stored["data"]["release"]) < 200_000
+    assert after.obj["data"] == stored["data"]
+    assert "unpacks to more than one that Helm writes" in after.unread
+
+
+def test_a_record_inside_a_record_is_none():
+    """Each could unpack to many times what the one around it does."""
+    inner = yaml.safe_dump(secret(packed(RELEASE)))
+    after = rename(secret(packed(RELEASE | {"manifest": inner})), NAMES, known=KNOWN)
+    (found,) = yaml.safe_load_all(unpacked(base64.b64decode(after.obj["data"]["release"]))["manifest"])
+    assert found["data"] == yaml.safe_load(inner)["data"]
+    assert after.unread == ""
+
+
+@pytest.mark.parametrize("text", ["", "!", "AAAA", base64.b64encode(b"{}").decode() + "=="])
+def test_a_record_that_cannot_be_read_is_told(text):
+    stored = {**secret(packed(RELEASE)), "data": {"release": base64.b64encode(text.encode()).decode()}}
+    after = rename(stored, NAMES, known=KNOWN)
+    assert after.obj["data"] == stored["data"]
+    assert "none that can be read" in after.unread
 
 
 def test_documents_are_the_text_again():

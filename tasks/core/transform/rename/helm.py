@@ -3,9 +3,10 @@
 Helm records what it installed in a Secret (or a ConfigMap): the namespace, the user's values, the rendered manifests.
 If the record were not renamed, an upgrade of the clone would treat the objects of the old namespace as its own and
 delete them. So the namespace, each object of the manifests (by the same rules as the objects themselves) and the names
-in the values are rewritten; the chart, the same wherever it is installed, stays. A record that cannot be read stays
-unchanged. Source: helm.sh/helm/v3/pkg/storage/driver (`encodeRelease`): base64 of gzip of JSON, and a Secret's base64
-around it.
+in the values are rewritten; the chart, the same wherever it is installed, stays. A record that cannot be read, or that
+unpacks to more than a real one may, stays unchanged, and is reported: whoever may write a Secret may write 37 kB that
+unpack to 64 MiB. Source: helm.sh/helm/v3/pkg/storage/driver (`encodeRelease`): base64 of gzip of JSON, and a Secret's
+base64 around it.
 """
 
 from __future__ import annotations
@@ -31,32 +32,56 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 PLACE = ("data", "release")
-LARGEST = 64 << 20
-"""Most bytes of a release's JSON: the 1 MiB of gzip that an object can hold must not exhaust the memory."""
+LEAST, MOST, RATIO = 256 << 10, 16 << 20, 40
+"""Bytes of a release's JSON that are read in any case, and at most; and how many times as many as are stored. Charts
+compress 5 to 20 times. So the work that a namespace makes grows with what it stores."""
 
+DOCUMENTS = 2_000
+"""Most YAML documents of a release: each costs a parse, however small it is."""
+
+UNREAD = "the record of a release is none that can be read: the names in it stay"
+TOO_LARGE = "the record of a release unpacks to more than one that Helm writes: the names in it stay"
+
+_MARKER = re.compile(r"^---", re.MULTILINE)
 _GZIP = b"\x1f\x8b"
 _LINE = re.compile(r"^([ \t]*(?:- +)?namespace:[ \t]+)([\"']?)([a-z0-9-]+)\2(?=[ \t]*\r?$)", re.MULTILINE)
 
 
-def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> Iterator[Hit]:
-    """Yield the record of a release as one hit; `renamed` renames the objects in it."""
+def release(obj: Object, case: Case, renamed: Callable[[Object], Object]) -> tuple[list[Hit], str]:
+    """Return the record of a release as one hit, and why it is not rewritten, "" if it is or `obj` is none.
+
+    `renamed` renames the objects in it.
+    """
     text = _record(obj)
-    record = _read(text) if text else None
-    if text is None or record is None:
-        return
+    if text is None:
+        return [], ""
+    try:
+        record = _read(text)
+    except _TooLargeError:
+        return [], TOO_LARGE
+    if record is None:
+        return [], UNREAD
     new = _renamed(record, case, renamed)
-    if new != record:
-        old = str(record.get("namespace", ""))
-        value = _written(new, zipped=base64.b64decode(text).startswith(_GZIP))
-        secret = type_of(obj) == ("", "Secret")
-        value = base64.b64encode(value.encode()).decode() if secret else value
-        yield Hit(PLACE, "helm", old, case.names.get(old, old), value)
+    if new == record:
+        return [], ""
+    old = str(record.get("namespace", ""))
+    value = _written(new, zipped=base64.b64decode(text).startswith(_GZIP))
+    secret = type_of(obj) == ("", "Secret")
+    value = base64.b64encode(value.encode()).decode() if secret else value
+    return [Hit(PLACE, "helm", old, case.names.get(old, old), value)], ""
+
+
+class _TooLargeError(Exception):
+    """A record unpacks to more than is read."""
 
 
 def recorded_release(obj: Object) -> dict[str, Any] | None:
     """Return the release that an object records: name, version, chart, config and so on; None if it is no record."""
     text = _record(obj)
-    return _read(text) if text else None
+    try:
+        return _read(text) if text else None
+    except _TooLargeError:
+        return None
 
 
 def _record(obj: Object) -> str | None:
@@ -73,13 +98,25 @@ def _read(text: str) -> dict[str, Any] | None:
         data = base64.b64decode(text, validate=True)
         if data.startswith(_GZIP):
             unzip = zlib.decompressobj(wbits=31)
-            data = unzip.decompress(data, LARGEST)
-            if not unzip.eof:
-                return None
+            room = min(MOST, max(LEAST, RATIO * len(data)))
+            data = unzip.decompress(data, room)
+            if not unzip.eof and len(data) >= room:
+                raise _TooLargeError
         record = json.loads(data)
     except (binascii.Error, zlib.error, ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) and not is_deep(record) else None
+    if not isinstance(record, dict) or is_deep(record):
+        return None
+    if sum(len(_MARKER.findall(text)) for text in _manifests(record)) > DOCUMENTS:
+        raise _TooLargeError
+    return record
+
+
+def _manifests(record: dict[str, Any]) -> Iterator[str]:
+    hooks = record.get("hooks") if isinstance(record.get("hooks"), list) else []
+    for each in [record, *(hook for hook in hooks or () if isinstance(hook, dict))]:
+        if isinstance(each.get("manifest"), str):
+            yield each["manifest"]
 
 
 def _written(record: dict[str, Any], *, zipped: bool) -> str:

@@ -42,6 +42,8 @@ class Renamed:
 
     obj: Object
     rewrites: tuple[Rewrite, ...] = field(default=())
+    unread: str = ""
+    """Why names in it stay that cannot be read, "" if there are none."""
 
 
 def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None, skip: Skip = _ALL) -> Renamed:
@@ -53,29 +55,39 @@ def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None,
     moved = {old: new for old, new in names.items() if old != new}
     if not moved:
         return Renamed(obj)
-    hits = _hits(obj, moved, known, skip)
-    renamed = put(obj, {hit.at: hit.value for hit in hits})
-    renamed = _identity(renamed, moved, bound=any(hit.at[0] == "subjects" for hit in hits))
+    hits, unread = _hits(obj, moved, known, skip)
+    renamed = _put(obj, hits, moved)
     what = str(Ref.of(obj)) if hits else ""
     rewrites = tuple(_rewrite(what, hit) for hit in hits)
-    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), rewrites)
+    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), rewrites, unread)
 
 
-def _hits(obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip) -> list[Hit]:
-    """Return the places to rewrite, each taken by the first rule that matches it, even if that rule is switched off."""
+def _hits(
+    obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip, *, inner: bool = False
+) -> tuple[list[Hit], str]:
+    """Return the places to rewrite, each taken by the first rule that matches it, even if that rule is switched off.
+
+    And why the record of a release is not rewritten. An object that is `inner` stands in one: it is none itself.
+    """
     what, case = str(Ref.of(obj)), Case.of(moved, known or Known())
 
     def left(at: Place, rule: str) -> bool:
         return skip is not _ALL and skip.leaves(what, pointer(at), rule)
 
     def again(each: Object) -> Object:
-        return rename(each, moved, known=known, skip=skip).obj
+        return _put(each, _hits(each, moved, known, skip, inner=True)[0], moved)
 
     claimed: dict[Place, Hit] = {}
-    for hit in chain(_whole(obj, case), release(obj, case, again)) if known else fields(obj, case):
+    of_helm, unread = release(obj, case, again) if known and not inner else ([], "")
+    for hit in chain(_whole(obj, case), of_helm) if known else fields(obj, case):
         claimed.setdefault(hit.at, hit)
     in_text = texts(obj, case, claimed.keys(), left) if known else ()
-    return [*(hit for hit in claimed.values() if not left(hit.at, hit.rule)), *in_text]
+    return [*(hit for hit in claimed.values() if not left(hit.at, hit.rule)), *in_text], unread
+
+
+def _put(obj: Object, hits: list[Hit], moved: Mapping[str, str]) -> Object:
+    renamed = put(obj, {hit.at: hit.value for hit in hits})
+    return _identity(renamed, moved, bound=any(hit.at[0] == "subjects" for hit in hits))
 
 
 def _whole(obj: Object, case: Case) -> Iterator[Hit]:
