@@ -117,8 +117,8 @@ def _taken(options: UndoOptions, cluster: Cluster) -> RollbackResult:
 
 
 def _spaces(stored: StoredRestore) -> set[str]:
-    state = stored.state
-    return {ref.namespace for ref in (*state.created, *state.formers, *state.doubtful) if ref.namespace}
+    """Return all namespaces of the restore: it took a lease in each, also where it had no time to write anything."""
+    return set(stored.header.namespaces.values())
 
 
 def _result(stored: StoredRestore, cluster: Cluster, done: RollbackResult, started: datetime) -> UndoResult:

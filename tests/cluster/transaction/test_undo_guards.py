@@ -256,3 +256,14 @@ def test_many_of_a_kind_are_looked_at_together_and_each_proves_itself(journalled
     assert (result.taken_back.deleted, list(left)) == (29, [names[-1]])
     assert journalled.live(names[-1])
     assert journalled.live(names[0]) is None
+
+
+def test_the_lease_of_a_killed_restore_goes_where_it_had_no_time_to_write_anything(journalled):
+    """It takes one in each of its namespaces first: one that stays tells others that the namespace is worked on."""
+    ended = clock.now() - timedelta(hours=1)
+    left = lease(journalled.ns, Holder(journalled.name, "another-host", 17, "x:1"), ended)
+    cluster = journalled.bench.clusters[B]
+    cluster.create(LEASES, journalled.ns, left)
+    result, _ = journalled.undo()
+    assert result.phase == "Completed"
+    assert cluster.find(LEASES, journalled.ns, left["metadata"]["name"]) is None
