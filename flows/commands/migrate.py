@@ -28,7 +28,7 @@ kubeferry migrate --all-namespaces --from-context old --to-context new --fan-out
 
 @takes(
     "migrate",
-    "namespaces from_context to_context rename name resume side_by_side fan_out deployment",
+    "namespaces from_context to_context rename name resume into_existing side_by_side fan_out deployment",
     f"{MANNER} {OF_CLUSTER} {KINDS} kubeconfig store identity {SIGNED} output debug",
     model="options_migration.MigrateOptions",
 )

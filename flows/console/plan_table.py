@@ -118,6 +118,10 @@ def _unmet(plan: PlanDocument, short: _Short) -> Iterator[str]:
         yield from _section("Matches nothing")
     for each in plan.warnings:
         yield from _wrapped(f"{each.what}: {each.why}", "  ")
+    if plan.grants:
+        yield from _section("Rights of others")
+    for each in plan.grants:
+        yield from _wrapped(f"{each.what}: {each.why}", "  ")
     if plan.problems:
         yield from _section("Not done as asked")
     for each in plan.problems:

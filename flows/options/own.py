@@ -115,6 +115,7 @@ MIGRATE: Mapping[str, Option] = {
         "Resume a migration that was interrupted or failed in part: only the namespaces that are missing.",
         metavar="MIGRATION",
     ),
+    "into_existing": Option(bool, "Also restore into namespaces that the target has already."),
     "fan_out": Option(
         # The values of `options_migration.FanOut`, whose import would import pydantic; a test compares them.
         Literal["here", "deployment"],

@@ -24,7 +24,10 @@ OF_CLUSTER = "all_namespaces namespace_selector exclude_namespace"
 OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
-MANNER = "existing owned no_rewrite absent keep_encrypted allow_plain allow_source rollback bundle wait wait_seconds"
+MANNER = (
+    "existing owned no_rewrite absent keep_encrypted allow_plain allow_source subjects "
+    "rollback bundle wait wait_seconds"
+)
 """How to restore, for commands that run many restores."""
 
 PLACE = "context kubeconfig store"
@@ -143,6 +146,14 @@ RESTORING: Mapping[str, Option] = {
         "repeated.",
         metavar="KIND/NAMESPACE/NAME",
         fills="allow_sources",
+    ),
+    "subjects": Option(
+        # The values of `options.Subjects`, as above.
+        Literal["restored", "all"],
+        "Who gets the rights of a ClusterRoleBinding on another cluster or under a new name: those of its subjects "
+        "that are restored, or all of them.",
+        default="restored",
+        metavar="WHO",
     ),
     "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
     "bundle": Option(bool, "Create a bundle that owns what is created: deleting it deletes that too.", default=True),

@@ -36,6 +36,7 @@ HERE = {
     "encrypt_to",
     "allow_plain",
     "allow_sources",
+    "subjects",
     "wait_seconds",
     "rollback",
     "side_by_side",
@@ -81,6 +82,8 @@ def _new(options: MigrateOptions, started: datetime) -> MigrationWork:
     chosen, absent = _chosen(cluster, options)
     name = migration_name(options.name, chosen or sorted(absent), clock.now())
     names = _names(options, chosen, absent)
+    if not options.into_existing:
+        _check_free(target, names)
     asked = to_store(options.model_dump(mode="json", exclude_defaults=True))
     header = Header(name=name, started=started, origin=identity(cluster), target=identity(target), options=asked)
     store = open_store(options.store)
@@ -91,6 +94,17 @@ def _new(options: MigrateOptions, started: datetime) -> MigrationWork:
     made = MigrationWork(options, StoredMigration(header, None), names)
     made.absent = absent
     return made
+
+
+def _check_free(target: Cluster, names: dict[str, str]) -> None:
+    """Refuse namespaces that the target has: they may be somebody's, who would read what is put there."""
+    found = live_namespaces(target, sorted(names.values())).items()
+    there = [name for name, live in found if live and not live["metadata"].get("deletionTimestamp")]
+    if there:
+        raise UsageError(
+            f"cluster {target.name} has {', '.join(there)} already, which may be somebody else's: choose another name"
+            " with --map, or say --into-existing"
+        )
 
 
 def _names(options: MigrateOptions, chosen: list[str], absent: dict[str, str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
+from kubeferry.tasks.plan.grants import find_grants
 from kubeferry.tasks.plan.keep_owned import keep_owned
 from kubeferry.tasks.plan.state import Item, Plan, Source
 from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
@@ -81,6 +82,7 @@ def _fill(source: Source, plan: Plan) -> None:
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     plan.order = order(later, edges, phases, waves)
     hold_back(plan)
+    find_grants(source, plan)
     progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
 
 

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.records.restores import StoredRestore
     from kubeferry.tasks.ports.store.base import Store
 
-HERE = {"context", "kubeconfig", "identities", "encrypt_to", "allow_plain", "allow_sources", "wait_seconds", "rollback"}
+HERE = {
+    "context",
+    "kubeconfig",
+    "identities",
+    "encrypt_to",
+    "allow_plain",
+    "allow_sources",
+    "subjects",
+    "wait_seconds",
+    "rollback",
+}
 """Options that a resumed restore takes from the operator; all but the last two from nowhere else."""
 
 FINISHED = ("Completed",)

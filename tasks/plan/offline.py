@@ -95,6 +95,7 @@ def _parts(source: Source, plan: Plan) -> Parts:
         missing=plan.missing,
         warnings=plan.warnings,
         problems=plan.problems,
+        grants=plan.grants,
     )
 
 

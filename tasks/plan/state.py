@@ -104,6 +104,10 @@ class Plan:
 
     problems: list[Problem] = field(default_factory=list)
     """What could not be done, though everything is there."""
+    grants: list[Problem] = field(default_factory=list)
+    """What it gives to others, or leaves out of that; which of its namespaces were there before."""
+    limited: bool = False
+    """Whether that is decided, since the target is known."""
 
     def names(self) -> dict[str, str]:
         """Return old → new name of every namespace in the plan."""

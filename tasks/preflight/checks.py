@@ -22,12 +22,14 @@ from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
+from kubeferry.tasks.plan.grants import limit_subjects
 from kubeferry.tasks.plan.unpacked import of_backup
 from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.occupied import occupied
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ def _look(
     target.discovery = target.cached.discovery()
     target.context = target.cached.context()
     give_up_node_ports(plan, target)
+    _limit(source, plan, target, made)
     checks = (
         partial(_modes, source, plan, target),
         partial(_types, plan, target),
@@ -115,6 +118,16 @@ def _look(
             problems += [] if problems else [str(error)]
         progress.step(f"preflight {source.name}", number, len(checks))
     return sorted(set(problems))
+
+
+def _limit(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> None:
+    """Take the subjects from ClusterRoleBindings that are not restored; note who gets what, and what was there."""
+    manifest = source.backup.manifest
+    same = manifest is not None and bool(manifest.source.uid) and manifest.source.uid == target.cached.uid()
+    decided = plan.limited
+    limit_subjects(source, plan, same=same)
+    if not decided:
+        plan.grants += occupied(plan, target, made)
 
 
 def _bound(source: Source, plan: Plan, target: Target) -> Iterator[str]:

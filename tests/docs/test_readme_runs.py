@@ -30,9 +30,9 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 
 
 MORE = r"""
-kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait
+kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
 echo 'replicas: {web: 2}' > modify.yaml
-kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle
+kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle --allow-source ConfigMap/billing/settings
 ssh-keygen -q -t ed25519 -N '' -f key
 kubeferry restore first --map shop=shop5 --name undone --encrypt-to key.pub --allow-plain
 kubeferry undo undone --dry-run -o json > undoing.json
@@ -48,6 +48,7 @@ kubeferry backup billing --name signed-too --sign-with key
 export SIGNED='--sign-with key --verify-with key.pub'
 kubeferry populate signed-too --template billing --into tenant-4 --name signed-more $SIGNED
 kubeferry migrate billing --from-context kubeferry-a --to-context kubeferry-b --map billing=billing2 $SIGNED
+kubeferry migrate billing --from-context kubeferry-a --to-context kubeferry-b --map billing=billing2 --into-existing
 for command in plan diff show; do kubeferry $command signed-too --verify-with key.pub > said || test $? = 3; done
 kubeferry export signed-too --as yaml --out - --verify-with key.pub > said
 kubeferry prune --keep-last 9 --dry-run --verify-with key.pub || test $? = 3

@@ -19,7 +19,7 @@ OFFLINE = {"existing", "existing_kinds", "rollback", "bundle", "wait", "wait_sec
 RUN = {"name", "resume", "approve", "approve_seconds"}
 WITHOUT_OPTION = {
     "plan": OFFLINE | RUN | {"context", "kubeconfig", "from_bundle"},
-    "diff": OFFLINE | RUN | {"owned", "absent", "modify", "from_bundle"},
+    "diff": OFFLINE | RUN | {"owned", "absent", "modify", "from_bundle", "allow_sources", "subjects"},
     "populate": {"map"},
     "prune": {"context", "kubeconfig"},
 }

@@ -56,11 +56,13 @@ OF_OPERATOR = frozenset(
         "fan_out",
         "from_context",
         "identities",
+        "into_existing",
         "kubeconfig",
         "name",
         "resume",
         "side_by_side",
         "store",
+        "subjects",
         "to_context",
     }
 )

@@ -151,6 +151,13 @@ class Owned(StrEnum):
     KEEP = "keep"
 
 
+class Subjects(StrEnum):
+    """Who gets the rights of a restored ClusterRoleBinding on another cluster, or under a new name."""
+
+    RESTORED = "restored"
+    ALL = "all"
+
+
 class Manner(_Options):
     """How to restore: the options of a restore, and of flows that start many restores."""
 
@@ -195,6 +202,10 @@ class Manner(_Options):
     allow_sources: list[SourceName] = []
     """Objects of other namespaces that annotations for values (`apply-time-mutation`) may read, as they are on the
     target, for example `ConfigMap/bank/rates`; always allowed are objects that are restored with theirs."""
+
+    subjects: Subjects = Subjects.RESTORED
+    """On another cluster and under a new name, a ClusterRoleBinding gives rights to those of its subjects that are
+    restored, or to all of them."""
 
     wait: bool = True
     """Wait after each level until all of its objects are ready."""

@@ -57,6 +57,9 @@ class MigrateOptions(Manner, Choosing):
     resume: OptionalName = ""
     """Name of an interrupted or partly failed migration to continue with its own options."""
 
+    into_existing: bool = False
+    """Also restore into namespaces that the target has already."""
+
     side_by_side: Annotated[int, Field(ge=1, le=64)] = 6
     """How many namespaces to process at once."""
 
@@ -167,7 +170,13 @@ class PopulateOptions(Manner, Place):
 
     def resume(self, name: str) -> RestoreOptions:
         """Return the options that continue an interrupted restore."""
-        keep = {"identities", "encrypt_to", "allow_plain", "allow_sources", "wait_seconds", "rollback"} | set(
-            Place.model_fields
-        )
+        keep = {
+            "identities",
+            "encrypt_to",
+            "allow_plain",
+            "allow_sources",
+            "subjects",
+            "wait_seconds",
+            "rollback",
+        } | set(Place.model_fields)
         return RestoreOptions(**self.model_dump(include=keep), resume=name)

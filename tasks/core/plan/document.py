@@ -179,6 +179,8 @@ class PlanDocument(ResultModel):
     """Terms of the selection that match nothing."""
     problems: list[Problem] = []
     """What is not done as objects ask for it; the restore is partial then."""
+    grants: list[Problem] = []
+    """Rights that others get by what is restored, or would; and namespaces that were there before."""
 
 
 HIDDEN = "(not shown: in a Secret)"
@@ -213,6 +215,7 @@ def document(parts: Parts) -> PlanDocument:
         missing=[_lacking(each) for each in parts.missing],
         warnings=list(parts.warnings),
         problems=list(parts.problems),
+        grants=list(parts.grants),
     )
 
 

@@ -76,6 +76,8 @@ class Parts:
     """Terms of the selection that match nothing."""
     problems: Sequence[Problem] = ()
     """What is not done as objects ask for it."""
+    grants: Sequence[Problem] = ()
+    """What is given to others, or left out of that."""
 
 
 def level_phases(order: Order) -> list[str]:
