@@ -16,6 +16,7 @@ from kubeferry.tasks.core.jsondoc.edit import Object, change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
+from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
@@ -188,8 +189,7 @@ def _add(source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, c
     body = renamed.obj
     for key, (old, new) in waited_for.items():
         body = change(body, ("metadata", "annotations", key), lambda _, new=new: new)  # type: ignore[misc] # mypy cannot type the default
-        rewrite = Rewrite(object=str(item.source), path=f"/metadata/annotations/{key}", old=old, new=new, why=RENAMED)
-        plan.rewrites.append(rewrite)
+        plan.rewrites.append(Rewrite.of(item.source, pointer(("metadata", "annotations", key)), old, new, RENAMED))
     item.slot = plan.contents.append(orjson.dumps(body))
     plan.items[item.ref] = item
     plan.rewrites += renamed.rewrites

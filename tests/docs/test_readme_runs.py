@@ -32,7 +32,8 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
 echo 'replicas: {web: 2}' > modify.yaml
-kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle --allow-source ConfigMap/billing/settings
+export SOURCE='--allow-source ConfigMap/billing/settings'
+kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle $SOURCE
 ssh-keygen -q -t ed25519 -N '' -f key
 kubeferry restore first --map shop=shop5 --name undone --encrypt-to key.pub --allow-plain
 kubeferry undo undone --dry-run -o json > undoing.json

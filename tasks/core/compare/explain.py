@@ -13,11 +13,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.compare.explanations import ROWS, Row
-from kubeferry.tasks.core.formats.records import Cause
-from kubeferry.tasks.core.jsondoc.differences import MISSING, differences, revealed
+from kubeferry.tasks.core.formats.records import HIDDEN, Cause
+from kubeferry.tasks.core.jsondoc.differences import MISSING, differences, revealed, steps_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.strings import decoded
+from kubeferry.tasks.core.kube.strings import decoded, pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +67,16 @@ def explain(difference: Difference, obj: Object, moved: Renaming) -> str | None:
         return _applied(revealed(difference.old), revealed(difference.new), moved)
     row = matching(difference, obj, moved)
     rewrites = moved.rewrites.get(Ref.of(obj), ())
+    if not row and (why := _hidden(difference, rewrites)):
+        return why
     return row.reason if row else reason(revealed(difference.old), revealed(difference.new), rewrites)
+
+
+def _hidden(difference: Difference, rewrites: Iterable[Rewrite]) -> str | None:
+    """Return why a value of a Secret differs by the place of its rewrites: what they wrote is not shown."""
+    at = pointer(tuple(steps_of(difference.path)))
+    found = [each for each in rewrites if each.old == HIDDEN and each.path.partition(" ")[0] == at]
+    return "; ".join(sorted({LOOKED_UP if each.cause is Cause.LOOKED_UP else each.why for each in found})) or None
 
 
 def matching(difference: Difference, obj: Object, moved: Renaming) -> Row | None:

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from kubeferry.tasks.core.formats.reasons import code_of
+from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.reasons import Reason
     from kubeferry.tasks.core.kube.objects import Ref
+
+
+HIDDEN = "(not shown: in a Secret)"
+"""What is shown instead of a value of a Secret."""
 
 
 class Phase(StrEnum):
@@ -172,3 +177,18 @@ class Rewrite(ResultModel):
     cause: Cause = Cause.RENAMED
     rule: str = ""
     """The class of the rewrite, by which it can be disabled (transform/rename/classes.py, `RULES`); "" if it cannot."""
+
+    @classmethod
+    def of(
+        cls, ref: Ref, path: str, old: str, new: str, why: str, *, cause: Cause = Cause.RENAMED, layers: str = ""
+    ) -> Self:
+        """Return the rewrite of a value at a JSON pointer; of a Secret, no value is shown.
+
+        All rewrites are made here, but for those of `rename`, which show names of namespaces only. `layers` tells the
+        encodings of the value, such as ` (base64)`.
+        """
+        secret = is_confidential(ref.group, ref.kind) and not may_show(
+            [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
+        )
+        shown = (HIDDEN, HIDDEN) if secret else (old, new)
+        return cls(object=str(ref), path=path + layers, old=shown[0], new=shown[1], why=why, cause=cause)

@@ -94,13 +94,14 @@ def _change(ref: Ref, use: Use, new: New, via: str) -> _Change:
 def _rewrite(ref: Ref, change: _Change) -> Rewrite:
     wrapped = f" ({' of '.join(reversed(change.use.layers))})" if change.use.layers else ""
     value = "(dropped)" if isinstance(change.new, Absent) else change.new
-    return Rewrite(
-        object=str(ref),
-        path=change.use.pointer + wrapped,
-        old=change.use.value,
-        new=shown(change.use, value),
-        why=change.via,
+    return Rewrite.of(
+        ref,
+        change.use.pointer,
+        change.use.value,
+        shown(change.use, value),
+        change.via,
         cause=Cause.LOOKED_UP,
+        layers=wrapped,
     )
 
 

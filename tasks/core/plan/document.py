@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from kubeferry.tasks.core.formats.records import LeftOut, Problem, ResultModel
+from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Problem, ResultModel
 from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
 from kubeferry.tasks.core.jsondoc.differences import steps_of
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
@@ -181,9 +181,6 @@ class PlanDocument(ResultModel):
     """What is not done as objects ask for it; the restore is partial then."""
     grants: list[Problem] = []
     """Rights that others get by what is restored, or would; and namespaces that were there before."""
-
-
-HIDDEN = "(not shown: in a Secret)"
 
 
 def document(parts: Parts) -> PlanDocument:

@@ -39,12 +39,12 @@ def give_up(service: Object, taken: Mapping[int, Ref]) -> tuple[Object, list[Rew
     """Return the Service without the node ports in `taken`, for which the target allocates others, and what changed."""
     freed = _without(service, taken)
     rewrites = [
-        Rewrite(
-            object=str(Ref.of(service)),
-            path=at,
-            old=str(port),
-            new="",
-            why=f"used by {taken[port]}: the target allocates another",
+        Rewrite.of(
+            Ref.of(service),
+            at,
+            str(port),
+            "",
+            f"used by {taken[port]}: the target allocates another",
             cause=Cause.ALLOCATED,
         )
         for path in PORTS

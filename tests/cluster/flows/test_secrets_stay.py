@@ -195,8 +195,39 @@ def play(scene):
     scene.run("list", "--restores", *to)
     scene.run("show", "replaced", *to, "-o", "json")
     scene.run("undo", "replaced", "--yes", "--context", B, *to)
+    modified(scene)
     refusals(scene, there)
     sealed(scene)
+
+
+MODIFY = """
+rules:
+- kind: secrets
+  name: applied
+  merge_patches: [{metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: null}}}]
+- kind: secrets
+  name: plain
+  merge_patches: [{metadata: {annotations: null}}]
+"""
+COPY = """
+rules: [{kind: secrets, name: plain, patches: [{op: copy, from: %s, path: /metadata/labels}]}]
+"""
+
+
+def modified(scene):
+    """Modify what repeats the content of a Secret; and have a patch move a value to where it would be shown."""
+    copy = scene.bench.name("stay-modified")
+    path = scene.home / "modify.yaml"
+    to = ("--map", f"{scene.ns}={copy}", "--modify", str(path), "--store", scene.store)
+    path.write_text(MODIFY)
+    for form in ("table", "json", "html"):
+        scene.run("plan", "one", *to, "-o", form)
+    scene.run("restore", "one", *to, "--context", B, "-o", "json", "--debug", "--name", "modified")
+    assert "annotations" not in scene.bench.get("Secret", copy, "plain", B)["metadata"]
+    for source in ("/data", "/data/key", "/metadata/annotations", '""'):
+        path.write_text(COPY % source)
+        scene.run("plan", "one", *to, code=2)
+    path.unlink()
 
 
 def replaced(scene, copy):

@@ -265,8 +265,8 @@ def test_values_are_found_through_every_layer():
     assert base64.b64decode(there["data"]["json"]) == b'{"a": "10.2.96.7"}'
     applied = json.loads(there["metadata"]["annotations"][LAST_APPLIED])
     assert applied["data"] == there["data"]
-    assert {(each.old, each.new) for each in rewrites} == {("10.1.0.11", "10.2.0.11"), ("10.1.96.7", "10.2.96.7")}
-    assert "http" not in repr(rewrites)
+    assert len(rewrites) == 4
+    assert not [text for text in ("10.1.", "10.2.", "http") if text in repr(rewrites)]
 
 
 def test_an_absent_value_is_an_error_that_shows_the_chain_and_no_secret():

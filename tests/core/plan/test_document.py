@@ -3,7 +3,7 @@
 import json
 
 from kubeferry.tasks.core.formats.links import Owner
-from kubeferry.tasks.core.formats.records import LeftOut, Rewrite
+from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Rewrite
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via, order
 from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.objects import Ref
@@ -13,7 +13,7 @@ from kubeferry.tasks.core.lookup.chain import Chain
 from kubeferry.tasks.core.lookup.steps import Read, Start
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Source, Use
-from kubeferry.tasks.core.plan.document import HIDDEN, PlanDocument, document
+from kubeferry.tasks.core.plan.document import PlanDocument, document
 from kubeferry.tasks.core.plan.parts import Part, Parts, level_phases
 
 SPACE = Ref("", "Namespace", "", "shop2")

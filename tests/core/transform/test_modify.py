@@ -138,6 +138,41 @@ def test_the_content_of_a_secret_is_never_in_a_rule():
     assert modify(SECRET, labels={"a": "b"}).obj["data"] == SECRET["data"]
 
 
+MARKED = SECRET | {
+    "metadata": {"name": "s", "namespace": "shop", "labels": {"app": "web"}, "annotations": {"note": "marked"}},
+    "data": {"a": "bWFya2Vk"},
+    "stringData": {"b": "marked"},
+    "type": "Opaque",
+}
+
+
+@pytest.mark.parametrize("op", ["copy", "move"])
+@pytest.mark.parametrize("source", ["", "/data", "/data/a", "/stringData/b", "/metadata", "/metadata/annotations/note"])
+@pytest.mark.parametrize("path", ["/metadata/labels/x", "/metadata/annotations/x", "/x", "/metadata/finalizers"])
+def test_no_patch_takes_a_value_out_of_a_secret(op, source, path):
+    with pytest.raises(UsageError) as caught:
+        modify(MARKED, rules=[{"patches": [{"op": op, "from": source, "path": path}]}])
+    assert "marked" not in str(caught.value)
+    assert "bWFya2Vk" not in str(caught.value)
+
+
+def test_what_is_shown_of_a_secret_may_be_copied():
+    patch = {"op": "copy", "from": "/metadata/labels/app", "path": "/metadata/labels/x"}
+    assert modify(MARKED, rules=[{"patches": [patch]}]).obj["metadata"]["labels"]["x"] == "web"
+    patch = {"op": "copy", "from": "/metadata/annotations/note", "path": "/metadata/labels/x"}
+    other = MARKED | {"kind": "ConfigMap"}
+    assert modify(other, rules=[{"patches": [patch]}]).obj["metadata"]["labels"]["x"] == "marked"
+
+
+@pytest.mark.parametrize("notes", [None, {"note": None}, {"note": "x"}])
+def test_what_a_modification_removes_of_a_secret_is_not_shown(notes):
+    found = modify(MARKED, rules=[{"merge_patches": [{"metadata": {"annotations": notes}}]}])
+    assert found.rewrites
+    assert all("marked" not in f"{each.old} {each.new}" for each in found.rewrites)
+    shown = modify(MARKED, labels={"app": "other"}).rewrites
+    assert [(each.old, each.new) for each in shown] == [("web", "other")]
+
+
 def test_labels_are_for_the_namespace_and_what_is_in_it():
     asked = {"labels": {"tenant": "one"}, "annotations": {"owner": "me"}}
     assert modify(SPACE, **asked).obj["metadata"] == {"name": "shop", **asked}

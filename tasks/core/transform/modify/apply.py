@@ -16,6 +16,7 @@ import orjson
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.records import Cause, Rewrite
+from kubeferry.tasks.core.jsondoc.confidential import is_secret, may_show
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change
 from kubeferry.tasks.core.jsondoc.patch import (
     MISSING,
@@ -26,6 +27,7 @@ from kubeferry.tasks.core.jsondoc.patch import (
     differences,
     merge_patch,
     same,
+    steps,
 )
 from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.label_selectors import parse_selector, selects
@@ -112,9 +114,9 @@ def _check(obj: Object, new: Any) -> None:
 
 
 def _rewrites(obj: Object, new: Object) -> list[Rewrite]:
-    ref = str(Ref.of(obj))
+    ref = Ref.of(obj)
     return [
-        Rewrite(object=ref, path=path, old=_shown(old), new=_shown(value), why=MODIFIED, cause=Cause.MODIFIED)
+        Rewrite.of(ref, path, _shown(old), _shown(value), MODIFIED, cause=Cause.MODIFIED)
         for path, old, value in differences(obj, new)
     ]
 
@@ -201,11 +203,25 @@ def _dotted(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(_GLOB.get(part) or re.escape(part) for part in parts))
 
 
+def _check_sources(obj: Object, operations: list[dict[str, Any]]) -> None:
+    """Check that no value of a Secret is moved or copied to a place where it is shown.
+
+    Raises:
+        PatchError: an operation takes one from its data, or from its annotations, which may repeat them.
+    """
+    if is_secret(obj):
+        for each in operations:
+            if each["op"] in ("copy", "move") and not may_show(steps(str(each.get("from") or ""))):
+                raise PatchError(f"{each.get('from')!r} of a Secret cannot be copied: its value would be shown")
+
+
 def _patched(obj: Object, rule: Rule) -> Object:
     found: Object = obj
     if rule.patches:
+        operations = [each.plain() for each in rule.patches]
+        _check_sources(obj, operations)
         try:
-            found = apply_patch(obj, [each.plain() for each in rule.patches])
+            found = apply_patch(obj, operations)
         except TestFailedError:
             return obj
     for each in rule.merge_patches:
