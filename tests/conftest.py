@@ -1,7 +1,8 @@
 """What all tests share: tiers, one seed, one sandbox for all processes of a run, and the command line.
 
 `KUBEFERRY_TEST_SANDBOX=HOME` names the KUBEFERRY_HOME of a sandbox that runs already, for quick turns during
-development: it is used as it is and left running. `KUBEFERRY_TEST_PREFECT=URL` does so for a Prefect API.
+development: it is used as it is and left running. `KUBEFERRY_TEST_PREFECT=URL` does so for a Prefect API, with its
+password in PREFECT_API_AUTH_STRING.
 """
 
 import asyncio
@@ -193,6 +194,7 @@ def prefect_server(home):
     Prefect is imported already when a fixture runs, so its settings are given to it, not to the environment.
     """
     from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
         PREFECT_API_TLS_INSECURE_SKIP_VERIFY,
         PREFECT_API_URL,
         PREFECT_HOME,
@@ -205,8 +207,12 @@ def prefect_server(home):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KUBEFERRY_HOME", str(shared()))
-        url = os.environ.get("KUBEFERRY_TEST_PREFECT") or server.start()
+        url = os.environ.get("KUBEFERRY_TEST_PREFECT")
+        password = os.environ["PREFECT_API_AUTH_STRING"] if url else ""
+        url = url or server.start()
+        password = password or server.password()
     wanted = {
+        PREFECT_API_AUTH_STRING: password,
         PREFECT_API_URL: url,
         PREFECT_HOME: home / "prefect-client",
         PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
@@ -218,7 +224,8 @@ def prefect_server(home):
     # What is imported by now stays: a collection after each flow need not look at it.
     gc.collect()
     gc.freeze()
-    with temporary_settings(updates=wanted):
+    with temporary_settings(updates=wanted), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_API_AUTH_STRING", password)
         yield url
 
 

@@ -28,6 +28,7 @@ app = typer.Typer(
 
 START = "[bold]Examples[/bold]: kubeferry server start; kubeferry server start -o json"
 STOP = "[bold]Examples[/bold]: kubeferry server stop"
+LOGIN = "[bold]Examples[/bold]: kubeferry server password"
 STATUS = "[bold]Examples[/bold]: kubeferry server status; kubeferry server status -o json"
 
 
@@ -63,6 +64,16 @@ def status(*, output: Format) -> None:
     _print(found, output)
     if found.state != prefect_server.RUNNING:
         raise typer.Exit(1)
+
+
+@app.command(epilog=LOGIN)
+@takes("server password", "debug")
+def password() -> None:
+    """Print the password, for which the UI asks once in each browser. Whoever has it may run any program as you."""
+    from kubeferry.flows.console.output import line
+    from kubeferry.tasks.ports.prefect import server as prefect_server
+
+    line(prefect_server.password())
 
 
 def _print(found: Status, output: Format) -> None:

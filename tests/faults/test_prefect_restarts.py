@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from subprocess import PIPE
+from unittest import mock
 
 import pytest
 from tests.faults.actions import doing
@@ -59,7 +60,8 @@ class Person:
     def history(self):
         """Return name → state of every flow run that the server knows."""
         url = self.server()["url"]
-        return {each["name"]: each["state_type"] for each in api.ask(url, "/flow_runs/filter", {})}
+        with mock.patch.dict(os.environ, self.env):
+            return {each["name"]: each["state_type"] for each in api.ask(url, "/flow_runs/filter", {})}
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from tests.support.prefect_api import headers
 from typer.testing import CliRunner
 
 from kubeferry.flows.commands.server import app
@@ -43,7 +44,7 @@ asyncio.run(walk())
 
 def ask(url, path, body=None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}{path}", data, {"Content-Type": "application/json"})  # noqa: S310 - loopback
+    request = urllib.request.Request(f"{url}{path}", data, headers(url))  # noqa: S310 - loopback
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
         return json.loads(answer.read())
 
@@ -207,7 +208,8 @@ def test_the_commands_show_it(server):
     shown = CliRunner().invoke(app, ["status", "-o", "json"])
     assert shown.exit_code == 0
     assert json.loads(shown.stdout) == {
-        "state": "running", "url": server, "ui": server.removesuffix("/api"), "pid": kept()[0],
+        "state": "running", "url": server, "ui": server.removesuffix("/api"), "login": "kubeferry server password",
+        "pid": kept()[0],
         "database": prefect_server.status().database, "log": prefect_server.status().log,
     }  # fmt: skip
     assert Path(prefect_server.status().database).stat().st_size > 0

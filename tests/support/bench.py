@@ -7,6 +7,7 @@ import uuid
 from contextlib import suppress
 
 import yaml
+from tests.support.prefect_api import headers
 
 from kubeferry.flows.backup import backup
 from kubeferry.flows.restore import restore
@@ -288,8 +289,7 @@ def _mark(obj, kind):
 def artifact(server, key):
     """Return the one artifact with a key."""
     asked = json.dumps({"artifacts": {"key": {"any_": [key]}}}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"{server}/artifacts/filter", asked, headers)  # noqa: S310 - the session's own
+    request = urllib.request.Request(f"{server}/artifacts/filter", asked, headers(server))  # noqa: S310 - the session's own
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
         (found,) = json.load(answer)
     return found

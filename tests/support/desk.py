@@ -21,7 +21,8 @@ def environment(**settings):
     """Return this process's environment with no settings of Kubeferry and Prefect but these."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("KUBEFERRY_", "PREFECT_"))}
     soon = {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_WORKER_PREFETCH_SECONDS": "1"}
-    return env | soon | settings
+    given = {"PREFECT_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"]} if "PREFECT_API_URL" in settings else {}
+    return env | soon | given | settings
 
 
 class Desk:

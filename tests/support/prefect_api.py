@@ -1,8 +1,11 @@
 """Prefect's REST API, asked by tests without Prefect's own client."""
 
+import base64
 import json
+import os
 import time
 import urllib.request
+from pathlib import Path
 
 LIMIT = 400
 """Seconds for anything that takes seconds on a machine with nothing else to do."""
@@ -17,6 +20,15 @@ def until(true, seconds=LIMIT):
     return found
 
 
+def headers(url):
+    """Return the headers of a request: JSON, and the password of the local server in KUBEFERRY_HOME, or the run's."""
+    pair = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    own = Path(os.environ.get("KUBEFERRY_HOME", "/nonexistent"), "state", "prefect")
+    if (own / "server.json").exists() and f":{json.loads((own / 'server.json').read_bytes())['port']}/" in f"{url}/":
+        pair = (own / "password").read_text()
+    return {"Content-Type": "application/json", "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
 class Api:
     """Prefect's REST API, asked without Prefect."""
 
@@ -25,8 +37,7 @@ class Api:
 
     def ask(self, path, body=None, method=None):
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)  # noqa: S310 - our own server
+        request = urllib.request.Request(self.url + path, data, headers(self.url), method=method)  # noqa: S310 - our own server
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
             text = answer.read()
         return json.loads(text) if text else None

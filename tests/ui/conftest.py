@@ -63,9 +63,14 @@ def api(bench, kubeferry_process, prefect_server, tmp_path_factory):
 @pytest.fixture(scope="module")
 def ui(browser, api):
     """The one page of the browser."""
+    from playwright.sync_api import expect
     from tests.ui.prefect_ui import Ui
 
     page = browser.new_page(viewport={"width": 1120, "height": 780})
     # Nothing outside of this machine is asked.
     page.route(lambda url: not url.startswith(api.removesuffix("/api")), lambda route: route.abort())
-    return Ui(page, api)
+    made = Ui(page, api)
+    made.open("/runs")
+    made.log_in(os.environ["PREFECT_API_AUTH_STRING"])
+    expect(made.password).not_to_be_visible()
+    return made

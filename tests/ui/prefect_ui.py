@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from playwright.sync_api import expect
+from tests.support.prefect_api import headers
 
 SECONDS = 300
 """How long anything may take that the page shows: a worker starts a process, which imports Prefect; 120 s were too few
@@ -40,6 +41,15 @@ class Ui:
         page.set_default_timeout(SECONDS * 1000)
         expect.set_options(timeout=SECONDS * 1000)
 
+    @property
+    def password(self):
+        return self.page.get_by_placeholder("admin:pass")
+
+    def log_in(self, password):
+        """Paste the password, where the UI asks for it."""
+        self.password.fill(password)
+        self.page.get_by_role("button", name="Login").click()
+
     def open(self, path):
         """Go to a place; what is waited for is what comes next."""
         self.page.goto(f"{self.url}{path}", wait_until="commit")
@@ -52,7 +62,7 @@ class Ui:
         """Ask the API; only where the page does not show it."""
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - a test's own server
-            f"{self.api}{path}", data, {"Content-Type": "application/json"}, method=method
+            f"{self.api}{path}", data, headers(self.api), method=method
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
             return json.loads(answer.read() or "null")

@@ -1,6 +1,7 @@
 """Health check of and plain requests to a Prefect API, without importing Prefect, which takes a second.
 
-Every error is one line. No message shows credentials, from the URL or from PREFECT_API_KEY and PREFECT_API_AUTH_STRING.
+Every error is one line. No message shows credentials: those of the URL, PREFECT_API_KEY, PREFECT_API_AUTH_STRING, and
+the password of the local server, which goes to that server alone.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from kubeferry.tasks.core.errors import (
     UnreachableError,
     UsageError,
 )
+from kubeferry.tasks.ports.prefect import local_server
 
 ANSWER = 5.0
 """Timeout of a health check in seconds."""
@@ -44,6 +46,11 @@ def check(url: str) -> None:
     _send(url, "/health", None, ANSWER)
 
 
+def greet(url: str) -> None:
+    """Do as `check` does, but send no credentials: it may be anybody who listens there."""
+    _send(url, "/health", None, ANSWER, known=False)
+
+
 def ask(url: str, path: str, body: Any = None) -> Any:
     """Return the answer to a GET of `path`, or to a POST of `body`; None if the API does not find it.
 
@@ -58,10 +65,10 @@ def ask(url: str, path: str, body: Any = None) -> Any:
         return None
 
 
-def _send(url: str, path: str, body: Any, seconds: float) -> bytes:
+def _send(url: str, path: str, body: Any, seconds: float, *, known: bool = True) -> bytes:
     where = shown(url)
     data = None if body is None else json.dumps(body).encode()
-    headers = _credentials(url) | {"Content-Type": "application/json"}
+    headers = (_credentials(url) if known else {}) | {"Content-Type": "application/json"}
     request = Request(f"{where.rstrip('/')}{path}", data, headers)  # noqa: S310 - `shown` refuses other schemes
     try:
         with build_opener(*_handlers(url)).open(request, timeout=seconds) as answer:
@@ -109,9 +116,11 @@ def _refused(where: str, status: int) -> Exception:
 
 def _credentials(url: str) -> dict[str, str]:
     """Return the header that Prefect's own client sends (prefect/client/orchestration; httpx for those of the URL)."""
-    if key := os.environ.get("PREFECT_API_KEY"):
+    pair = local_server.password_for(url) or os.environ.get("PREFECT_API_AUTH_STRING")
+    key = os.environ.get("PREFECT_API_KEY")
+    if key and not pair:
         return {"Authorization": f"Bearer {key}"}
-    if pair := os.environ.get("PREFECT_API_AUTH_STRING") or unquote(urlsplit(url).netloc.rpartition("@")[0]):
+    if pair := pair or unquote(urlsplit(url).netloc.rpartition("@")[0]):
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     return {}
 

@@ -1,24 +1,26 @@
 """The local Prefect server of this user, started on first use, and the environments of server and clients.
 
 The server keeps running, so that the history of runs is kept. It has its own PREFECT_HOME and SQLite database, listens
-on loopback only, needs no network and sends no telemetry; the user's settings for another Prefect do not reach it. If
-PREFECT_API_URL is set, that server is used and none is started. Prefect reads its settings at import, so this module
-does not import it, which also takes a second: with a running server, `ensure` takes milliseconds.
+on loopback only, asks for a password (`local_server`), needs no network and sends no telemetry; the user's settings for
+another Prefect do not reach it. If PREFECT_API_URL is set, that server is used and none is started. Prefect reads its
+settings at import, so this module does not import it, which also takes a second: with a running server, `ensure` takes
+milliseconds.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import KubeferryError, PermanentError, UnreachableError
-from kubeferry.tasks.ports.local import files, paths, processes, progress
+from kubeferry.tasks.core.errors import CredentialsError, KubeferryError, PermanentError, UnreachableError, UsageError
+from kubeferry.tasks.ports.local import files, processes, progress
 from kubeferry.tasks.ports.prefect import api as prefect_api
+from kubeferry.tasks.ports.prefect import local_server
+from kubeferry.tasks.ports.prefect.local_server import HOST, Record, home, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,19 +56,10 @@ NOT_INHERITED = ("PREFECT_", "AWS_", "KUBEFERRY_")
 Prefect are for another server, and a process that runs for weeks should hold no credentials."""
 
 
-def home() -> Path:
-    """Return the folder of the local Prefect: its PREFECT_HOME, the database, the log."""
-    return paths.state() / "prefect"
-
-
-def local(port: int) -> str:
-    """Return the API URL of the local server."""
-    return f"http://127.0.0.1:{port}/api"
-
-
 def environment(url: str, *, debug: bool = False) -> dict[str, str]:
     """Return the variables that a process must set before it imports Prefect, to run flows against `url`.
 
+    Those of the local server have its password, which comes before any other credentials in Prefect's clients.
     Without `debug` the console shows only critical logs (the command line shows its own progress); the logs of flows
     and tasks always go to the server (prefect/logging/logging.yml: the handlers `console` and `api`).
     """
@@ -79,6 +72,8 @@ def environment(url: str, *, debug: bool = False) -> dict[str, str]:
         # This logger reports every event that cannot be sent to a stopped server.
         "PREFECT_INTERNAL_LOGGING_LEVEL": "ERROR" if debug else "CRITICAL",
     }
+    if password := local_server.password_for(url):
+        values["PREFECT_API_AUTH_STRING"] = password
     if not prefect_api.loopback(url):
         return values
     # A proxy cannot reach this machine's loopback.
@@ -87,13 +82,16 @@ def environment(url: str, *, debug: bool = False) -> dict[str, str]:
     return values | {"NO_PROXY": direct, "no_proxy": direct}
 
 
-def settings(port: int) -> dict[str, str]:
+def settings(port: int, password: str) -> dict[str, str]:
     """Return the server's whole environment, without the variables of NOT_INHERITED."""
     others = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
     return others | SETTINGS | {
         "PREFECT_HOME": str(home()),
-        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        # `*` by default: any page could read the answers.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(f"http://{name}:{port}" for name in local_server.NAMES),
         "PREFECT_SERVER_UI_API_URL": local(port),
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home() / "ui"),
     }  # fmt: skip
@@ -108,6 +106,7 @@ NOTED = 5.0
 LARGEST_LOG = 5 << 20
 """Bytes after which a start rotates the log; one old log is kept."""
 RUNNING, STARTING, STOPPED = "running", "starting", "stopped"
+LOGIN = "kubeferry server password"
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,8 @@ class Status:
     url: str | None
     """Its API URL; the UI's URL is the same without `/api`. None before the first start."""
     ui: str | None
+    login: str
+    """The command that prints the password, for which the UI asks once."""
     pid: int | None
     database: str
     log: str
@@ -144,40 +145,85 @@ def ensure() -> str:
 
 def start() -> str:
     """Return the local server's API URL; start it if it is not running. Raises as `ensure` does."""
-    kept = _load()
-    if kept and _up(*kept):
-        return local(kept[1])
+    kept = local_server.load()
+    if kept and kept.guarded and _up(kept):
+        return _open(kept)
     with _alone():
-        kept = _load()
+        kept = local_server.load()
+        if kept and processes.alive(kept.process) and not kept.guarded:
+            _retire(kept)
         # It may run, but not be ready: its starter was killed while it waited, or it is being killed itself.
-        if kept and processes.alive(kept[0]) and _wait(*kept):
-            return local(kept[1])
-        process, port = _spawn(kept[1] if kept else None)
-        if not _wait(process, port):
+        elif kept and processes.alive(kept.process) and _wait(kept):
+            return _open(kept)
+        started = _spawn(kept.port if kept else None)
+        if not _wait(started):
             progress.note(processes.tail(_log(), 15))
             cause = processes.tail(_log(), 1)
             raise PermanentError(f"the local Prefect server does not start: {cause} (its log is {_log()})")
-        return local(port)
+        return _open(started)
+
+
+def _open(kept: Record) -> str:
+    """Return the URL of a server that is up, if it takes the password that is written down."""
+    url = local(kept.port)
+    try:
+        prefect_api.ask(url, "/admin/version")
+    except CredentialsError as error:
+        raise PermanentError(
+            f"the local Prefect server asks for another password than that in {home()}: kubeferry server stop, and "
+            "repeat the command"
+        ) from error
+    return url
+
+
+IN_PROGRESS = ["PENDING", "RUNNING", "PAUSED", "CANCELLING"]
+"""Types of the states of flow runs that need their server."""
+
+
+def _retire(kept: Record) -> None:
+    """Stop a server that an older version started, which asks nobody for a password; not while it is needed."""
+    wanted = {"flow_runs": {"state": {"type": {"any_": IN_PROGRESS}}}}
+    if runs := prefect_api.ask(local(kept.port), "/flow_runs/count", wanted):
+        raise PermanentError(
+            f"the local Prefect server is one of an older Kubeferry, which asks for no password, and flow runs are in "
+            f"progress ({runs}): kubeferry server stop, once they have ended"
+        )
+    progress.note("the local Prefect server asks for a password from now on: start running workers anew…")
+    processes.stop(kept.process, GRACE)
 
 
 def stop() -> bool:
     """Stop the local server and its children; return whether it was running. Its history is kept."""
     with _alone():
-        kept = _load()
-        if not kept or not processes.alive(kept[0]):
+        kept = local_server.load()
+        if not kept or not processes.alive(kept.process):
             return False
-        processes.stop(kept[0], GRACE)
+        processes.stop(kept.process, GRACE)
         return True
 
 
 def status() -> Status:
     """Return the status of the local server; start nothing."""
-    kept = _load()
-    alive = kept is not None and processes.alive(kept[0])
-    state = (RUNNING if kept and _up(*kept) else STARTING) if alive else STOPPED
-    url = local(kept[1]) if kept else None
-    pid = kept[0].pid if kept and alive else None
-    return Status(state, url, url and url.removesuffix("/api"), pid, str(home() / "prefect.db"), str(_log()))
+    kept = local_server.load()
+    alive = kept is not None and processes.alive(kept.process)
+    state = (RUNNING if kept and _up(kept) else STARTING) if alive else STOPPED
+    url = local(kept.port) if kept else None
+    pid = kept.process.pid if kept and alive else None
+    ui = url and url.removesuffix("/api")
+    return Status(state, url, ui, LOGIN, pid, str(home() / "prefect.db"), str(_log()))
+
+
+def password() -> str:
+    """Return the password of the local server.
+
+    Raises:
+        UsageError: it was never started.
+        PermanentError: the file of the password is refused (`local_server.password`).
+    """
+    found = local_server.password()
+    if found is None:
+        raise UsageError("the local Prefect server has no password yet: kubeferry server start makes one")
+    return found
 
 
 def _log() -> Path:
@@ -195,50 +241,33 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _load() -> tuple[processes.Process, int] | None:
-    path = home() / "server.json"
-    try:
-        kept = json.loads(path.read_bytes())
-        return processes.Process(int(kept["pid"]), str(kept["started"])), int(kept["port"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError) as error:
-        raise PermanentError(f"{path} cannot be understood: delete it, runs are in the database") from error
-
-
-def _spawn(port: int | None) -> tuple[processes.Process, int]:
-    """Start a server, on `port` if that is still free, and record its process and port."""
+def _spawn(port: int | None) -> Record:
+    """Start a server, on `port` if that is still free, and write down its process and port."""
+    password = local_server.password()
     if port is None or processes.listens(port):
         port = processes.free_port()
+        # Whoever took the old port may have got the password from a client that was not told.
+        password = None
+    password = password or local_server.new_password()
     progress.note("starting the local Prefect server, which keeps running (its first start takes some 15 seconds)…")
     if _log().exists() and _log().stat().st_size > LARGEST_LOG:
         _log().replace(_log().with_suffix(".log.1"))
-    argv = [
-        sys.executable,
-        "-m",
-        "kubeferry.tasks.ports.prefect.server_main",
-        "server",
-        "start",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    process = processes.spawn(argv, _log(), settings(port), home())
-    with files.written(home() / "server.json") as file:
-        file.write(json.dumps(asdict(process) | {"port": port}).encode())
-    return process, port
+    main = "kubeferry.tasks.ports.prefect.server_main"
+    argv = [sys.executable, "-m", main, "server", "start", "--host", HOST, "--port", str(port)]
+    started = Record(processes.spawn(argv, _log(), settings(port, password), home()), port, guarded=True)
+    local_server.save(started)
+    return started
 
 
-def _wait(process: processes.Process, port: int) -> bool:
+def _wait(started: Record) -> bool:
     """Wait until the server answers; return False if it has ended. Raises UnreachableError after LIMIT."""
     began = noted = time.monotonic()
-    while not _up(process, port):
-        if not processes.alive(process):
+    while not _up(started):
+        if not processes.alive(started.process):
             return False
         now = time.monotonic()
         if now - began > LIMIT:
-            processes.stop(process, GRACE)
+            processes.stop(started.process, GRACE)
             raise UnreachableError(f"the local Prefect server was not up within {LIMIT:.0f} s; its log is {_log()}")
         if now - noted > NOTED:
             noted = now
@@ -247,12 +276,12 @@ def _wait(process: processes.Process, port: int) -> bool:
     return True
 
 
-def _up(process: processes.Process, port: int) -> bool:
-    """Return whether this server process is alive and answers on its port."""
-    if not processes.alive(process):
+def _up(kept: Record) -> bool:
+    """Return whether this server process is alive and answers on its port, which is this user's."""
+    if not processes.alive(kept.process) or not local_server.ours(kept.port):
         return False
     try:
-        prefect_api.check(local(port))
+        prefect_api.greet(local(kept.port))
     except KubeferryError:
         return False
     return True

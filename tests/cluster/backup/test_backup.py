@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 from tests.support.bench import A, B, name
 from tests.support.objects import api_without_server
+from tests.support.prefect_api import headers
 
 import kubeferry.flows.backup
 from kubeferry.tasks.backup import discover, fetch, index, strip, upload
@@ -490,8 +491,7 @@ def recorded_by_prefect(url, what, mentioned):
         pages, offset = [], 0
         while True:
             wanted = json.dumps({"limit": 200, "offset": offset}).encode()
-            asked = Request(f"{url}/{what}/filter", wanted, method="POST")  # noqa: S310 - our own server, on loopback
-            asked.add_header("Content-Type", "application/json")
+            asked = Request(f"{url}/{what}/filter", wanted, headers(url))  # noqa: S310 - our own server, on loopback
             with urlopen(asked, timeout=20) as answer:  # noqa: S310 - as above
                 page = json.load(answer)
             pages += page

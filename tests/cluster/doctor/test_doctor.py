@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import yaml
 from tests.support.cli import in_another
+from tests.support.prefect_api import headers
 from tests.support.store_faults import faulty
 
 from kubeferry.tasks.core.errors import StoreError
@@ -114,7 +115,7 @@ def levels(found, *checks):
 
 def ask(url, path, body=None, method=None):
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{url}{path}", data, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
+    request = urllib.request.Request(f"{url}{path}", data, headers(url), method=method)  # noqa: S310 - loopback
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
         return json.loads(answer.read() or b"null")
 

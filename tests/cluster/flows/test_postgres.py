@@ -140,7 +140,7 @@ def prefect_on(postgres, home, **more):
     port = processes.free_port()
     log = home / "server.log"
     # Of the local server's environment only what is for any server: offline, and its home.
-    env = prefect_server.settings(port)
+    env = prefect_server.settings(port, os.environ["PREFECT_API_AUTH_STRING"])
     env = {name: value for name, value in env.items() if not name.startswith("PREFECT_SERVER_SERVICES_DB_VACUUM")}
     env |= {"PREFECT_HOME": str(home), "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui")} | named | place | more
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]

@@ -22,6 +22,7 @@ from pyrage import x25519
 from tests.support.bench import A, B
 from tests.support.cli import in_another, in_process
 from tests.support.kubectl import KubectlError
+from tests.support.prefect_api import headers
 from tests.support.secret_marks import Marks, files, rows
 
 from kubeferry.tasks.core.formats.layout import BackupKeys, Member
@@ -363,7 +364,9 @@ def asked(scene, url, what):
 
     def page(offset):
         body = json.dumps({"limit": 200, "offset": offset}).encode()
-        request = Request(f"{url}/{what}/filter", body, {"Content-Type": "application/json"})  # noqa: S310 - our own, on loopback
+        with mock.patch.dict(os.environ, KUBEFERRY_HOME=str(scene.kube)):
+            sent = headers(url)
+        request = Request(f"{url}/{what}/filter", body, sent)  # noqa: S310 - our own, on loopback
         with urlopen(request, timeout=20) as answer:  # noqa: S310 - as above
             return json.load(answer)
 

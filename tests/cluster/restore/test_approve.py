@@ -12,6 +12,7 @@ from urllib.error import HTTPError
 import pytest
 from tests.support.bench import B, name
 from tests.support.cli import COMMAND
+from tests.support.prefect_api import headers
 
 from kubeferry.flows.restore import restore
 from kubeferry.tasks.core.errors import NotApprovedError
@@ -75,7 +76,7 @@ class Asked:
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(  # noqa: S310 - a test's own server
-            f"{self.url}{path}", data, {"Content-Type": "application/json"}, method=method
+            f"{self.url}{path}", data, headers(self.url), method=method
         )
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
             return json.loads(answer.read() or "null")
