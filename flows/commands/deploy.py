@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.flows.options.common import Format
 from kubeferry.flows.options.from_model import takes
 from kubeferry.flows.options.shared import OF_CLUSTER, PLACE
-from kubeferry.tasks.core.models.pools import PoolType
+from kubeferry.tasks.core.models.pools import PoolType, restore_pool
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -55,14 +55,16 @@ def deploy(asked: DeployOptions, *, output: Format) -> None:
     print_rows(rows, output, columns=("what", "name", "change", "schedule"))
     if output is Format.TABLE:
         kind = "" if asked.type is PoolType.PROCESS else f" --type {asked.type}"
-        line(f"\nnow start a worker to run them: kubeferry worker{kind} --pool {asked.work_pool}")
+        pools = dict.fromkeys((asked.work_pool, restore_pool(asked.work_pool, asked.type)))
+        commands = " and ".join(f"kubeferry worker{kind} --pool {pool}" for pool in pools)
+        line(f"\nnow start a worker to run them: {commands}")
 
 
 async def registered(asked: DeployOptions) -> list[dict[str, str]]:
     """Register work pool, automations and deployments; return a row for each, with what was done."""
     from prefect.client.orchestration import get_client
 
-    from kubeferry.tasks.core.ops.declarations import check_crons, fitted, title
+    from kubeferry.tasks.core.ops.declarations import check_crons, fitted, pools, title
     from kubeferry.tasks.ports.local import shipped
     from kubeferry.tasks.ports.prefect.deployments import ensure_deployment, ensure_pool, takes
 
@@ -70,8 +72,11 @@ async def registered(asked: DeployOptions) -> list[dict[str, str]]:
     check_crons(declared, asked)
     wanted = [fitted(each, asked, takes(each["entrypoint"])) for each in declared]
     async with get_client() as client:
-        template = shipped.read(f"pools/{asked.type}.yaml")
-        rows = [_row("work pool", asked.work_pool, await ensure_pool(client, asked.work_pool, asked.type, template))]
+        templates = pools(shipped.read(f"pools/{asked.type}.yaml"), asked)
+        rows = [
+            _row("work pool", name, await ensure_pool(client, name, asked.type, template))
+            for name, template in templates.items()
+        ]
         rows += await _automations(client, asked.notify)
         rows += [_row("deployment", title(e), await ensure_deployment(client, e), _when(e)) for e in wanted]
     return rows

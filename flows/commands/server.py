@@ -106,6 +106,7 @@ def worker(*, type_: PoolType, pool: str, limit: int) -> None:
     with showing_progress():
         prepare()
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # a worker is watched by its log
+    os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")  # by which a dead run is found (automations.yaml)
     argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", type_, "--pool", pool or POOLS[type_]]
     sys.stdout.flush()
     # At SIGTERM, Prefect sends itself SIGINT, which shells make background jobs (`&`) ignore.

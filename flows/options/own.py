@@ -303,7 +303,9 @@ DEPLOY: Mapping[str, Option] = {
         metavar="TYPE/NAME",
     ),
     "type_": _type("How the worker runs flows: as processes, or as Jobs.", fills="type"),
-    "pool": _name("Name of the work pool; by default kubeferry, or kubeferry-TYPE."),
+    "pool": _name(
+        "Name of the work pool; by default kubeferry, or kubeferry-TYPE. Jobs that restore have NAME-restore, too."
+    ),
     "image": Option(str, "Image of Kubeferry, for the Jobs of --type kubernetes.", metavar="IMAGE"),
     "kubeconfig": replace(SHARED["kubeconfig"], parser=parsing.absolute),
 }

@@ -94,8 +94,12 @@ def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_f
     prune = api.deployment("prune/nightly")
     assert (prune["parameters"]["options"]["keep_daily"], prune["parameters"]["options"]["keep_within"]) == (7, "30d")
     assert [each["active"] for each in ours(prune)] == [True]
-    assert api.ask(f"/work_pools/{pool}")["type"] == "kubernetes"
-    assert api.deployment("backup/nightly")["job_variables"]["image"] == image
+    for flow, name in (("backup", pool), ("restore", f"{pool}-restore")):
+        assert api.deployment(f"{flow}/on-demand")["work_pool_name"] == name
+        found = api.ask(f"/work_pools/{name}")
+        pod = found["base_job_template"]["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+        assert (found["type"], pod["containers"][0]["image"]) == ("kubernetes", image)
+        assert pod["serviceAccountName"] == f"kubeferry-{flow}"
 
     block = api.make_webhook(pool, "http://127.0.0.1:9/")
     code, rows, err = deploy(*asked, "--notify", f"custom-webhook/{pool}")

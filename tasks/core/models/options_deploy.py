@@ -27,7 +27,7 @@ class DeployOptions(Place):
     """How the worker runs flows: as processes on its machine, or as Jobs in its cluster."""
 
     pool: str = ""
-    """Name of the work pool; empty: depends on the type."""
+    """Name of the work pool; empty: depends on the type. Jobs that write have a second one, NAME-restore."""
 
     image: str = ""
     """Image of Kubeferry for Jobs (type kubernetes); empty: the image of the base job template."""

@@ -14,3 +14,8 @@ class PoolType(StrEnum):
 
 POOLS = {PoolType.PROCESS: "kubeferry", PoolType.KUBERNETES: "kubeferry-kubernetes"}
 """Default names of the work pools."""
+
+
+def restore_pool(pool: str, kind: PoolType) -> str:
+    """Return the work pool of the flows that write: of Jobs a second one, since a pool has one service account."""
+    return f"{pool}-restore" if kind is PoolType.KUBERNETES else pool

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.models.pools import PoolType
+from kubeferry.tasks.core.models.pools import PoolType, restore_pool
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +20,7 @@ CHOICE = ("all_namespaces", "namespaces", "namespace_selector")
 """Options that replace the declared ones of the scheduled backup if any of them is given."""
 
 WRITES = {"restore", "migrate", "migrate-namespace", "populate"}
-"""Flows that write to a cluster: their Jobs use the service account that may."""
+"""Flows that write to a cluster: their Jobs are of the work pool whose service account may."""
 
 Declaration = dict[str, Any]
 
@@ -49,17 +50,33 @@ def fitted(declaration: Declaration, asked: DeployOptions, takes: Collection[str
     return declaration | {
         "parameters": {"options": options} if "options" in declaration["parameters"] else {},
         "schedules": [_moved(each, flow_of(declaration), asked) for each in declaration.get("schedules", [])],
-        "work_pool": {"name": asked.work_pool, "job_variables": _job(declaration, asked)},
+        "work_pool": {
+            "name": restore_pool(asked.work_pool, asked.type) if flow_of(declaration) in WRITES else asked.work_pool,
+            "job_variables": dict(declaration["work_pool"].get("job_variables", {})),
+        },
     }
 
 
-def _job(declaration: Declaration, asked: DeployOptions) -> dict[str, Any]:
-    """Return the job variables: only flows that write get the service account that may write."""
-    variables = dict(declaration["work_pool"].get("job_variables", {}))
-    if asked.type is PoolType.KUBERNETES:
-        variables["service_account_name"] = f"kubeferry-{'restore' if flow_of(declaration) in WRITES else 'backup'}"
-        variables |= {"image": asked.image} if asked.image else {}
-    return variables
+def pools(template: dict[str, Any], asked: DeployOptions) -> dict[str, dict[str, Any]]:
+    """Return the work pools to register: name → base job template.
+
+    Args:
+        template: the shipped one of this type, with the service account that may only read.
+        asked: the options of `kubeferry deploy`; its image is that of all Jobs.
+    """
+    if asked.type is PoolType.PROCESS:
+        return {asked.work_pool: template}
+    names = {asked.work_pool: "kubeferry-backup", restore_pool(asked.work_pool, asked.type): "kubeferry-restore"}
+    return {name: _as_account(template, account, asked.image) for name, account in names.items()}
+
+
+def _as_account(template: dict[str, Any], account: str, image: str) -> dict[str, Any]:
+    made = deepcopy(template)
+    pod = made["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = account
+    (container,) = pod["containers"]
+    container["image"] = image or container["image"]
+    return made
 
 
 def _chosen(options: dict[str, Any], asked: DeployOptions) -> dict[str, Any]:

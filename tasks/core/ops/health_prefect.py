@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.models.pools import POOLS, PoolType
+from kubeferry.tasks.core.models.pools import POOLS, PoolType, restore_pool
 from kubeferry.tasks.core.ops.cron import last_due
 from kubeferry.tasks.core.ops.health import Finding, numbers
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 
+_JOBS = POOLS[PoolType.KUBERNETES]
 START = {
     POOLS[PoolType.PROCESS]: "kubeferry worker",
-    POOLS[PoolType.KUBERNETES]: "start the worker of deployments/kubernetes in the cluster",
+    _JOBS: "start the worker of deployments/kubernetes in the cluster",
+    restore_pool(_JOBS, PoolType.KUBERNETES): "start the worker of restores of deployments/kubernetes in the cluster",
 }
 """How to start a worker for each work pool that `kubeferry deploy` creates."""
 

@@ -135,6 +135,7 @@ def prefect_on(postgres, home, **more):
         "PREFECT_SERVER_DATABASE_HOST": "127.0.0.1",
         "PREFECT_SERVER_DATABASE_PORT": str(postgres.port),
         "PREFECT_SERVER_DATABASE_PASSWORD": postgres.password,
+        "PREFECT_SERVER_API_AUTH_STRING": os.environ["PREFECT_API_AUTH_STRING"],
     }
     assert place.keys() <= named.keys()
     port = processes.free_port()

@@ -192,6 +192,11 @@ def test_every_field_that_the_api_server_knows_is_tried(bench):
         ([{"name": "PREFECT_API_URL", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}], "PREFECT_API_URL"),
         ([{"name": "PREFECT__FLOW_ID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}], "PREFECT__FLOW_ID"),
         ([{"name": "PREFECT_API_KEY", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}], "PREFECT_API_KEY"),
+        ([var("PREFECT_API_AUTH_STRING", "kubeferry:plain")], "PREFECT_API_AUTH_STRING"),
+        (
+            [{"name": "PREFECT_API_AUTH_STRING", "valueFrom": {"secretKeyRef": {"name": "other", "key": "password"}}}],
+            "PREFECT_API_AUTH_STRING",
+        ),
     ],
 )
 def test_a_variable_that_is_not_in_the_annotation_is_refused_by_name(cast, worker, env, named):
@@ -205,13 +210,11 @@ def annotate(bench, cast, key, value):
     bench.patch("Namespace", "", cast.namespace, {"metadata": {"annotations": {f"kubeferry.io/{key}": value}}})
 
 
-def test_a_variable_that_an_operator_adds_is_admitted_and_so_is_a_password_from_a_secret(bench, cast, worker):
+def test_a_variable_that_an_operator_adds_is_admitted(bench, cast, worker):
     was = bench.get("Namespace", "", cast.namespace)["metadata"]["annotations"]["kubeferry.io/job-environment"]
     annotate(bench, cast, "job-environment", f"{was.strip()}\nPREFECT_LOGGING_LEVEL=DEBUG")
     job, _, container = base(cast)
-    password = {"secretKeyRef": {"name": "prefect", "key": "password"}}
     container["env"] += [var("PREFECT_LOGGING_LEVEL", "DEBUG")]
-    container["env"] += [{"name": "PREFECT_API_AUTH_STRING", "valueFrom": password}]
     bench.until(lambda: worker("POST", jobs(cast), job).status == 201)
 
 

@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from kubeferry.tasks.core.models.options_deploy import DeployOptions
-from kubeferry.tasks.core.ops.declarations import WRITES, fitted, flow_of, title
+from kubeferry.tasks.core.ops.declarations import fitted, flow_of, pools, title
 
 DEPLOYMENTS = Path(__file__).parents[3] / "deployments"
 DECLARED = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())["deployments"]
@@ -61,13 +61,23 @@ def test_only_the_flow_that_is_named_moves_and_the_zone_is_of_all():
 
 
 @pytest.mark.parametrize("declared", DECLARED, ids=title)
-def test_jobs_that_write_and_no_others_have_the_account_that_may(declared):
-    job = fitted(declared, DeployOptions(type="kubernetes", image="r/k:1"), ())["work_pool"]
-    account = "kubeferry-restore" if flow_of(declared) in WRITES else "kubeferry-backup"
-    variables = {"service_account_name": account, "image": "r/k:1"}
-    assert job == {"name": "kubeferry-kubernetes", "job_variables": variables}
+def test_jobs_that_write_and_no_others_are_of_the_pool_whose_account_may(declared):
+    job = fitted(declared, DeployOptions(type="kubernetes"), ())["work_pool"]
+    writes = flow_of(declared) in {"restore", "migrate", "migrate-namespace", "populate"}
+    assert job == {"name": "kubeferry-kubernetes-restore" if writes else "kubeferry-kubernetes", "job_variables": {}}
+    assert fitted(declared, DeployOptions(pool="mine"), ())["work_pool"] == {"name": "mine", "job_variables": {}}
+
+
+def test_the_two_pools_of_jobs_differ_by_their_account_alone():
     template = yaml.safe_load((DEPLOYMENTS / "pools" / "kubernetes.yaml").read_text())
-    assert set(variables) <= set(template["variables"]["properties"])
+    made = pools(template, DeployOptions(type="kubernetes", pool="mine", image="r/k:1"))
+    assert list(made) == ["mine", "mine-restore"]
+    specs = [each["job_configuration"]["job_manifest"]["spec"]["template"]["spec"] for each in made.values()]
+    assert [each.pop("serviceAccountName") for each in specs] == ["kubeferry-backup", "kubeferry-restore"]
+    assert [each["containers"][0]["image"] for each in specs] == ["r/k:1", "r/k:1"]
+    assert made["mine"] == made["mine-restore"]
+    shipped = yaml.safe_load((DEPLOYMENTS / "pools" / "process.yaml").read_text())
+    assert pools(shipped, DeployOptions()) == {"kubeferry": shipped}
 
 
 @pytest.mark.parametrize("wrong", [{"keep": {"daily": "x"}}, {"keep": {"often": "1"}}, {"notify": "no-slash"}])
