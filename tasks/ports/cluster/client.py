@@ -21,6 +21,7 @@ from kubernetes.config import ConfigException, list_kube_config_contexts, load_i
 from kubeferry.tasks.core.errors import ConflictError, CredentialsError, NotFoundError, UnavailableError
 from kubeferry.tasks.core.jsondoc.encoding import encoded, encoded_for_yaml
 from kubeferry.tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
+from kubeferry.tasks.ports.cluster.allowed import check_cluster
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
 from kubeferry.tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport
 
@@ -45,7 +46,6 @@ APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "kubeferry"
 
 DEFAULT_KUBECONFIG = "~/.kube/config"
-
 
 Objects = list[dict[str, Any]]
 """An alias, because the method `list` below hides the type in annotations."""
@@ -352,9 +352,11 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluste
     Raises:
         CredentialsError: there is no such context or file, or it cannot be used.
     """
-    if not (context or kubeconfig) and "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
-        return _connect(None, "")
-    return _connect(context or None, _location(kubeconfig))
+    check_cluster(context, kubeconfig)
+    pod = not (context or kubeconfig) and "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
+    found = _connect(None, "") if pod else _connect(context or None, _location(kubeconfig))
+    check_cluster(found.name)
+    return found
 
 
 @lru_cache(maxsize=64)

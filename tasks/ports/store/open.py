@@ -5,6 +5,7 @@ A URL never contains credentials: those of S3 come from the standard AWS credent
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import check_folder
+from kubeferry.tasks.core.ops import allowed
 from kubeferry.tasks.ports.local import paths
 from kubeferry.tasks.ports.store.signed import signed
 
@@ -37,9 +39,20 @@ def open_store(url: str | None = None) -> Store:
 
     Raises:
         UsageError: the URL names no store, or contains credentials (which the message does not repeat); or a given
-            key cannot be used.
+            key cannot be used; or the store is none that this process may use (`kubeferry.tasks.core.ops.allowed`).
     """
-    return signed(_opened(url))
+    store = _opened(url)
+    if (text := os.environ.get(allowed.STORES)) is not None:
+        places = [_place(each, _opened(each)) for each in allowed.listed(text)]
+        allowed.check_store(store.url, _place(url, store), places)
+    return signed(store)
+
+
+def _place(url: str | None, store: Store) -> allowed.StorePlace:
+    """Return where a store is: of a bucket as its URL says, which was checked, of a folder as the disk says."""
+    parts = urlsplit(url if url and urlsplit(url).scheme == "s3" else store.url)
+    server = (parts.scheme, parts.netloc, *sorted(parse_qsl(parts.query)))
+    return allowed.StorePlace(server, tuple(each for each in unquote(parts.path).split("/") if each))
 
 
 def _opened(url: str | None) -> Store:

@@ -34,6 +34,8 @@ CONTAINER = {
     "command": [["sh"]],
     "env": [[var("PREFECT_API_URL", "http://elsewhere.example.com/api")], [var("PYTHONPATH", "/tmp")]],  # noqa: S108
     "envFrom": [
+        [],
+        [{"secretRef": {"name": "kubeferry-s3"}}],
         [{"secretRef": {"name": "other"}}],
         [{"configMapRef": {"name": "other"}}],
         [{"prefix": "PREFECT_", "configMapRef": {"name": "kubeferry"}}],
