@@ -110,9 +110,10 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
     Raises:
         UnreachableError: the Prefect API did not answer for longer than its client retries (a minute). Nothing else
             here uses httpx.
+        CredentialsError: it refuses the credentials, which its health check does not ask for.
     """
     with loading():
-        from httpx import HTTPError
+        from httpx import HTTPError, HTTPStatusError
 
         from kubeferry.tasks.ports.prefect import events as prefect_events
 
@@ -121,14 +122,20 @@ async def _inside(start: Callable[[], Coroutine[Any, Any, R]]) -> R:
     prefect_events.use()
     try:
         return await work
+    except HTTPStatusError as error:
+        if error.response.status_code in prefect_api.FORBIDDEN:
+            raise prefect_api.refused(prefect_api.shown(url), error.response.status_code) from error
+        raise _lost(url, error) from error
     except HTTPError as error:
-        cause = str(error).partition("\n")[0]
-        raise UnreachableError(
-            f"the Prefect API at {prefect_api.shown(url)} answers no more: {cause}; {WAYS}"
-        ) from error
+        raise _lost(url, error) from error
     finally:
         if sys.exception() and _away(url):
             prefect_events.give_up()
+
+
+def _lost(url: str, error: Exception) -> UnreachableError:
+    cause = str(error).partition("\n")[0]
+    return UnreachableError(f"the Prefect API at {prefect_api.shown(url)} answers no more: {cause}; {WAYS}")
 
 
 def _away(url: str) -> bool:

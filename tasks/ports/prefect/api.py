@@ -18,6 +18,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from kubeferry.tasks.core.errors import (
     CredentialsError,
+    KubeferryError,
     NotFoundError,
     PermanentError,
     UnavailableError,
@@ -31,6 +32,8 @@ ANSWER = 5.0
 QUERY = 20.0
 """Timeout of all other requests in seconds: the database may be large."""
 NOT_FOUND = 404
+FORBIDDEN = (401, 403)
+"""Statuses of a request whose credentials are missing or wrong."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -78,7 +81,7 @@ def _send(url: str, path: str, body: Any, seconds: float, *, known: bool = True)
         error.close()
         if path != "/health" and b"detail" in answered:
             raise NotFoundError(f"the Prefect API at {where} knows no {path}") from error
-        raise _refused(where, error.code) from error
+        raise refused(where, error.code) from error
     except (URLError, HTTPException, OSError) as error:
         cause = getattr(error, "reason", None) or error
         raise UnreachableError(f"no Prefect API answers at {where}: {cause}") from error
@@ -105,9 +108,10 @@ def loopback(url: str) -> bool:
     return urlsplit(url).hostname in LOOPBACK
 
 
-def _refused(where: str, status: int) -> Exception:
-    if status in (401, 403):
-        hint = "set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+def refused(where: str, status: int) -> KubeferryError:
+    """Return the error for a status with which the API at `where` answers."""
+    if status in FORBIDDEN:
+        hint = "set PREFECT_API_AUTH_STRING to its password (kubeferry server password), or PREFECT_API_KEY"
         return CredentialsError(f"the Prefect API at {where} refuses the credentials (HTTP {status}): {hint}")
     if status in (429, 500, 502, 503, 504):
         return UnavailableError(f"the Prefect API at {where} cannot serve now (HTTP {status})")

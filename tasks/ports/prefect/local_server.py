@@ -77,9 +77,14 @@ def save(record: Record) -> None:
 
 
 def new_password() -> str:
-    """Make a new password, in the place of an old one, and return it."""
+    """Make a new password, in the place of an old one, and return it.
+
+    Raises:
+        PermanentError: others may change the folder, and so what the server runs.
+    """
     made = f"{USER}:{secrets.token_hex(32)}"
     files.make_folder(home())
+    _check_folder()
     with files.written(_path()) as file:
         file.write(made.encode())
     return made
@@ -101,7 +106,7 @@ def password() -> str | None:
         raise _refused(f"it cannot be read ({error.strerror})") from error
     with os.fdopen(handle, "rb") as file:
         _check(os.fstat(handle), "it")
-        _check(path.parent.stat(), "its folder", others=stat.S_IWGRP | stat.S_IWOTH)
+        _check_folder()
         text = file.read(1024).decode("ascii", "replace").strip()
     if not text.startswith(f"{USER}:") or len(text) <= len(USER) + 32:
         raise _refused("it is damaged")
@@ -149,6 +154,10 @@ def _check(found: os.stat_result, what: str, *, others: int = 0o077) -> None:
         raise _refused(f"{what} belongs to another user")
     if found.st_mode & others:
         raise _refused(f"{what} is open to other users (mode {stat.S_IMODE(found.st_mode):04o})")
+
+
+def _check_folder() -> None:
+    _check(home().stat(), "its folder", others=stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _refused(why: str) -> PermanentError:

@@ -225,6 +225,16 @@ def test_the_password_is_in_no_command_line_no_log_and_no_database(kubeferry_pro
         assert not [path for path in files if mark.encode() in path.read_bytes()]
 
 
+def test_a_command_without_the_password_is_told_so_in_one_line(kubeferry_process, bench_without_flows, tmp_path):
+    ns = bench_without_flows.namespace("locked")
+    other = {"KUBEFERRY_HOME": str(tmp_path), "PREFECT_API_AUTH_STRING": ""}
+    code, _, err = kubeferry_process("backup", ns, "--context", "kubeferry-a", **other)
+    assert code != 0
+    assert err.splitlines()[-1].startswith("error: the Prefect API at http://127.0.0.1:")
+    assert "refuses the credentials (HTTP 401): set PREFECT_API_AUTH_STRING" in err.splitlines()[-1]
+    assert "Traceback" not in err
+
+
 def test_the_password_is_printed_when_it_is_asked_for(kubeferry_process, kept, password):
     code, out, _ = kubeferry_process("server", "password", KUBEFERRY_HOME=str(kept.parents[1]))
     assert (code, out) == (0, f"{password}\n")

@@ -140,6 +140,15 @@ def test_a_file_that_others_may_know_or_made_is_refused_in_one_line(home, monkey
     assert "kubeferry server stop" in str(caught.value)
 
 
+def test_no_password_is_made_in_a_folder_that_others_may_change(home):
+    """They could give the server another database, whose deployments the worker runs."""
+    home.mkdir(parents=True)
+    home.chmod(0o777)
+    with pytest.raises(PermanentError, match="its folder is open to other users"):
+        local_server.new_password()
+    assert not (home / "password").exists()
+
+
 def test_it_is_sent_to_the_server_that_was_started(process):
     password = local_server.new_password()
     with listening() as (port, seen):
