@@ -102,9 +102,12 @@ def worker(*, type_: PoolType, pool: str, limit: int) -> None:
 
     from kubeferry.flows.console.run import prepare
     from kubeferry.flows.console.terminal import showing_progress
+    from kubeferry.tasks.ports.prefect import api as prefect_api
 
     with showing_progress():
         prepare()
+        # The health check asks for no password, and Prefect's worker reports a wrong one by a traceback.
+        prefect_api.ask(os.environ["PREFECT_API_URL"], "/work_pools/filter", {"limit": 1})
     os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "INFO"  # a worker is watched by its log
     os.environ.setdefault("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "30")  # by which a dead run is found (automations.yaml)
     argv = [sys.executable, "-m", "prefect", "worker", "start", "--type", type_, "--pool", pool or POOLS[type_]]

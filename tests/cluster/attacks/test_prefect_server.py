@@ -233,6 +233,9 @@ def test_a_command_without_the_password_is_told_so_in_one_line(kubeferry_process
     assert err.splitlines()[-1].startswith("error: the Prefect API at http://127.0.0.1:")
     assert "refuses the credentials (HTTP 401): set PREFECT_API_AUTH_STRING" in err.splitlines()[-1]
     assert "Traceback" not in err
+    code, _, err = kubeferry_process("worker", **other)
+    assert code != 0
+    assert [line for line in err.splitlines() if "refuses the credentials (HTTP 401)" in line] == err.splitlines()
 
 
 def test_the_password_is_printed_when_it_is_asked_for(kubeferry_process, kept, password):
