@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.support.prefect_api import headers
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.ports.local import processes
@@ -185,7 +186,7 @@ def namespaces(sandbox_env, kubectl):
 
 def ask(url, path, body=None):
     request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{url}{path}", None if body is None else json.dumps(body).encode(), {"Content-Type": "application/json"}
+        f"{url}{path}", None if body is None else json.dumps(body).encode(), headers(url)
     )
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
         return json.loads(answer.read())
