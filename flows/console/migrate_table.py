@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubeferry.flows.console.output import line, table
-from kubeferry.flows.console.results import STYLES, end, totals
+from kubeferry.flows.console.results import STYLES, end, problems, totals
 
 if TYPE_CHECKING:
     from kubeferry.flows.options.common import Format
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult
 
 ORDER = ("Failed", "Partial", "Completed")
+MOST = 50
+"""Warnings that are printed."""
+
 COLUMNS = ("NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY")
 
 
@@ -35,6 +38,10 @@ def _tables(result: MigrateResult | PopulateResult, rows: list[tuple[End, str, s
     """Print a row for each namespace, with its title and a remark, the total, and how to do what is missing."""
     ordered = sorted(rows, key=lambda row: ORDER.index(row[0].phase.value))
     table(COLUMNS, [_row(*row) for row in ordered])
+    told = [warning for each, _, _ in ordered for warning in each.warnings]
+    problems("Warnings", told[:MOST])
+    if len(told) > MOST:
+        line(f"and {len(told) - MOST} more: -o json has all")
     what = type(result).__name__.removesuffix("Result").lower()
     phases = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
     text = f"{what} {result.name}: {result.phase}, {phases}{more} in {result.seconds:.1f} s"

@@ -127,6 +127,7 @@ def end_of(migrating: Migrating, namespace: str, result: RestoreResult) -> End:
         counts=result.counts if result.phase is not Phase.FAILED else {},
         actions=result.actions,
         problems=problems,
+        warnings=result.warnings,
         error=result.error,
         seconds=round(result.seconds, 3),
     )

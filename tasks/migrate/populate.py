@@ -100,6 +100,7 @@ def end_of(namespace: str, into: str, result: RestoreResult) -> End:
         counts=result.counts if whole else {},
         actions=result.actions,
         problems=result.problems,
+        warnings=result.warnings,
         error=result.error,
         seconds=round(result.seconds, 3),
     )

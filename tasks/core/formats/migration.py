@@ -67,6 +67,8 @@ class End(StoredModel):
     counts: dict[str, int] = {}
     actions: dict[str, int] = {}
     problems: list[Problem] = []
+    warnings: list[Problem] = []
+    """What is told and is no problem: rights of others, a namespace that was there."""
     error: str = ""
     seconds: float = 0.0
 

@@ -112,7 +112,8 @@ def test_accounts_that_are_restored_together_keep_their_rights(bench, world):
 def test_a_migration_gives_no_others_rights(bench, world):
     ns, other, shared, _ = world
     asked = MigrateOptions(namespaces=[ns, other], from_context=A, to_context=B, name=name(), **bench.where)
-    bench.run_flow(migrate(asked))
+    result = bench.run_flow(migrate(asked))
+    assert [each for end in result.namespaces for each in end.warnings if "User eve is left out" in each.why]
     found = named_by(bench.get("ClusterRoleBinding", "", shared, B))
     assert {f"{ns}/api", f"{other}/teller"} <= found
     assert not found & {"/eve", "/system:authenticated"}
@@ -187,3 +188,5 @@ def test_a_migration_goes_into_no_namespace_that_is_there(bench, ns, taken):
     result = bench.run_flow(migrate(MigrateOptions(**asked, name=name(), into_existing=True)))
     assert result.phase == "Completed"
     assert bench.get("Secret", taken, "token", B)
+    (told,) = [each.why for end in result.namespaces for each in end.warnings if each.what == f"Namespace {taken}"]
+    assert "User mallory" in told
