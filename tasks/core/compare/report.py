@@ -7,6 +7,7 @@ line: text of several lines is written as a block, and keys are sorted.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ CONTEXT = 3
 
 LONGEST = 4000
 """More differing lines than this on both sides are shown as one block: the search for common lines is quadratic."""
+
+PAIRS = 40_000
+"""The same for more pairs of equal lines: the search looks at each, perhaps once for each line. A text of 100,000 equal
+lines, which anybody may store, took hours."""
 
 NOTHING = "/dev/null"
 """The name in diff for a file that does not exist."""
@@ -112,7 +117,7 @@ def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
     ends = len(old) - tail, len(new) - tail
-    if min(ends[0] - head, ends[1] - head) <= LONGEST:
+    if min(ends[0] - head, ends[1] - head) <= LONGEST and _pairs(old[head : ends[0]], new[head : ends[1]]) <= PAIRS:
         return SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT)
     around = [head - CONTEXT if head > CONTEXT else 0, min(tail, CONTEXT)]
     return [
@@ -122,6 +127,12 @@ def _groups(old: list[str], new: list[str]) -> Iterable[list[Opcode]]:
             ("equal", ends[0], ends[0] + around[1], ends[1], ends[1] + around[1]),
         ]
     ]
+
+
+def _pairs(one: list[str], other: list[str]) -> int:
+    """Return the number of pairs of equal lines."""
+    there = Counter(other)
+    return sum(count * there[line] for line, count in Counter(one).items())
 
 
 def _shared(one: list[str], other: list[str]) -> int:

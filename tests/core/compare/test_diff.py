@@ -346,3 +346,18 @@ def test_exit_codes_are_those_of_diff_and_of_a_partial_result():
     assert report().exit_code == 0
     assert report([difference]).exit_code == report([difference], [problem]).exit_code == 1
     assert report(problems=[problem]).exit_code == 3
+
+
+@pytest.mark.parametrize("many", [("a", "x"), ("a", "")])
+def test_texts_of_equal_lines_are_not_searched_line_by_line(monkeypatch, many):
+    """Anybody may store them, and the search would take hours; all lines are shown all the same."""
+
+    def searched(*_args, **_options):
+        raise AssertionError("each pair of equal lines is looked at")
+
+    monkeypatch.setattr(diff_report, "SequenceMatcher", searched)
+    old, new = [*many] * 300, ["b", many[1]] * 50_000
+    (group,) = diff_report._groups(old, new)
+    covered = [(each[1:3], each[3:5]) for each in group if each[0] != "equal"]
+    assert covered[0][0][0] <= 3
+    assert sum(end - start for _, (start, end) in covered) >= len(new) - len(old)
