@@ -25,12 +25,13 @@ class Handler(BaseHTTPRequestHandler):
         elif isinstance(plan, tuple):
             self.answer(*plan)
         else:
-            answer = self.server.real._pool.request(
+            session = self.server.real._credentials.session()
+            answer = session.pool.request(
                 self.command,
                 self.server.real.host + self.path,
                 body=body,
                 headers={
-                    "Authorization": self.server.real._token(),
+                    "Authorization": session.headers["Authorization"],
                     "Content-Type": self.headers.get("Content-Type", "application/json"),
                     "Accept": self.headers["Accept"],
                 },

@@ -1,6 +1,6 @@
-"""One API server: the only way in which Kubeferry talks to Kubernetes, and the only importer of `kubernetes`.
+"""One API server and its operations: the only way in which Kubeferry talks to Kubernetes.
 
-The official client handles configuration, authentication and TLS; transport.py sends requests by its connection pool.
+kubeconfig.py says where it is, credentials.py who asks, and transport.py sends the requests.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ import hashlib
 import os
 import time
 from functools import lru_cache
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import yaml
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.config import ConfigException, list_kube_config_contexts, load_incluster_config, load_kube_config
 
-from kubeferry.tasks.core.errors import ConflictError, CredentialsError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.errors import ConflictError, NotFoundError, UnavailableError
 from kubeferry.tasks.core.jsondoc.encoding import encoded, encoded_for_yaml
 from kubeferry.tasks.core.kube.resources import Discovery, ResourceType, parse_discovery
+from kubeferry.tasks.ports.cluster import kubeconfig as kubeconfigs
 from kubeferry.tasks.ports.cluster.allowed import check_cluster
+from kubeferry.tasks.ports.cluster.credentials import Credentials, authority
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
 from kubeferry.tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport
 
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+    from kubeferry.tasks.ports.cluster.kubeconfig import Settings
 
 PAGE = 500
 """Objects per LIST page, as in kubectl and client-go."""
@@ -45,7 +44,6 @@ QUOTA_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "kubeferry"
 
-DEFAULT_KUBECONFIG = "~/.kube/config"
 
 Objects = list[dict[str, Any]]
 """An alias, because the method `list` below hides the type in annotations."""
@@ -57,11 +55,10 @@ class Cluster(Transport):
     `name` is the kubeconfig context (or `in-cluster`), `host` the server's URL.
     """
 
-    def __init__(self, configuration: Configuration, name: str) -> None:
-        configuration.connection_pool_maxsize = CONNECTIONS
-        pool = ApiClient(configuration).rest_client.pool_manager
-        super().__init__(name, str(configuration.host), pool, lambda: _bearer(configuration))
-        self.authority = _authority(configuration)
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.name, settings.server.url, Credentials(settings, CONNECTIONS))
+        proof = authority(settings.server).strip()
+        self.authority = hashlib.sha256(proof).hexdigest() if proof else ""
         """SHA-256 of the certificates that prove the server, "" where the system's do."""
         self._newest: dict[str, int] = {}
         """Type → the newest resourceVersion that this process has written of it."""
@@ -362,38 +359,16 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Cluste
 @lru_cache(maxsize=64)
 def _connect(context: str | None, where: str) -> Cluster:
     """Return the cluster of a context of the kubeconfig at `where`; "" is the in-cluster config."""
-    configuration = Configuration()
-    try:
-        if not where:
-            load_incluster_config(configuration)  # type: ignore[no-untyped-call] # the client ships no types
-            return Cluster(configuration, "in-cluster")
-        load_kube_config(where, context, configuration, persist_config=False)  # type: ignore[no-untyped-call] # as above
-        return Cluster(configuration, context or current_context(where))
-    except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError) as error:  # the client validates nothing
-        cause = " ".join(str(error).split()) or type(error).__name__
-        place = f"kubeconfig {where}, context {context or 'current'}" if where else "the pod's own credentials"
-        raise CredentialsError(f"{place}: {cause}") from error
+    return Cluster(kubeconfigs.load(where, context) if where else kubeconfigs.in_cluster())
 
 
 def current_context(kubeconfig: str | None = None) -> str:
     """Return the name of the kubeconfig's current context."""
-    _, active = list_kube_config_contexts(_location(kubeconfig))  # type: ignore[no-untyped-call] # the client ships no types
-    return str(active["name"])
+    return kubeconfigs.current_context(_location(kubeconfig))
 
 
 def _location(kubeconfig: str | None) -> str:
-    """Return the path of the kubeconfig; the client itself reads KUBECONFIG only once, at import."""
-    return kubeconfig or os.environ.get("KUBECONFIG") or DEFAULT_KUBECONFIG
-
-
-def _authority(configuration: Configuration) -> str:
-    path = configuration.ssl_ca_cert
-    return hashlib.sha256(Path(path).read_bytes().strip()).hexdigest() if path else ""
-
-
-def _bearer(configuration: Configuration) -> str | None:
-    value = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-    return str(value) if value else None
+    return kubeconfig or os.environ.get("KUBECONFIG") or kubeconfigs.DEFAULT_KUBECONFIG
 
 
 def _subject(verb: str, kind: ResourceType, namespace: str, name: str) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.cluster.credentials import Credentials, Session
 
 THREADS = 16
 """Threads of one step. The limiter bounds the concurrent requests of all steps to one API server."""
@@ -49,6 +50,9 @@ RETRY = urllib3.Retry(
     raise_on_status=False,
 )
 """The retry policy of all HTTP to API servers: 0.4 to 10 s apart, or Retry-After up to 30 s."""
+
+UNAUTHORIZED = 401
+"""The status of an answer after which credentials are renewed, once, and the request is sent again, once."""
 
 WHOLE = 3
 """Attempts of a request whose answers are truncated and have no length."""
@@ -78,16 +82,14 @@ class Answer:
 class Transport:
     """HTTP connections to one API server, for `THREADS` threads at once.
 
-    `name` is the name in messages, `host` the URL; `token` returns the value of the Authorization header and is called
-    for each request, since tokens are renewed.
+    `name` is the name in messages, `host` the URL; `credentials` are asked for each request, since they are renewed.
     """
 
-    def __init__(self, name: str, host: str, pool: urllib3.PoolManager, token: Callable[[], str | None]) -> None:
+    def __init__(self, name: str, host: str, credentials: Credentials) -> None:
         self.name = name
         self.host = host
-        self._pool = pool
         self.gate = Limiter()
-        self._token = token
+        self._credentials = credentials
 
     def request(  # noqa: PLR0913 - the parts of an HTTP request
         self,
@@ -142,18 +144,30 @@ class Transport:
         headers = {"Accept": accept, "User-Agent": "kubeferry"}
         if body is not None:
             headers["Content-Type"] = content_type
-        token = self._token()
-        if token:
-            headers["Authorization"] = token
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-        try:
-            return self._pool.request(
-                method, url, body=body, headers=headers, timeout=timeout, retries=RETRY, preload_content=preload
+
+        def send(session: Session) -> urllib3.BaseHTTPResponse:
+            own = session.headers.copy()
+            own.update(headers)
+            return session.pool.request(
+                method, url, body=body, headers=own, timeout=timeout, retries=RETRY, preload_content=preload
             )
+
+        try:
+            return self._authorized(send)
         except urllib3.exceptions.HTTPError as error:
             if _untrusted(error):
                 raise UntrustedError(f"cluster {self.name} ({self.host}) is not trusted: {_why(error)}") from error
             raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: {_why(error)}") from error
+
+    def _authorized(self, send: Callable[[Session], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
+        """Send a request, and once more with newer credentials where the server refuses these."""
+        session = self._credentials.session()
+        answer = send(session)
+        if answer.status != UNAUTHORIZED or not (newer := self._credentials.refused(session)):
+            return answer
+        answer.close()
+        return send(newer)
 
     def stream(
         self, path: str, query: Mapping[str, str], *, seconds: int, subject: str, stop: Cancellation | None = None
@@ -202,7 +216,7 @@ class Transport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._pool.clear()
+        self._credentials.close()
 
 
 def _refused(answer: urllib3.BaseHTTPResponse) -> bool:

@@ -5,12 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 import pytest
-from kubernetes.client import Configuration
 from tests.support.http_server import running
 
 from kubeferry.tasks.core.errors import ExpiredError
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster.client import Cluster
+from kubeferry.tasks.ports.cluster.kubeconfig import Server, Settings
 from kubeferry.tasks.ports.cluster.pages import LISTS
 
 SECRETS = ResourceType("", "v1", "Secret", "secrets", namespaced=True)
@@ -53,7 +53,7 @@ def server():
 
     made.answer = answer
     with running(made):
-        made.cluster = Cluster(Configuration(host=f"http://127.0.0.1:{made.server_address[1]}"), "own")
+        made.cluster = Cluster(Settings("own", Server(f"http://127.0.0.1:{made.server_address[1]}")))
         yield made
         made.cluster.close()
 
