@@ -42,7 +42,7 @@ async def remove(deleting: Deleting) -> None:
 
 
 def _remove(deleting: Deleting) -> None:
-    options, group, cluster = deleting.options, deleting.group, deleting.target()
+    options, group, cluster = deleting.options, deleting.group, deleting.guarded()
     if options.expect and options.expect != group.digest:
         raise ConflictError(f"{options.what}: the objects have changed since you looked: look again")
     for ref, owners in group.untie.items():
@@ -70,7 +70,7 @@ def _bundles(deleting: Deleting) -> Iterable[Member]:
 
 
 def _untie(deleting: Deleting, ref: Ref, owners: frozenset[str]) -> None:
-    cluster, kind = deleting.target(), deleting.discovery.by_kind(ref.group, ref.kind)
+    cluster, kind = deleting.guarded(), deleting.discovery.by_kind(ref.group, ref.kind)
     for _ in range(TRIES):
         live = cluster.find(kind, ref.namespace, ref.name) if kind else None
         if kind is None or live is None or live["metadata"]["uid"] != deleting.facts.objects[ref].uid:

@@ -44,3 +44,7 @@ class Deleting:
         from kubeferry.tasks.ports.cluster.client import connect
 
         return connect(self.options.context or None, self.options.kubeconfig or None)
+
+    def guarded(self) -> Cluster:
+        """Return the cluster, to which nothing is written any more once the leases are lost."""
+        return self.target().guarded(self.hold.check)

@@ -11,6 +11,8 @@ from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.namespaces import existing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
@@ -33,6 +35,8 @@ class Target:
         """Namespaces as the last look before the first write found them; None for one that is not there."""
         self.old_namespaces: set[str] = set()
         """Namespaces that were there before: objects may be there already."""
+        self.check: Callable[[], None] | None = None
+        """Raises where nothing may be written any more: its leases are lost."""
 
     def __repr__(self) -> str:
         """Return the context: Prefect shows it where it shows parameters."""
@@ -42,7 +46,8 @@ class Target:
         """Return the cluster; a plan alone asks for none, and is made without the client."""
         from kubeferry.tasks.ports.cluster.client import connect
 
-        return connect(self._options.context or None, self._options.kubeconfig or None)
+        found = connect(self._options.context or None, self._options.kubeconfig or None)
+        return found.guarded(self.check) if self.check else found
 
     def namespace(self, name: str) -> Object | None:
         """Return a namespace as the look that is under way found it: it is asked for once."""

@@ -58,6 +58,7 @@ def _begin(source: Source, plan: Plan, target: Target, transaction: Transaction)
     store, cluster = source.backup.store, target.cluster()
     transaction.manager = header.manager
     transaction.hold = Hold(cluster, source.name)
+    target.check = transaction.hold.check
     transaction.journal = Journal(store, RestoreKeys(source.name), written, _seal(source), _spool(source))
     transaction.journal.begin(str(me(source.name)))
 
@@ -130,6 +131,7 @@ def _take_up(source: Source, plan: Plan, target: Target, transaction: Transactio
     same_cluster(stored, cluster)
     transaction.manager = header.manager
     transaction.hold = Hold(cluster, source.name)
+    target.check = transaction.hold.check
     transaction.hold.take(there(cluster, (ref.name for ref in plan.namespaces)))
     transaction.journal = Journal(stored.store, stored.keys, stored.segments, _seal(source), _spool(source))
     transaction.journal.begin(str(me(source.name)))

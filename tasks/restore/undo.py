@@ -94,7 +94,7 @@ def _undo(options: UndoOptions, started: datetime) -> UndoResult:
     hold = Hold(cluster, options.restore)
     try:
         hold.take(there(cluster, _spaces(stored)))
-        return _result(stored, cluster, _taken(options, cluster), started)
+        return _result(stored, cluster, _taken(options, cluster.guarded(hold.check)), started)
     finally:
         hold.release()
 

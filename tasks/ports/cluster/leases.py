@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import socket
+import time
 from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, KubeferryError, NotFoundError, PermanentError
-from kubeferry.tasks.core.formats.lease import LEASES, RENEW, Holder, expired, holder_of, lease, renewed, taken
+from kubeferry.tasks.core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    KubeferryError,
+    NotFoundError,
+    PermanentError,
+)
+from kubeferry.tasks.core.formats.lease import LEASES, RENEW, SECONDS, Holder, expired, holder_of, lease, renewed, taken
+from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.ports.local.processes import Process, alive, myself
+from kubeferry.tasks.ports.local.processes import Process, ended, myself, space
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +35,22 @@ TRIES = 5
 def me(restore: str) -> Holder:
     """Return this process as the holder of a Lease."""
     own = myself()
-    return Holder(restore, socket.gethostname(), own.pid, own.started)
+    return Holder(restore, socket.gethostname(), own.pid, own.started, space())
+
+
+def dead(holder: Holder) -> bool:
+    """Return whether the process of a holder has ended for certain.
+
+    Certain it is only where this process would see it: on the same machine, in the same boot and pid namespace. All
+    others are taken for alive until their Lease expires, whatever their host is called.
+    """
+    here = me(holder.restore).where()
+    return here is not None and holder.where() == here and ended(Process(holder.pid, holder.started))
+
+
+def since_boot() -> float:
+    """Return seconds since boot, in which a machine that sleeps grows older too: others' clocks go on meanwhile."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def busy(cluster: Cluster, namespace: str, restore: str) -> str:
@@ -40,9 +64,7 @@ def _busy(live: Object, own: Holder) -> str:
     if not text or text == own.text() or expired(live, clock.now()):
         return ""
     holder = Holder.parse(text)
-    if holder and holder.host == own.host and not alive(Process(holder.pid, holder.started)):
-        return ""
-    return str(holder or text)
+    return "" if holder and dead(holder) else one_line(str(holder or text))
 
 
 class Hold:
@@ -53,6 +75,8 @@ class Hold:
         self._cluster, self._own = cluster, me(restore)
         self._held: dict[str, Object] = {}
         """Namespace → its Lease, as this process last wrote it."""
+        self._good: dict[str, float] = {}
+        """Namespace → when this process began the last renewal that succeeded, in seconds since boot."""
         self._lost = ""
         self._end = Event()
         self._thread: Thread | None = None
@@ -64,20 +88,36 @@ class Hold:
             PermanentError: another process holds one of them; the message names it.
         """
         for namespace in sorted(set(namespaces) - self._held.keys()):
+            began = since_boot()
             self._held[namespace] = self._take(namespace)
-        if self._held and self._thread is None:
-            self._thread = Thread(target=self._renew, name=f"leases of {self._own.restore}", daemon=True)
-            self._thread.start()
+            self._good[namespace] = began
+            if self._thread is None:
+                self._thread = Thread(target=self._renew, name=f"leases of {self._own.restore}", daemon=True)
+                self._thread.start()
 
     def check(self) -> None:
-        """Return if all Leases are still held.
+        """Return if all Leases are still held. It is asked before each write.
 
         Raises:
-            PermanentError: they were released, because the work was stopped; or another process acquired one, after
-                this process could not renew it for its whole duration.
+            PermanentError: they were released, because the work was stopped; or another process acquired one, or may
+                have, since this process could not renew it for its whole duration.
         """
+        for namespace, good in self._good.copy().items():
+            self._late(namespace, good)
         if self._lost or self._end.is_set():
             raise PermanentError(self._lost or f"{self._own.work} was stopped")
+
+    def _late(self, namespace: str, good: float) -> bool:
+        """Return whether a Lease has not been renewed for its whole duration: then it stays lost.
+
+        Another process may have acquired it meanwhile, worked, and released it.
+        """
+        late = since_boot() - good > SECONDS
+        if late and not self._lost:
+            self._lost = (
+                f"namespace {namespace}: its lease was not renewed for {SECONDS} s, so that others may work there now"
+            )
+        return late
 
     def release(self) -> None:
         """Release all Leases. One that cannot be deleted expires."""
@@ -126,20 +166,34 @@ class Hold:
 
     def _renew(self) -> None:
         while not self._end.wait(RENEW):
-            for namespace in sorted(self._held):
+            for namespace in sorted(self._good.copy()):
                 try:
                     self._renew_one(namespace)
                 except KubeferryError:
-                    continue
+                    continue  # the next turn tries again; `check` knows how long ago the last good one was
 
     def _renew_one(self, namespace: str) -> None:
+        began = since_boot()
+        if self._late(namespace, self._good[namespace]):
+            return
         live = self._cluster.find(LEASES, namespace, LEASE_NAME)
-        if live is None:  # deleted, for example with its namespace
+        if live is None:
+            self._again(namespace)
+        elif holder_of(live) != self._own.text():
+            other = one_line(str(Holder.parse(holder_of(live)) or holder_of(live)))
+            self._lost = f"namespace {namespace} was taken over by {other}"
             return
-        if holder_of(live) != self._own.text():
-            self._lost = f"namespace {namespace} was taken over by {Holder.parse(holder_of(live)) or holder_of(live)}"
-            return
-        self._held[namespace] = self._write(live, renewed(clock.now()))
+        else:
+            self._held[namespace] = self._write(live, renewed(clock.now()))
+        self._good[namespace] = began
+
+    def _again(self, namespace: str) -> None:
+        """Make a Lease once more that somebody deleted; where its namespace goes, nobody else can work either."""
+        with suppress(NotFoundError, ForbiddenError):
+            made = self._made(namespace)
+            if made is None:
+                raise ConflictError(f"namespace {namespace}: another process made its lease")
+            self._held[namespace] = made
 
     def _write(self, live: Object, spec: dict[str, Any]) -> Object:
         """Update a Lease at the resourceVersion that was read; a 409 if it has changed since."""

@@ -6,8 +6,9 @@ after a lost answer may get AlreadyExists: the caller compares the objects befor
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
 import orjson
@@ -35,7 +36,26 @@ CONNECTIONS = MOST + THREADS
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
 """Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own request timeout."""
 
-RETRY = urllib3.Retry(
+
+class Guarded(urllib3.Retry):
+    """A retry policy that asks before each further try whether it is still allowed."""
+
+    check: Callable[[], None] = staticmethod(lambda: None)
+    """Raises if it is not."""
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        """Wait before a retry."""
+        super().sleep(response)
+        self.check()
+
+    def new(self, **changes: Any) -> Self:
+        """Return the policy for the rest of the tries."""
+        made = super().new(**changes)
+        made.check = self.check
+        return made
+
+
+RETRY = Guarded(
     total=6,
     connect=3,
     read=4,
@@ -90,6 +110,16 @@ class Transport:
         self.host = host
         self.gate = Limiter()
         self._credentials = credentials
+        self._check: Callable[[], None] = lambda: None
+
+    def guarded(self, check: Callable[[], None]) -> Self:
+        """Return the same cluster, with the same connections, for work that may have to stop.
+
+        `check` is called before each write and each of its retries, and raises where nothing may be written any more.
+        """
+        found = copy(self)
+        found._check = check  # noqa: SLF001 - its own class
+        return found
 
     def request(  # noqa: PLR0913 - the parts of an HTTP request
         self,
@@ -146,11 +176,15 @@ class Transport:
             headers["Content-Type"] = content_type
         url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
 
+        retries = RETRY.new()
+        retries.check = (lambda: None) if method == "GET" else self._check
+
         def send(session: Session) -> urllib3.BaseHTTPResponse:
+            retries.check()
             own = session.headers.copy()
             own.update(headers)
             return session.pool.request(
-                method, url, body=body, headers=own, timeout=timeout, retries=RETRY, preload_content=preload
+                method, url, body=body, headers=own, timeout=timeout, retries=retries, preload_content=preload
             )
 
         try:

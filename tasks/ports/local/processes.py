@@ -7,6 +7,7 @@ session: closing the terminal does not end it, and its children are found by the
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PROC = Path("/proc")
+MACHINE = Path("/etc/machine-id")
 POLL = 0.02
 """Seconds between two checks of a process that is being stopped."""
 
@@ -76,6 +78,41 @@ def myself() -> Process:
     """Return this process."""
     stat = _stat(os.getpid())
     return Process(os.getpid(), stat.started if stat else "")
+
+
+def space() -> str:
+    """Return the pid namespace and the machine id (hashed) of this process: who has the same sees the same processes.
+
+    "" where one of them is unknown, as in an image without /etc/machine-id, and on other systems than Linux. The
+    machine id itself is not for others to read (machine-id(5)).
+    """
+    try:
+        inside = (PROC / "self/ns/pid").readlink().name
+        machine = MACHINE.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    if not machine or machine == "uninitialized":
+        return ""
+    return f"{inside}/{hashlib.sha256(f'kubeferry {machine}'.encode()).hexdigest()[:16]}"
+
+
+def ended(process: Process) -> bool:
+    """Return whether a process has ended for certain: what /proc hides (hidepid, processes of others) has not.
+
+    One that ends in this moment may count as running still.
+    """
+    _reap(process.pid)
+    try:
+        os.kill(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # it exists, and belongs to another user
+    try:
+        stat = _stat(process.pid)
+    except PermissionError:
+        return False
+    return stat is not None and (stat.ended or stat.started != process.started)
 
 
 def alive(process: Process) -> bool:

@@ -1,4 +1,4 @@
-"""A restore outlives its credentials: each token is revoked soon after it was issued, as one of ten minutes in hours."""
+"""A restore outlives its tokens: each is revoked soon after it was issued, as one of ten minutes ends in hours."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Credentials over the hours of a flow, on a real API server: impersonation, exec plugins, token files, certificates."""
+"""Credentials over hours, on a real API server: impersonation, exec plugins, token files, certificates."""
 
 import base64
 import json
@@ -247,12 +247,12 @@ def test_a_plugin_that_fails_meanwhile_does_no_harm_until_the_end(to, real, plug
         (7, "exit code 7"),
         ("marked", "is not JSON"),
         ("[]", "no ExecCredential"),
-        (credential("client.authentication.k8s.io/v1beta1", token="marked"), "no ExecCredential"),  # noqa: S106 - none
+        (credential("client.authentication.k8s.io/v1beta1", token="marked"), "no ExecCredential"),
         ({"apiVersion": V1, "kind": "ExecCredential"}, "neither a token nor"),
         (credential(clientKeyData="marked"), "only one of"),
-        (credential(token="marked", expirationTimestamp="soon"), "is not a time"),  # noqa: S106 - none
+        (credential(token="marked", expirationTimestamp="soon"), "is not a time"),
         (credential(token={"marked": 1}), "not strings"),
-        (credential(token="marked\r\nX: y"), "characters that no token has"),  # noqa: S106 - none
+        (credential(token="marked\r\nX: y"), "characters that no token has"),
         (credential(clientCertificateData="marked", clientKeyData="marked"), "no pair of PEM"),
     ],
 )

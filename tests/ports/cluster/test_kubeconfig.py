@@ -94,7 +94,9 @@ def test_a_cluster_that_is_not_understood_is_refused(read, cluster, says):
 
 def test_another_users_mistakes_do_no_harm_and_empty_fields_are_not_there(read):
     wrong = config({"tokn": SECRET}, {"servr": ""}, name="other")
-    good = config({"token": SECRET, "exec": None, "as-groups": [], "auth-provider": None, "extensions": [{"name": "x"}]})
+    good = config(
+        {"token": SECRET, "exec": None, "as-groups": [], "auth-provider": None, "extensions": [{"name": "x"}]}
+    )
     both = {key: good[key] + wrong[key] for key in ("clusters", "users", "contexts")}
     assert read(good | both).user.token == SECRET
 
