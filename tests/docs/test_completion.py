@@ -1,6 +1,7 @@
 """Shell completion, asked as the shells ask it: bash by bash itself, zsh and fish by what their scripts call."""
 
 import os
+import pty
 import shutil
 import socket
 import subprocess
@@ -152,6 +153,93 @@ def test_a_cluster_that_does_not_answer_is_not_waited_for(bash, tmp_path):
         assert bash("backup", "", KUBECONFIG=str(path), KUBEFERRY_COMPLETION_SECONDS="") == []
     # Two seconds and what a start takes; the cluster port alone would try for half a minute.
     assert time.monotonic() - began < 15
+
+
+EVIL = [
+    "evil$(touch${IFS}ran)",
+    "evil`touch${IFS}ran`",
+    "evil;touch ran",
+    "evil&touch ran",
+    "evil|touch ran",
+    "evil\ntouch ran",
+    "evil ran",
+    "evil'ran",
+    'evil"ran',
+    "evil>ran",
+    "evil*",
+    "evil{a,b}",
+    "evil\\ran",
+    "evil!1",
+    "evil#",
+    "evil~",
+    "evil\x1b[2J",
+    "-evil",
+    "--force",
+    "=evil",
+]
+
+
+@pytest.fixture
+def evil(tmp_path):
+    """A store whose backups and restores have evil names, beside a good one."""
+    for root in ("backups", "restores"):
+        for name in [*EVIL, "evil-good"]:
+            (tmp_path / "store" / root / name).mkdir(parents=True)
+            (tmp_path / "store" / root / name / "file").touch()
+    return (tmp_path / "store").as_uri()
+
+
+def test_names_that_a_shell_would_execute_are_not_offered(bash, evil, tmp_path):
+    for words in (["verify", ""], ["verify", "evil"], ["undo", ""], ["show", "ev"], ["verify", "-"]):
+        offered = [each for each in bash(*words, KUBEFERRY_STORE=evil) if words[1] != "-" or "evil" in each]
+        assert offered == ([] if words[1] == "-" else ["evil-good"]), words
+    contexts = [*EVIL, "evil-good", "jane@evil:6443", "arn:aws:eks:eu-west-1:1:cluster/evil", "gke_a_b_c"]
+    (tmp_path / "config").write_text(yaml.safe_dump({"contexts": [{"name": each} for each in contexts]}))
+    assert bash("backup", "--context", "evil", KUBECONFIG=str(tmp_path / "config")) == ["evil-good"]
+    for good in contexts[-3:]:
+        assert bash("backup", "--context", good[:4], KUBECONFIG=str(tmp_path / "config")) == [good]
+
+
+def test_an_evil_name_does_not_run_when_a_user_of_bash_presses_tab(environment, script, tmp_path):
+    """A real terminal: a user types the beginning of a name, Tab and Enter."""
+    (tmp_path / "store" / "backups" / EVIL[0]).mkdir(parents=True)
+    (tmp_path / "store" / "backups" / EVIL[0] / "file").touch()
+    env = environment | {"KUBEFERRY_STORE": (tmp_path / "store").as_uri(), "PS1": "ready> ", "TERM": "dumb"}
+    ours, theirs = pty.openpty()
+    argv = ["bash", "--norc", "--noprofile", "-i"]
+    with subprocess.Popen(
+        argv, stdin=theirs, stdout=theirs, stderr=theirs, env=env, cwd=tmp_path, close_fds=True
+    ) as shell:
+        os.close(theirs)
+        typed(ours, f"source {script}; kubeferry_version() {{ :; }}; echo set-$((1 + 1))\n", "set-2")
+        typed(ours, "kubeferry verify evi\t", "")
+        time.sleep(5)  # until it was completed, or not
+        typed(ours, "\necho done-$((1 + 1))\n", "done-2")
+        typed(ours, "exit\n", "")
+        shell.wait(60)
+    os.close(ours)
+    assert not (tmp_path / "ran").exists()
+
+
+def typed(terminal, text, answer):
+    """Type a text, and read until the answer is shown."""
+    os.write(terminal, text.encode())
+    shown = b""
+    limit = time.monotonic() + 60
+    while answer.encode() not in shown:
+        assert time.monotonic() < limit, shown
+        shown += os.read(terminal, 4096)
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_what_zsh_evaluates_and_fish_inserts_holds_no_evil_name(environment, evil, shell):
+    more = {"_KUBEFERRY_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": "kubeferry verify evil"}
+    more |= {"_TYPER_COMPLETE_FISH_ACTION": "get-args", "KUBEFERRY_STORE": evil}
+    done = subprocess.run(
+        [BIN / "kubeferry"], env=environment | more, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert "evil-good" in done.stdout
+    assert "ran" not in done.stdout
 
 
 @pytest.mark.cluster

@@ -184,6 +184,17 @@ def lost(held, why):
     return False
 
 
+def test_a_process_that_slept_knows_it_before_its_next_write(cluster, ns, hold, monkeypatch):
+    """Its thread may not have run since; and a renewal that hangs says nothing."""
+    held = hold()
+    held.take([ns])
+    now = leases.since_boot()
+    monkeypatch.setattr(leases, "since_boot", lambda: now + 61)
+    with pytest.raises(PermanentError, match="was not renewed for 60 s"):
+        cluster.guarded(held.check).create(CONFIGS, ns, yaml.safe_load(config_map("late", {})))
+    assert cluster.find(CONFIGS, ns, "late") is None
+
+
 def test_what_was_lost_stays_lost(cluster, ns, hold, monkeypatch):
     """A machine that slept for longer than its lease finds it as it left it: meanwhile others worked and went."""
     held = hold()
