@@ -13,6 +13,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -211,10 +212,12 @@ def _pool(server: Server, certificate: bytes, key: bytes, connections: int) -> u
     auth = urllib3.util.parse_url(configuration.proxy).auth if configuration.proxy else None
     if auth:
         configuration.proxy_headers = urllib3.util.make_headers(proxy_basic_auth=unquote(auth))
+    if str(configuration.proxy).startswith("socks") and find_spec("socks") is None:
+        raise CredentialsError(f"the proxy of {server.url} speaks SOCKS: install PySocks beside Kubeferry")
     try:
         pool: urllib3.PoolManager = ApiClient(configuration).rest_client.pool_manager
-    except (ImportError, urllib3.exceptions.HTTPError):
-        raise CredentialsError(f"the proxy of {server.url} cannot be used; for SOCKS install PySocks") from None
+    except urllib3.exceptions.HTTPError:  # its text has the URL, and so a password
+        raise CredentialsError(f"the proxy of {server.url} is none that can be used") from None
     if server.url.startswith("https://"):
         pool.connection_pool_kw["ssl_context"] = _tls(server, certificate, key)
     return pool

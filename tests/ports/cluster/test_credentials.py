@@ -1,8 +1,11 @@
 """Credentials over hours, on a real API server: impersonation, exec plugins, token files, certificates."""
 
 import base64
+import gc
 import json
 import os
+import select
+import socket
 import stat
 import subprocess
 import sys
@@ -10,12 +13,14 @@ import tempfile
 import threading
 import uuid
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from tests.support.http_server import running
 
 from kubeferry.deployments.sandbox import credentials as pki
 from kubeferry.tasks.core.errors import CredentialsError, ForbiddenError, UntrustedError
@@ -274,6 +279,19 @@ def test_a_plugin_that_is_not_there_or_has_to_ask_says_so(to, plugin):
         whoami(to(made(1, interactiveMode="Always")))
 
 
+def test_a_plugin_is_not_heard_while_a_shell_completes_a_word(to, plugin, monkeypatch, capfd, tmp_path):
+    made, _ = plugin
+    (tmp_path / "loud.sh").write_text("#!/bin/sh\necho log in at https://login >&2\nexit 1\n")
+    (tmp_path / "loud.sh").chmod(0o700)
+    with pytest.raises(CredentialsError, match="exit code 1"):
+        whoami(to(made(1, command="./loud.sh")))
+    assert "log in at https://login" in capfd.readouterr().err
+    monkeypatch.setenv("_KUBEFERRY_COMPLETE", "complete_bash")
+    with pytest.raises(CredentialsError):
+        whoami(to(made(1, command="./loud.sh")))
+    assert capfd.readouterr().err == ""
+
+
 def test_an_old_plugin_answers_in_its_version(to, real, plugin):
     made, asked = plugin
     old = "client.authentication.k8s.io/v1beta1"
@@ -382,6 +400,45 @@ def test_a_server_is_known_by_the_name_that_is_given(to, real):
     assert to({"token": real[1]}, **{"tls-server-name": "localhost"}).version()
     with pytest.raises(UntrustedError):
         to({"token": real[1]}, **{"tls-server-name": "other.example"}).version()
+
+
+class Proxy(BaseHTTPRequestHandler):
+    """Passes one connection on (CONNECT), and remembers to where and who asked."""
+
+    def do_CONNECT(self):
+        self.server.seen.append((self.path, self.headers.get("Proxy-Authorization")))
+        host, _, port = self.path.partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as behind:
+            self.send_response(200)
+            self.end_headers()
+            sides = {self.connection: behind, behind: self.connection}
+            while ready := select.select(list(sides), [], [], 20)[0]:
+                for side in ready:
+                    data = side.recv(65536)
+                    if not data:
+                        return
+                    sides[side].sendall(data)
+
+    def log_message(self, *_):
+        """Keep the tests' output clean."""
+
+
+def test_the_proxy_of_a_cluster_is_used_whatever_the_environment_says(to, real, monkeypatch):
+    """client-go: NO_PROXY is about the proxies of the environment."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    server.seen = []
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with running(server):
+        url = f"http://jane:p%40ss@127.0.0.1:{server.server_address[1]}"
+        cluster = to({"token": real[1]}, **{"proxy-url": url})
+        assert whoami(cluster)["username"] == "admin"
+        cluster.close()
+        gc.collect()
+    basic = base64.b64encode(b"jane:p@ss").decode()
+    assert server.seen == [(real[0]["server"].removeprefix("https://"), f"Basic {basic}")]
+    with pytest.raises(CredentialsError, match="install PySocks"):
+        whoami(to({"token": real[1]}, **{"proxy-url": "socks5://127.0.0.1:9"}))
 
 
 def test_files_are_merged_as_kubectl_does(sandbox_env, tmp_path):
