@@ -19,7 +19,12 @@ from pathlib import Path
 import pytest
 import yaml
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from tests.support.http_server import running
 
 from kubeferry.deployments.sandbox import credentials as pki
@@ -393,6 +398,34 @@ def test_a_key_is_private_while_ssl_reads_it(to, certified, monkeypatch):
     data = [base64.b64encode(each.encode()).decode() for each in (certificate, key)]
     assert whoami(to({"client-certificate-data": data[0], "client-key-data": data[1]}))["username"] == "ann"
     assert sorted(modes) == [0o600, 0o600, 0o700]
+    assert left() == []
+
+
+def test_certificates_in_files_are_read_again_when_they_are_refused(to, certified, tmp_path):
+    """As those of kubelets, which are renewed in their files."""
+    sign, left = certified
+    pki.issue(tmp_path, "mine", pki.new_authority(tmp_path, "unknown"), ())
+    cluster = to({"client-certificate": "mine.crt", "client-key": "mine.key"})
+    with pytest.raises(CredentialsError, match="401"):
+        whoami(cluster)
+    for kind, text in zip(("crt", "key"), sign("ann"), strict=True):
+        (tmp_path / f"mine.{kind}").write_text(text)
+    assert whoami(cluster)["username"] == "ann"
+    (tmp_path / "mine.key").unlink()
+    with pytest.raises(CredentialsError, match=r"mine\.key: No such file"):
+        whoami(to({"client-certificate": "mine.crt", "client-key": "mine.key"}))
+    assert left() == []
+
+
+def test_a_key_with_a_password_is_refused_and_not_asked_for(to, certified, tmp_path):
+    sign, left = certified
+    certificate, key = sign("ann")
+    own = load_pem_private_key(key.encode(), None)
+    sealed = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"marked"))
+    (tmp_path / "sealed.key").write_bytes(sealed)
+    (tmp_path / "sealed.crt").write_text(certificate)
+    with pytest.raises(CredentialsError, match="without a password"):
+        whoami(to({"client-certificate": "sealed.crt", "client-key": "sealed.key"}))
     assert left() == []
 
 
