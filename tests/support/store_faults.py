@@ -8,10 +8,14 @@ from tests.support.http_server import running
 
 
 class Faults:
-    """What to break; by default nothing. Every request that came is in `seen` (method, headers)."""
+    """What to break; by default nothing. Every request is in `seen` (method, headers) and `asked` (with its path)."""
 
     def __init__(self):
-        self.seen = []
+        self.seen, self.asked = [], []
+        self.add = {}
+        """Headers that answers get besides."""
+        self.date = None
+        """What answers say as their Date."""
         self.refuse = None
         """A header that the server refuses with 501, as one that does not know it does."""
         self.hide = None
@@ -35,6 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         faults = self.server.faults
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         faults.seen.append((self.command, {name.lower(): value for name, value in self.headers.items()}))
+        faults.asked.append((self.command, self.path, faults.seen[-1][1]))
         denied = [s for (method, part), s in faults.deny.items() if self.command == method and part in self.path]
         if denied:
             self.answer(denied[0], {}, b"")
@@ -72,9 +77,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(status, headers, data)
 
+    def date_time_string(self, timestamp=None):
+        return self.server.faults.date or super().date_time_string(timestamp)
+
     def answer(self, status, headers, data, length=None):
         self.send_response(status)
-        for name, value in headers.items():
+        for name, value in {**headers, **self.server.faults.add}.items():
             if name.lower() not in ("content-length", "connection", "transfer-encoding", "server", "date"):
                 self.send_header(name, value)
         given = headers.get("Content-Length", "0") if self.command == "HEAD" else len(data)

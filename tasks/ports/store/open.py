@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import check_folder
@@ -19,9 +19,6 @@ from kubeferry.tasks.ports.store.signed import signed
 
 if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
-
-PARAMETERS = {"endpoint", "region"}
-
 
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 """A loose form of S3's naming rules: other servers allow more. It excludes `:` and `@`, and so credentials."""
@@ -35,7 +32,7 @@ def open_store(url: str | None = None) -> Store:
     Nothing is read or written yet: use `check_writable` for that.
 
     Args:
-        url: `file:///path` or `s3://bucket/prefix?endpoint=…&region=…`.
+        url: `file:///path` or `s3://bucket/prefix?endpoint=…&region=…`; all parameters: `s3_settings.Settings`.
 
     Raises:
         UsageError: the URL names no store, or contains credentials (which the message does not repeat); or a given
@@ -89,16 +86,11 @@ def _open_folder(path: Path) -> Store:
 def _open_bucket(parts: SplitResult) -> Store:
     from kubeferry.tasks.ports.store.s3 import S3Store
     from kubeferry.tasks.ports.store.s3_bucket import Bucket
+    from kubeferry.tasks.ports.store.s3_settings import parse
 
     if not BUCKET.fullmatch(parts.netloc):
         raise UsageError("the s3:// store's URL names no bucket: write s3://bucket/prefix")
-    given = dict(parse_qsl(parts.query))
-    if unknown := sorted(given.keys() - PARAMETERS):
-        raise UsageError(f"the s3:// store's URL has the parameter {unknown[0]!r}: only endpoint and region are known")
-    endpoint = given.get("endpoint")
-    if endpoint and urlsplit(endpoint).scheme not in ("http", "https"):
-        raise UsageError(f"the s3:// store's endpoint {endpoint!r} is no http:// or https:// URL")
+    settings, shown = parse(parts.query)
     prefix = check_folder(unquote(parts.path).strip("/"))
-    shown = "&".join(f"{name}={quote(value, safe=':/')}" for name, value in sorted(given.items()))
     url = f"s3://{parts.netloc}/{prefix}".rstrip("/") + (f"?{shown}" if shown else "")
-    return S3Store(Bucket(url, parts.netloc, endpoint, given.get("region")), prefix)
+    return S3Store(Bucket(url, parts.netloc, settings), prefix)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, FlexibleChecksumError
 
-from kubeferry.tasks.core.errors import DamagedError, KubeferryError, StoreUnavailableError
+from kubeferry.tasks.core.errors import DamagedError, KubeferryError, StoreError, StoreUnavailableError
 from kubeferry.tasks.ports.local import files
 from kubeferry.tasks.ports.store.s3_client import Answer, Client, UnsupportedError
 
@@ -44,7 +44,9 @@ class Bucket(Client):
     def send(self, key: str, data: bytes, metadata: dict[str, str] | None = None, **arguments: Any) -> None:
         """Upload `data` in one request; the server verifies it."""
         fields = {SHA256: hashlib.sha256(data).hexdigest(), **(metadata or {})}
-        self._checked(lambda: self.ask("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments))
+        self._checked(
+            lambda: self._create("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments)
+        )
 
     def send_file(self, key: str, path: Path) -> None:
         """Upload the file at `path`, a large one in parts, each verified. Raises OSError if the file cannot be read."""
@@ -99,7 +101,7 @@ class Bucket(Client):
     def _send_parts(self, key: str, path: Path, size: int, digest: str) -> Answer:
         """Upload in parts; all or nothing. Return the answer to the first part: it shows what was verified."""
         algorithm = {"ChecksumAlgorithm": "SHA256"} if self._knows_sha256 else {}
-        upload = self.ask("create_multipart_upload", key, Metadata={SHA256: digest}, **algorithm)["UploadId"]
+        upload = self._create("create_multipart_upload", key, Metadata={SHA256: digest}, **algorithm)["UploadId"]
         length = max(PART, -(-size // MAX_PARTS))
         pool = ThreadPoolExecutor(THREADS, "s3-part")
         try:
@@ -127,6 +129,29 @@ class Bucket(Client):
         if "ChecksumSHA256" in seal and not kept:
             raise UnsupportedError(f"store {self.url}: {key}: the server does not check SHA-256")
         return {"PartNumber": number, "ETag": answer["ETag"], **kept}
+
+    def _create(self, operation: str, key: str, **arguments: Any) -> Answer:
+        """Make one request that creates an object, encrypted as the URL of the store says.
+
+        Raises:
+            StoreError: (also) the answer does not say that it is encrypted so: servers ignore headers that they do not
+                know. What was created is removed again.
+        """
+        answer = self.ask(operation, key, **arguments, **self.settings.encryption)
+        if self.settings.sse and answer.get("ServerSideEncryption") != self.settings.sse:
+            error = StoreError(f"store {self.url}: {key}: the server does not encrypt with sse={self.settings.sse}")
+            try:
+                self._unmake(key, answer)
+            except KubeferryError as left:
+                error.add_note(f"and what was written may still exist: {left}")
+            raise error
+        return answer
+
+    def _unmake(self, key: str, answer: Answer) -> None:
+        if "UploadId" in answer:
+            self.ask("abort_multipart_upload", key, UploadId=answer["UploadId"])
+        else:
+            self.ask("delete_object", key, **{name: answer[name] for name in ("VersionId",) if name in answer})
 
     def _seal(self, data: bytes) -> dict[str, str]:
         """Return the header by which the server verifies `data`."""

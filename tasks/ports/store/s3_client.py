@@ -18,10 +18,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, StoreError, StoreUnavailableError
+from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, StoreError, StoreUnavailableError, UsageError
+from kubeferry.tasks.ports.store.s3_settings import in_clear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from kubeferry.tasks.ports.store.s3_settings import Settings
 
 
 class TakenError(StoreError):
@@ -103,9 +106,16 @@ def _answered(response: dict[str, dict[str, object]], what: str, chain: Callable
     kind = CODES.get(code) or (StoreUnavailableError if status in BUSY else StoreError)
     if code == "NoSuchBucket":
         return kind(f"{what}: there is no such bucket")
+    if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in message):
+        return kind(f"{what}: {NO_KEY}: {code}: {message}")
     source = f" ({chain()})" if code in REFUSED else ""
     return kind(f"{what}: {code}: {message}{source}" if message else f"{what}: {code}{source}")
 
+
+NO_KEY = (
+    "the KMS key cannot be used (writing needs kms:GenerateDataKey, reading kms:Decrypt, and a key that is enabled)"
+)
+"""What the codes `KMS.…` mean, and an AccessDenied that names an action of KMS: "Error responses" of Amazon S3."""
 
 Answer = dict[str, Any]
 
@@ -131,12 +141,12 @@ NO_SERVER = "the answer is not one of an S3 server: it is cut short, or comes fr
 
 
 class Client:
-    """A bucket at `endpoint` (None: Amazon's, or that of the AWS configuration); safe for use by many threads."""
+    """A bucket at an endpoint (None: Amazon's, or that of the AWS configuration); safe for use by many threads."""
 
-    def __init__(self, url: str, name: str, endpoint: str | None, region: str | None) -> None:
+    def __init__(self, url: str, name: str, settings: Settings) -> None:
         self.url = url
         self.name = name
-        self._endpoint, self._region = endpoint, region
+        self.settings = settings
         self._session = botocore.session.get_session()
         self._made: Any = None
         self._lock = threading.Lock()
@@ -211,9 +221,18 @@ class Client:
         with self._lock:
             if self._made is None:
                 configured = self._session.get_scoped_config().get("endpoint_url")
-                custom = self._endpoint or configured or any(name in os.environ for name in ENDPOINTS)
+                given = self.settings
+                custom = given.endpoint or configured or any(name in os.environ for name in ENDPOINTS)
                 # Virtual-hosted-style addressing for Amazon only: other servers seldom have DNS records for buckets.
-                config = Config(**SETTINGS, s3={"addressing_style": "path" if custom else "auto"})
-                session = boto3.Session(botocore_session=self._session, region_name=self._region)
-                self._made = session.client("s3", endpoint_url=self._endpoint, config=config)
+                config = Config(**SETTINGS, s3={"addressing_style": given.style or ("path" if custom else "auto")})
+                session = boto3.Session(botocore_session=self._session, region_name=given.region)
+                made = session.client("s3", endpoint_url=given.endpoint, config=config)
+                # At each request: the endpoint may be that of the AWS configuration, or of a redirect.
+                made.meta.events.register("before-send.s3", self._check_private)
+                self._made = made
             return self._made
+
+    def _check_private(self, request: Any, **_: object) -> None:
+        """Refuse to send a request in clear to another machine, unless the URL of the store allows it."""
+        if not self.settings.allow_http and (why := in_clear(request.url)):
+            raise UsageError(f"store {self.url}: the {why}")
