@@ -26,16 +26,18 @@ from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.records.backups import digest_of
 from kubeferry.tasks.ports.records.reservations import reserved
+from kubeferry.tasks.ports.store.base import go_on
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from kubeferry.tasks.backup.state import Fetched, Scope, Stripped
     from kubeferry.tasks.core.formats.manifest import Contents, Selected
     from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.ports.records.reservations import Writing
     from kubeferry.tasks.ports.store.base import Store
 
 THREADS = 4
@@ -54,6 +56,7 @@ async def upload(
 
     Raises:
         UsageError: another backup of this name was finished meanwhile.
+        PermanentError: another run has taken the name, after this one could not renew its reservation for an hour.
         StoreError: the store refused; no backup of this name exists there.
     """
     return await in_thread(_reserved, scope, fetched, stripped, started, selected)
@@ -64,8 +67,8 @@ def _reserved(
 ) -> Manifest:
     """Reserve the backup's name while its files are written."""
     store, keys = open_store(scope.options.store), BackupKeys(scope.name)
-    with reserved(store, keys, scope.work):
-        return _finished(scope, store, keys) or _upload(scope, fetched, stripped, started, selected)
+    with reserved(store, keys, scope.work) as writing:
+        return _finished(scope, store, keys) or _upload(scope, fetched, stripped, started, selected, writing)
 
 
 def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
@@ -95,7 +98,10 @@ def _upload(
     stripped: list[Stripped],
     started: datetime,
     selected: Selected | None = None,
+    writing: Writing | None = None,
 ) -> Manifest:
+    """Write the files of a backup; before each, `writing` says whether its name is still this run's."""
+    check = writing.check if writing else go_on
     store, work = open_store(scope.options.store), Path(scope.work)
     keys = BackupKeys(scope.name, sealed=bool(scope.recipients))
     parts = [scope.folder(each.namespace) for each in stripped]
@@ -117,12 +123,15 @@ def _upload(
         files |= {keys.velero(what): data for what, data in extra.items()}
     public = public.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
     # Concurrently: a store takes milliseconds for each, which add up one after the other.
-    for done, _ in enumerate(in_threads(lambda each: _put(store, *each), files.items(), THREADS), start=1):
+    for done, _ in enumerate(in_threads(lambda each: _put(store, *each, check), files.items(), THREADS), start=1):
         progress.step(f"upload {scope.name}", done, len(files) + 2)
     described = gzip.compress(public.model_dump_json().encode())
+    check()
     store.put(keys.manifest, described)
     manifest = joined(public, hidden) if hidden else public
     backup = backup_object(manifest, digest(described).sha256, started, clock.now(), _expires(scope, started))
+    if writing:
+        writing.check(ask=True)
     _finish(scope, store, keys, backup, manifest)
     progress.step(f"upload {scope.name}", len(files) + 2, len(files) + 2)
     return manifest
@@ -166,9 +175,10 @@ def _taken(store: Store, keys: BackupKeys) -> UsageError:
     return UsageError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
 
 
-def _put(store: Store, key: str, content: Path | bytes) -> None:
+def _put(store: Store, key: str, content: Path | bytes, check: Callable[[], None]) -> None:
+    check()
     if isinstance(content, Path):
-        store.put_file(key, content)
+        store.put_file(key, content, check)
     else:
         store.put(key, content)
 

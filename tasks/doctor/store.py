@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sys
 import uuid
+from dataclasses import replace
 from importlib.metadata import distributions, requires
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import StoreError
-from kubeferry.tasks.core.ops import health
+from kubeferry.tasks.core.ops import clocks, health
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.ports.local import clock as local
 from kubeferry.tasks.ports.store.base import PROBES, Store
@@ -51,13 +52,17 @@ def _try(found: Store, key: str, data: bytes) -> None:
 
 
 def clock(asked: DoctorOptions) -> Finding:
-    """Compare the clock of the store's server with the local one."""
+    """Compare the clock of the store (of its server, or of its file system) with the local one."""
     found = open_store(asked.store)
-    if not found.date():  # opens the connection, so that this does not count
-        return Finding.skipped("a folder has the clock of this machine")
+    if not found.clock():  # opens the connection, so that this does not count
+        return Finding.skipped("the store shows no clock")
     before = local.now()
-    date = found.date()
-    return health.clock(date, before, local.now())
+    theirs = found.clock()
+    after = local.now()
+    verdict = health.compared(theirs, before, after)
+    if theirs and abs(clocks.difference(theirs, before, after)) > clocks.LIMIT.total_seconds():
+        return replace(verdict, found=f"{verdict.found}; kubeferry prune removes nothing until they agree")
+    return verdict
 
 
 def versions(_asked: DoctorOptions) -> Finding:

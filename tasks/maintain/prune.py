@@ -15,6 +15,7 @@ from kubeferry.tasks.core.errors import ConflictError, KubeferryError
 from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
 from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.models.results import Judged, PruneResult
+from kubeferry.tasks.core.ops import clocks
 from kubeferry.tasks.core.ops.retention import Fate, fates
 from kubeferry.tasks.maintain.inventory import (
     ends,
@@ -50,7 +51,7 @@ async def judge(options: PruneOptions) -> PruneResult:
     """Return what would be deleted, and why; change nothing.
 
     Raises:
-        StoreError: the store cannot be read.
+        StoreError: the store cannot be read, or its clock and this machine's disagree.
     """
     return await in_thread(judged, options)
 
@@ -58,6 +59,7 @@ async def judge(options: PruneOptions) -> PruneResult:
 def judged(options: PruneOptions) -> PruneResult:
     """Return what would be deleted, without Prefect. Raises as `judge`."""
     now, store = clock.now(), open_store(options.store)
+    _check_clock(store)
     content, restores = inventory(store, velero=options.velero), restore_files(store)
     rows = [*_backups(content, options, now, under_way(store, restores)), *_leftovers(content)]
     if options.restores:
@@ -73,6 +75,13 @@ def judged(options: PruneOptions) -> PruneResult:
         left=content.busy,
         problems=content.problems,
     )
+
+
+def _check_clock(store: Store) -> None:
+    """Refuse to judge by age with a clock that is not the store's: `clocks.check`."""
+    before = clock.now()
+    theirs = store.clock()
+    clocks.check(store.url, theirs, before, clock.now())
 
 
 def _backups(content: Inventory, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
@@ -141,6 +150,7 @@ async def remove(options: PruneOptions, judged: PruneResult) -> PruneResult:
 
     Raises:
         ConflictError: it differs from what was confirmed; nothing is deleted.
+        StoreError: the clocks disagree by now; nothing is deleted.
     """
     return await in_thread(removed, options, judged)
 
@@ -150,6 +160,7 @@ def removed(options: PruneOptions, judged: PruneResult) -> PruneResult:
     if options.expect and options.expect != judged.digest:
         raise ConflictError("what would be deleted has changed since you looked: look again with --dry-run")
     store, token, going = open_store(options.store), secrets.token_hex(4), judged.going
+    _check_clock(store)
     ends: dict[tuple[str, str], Removal] = {}
     work = in_threads(lambda each: (each.what, each.name, _tried(store, each, token)), going, THREADS)
     for done, (what, name, end) in enumerate(work, start=1):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from kubeferry.tasks.core.ops import clocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -113,15 +114,15 @@ TODO = "set the clock of this machine or of that server by NTP (timedatectl stat
 
 def clock(date: str, before: datetime, after: datetime) -> Finding:
     """Return the verdict on a response with `date` to a request between the two local times."""
-    try:
-        theirs = parsedate_to_datetime(date)
-    except ValueError:
+    return compared(clocks.parsed(date), before, after)
+
+
+def compared(theirs: datetime | None, before: datetime, after: datetime) -> Finding:
+    """Return the same verdict on a time that is known, None if it is not."""
+    if theirs is None:
         return Finding.skipped("its responses have no Date header")
-    if theirs.tzinfo is None:  # RFC 9110 requires GMT; `-0000` is parsed as no zone
-        theirs = theirs.replace(tzinfo=before.tzinfo)
-    # The header has whole seconds: it may be up to one second behind.
-    ahead, behind = (theirs - after).total_seconds(), (before - theirs).total_seconds() - 1
-    off = max(ahead, behind)
+    ahead = clocks.difference(theirs, before, after)
+    off = abs(ahead)
     if off < WARN:
         return Finding.ok("agrees with this machine's" if off < 1 else f"differs by {off:.0f} s from this machine's")
     found = f"{off:.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"

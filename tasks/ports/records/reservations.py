@@ -1,20 +1,22 @@
 """Reserve the name of a backup while it is written or deleted, by one file in the store for both.
 
-So an upload and a deletion under one name exclude each other, and so do two deletions. A reservation outlives a process
-that died: that of a deletion expires once its process has ended (on another machine: after an hour), that of a writer
-after a day.
+So an upload and a deletion under one name exclude each other, and so do two deletions. A writer renews its reservation
+for as long as it works, and writes nothing more once it has lost it. A reservation outlives a process that died: that
+of a deletion expires once its process has ended (on another machine: after an hour); that of a writer that was not
+renewed for an hour goes to the next writer, and for a day to a prune. These times are by the clock of the store.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, UsageError
+from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, PermanentError, UsageError
 from kubeferry.tasks.core.formats.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import me
 from kubeferry.tasks.ports.local import clock, progress
@@ -33,8 +35,14 @@ DELETING = timedelta(hours=1)
 WRITING = timedelta(days=1)
 """Time without a new file after which an upload is taken for that of a run that died."""
 
+RENEWAL = timedelta(minutes=5)
+"""Time between two renewals of a writer's reservation."""
+
 ABANDONED = timedelta(hours=1)
-"""Age after which the reservation of an upload, which takes seconds, is taken for that of a run that died."""
+"""Time without a renewal after which the reservation of a writer is taken for that of a run that died."""
+
+DOUBTFUL = timedelta(minutes=30)
+"""Time without a renewal after which a writer asks the store before it writes: its machine may have been asleep."""
 
 TRIES = 3
 """Attempts to reserve a free name when others reserve and release it meanwhile."""
@@ -79,36 +87,97 @@ def _parsed(data: bytes) -> Reservation:
 
 
 @contextmanager
-def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[None]:
+def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[Writing]:
     """Reserve the name of a backup while its files are written; `holder` identifies this run over all its retries.
 
     Raises:
         UsageError: another run writes or deletes a backup of this name.
     """
-    reserve(store, keys, holder)
+    writing = Writing(store, keys, reserve(store, keys, holder))
     try:
-        yield
+        yield writing
     finally:
-        _release(store, keys)
+        writing.release()
 
 
-def reserve(store: Store, keys: BackupKeys, holder: str) -> None:
-    """Write the reservation of a writer; see `reserved`."""
+def reserve(store: Store, keys: BackupKeys, holder: str) -> bytes:
+    """Write the reservation of a writer, and return it; see `reserved`. Nothing renews it."""
     held = orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
-    for entry in store.list(keys.folder):
-        if entry.key == keys.reservation and clock.now() - entry.modified > ABANDONED:
-            store.delete([keys.reservation])  # its run died long ago
-    # A reservation of this holder is from an earlier try, which could not release it.
-    if not store.put_new(keys.reservation, held) and _parsed(store.get(keys.reservation)).holder != holder:
-        raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
+    for _ in range(TRIES):
+        if store.put_new(keys.reservation, held):
+            return held
+        try:
+            found = store.get(keys.reservation)
+        except KeyMissingError:
+            continue  # released meanwhile
+        mark = _parsed(found)
+        # A reservation of this holder is from an earlier try, which could not release it.
+        if not (mark.holder == holder or _abandoned(store, keys, mark)):
+            break
+        if store.swap(keys.reservation, found, held):
+            return held
+    raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
 
 
-def _release(store: Store, keys: BackupKeys) -> None:
-    """Release the name. A remaining reservation damages no backup and hides no error: a later run deletes it."""
-    try:
-        store.delete([keys.reservation])
-    except KubeferryError as error:
-        progress.note(f"the reservation of backup {keys.name} remains for now: {error}")
+def _abandoned(store: Store, keys: BackupKeys, mark: Reservation) -> bool:
+    """Return whether the holder of a reservation has ended: it was not renewed for long, by the clock of the store."""
+    now = store.clock() or clock.now()
+    ages = [now - entry.modified for entry in store.list(keys.folder) if entry.key == keys.reservation]
+    if not ages or ages[0] <= ABANDONED:
+        return False
+    return not mark.deletes or mark.gone(now - ages[0], now)
+
+
+class Writing:
+    """A writer's reservation of the name of a backup, renewed by a thread until it is released."""
+
+    def __init__(self, store: Store, keys: BackupKeys, data: bytes) -> None:
+        """Renew the reservation `data`, which is there."""
+        self._store, self._keys, self._data = store, keys, data
+        self._renewed, self._lost = clock.now(), False
+        self._lock, self._end = Lock(), Event()
+        self._thread = Thread(target=self._keep, name=f"reservation of {keys.name}", daemon=True)
+        self._thread.start()
+
+    def check(self, *, ask: bool = False) -> None:
+        """Return if the name is still this run's; with `ask`, or if that is not sure, by asking the store.
+
+        Raises:
+            PermanentError: another run has taken it, after this one could not renew it for an hour.
+            StoreUnavailableError: the store does not answer.
+        """
+        with self._lock:
+            if not self._lost and (ask or not timedelta(0) <= clock.now() - self._renewed <= DOUBTFUL):
+                self._renew()
+        if self._lost:
+            raise PermanentError(
+                f"backup {self._keys.name}: another run has taken its name in {self._store.url}, since this one could "
+                "not renew its reservation: nothing more is written; back up again under another name"
+            )
+
+    def release(self) -> None:
+        """Release the name, unless another run has it: a remaining reservation damages no backup and hides no error."""
+        self._end.set()
+        self._thread.join()
+        try:
+            if self._store.get(self._keys.reservation) == self._data:
+                self._store.delete([self._keys.reservation])
+        except KeyMissingError:
+            pass  # another run took it, and has released it
+        except KubeferryError as error:
+            progress.note(f"the reservation of backup {self._keys.name} remains for now: {error}")
+
+    def _keep(self) -> None:
+        while not self._end.wait(RENEWAL.total_seconds()):
+            with suppress(KubeferryError), self._lock:  # `check` asks again, and says so
+                self._renew()
+
+    def _renew(self) -> None:
+        began = clock.now()
+        if self._store.swap(self._keys.reservation, self._data, self._data):
+            self._renewed = began
+        else:
+            self._lost = True
 
 
 class Deletion:
@@ -128,11 +197,16 @@ class Deletion:
         for _ in range(TRIES):
             if self._store.put_new(key, self._data) or self.held:
                 return True
-            mark = read_mark(self._store, self._keys)
+            try:
+                found = self._store.get(key)
+            except KeyMissingError:
+                continue  # released meanwhile
+            mark = _parsed(found)
             last = max((each.modified for each in self._store.list(self._keys.folder)), default=clock.now())
-            if mark and not mark.gone(last, clock.now()):
+            if not mark.gone(last, clock.now()):
                 return False
-            self._store.delete([key])
+            if self._store.swap(key, found, self._data):
+                return True
         return False
 
     @property

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.errors import StoreError
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -27,6 +27,10 @@ nor lists it (velero pkg/persistence/object_store_layout.go)."""
 
 Names = list[str]
 """An alias, because the method `list` below hides the type in annotations."""
+
+
+def go_on() -> None:
+    """Do not stop an upload: the default of `Store.put_file`."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,11 @@ class Store(ABC):
         """Save `data` under `key`; replace an existing file."""
 
     @abstractmethod
-    def put_file(self, key: str, path: Path) -> None:
-        """Save the file at `path` under `key`; replace an existing file. Memory does not grow with its size."""
+    def put_file(self, key: str, path: Path, check: Callable[[], None] = go_on) -> None:
+        """Save the file at `path` under `key`; replace an existing file. Memory does not grow with its size.
+
+        `check` is called before each part, by any thread; if it raises, the upload ends with that and saves nothing.
+        """
 
     @abstractmethod
     def put_new(self, key: str, data: bytes) -> bool:
@@ -64,6 +71,14 @@ class Store(ABC):
 
         Raises:
             StoreError: (also) the server has no conditional writes, so it cannot guarantee this.
+        """
+
+    @abstractmethod
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        """Save `new` under `key` only if its content is `old`; return whether it was. Of many callers exactly one wins.
+
+        With `new` equal to `old` the file gets a new time of modification, and nothing else changes. A server without
+        conditional writes (If-Match) cannot guarantee this: there, a file that changes at that moment is overwritten.
         """
 
     @abstractmethod
@@ -103,9 +118,13 @@ class Store(ABC):
     def exists(self, key: str) -> bool:
         """Return whether `key` exists."""
 
-    def date(self) -> str:
-        """Return the time of the store's server, from the Date header of an answer; "" for a folder."""
-        return ""
+    @abstractmethod
+    def clock(self) -> datetime | None:
+        """Return the time of the store's clock, in UTC; None if it shows none.
+
+        A server's is that of the Date header of an answer, in whole seconds; a folder's that of a file just written,
+        which on a network file system is a server's too.
+        """
 
     def check_writable(self) -> None:
         """Write, read back and delete a small probe, so that a backup fails before its work and not after it.

@@ -6,12 +6,15 @@ because its writers are not trusted to point elsewhere.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
 import stat
 import time
+import uuid
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,7 +23,7 @@ from kubeferry.tasks.core.errors import DamagedError, KeyMissingError, StoreErro
 from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.ports.local import files, progress
-from kubeferry.tasks.ports.store.base import Entry, Names, Store
+from kubeferry.tasks.ports.store.base import Entry, Names, Store, go_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -44,10 +47,10 @@ class LocalStore(Store):
         with self._written(key) as file:
             file.write(data)
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, check: Callable[[], None] = go_on) -> None:
         """Save the file at `path` under `key`; see `Store.put_file`."""
         with self._written(key) as file, path.open("rb") as source:
-            shutil.copyfileobj(source, file, files.CHUNK)
+            shutil.copyfileobj(_Checked(source, check), file, files.CHUNK)
 
     def put_new(self, key: str, data: bytes) -> bool:
         """Save `data` if `key` does not exist; see `Store.put_new`."""
@@ -57,6 +60,39 @@ class LocalStore(Store):
         except FileExistsError:
             return False
         return True
+
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        """Save `new` if the content is `old`; see `Store.swap`."""
+        try:
+            return self._touched(key, old) if old == new else self._replaced(key, old, new)
+        except KeyMissingError:
+            return False
+
+    def _touched(self, key: str, old: bytes) -> bool:
+        with self._disk_errors(key), self._opened(key) as file:
+            if file.read() != old:
+                return False
+            os.utime(file.fileno())  # of the file that was read, even if another one has its name by now
+            return os.fstat(file.fileno()).st_nlink > 0
+
+    def _replaced(self, key: str, old: bytes, new: bytes) -> bool:
+        if self.get(key) != old:
+            return False
+        path = self._path(check_key(key))
+        aside = path.parent / f"{files.TEMPORARY}{uuid.uuid4().hex}"
+        with self._disk_errors(key):
+            try:
+                path.rename(aside)  # only one caller can
+            except FileNotFoundError:
+                return False
+            try:
+                if aside.read_bytes() == old:
+                    return self.put_new(key, new)
+                with suppress(FileExistsError):  # another caller's, which was not to be replaced
+                    os.link(aside, path)
+                return False
+            finally:
+                aside.unlink()
 
     def get(self, key: str, most: int = MAX_READ) -> bytes:
         """Return the content of `key`; see `Store.get`."""
@@ -100,6 +136,21 @@ class LocalStore(Store):
         """Return whether `key` is a file; see `Store.exists`."""
         with self._disk_errors(key):
             return self._path(check_key(key)).is_file()
+
+    def clock(self) -> datetime | None:
+        """Return the time that a new file gets; None where there is no folder yet, or nothing may be written."""
+        probe = self.root / f"{files.TEMPORARY}{uuid.uuid4().hex}"
+        with self._disk_errors(""):
+            try:
+                probe.touch(mode=0o600, exist_ok=False)
+            except OSError as error:
+                if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS):
+                    return None
+                raise
+            try:
+                return datetime.fromtimestamp(probe.stat().st_mtime, UTC)
+            finally:
+                probe.unlink()
 
     def check_writable(self) -> None:
         """Write, read back and delete a probe; see `Store.check_writable`. Delete files left by killed writers, too."""
@@ -183,6 +234,19 @@ class LocalStore(Store):
             except OSError:
                 return  # not empty
             folder = folder.parent
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A file that is read only while `check` allows it, its end too."""
+
+    file: BinaryIO
+    check: Callable[[], None]
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes. Raises what `check` raises."""
+        self.check()
+        return self.file.read(size)
 
 
 def _scan(path: Path) -> list[os.DirEntry[str]]:

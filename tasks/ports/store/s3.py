@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import KeyMissingError, StoreError
 from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
+from kubeferry.tasks.core.ops.clocks import parsed
 from kubeferry.tasks.ports.local import files, progress
-from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store
+from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store, go_on
 from kubeferry.tasks.ports.store.s3_client import BusyKeyError, TakenError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from kubeferry.tasks.ports.store.s3_bucket import Bucket
@@ -47,10 +49,10 @@ class S3Store(Store):
         """Save `data` under `key`; see `Store.put`."""
         self._bucket.send(self._full(key), data)
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, check: Callable[[], None] = go_on) -> None:
         """Save the file at `path` under `key`, a large one in parts; see `Store.put_file`."""
         try:
-            self._bucket.send_file(self._full(key), path)
+            self._bucket.send_file(self._full(key), path, check)
         except OSError as error:
             raise StoreError(f"store {self.url}: {key}: cannot read {path}: {error.strerror}") from error
 
@@ -59,6 +61,27 @@ class S3Store(Store):
         full = self._full(key)
         self._require_conditions()
         return self._send_new(full, data)
+
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        """Save `new` if the content is `old`; see `Store.swap`."""
+        full = self._full(key)
+        try:
+            tag = self._bucket.ask("head_object", full)["ETag"]
+            if self.get(key) != old:
+                return False
+            return self._send_over(full, tag, new)
+        except KeyMissingError:
+            return False
+        except TakenError:
+            # The library may have sent it twice: then the object is our own, from the first attempt.
+            return self.get(key) == new
+
+    def _send_over(self, full: str, tag: str, new: bytes) -> bool:
+        try:
+            self._bucket.send(full, new, IfMatch=tag)
+        except UnsupportedError:
+            self._bucket.send(full, new)
+        return True
 
     def get(self, key: str, most: int = MAX_READ) -> bytes:
         """Return the content of `key`; see `Store.get`."""
@@ -118,9 +141,9 @@ class S3Store(Store):
         page = self._bucket.ask("list_objects_v2", full, Prefix=full, MaxKeys=1)
         return any(found["Key"] == full for found in page.get("Contents", ()))
 
-    def date(self) -> str:
-        """Return the server's time; see `Store.date`."""
-        return self._bucket.date()
+    def clock(self) -> datetime | None:
+        """Return the server's time; see `Store.clock`."""
+        return parsed(self._bucket.date())
 
     def _full(self, key: str) -> str:
         return check_key(self._prefix + check_key(key))

@@ -48,15 +48,19 @@ class Bucket(Client):
             lambda: self._create("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments)
         )
 
-    def send_file(self, key: str, path: Path) -> None:
-        """Upload the file at `path`, a large one in parts, each verified. Raises OSError if the file cannot be read."""
+    def send_file(self, key: str, path: Path, check: Callable[[], None]) -> None:
+        """Upload the file at `path`, a large one in parts, each verified; `check` may stop it before each.
+
+        Raises OSError if the file cannot be read.
+        """
         with path.open("rb") as file:
             size = file.seek(0, 2)
             file.seek(0)
             if size <= PART:
+                check()
                 return self.send(key, file.read())
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._checked(lambda: self._send_parts(key, path, size, digest))
+        self._checked(lambda: self._send_parts(key, path, size, digest, check))
         return None
 
     def fetch(self, key: str, file: BinaryIO, most: int | None = None) -> None:
@@ -98,15 +102,20 @@ class Bucket(Client):
         if answer["Metadata"].get(SHA256, digest.hexdigest()) != digest.hexdigest():
             raise DamagedError(f"store {self.url}: {key} does not match the SHA-256 that it was saved with")
 
-    def _send_parts(self, key: str, path: Path, size: int, digest: str) -> Answer:
+    def _send_parts(self, key: str, path: Path, size: int, digest: str, check: Callable[[], None]) -> Answer:
         """Upload in parts; all or nothing. Return the answer to the first part: it shows what was verified."""
         algorithm = {"ChecksumAlgorithm": "SHA256"} if self._knows_sha256 else {}
         upload = self._create("create_multipart_upload", key, Metadata={SHA256: digest}, **algorithm)["UploadId"]
         length = max(PART, -(-size // MAX_PARTS))
         pool = ThreadPoolExecutor(THREADS, "s3-part")
+
+        def send(number: int) -> Answer:
+            check()
+            return self._send_part(key, path, upload, number, length)
+
         try:
-            numbers = range(1, -(-size // length) + 1)
-            parts = list(pool.map(lambda number: self._send_part(key, path, upload, number, length), numbers))
+            parts = list(pool.map(send, range(1, -(-size // length) + 1)))
+            check()
             self.ask("complete_multipart_upload", key, UploadId=upload, MultipartUpload={"Parts": parts})
         except BaseException as error:
             pool.shutdown(cancel_futures=True)

@@ -9,13 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from kubeferry.tasks.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 KMS = ("aws:kms", "aws:kms:dsse")
 
@@ -72,16 +68,19 @@ def parse(query: str) -> tuple[Settings, str]:
     if len(given) < len(pairs):
         twice = next(name for number, (name, _) in enumerate(pairs) if name in dict(pairs[:number]))
         raise UsageError(f"the s3:// store's URL has the parameter {twice!r} more than once")
-    settings = Settings(**_typed(given))
+    settings = Settings(
+        endpoint=given.get("endpoint"),
+        region=given.get("region"),
+        sse=given.get("sse", ""),
+        kms_key=given.get("kms_key", ""),
+        style=given.get("style", ""),
+        allow_http="allow_http" in given,
+    )
     if settings.kms_key and settings.sse not in KMS:
         raise UsageError(f"the s3:// store's kms_key goes with sse={' or sse='.join(KMS)}")
     if settings.endpoint and not settings.allow_http and (why := in_clear(settings.endpoint)):
         raise UsageError(f"the s3:// store's {why}")
     return settings, "&".join(f"{name}={quote(value, safe=':/')}" for name, value in sorted(given.items()))
-
-
-def _typed(given: Mapping[str, str]) -> dict[str, object]:
-    return {name: value == "yes" if CHOICES.get(name) == ("yes",) else value for name, value in given.items()}
 
 
 def _check(name: str, value: str) -> None:
@@ -106,8 +105,8 @@ def _is_http(url: str) -> bool:
 def in_clear(url: str) -> str:
     """Return why no request may go to `url` unless that is allowed, "" if it may.
 
-    Over plain http to another machine, whoever is in between reads the backups, Secrets among them, and can change them.
-    Of names only `localhost` counts as this machine, since a name server decides about all others.
+    Over plain http to another machine, whoever is in between reads and changes the backups, Secrets among them. Of
+    names only `localhost` counts as this machine, since a name server decides about all others.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

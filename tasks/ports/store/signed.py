@@ -14,10 +14,11 @@ from kubeferry.tasks.core.errors import KeyMissingError, SignatureError, UsageEr
 from kubeferry.tasks.core.formats.layout import signature_key
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.ports.local import keys
-from kubeferry.tasks.ports.store.base import Store
+from kubeferry.tasks.ports.store.base import Store, go_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from kubeferry.tasks.ports.store.base import Entry, Names
@@ -58,9 +59,14 @@ class SignedStore(Store):
         self._sign(key, data)
         return self._behind.put_new(key, data)
 
-    def put_file(self, key: str, path: Path) -> None:
+    def put_file(self, key: str, path: Path, check: Callable[[], None] = go_on) -> None:
         """Save a file, which is none of those that are signed."""
-        self._behind.put_file(key, path)
+        self._behind.put_file(key, path, check)
+
+    def swap(self, key: str, old: bytes, new: bytes) -> bool:
+        """Sign `new`, and save it if the content is `old`."""
+        self._sign(key, new)
+        return self._behind.swap(key, old, new)
 
     def _sign(self, key: str, data: bytes) -> None:
         if where := signature_key(key, hashlib.sha256(data).hexdigest()):
@@ -127,9 +133,9 @@ class SignedStore(Store):
         """Return whether `key` exists."""
         return self._behind.exists(key)
 
-    def date(self) -> str:
-        """Return the time of the store's server."""
-        return self._behind.date()
+    def clock(self) -> datetime | None:
+        """Return the time of the store's clock."""
+        return self._behind.clock()
 
     def check_writable(self) -> None:
         """Write, read back and delete a small probe.

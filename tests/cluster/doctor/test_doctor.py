@@ -134,8 +134,17 @@ def test_a_machine_on_which_nothing_was_done_yet(bucket):
 
 def test_a_folder_is_a_store_too(tmp_path):
     found = look(store=tmp_path.as_uri())
-    assert levels(found, "store", "store clock") == ["ok", "skipped"]
+    assert levels(found, "store", "store clock") == ["ok", "ok"]
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_a_folder_whose_server_has_another_time_stops_a_prune(tmp_path, monkeypatch):
+    later(monkeypatch, minutes=10)
+    found = look(store=tmp_path.as_uri())["store clock"]
+    assert found.level == "warning"
+    assert "behind this machine's; kubeferry prune removes nothing until they agree" in found.found
+    later(monkeypatch, minutes=-6)  # four by now
+    assert "prune" not in look(store=tmp_path.as_uri())["store clock"].found
 
 
 # --- the cluster

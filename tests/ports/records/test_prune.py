@@ -316,6 +316,53 @@ def test_two_prunes_and_backups_at_once_do_no_harm(store):
     assert not [entry.key for entry in store.list("backups/") if entry.key.endswith("writing.json")]
 
 
+# --- clocks
+
+
+@pytest.mark.parametrize("minutes", [-6, 6, 60 * 24 * 400])
+def test_a_prune_whose_clock_is_not_the_store_s_removes_nothing(store, monkeypatch, minutes):
+    """A year ahead everything has expired; behind, what is young is not."""
+    add(store, "a", 3, expires=30)
+    add(store, "b", 2, expires=30)
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=minutes))
+    for options in ({}, {"dry_run": True}):
+        with pytest.raises(StoreError, match=r"its clock says .* UTC and this machine's .* UTC: nothing is removed"):
+            prune(store, **options)
+    assert there(store) == {"a", "b"}
+
+
+def test_a_clock_that_goes_wrong_while_somebody_reads_what_would_go_stops_a_prune(local, monkeypatch):
+    add(local, "a", 3)
+    add(local, "b", 2)
+    asked = PruneOptions(store=local.url, keep_last=1)
+    seen, real = judged(asked), clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(hours=1))
+    with pytest.raises(StoreError, match="nothing is removed"):
+        removed(asked, seen)
+    assert there(local) == {"a", "b"}
+
+
+def test_clocks_that_agree_and_a_folder_that_is_not_there_yet_stop_nothing(store, tmp_path, monkeypatch):
+    add(store, "a", 2)
+    add(store, "b", 1)
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=4))
+    assert [each.name for each in prune(store, keep_last=1).removed] == ["a"]
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=40))
+    assert prune(open_store((tmp_path / "none").as_uri())).judged == []
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.cluster
+def test_the_date_of_the_server_counts_also_where_it_refuses(faulty_bucket):
+    """S3 refuses a request that is signed at another time; its answer says what the time is."""
+    url, faults = faulty_bucket
+    faults.date, faults.deny = "Fri, 02 Jan 2026 03:04:05 GMT", {("GET", "list-type=2&"): 403}
+    with pytest.raises(StoreError, match="its clock says 2026-01-02 03:04:05 UTC and this machine's"):
+        prune(open_store(url))
+
+
 # --- restores
 
 

@@ -1,17 +1,24 @@
 """When the mark on a name is that of a process which is gone: by the process where it can be asked, else by time."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import orjson
 import pytest
 
-from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.errors import PermanentError, UsageError
 from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.core.formats.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import me
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.ports.records.reservations import Deletion, Reservation, read_mark, reserve
+from kubeferry.tasks.ports.records import reservations
+from kubeferry.tasks.ports.records.reservations import Deletion, Reservation, read_mark, reserve, reserved
 from kubeferry.tasks.ports.store.local import LocalStore
+from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.ports.store.s3 import S3Store
+from kubeferry.tasks.ports.store.s3_bucket import PART
 
 NOW = clock.now()
 OWN = me("prune x")
@@ -69,3 +76,179 @@ def test_a_deletion_that_gives_up_frees_the_name_only_for_the_next_deletion(stor
     assert orjson.loads(store.get(KEYS.reservation))["deletes"] is True
     second.let_go()
     reserve(store, KEYS, "/work/of-a-run")
+
+
+# --- a writer
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.cluster)])
+def both(request, tmp_path):
+    """A store of each kind."""
+    if request.param == "local":
+        yield LocalStore(tmp_path)
+        return
+    store = open_store(request.getfixturevalue("bucket_url"))
+    yield store
+    store.delete([entry.key for entry in store.list()])
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let time pass for whoever looks at a clock: `later(hours=2)`."""
+    gone, now = timedelta(0), clock.now
+
+    def pass_by(**span):
+        nonlocal gone
+        gone += timedelta(**span)
+
+    monkeypatch.setattr(clock, "now", lambda: now() + gone)
+    for kind in (LocalStore, S3Store):
+        monkeypatch.setattr(kind, "clock", lambda self, real=kind.clock: real(self) + gone)
+    return pass_by
+
+
+def until(holds):
+    """Wait until it holds; the runner ends what never does."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def modified(store):
+    return next(entry.modified for entry in store.list(KEYS.folder) if entry.key == KEYS.reservation)
+
+
+def test_a_swap_is_of_what_was_read_and_one_of_many_wins(both):
+    both.put("a", b"old")
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda n: both.swap("a", b"old", f"new {n}".encode()), range(16)))
+    assert won.count(True) == 1
+    assert both.get("a") == f"new {won.index(True)}".encode()
+    assert not both.swap("a", b"old", b"other")
+    assert not both.swap("none", b"old", b"new")
+    assert not both.swap("none", b"old", b"old")
+    assert not both.swap("a", b"old", b"old")
+    assert [entry.key for entry in both.list()] == ["a"]
+
+
+def test_a_swap_of_the_same_gives_a_new_time_and_nothing_else(both):
+    both.put("a", b"same")
+    (before,) = both.list()
+    until(lambda: both.swap("a", b"same", b"same") and next(both.list()).modified > before.modified)
+    assert both.get("a") == b"same"
+
+
+def test_a_renewal_leaves_alone_what_another_run_wrote_at_that_moment(tmp_path, monkeypatch):
+    """Between the look and the writing: in a folder it is the file that was read which gets a new time."""
+    store = LocalStore(tmp_path)
+    store.put("a", b"mine")
+    real = os.utime
+
+    def taken_over(*given):
+        (tmp_path / "a").unlink()
+        store.put("a", b"another's")
+        real(tmp_path / "a", (0, 0))
+        real(*given)
+
+    monkeypatch.setattr(os, "utime", taken_over)
+    assert not store.swap("a", b"mine", b"mine")
+    assert (store.get("a"), (tmp_path / "a").stat().st_mtime) == (b"another's", 0)
+
+
+def test_an_upload_that_takes_hours_keeps_its_name(both, monkeypatch):
+    monkeypatch.setattr(reservations, "RENEWAL", timedelta(seconds=0.05))
+    with reserved(both, KEYS, "/work/long") as writing:
+        began = modified(both)
+        until(lambda: modified(both) > began)
+        monkeypatch.setattr(reservations, "ABANDONED", timedelta(minutes=10))
+        for _ in range(3):
+            with pytest.raises(UsageError, match="by another run"):
+                reserve(both, KEYS, "/work/other")
+            assert not Deletion(both, KEYS, "x").take()
+        writing.check(ask=True)
+    assert list(both.list("backups/")) == []
+
+
+def test_an_hour_without_a_renewal_frees_a_name(both, later):
+    reserve(both, KEYS, "/work/dead")
+    later(minutes=59)
+    with pytest.raises(UsageError, match="by another run"):
+        reserve(both, KEYS, "/work/other")
+    later(minutes=2)
+    reserve(both, KEYS, "/work/other")
+
+
+def test_of_many_who_want_the_name_of_a_dead_run_one_gets_it(both, monkeypatch):
+    monkeypatch.setattr(reservations, "ABANDONED", timedelta(seconds=3))
+    reserve(both, KEYS, "/work/dead")
+    until(lambda: both.clock() - modified(both) > timedelta(seconds=3))
+
+    def take(number):
+        try:
+            reserve(both, KEYS, f"/work/{number}")
+        except UsageError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(take, range(8))).count(True) == 1
+
+
+def test_how_old_a_reservation_is_is_told_by_the_clock_of_the_store(both, monkeypatch):
+    """Two hours ahead, this machine would take the name from a run that is at work."""
+    real = clock.now
+    reserve(both, KEYS, "/work/alive")
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(hours=2))
+    with pytest.raises(UsageError, match="by another run"):
+        reserve(both, KEYS, "/work/other")
+
+
+def test_who_lost_the_name_writes_nothing_more_and_leaves_it_to_the_other(both, later):
+    """Its machine slept for two hours: no thread of it ran."""
+    with reserved(both, KEYS, "/work/asleep") as writing:
+        writing.check()
+        later(hours=2)
+        reserve(both, KEYS, "/work/other")
+        for _ in range(2):
+            with pytest.raises(
+                PermanentError, match=r"another run has taken its name.*nothing more is written"
+            ) as caught:
+                writing.check()
+        assert "\n" not in str(caught.value)
+    assert orjson.loads(both.get(KEYS.reservation))["holder"] == "/work/other"
+
+
+def test_who_slept_and_lost_nothing_goes_on(both, later):
+    with reserved(both, KEYS, "/work/asleep") as writing:
+        before = modified(both)
+        later(hours=2)
+        until(lambda: (later(hours=1), writing.check(), modified(both) > before)[-1])
+    assert list(both.list("backups/")) == []
+
+
+@pytest.mark.parametrize("size", [5, 3 * PART])
+def test_an_upload_stops_before_its_next_part(both, tmp_path, size):
+    """Of what it sent until then nothing is left, and what was under the key before is still there."""
+    both.put("a", b"before")
+    (tmp_path / "file").write_bytes(bytes(size))
+    calls = []
+
+    def check():
+        calls.append(size)
+        if len(calls) > size // PART:
+            raise PermanentError("lost")
+
+    with pytest.raises(PermanentError, match="lost"):
+        both.put_file("a", tmp_path / "file", check)
+    assert both.get("a") == b"before"
+    assert [entry.key for entry in both.list("a")] == []
+    assert {entry.key for entry in both.list()} <= {"a", "file"}
+
+
+def test_of_two_deletions_that_find_a_dead_one_only_one_goes_on(both):
+    both.put(KEYS.reservation, orjson.dumps({"holder": "", "deletes": True}))
+    some = [Deletion(both, KEYS, str(number)) for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda each: each.take(), some)).count(True) == 1
+    assert [each.held for each in some].count(True) == 1

@@ -106,7 +106,7 @@ def test_a_url_is_shown_with_all_its_parameters():
 
 @pytest.fixture
 def encrypting(faulty_bucket):
-    """A store on the sandbox's server, which ignores this encryption, behind one that says that it does it; its Faults."""
+    """A store on the sandbox's server, which ignores encryption, behind one that says it does not; its Faults."""
     url, faults = faulty_bucket
     faults.add = {SSE: "aws:kms"}
     store = open_store(f"{url}&sse=aws:kms&kms_key={KEY}")
@@ -212,7 +212,7 @@ def test_plain_http_to_this_machine_is_allowed(host):
         "10.0.0.1",
         "localhost.example.com",
         "127.0.0.1.example.com",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - not an address to listen on
         "127.1",
         "[fe80::1]",
         "x.localhost",
@@ -233,8 +233,8 @@ def test_an_endpoint_of_the_aws_configuration_is_no_way_around(bare, aws, elsewh
         aws.write_text(f"[default]\nservices = own\n[services own]\ns3 =\n  endpoint_url = {elsewhere}\n")
     else:
         monkeypatch.setenv(where, elsewhere)
-    for doing in ("check_writable", "date", "folders"):
-        with pytest.raises(UsageError, match="endpoint http://.*elsewhere is plain http") as caught:
+    for doing in ("check_writable", "clock", "folders"):
+        with pytest.raises(UsageError, match=r"endpoint http://\S*elsewhere is plain http") as caught:
             getattr(open_store("s3://bucket?region=x&style=path"), doing)()
         assert "\n" not in str(caught.value)
     assert bare.seen == [], "nothing was sent"
