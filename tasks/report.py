@@ -144,6 +144,7 @@ async def report_prune(result: PruneResult) -> None:
     rows += [{"what": one_line(each.what), "verdict": "left", "why": one_line(each.why)} for each in result.left]
     rows += [{"what": one_line(each.what), "verdict": "problem", "why": one_line(each.why)} for each in result.problems]
     title = "what would be deleted" if result.dry_run else "what was deleted and what was kept"
+    title += "; no bytes are freed, since the bucket keeps versions" if result.versions_stay else ""
     await acreate_table_artifact(rows, key="prune", description=f"prune {result.store}: {title}")
 
 

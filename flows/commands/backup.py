@@ -32,7 +32,8 @@ kubeferry backup shop --include-name deployments/web --exclude-name 'secrets/tmp
 
 @takes(
     "backup",
-    f"namespaces {OF_CLUSTER} name {KINDS} keep_completed_jobs encrypt_to ttl {PLACE} sign_with output debug",
+    f"namespaces {OF_CLUSTER} name {KINDS} keep_completed_jobs",
+    f"encrypt_to ttl lock_until {PLACE} sign_with output debug",
     model="options.BackupOptions",
 )
 def backup(asked: BackupOptions, *, output: Format) -> None:

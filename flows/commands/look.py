@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.manifest import Manifest
     from kubeferry.tasks.core.formats.velero_backup import Summary
     from kubeferry.tasks.ports.records.restores import StoredRestore
+    from kubeferry.tasks.ports.store.base import Store
 
 
 PARTIAL = 3
 """The exit code for a partial result."""
 
-COLUMNS = ("name", "phase", "tool", "encrypted", "objects", "started", "namespaces", "error")
-SELDOM = {"encrypted", "error"}
+COLUMNS = ("name", "phase", "tool", "encrypted", "locked", "objects", "started", "namespaces", "error")
+SELDOM = {"encrypted", "error", "locked"}
 """Columns that are shown only if a row has a value in them."""
 
 HIDDEN = {"objects", "left_out", "selection"}
@@ -73,7 +74,8 @@ def list_backups(*, restores: bool, store: str, output: Format) -> None:
 
     with showing_progress():
         opened = open_store(store)
-        rows = sorted(map(_row, backups(opened)), key=lambda row: (row["started"], row["name"]))
+        found = [_row(each) | {"locked": _locked(opened, each)} for each in backups(opened)]
+        rows = sorted(found, key=lambda row: (row["started"], row["name"]))
     if rows or output is not Format.TABLE:
         shown = [each for each in COLUMNS if each not in SELDOM or any(row[each] for row in rows)]
         print_rows(rows, output, columns=shown)
@@ -150,6 +152,16 @@ def verify(backup: str, *, deep: bool, store: str, identities: list[str], output
         line(f"order of a restore: {holds}")
     if not proof.proved:
         raise typer.Exit(PARTIAL)
+
+
+def _locked(store: Store, found: Summary | DamagedError) -> str:
+    """Return until when its Backup object, and so all of it, is locked in the store; "" if it is not."""
+    from kubeferry.tasks.core.formats.layout import BackupKeys
+    from kubeferry.tasks.ports.local import clock
+
+    if isinstance(found, Exception):
+        return ""
+    return str(store.lock([BackupKeys(found.name).metadata], clock.now()) or "")
 
 
 def _row(found: Summary | DamagedError) -> dict[str, Any]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def finish(result: PruneResult, asked: object, output: Format) -> NoReturn:  # noqa: ARG001 - all are called alike
     """Print a result and exit with the code of its phase."""
-    totals = {"removed": len(result.removed), "going": len(result.going), "seconds": round(result.seconds, 3)}
+    counts = {"removed": len(result.removed), "going": len(result.going), "freed": result.freed}
+    totals = {**counts, "seconds": round(result.seconds, 3)}
     end(result, output, lambda: _tables(result), totals)
 
 
@@ -27,7 +28,7 @@ def shown(result: PruneResult) -> None:
     """Print what is removed and what stays."""
     if result.judged:
         table(["NAME", "PHASE", "STARTED", "VERDICT", "WHY", "SERIES"], [_row(each) for each in result.judged])
-    problems("Left to other runs", result.left)
+    problems("Left alone", result.left)
     problems("Problems", result.problems)
 
 
@@ -38,11 +39,13 @@ def _row(each: Judged) -> list[str]:
 
 
 def _last(result: PruneResult) -> str:
-    kept, freed = len(result.judged) - len(result.going), sum(each.bytes for each in result.going)
+    kept = len(result.judged) - len(result.going)
+    freed = "no bytes freed: the bucket keeps versions" if result.versions_stay else f"{result.freed} bytes"
     if not result.judged:
         return f"prune {result.store}: there is nothing in it"
     if result.dry_run:
         agreed = f"; --expect {result.digest} removes exactly this" if result.going else ""
-        summary = f"{len(result.going)} would be removed ({freed} bytes), {kept} stay{agreed}"
+        summary = f"{len(result.going)} would be removed ({freed}), {kept} stay{agreed}"
         return f"prune {result.store}: a dry run, nothing was removed: {summary}"
-    return f"prune {result.store}: {result.phase}, {len(result.removed)} removed, {kept} kept in {result.seconds:.1f} s"
+    removed = f"{len(result.removed)} removed ({freed})" if result.removed else "0 removed"
+    return f"prune {result.store}: {result.phase}, {removed}, {kept} kept in {result.seconds:.1f} s"

@@ -48,6 +48,11 @@ BACKUP: Mapping[str, Option] = {
         "Time to live (30d, 12h, 6mo); after it, kubeferry prune removes the backup, and so does a running Velero.",
         metavar="SPAN",
     ),
+    "lock_until": Option(
+        str,
+        "Lock its files in a bucket with Object Lock, for a time (30d) or until a day (2027-01-31, UTC).",
+        metavar="TIME",
+    ),
 }
 
 RESTORE: Mapping[str, Option] = {

@@ -35,6 +35,7 @@ FORMS = {
     "deployment": "write FLOW/NAME of a deployment, such as migrate-namespace/on-demand",
     "expect": "write the digest that --dry-run prints, of 64 hexadecimal digits",
     "notify": "write TYPE/NAME of a Prefect block, such as slack-webhook/operators",
+    "lock_until": "write a duration, such as 30d, or a day or time in UTC, such as 2027-01-31 or 2027-01-31T12:00Z",
     "ttl": "write a duration, such as 30d, 12h, 2w, 6mo or 1y (m is ambiguous)",
 }
 """Field with a pattern of its own → what to write; the pattern of all others is a name's."""

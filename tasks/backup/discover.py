@@ -9,6 +9,7 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, Permanent
 from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name
 from kubeferry.tasks.core.formats.manifest import Source
 from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.jsondoc.duration import until
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.namespaces import is_system, without
@@ -58,7 +59,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
     cluster = connect(options.context or None, options.kubeconfig or None)
     namespaces = _namespaces(cluster, options)
     name = backup_name(options.name, list(namespaces), clock.now())
-    _check_store(options.store, name)
+    _check_store(options, name)
     found = cluster.discover()
     listable = [each for each in found.types if not type_left_out(each.group, each.resource, each.verbs)]
     chosen = choose_types(listable, selector)
@@ -115,8 +116,13 @@ def _check_namespace(cluster: Cluster, name: str, live: Object | None) -> None:
         raise PermanentError(f"namespace {name} on cluster {cluster.name} is being deleted")
 
 
-def _check_store(url: str, name: str) -> None:
-    store = open_store(url)
+def _check_store(options: BackupOptions, name: str) -> None:
+    store, now = open_store(options.store), clock.now()
+    if options.lock_until:
+        end = until(options.lock_until, now)
+        if end <= now:
+            raise UsageError(f"--lock-until {options.lock_until} is over: name a later time, or a duration such as 30d")
+        store.locking(end)
     store.check_writable()
     if store.exists(BackupKeys(name).metadata):
         raise UsageError(f"backup {name} exists already in {store.url}")

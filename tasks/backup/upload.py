@@ -18,7 +18,7 @@ from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys
 from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, divided, joined
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
-from kubeferry.tasks.core.jsondoc.duration import Span
+from kubeferry.tasks.core.jsondoc.duration import Span, until
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive import tarball as archive
 from kubeferry.tasks.ports.archive.encryption import Sealer
@@ -103,6 +103,8 @@ def _upload(
     """Write the files of a backup; before each, `writing` says whether its name is still this run's."""
     check = writing.check if writing else go_on
     store, work = open_store(scope.options.store), Path(scope.work)
+    if scope.options.lock_until:
+        store = store.locking(until(scope.options.lock_until, started))
     keys = BackupKeys(scope.name, sealed=bool(scope.recipients))
     parts = [scope.folder(each.namespace) for each in stripped]
     tarball = work / "backup.tar.gz"

@@ -34,7 +34,7 @@ def store(asked: DoctorOptions) -> Finding:
     try:
         _try(found, key, data)
     finally:
-        found.delete([key])
+        found.forget([key])
     if found.exists(key):
         raise StoreError(f"store {found.url}: what was deleted is still there: {key}")
     return Finding.ok(f"{found.url}: writes, conditional writes, reads, lists and deletes")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
     from kubeferry.tasks.maintain.inventory import Files, Inventory
-    from kubeferry.tasks.ports.store.base import Store
+    from kubeferry.tasks.ports.store.base import Lock, Store
 
 THREADS = 4
 LEFTOVER = "leftover of a half-deleted or unfinished backup"
@@ -64,6 +64,8 @@ def judged(options: PruneOptions) -> PruneResult:
     rows = [*_backups(content, options, now, under_way(store, restores)), *_leftovers(content)]
     if options.restores:
         rows += _restores(store, restores, options.restores.before(now))
+    rows = list(in_threads(lambda each: _unless_locked(store, each, now), rows, THREADS))
+    locked = [Problem(what=f"{each.what} {each.name}", why=f"locked {each.locked}") for each in rows if each.locked]
     return PruneResult(
         store=store.url,
         started=now,
@@ -72,9 +74,25 @@ def judged(options: PruneOptions) -> PruneResult:
         dry_run=True,
         digest=_digest(rows),
         judged=rows,
-        left=content.busy,
+        left=[*content.busy, *locked],
+        versions_stay=store.versions_stay,
         problems=content.problems,
     )
+
+
+def _unless_locked(store: Store, each: Judged, now: datetime) -> Judged:
+    """Return a verdict; what Object Lock keeps stays, although no rule keeps it."""
+    found = None if each.keep else _lock(store, each, now)
+    if found is None:
+        return each
+    return each.model_copy(update={"keep": True, "why": f"{each.why}; locked {found}", "locked": str(found)})
+
+
+def _lock(store: Store, each: Judged, now: datetime) -> Lock | None:
+    """Return the lock of its files that ends last; the reservation, which a prune writes itself, does not count."""
+    folder = RestoreKeys(each.name).folder if each.what == "restore" else BackupKeys(each.name).folder
+    own = BackupKeys(each.name).reservation
+    return store.lock((entry.key for entry in store.list(folder) if entry.key != own), now)
 
 
 def _check_clock(store: Store) -> None:
@@ -213,6 +231,9 @@ def _remove_backup(store: Store, each: Judged, token: str) -> Removal:
     if (stamp := stamp_of(store, keys)) not in ("", each.stamp):
         deletion.let_go()
         return Removal(CHANGED)
+    if found := _lock(store, each, clock.now()):
+        deletion.let_go()
+        return Removal(f"locked {found}")
     try:
         if stamp:
             store.delete([keys.metadata])

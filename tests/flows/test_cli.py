@@ -297,6 +297,7 @@ def test_an_object_that_is_not_what_the_manifest_says_is_found(cli, shelf, deep)
     ("typed", "message"),
     {
         "backup shop --ttl xx": "--ttl 'xx': write a duration, such as 30d",
+        "backup shop --lock-until tomorrow": "--lock-until 'tomorrow': write a duration, such as 30d, or a day",
         "prune --expect 12ab": "--expect '12ab': write the digest that --dry-run prints",
         "delete shop --expect 12ab": "--expect '12ab': write the digest that --dry-run prints",
         "deploy shop --notify ops": "--notify 'ops': write TYPE/NAME of a Prefect block",

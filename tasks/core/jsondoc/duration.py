@@ -9,13 +9,10 @@ from __future__ import annotations
 import calendar
 import re
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from kubeferry.tasks.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 PATTERN = (
     "(?:([0-9]{1,3})y)?(?:([0-9]{1,4})mo)?(?:([0-9]{1,4})w)?(?:([0-9]{1,5})d)?"
@@ -60,6 +57,25 @@ class Span:
     def after(self, moment: datetime) -> datetime:
         """Return the time this long after `moment`."""
         return _shifted(moment, self.months) + self.rest
+
+
+UNTIL = rf"{OPTIONAL}|^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}(T[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}})?Z)?$"
+"""The pattern of an optional duration or time."""
+
+
+def until(text: str, start: datetime) -> datetime:
+    """Return a time: a duration after `start`, a day (its beginning) or a time, in UTC.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if not re.match("[0-9]{4}-", text):
+        return Span.parse(text).after(start)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text[:80]!r} is no time: write 2027-01-31, 2027-01-31T12:00Z or a duration") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _shifted(moment: datetime, months: int) -> datetime:

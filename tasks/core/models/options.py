@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from kubeferry.tasks.core.formats.recipients import SECRET_KEY, is_secret
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL as SPAN
+from kubeferry.tasks.core.jsondoc.duration import UNTIL
 from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.forms import either, in_order, title
@@ -133,6 +134,10 @@ class BackupOptions(Selection):
     ttl: Annotated[str, StringConstraints(pattern=SPAN)] = ""
     """How long the backup is kept, for example `30d`, `12h` or `720h0m0s`; then prune removes it, and so does
     Velero."""
+
+    lock_until: Annotated[str, StringConstraints(pattern=UNTIL)] = ""
+    """Lock its files in a bucket with Object Lock, for example `30d` or `2027-01-31` (UTC): until then nobody can
+    delete them, nor can prune."""
 
 
 class Existing(StrEnum):

@@ -227,6 +227,8 @@ class Judged(ResultModel):
     """It was removed; never true in a dry run."""
     stamp: str = ""
     """Identifies this version: another one with the same name is not removed."""
+    locked: str = ""
+    """No rule keeps it, but Object Lock does: until when, and its mode."""
 
 
 class PruneResult(ResultModel):
@@ -241,7 +243,9 @@ class PruneResult(ResultModel):
     """Of what is removed: with it as `expect`, another run removes exactly that or nothing."""
     judged: list[Judged] = []
     left: list[Problem] = []
-    """What was not removed because another run is working on it: not an error."""
+    """What was not removed because another run is working on it, or because it is locked: not an error."""
+    versions_stay: bool = False
+    """The bucket keeps earlier versions: what is removed is not listed any more, and frees no bytes."""
     problems: list[Problem] = []
     """What could not be read or removed."""
 
@@ -249,6 +253,12 @@ class PruneResult(ResultModel):
     def going(self) -> list[Judged]:
         """Return what is to be removed."""
         return [each for each in self.judged if not each.keep]
+
+    @property
+    def freed(self) -> int:
+        """Return the bytes that are free now, or would be after a dry run."""
+        gone = self.going if self.dry_run else self.removed
+        return 0 if self.versions_stay else sum(each.bytes for each in gone)
 
     @property
     def removed(self) -> list[Judged]:

@@ -161,7 +161,7 @@ class Writing:
         self._thread.join()
         try:
             if self._store.get(self._keys.reservation) == self._data:
-                self._store.delete([self._keys.reservation])
+                self._store.forget([self._keys.reservation])
         except KeyMissingError:
             pass  # another run took it, and has released it
         except KubeferryError as error:
@@ -220,7 +220,7 @@ class Deletion:
     def let_go(self) -> None:
         """Delete the reservation: the backup is deleted, or nothing was done."""
         if self.held:
-            self._store.delete([self._keys.reservation])
+            self._store.forget([self._keys.reservation])
 
     def give_up(self) -> None:
         """Leave the reservation without a holder: the next run completes the deletion."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import StoreError
+from kubeferry.tasks.core.errors import StoreError, UsageError
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 
 if TYPE_CHECKING:
@@ -23,6 +23,29 @@ PROBES = "metadata"
 """The folder of write probes. Velero marks a BackupStorageLocation as unavailable if its root contains an unknown
 folder, and lists `backups/` and `restores/` as names of backups and restores; it knows `metadata/`, but neither reads
 nor lists it (velero pkg/persistence/object_store_layout.go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What keeps a file from being deleted (Object Lock of S3)."""
+
+    until: datetime | None
+    """The end of its retention; None without one."""
+    mode: str
+    """GOVERNANCE or COMPLIANCE."""
+    held: bool
+    """It has a legal hold, which ends when somebody takes it away."""
+
+    @property
+    def rank(self) -> tuple[bool, str]:
+        """What locks are sorted by, that which ends last at the end."""
+        return (self.held, self.until.isoformat() if self.until else "")
+
+    def __str__(self) -> str:
+        """Return it as people read it, after `locked`."""
+        if self.until and not self.held:
+            return f"until {self.until:%Y-%m-%d %H:%M} UTC ({self.mode})"
+        return "by a legal hold"
 
 
 Names = list[str]
@@ -112,7 +135,38 @@ class Store(ABC):
 
     @abstractmethod
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete each of `keys`; a missing key is no error."""
+        """Delete each of `keys`; a missing key is no error.
+
+        Neither `list` nor any other method shows it afterwards. In a versioned bucket its content stays as a version
+        (`versions_stay`), unless the URL has `versions=delete`.
+        """
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Delete each of `keys`, in a versioned bucket with all its versions where these credentials may.
+
+        For what is of use to nobody once it is gone: reservations and probes.
+        """
+        self.delete(keys)
+
+    @property
+    def versions_stay(self) -> bool:
+        """Whether what `delete` deletes stays as a version and frees no bytes."""
+        return False
+
+    def locking(self, until: datetime) -> Store:
+        """Return this store, with Object Lock: what is written by it cannot be deleted before `until`, in UTC.
+
+        Raises:
+            UsageError: it has no Object Lock.
+        """
+        raise UsageError(
+            f"store {self.url} cannot lock until {until:%Y-%m-%d}: a folder has no Object Lock, as buckets may"
+        )
+
+    def lock(self, keys: Iterable[str], now: datetime) -> Lock | None:
+        """Return the lock of `keys` that ends last after `now`, None if none is locked. A missing key has none."""
+        del keys, now
+        return None
 
     @abstractmethod
     def exists(self, key: str) -> bool:
@@ -138,4 +192,4 @@ class Store(ABC):
             if self.get(key) != data:
                 raise StoreError(f"store {self.url}: the content read back differs from what was written")
         finally:
-            self.delete([key])
+            self.forget([key])

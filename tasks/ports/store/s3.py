@@ -11,13 +11,14 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import KeyMissingError, StoreError
 from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.core.ops.clocks import parsed
 from kubeferry.tasks.ports.local import files, progress
+from kubeferry.tasks.ports.store import s3_versions
 from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store, go_on
 from kubeferry.tasks.ports.store.s3_client import BusyKeyError, TakenError, UnsupportedError
 
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from kubeferry.tasks.ports.store.base import Lock
     from kubeferry.tasks.ports.store.s3_bucket import Bucket
 
 WRITER = "kubeferry-writer"
 """The metadata field that identifies the writer of a conditional write."""
 TRIES = 5
 """Attempts of a conditional write that conflicts with another one of the same key."""
+NO_NEW = "this server takes a key whose newest version is a delete marker for one that exists: take another name"
 DELETES = 8
 """Concurrent deletions."""
 
@@ -39,20 +42,23 @@ DELETES = 8
 class S3Store(Store):
     """The files of `bucket` below `prefix` ("" or with a `/` at its end)."""
 
-    def __init__(self, bucket: Bucket, prefix: str) -> None:
+    def __init__(self, bucket: Bucket, prefix: str, locked: datetime | None = None) -> None:
+        """Open it; what is written gets an Object Lock until `locked`, if that is given."""
         self.url = bucket.url
         self._bucket, self._prefix = bucket, prefix
+        mode = bucket.settings.lock.upper()
+        self._locks: dict[str, Any] = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": locked} if locked else {}
         self._lock = threading.Lock()
         self._conditional = False  # until the server shows that it has conditional writes
 
     def put(self, key: str, data: bytes) -> None:
         """Save `data` under `key`; see `Store.put`."""
-        self._bucket.send(self._full(key), data)
+        self._bucket.send(self._full(key), data, **self._locks)
 
     def put_file(self, key: str, path: Path, check: Callable[[], None] = go_on) -> None:
         """Save the file at `path` under `key`, a large one in parts; see `Store.put_file`."""
         try:
-            self._bucket.send_file(self._full(key), path, check)
+            self._bucket.send_file(self._full(key), path, check, **self._locks)
         except OSError as error:
             raise StoreError(f"store {self.url}: {key}: cannot read {path}: {error.strerror}") from error
 
@@ -60,7 +66,7 @@ class S3Store(Store):
         """Save `data` if `key` does not exist; see `Store.put_new`."""
         full = self._full(key)
         self._require_conditions()
-        return self._send_new(full, data)
+        return self._send_new(full, data, **self._locks)
 
     def swap(self, key: str, old: bytes, new: bytes) -> bool:
         """Save `new` if the content is `old`; see `Store.swap`."""
@@ -134,6 +140,25 @@ class S3Store(Store):
             for _ in pool.map(self._remove, full):
                 pass  # an error is raised here
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Delete each of `keys` with its versions; see `Store.forget`."""
+        for key in keys:
+            self._forget(self._full(key))
+
+    @property
+    def versions_stay(self) -> bool:
+        """Whether deletions leave versions; see `Store.versions_stay`."""
+        return not self._bucket.settings.expunge and self._bucket.keeps_versions()
+
+    def locking(self, until: datetime) -> S3Store:
+        """Return this store, with Object Lock; see `Store.locking`."""
+        self._bucket.ask("get_object_lock_configuration", "--lock-until")
+        return S3Store(self._bucket, self._prefix, until)
+
+    def lock(self, keys: Iterable[str], now: datetime) -> Lock | None:
+        """Return the lock that ends last; see `Store.lock`."""
+        return s3_versions.longest(self._bucket, map(self._full, keys), now)
+
     def exists(self, key: str) -> bool:
         """Return whether `key` exists; see `Store.exists`."""
         full = self._full(key)
@@ -148,18 +173,37 @@ class S3Store(Store):
     def _full(self, key: str) -> str:
         return check_key(self._prefix + check_key(key))
 
+    def _forget(self, full: str) -> None:
+        if self._bucket.versioned:
+            try:
+                s3_versions.expunge(self._bucket, full)
+            except StoreError as error:
+                progress.note(f"store {self.url}: versions of {full} stay: {error}")
+            else:
+                return
+        self._mark(full)
+
     def _remove(self, full: str) -> None:
+        if self._bucket.settings.expunge and self._bucket.keeps_versions():
+            s3_versions.expunge(self._bucket, full)
+        else:
+            self._mark(full)
+
+    def _mark(self, full: str) -> None:
         with suppress(KeyMissingError):  # Amazon ignores a missing key, others may not
             self._bucket.ask("delete_object", full)
 
-    def _send_new(self, full: str, data: bytes) -> bool:
+    def _send_new(self, full: str, data: bytes, **arguments: Any) -> bool:
         writer = uuid.uuid4().hex
         for left in reversed(range(TRIES)):
             try:
-                self._bucket.send(full, data, {WRITER: writer}, IfNoneMatch="*")
-            except TakenError:
+                self._bucket.send(full, data, {WRITER: writer}, IfNoneMatch="*", **arguments)
+            except TakenError as error:
                 # The library may have sent it twice: then the object is our own, from the first attempt.
-                return self._writer(full) == writer
+                if (found := self._writer(full)) is not None:
+                    return found == writer
+                if not left:  # it was there and is not, each time
+                    raise StoreError(f"store {self.url}: {full}: {NO_NEW}") from error
             except BusyKeyError:
                 if not left:
                     raise
@@ -168,11 +212,12 @@ class S3Store(Store):
         return True
 
     def _writer(self, full: str) -> str | None:
+        """Return who wrote a key, "" if that is not known; None if there is no such key."""
         try:
             metadata: dict[str, str] = self._bucket.ask("head_object", full)["Metadata"]
         except KeyMissingError:
             return None  # deleted again since
-        return metadata.get(WRITER)
+        return metadata.get(WRITER, "")
 
     def _require_conditions(self) -> None:
         """Check, once, that the server refuses a conditional write of an existing key.
@@ -190,6 +235,6 @@ class S3Store(Store):
             except UnsupportedError:
                 self._conditional = False
             finally:
-                self._remove(probe)
+                self._forget(probe)
             if not self._conditional:
                 raise StoreError(f"store {self.url}: the server has no conditional writes (If-None-Match)")

@@ -48,7 +48,7 @@ class Bucket(Client):
             lambda: self._create("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments)
         )
 
-    def send_file(self, key: str, path: Path, check: Callable[[], None]) -> None:
+    def send_file(self, key: str, path: Path, check: Callable[[], None], **arguments: Any) -> None:
         """Upload the file at `path`, a large one in parts, each verified; `check` may stop it before each.
 
         Raises OSError if the file cannot be read.
@@ -58,9 +58,9 @@ class Bucket(Client):
             file.seek(0)
             if size <= PART:
                 check()
-                return self.send(key, file.read())
+                return self.send(key, file.read(), **arguments)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._checked(lambda: self._send_parts(key, path, size, digest, check))
+        self._checked(lambda: self._send_parts(key, path, (size, digest), check, arguments))
         return None
 
     def fetch(self, key: str, file: BinaryIO, most: int | None = None) -> None:
@@ -102,10 +102,14 @@ class Bucket(Client):
         if answer["Metadata"].get(SHA256, digest.hexdigest()) != digest.hexdigest():
             raise DamagedError(f"store {self.url}: {key} does not match the SHA-256 that it was saved with")
 
-    def _send_parts(self, key: str, path: Path, size: int, digest: str, check: Callable[[], None]) -> Answer:
+    def _send_parts(
+        self, key: str, path: Path, known: tuple[int, str], check: Callable[[], None], arguments: Answer
+    ) -> Answer:
         """Upload in parts; all or nothing. Return the answer to the first part: it shows what was verified."""
-        algorithm = {"ChecksumAlgorithm": "SHA256"} if self._knows_sha256 else {}
-        upload = self._create("create_multipart_upload", key, Metadata={SHA256: digest}, **algorithm)["UploadId"]
+        size, digest = known
+        if self._knows_sha256:
+            arguments = {**arguments, "ChecksumAlgorithm": "SHA256"}
+        upload = self._create("create_multipart_upload", key, Metadata={SHA256: digest}, **arguments)["UploadId"]
         length = max(PART, -(-size // MAX_PARTS))
         pool = ThreadPoolExecutor(THREADS, "s3-part")
 

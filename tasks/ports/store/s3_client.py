@@ -104,6 +104,8 @@ def _answered(response: dict[str, dict[str, object]], what: str, chain: Callable
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     message = " ".join(str(response.get("Error", {}).get("Message", "")).split())
     kind = CODES.get(code) or (StoreUnavailableError if status in BUSY else StoreError)
+    if code == "ObjectLockConfigurationNotFoundError":
+        return kind(f"{what}: the bucket has no Object Lock, which can be chosen when a bucket is made")
     if code == "NoSuchBucket":
         return kind(f"{what}: there is no such bucket")
     if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in message):
@@ -134,6 +136,12 @@ SETTINGS: Answer = {
 }
 
 
+ABOUT_VERSIONS = ("get_object", "head_object", "put_object")
+"""Operations whose answer has the version id of the object in a versioned bucket."""
+
+BUCKET_WIDE = ("list_", "get_bucket_", "get_object_lock_configuration")
+"""The beginnings of operations that have no key."""
+
 WHOLE = 3
 """Attempts of a request whose answer is not XML: truncated, or from a proxy in between."""
 
@@ -147,6 +155,10 @@ class Client:
         self.url = url
         self.name = name
         self.settings = settings
+        self.versioned = False
+        """Whether an answer about an object had a version id."""
+        self._versioning: str | None = None
+        """What the bucket's configuration says: Enabled, Suspended, "" if it never had versions; None: not read."""
         self._session = botocore.session.get_session()
         self._made: Any = None
         self._lock = threading.Lock()
@@ -156,13 +168,13 @@ class Client:
 
         Args:
             operation: the method of the client.
-            key: the key in error messages; also sent as `Key`, except by `list_` operations.
+            key: the key in error messages; also sent as `Key`, except by operations on the bucket.
             arguments: the arguments of the method.
 
         Raises:
             KubeferryError: by `translate`.
         """
-        if not operation.startswith("list_"):
+        if not operation.startswith(BUCKET_WIDE):
             arguments["Key"] = key
         for left in reversed(range(WHOLE)):
             try:
@@ -173,6 +185,8 @@ class Client:
             except (ClientError, BotoCoreError) as error:
                 raise self.ours(error, key) from error
             else:
+                if operation in ABOUT_VERSIONS:
+                    self.versioned = self.versioned or answer.get("VersionId", "null") != "null"
                 return answer
         raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -188,6 +202,19 @@ class Client:
             if following == token:
                 raise StoreError(f"store {self.url}: {prefix}: the server's listing does not come to an end")
             token = following
+
+    def keeps_versions(self) -> bool:
+        """Return whether what is deleted stays as a version.
+
+        By the bucket's configuration; where it is suspended, or may not be read (s3:GetBucketVersioning), by answers
+        about objects, whose ids do not show what was written before there were versions.
+        """
+        if self._versioning is None:
+            try:
+                self._versioning = self.ask("get_bucket_versioning", "").get("Status", "")
+            except StoreError:
+                self._versioning = "Unknown"
+        return self._versioning == "Enabled" or (bool(self._versioning) and self.versioned)
 
     def date(self) -> str:
         """Return the Date header of an answer, even of a refusal: differing clocks may be its cause."""

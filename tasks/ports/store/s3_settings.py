@@ -19,13 +19,15 @@ CHOICES = {
     "sse": ("AES256", *KMS),  # the values of x-amz-server-side-encryption ("PutObject" in the S3 API reference)
     "style": ("path", "virtual"),
     "allow_http": ("yes",),
+    "lock": ("governance", "compliance"),
+    "versions": ("delete",),
 }
 """Parameter → the values that it may have."""
 
 FREE = ("endpoint", "region", "kms_key")
 """Parameters whose value is the user's own."""
 
-_REGION = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_REGION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _KEY = re.compile(r"[A-Za-z0-9:/_-]{1,512}")
 """The id of a KMS key, its ARN, or an alias ("KeyId" in the KMS API reference)."""
 
@@ -44,6 +46,11 @@ class Settings:
     """Addressing: `path` or `virtual`; "": virtual for Amazon, path for an endpoint that was given."""
     allow_http: bool = False
     """Requests may go over plain http to another machine."""
+    lock: str = "governance"
+    """The mode of Object Lock, for what is written with one: who has the right may shorten `governance`, nobody
+    `compliance`."""
+    expunge: bool = False
+    """In a versioned bucket, what is deleted is deleted with all its versions."""
 
     @property
     def encryption(self) -> dict[str, str]:
@@ -75,6 +82,8 @@ def parse(query: str) -> tuple[Settings, str]:
         kms_key=given.get("kms_key", ""),
         style=given.get("style", ""),
         allow_http="allow_http" in given,
+        lock=given.get("lock", "governance"),
+        expunge="versions" in given,
     )
     if settings.kms_key and settings.sse not in KMS:
         raise UsageError(f"the s3:// store's kms_key goes with sse={' or sse='.join(KMS)}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from kubeferry.tasks.ports.store.base import Entry, Names
+    from kubeferry.tasks.ports.store.base import Entry, Lock, Names
     from kubeferry.tasks.ports.store.signatures import SigningKey, TrustedKeys
 
 
@@ -128,6 +128,23 @@ class SignedStore(Store):
     def delete(self, keys: Iterable[str]) -> None:
         """Delete files."""
         self._behind.delete(keys)
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Delete files, with their versions."""
+        self._behind.forget(keys)
+
+    @property
+    def versions_stay(self) -> bool:
+        """Whether deletions leave versions."""
+        return self._behind.versions_stay
+
+    def locking(self, until: datetime) -> SignedStore:
+        """Return this store, with Object Lock, of signatures too."""
+        return SignedStore(self._behind.locking(until), self._key, self._trusted)
+
+    def lock(self, keys: Iterable[str], now: datetime) -> Lock | None:
+        """Return the lock that ends last."""
+        return self._behind.lock(keys, now)
 
     def exists(self, key: str) -> bool:
         """Return whether `key` exists."""

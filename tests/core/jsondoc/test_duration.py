@@ -1,11 +1,12 @@
 """Spans of time: what is written is what is meant, and what could mean two things is refused."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.jsondoc.duration import Span
+from kubeferry.tasks.core.jsondoc.duration import UNTIL, Span, until
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 
@@ -37,3 +38,28 @@ def test_what_is_none_is_refused(text):
 def test_the_longest_one_stays_within_dates():
     longest = Span.parse("999y9999mo9999w99999d999999h")
     assert longest.before(NOW) < NOW < longest.after(NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("30d", "2026-03-04T10:00:00+00:00"),
+        ("12h", "2026-02-02T22:00:00+00:00"),
+        ("2027-01-31", "2027-01-31T00:00:00+00:00"),
+        ("2027-01-31T12:00Z", "2027-01-31T12:00:00+00:00"),
+        ("2027-01-31T12:00:30Z", "2027-01-31T12:00:30+00:00"),
+    ],
+)
+def test_a_time_is_a_duration_from_now_or_a_day_or_an_instant(text, end):
+    assert re.search(UNTIL, text)
+    assert until(text, datetime(2026, 2, 2, 10, tzinfo=UTC)).isoformat() == end
+
+
+@pytest.mark.parametrize("text", ["90m", "tomorrow", "2027", "2027-1-31", "2027-01-31T12:00+02:00", "30d2027-01-31"])
+def test_what_is_no_time_does_not_match(text):
+    assert not re.search(UNTIL, text)
+
+
+def test_a_day_that_no_month_has_is_refused():
+    with pytest.raises(UsageError, match="'2027-02-30' is no time"):
+        until("2027-02-30", datetime(2026, 2, 2, tzinfo=UTC))

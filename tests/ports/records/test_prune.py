@@ -137,6 +137,16 @@ def test_what_was_agreed_to_is_deleted_or_nothing(local):
     assert there(local) == {"c"}
 
 
+def test_what_is_said_to_be_freed_is_what_was_there(store):
+    for age in (2, 1):
+        add(store, f"b{age}", age)
+    size = sum(entry.size for entry in store.list("backups/b2"))
+    asked = PruneOptions(store=store.url, keep_last=1)
+    seen = judged(asked)
+    result = removed(asked, seen)
+    assert [(each.versions_stay, each.freed) for each in (seen, result)] == [(False, size)] * 2
+
+
 # --- what is not good is not the last good one
 
 

@@ -197,3 +197,17 @@ def test_a_published_file_is_a_plain_one(store):
     status = (store.root / "a").stat()
     assert stat.S_ISREG(status.st_mode)
     assert (status.st_nlink, status.st_mode & 0o777) == (1, 0o600)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_folder_that_may_not_be_written_shows_no_clock_and_one_that_is_broken_says_so(store, monkeypatch, number):
+    store.put("a", b"")
+
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    assert store.clock() is None
+    number = errno.EIO
+    with pytest.raises(StoreError, match="Input/output error"):
+        store.clock()
