@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, StoreError, StoreUnavailableError, UsageError
-from kubeferry.tasks.ports.store.s3_settings import in_clear
+from kubeferry.tasks.ports.store.s3_settings import KMS, in_clear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -231,6 +231,11 @@ class Client:
         return translate(error, f"store {self.url}: {key}".removesuffix(": "), self._chain)
 
     def _chain(self) -> str:
+        """Return what may be the cause of a refusal: the credentials, and the KMS key, which S3 need not name."""
+        key = f"; or {NO_KEY}" if self.settings.sse in KMS else ""
+        return f"{self._credentials()}{key}"
+
+    def _credentials(self) -> str:
         """Return where credentials come from, or were looked for."""
         profile = self._session.get_config_variable("profile") or "default"
         try:

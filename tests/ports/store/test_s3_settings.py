@@ -178,6 +178,16 @@ def test_an_error_of_kms_is_told_in_plain_words(bare, code, said):
     assert "AWS chain" not in str(caught.value)
 
 
+def test_a_refusal_that_does_not_name_the_key_says_that_it_may_be_the_key(bare):
+    bare.reply = (403, {}, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+    where = f"s3://bucket?endpoint=http://127.0.0.1:{bare.server_address[1]}&region=x"
+    with pytest.raises(StoreError, match=r"AccessDenied.*AWS chain's 'env'; or the KMS key cannot be used"):
+        open_store(f"{where}&sse=aws:kms").put("a", b"")
+    with pytest.raises(StoreError) as caught:
+        open_store(f"{where}&sse=AES256").put("a", b"")
+    assert "KMS" not in str(caught.value)
+
+
 # --- addressing
 
 
