@@ -338,7 +338,7 @@ def test_a_prune_whose_clock_is_not_the_store_s_removes_nothing(store, monkeypat
     monkeypatch.setattr(clock, "now", lambda: real() + timedelta(minutes=minutes))
     for options in ({}, {"dry_run": True}):
         with pytest.raises(StoreError, match=r"its clock says .* UTC and this machine's .* UTC: nothing is removed"):
-            prune(store, **options)
+            judged(PruneOptions(store=store.url, **options))
     assert there(store) == {"a", "b"}
 
 

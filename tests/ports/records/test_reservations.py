@@ -4,6 +4,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import orjson
 import pytest
@@ -179,10 +180,12 @@ def test_an_hour_without_a_renewal_frees_a_name(both, later):
     reserve(both, KEYS, "/work/other")
 
 
-def test_of_many_who_want_the_name_of_a_dead_run_one_gets_it(both, monkeypatch):
-    monkeypatch.setattr(reservations, "ABANDONED", timedelta(seconds=3))
+def test_of_many_who_find_a_dead_run_at_once_one_gets_its_name(both, monkeypatch):
+    found = Barrier(8, timeout=60)
+    monkeypatch.setattr(
+        reservations, "_abandoned", lambda *given: given[2].holder == "/work/dead" and found.wait() >= 0
+    )
     reserve(both, KEYS, "/work/dead")
-    until(lambda: both.clock() - modified(both) > timedelta(seconds=3))
 
     def take(number):
         try:
@@ -192,7 +195,9 @@ def test_of_many_who_want_the_name_of_a_dead_run_one_gets_it(both, monkeypatch):
         return True
 
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(take, range(8))).count(True) == 1
+        won = list(pool.map(take, range(8)))
+    assert won.count(True) == 1
+    assert orjson.loads(both.get(KEYS.reservation))["holder"] == f"/work/{won.index(True)}"
 
 
 def test_how_old_a_reservation_is_is_told_by_the_clock_of_the_store(both, monkeypatch):
