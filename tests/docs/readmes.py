@@ -12,6 +12,7 @@ ORDER = (
     "tasks/export/README.md",
     "tasks/README.md",
     "tasks/core/formats/README.md",
+    "tasks/ports/store/README.md",
     "deployments/README.md",
     "deployments/kubernetes/README.md",
     "deployments/kubernetes/clouds/README.md",
