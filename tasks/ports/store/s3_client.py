@@ -105,7 +105,7 @@ def _answered(response: dict[str, dict[str, object]], what: str, chain: Callable
     message = " ".join(str(response.get("Error", {}).get("Message", "")).split())
     kind = CODES.get(code) or (StoreUnavailableError if status in BUSY else StoreError)
     if code == "ObjectLockConfigurationNotFoundError":
-        return kind(f"{what}: the bucket has no Object Lock, which can be chosen when a bucket is made")
+        return kind(f"{what}: the bucket has no Object Lock: enable it there first, or make a bucket with it")
     if code == "NoSuchBucket":
         return kind(f"{what}: there is no such bucket")
     if code.startswith("KMS.") or (code == "AccessDenied" and "kms:" in message):
