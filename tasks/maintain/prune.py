@@ -218,7 +218,7 @@ class Removal:
 def _tried(store: Store, each: Judged, token: str) -> Removal:
     """Delete one and return the result; an error does not stop the others."""
     try:
-        return _remove_restore(store, each.name) if each.what == "restore" else _remove_backup(store, each, token)
+        return _remove_restore(store, each) if each.what == "restore" else _remove_backup(store, each, token)
     except KubeferryError as error:
         return Removal(error=error)
 
@@ -248,9 +248,11 @@ def _remove_backup(store: Store, each: Judged, token: str) -> Removal:
     return Removal()
 
 
-def _remove_restore(store: Store, name: str) -> Removal:
+def _remove_restore(store: Store, each: Judged) -> Removal:
     """Delete the records of a restore, the end of the journal last, so that a later run completes the deletion."""
-    keys = RestoreKeys(name)
+    keys = RestoreKeys(each.name)
+    if found := _lock(store, each, clock.now()):
+        return Removal(f"locked {found}")
     own = sorted(entry.key for entry in store.list(keys.folder) if _is_own(keys, entry.key))
     journal = [key for key in own if key.startswith(keys.journal)]
     store.delete([key for key in own if key != keys.header and key not in journal])

@@ -93,7 +93,7 @@ def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[Writing]:
     Raises:
         UsageError: another run writes or deletes a backup of this name.
     """
-    writing = Writing(store, keys, reserve(store, keys, holder))
+    writing = Writing(store, keys, holder, reserve(store, keys, holder))
     try:
         yield writing
     finally:
@@ -102,7 +102,7 @@ def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[Writing]:
 
 def reserve(store: Store, keys: BackupKeys, holder: str) -> bytes:
     """Write the reservation of a writer, and return it; see `reserved`. Nothing renews it."""
-    held = orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
+    held = _record(holder)
     for _ in range(TRIES):
         if store.put_new(keys.reservation, held):
             return held
@@ -119,6 +119,10 @@ def reserve(store: Store, keys: BackupKeys, holder: str) -> bytes:
     raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
 
 
+def _record(holder: str) -> bytes:
+    return orjson.dumps({"holder": holder, "since": clock.now().isoformat()})
+
+
 def _abandoned(store: Store, keys: BackupKeys, mark: Reservation) -> bool:
     """Return whether the holder of a reservation has ended: it was not renewed for long, by the clock of the store."""
     now = store.clock() or clock.now()
@@ -131,9 +135,9 @@ def _abandoned(store: Store, keys: BackupKeys, mark: Reservation) -> bool:
 class Writing:
     """A writer's reservation of the name of a backup, renewed by a thread until it is released."""
 
-    def __init__(self, store: Store, keys: BackupKeys, data: bytes) -> None:
-        """Renew the reservation `data`, which is there."""
-        self._store, self._keys, self._data = store, keys, data
+    def __init__(self, store: Store, keys: BackupKeys, holder: str, data: bytes) -> None:
+        """Renew the reservation `data` of `holder`, which is there."""
+        self._store, self._keys, self._holder, self._data = store, keys, holder, data
         self._renewed, self._lost = clock.now(), False
         self._lock, self._end = Lock(), Event()
         self._thread = Thread(target=self._keep, name=f"reservation of {keys.name}", daemon=True)
@@ -147,7 +151,7 @@ class Writing:
             StoreUnavailableError: the store does not answer.
         """
         with self._lock:
-            if not self._lost and (ask or not timedelta(0) <= clock.now() - self._renewed <= DOUBTFUL):
+            if not self._lost and (ask or self._doubtful):
                 self._renew()
         if self._lost:
             raise PermanentError(
@@ -160,7 +164,7 @@ class Writing:
         self._end.set()
         self._thread.join()
         try:
-            if self._store.get(self._keys.reservation) == self._data:
+            if _parsed(self._store.get(self._keys.reservation)).holder == self._holder:
                 self._store.forget([self._keys.reservation])
         except KeyMissingError:
             pass  # another run took it, and has released it
@@ -172,10 +176,23 @@ class Writing:
             with suppress(KubeferryError), self._lock:  # `check` asks again, and says so
                 self._renew()
 
+    @property
+    def _doubtful(self) -> bool:
+        return not timedelta(0) <= clock.now() - self._renewed <= DOUBTFUL
+
     def _renew(self) -> None:
         began = clock.now()
-        if self._store.swap(self._keys.reservation, self._data, self._data):
-            self._renewed = began
+        # Another run may be taking it at this moment, from what it has read: with a new content, one of us fails.
+        data = _record(self._holder) if self._doubtful else self._data
+        if self._store.swap(self._keys.reservation, self._data, data):
+            self._data, self._renewed = data, began
+            return
+        try:
+            found = self._store.get(self._keys.reservation)
+        except KeyMissingError:
+            found = b""
+        if _parsed(found).holder == self._holder:
+            self._data = found  # from an earlier renewal, whose answer was lost
         else:
             self._lost = True
 

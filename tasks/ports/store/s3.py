@@ -70,21 +70,18 @@ class S3Store(Store):
 
     def swap(self, key: str, old: bytes, new: bytes) -> bool:
         """Save `new` if the content is `old`; see `Store.swap`."""
+        with suppress(KeyMissingError):  # at any of these requests
+            tag = self._bucket.ask("head_object", self._full(key))["ETag"]
+            return self.get(key) == old and self._send_over(key, tag, new)
+        return False
+
+    def _send_over(self, key: str, tag: str, new: bytes) -> bool:
         full = self._full(key)
         try:
-            tag = self._bucket.ask("head_object", full)["ETag"]
-            if self.get(key) != old:
-                return False
-            return self._send_over(full, tag, new)
-        except KeyMissingError:
-            return False
+            self._bucket.send(full, new, IfMatch=tag)
         except TakenError:
             # The library may have sent it twice: then the object is our own, from the first attempt.
             return self.get(key) == new
-
-    def _send_over(self, full: str, tag: str, new: bytes) -> bool:
-        try:
-            self._bucket.send(full, new, IfMatch=tag)
         except UnsupportedError:
             self._bucket.send(full, new)
         return True

@@ -9,7 +9,7 @@ from threading import Barrier
 import orjson
 import pytest
 
-from kubeferry.tasks.core.errors import PermanentError, UsageError
+from kubeferry.tasks.core.errors import PermanentError, StoreUnavailableError, UsageError
 from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.core.formats.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import me
@@ -229,6 +229,34 @@ def test_who_slept_and_lost_nothing_goes_on(both, later):
         before = modified(both)
         later(hours=2)
         until(lambda: (later(hours=1), writing.check(), modified(both) > before)[-1])
+    assert list(both.list("backups/")) == []
+
+
+def test_who_takes_a_name_just_when_its_run_wakes_does_not_get_it_too(both, later):
+    """It has read the reservation and found it old; then its run renews it, and goes on."""
+    with reserved(both, KEYS, "/work/asleep") as writing:
+        read = both.get(KEYS.reservation)
+        later(hours=2)
+        writing.check()
+        assert not both.swap(KEYS.reservation, read, b"another's")
+        writing.check(ask=True)
+
+
+def test_a_renewal_whose_answer_is_lost_is_still_ours(both, later, monkeypatch):
+    real = type(both).swap
+
+    def lost(self, key, old, new):
+        real(self, key, old, new)
+        raise StoreUnavailableError("no answer")
+
+    with reserved(both, KEYS, "/work/asleep") as writing:
+        later(hours=2)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(both), "swap", lost)
+            with pytest.raises(StoreUnavailableError):
+                writing.check()
+        writing.check()
+        writing.check(ask=True)
     assert list(both.list("backups/")) == []
 
 

@@ -185,6 +185,23 @@ def test_a_server_that_ignores_conditions_is_found_out(behind):
     assert store.put_new("lease", b"")
 
 
+def test_a_swap_does_without_conditions_where_the_server_has_none(behind):
+    store, faults = behind
+    store.put("a", b"old")
+    faults.refuse = "If-Match"
+    assert store.swap("a", b"old", b"new")
+    assert not store.swap("a", b"old", b"other")
+    assert store.get("a") == b"new"
+
+
+def test_a_swap_whose_answer_is_lost_is_still_ours(behind):
+    store, faults = behind
+    store.put("a", b"old")
+    faults.lose = 1
+    assert store.swap("a", b"old", b"new")
+    assert store.get("a") == b"new"
+
+
 def test_a_conditional_write_whose_answer_is_lost_is_still_ours(behind):
     store, faults = behind
     assert store.put_new("first", b"")

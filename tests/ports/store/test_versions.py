@@ -9,10 +9,11 @@ from tests.support.store_faults import faulty
 from tests.support.versioned_s3 import versioned
 
 from kubeferry.tasks.core.errors import StoreError, UsageError
-from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-from kubeferry.tasks.maintain.prune import judged, removed
+from kubeferry.tasks.core.models.results import Judged
+from kubeferry.tasks.maintain.prune import _tried, judged, removed
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.reservations import reserved
 from kubeferry.tasks.ports.store.base import Store
@@ -243,6 +244,15 @@ def test_what_somebody_locks_while_a_prune_waits_for_a_yes_stays(server, locked,
     assert there(locked) == {"a", "b"}
     assert [each.why.partition(" 2")[0] for each in result.left] == ["locked until"]
     assert not locked.exists(BackupKeys("a").reservation)
+
+
+def test_records_of_a_restore_that_somebody_locked_meanwhile_stay(locked):
+    keys = RestoreKeys("r")
+    locked.put(keys.segment(1), b"{}")
+    locked.locking(clock.now() + DAY).put(keys.header, b"{}")
+    end = _tried(locked, Judged(name="r", what="restore", keep=False, why="ended long ago"), "token")
+    assert (end.left.partition(" 2")[0], end.error) == ("locked until", None)
+    assert {entry.key for entry in locked.list(keys.folder)} == {keys.header, keys.segment(1)}
 
 
 def test_versions_that_are_locked_are_not_said_to_be_gone(locked):
