@@ -18,9 +18,8 @@ import orjson
 
 from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, PermanentError, UsageError
 from kubeferry.tasks.core.formats.lease import Holder
-from kubeferry.tasks.ports.cluster.leases import me
+from kubeferry.tasks.ports.cluster.leases import dead, me
 from kubeferry.tasks.ports.local import clock, progress
-from kubeferry.tasks.ports.local.processes import Process, alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,9 +63,10 @@ class Reservation:
         holder = Holder.parse(self.holder)
         if holder is None:
             return True
-        if holder.host == me("prune").host:
-            return not alive(Process(holder.pid, holder.started))
-        return now - last > DELETING
+        here = me("prune").where()
+        if here is not None and holder.where() == here:
+            return dead(holder)
+        return now - last > DELETING  # it cannot be seen from here, whatever its host is called
 
 
 def read_mark(store: Store, keys: BackupKeys) -> Reservation | None:

@@ -26,8 +26,8 @@ OWN = me("prune x")
 KEYS = BackupKeys("b")
 
 
-def on(host, pid=OWN.pid, started=OWN.started):
-    return Holder("prune x", host, pid, started).text()
+def on(host, pid=OWN.pid, started=OWN.started, space=OWN.space):
+    return Holder("prune x", host, pid, started, space).text()
 
 
 @pytest.mark.parametrize(
@@ -36,12 +36,24 @@ def on(host, pid=OWN.pid, started=OWN.started):
         (False, "/work/of-a-run", 23, False),
         (False, "/work/of-a-run", 25, True),
         (True, on(OWN.host), 100, False),  # it lives: however long it takes
-        (True, on(OWN.host, started="another start"), 0, True),
-        (True, on("another-host"), 0.5, False),
-        (True, on("another-host"), 1.5, True),
+        (True, on(OWN.host, started=f"{OWN.started}1"), 0, True),
+        (True, on(OWN.host, started=f"{OWN.started}1", space="another/space"), 0.5, False),
+        (True, on(OWN.host, started=f"{OWN.started}1", space=""), 0.5, False),
+        (True, on("another-host", space="another/space"), 0.5, False),
+        (True, on("another-host", space="another/space"), 1.5, True),
         (True, "", 0, True),  # it gave up
     ],
-    ids=["young", "old", "it lives", "its process is gone", "on another host", "on another host, long ago", "gave up"],
+    ids=[
+        "young",
+        "old",
+        "it lives",
+        "its process is gone",
+        "another machine of the same name",
+        "it does not say where",
+        "on another host",
+        "on another host, long ago",
+        "gave up",
+    ],
 )
 def test_who_is_gone(deletes, holder, hours, gone):
     assert Reservation(deletes, holder).gone(NOW - timedelta(hours=hours), NOW) is gone
