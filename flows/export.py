@@ -14,7 +14,7 @@ from kubeferry.tasks.core.models.options_export import ExportFormat, ExportOptio
 from kubeferry.tasks.core.models.results import ExportResult
 from kubeferry.tasks.export.write import README, check_out, name_release, write
 from kubeferry.tasks.plan.build import plan
-from kubeferry.tasks.plan.download import download
+from kubeferry.tasks.plan.download import download, refuse_plain
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
 from kubeferry.tasks.report import report_export
@@ -47,6 +47,7 @@ async def export(options: ExportOptions) -> ExportResult:
         asked = options.of_restore(made.name, made.store) if made else options.of_restore()
         found = await download(asked, work)
         try:
+            refuse_plain(found.source)
             if options.format is ExportFormat.HELM:
                 name_release(found.source)
             await plan(found.source, found.plan)

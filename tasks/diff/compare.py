@@ -42,7 +42,7 @@ def compared(options: RestoreOptions, against: str = "", *, with_diff: bool = Tr
 
 def _other(options: RestoreOptions, backup: str) -> RestoreOptions:
     """Return the options that take all of another backup, from the same place and with the same keys."""
-    where = options.model_dump(include={*Place.model_fields, "identities", "owned"})
+    where = options.model_dump(include={*Place.model_fields, "identities", "allow_plain", "owned"})
     return RestoreOptions(backup=backup, **where)
 
 

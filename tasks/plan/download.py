@@ -108,7 +108,7 @@ def refuse_plain(source: Source) -> None:
     if (options.identities or options.encrypt_to) and not source.backup.sealed and not options.allow_plain:
         raise UsageError(
             f"backup {options.backup} is not encrypted, although keys are given (--identity, --encrypt-to, or their"
-            " variables): say --allow-plain to restore it all the same"
+            " variables): say --allow-plain to take it all the same"
         )
 
 

@@ -12,7 +12,7 @@ from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.late_values import deferral
 from kubeferry.tasks.core.plan.parts import Part, Parts
 from kubeferry.tasks.plan.build import _plan
-from kubeferry.tasks.plan.download import _download
+from kubeferry.tasks.plan.download import _download, refuse_plain
 from kubeferry.tasks.ports.local.workdir import workdir
 
 if TYPE_CHECKING:
@@ -59,11 +59,12 @@ def planned_restore(options: RestoreOptions) -> Iterator[tuple[Source, Plan]]:
     Raises:
         BackupNotFoundError: no backup of that name.
         DamagedError: a file or an object is missing, changed, or cannot be read.
-        UsageError: the options do not fit the backup.
+        UsageError: the options do not fit the backup, or it is not encrypted although keys are given.
     """
     with workdir() as work:
         found = _download(options, work)
         try:
+            refuse_plain(found.source)
             _plan(found.source, found.plan)
             yield found.source, found.plan
         finally:

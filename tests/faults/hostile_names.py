@@ -82,12 +82,3 @@ for what, spec in {
         "CustomResourceDefinition",
         lambda ns, s=spec: [entry(definition(s)), entry(thing(ns))],
     )
-both("an order that is no number", "kubeferry.io/level", lambda ns: [entry(noted(ns, "kubeferry.io/level", "x"))])
-both("an order of no sense", "kubeferry.io/category", lambda ns: [entry(noted(ns, "kubeferry.io/category", "\x1b[2J"))])
-both("a need of no sense", "depends-on", lambda ns: [entry(noted(ns, "kubeferry.io/depends-on", "../../x/y/z"))])
-
-
-def noted(ns, key, value):
-    obj = config(ns)
-    obj["metadata"]["annotations"] = {key: value}
-    return obj

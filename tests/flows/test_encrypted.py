@@ -102,9 +102,13 @@ def test_what_needs_a_key_says_so_in_one_line(cli, shelf, sealed, command, tmp_p
     assert f"identity file {tmp_path / 'missing'}: No such file or directory" in err
 
 
-def test_an_identity_for_a_backup_that_is_not_encrypted_is_no_error(cli, shelf, key):
+def test_an_identity_for_a_backup_that_is_not_encrypted_asks_for_the_users_word(cli, shelf, key):
+    """Whoever may write to the store may have put it there in place of an encrypted one."""
     shelf.add("plain")
-    answer(cli("plan", "plain", "--store", shelf.url, "--identity", str(key)))
+    asked = ("plan", "plain", "--store", shelf.url, "--identity", str(key))
+    code, _, err = cli(*asked)
+    assert (code, "say --allow-plain" in err) == (2, True)
+    answer(cli(*asked, "--allow-plain"))
 
 
 SECRET = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"

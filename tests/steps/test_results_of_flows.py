@@ -51,6 +51,7 @@ def restoring():
         left_out=[],
         missing=[Missing(TOKEN, "its kind is excluded", (SETTINGS,), "spec.x")],
         warnings=[TWO],
+        grants=[],
         rewrites=[],
         order=SimpleNamespace(levels=[[TOKEN]]),
     )

@@ -23,7 +23,7 @@ from kubeferry.tasks.core.models.options import (
 SELECTION = frozenset(Choosing.model_fields)
 """The options that select objects, in every model that has them."""
 
-PLANNED = frozenset({"map", "modify", "no_rewrite", "owned", "identities"})
+PLANNED = frozenset({"map", "modify", "no_rewrite", "owned", "identities", "allow_plain"})
 """The options of a restore that change its objects."""
 
 
@@ -99,6 +99,9 @@ class ExportOptions(Selection):
     identities: list[NoSecret] = []
     """Paths of files with secret keys (age or SSH) for an encrypted backup."""
 
+    allow_plain: bool = False
+    """Export a backup that is not encrypted, although identities are given."""
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if bool(self.backup) == bool(self.from_cluster):
@@ -141,4 +144,6 @@ class ExportOptions(Selection):
         """
         names = PLANNED if backup else PLANNED | SELECTION
         given = {name: getattr(self, name) for name in names}
+        if backup:
+            given["allow_plain"] = True
         return RestoreOptions(backup=backup or self.backup, store=store or self.store, **given)

@@ -178,6 +178,7 @@ FLAGS = {
     "modify": "--modify",
     "no_rewrite": "--no-rewrite",
     "absent": "--absent",
+    "allow_plain": "--allow-plain",
     "allow_sources": "--allow-source",
     "subjects": "--subjects",
     "namespaces": "--namespace",

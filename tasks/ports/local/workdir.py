@@ -51,6 +51,15 @@ def disk_errors_named() -> Iterator[None]:
         raise DiskError(f"{where}: {error.strerror}: {ways}") from error
 
 
+_own: set[Path] = set()
+"""The folders of runs of this process that are under way."""
+
+
+def is_own(path: Path) -> bool:
+    """Return whether a path, without `..` and links, is in a work folder of this process: nobody else writes there."""
+    return any(path.resolve().is_relative_to(folder.resolve()) for folder in _own)
+
+
 def _root() -> Path:
     return paths.state() / "work"
 
@@ -65,9 +74,11 @@ def _workdir() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
         lock = FileLock(folder / _LOCK, thread_local=False)
         lock.acquire()
+    _own.add(folder)
     try:
         yield folder
     finally:
+        _own.discard(folder)
         with FileLock(guard):  # no other run recreates the lock file in a folder that is being deleted
             shutil.rmtree(folder)
             lock.release()

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import check_folder
 from kubeferry.tasks.core.ops import allowed
-from kubeferry.tasks.ports.local import paths
+from kubeferry.tasks.ports.local import paths, workdir
 from kubeferry.tasks.ports.store.signed import signed
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 def open_store(url: str | None = None) -> Store:
     """Open the store at `url`; None is the user's default store (`kubeferry.tasks.ports.local.paths.store()`).
 
-    Where keys are given (ports/local/keys.py), it signs what is written and takes only what is signed.
+    Where keys are given (ports/local/keys.py), it signs what is written and takes only what is signed. Neither they nor
+    the allowed stores concern a store in this process's own work folder, such as that of `export --from-cluster`.
 
     Nothing is read or written yet: use `check_writable` for that.
 
@@ -39,10 +40,17 @@ def open_store(url: str | None = None) -> Store:
             key cannot be used; or the store is none that this process may use (`kubeferry.tasks.core.ops.allowed`).
     """
     store = _opened(url)
+    if _is_temporary(url):
+        return store
     if (text := os.environ.get(allowed.STORES)) is not None:
         places = [_place(each, _opened(each)) for each in allowed.listed(text)]
         allowed.check_store(store.url, _place(url, store), places)
     return signed(store)
+
+
+def _is_temporary(url: str | None) -> bool:
+    parts = urlsplit(url or "")
+    return parts.scheme == "file" and workdir.is_own(Path(unquote(parts.path)))
 
 
 def _place(url: str | None, store: Store) -> allowed.StorePlace:

@@ -136,3 +136,17 @@ def test_former_content_in_the_clear_is_not_given_back_by_an_undo_with_a_key(ben
     assert "is not encrypted, although keys are given" in left.why
     assert "Zm9yZ2Vk" not in json.dumps(bench.get("Secret", target, "token", B))
     assert os.path.exists(unsealed)  # noqa: PTH110 - the name that the journal has now
+
+
+def test_nothing_is_exported_of_a_plain_backup_in_place_of_an_encrypted_one(bench, ns, keys, kubeferry, tmp_path):
+    identity, _ = keys["mine"]
+    saved, to = bench.backup(ns), ("--store", bench.where["store"], "--identity", identity)
+    out = tmp_path / "out"
+    for words in (("plan",), ("diff", "--against", saved.name), ("export", "--as", "yaml", "--out", out)):
+        code, _, err = kubeferry(words[0], saved.name, *words[1:], *to)
+        assert (code, "is not encrypted, although keys are given" in err) == (2, True), err
+        assert kubeferry(words[0], saved.name, *words[1:], *to, "--allow-plain")[0] == 0
+    assert kubeferry("verify", saved.name, *to)[0] == 0
+    where = ("--context", "kubeferry-a", "--kubeconfig", bench.where["kubeconfig"])
+    now = ("export", "--from-cluster", ns, "--as", "yaml", "--out", tmp_path / "now", *where)
+    assert kubeferry(*now, "--identity", identity)[0] == 0

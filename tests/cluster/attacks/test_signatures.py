@@ -263,3 +263,12 @@ def test_the_options_of_a_command_do_not_take_the_word_of_the_environment_away(b
     assert ANOTHER in out
     code, _, err = kubeferry("verify", saved.name, *where[-2:], "--verify-with", folder / "ours.pub")
     assert (code, len(err.splitlines()), ANOTHER in err) == (1, 1, True), err
+
+
+def test_an_export_of_a_cluster_needs_no_key_for_its_own_temporary_store(bench, ns, folder, kubeferry, tmp_path):
+    where = ("--context", A, "--kubeconfig", bench.where["kubeconfig"], "--store", bench.where["store"])
+    asked = ("export", "--from-cluster", ns, "--as", "yaml", "--out", tmp_path / "out", *where)
+    allowed = {"KUBEFERRY_ALLOWED_STORES": bench.where["store"], "KUBEFERRY_VERIFY_WITH": str(folder / "ours.pub")}
+    code, _, err = kubeferry(*asked, **allowed, KUBEFERRY_SIGN_WITH="")
+    assert code in (0, 3), err
+    assert list((tmp_path / "out").rglob("*.yaml"))

@@ -113,10 +113,12 @@ def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypat
     asked, follow = [], kubeferry.tasks.restore.resolve._follow_again
 
     def counted(source, plan, target, *more):
-        cluster = target.cluster()
-        send = cluster.request
+        made = type(target.cluster())
+        send = made.request
         with monkeypatch.context() as patch:
-            patch.setattr(cluster, "request", lambda *args, **more: (asked.append(args[:2]), send(*args, **more))[1])
+            patch.setattr(
+                made, "request", lambda self, *args, **more: (asked.append(args[:2]), send(self, *args, **more))[1]
+            )
             return follow(source, plan, target, *more)
 
     monkeypatch.setattr(kubeferry.tasks.restore.resolve, "_follow_again", counted)

@@ -186,7 +186,6 @@ def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
         "wait_seconds",
         "from_bundle",
         "encrypt_to",
-        "allow_plain",
     }
     assert set(RestoreOptions.model_fields) - others == FLAGS.keys()
 

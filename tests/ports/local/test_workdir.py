@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.local.workdir import is_own, workdir
 
 HOLDER = """
 import sys
@@ -96,3 +96,20 @@ def test_a_folder_without_a_lock_is_nobodys(own_home):
     left.mkdir(parents=True)
     with workdir():
         assert not left.exists()
+
+
+def test_what_is_in_a_folder_of_this_process_is_its_own_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBEFERRY_HOME", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    with workdir() as work:
+        (work / "link").symlink_to(tmp_path / "elsewhere")
+        assert is_own(work / "store")
+        for other in (
+            work / ".." / "run-other",
+            work / "link" / "store",
+            work.parent,
+            tmp_path,
+            work / ".." / ".." / "x",
+        ):
+            assert not is_own(other), other
+    assert not is_own(work / "store")
