@@ -65,6 +65,10 @@ class MigrationWork:
         return self.stored.header.name
 
 
+DEFAULT = "default"
+"""The namespace that every cluster has."""
+
+
 @step("choose namespaces")
 async def begin_migration(options: MigrateOptions, started: datetime) -> MigrationWork:
     """Return the work of a new or resumed migration.
@@ -97,9 +101,12 @@ def _new(options: MigrateOptions, started: datetime) -> MigrationWork:
 
 
 def _check_free(target: Cluster, names: dict[str, str]) -> None:
-    """Refuse namespaces that the target has: they may be somebody's, who would read what is put there."""
+    """Refuse namespaces that the target has: they may be somebody's, who would read what is put there.
+
+    Every cluster has `default`: that it is there says nothing, and the result tells who may read Secrets in it.
+    """
     found = live_namespaces(target, sorted(names.values())).items()
-    there = [name for name, live in found if live and not live["metadata"].get("deletionTimestamp")]
+    there = [name for name, live in found if live and name != DEFAULT and not live["metadata"].get("deletionTimestamp")]
     if there:
         raise UsageError(
             f"cluster {target.name} has {', '.join(there)} already, which may be somebody else's: choose another name"

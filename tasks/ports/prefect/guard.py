@@ -28,9 +28,31 @@ def origins(port: int) -> list[str]:
 
 
 def guard(app: Starlette, port: int) -> None:
-    """Refuse other names with 400 and other origins with 403, for HTTP and websockets."""
-    app.add_middleware(OwnOrigins, allowed=origins(port))
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=NAMES, www_redirect=False)
+    """Refuse other names with 400 and other origins with 403, for HTTP and websockets. It may be called again."""
+    if not getattr(app.state, "guarded", False):
+        app.add_middleware(Guard, port=port)
+        app.state.guarded = True
+
+
+IN_MEMORY = "prefect-in-memory"
+"""What Prefect's server calls itself where it asks itself, in the same process: for its automations
+(prefect/server/api/clients.py)."""
+
+
+class Guard:
+    """ASGI middleware: what came over the network has to name the server and come from one of its pages."""
+
+    def __init__(self, app: ASGIApp, port: int) -> None:
+        """Wrap `app`."""
+        self._app = app
+        pages = OwnOrigins(app, origins(port))
+        self._guarded = TrustedHostMiddleware(pages, allowed_hosts=NAMES, www_redirect=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        # The server's own address, which no client can choose: uvicorn takes it from the socket.
+        address = scope.get("server") or ("", None)
+        await (self._app if address[0] == IN_MEMORY else self._guarded)(scope, receive, send)
 
 
 class OwnOrigins:
