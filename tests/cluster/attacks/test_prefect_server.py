@@ -8,6 +8,7 @@ import socket
 import subprocess
 import uuid
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -252,3 +253,23 @@ def test_a_server_is_not_started_for_a_password_that_others_may_have_read(kubefe
     assert (code, (folder / "server.json").exists()) == (1, False)
     (line,) = err.splitlines()
     assert "open to other users (mode 0644)" in line
+
+
+def test_its_automations_act_all_the_same(prefect_server):
+    """The server asks itself then, by a name that it would refuse from others; all notifications depend on it."""
+    api, name = Api(prefect_server), f"guarded-{uuid.uuid4().hex[:8]}"
+    pool = api.ask("/work_pools/", {"name": name, "type": "process"})["id"]
+    trigger = {"type": "event", "posture": "Reactive", "threshold": 1, "within": 0, "expect": [name]}
+    pause = {"type": "pause-work-pool", "source": "selected", "work_pool_id": pool}
+    made = api.ask("/automations/", {"name": name, "trigger": trigger, "actions": [pause]})["id"]
+
+    def paused():
+        event = {"event": name, "resource": {"prefect.resource.id": name}, "id": str(uuid.uuid4())}
+        api.ask("/events", [event | {"occurred": datetime.now(UTC).isoformat()}])
+        return api.ask(f"/work_pools/{name}")["is_paused"]
+
+    try:
+        until(paused, 60)
+    finally:
+        api.ask(f"/automations/{made}", method="DELETE")
+        api.ask(f"/work_pools/{name}", method="DELETE")
