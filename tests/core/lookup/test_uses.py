@@ -261,7 +261,11 @@ def test_there_and_back_is_the_identity(scene):
     back = {new: old for old, new in ring.items()}
     again, _ = substitute(there, scan(there, index), lambda use: back[use.value.lower()])
     assert again == obj
-    assert (there != obj) == any(each.old != each.new for each in rewrites)
+    if obj["kind"] == "Secret":
+        assert {word for each in rewrites for word in (each.old, each.new)} <= {"(not shown: in a Secret)"}
+        assert there == obj or rewrites
+    else:
+        assert (there != obj) == any(each.old != each.new for each in rewrites)
 
 
 def kind(value):
