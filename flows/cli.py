@@ -90,9 +90,10 @@ def top() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; `arguments` default to those of this process."""
-    keys.forget()
-    code = _code(arguments)
-    keys.forget()
+    try:
+        code = _code(arguments)
+    finally:
+        keys.forget()
     if arguments is None:
         gc.leave()
     sys.exit(code)

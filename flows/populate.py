@@ -16,7 +16,8 @@ from kubeferry.tasks.core.formats.migration import End
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_migration import PopulateOptions
 from kubeferry.tasks.core.models.results import PopulateResult
-from kubeferry.tasks.migrate.populate import begun, end_of, ended, failed_end, populated, report_populated, template_of
+from kubeferry.tasks.migrate.ends import end_of
+from kubeferry.tasks.migrate.populate import begun, ended, failed_end, populated, report_populated, template_of
 from kubeferry.tasks.migrate.progress import Board
 from kubeferry.tasks.plan.template import Template, sharing, unpack_template
 from kubeferry.tasks.ports.local import clock

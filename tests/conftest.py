@@ -295,6 +295,16 @@ def bench(request, sandbox_env, served, run_flow, tmp_path_factory):  # noqa: AR
 
 
 @pytest.fixture(scope="module")
+def steps(sandbox_env, tmp_path_factory):
+    """The steps of a backup and a restore, one by one and without Prefect."""
+    from tests.support.steps import Steps
+
+    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
+    yield made
+    made.bench.clear()
+
+
+@pytest.fixture(scope="module")
 def bench_without_flows(sandbox_env, tmp_path_factory):
     """The same without Prefect: no flow runs in this process."""
     from tests.support.bench import Bench

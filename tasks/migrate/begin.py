@@ -10,7 +10,7 @@ from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.core.formats.migration import Header, Source, migration_name, unread_of
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
-from kubeferry.tasks.core.models.from_store import from_store, to_store
+from kubeferry.tasks.core.models.from_store import EACH_RUN, from_store, to_store
 from kubeferry.tasks.core.models.options_migration import MigrateOptions
 from kubeferry.tasks.core.selection.namespaces import is_system, without
 from kubeferry.tasks.ports.cluster.client import connect
@@ -28,21 +28,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.results import BackupResult
     from kubeferry.tasks.ports.cluster.client import Cluster
 
-HERE = {
-    "from_context",
-    "to_context",
-    "kubeconfig",
-    "identities",
-    "encrypt_to",
-    "allow_plain",
-    "allow_sources",
-    "subjects",
-    "wait_seconds",
-    "rollback",
-    "side_by_side",
-    "fan_out",
-    "deployment",
-}
+HERE = {*EACH_RUN, "from_context", "to_context", "kubeconfig", "side_by_side", "fan_out", "deployment"}
 """Options that a resumed migration takes from the operator."""
 
 

@@ -11,6 +11,7 @@ from kubeferry.tasks.core.formats.migration import SHARED, End, restore_name
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.from_store import from_store
 from kubeferry.tasks.migrate.begin import same_clusters
+from kubeferry.tasks.migrate.ends import end_of as end_of_restore
 from kubeferry.tasks.migrate.state import Migrating
 from kubeferry.tasks.plan.download import same_backup
 from kubeferry.tasks.ports.local import clock
@@ -117,20 +118,10 @@ def end_of(migrating: Migrating, namespace: str, result: RestoreResult) -> End:
         if namespace == SHARED
         else [*migrating.source.unread.get("", []), *migrating.source.unread.get(namespace, [])]
     )
-    problems = [*unread, *result.problems]
-    return End(
-        namespace=namespace,
-        into=_into(migrating, namespace),
-        phase=Phase.PARTIAL if problems and result.phase is Phase.COMPLETED else result.phase,
-        restore=result.name if sum(result.actions.values()) or result.phase is not Phase.FAILED else "",
-        objects=result.objects if result.phase is not Phase.FAILED else 0,
-        counts=result.counts if result.phase is not Phase.FAILED else {},
-        actions=result.actions,
-        problems=problems,
-        warnings=result.warnings,
-        error=result.error,
-        seconds=round(result.seconds, 3),
-    )
+    end = end_of_restore(namespace, _into(migrating, namespace), result)
+    problems = [*unread, *end.problems]
+    phase = Phase.PARTIAL if problems and end.phase is Phase.COMPLETED else end.phase
+    return end.model_copy(update={"problems": problems, "phase": phase})
 
 
 def failed_end(migrating: Migrating, namespace: str, error: KubeferryError, started: datetime) -> End:

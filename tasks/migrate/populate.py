@@ -11,6 +11,7 @@ from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.migration import End, counts_of, phase_of, restore_name
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.results import PopulateResult, RestoreResult
+from kubeferry.tasks.migrate.ends import end_of
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.local import clock
@@ -85,24 +86,6 @@ def ended(namespace: str, into: str, stored: StoredRestore) -> End:
         objects=len(stored.state.done),
         counts=dict(counts),
         actions=dict(did),
-    )
-
-
-def end_of(namespace: str, into: str, result: RestoreResult) -> End:
-    """Return the end of one namespace."""
-    whole = result.phase is not Phase.FAILED
-    return End(
-        namespace=namespace,
-        into=into,
-        phase=result.phase,
-        restore=result.name if whole or sum(result.actions.values()) > 0 else "",
-        objects=result.objects if whole else 0,
-        counts=result.counts if whole else {},
-        actions=result.actions,
-        problems=result.problems,
-        warnings=result.warnings,
-        error=result.error,
-        seconds=round(result.seconds, 3),
     )
 
 

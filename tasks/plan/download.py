@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike, backup_name
-from kubeferry.tasks.core.models.from_store import from_store
+from kubeferry.tasks.core.models.from_store import EACH_RUN, from_store
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.plan.state import Plan, Source
 from kubeferry.tasks.plan.template import here, unpacked
@@ -28,18 +28,8 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.records.restores import StoredRestore
     from kubeferry.tasks.ports.store.base import Store
 
-HERE = {
-    "context",
-    "kubeconfig",
-    "identities",
-    "encrypt_to",
-    "allow_plain",
-    "allow_sources",
-    "subjects",
-    "wait_seconds",
-    "rollback",
-}
-"""Options that a resumed restore takes from the operator; all but the last two from nowhere else."""
+HERE = {*EACH_RUN, "context", "kubeconfig"}
+"""Options that a resumed restore takes from the operator; all but wait_seconds and rollback from nowhere else."""
 
 FINISHED = ("Completed",)
 

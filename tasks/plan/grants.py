@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -19,9 +19,9 @@ from kubeferry.tasks.core.needs.grants import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Plan, Source
+    from kubeferry.tasks.ports.archive.spool import Slot
 
 EITHER = "is left out on another cluster and under a new name (--subjects all keeps it)"
 LEFT = "is left out, as it is not restored (--subjects all keeps it)"
@@ -35,47 +35,41 @@ def restored_by(source: Source, plan: Plan) -> Restored:
 
 
 def find_grants(source: Source, plan: Plan) -> None:
-    """Note in a plan what it gives to others, before the target is known."""
-    plan.grants = list(_grants(source, plan, STAYS if source.options.subjects is Subjects.ALL else EITHER))
+    """Note in a plan what it gives to others: which subjects stay is open until the target is known."""
+    restored = restored_by(source, plan)
+    for ref, item in sorted(plan.items.items()):
+        kind = (ref.group, ref.kind)
+        if kind == CLUSTER_BINDING and (foreign := foreign_subjects(plan.contents.read(item.slot), restored)):
+            plan.foreign[ref] = foreign
+        elif kind in TOLD:
+            plan.grants += [Problem(what=str(ref), why=each) for each in told(plan.contents.read(item.slot), restored)]
+
+
+def open_grants(source: Source, plan: Plan) -> list[Problem]:
+    """Return what is given to others by a plan whose target is not known."""
+    what = STAYS if source.options.subjects is Subjects.ALL else EITHER
+    return [*(line for ref, foreign in plan.foreign.items() for line in _lines(ref, foreign, what)), *plan.grants]
 
 
 def limit_subjects(source: Source, plan: Plan, *, same: bool) -> None:
-    """Take the subjects that are not restored from ClusterRoleBindings; note in the plan what it gives to others.
+    """Take the subjects that are not restored from ClusterRoleBindings, and note that in the plan.
 
-    On the `same` cluster, a binding that keeps its name keeps its subjects. It may be called again.
+    On the `same` cluster, a binding that keeps its name keeps its subjects. What is decided stays so.
     """
-    restored, noted = restored_by(source, plan), list[Problem]()
-    for item in _bindings(plan):
-        stays = source.options.subjects is Subjects.ALL or (same and item.ref == item.source)
-        body = plan.contents.read(item.slot)
-        foreign = foreign_subjects(body, restored)
-        noted += [_problem(item, each, STAYS if stays else LEFT) for each in map(subject_text, foreign)]
-        if foreign and not stays:
-            item.slot = plan.contents.append(orjson.dumps(without(body, foreign)))
-            if item.whole is not None:
-                item.whole = plan.contents.append(orjson.dumps(without(plan.contents.read(item.whole), foreign)))
-    if not plan.limited:
-        plan.grants, plan.limited = [*noted, *_told(plan, restored)], True
+    noted = list[Problem]()
+    for ref, foreign in plan.foreign.items():
+        item = plan.items[ref]
+        stays = source.options.subjects is Subjects.ALL or (same and ref == item.source)
+        noted += _lines(ref, foreign, STAYS if stays else LEFT)
+        if not stays:
+            item.slot = _shortened(plan, item.slot, foreign)
+            item.whole = item.whole and _shortened(plan, item.whole, foreign)
+    plan.grants, plan.foreign = [*noted, *plan.grants], {}
 
 
-def _grants(source: Source, plan: Plan, what: str) -> Iterator[Problem]:
-    restored = restored_by(source, plan)
-    for item in _bindings(plan):
-        foreign = foreign_subjects(plan.contents.read(item.slot), restored)
-        yield from (_problem(item, each, what) for each in map(subject_text, foreign))
-    yield from _told(plan, restored)
+def _shortened(plan: Plan, slot: Slot, foreign: list[Any]) -> Slot:
+    return plan.contents.append(orjson.dumps(without(plan.contents.read(slot), foreign)))
 
 
-def _told(plan: Plan, restored: Restored) -> Iterator[Problem]:
-    for ref, item in sorted(plan.items.items()):
-        if (ref.group, ref.kind) in TOLD:
-            for each in told(plan.contents.read(item.slot), restored):
-                yield Problem(what=str(ref), why=each)
-
-
-def _bindings(plan: Plan) -> list[Item]:
-    return [item for ref, item in sorted(plan.items.items()) if (ref.group, ref.kind) == CLUSTER_BINDING]
-
-
-def _problem(item: Item, who: str, what: str) -> Problem:
-    return Problem(what=str(item.ref), why=f"{who} {what}")
+def _lines(ref: Ref, foreign: list[Any], what: str) -> list[Problem]:
+    return [Problem(what=str(ref), why=f"{subject_text(each)} {what}") for each in foreign]

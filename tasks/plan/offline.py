@@ -13,6 +13,7 @@ from kubeferry.tasks.core.plan.late_values import deferral
 from kubeferry.tasks.core.plan.parts import Part, Parts
 from kubeferry.tasks.plan.build import _plan
 from kubeferry.tasks.plan.download import _download, refuse_plain
+from kubeferry.tasks.plan.grants import open_grants
 from kubeferry.tasks.ports.local.workdir import workdir
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _parts(source: Source, plan: Plan) -> Parts:
         missing=plan.missing,
         warnings=plan.warnings,
         problems=plan.problems,
-        grants=plan.grants,
+        grants=[*open_grants(source, plan), *plan.occupied],
     )
 
 

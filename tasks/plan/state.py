@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
 from kubeferry.tasks.core.graph.order import Order
@@ -105,9 +105,11 @@ class Plan:
     problems: list[Problem] = field(default_factory=list)
     """What could not be done, though everything is there."""
     grants: list[Problem] = field(default_factory=list)
-    """What it gives to others, or leaves out of that; which of its namespaces were there before."""
-    limited: bool = False
-    """Whether that is decided, since the target is known."""
+    """What it gives to others, or leaves out of that."""
+    foreign: dict[Ref, list[Any]] = field(default_factory=dict)
+    """ClusterRoleBindings with their subjects that are not restored, until the target is known."""
+    occupied: list[Problem] = field(default_factory=list)
+    """Namespaces that the target had when it was looked at last, with who may read Secrets in them."""
 
     def names(self) -> dict[str, str]:
         """Return old → new name of every namespace in the plan."""

@@ -124,10 +124,8 @@ def _limit(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> 
     """Take the subjects from ClusterRoleBindings that are not restored; note who gets what, and what was there."""
     manifest = source.backup.manifest
     same = manifest is not None and bool(manifest.source.uid) and manifest.source.uid == target.cached.uid()
-    decided = plan.limited
     limit_subjects(source, plan, same=same)
-    if not decided:
-        plan.grants += occupied(plan, target, made)
+    plan.occupied = list(occupied(plan, target, made))
 
 
 def _bound(source: Source, plan: Plan, target: Target) -> Iterator[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Plan
     from kubeferry.tasks.preflight.target import Target
 
+BINDINGS, ROLES = ("RoleBinding", "ClusterRoleBinding"), ("Role", "ClusterRole")
+
 MOST = 20
 """Names that a line has."""
 
@@ -31,13 +33,9 @@ def occupied(plan: Plan, target: Target, made: Container[Ref]) -> Iterator[Probl
     """
     ours = {ref.name for ref in plan.namespaces if ref in made}
     there = [name for name in sorted({*plan.spaces().values()}) if name not in ours and target.namespace(name)]
-    everywhere: tuple[list[Object], list[Object]] | None = None
     for name in there:
         try:
-            if everywhere is None:
-                everywhere = _listed(target, "ClusterRoleBinding", ""), _listed(target, "ClusterRole", "")
-            bindings = [*everywhere[0], *_listed(target, "RoleBinding", name)]
-            readers = secret_readers(name, bindings, [*everywhere[1], *_listed(target, "Role", name)])
+            readers = secret_readers(name, _listed(target, BINDINGS, name), _listed(target, ROLES, name))
         except ForbiddenError:
             who = "who may read Secrets in it is not known, for lack of the right to list roles"
         else:
@@ -46,7 +44,13 @@ def occupied(plan: Plan, target: Target, made: Container[Ref]) -> Iterator[Probl
         yield Problem(what=f"Namespace {name}", why=f"was there already; {who}")
 
 
-def _listed(target: Target, kind: str, namespace: str) -> list[Object]:
-    found = target.discovery.by_kind(RBAC, kind)
-    what = {"apiVersion": found.api_version, "kind": found.kind} if found else {}
-    return [what | each for each in target.cluster().list(found, namespace)] if found else []
+def _listed(target: Target, kinds: tuple[str, str], namespace: str) -> list[Object]:
+    """Return the objects of a kind in a namespace, and of its cluster-wide twin in the whole cluster."""
+    own, wide = kinds
+    kind = target.discovery.by_kind(RBAC, own)
+    inside = target.cluster().list(kind, namespace) if kind else []
+    return [
+        {"apiVersion": f"{RBAC}/v1", "kind": name} | each
+        for name, some in ((own, inside), (wide, target.cached.everywhere(RBAC, wide)))
+        for each in some
+    ]

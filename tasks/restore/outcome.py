@@ -162,7 +162,7 @@ def _result(
         completed=clock.now(),
         counts=dict(sorted(outcome.counts.items())),
         left_out=plan.left_out,
-        warnings=[*map(_lacking, plan.missing), *plan.warnings, *plan.grants],
+        warnings=[*map(_lacking, plan.missing), *plan.warnings, *plan.grants, *plan.occupied],
         backup=source.options.backup,
         cluster=target.cluster().name,
         namespaces=plan.names(),

@@ -186,7 +186,7 @@ def _follow(
 
 
 def _kept(binding: Binding) -> Problem:
-    """Return what is told of a value that an annotation asks for and nothing gives."""
+    """Return the problem of a value that an annotation asks for and nothing gives."""
     why = f"annotation {ANNOTATION} asks for a value that is not there: {binding.chain.text()}"
     return Problem(what=f"{binding.object} {binding.use.pointer}", why=why)
 

@@ -52,6 +52,7 @@ def restoring():
         missing=[Missing(TOKEN, "its kind is excluded", (SETTINGS,), "spec.x")],
         warnings=[TWO],
         grants=[],
+        occupied=[],
         rewrites=[],
         order=SimpleNamespace(levels=[[TOKEN]]),
     )

@@ -13,6 +13,7 @@ exactly this form, or a name that Kubernetes does not allow, is refused.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -171,14 +172,16 @@ _SIGNED = re.compile(
 """The files that are signed, if any are: the others are proved by a digest in one of these."""
 
 
-def signature_key(key: str, sha256: str) -> str | None:
-    """Return the key of the signature of what is stored under `key`, None for files that are not signed.
+def signature_key(key: str, content: bytes) -> str | None:
+    """Return the key of the signature of `content`, which is stored under `key`; None for files that are not signed.
 
     It has the digest of the content in its name: it is stored before the file, and of two writers of one key each has
     its own.
     """
     found = _SIGNED.fullmatch(key)
-    return f"{found[1] or found[2]}kubeferry-signatures/{sha256}.sig" if found else None
+    if found is None:
+        return None
+    return f"{found[1] or found[2]}kubeferry-signatures/{hashlib.sha256(content).hexdigest()}.sig"
 
 
 def former_file(number: int, *, sealed: bool = False) -> str:

@@ -68,7 +68,7 @@ class End(StoredModel):
     actions: dict[str, int] = {}
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    """What is told and is no problem: rights of others, a namespace that was there."""
+    """What is listed and is no problem: rights of others, a namespace that was there."""
     error: str = ""
     seconds: float = 0.0
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kubeferry.tasks.core.formats.reasons import code_of
 from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
+from kubeferry.tasks.core.jsondoc.differences import steps_of
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.reasons import Reason
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 HIDDEN = "(not shown: in a Secret)"
 """What is shown instead of a value of a Secret."""
+
+
+def hidden(ref: Ref, path: str) -> bool:
+    """Return whether a place, a JSON pointer or a path with dots, holds what is not shown of a Secret."""
+    return is_confidential(ref.group, ref.kind) and not may_show(steps_of(path.lstrip("/").replace("/", ".")))
 
 
 class Phase(StrEnum):
@@ -187,8 +193,5 @@ class Rewrite(ResultModel):
         All rewrites are made here, but for those of `rename`, which show names of namespaces only. `layers` tells the
         encodings of the value, such as ` (base64)`.
         """
-        secret = is_confidential(ref.group, ref.kind) and not may_show(
-            [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
-        )
-        shown = (HIDDEN, HIDDEN) if secret else (old, new)
+        shown = (HIDDEN, HIDDEN) if hidden(ref, path) else (old, new)
         return cls(object=str(ref), path=path + layers, old=shown[0], new=shown[1], why=why, cause=cause)

@@ -46,6 +46,11 @@ FROM_STORE = frozenset(
 )
 """Options that say what is restored, and how."""
 
+EACH_RUN = frozenset(
+    {"identities", "encrypt_to", "allow_plain", "allow_sources", "subjects", "wait_seconds", "rollback"}
+)
+"""Options of how to restore that whoever resumes a run gives anew, besides those that say where."""
+
 OF_OPERATOR = frozenset(
     {
         "allow_plain",

@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from kubeferry.tasks.core.models.from_store import EACH_RUN
 from kubeferry.tasks.core.models.modifications import Modifications
 from kubeferry.tasks.core.models.options import (
     BackupOptions,
@@ -170,13 +171,5 @@ class PopulateOptions(Manner, Place):
 
     def resume(self, name: str) -> RestoreOptions:
         """Return the options that continue an interrupted restore."""
-        keep = {
-            "identities",
-            "encrypt_to",
-            "allow_plain",
-            "allow_sources",
-            "subjects",
-            "wait_seconds",
-            "rollback",
-        } | set(Place.model_fields)
+        keep = {*EACH_RUN, *Place.model_fields}
         return RestoreOptions(**self.model_dump(include=keep), resume=name)

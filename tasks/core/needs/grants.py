@@ -4,7 +4,7 @@
   their names may be those of others, and a copy under a new name is for the clone alone: only subjects that are
   restored stay.
 - A RoleBinding, a ReferenceGrant, an aggregated ClusterRole and a webhook are what their namespace's author wrote, and
-  reach no further than that: they stay, and are told.
+  reach no further than that: they stay, and are listed.
 
 Sources: kubernetes.io, RBAC, "Referring to subjects" and "Aggregated ClusterRoles"; Gateway API, ReferenceGrant.
 """

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Problem, ResultModel
-from kubeferry.tasks.core.jsondoc.confidential import is_confidential, may_show
-from kubeferry.tasks.core.jsondoc.differences import steps_of
+from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Problem, ResultModel, hidden
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.plan.parts import level_phases
@@ -291,11 +289,6 @@ def _binding(part: Part, each: Bound, absent: Mapping[Kind, Absent]) -> Binding:
 def _rewrite(ref: Ref, each: Rewritten) -> Rewrite:
     old, new = (HIDDEN, HIDDEN) if hidden(ref, each.path) else (each.old, each.new)
     return Rewrite(path=each.path, old=old, new=new, why=each.why, rule=each.rule)
-
-
-def hidden(ref: Ref, path: str) -> bool:
-    """Return whether a place, a JSON pointer or a path with dots, holds what is not shown of a Secret."""
-    return is_confidential(ref.group, ref.kind) and not may_show(steps_of(path.lstrip("/").replace("/", ".")))
 
 
 def _broken(edge: Edge, instead: str) -> Broken:

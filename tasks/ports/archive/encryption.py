@@ -8,19 +8,17 @@ Passphrases and age plug-ins are refused: they would prompt in the middle of a f
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import pyrage
 
 from kubeferry.tasks.core.errors import DamagedError, PermanentError, UsageError
 from kubeferry.tasks.core.formats.recipients import AGE, NATIVE, is_recipient, is_secret, normal, recipients_in
+from kubeferry.tasks.ports.local.files import read_key_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-LARGEST_KEY_FILE = 2**20
-"""Bytes; a key file has at most some hundred lines, and a larger file was named by mistake."""
+    from pathlib import Path
 
 ASK = "name the file of a secret key that opens it with --identity"
 """Advice for a message about an encrypted backup."""
@@ -195,16 +193,7 @@ def _identities(path: str) -> list[Any]:
 
 
 def _read(path: str, what: str) -> bytes:
-    if is_secret(path):
-        raise UsageError("a secret key itself must not be given: --identity takes the path of its file")
-    try:
-        with Path(path).expanduser().open("rb") as file:
-            data = file.read(LARGEST_KEY_FILE + 1)
-    except (OSError, RuntimeError, ValueError) as error:  # no such home directory; a path with a NUL
-        raise UsageError(f"{what} file {path}: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > LARGEST_KEY_FILE:
-        raise UsageError(f"{what} file {path} is larger than any file of keys")
-    return data
+    return read_key_file(path, f"{what} file", "--identity takes the path of its file")
 
 
 def _recipient(text: str) -> Any:

@@ -1,7 +1,7 @@
 """Cached answers of a target that are the same for all restores into it: each request is sent once.
 
-The cache holds discovery, OpenAPI schemas, access reviews and storage classes. A single restore has its own cache; the
-restores of a migration share one.
+The cache holds discovery, OpenAPI schemas, access reviews, storage classes and cluster-wide roles. A single restore has
+its own cache; the restores of a migration share one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kubeferry.tasks.core.ops.rights import NAMESPACES
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+    from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.readiness.verdict import Context
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
     from kubeferry.tasks.ports.cluster.client import Cluster
@@ -74,6 +75,19 @@ class CachedTarget:
             return context_of(classes)
 
         return self._once("context", ask)
+
+    def everywhere(self, group: str, kind: str) -> list[Object]:
+        """Return all objects of a kind in the whole cluster, [] where it does not serve the kind.
+
+        Raises:
+            ForbiddenError: these credentials may not list them.
+        """
+
+        def ask() -> list[Object]:
+            found = self.discovery().by_kind(group, kind)
+            return self._target().list(found) if found else []
+
+        return self._once(("everywhere", group, kind), ask)
 
     def allowed(self, verb: str, kind: ResourceType, namespace: str) -> bool:
         """Return whether these credentials may `verb` a type in a namespace; the right in all namespaces implies it."""

@@ -1,4 +1,4 @@
-"""Atomic writes of local files: write a temporary file, flush it to disk, then rename it.
+"""Atomic writes of local files: write a temporary file, flush it to disk, then rename it. And files of keys.
 
 A killed process leaves at most a file with the prefix TEMPORARY, which every reader here ignores.
 """
@@ -10,11 +10,14 @@ import errno
 import os
 import uuid
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.recipients import is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 TEMPORARY = ".kubeferry-tmp-"
 """Prefix of the names of unfinished files."""
@@ -71,3 +74,25 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+LARGEST_KEY_FILE = 2**20
+"""Bytes; a key file has at most some hundred lines, and a larger file was named by mistake."""
+
+
+def read_key_file(path: str, what: str, advice: str) -> bytes:
+    """Return the content of a file of keys, which messages call `what`; `advice` is for who gave a secret key itself.
+
+    Raises:
+        UsageError: it cannot be read, or is no such file; no message quotes from it.
+    """
+    if is_secret(path):
+        raise UsageError(f"a secret key itself must not be given: {advice}")
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            data = file.read(LARGEST_KEY_FILE + 1)
+    except (OSError, RuntimeError, ValueError) as error:  # no such home directory; a path with a NUL
+        raise UsageError(f"{what} {path}: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > LARGEST_KEY_FILE:
+        raise UsageError(f"{what} {path} is larger than any file of keys")
+    return data

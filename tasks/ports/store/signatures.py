@@ -11,7 +11,6 @@ import base64
 import binascii
 import hashlib
 import struct
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -25,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kubeferry.tasks.core.errors import SignatureError, UsageError
-from kubeferry.tasks.core.formats.recipients import is_secret
+from kubeferry.tasks.ports.local.files import read_key_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +39,6 @@ BEGIN, END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 LINE = 70
 LARGEST = 2**14
 """Bytes of a signature: one by an RSA key of 16,384 bits has some 6,000."""
-LARGEST_KEY_FILE = 2**20
 WEAK = 2048
 """RSA keys of fewer bits are refused, as by OpenSSH for signatures."""
 
@@ -226,13 +224,4 @@ def _blob(public: str) -> bytes:
 
 
 def _read(path: str, what: str) -> bytes:
-    if is_secret(path):
-        raise UsageError("a secret key itself must not be given: name the path of its file")
-    try:
-        with Path(path).expanduser().open("rb") as file:
-            data = file.read(LARGEST_KEY_FILE + 1)
-    except (OSError, RuntimeError, ValueError) as error:  # no such home directory; a path with a NUL
-        raise UsageError(f"{what} {path}: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > LARGEST_KEY_FILE:
-        raise UsageError(f"{what} {path} is larger than any file of keys")
-    return data
+    return read_key_file(path, what, "name the path of its file")

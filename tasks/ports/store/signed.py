@@ -7,7 +7,6 @@ files; header, journal and previous contents of a restore; the records of a migr
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import KeyMissingError, SignatureError, UsageError
@@ -69,7 +68,7 @@ class SignedStore(Store):
         return self._behind.swap(key, old, new)
 
     def _sign(self, key: str, data: bytes) -> None:
-        if where := signature_key(key, hashlib.sha256(data).hexdigest()):
+        if where := signature_key(key, data):
             self._check_key()
             if self._key:
                 self._behind.put(where, self._key.sign(data, key))
@@ -94,7 +93,7 @@ class SignedStore(Store):
             SignatureError: it should be signed by a trusted key and is not.
         """
         data = self._behind.get(key, most)
-        where = signature_key(key, hashlib.sha256(data).hexdigest())
+        where = signature_key(key, data)
         if where and self._trusted:
             self._check(key, where, data)
         return data

@@ -1,4 +1,4 @@
-"""The local Prefect server runs what it is told to, as its user: other users and web pages get nothing from it."""
+"""The local Prefect server runs programs as its user: other users and web pages get nothing from it."""
 
 import base64
 import http.client

@@ -7,9 +7,9 @@ import gzip
 import hashlib
 import json
 import shutil
-import subprocess
 
 import pytest
+from tests.ports.store.test_signatures import keygen
 from tests.support.bench import A, B
 from tests.support.objects import config_map
 
@@ -31,8 +31,7 @@ def folder(tmp_path_factory):
     """Two keys, `ours` and `theirs`."""
     made = tmp_path_factory.mktemp("keys")
     for name in ("ours", "theirs"):
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", made / name]
-        subprocess.run(command, check=True)
+        keygen("-q", "-t", "ed25519", "-N", "", "-f", made / name)
     return made
 
 
@@ -94,7 +93,7 @@ def verified_by_ssh_keygen(store, key, folder):
     content = (store / key).read_bytes()
     signature = (store / key).parent / "kubeferry-signatures" / f"{hashlib.sha256(content).hexdigest()}.sig"
     asked = ("-Y", "verify", "-f", folder / "signers", "-I", "me", "-n", f"{key}@kubeferry.io", "-s", signature)
-    subprocess.run(["ssh-keygen", *asked], input=content, check=True, capture_output=True)  # noqa: S607 - as users do
+    keygen(*asked, input=content)
 
 
 def test_a_backup_that_is_signed_by_a_trusted_key_is_restored_and_undone(bench, ns, verifying, folder):

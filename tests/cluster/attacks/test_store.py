@@ -6,20 +6,12 @@ from datetime import timedelta
 import orjson
 import pytest
 from tests.support.objects import config_map
-from tests.support.steps import Steps
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.store.local import LocalStore
 from kubeferry.tasks.ports.store.open import open_store
-
-
-@pytest.fixture(scope="module")
-def steps(sandbox_env, tmp_path_factory):
-    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
-    yield made
-    made.bench.clear()
 
 
 @pytest.fixture(scope="module")

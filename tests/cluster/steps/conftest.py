@@ -2,14 +2,6 @@
 
 import pytest
 from tests.support.bench import B
-from tests.support.steps import Steps
-
-
-@pytest.fixture(scope="module")
-def steps(sandbox_env, tmp_path_factory):
-    made = Steps(sandbox_env, tmp_path_factory.mktemp("steps"))
-    yield made
-    made.bench.clear()
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def aws(monkeypatch, tmp_path):
 
 
 class Bare(BaseHTTPRequestHandler):
-    """An S3 server as far as one request: it remembers Host, path and headers, and answers as it was told."""
+    """An S3 server as far as one request: it remembers Host, path and headers, and gives the answers of its test."""
 
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.records import HIDDEN, Problem
+from kubeferry.tasks.core.formats.records import HIDDEN, Problem, hidden
 from kubeferry.tasks.core.jsondoc.confidential import is_confidential
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options_export import ExportFormat, SecretMode
 from kubeferry.tasks.core.models.results import DynamicValue, ExportedSecret
-from kubeferry.tasks.core.plan.document import hidden
 from kubeferry.tasks.core.plan.export.content import control_character, exported, not_for_kustomize
 from kubeferry.tasks.core.plan.export.names import levels, path
 from kubeferry.tasks.core.plan.export.secrets import OPAQUE, SecretStore, confidential, external_secret, keys

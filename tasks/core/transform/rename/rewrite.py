@@ -67,7 +67,7 @@ def _hits(
 ) -> tuple[list[Hit], str]:
     """Return the places to rewrite, each taken by the first rule that matches it, even if that rule is switched off.
 
-    And why the record of a release is not rewritten. An object that is `inner` stands in one: it is none itself.
+    And why the record of a release is not rewritten. An object that is `inner` is part of one, and none itself.
     """
     what, case = str(Ref.of(obj)), Case.of(moved, known or Known())
 
