@@ -110,6 +110,7 @@ def _result(scope: Scope, manifest: Manifest, size: int, started: datetime) -> B
         counts=manifest.counts,
         left_out=manifest.left_out,
         problems=manifest.problems,
+        losses=manifest.losses,
         warnings=selection.warnings,
         selection=selection.asked,
         pulled_in=selection.pulled_in,

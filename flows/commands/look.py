@@ -204,6 +204,7 @@ def _manifest(manifest: Manifest) -> None:
     if manifest.selection:
         results.selected(manifest.selection.asked, manifest.selection.pulled_in)
     results.left_out(manifest.left_out)
+    results.losses(manifest.losses)
     results.problems("Warnings", manifest.selection.warnings if manifest.selection else [])
     results.problems("Problems", manifest.problems)
 
@@ -243,7 +244,7 @@ def show_restore(found: StoredRestore, output: Format) -> None:
 
 def _table(found: StoredRestore) -> None:
     from kubeferry.flows.console.output import line, print_object
-    from kubeferry.flows.console.results import section
+    from kubeferry.flows.console.results import losses, section
 
     row = _restore_row(found)
     shown = ("name", "phase", "why", "backup", "cluster", "objects", "started", "last", "by")
@@ -253,6 +254,7 @@ def _table(found: StoredRestore) -> None:
         for level, did in found.state.levels().items()
     ]
     section("Done", ["LEVEL", "OBJECTS"], levels)
+    losses(found.state.losses)
     section("Not known to be done", ["OBJECT", "LEVEL"], [[str(ref), at] for ref, at in found.state.doubtful.items()])
     if row["phase"] in (UNFINISHED, "Stopped", "Failed") and (found.state.created or found.state.formers):
         line(f"resume it: kubeferry restore --resume {row['name']}; or undo it: kubeferry undo {row['name']}")
@@ -293,6 +295,7 @@ def _details(found: StoredRestore) -> dict[str, Any]:
         "target": found.header.target.model_dump(),
         "options": found.header.options,
         "done": list(_done(found.state)),
+        "losses": [each.model_dump() for each in found.state.losses],
         "not_known": [{"object": str(ref), "level": level} for ref, level in sorted(found.state.doubtful.items())],
     }
 

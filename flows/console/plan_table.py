@@ -114,18 +114,17 @@ def _unmet(plan: PlanDocument, short: _Short) -> Iterator[str]:
     for lacking in plan.missing:
         users = _some([short(user) for user in lacking.users])
         yield from _wrapped(f"{short(lacking)}: {lacking.why}; needed by {users} ({lacking.because})", "  ")
-    if plan.warnings:
-        yield from _section("Matches nothing")
-    for each in plan.warnings:
-        yield from _wrapped(f"{each.what}: {each.why}", "  ")
-    if plan.grants:
-        yield from _section("Rights of others")
-    for each in plan.grants:
-        yield from _wrapped(f"{each.what}: {each.why}", "  ")
-    if plan.problems:
-        yield from _section("Not done as asked")
-    for each in plan.problems:
-        yield from _wrapped(f"{each.what}: {each.why}", "  ")
+    for title, found in (
+        ("Matches nothing", plan.warnings),
+        ("Rights of others", plan.grants),
+        ("Not done as asked", plan.problems),
+    ):
+        yield from _section(title) if found else ()
+        for each in found:
+            yield from _wrapped(f"{each.what}: {each.why}", "  ")
+    yield from _section("Not as it was") if plan.losses else ()
+    for loss in plan.losses:
+        yield from _wrapped(f"{loss.place}: {loss.why}", "  ")
 
 
 def _some(names: list[str]) -> str:

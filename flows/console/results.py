@@ -17,6 +17,7 @@ from kubeferry.tasks.core.ops.report import DONE, aftermath
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn
     from kubeferry.tasks.core.models.options import Place
     from kubeferry.tasks.core.models.results import PruneResult, Result
@@ -78,6 +79,7 @@ def _tables(result: AnyResult) -> None:
         encrypted_to(result.encrypted_to)
         selected(result.selection, result.pulled_in)
     left_out(result.left_out)
+    losses(result.losses)
     problems("Warnings", result.warnings)
     problems("Problems", result.problems)
     _last(result)
@@ -93,6 +95,11 @@ def left_out(found: Sequence[LeftOut]) -> None:
     """Print what was excluded: a row for each type and reason."""
     groups = Counter((each.type, each.why) for each in found)
     section("Excluded", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
+
+
+def losses(found: Sequence[Loss]) -> None:
+    """Print what is not as it was, a row each."""
+    section("Not as it was", ["WHAT", "WHY"], [[each.place, each.why] for each in found])
 
 
 def selected(asked: str, found: Sequence[PulledIn]) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.formats.reasons import Reason
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
@@ -150,6 +151,8 @@ class Part:
         self.kinds: set[tuple[str, str]] = set()
         self.bound: Counter[str] = Counter()
         self.problems: list[Problem] = []
+        self.losses: list[Loss] = []
+        """What is not in the archive as it was on the cluster."""
         self._archive = FragmentWriter(folder / "objects.tar.gz")
         self._entries = (folder / "entries.jsonl").open("wb")
         self._bindings = (folder / "bindings.jsonl").open("wb")
@@ -190,6 +193,7 @@ class Part:
             frozenset(wants),
             tuple(sorted(self.bound.items())),
             tuple(self.problems),
+            tuple(self.losses),
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from kubeferry.tasks.core.formats.losses import Loss  # noqa: TC001 - a dataclass that Prefect looks into
 from kubeferry.tasks.core.formats.manifest import Source  # noqa: TC001 - a dataclass that Prefect looks into
 from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - as above
 from kubeferry.tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
@@ -36,6 +37,7 @@ class Scope:
     are never read.
     `own_revisions` are groups of aggregated API servers, whose revisions are not the cluster's.
     `recipients` are the public keys to encrypt to; without any the backup is not encrypted.
+    `losses` are what the types alone say: what no backup of them has as it was.
     `at_once`: the namespaces are read by cluster-wide lists.
     """
 
@@ -51,6 +53,7 @@ class Scope:
     everywhere: tuple[ResourceType, ...]
     own_revisions: frozenset[str]
     problems: tuple[Problem, ...]
+    losses: tuple[Loss, ...] = ()
     followed: frozenset[ResourceType] = frozenset()
     excluded: frozenset[tuple[str, str]] = frozenset()
     unread: tuple[Unread, ...] = ()
@@ -130,7 +133,8 @@ class Stripped:
     """Summary of a namespace's part: counts by type, and the dependencies outside of the namespace.
 
     `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields refer to, `bindings` the
-    number of uses of the cluster's values by class, `problems` what could not be parsed.
+    number of uses of the cluster's values by class, `problems` what could not be parsed, `losses` what is not in it as
+    it was.
     """
 
     namespace: str
@@ -139,3 +143,4 @@ class Stripped:
     wants: frozenset[Ref]
     bindings: tuple[tuple[str, int], ...] = ()
     problems: tuple[Problem, ...] = ()
+    losses: tuple[Loss, ...] = ()

@@ -15,6 +15,7 @@ import orjson
 from kubeferry.tasks.backup.state import CLUSTER
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys
+from kubeferry.tasks.core.formats.losses import weighty, without_repetition
 from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, divided, joined
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
@@ -190,6 +191,7 @@ def _manifest(
 ) -> Manifest:
     problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
     problems += [problem for each in stripped for problem in each.problems]
+    losses = without_repetition([*scope.losses, *(loss for each in stripped for loss in each.losses)])
     return Manifest(
         name=scope.name,
         kubeferry=version("kubeferry"),
@@ -199,7 +201,7 @@ def _manifest(
         not_at_revision={kind: why for each in fetched for kind, why in each.not_at_revision},
         not_indexed={kind: why for each in fetched for kind, why in each.not_indexed},
         namespaces=list(scope.namespaces),
-        phase=Phase.PARTIAL if problems else Phase.COMPLETED,
+        phase=Phase.PARTIAL if problems or weighty(losses) else Phase.COMPLETED,
         counts=_summed(pair for each in stripped for pair in each.counts),
         bindings=_summed(pair for each in stripped for pair in each.bindings),
         objects={path: sha256 for path, sha256, _ in entries},
@@ -210,6 +212,7 @@ def _manifest(
             for gap in _lines(scope.folder(each.namespace) / "left-out.jsonl")
         ],
         problems=problems,
+        losses=losses,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.losses import without_repetition
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.late_values import deferral
 from kubeferry.tasks.core.plan.parts import Part, Parts
@@ -97,6 +98,7 @@ def _parts(source: Source, plan: Plan) -> Parts:
         missing=plan.missing,
         warnings=plan.warnings,
         problems=plan.problems,
+        losses=without_repetition(plan.losses),
         grants=[*open_grants(source, plan), *plan.occupied],
     )
 

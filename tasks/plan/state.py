@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.formats.layout import Member
     from kubeferry.tasks.core.formats.links import Links
+    from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
     from kubeferry.tasks.core.graph.closure import Missing
     from kubeferry.tasks.core.kube.objects import Ref
@@ -108,6 +109,8 @@ class Plan:
     """What it gives to others, or leaves out of that."""
     foreign: dict[Ref, list[Any]] = field(default_factory=dict)
     """ClusterRoleBindings with their subjects that are not restored, until the target is known."""
+    losses: list[Loss] = field(default_factory=list)
+    """What will not be as it was; preflight adds what it finds on the target."""
     occupied: list[Problem] = field(default_factory=list)
     """Namespaces that the target had when it was looked at last, with who may read Secrets in them."""
 

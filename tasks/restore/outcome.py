@@ -6,7 +6,8 @@ from collections import Counter
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.records import Action, ActionTaken, Phase, Problem
+from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
+from kubeferry.tasks.core.formats.records import STAYS, Action, ActionTaken, LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.plan.state import Plan
 from kubeferry.tasks.ports.local import clock
@@ -46,6 +47,8 @@ class Outcome:
         self.notable: list[ActionTaken] = []
         self.not_ready: list[Problem] = []
         self.problems = plan.problems
+        self.losses: list[Loss] = []
+        """What writing showed not to be as it was."""
         self._lock = Lock()
 
     def __repr__(self) -> str:
@@ -62,6 +65,11 @@ class Outcome:
                 self.notable.append(
                     ActionTaken(type=ref.type, namespace=ref.namespace, name=ref.name, action=action, why=why)
                 )
+
+    def lose(self, ref: Ref, code: LossCode, detail: str = "", *, path: str = "") -> None:
+        """Note that something of an object is not as it was."""
+        with self._lock:
+            self.losses.append(Loss.of(ref, code, detail, path=path))
 
     def with_action(self, actions: Container[Action]) -> set[tuple[str, str, str]]:
         """Return type, namespace and name of the notable objects with which one of `actions` was done."""
@@ -97,7 +105,9 @@ async def end(transaction: Transaction, result: RestoreResult) -> None:
 
 def _end(transaction: Transaction, result: RestoreResult) -> None:
     problems = f"{len(result.problems)} problems" if result.problems else ""
-    transaction.journal.end("Partial" if result.phase is Phase.PARTIAL else "Completed", problems)
+    transaction.journal.end(
+        "Partial" if result.phase is Phase.PARTIAL else "Completed", problems, not_as_it_was(result)
+    )
     if transaction.hold:
         transaction.hold.release()
 
@@ -118,7 +128,7 @@ def restored(
         target,
         lookups,
         outcome,
-        Phase.PARTIAL if problems else Phase.COMPLETED,
+        Phase.PARTIAL if problems or weighty(_losses(source, plan, outcome)) else Phase.COMPLETED,
         started,
         problems=list(problems),
     )
@@ -138,6 +148,37 @@ def failed(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     return _result(
         source, plan, target, lookups, outcome, Phase.FAILED, started, error=str(error), taken_back=taken_back
     )
+
+
+def _losses(source: Source, plan: Plan, outcome: Outcome) -> list[Loss]:
+    """Return what is not as it was: in the backup already, by the plan, and by what writing showed."""
+    manifest = source.backup.manifest
+    return without_repetition([*(manifest.losses if manifest else ()), *plan.losses, *outcome.losses])
+
+
+def not_as_it_was(result: RestoreResult) -> list[Loss]:
+    """Return all that a result says not to be as it was, as one list: what `kubeferry show` of a restore prints."""
+    found = [*result.losses]
+    found += [_loss(each.what, LossCode.PROBLEM, each.why) for each in result.problems]
+    found += [_loss(each.what, LossCode.NOT_READY, each.why) for each in result.not_ready]
+    found += [_loss(each.what, LossCode.WARNING, each.why) for each in result.warnings]
+    found += [_loss(_name(each), LossCode.LEFT_OUT, each.why) for each in result.left_out]
+    found += [
+        _loss(_name(each), LossCode.DIFFERENT, f"{each.action.value}{': ' * bool(each.why)}{each.why}")
+        for each in result.notable
+        if each.why or each.action in STAYS
+    ]
+    # A journal is not encrypted, as a backup may be: it says where and why, but no value.
+    found += [_loss(each.object, LossCode.REWRITTEN, f"rewritten: {each.why}", each.path) for each in result.rewrites]
+    return without_repetition(found)
+
+
+def _loss(what: str, code: LossCode, why: str, path: str = "") -> Loss:
+    return Loss(object=what, path=path, code=code.value, why=why)
+
+
+def _name(each: LeftOut | ActionTaken) -> str:
+    return f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
 
 
 def _lacking(each: Missing) -> Problem:
@@ -169,6 +210,7 @@ def _result(
         actions=dict(outcome.actions),
         notable=sorted(outcome.notable, key=lambda each: (each.type, each.namespace, each.name)),
         rewrites=[*plan.rewrites, *lookups.rewrites],
+        losses=_losses(source, plan, outcome),
         levels=len(plan.order.levels),
         not_ready=outcome.not_ready,
         **more,

@@ -53,13 +53,16 @@ def restoring():
         warnings=[TWO],
         grants=[],
         occupied=[],
+        losses=[],
         rewrites=[],
         order=SimpleNamespace(levels=[[TOKEN]]),
     )
     plan.names = lambda: {"shop": "shop"}
     store = SimpleNamespace(url="file:///s")
     return Restore(
-        source=SimpleNamespace(name="r", backup=SimpleNamespace(store=store), options=SimpleNamespace(backup="b")),
+        source=SimpleNamespace(
+            name="r", backup=SimpleNamespace(store=store, manifest=None), options=SimpleNamespace(backup="b")
+        ),
         plan=plan,
         target=SimpleNamespace(cluster=lambda: SimpleNamespace(name="b")),
         lookups=SimpleNamespace(rewrites=[], values={"a chain": "10.0.0.1"}),
@@ -70,6 +73,7 @@ def restoring():
             notable=[ActionTaken(type="Secret", name=name, action="updated") for name in "ba"],
             not_ready=[THREE],
             problems=[],
+            losses=[],
         ),
         cancellation=None,
     )
@@ -115,7 +119,10 @@ def test_one_problem_of_any_step_makes_a_restore_partial_in_its_result_and_its_j
     monkeypatch.setattr(kubeferry.flows.restore, "end", end)
     found = asyncio.run(kubeferry.flows.restore._finish(restoring, NOW))
     assert (found.phase, found.problems) == (Phase.PARTIAL, [ONE])
-    assert (ended, listed) == ([("Partial", "1 problems")], ["Partial"])
+    ((phase, why, losses),) = ended
+    assert (phase, why, listed) == ("Partial", "1 problems", ["Partial"])
+    said = [(each.object, each.code) for each in losses]
+    assert said == [(str(TOKEN), "warning"), ("one", "problem"), ("three", "not-ready"), ("two", "warning")]
 
 
 # --- a deletion

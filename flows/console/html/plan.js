@@ -262,7 +262,7 @@ function overview(panel) {
     ["rewrites", rewrites], ["needs given up for cycles", total.broken], ["left out", total.left_out]], (item, [what, count]) => {
     item.textContent = count + " " + what;
   });
-  if (plan.broken.length + plan.target_must_have.length + plan.left_out.length + plan.missing.length) add(panel, "h3", "More");
+  if (plan.broken.length + plan.target_must_have.length + plan.left_out.length + plan.missing.length + plan.losses.length) add(panel, "h3", "More");
   folded(panel, "Cycles, and where they are broken", plan.broken, (item, each) => {
     item.textContent = titleOf(each.source) + " does not wait for " + titleOf(each.target) + " (" + each.because + "): " + each.instead;
   });
@@ -275,6 +275,11 @@ function overview(panel) {
     item.textContent = titleOf(each);
     add(item, "br");
     add(item, "small", "named by " + each.users.map(titleOf).join(", "));
+  });
+  folded(panel, "Not as it was", plan.losses, (item, each) => {
+    item.textContent = each.object + (each.path ? " " + each.path : "");
+    add(item, "br");
+    add(item, "small", each.why);
   });
   folded(panel, "Left out", plan.left_out, (item, each) => {
     item.textContent = titleOf(each);

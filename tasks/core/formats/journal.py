@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import StringConstraints, ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.records import MADE, Action, Intent, StoredModel
 from kubeferry.tasks.core.kube.objects import Ref, field_managers
 
@@ -95,6 +96,8 @@ class Entry(StoredModel):
     phase: End | Literal[""] = ""
     why: str = ""
     """The process that began; why it ended; what could not be reverted."""
+    losses: list[Loss] = []
+    """At the end: what is not as it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ class State:
     """The process that began last."""
     end: End | Literal[""] = ""
     why: str = ""
+    losses: list[Loss] = field(default_factory=list)
+    """What is not as it was, when the restore ended."""
     last: datetime | None = None
     """The time of the last entry."""
 
@@ -160,7 +165,7 @@ def fold(entries: Iterable[Entry]) -> State:
 
 
 def _begin(state: State, entry: Entry) -> None:
-    state.holder, state.end, state.why = entry.why, "", ""
+    state.holder, state.end, state.why, state.losses = entry.why, "", "", []
 
 
 def _will(state: State, entry: Entry) -> None:
@@ -193,7 +198,7 @@ def _undid(state: State, entry: Entry) -> None:
 
 
 def _end(state: State, entry: Entry) -> None:
-    state.end, state.why = entry.phase, entry.why
+    state.end, state.why, state.losses = entry.phase, entry.why, entry.losses
 
 
 _HOW = {"begin": _begin, "will": _will, "did": _did, "undid": _undid, "end": _end}

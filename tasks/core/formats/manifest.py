@@ -18,6 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import FORMAT, BackupKeys, flaw
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn, StrictModel
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ class Manifest(StrictModel):
     `objects` maps each tarball path to the SHA-256 (hex) of its bytes, `files` each other file of the backup to its
     digest. `not_at_revision` names the types that could not be read at `revision`, `not_indexed` the types that could
     not be searched for addresses that the backed-up objects may name. `bindings` counts the uses of values that the
-    cluster assigned, by class. `selection` is set if the backup holds a part of its namespaces only. `encryption` is
-    set if the backup is encrypted: then `objects`, `left_out` and the terms of the selection are in `Contents`.
+    cluster assigned, by class. `losses` are what is not in the backup as it was on the cluster. `selection` is set if
+    the backup holds a part of its namespaces only. `encryption` is set if the backup is encrypted: then `objects`,
+    `left_out`, `losses` and the terms of the selection are in `Contents`.
     """
 
     format: str = FORMAT
@@ -96,6 +98,7 @@ class Manifest(StrictModel):
     files: dict[str, Digest]
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
+    losses: list[Loss] = []
     selection: Selected | None = None
     encryption: Encryption | None = None
 
@@ -156,25 +159,31 @@ class Contents(StrictModel):
     name: str
     objects: dict[str, Sha256]
     left_out: list[LeftOut]
+    losses: list[Loss] = []
     selection: Selected | None = None
 
 
 def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Contents]:
     """Return the readable part of a manifest, and the part to encrypt to `recipients`."""
     hidden = Contents(
-        name=manifest.name, objects=manifest.objects, left_out=manifest.left_out, selection=manifest.selection
+        name=manifest.name,
+        objects=manifest.objects,
+        left_out=manifest.left_out,
+        losses=manifest.losses,
+        selection=manifest.selection,
     )
     encryption = Encryption(recipients=list(recipients))
     # That there is a selection stays visible: prune must not take this for a backup of everything.
     selection = Selected(asked=HIDDEN) if manifest.selection else None
-    head = manifest.model_copy(update={"objects": {}, "left_out": [], "selection": selection, "encryption": encryption})
+    emptied: dict[str, Any] = {"objects": {}, "left_out": [], "losses": []}
+    head = manifest.model_copy(update=emptied | {"selection": selection, "encryption": encryption})
     return head, hidden
 
 
 def joined(manifest: Manifest, contents: Contents) -> Manifest:
     """Return the complete manifest of an encrypted backup."""
-    hidden = {"objects": contents.objects, "left_out": contents.left_out, "selection": contents.selection}
-    return manifest.model_copy(update=hidden)
+    hidden = {"objects": contents.objects, "left_out": contents.left_out, "losses": contents.losses}
+    return manifest.model_copy(update=hidden | {"selection": contents.selection})
 
 
 def parse_contents(data: Any, name: str) -> Contents:

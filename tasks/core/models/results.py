@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.migration import SHARED, End
 from kubeferry.tasks.core.formats.records import ActionTaken, LeftOut, Phase, Problem, PulledIn, ResultModel, Rewrite
 from kubeferry.tasks.core.jsondoc.printable import words
@@ -33,6 +34,8 @@ class Result(ResultModel):
     problems: list[Problem] = []
     warnings: list[Problem] = []
     """Open ends of a selection: needed but excluded objects, and terms that match nothing."""
+    losses: list[Loss] = []
+    """What is not in a backup, or not restored, as it was."""
 
     @property
     def seconds(self) -> float:

@@ -48,6 +48,7 @@ def summary(result: AnyResult) -> str:
     page += [""]
     page += _problems("Problems", result.problems)
     page += _problems("Warnings", result.warnings)
+    page += _section("Not as it was", (f"{code(each.place)}: {words(each.why)}" for each in result.losses))
     if isinstance(result, RestoreResult):
         page += _restored(result)
     if isinstance(result, DeleteResult):

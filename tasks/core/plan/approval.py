@@ -55,6 +55,7 @@ def page(asking: Asking, plan: PlanDocument, forecast: Forecast) -> str:
     lines += _section("Cycles, and where they are broken", _broken(plan))
     lines += _section("Needed, but excluded by your options", _missing(plan))
     lines += _section("Matches nothing", (f"{code(each.what)}: {code(each.why)}" for each in plan.warnings))
+    lines += _section("Not as it was", (f"{code(each.place)}: {code(each.why)}" for each in plan.losses))
     lines += _section("Rights of others", (f"{code(each.what)}: {code(each.why)}" for each in plan.grants))
     lines += _section("Not done as asked", (f"{code(each.what)}: {code(each.why)}" for each in plan.problems))
     lines += _section("Excluded", _left_out(plan))

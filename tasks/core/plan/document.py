@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Problem, ResultModel, hidden
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.lookup.bindings import policy_of
@@ -179,6 +180,8 @@ class PlanDocument(ResultModel):
     """What is not done as objects ask for it; the restore is partial then."""
     grants: list[Problem] = []
     """Rights that others get by what is restored, or would; and namespaces that were there before."""
+    losses: list[Loss] = []
+    """What will not be as it was."""
 
 
 def document(parts: Parts) -> PlanDocument:
@@ -211,6 +214,7 @@ def document(parts: Parts) -> PlanDocument:
         warnings=list(parts.warnings),
         problems=list(parts.problems),
         grants=list(parts.grants),
+        losses=list(parts.losses),
     )
 
 

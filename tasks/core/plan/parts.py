@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kubeferry.tasks.core.formats.links import Owner
+    from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
     from kubeferry.tasks.core.graph.closure import Missing
     from kubeferry.tasks.core.graph.order import Edge, Order
@@ -78,6 +79,8 @@ class Parts:
     """What is not done as objects ask for it."""
     grants: Sequence[Problem] = ()
     """What is given to others, or left out of that."""
+    losses: Sequence[Loss] = ()
+    """What will not be as it was."""
 
 
 def level_phases(order: Order) -> list[str]:

@@ -22,8 +22,9 @@ from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.ports.archive.spool import Slot, Spool
@@ -124,10 +125,10 @@ class Journal:
         if objects:
             self._line(Entry(at=clock.now(), event="undid", action=action, level=level, objects=objects), wait=False)
 
-    def end(self, phase: End, why: str = "") -> None:
-        """Record how the restore ended."""
+    def end(self, phase: End, why: str = "", losses: Sequence[Loss] = ()) -> None:
+        """Record how the restore ended, and what is not as it was."""
         self._ended = True
-        self._line(Entry(at=clock.now(), event="end", phase=phase, why=why), wait=True)
+        self._line(Entry(at=clock.now(), event="end", phase=phase, why=why, losses=list(losses)), wait=True)
 
     def flush(self) -> None:
         """Return when all entries so far are saved in the store."""

@@ -1,0 +1,77 @@
+"""What a backup or a restore did not keep as it was: a code, an object, a place, and the sentence, which is made here.
+
+Codes are stored in manifests and journals and shown by `-o json`: a code never changes once it is in use.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from kubeferry.tasks.core.formats.records import StrictModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubeferry.tasks.core.kube.objects import Ref
+
+
+class LossCode(StrEnum):
+    """The kind of a loss; programs compare this, never the sentence."""
+
+    PROBLEM = "problem"
+    """What a run could not do, or could not check."""
+    NOT_READY = "not-ready"
+    LEFT_OUT = "left-out"
+    """An object that is not in the backup, or not restored."""
+    WARNING = "warning"
+    """Needed and excluded, or given to others."""
+    DIFFERENT = "different"
+    """An object of the target that was there before, or that was not simply created."""
+    REWRITTEN = "rewritten"
+
+
+WEIGHTY: frozenset[LossCode] = frozenset({LossCode.PROBLEM})
+"""Losses with which a run is Partial; with the others it is Completed, and they are listed."""
+
+_TEXTS: dict[LossCode, str] = {}
+"""Code → the sentence, in which `{detail}` is the detail."""
+
+
+class Loss(StrictModel):
+    """One thing that is not as it was."""
+
+    object: str
+    """The object: `Service shop/web`; of what is restored, as it is called on the target."""
+    path: str = ""
+    """JSON pointer of the field; "" for the object as a whole."""
+    code: str
+    """A `LossCode`, or one of a newer Kubeferry."""
+    why: str
+    """The sentence, without the object and the path: for people, never parsed; it quotes no content of an object."""
+
+    @classmethod
+    def of(cls, ref: Ref, code: LossCode, detail: str = "", *, path: str = "") -> Self:
+        """Return a loss of an object; `detail` are names for the sentence."""
+        why = _TEXTS.get(code, "{detail}").replace("{detail}", detail)
+        return cls(object=str(ref), path=path, code=code.value, why=why)
+
+    @property
+    def weighty(self) -> bool:
+        """Return whether a run with it is Partial."""
+        return self.code in WEIGHTY
+
+    @property
+    def place(self) -> str:
+        """Return the object, and the path if it is about a field."""
+        return f"{self.object} {self.path}" if self.path else self.object
+
+
+def weighty(losses: Iterable[Loss]) -> bool:
+    """Return whether a run with these losses is Partial."""
+    return any(each.weighty for each in losses)
+
+
+def without_repetition(losses: Iterable[Loss]) -> list[Loss]:
+    """Return the losses in order, each once."""
+    return sorted(set(losses), key=lambda each: (each.object, each.path, each.code, each.why))
