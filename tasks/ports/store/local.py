@@ -7,6 +7,7 @@ because its writers are not trusted to point elsewhere.
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import shutil
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 STALE = 86400
 """Seconds after which an unfinished file is taken for that of a killed writer."""
+
+NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.EOPNOTSUPP})
+"""Errors of a file system that has no locks on folders."""
 
 TRIES = 5
 """Attempts of a write whose folder another process removes as empty."""
@@ -76,11 +80,13 @@ class LocalStore(Store):
             return os.fstat(file.fileno()).st_nlink > 0
 
     def _replaced(self, key: str, old: bytes, new: bytes) -> bool:
-        if self.get(key) != old:
-            return False
         path = self._path(check_key(key))
         aside = path.parent / f"{files.TEMPORARY}{uuid.uuid4().hex}"
-        with self._disk_errors(key):
+        with self._disk_errors(key), _one_at_a_time(path.parent):
+            # Without this look, a late caller would take the file of the winner away for a moment, in which a third
+            # one finds the key free.
+            if self.get(key) != old:
+                return False
             try:
                 path.rename(aside)  # only one caller can
             except FileNotFoundError:
@@ -234,6 +240,26 @@ class LocalStore(Store):
             except OSError:
                 return  # not empty
             folder = folder.parent
+
+
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Hold other callers back while one swaps a file of a folder; the kernel ends it with the process."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield  # nothing to swap
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            # NFS locks only what is open for writing (Linux: flock(2)); there, renaming alone has to keep them apart.
+            if error.errno not in NO_LOCKS:
+                raise
+        yield
+    finally:
+        os.close(handle)
 
 
 @dataclass(frozen=True, slots=True)

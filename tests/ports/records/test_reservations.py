@@ -9,7 +9,7 @@ from threading import Barrier
 import orjson
 import pytest
 
-from kubeferry.tasks.core.errors import PermanentError, StoreUnavailableError, UsageError
+from kubeferry.tasks.core.errors import KeyMissingError, PermanentError, StoreUnavailableError, UsageError
 from kubeferry.tasks.core.formats.layout import BackupKeys
 from kubeferry.tasks.core.formats.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import me
@@ -297,3 +297,27 @@ def test_of_two_deletions_that_find_a_dead_one_only_one_goes_on(both):
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda each: each.take(), some)).count(True) == 1
     assert [each.held for each in some].count(True) == 1
+
+
+def test_a_late_caller_never_frees_a_name_for_a_third_one(tmp_path):
+    """Of many who want to replace the same content, or find no content, one ever succeeds; 60 rounds of it."""
+    for number in range(60):
+        store, start = LocalStore(tmp_path / str(number)), Barrier(8, timeout=60)
+        store.put("a", b"old")
+
+        def take(caller, store=store, start=start):
+            start.wait()
+            for _ in range(5):
+                try:
+                    if store.put_new("a", caller) or store.swap("a", b"old", caller):
+                        return True
+                    if store.get("a") != b"old":
+                        return False
+                except KeyMissingError:
+                    continue
+            return False
+
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(take, (b"%d" % each for each in range(8))))
+        assert won.count(True) == 1
+        assert store.get("a") == b"%d" % won.index(True)
