@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 
 from kubeferry.tasks.backup.from_bundle import keep_bundle
 from kubeferry.tasks.core.errors import KubeferryError
-from kubeferry.tasks.core.models.options import RestoreOptions
+from kubeferry.tasks.core.models.options import BundleMode, RestoreOptions
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.plan.bindings import late_turns
 from kubeferry.tasks.plan.build import plan
@@ -25,6 +25,7 @@ from kubeferry.tasks.report import report, report_failure, report_stopped
 from kubeferry.tasks.restore.apply import apply
 from kubeferry.tasks.restore.begin import begin, hold, take_slot, take_up
 from kubeferry.tasks.restore.bundle import make_bundle, set_bundle_status
+from kubeferry.tasks.restore.managers import give_back, to_give_back
 from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
 from kubeferry.tasks.restore.relink import relink, unpause
@@ -118,6 +119,8 @@ async def _finish(restore: Restore, started: datetime) -> RestoreResult:
         if restore.lookups.values
         else []
     )
+    if to_give_back(restore.plan, restore.transaction, restore.outcome):
+        await give_back(restore.plan, restore.target, restore.transaction, restore.outcome)
     problems += [
         *restore.outcome.problems,
         *await verify_restored(restore.source, restore.plan, restore.target, restore.outcome),
@@ -154,7 +157,7 @@ async def _restore(restore: Restore) -> None:
     if restore.plan.definitions:
         await apply_crds(restore.source, restore.plan, restore.target, restore.transaction, restore.outcome)
         await wait_until_served(restore.source, restore.plan, restore.target, restore.outcome, restore.cancellation)
-    if restore.source.options.bundle:
+    if restore.source.options.bundle is not BundleMode.NONE:
         await make_bundle(restore.source, restore.plan, restore.target, restore.transaction)
     written, stands = late_turns(restore.plan)
     await _late(restore, 0, [*written.get(0, []), *stands.get(0, [])])

@@ -55,6 +55,11 @@ def options(model: type[M], **values: Any) -> M:
         raise UsageError(_line(error.errors(include_url=False, include_context=False)[0])) from None
 
 
+def bundle(mode: str, none: bool) -> str:  # noqa: FBT001 - a parser gets all values by position
+    """Return the mode of a restore's bundle, with `--no-bundle` as one of them."""
+    return "none" if none else mode
+
+
 def _line(error: ErrorDetails) -> str:
     from kubeferry.tasks.core.models.options import UNQUOTED
 

@@ -26,7 +26,7 @@ OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 
 MANNER = (
     "existing owned no_rewrite absent keep_encrypted allow_plain allow_source subjects "
-    "rollback bundle wait wait_seconds"
+    "rollback bundle no_bundle wait wait_seconds"
 )
 """How to restore, for commands that run many restores."""
 
@@ -156,7 +156,17 @@ RESTORING: Mapping[str, Option] = {
         metavar="WHO",
     ),
     "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
-    "bundle": Option(bool, "Create a bundle that owns what is created: deleting it deletes that too.", default=True),
+    "bundle": Option(
+        # The values of `options.BundleMode` but for `none`, as above.
+        Literal["list", "own"],
+        "Create a bundle that lists what is created, for kubeferry delete; or one that owns it, so that kubectl delete "
+        "bundle deletes it too.",
+        default="list",
+        metavar="MODE",
+        parser=parsing.bundle,
+        reads=("no_bundle",),
+    ),
+    "no_bundle": Option(bool, "Create no bundle.", fills=""),
     "wait": Option(bool, "Wait after each level until its objects are ready.", default=True),
     "wait_seconds": Option(
         int, "Longest time to wait for one level.", default=300, min=1, max=86400, metavar="SECONDS"

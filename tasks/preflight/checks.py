@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
 from kubeferry.tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
+from kubeferry.tasks.core.formats.bundle_guard import GUARD_RIGHTS, POLICIES, POLICY_BINDINGS
 from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import defined, served
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.models.options import BundleMode
 from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
 from kubeferry.tasks.plan.grants import limit_subjects
@@ -227,14 +229,19 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Yield what these credentials may not write, or not follow while it gets ready."""
     coming = {kind: defined(body) for kind, body in _coming(plan, target).items()}
     asked: set[tuple[str, ResourceType, str]] = set()
+    bundled = source.options.bundle is not BundleMode.NONE
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind) or coming.get((ref.group, ref.kind))
         if kind:
             asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, source.options))}
         if ref.namespace:
             asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
-            asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if source.options.bundle}
-    if source.options.bundle and target.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
+            asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if bundled}
+    if source.options.bundle is BundleMode.OWN:
+        if "v1" not in target.discovery.versions.get((POLICIES.group, POLICIES.kind), ()):
+            yield f"--bundle own needs {POLICIES.kind} in v1, which the cluster does not serve: say --bundle list"
+        asked |= {(verb, kind, "") for verb, kind in GUARD_RIGHTS}
+    if bundled and target.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
         asked.add(("create", CRDS, ""))
     questions = sorted(asked, key=lambda each: (each[0], each[1].group_resource, each[2]))
     allowed = in_threads(lambda each: target.cached.allowed(*each), questions, THREADS)
@@ -242,6 +249,7 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
         if not may:
             where = f" in namespace {namespace}" if namespace else ""
             hint = "; --no-bundle does without" if kind in (BUNDLES, STATUS, CRDS) else ""
+            hint = "; --bundle list does without" if kind in (POLICIES, POLICY_BINDINGS) else hint
             what = f"{BUNDLES.group_resource}/status" if kind == STATUS else kind.group_resource
             yield f"not allowed to {verb} {what}{where}{hint}"
 

@@ -23,12 +23,14 @@ from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
+from kubeferry.tasks.core.models.options import BundleMode
 from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE, relinked
 from kubeferry.tasks.plan.keep_owned import paused
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.restore.existing import reconcile, recreate
+from kubeferry.tasks.restore.managers import create
 from kubeferry.tasks.restore.outcome import Outcome, done
 from kubeferry.tasks.step import in_thread, step
 
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Item, Plan, Source
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
+
+WRITING = frozenset({Action.MERGED, Action.UPDATED, Action.LINKED})
+"""What is done with an object that was there before, and stays the same one."""
 
 
 @step("apply level {number}")
@@ -111,19 +116,24 @@ def _write(source: Source, plan: Plan, target: Target, transaction: Transaction,
     if live is None:
         try:
             body = _paused(source, plan, outcome, ref, _rooted(source, transaction, ref, obj))
-            created, _ = cluster.create(kind, ref.namespace, body, manager=transaction.maker(ref))
+            created = create(cluster, kind, body, transaction.maker(ref), item.links.managers)
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
             _created(source, target, transaction, outcome, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
-        uid = recreate(target, transaction, kind, _rooted(source, transaction, ref, obj), transaction.maker(ref))
+        body = _rooted(source, transaction, ref, obj)
+        uid = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
         done(transaction, outcome, ref, uid, Action.CREATED, "when a former one was gone")
     elif made_by(live, transaction.manager):  # by our own first attempt, whose answer was lost
         _created(source, target, transaction, outcome, ref, live, why)
-    elif reconcile(source, plan, target, transaction, outcome, kind, obj, live) == Action.UNCHANGED:
-        _settle(source, target, outcome, ref, live)
+    else:
+        action = reconcile(source, plan, target, transaction, outcome, kind, obj, live)
+        if action in WRITING:
+            outcome.patched.add(ref)
+        elif action == Action.UNCHANGED:
+            _settle(source, target, outcome, ref, live)
 
 
 def _created(
@@ -140,8 +150,11 @@ def _settle(source: Source, target: Target, outcome: Outcome, ref: Ref, live: Ob
 
 
 def _rooted(source: Source, transaction: Transaction, ref: Ref, obj: Object) -> Object:
-    """Return an object that is nobody's with the bundle as its owner; a copy, since one that is met stays as it is."""
-    uid = transaction.bundles.get(ref.namespace)
+    """Return an object that is nobody's with the bundle as its owner, if it was asked to own what is created.
+
+    It is a copy: what is there already is compared with the object as it was.
+    """
+    uid = transaction.bundles.get(ref.namespace) if source.options.bundle is BundleMode.OWN else None
     if uid is None or obj["metadata"].get("ownerReferences"):
         return obj
     return obj | {"metadata": obj["metadata"] | {"ownerReferences": [owner(source.name, uid)]}}

@@ -13,6 +13,7 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.journal import Header, changed_by, made_by
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
 from kubeferry.tasks.core.formats.links import owner_ref
+from kubeferry.tasks.core.formats.managers import given_back
 from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.from_store import to_store
@@ -204,6 +205,8 @@ def _recall(
     planned = plan.items.keys()
     if any(owner_ref(each, space) in planned for each in owners for space in (ref.namespace, "")):
         outcome.pending.append(ref)
+    if given_back(live, item.links.managers, {}) is not None:
+        outcome.patched.add(ref)
     pause = paused(source, plan, ref, plan.contents.read(item.slot))
     if pause and pause.back:
         outcome.paused[ref] = pause

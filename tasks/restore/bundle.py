@@ -20,13 +20,17 @@ from kubeferry.tasks.core.formats.bundle import (
     owner,
     parts,
 )
+from kubeferry.tasks.core.formats.bundle_guard import OWNS, POLICIES, POLICY_BINDINGS, binding, policy
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, made_by
 from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import BundleMode
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan, Source
@@ -39,7 +43,7 @@ SERVED_SECONDS = 60
 
 @step("make the bundle")
 async def make_bundle(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
-    """Create the bundle that will own what is created, in each namespace, and the definition of bundles if need be.
+    """Create the bundle that will list what is created, in each namespace, and the definition of bundles if need be.
 
     Raises:
         ConflictError: a namespace has a bundle of that name, of another restore.
@@ -53,6 +57,8 @@ def _make(source: Source, plan: Plan, target: Target, transaction: Transaction) 
     if not spaces:
         return
     _define(target)
+    if source.options.bundle is BundleMode.OWN:
+        _guard(target, spaces)
     refs = {Ref(GROUP, KIND, space, source.name): space for space in spaces}
     for ref in refs:
         plan.place(ref, DEFINITIONS)
@@ -68,7 +74,10 @@ def _make(source: Source, plan: Plan, target: Target, transaction: Transaction) 
 
 
 def _of(source: Source, space: str) -> Object:
-    return bundle(space, source.name, source.options.backup, source.backup.store.url, clock.now())
+    obj = bundle(space, source.name, source.options.backup, source.backup.store.url, clock.now())
+    if source.options.bundle is BundleMode.OWN:
+        obj["metadata"]["labels"][OWNS] = "true"
+    return obj
 
 
 def _below(source: Source, target: Target, obj: Object) -> Object:
@@ -94,6 +103,17 @@ def _define(target: Target) -> None:
         time.sleep(0.1)
 
 
+def _guard(target: Target, spaces: Iterable[str]) -> None:
+    """Have the API server refuse to delete the definition while bundles of these namespaces own something.
+
+    As the definition, this is in no journal, and stays: without such a bundle it refuses nothing.
+    """
+    cluster = target.cluster()
+    for kind, obj in ((POLICIES, policy()), *((POLICY_BINDINGS, binding(space)) for space in spaces)):
+        with suppress(AlreadyExistsError):
+            cluster.create(kind, "", obj)
+
+
 def _created(target: Target, transaction: Transaction, kind: ResourceType, obj: Object) -> Object:
     cluster, meta = target.cluster(), obj["metadata"]
     try:
@@ -107,7 +127,7 @@ def _created(target: Target, transaction: Transaction, kind: ResourceType, obj: 
         ) from None
 
 
-@step("list what the bundle owns")
+@step("list what was created")
 async def set_bundle_status(source: Source, plan: Plan, target: Target, transaction: Transaction, phase: str) -> None:
     """List in each bundle what was created so far, and delete those of nothing; `phase` is how far the restore is."""
     await in_thread(_set_status, source, plan, target, transaction, phase)

@@ -23,9 +23,13 @@ from kubeferry.tasks.core.plan.existing import (
     owners_lost,
 )
 from kubeferry.tasks.core.plan.reversal import digest
+from kubeferry.tasks.restore.managers import create
 from kubeferry.tasks.restore.outcome import Outcome, done
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kubeferry.tasks.core.formats.managers import Entry
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan, Source
@@ -74,7 +78,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(transaction, obj, decision)
-            uid = recreate(target, transaction, kind, obj)
+            uid = recreate(target, transaction, kind, obj, entries=plan.items[ref].links.managers)
         case Action.UNCHANGED if owners_lost(obj, live):
             transaction.keep(ref, Intent.LINK, live)
             decision, uid, wrote = _follow(target, transaction, kind, obj, uid)
@@ -153,10 +157,17 @@ def _follow(
     return Decision(Action.LINKED, "to its owner, which was re-created"), uid, digest(found)
 
 
-def recreate(target: Target, transaction: Transaction, kind: ResourceType, obj: Object, manager: str = "") -> str:
+def recreate(
+    target: Target,
+    transaction: Transaction,
+    kind: ResourceType,
+    obj: Object,
+    manager: str = "",
+    entries: Iterable[Entry] = (),
+) -> str:
     """Create an object as soon as the one that is being deleted is gone; return its uid.
 
-    `manager` names its bundle too, where it belongs to one.
+    `manager` names its bundle too, where it belongs to one; `entries` are the field managers of its original.
 
     Raises:
         ConflictError: that one does not go.
@@ -165,7 +176,7 @@ def recreate(target: Target, transaction: Transaction, kind: ResourceType, obj: 
     limit = time.monotonic() + GONE_SECONDS
     while time.monotonic() < limit:
         try:
-            created, _ = cluster.create(kind, ref.namespace, obj, manager=manager or transaction.manager)
+            created = create(cluster, kind, obj, manager or transaction.manager, entries)
         except (AlreadyExistsError, ConflictError):
             found = cluster.find(kind, ref.namespace, ref.name)
             if found and made_by(found, transaction.manager) and not found["metadata"].get("deletionTimestamp"):

@@ -42,6 +42,8 @@ class Outcome:
         """Objects whose owner did not exist yet: re-linked at the end."""
         self.paused: dict[Ref, Paused] = {}
         """Objects that were created paused, until everything is there."""
+        self.patched: set[Ref] = set()
+        """Objects of which the restore owns fields, until they are given back."""
         self.counts: Counter[str] = Counter()
         self.actions: Counter[str] = Counter()
         self.notable: list[ActionTaken] = []

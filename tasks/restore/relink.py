@@ -43,6 +43,7 @@ def _link(
     try:
         _keep(target, transaction, ref)
         live = cluster.patch(kind, ref.namespace, ref.name, {"metadata": {"ownerReferences": references}})
+        outcome.patched.add(ref)
     except NotFoundError:
         live = None
     if live is None or live["metadata"].get("deletionTimestamp"):
@@ -64,7 +65,8 @@ def _replace(
     body = plan.contents.read(item.slot)
     if dormant(body):
         body["metadata"]["ownerReferences"] = references
-        uid = recreate(target, transaction, target.type_of_item(item), body, transaction.maker(ref))
+        kind = target.type_of_item(item)
+        uid = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
         transaction.journal.did(plan.level(ref), Action.CREATED, ref, uid)
         outcome.uids[ref] = uid
         action, why = Action.RECREATED, f"the former {adopter.kind} {adopter.name} took it along"
@@ -91,6 +93,7 @@ def _unpause(plan: Plan, target: Target, transaction: Transaction, outcome: Outc
     for ref in sorted(outcome.paused, key=lambda ref: (outcome.paused[ref].turn, ref)):
         kind = target.type_of_item(plan.items[ref])
         target.cluster().patch(kind, ref.namespace, ref.name, outcome.paused[ref].back)
+        outcome.patched.add(ref)
 
 
 def _take_up(plan: Plan, target: Target, outcome: Outcome, ref: Ref, jobs: list[Ref]) -> None:

@@ -207,12 +207,20 @@ def _resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     left = outcome.with_action(STAYS)
     for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
         if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
-            _patch(source, plan, target, lookups, transaction, item)
+            _patch(source, plan, target, lookups, transaction, outcome, item)
         item.late = ()  # a step that is run again neither does nor reports it twice
         progress.step(title, done, len(items))
 
 
-def _patch(source: Source, plan: Plan, target: Target, lookups: Lookups, transaction: Transaction, item: Item) -> None:
+def _patch(
+    source: Source,
+    plan: Plan,
+    target: Target,
+    lookups: Lookups,
+    transaction: Transaction,
+    outcome: Outcome,
+    item: Item,
+) -> None:
     if item.whole is None:
         return
     whole, sent = plan.contents.read(item.whole), plan.contents.read(item.slot)
@@ -222,13 +230,17 @@ def _patch(source: Source, plan: Plan, target: Target, lookups: Lookups, transac
     wanted, _ = bound_now(source, lookups, whole, item.bindings)
     _, rewrites = bound_now(source, lookups, whole, item.late)
     pointers = [each.use.pointer for each in item.late]
-    patch_in(target, transaction, item, lambda live: patch(live, filled, pointers, gone, sent))
+    patch_in(target, transaction, outcome, item, lambda live: patch(live, filled, pointers, gone, sent))
     item.slot = plan.contents.append(orjson.dumps(wanted))
     lookups.rewrites += rewrites
 
 
 def patch_in(
-    target: Target, transaction: Transaction, item: Item, operations: Callable[[Object], list[Operation]]
+    target: Target,
+    transaction: Transaction,
+    outcome: Outcome,
+    item: Item,
+    operations: Callable[[Object], list[Operation]],
 ) -> None:
     """Patch an object by what `operations` returns for the live one; nothing where that is nothing.
 
@@ -242,6 +254,7 @@ def patch_in(
         if not todo:
             return
         transaction.keep(item.ref, Intent.PATCH, live)
+        outcome.patched.add(item.ref)
         try:
             cluster.patch(kind, item.ref.namespace, item.ref.name, todo, content_type=JSON_PATCH)
         except InvalidError as error:  # a `test` failed: somebody changed the object between our look and our patch
@@ -365,7 +378,13 @@ class _Again:
         )
         pointers = [each.use.pointer for each in todo]
         try:
-            patch_in(self.target, self.transaction, item, lambda live: patch(live, filled, pointers, Dropped(gone)))
+            patch_in(
+                self.target,
+                self.transaction,
+                self.outcome,
+                item,
+                lambda live: patch(live, filled, pointers, Dropped(gone)),
+            )
         except PermanentError as error:
             self._report(item.ref, todo, str(error))
             return False

@@ -39,7 +39,7 @@ class Transaction:
         self.made: set[Ref] = set()
         """Objects that this restore created, now or before it was resumed."""
         self.bundles: dict[str, str] = {}
-        """Namespace of the target → uid of the bundle that owns what is created in it."""
+        """Namespace of the target → uid of the bundle that lists what is created in it."""
         self.bundle_of_all = ""
         """The uid of the only bundle, which lists what is cluster-wide too; "" where there are many, or none."""
         self.members: dict[Ref, str] = {}

@@ -30,7 +30,7 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 
 
 MORE = r"""
-kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
+kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all --bundle own
 echo 'replicas: {web: 2}' > modify.yaml
 export SOURCE='--allow-source ConfigMap/billing/settings'
 kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle $SOURCE

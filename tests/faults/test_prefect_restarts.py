@@ -141,7 +141,7 @@ def test_a_restore_that_is_interrupted_after_its_prefect_server_went_is_resumed(
     assert state(rig, asked).end == "Stopped"
     code, out, err = lone.kubeferry("restore", "--resume", asked, *lone.at(), "-o", "json")
     assert (code, json.loads(out)["phase"]) == (0, "Completed"), err
-    again = rig.restore(kiosk.saved, map={kiosk.ns: copy}, bundle=False)
+    again = rig.restore(kiosk.saved, map={kiosk.ns: copy}, bundle="none")
     assert {each.action for each in again.notable if each.name != "default"} == {"unchanged"}
 
 

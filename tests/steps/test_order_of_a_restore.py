@@ -9,6 +9,7 @@ import kubeferry.flows.restore
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import BundleMode
 from kubeferry.tasks.core.models.results import RestoreResult, RollbackResult
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.local import clock
@@ -19,7 +20,7 @@ LEVELS = [[Ref("", "ConfigMap", "shop", "a")], [Ref("", "Secret", "shop", "b")]]
 STEPS = [
     *("plan", "take_up", "preflight", "approve", "begin"),
     *("create_namespace", "hold", "apply_crds", "wait_until_served", "make_bundle"),
-    *("resolve", "apply", "resolve_late", "wait", "relink", "unpause"),
+    *("resolve", "apply", "resolve_late", "wait", "relink", "unpause", "give_back"),
     *("follow_again", "verify_restored", "set_bundle_status", "end"),
     *("rollback", "report_failure", "report_stopped"),
 ]
@@ -69,7 +70,7 @@ def restoring(**more):
     plan = SimpleNamespace(
         namespaces=["shop"], definitions=["widgets"], items=items, order=SimpleNamespace(levels=LEVELS), scheduled={}
     )
-    options = {"approve": False, "bundle": True, "wait": True} | more.pop("options", {})
+    options = {"approve": False, "bundle": BundleMode.LIST, "wait": True} | more.pop("options", {})
     plan.contents = SimpleNamespace(close=lambda: None)
     stopped = more.pop("stopped", False)
     asked = {
@@ -79,6 +80,8 @@ def restoring(**more):
         "values": {},
         "problems": [],
         "bundles": {"shop": "u"},
+        "uids": {},
+        "patched": set(),
     } | more
     return Restore(
         source=SimpleNamespace(options=SimpleNamespace(**options), close=lambda: None),
@@ -88,7 +91,7 @@ def restoring(**more):
         transaction=SimpleNamespace(
             resumed=asked["resumed"], bundles=asked["bundles"], made=set(), close=lambda: stopped
         ),
-        outcome=SimpleNamespace(**{name: asked[name] for name in ("pending", "paused", "problems")}),
+        outcome=SimpleNamespace(**{name: asked[name] for name in ("pending", "paused", "problems", "uids", "patched")}),
         cancellation=Cancellation(),
     )
 
@@ -119,6 +122,11 @@ def test_a_resumed_restore_takes_up_its_journal_before_it_looks_and_is_not_appro
         ({"paused": {LEVELS[0][0]: "a pause"}}, "unpause"),
         ({"pending": [LEVELS[0][0]], "paused": {LEVELS[0][0]: "a pause"}}, "relink unpause"),
         ({"values": {"a chain": "a value"}}, "follow_again"),
+        ({"patched": {LEVELS[0][0]}, "uids": {LEVELS[0][0]: "u"}}, "give_back"),
+        (
+            {"values": {"a chain": "a value"}, "patched": {LEVELS[0][0]}, "uids": {LEVELS[0][0]: "u"}},
+            "follow_again give_back",
+        ),
     ],
 )
 def test_what_is_left_over_is_done_before_the_end(taken, left, steps):

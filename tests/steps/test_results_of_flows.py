@@ -74,6 +74,8 @@ def restoring():
             not_ready=[THREE],
             problems=[],
             losses=[],
+            patched=set(),
+            uids={},
         ),
         cancellation=None,
     )

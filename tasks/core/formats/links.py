@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.bundle import is_bundle
+from kubeferry.tasks.core.formats.managers import is_entry, saved
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
 from kubeferry.tasks.core.kube.objects import Ref, is_segment, type_of
 
@@ -60,6 +61,8 @@ class Links:
     owners: tuple[Owner, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
     """JSON pointer into the live object (RFC 6901) → the address: `/status/podIPs/0/ip` → `10.0.0.7`."""
+    managers: tuple[dict[str, Any], ...] = ()
+    """Its field managers (formats/managers.py)."""
 
 
 def links_of(obj: Object) -> Links:
@@ -75,7 +78,7 @@ def links_of(obj: Object) -> Links:
     except DamagedError as error:
         raise DamagedError(f"{Ref.of(obj)}: {error}") from error
     given = {at: value for at, value in _addresses(obj) if isinstance(value, str) and value not in ("", "None")}
-    return Links(uid, owners, given)
+    return Links(uid, owners, given, saved(obj))
 
 
 def _is_bundle(one: Any) -> bool:
@@ -97,12 +100,13 @@ def to_json(links: Links) -> dict[str, Any]:
     """Return `links` as JSON without empty fields: `{}` for no links.
 
     `{"uid": "…", "owners": [{"apiVersion", "kind", "name", "uid", "controller"?, "blockOwnerDeletion"?}],
-    "addresses": {"/status/podIP": "10.0.0.7"}}`
+    "addresses": {"/status/podIP": "10.0.0.7"}, "managers": [{"manager", "operation", …}]}`
     """
     fields = {
         "uid": links.uid,
         "owners": [_owner_json(one) for one in links.owners],
         "addresses": dict(links.addresses),
+        "managers": list(links.managers),
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -130,7 +134,11 @@ def from_json(value: Any) -> Links:
         if not (isinstance(pointer, str) and pointer.startswith("/") and isinstance(address, str)):
             raise DamagedError("links: addresses must map JSON pointers to strings")
     owners = _list(value, "owners", "links")
-    return Links(_text(value, "uid", "links", default=""), tuple(_owner(one) for one in owners), dict(addresses))
+    managers = _list(value, "managers", "links")
+    if not all(map(is_entry, managers)):
+        raise DamagedError("links: managers must be entries of managedFields")
+    uid = _text(value, "uid", "links", default="")
+    return Links(uid, tuple(_owner(one) for one in owners), dict(addresses), tuple(managers))
 
 
 def _owner(value: Any) -> Owner:

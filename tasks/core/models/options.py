@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from kubeferry.tasks.core.formats.recipients import SECRET_KEY, is_secret
@@ -163,14 +163,28 @@ class Subjects(StrEnum):
     ALL = "all"
 
 
+class BundleMode(StrEnum):
+    """What the bundle of a restore is to the objects that it created."""
+
+    LIST = "list"
+    OWN = "own"
+    NONE = "none"
+
+
+def _mode(value: object) -> object:
+    # Until there were modes, a bundle owned what was created, and could be switched off.
+    return {True: BundleMode.OWN, False: BundleMode.NONE}[value] if isinstance(value, bool) else value
+
+
 class Manner(_Options):
     """How to restore: the options of a restore, and of flows that start many restores."""
 
     rollback: bool = True
     """If the restore fails, roll back its changes."""
 
-    bundle: bool = True
-    """Create a bundle in each namespace that owns the created objects: deleting the bundle deletes them."""
+    bundle: Annotated[BundleMode, BeforeValidator(_mode)] = BundleMode.LIST
+    """Create a bundle in each namespace that lists the created objects, or one that owns them, so that deleting it
+    deletes them, or none."""
 
     map: dict[NamespaceName, NamespaceName] = {}
     """Namespaces to rename, old to new name, for example `{"shop": "shop-copy"}`."""

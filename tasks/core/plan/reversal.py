@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
@@ -130,7 +131,7 @@ def edited_by(live: Object, manager: str, wrote: str = "", former: Object | None
         return ""
     before = set(_entries(former)) if former else set[tuple[str, str]]()
     entries = [each for each in _entries(live) if each not in before]
-    ours = max((time for name, time in entries if _is_ours(name, manager)), default="")
+    ours = max((time for name, time in entries if _is_ours(name, manager)), default="") or _created(live)
     others = {
         name
         for name, time in entries
@@ -139,6 +140,15 @@ def edited_by(live: Object, manager: str, wrote: str = "", former: Object | None
         and (time > ours or (wrote and time == ours))
     }
     return ", ".join(sorted(others))
+
+
+def _created(live: Object) -> str:
+    """Return the time until which an entry is that of the creation, whose mark has no time (formats/managers.py).
+
+    The API server takes the time twice, for the object and for the entry: a second may begin between the two.
+    """
+    created = datetime.fromisoformat(live["metadata"]["creationTimestamp"])
+    return f"{created + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _is_ours(name: str, manager: str) -> bool:
@@ -156,4 +166,4 @@ def _entries(live: Object) -> Iterator[tuple[str, str]]:
     """Yield name and time of each field manager of an object, but those of its status."""
     for each in field_managers(live):
         if each.get("subresource") != "status":
-            yield str(each.get("manager")), str(each.get("time"))
+            yield str(each.get("manager")), str(each.get("time") or "")

@@ -109,7 +109,7 @@ def test_kubectl_delete_bundle_removes_the_whole_group_and_nothing_else(
     ns = bench.namespace("t", B)
     bench.make(MINE, ns, B)
     monkeypatch.setattr(bundle_format, "MEMBERS", 1)
-    name = bench.restore(backup, map={old: ns}, existing="skip").name
+    name = bench.restore(backup, map={old: ns}, existing="skip", bundle="own").name
     assert len(bundles(bench, ns)) == 2
     stays = {
         ref: seen for ref, seen in touch(bench, B, ns).items() if ref.name in ("mine", "settings", "token", "default")
@@ -138,7 +138,7 @@ def test_what_was_there_before_is_not_linked_to_what_a_restore_creates(bench, ku
     target = bench.namespace("t", B)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: child}, stringData: {a: '2'}}", target, B)
-    result = bench.restore(saved, map={ns: target}, existing="update")
+    result = bench.restore(saved, map={ns: target}, existing="update", bundle="own")
     assert "not linked to Widget boss, which this restore created" in did(result, "Secret", "child")
     assert "ownerReferences" not in bench.get("Secret", target, "child", B)["metadata"]
     assert [each["kind"] for each in bench.get("Secret", target, "fresh", B)["metadata"]["ownerReferences"]] == [

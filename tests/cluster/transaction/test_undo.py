@@ -390,7 +390,7 @@ def test_leases_and_bundles_are_not_backed_up(bench, saved):
 
 def test_without_a_bundle(bench, saved):
     ns = bench.name("t")
-    bench.run_flow(restore(options(bench, saved, map={saved[0]: ns}, bundle=False)))
+    bench.run_flow(restore(options(bench, saved, map={saved[0]: ns}, bundle="none")))
     assert (
         bench.clusters[B].list(ResourceType("kubeferry.io", "v1alpha1", "Bundle", "bundles", namespaced=True), ns) == []
     )
