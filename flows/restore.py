@@ -25,6 +25,7 @@ from kubeferry.tasks.report import report, report_failure, report_stopped
 from kubeferry.tasks.restore.apply import apply
 from kubeferry.tasks.restore.begin import begin, hold, take_slot, take_up
 from kubeferry.tasks.restore.bundle import make_bundle, set_bundle_status
+from kubeferry.tasks.restore.finish import finish, to_finish
 from kubeferry.tasks.restore.managers import give_back, to_give_back
 from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
@@ -119,6 +120,8 @@ async def _finish(restore: Restore, started: datetime) -> RestoreResult:
         if restore.lookups.values
         else []
     )
+    if to_finish(restore.plan, restore.transaction, restore.outcome):
+        await finish(restore.plan, restore.target, restore.transaction, restore.outcome)
     if to_give_back(restore.plan, restore.transaction, restore.outcome):
         await give_back(restore.plan, restore.target, restore.transaction, restore.outcome)
     problems += [

@@ -44,7 +44,8 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 
 @takes(
     "restore",
-    "backup from_bundle rename existing owned modify no_rewrite absent name resume approve approve_seconds",
+    "backup from_bundle rename existing owned status finalizers modify no_rewrite absent",
+    "name resume approve approve_seconds",
     "keep_encrypted allow_plain allow_source subjects rollback bundle no_bundle wait wait_seconds",
     f"{OF_BACKUP} {PLACE} identity {SIGNED} output debug",
     model="options.RestoreOptions",

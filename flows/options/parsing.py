@@ -55,6 +55,11 @@ def options(model: type[M], **values: Any) -> M:
         raise UsageError(_line(error.errors(include_url=False, include_context=False)[0])) from None
 
 
+def words(given: list[str]) -> list[str]:
+    """Return the words of an option that may be repeated, each of which may be several, with commas."""
+    return [word.strip() for each in given for word in each.split(",") if word.strip()]
+
+
 def bundle(mode: str, none: bool) -> str:  # noqa: FBT001 - a parser gets all values by position
     """Return the mode of a restore's bundle, with `--no-bundle` as one of them."""
     return "none" if none else mode

@@ -25,7 +25,7 @@ OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
 MANNER = (
-    "existing owned no_rewrite absent keep_encrypted allow_plain allow_source subjects "
+    "existing owned status finalizers no_rewrite absent keep_encrypted allow_plain allow_source subjects "
     "rollback bundle no_bundle wait wait_seconds"
 )
 """How to restore, for commands that run many restores."""
@@ -154,6 +154,20 @@ RESTORING: Mapping[str, Option] = {
         "that are restored, or all of them.",
         default="restored",
         metavar="WHO",
+    ),
+    "status": Option(
+        list[str],
+        "Restore the status of this kind, too, or of several (KIND,KIND); may be repeated.",
+        metavar="KIND",
+        parser=parsing.words,
+    ),
+    "finalizers": Option(
+        # The values of `options.Finalizers`, as above.
+        Literal["auto", "keep", "drop"],
+        "Finalizers of controllers outside of Kubernetes: give back those that something on the target can remove "
+        "(auto), keep all, or drop all.",
+        default="auto",
+        metavar="MODE",
     ),
     "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
     "bundle": Option(

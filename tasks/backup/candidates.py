@@ -125,8 +125,8 @@ class Candidates:
             return
         if selected:
             self.selected[ref] = selected
-        body = exclusions.portable(obj)
-        made, bindings = written_object(kind, body, self._known)
+        body = exclusions.portable(obj, kind)
+        made, bindings = written_object(kind, body, self._known, obj)
         problem = self._needs(body, obj) or made.problem
         for each in bindings:
             self.edges += (

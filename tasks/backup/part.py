@@ -8,6 +8,7 @@ not backed up, such as the Pods of a Deployment. Excluded objects go to a file o
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import orjson
@@ -24,6 +25,7 @@ from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, to_json
 from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
+from kubeferry.tasks.core.transform.strip.apart import is_plain_status, with_apart
 from kubeferry.tasks.core.transform.strip.portable import strip as portable
 from kubeferry.tasks.ports.archive.tarball import FragmentWriter
 from kubeferry.tasks.ports.local import clock
@@ -59,13 +61,18 @@ class WrittenObject(NamedTuple):
     """Why it is not written; "" if it is."""
 
 
-def written_object(kind: ResourceType, obj: Object, known: Known) -> tuple[WrittenObject, list[Binding]]:
-    """Return a portable object as written, and its bindings."""
+def written_object(
+    kind: ResourceType, obj: Object, known: Known, live: Object | None = None
+) -> tuple[WrittenObject, list[Binding]]:
+    """Return a portable object as written, and its bindings.
+
+    Status and finalizers of the `live` object are written with it, and have no bindings: a restore writes them apart.
+    """
     ref = Ref.of(obj)
     found, problem = bindings_of(obj, known.index, known.around)
     place, data, refused = Member(kind.group_resource, ref.namespace, ref.name), b"", ""
     try:
-        data = validated_bytes(obj, place)
+        data = validated_bytes(with_apart(obj, live) if live else obj, place)
     except DamagedError as error:  # it would make the whole backup unreadable
         refused = f"cannot be kept in an archive: it {error}"
     lines = tuple(orjson.dumps(to_json(each), option=orjson.OPT_APPEND_NEWLINE) for each in found)
@@ -106,9 +113,10 @@ class Exclusions:
             self.leave(Ref.of(obj), why)
         return why
 
-    def portable(self, obj: Object) -> Object:
+    def portable(self, obj: Object, kind: ResourceType | None = None) -> Object:
         """Return an object without the fields that are meaningful only in the old cluster."""
-        return portable(obj, self.around, self.keep)
+        plain = kind is not None and "status" in obj and is_plain_status(kind)
+        return portable(obj, self.around, replace(self.keep, status=True) if plain else self.keep)
 
     def leave(self, ref: Ref, why: Reason) -> None:
         """Write why an object is excluded."""

@@ -64,6 +64,6 @@ def _write(kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, 
     """Write one object unless it is excluded; return the cluster-scoped objects that it refers to."""
     if exclusions.never(obj):
         return set()
-    body = exclusions.portable(obj)
-    part.write(written_object(kind, body, known)[0])
+    body = exclusions.portable(obj, kind)
+    part.write(written_object(kind, body, known, obj)[0])
     return {each.target for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED}

@@ -20,6 +20,8 @@ from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, divi
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
 from kubeferry.tasks.core.jsondoc.duration import Span, until
+from kubeferry.tasks.core.kube.kinds import is_built_in
+from kubeferry.tasks.core.transform.strip.apart import is_plain_status
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive import tarball as archive
 from kubeferry.tasks.ports.archive.encryption import Sealer
@@ -200,6 +202,11 @@ def _manifest(
         revision=scope.revision,
         not_at_revision={kind: why for each in fetched for kind, why in each.not_at_revision},
         not_indexed={kind: why for each in fetched for kind, why in each.not_indexed},
+        plain_status=sorted(
+            f"{each.api_version}/{each.kind}"
+            for each in {*scope.types, *scope.related}
+            if is_plain_status(each) and not is_built_in(each.group)
+        ),
         namespaces=list(scope.namespaces),
         phase=Phase.PARTIAL if problems or weighty(losses) else Phase.COMPLETED,
         counts=_summed(pair for each in stripped for pair in each.counts),

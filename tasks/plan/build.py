@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -24,6 +24,8 @@ from kubeferry.tasks.core.needs.ownership import Owners
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
+from kubeferry.tasks.core.transform.strip.apart import finalizers_of
+from kubeferry.tasks.plan.apart import report_apart
 from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
@@ -84,6 +86,7 @@ def _fill(source: Source, plan: Plan) -> None:
     plan.order = order(later, edges, phases, waves)
     hold_back(plan)
     find_grants(source, plan)
+    report_apart(source, plan)
     progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
 
 
@@ -107,10 +110,11 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
             _leave(plan, ref, why)
             continue
         portable = chosen.portable(obj)
-        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready)
+        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready, finalizers=finalizers_of(obj))
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
-        edges += _add(source, plan, portable, item, moving, chosen)
+        status = _status(chosen, obj, portable, each)
+        edges += _add(source, plan, portable, item, moving, chosen, status)
         chosen.look(obj, each.member, item.ref)
         if done % 500 == 0:
             progress.step(f"plan {source.name}", done, len(source.archived))
@@ -118,6 +122,13 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         owners.add(ref, tied)
     lost = {edge for item in plan.items.values() for edge in _disown(item, owners)}
     return [edge for edge in edges if edge not in lost] if lost else edges
+
+
+def _status(chosen: Choice, obj: Object, portable: Object, each: Archived) -> Any:
+    """Return the status to write apart from the object; None for none."""
+    status = obj.get("status")
+    apart = isinstance(status, dict) and status and "status" not in portable
+    return status if apart and chosen.with_status(obj, each.member) else None
 
 
 def _modify(
@@ -174,10 +185,16 @@ def known_of(archived: Iterable[Archived]) -> Known:
     return Known.of((member.group_resource, member.namespace, member.name) for member in members)
 
 
-def _add(source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, chosen: Choice) -> list[Edge]:
+def _add(
+    source: Source, plan: Plan, obj: Object, item: Item, moving: _Moving, chosen: Choice, status: Any
+) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
-    renamed = rename(obj, moving.names, known=moving.known, skip=moving.skip)
+    whole = obj if status is None else obj | {"status": status}
+    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    if status is not None:
+        item.status = plan.contents.append(orjson.dumps(renamed.obj["status"]))
+        renamed = replace(renamed, obj={key: value for key, value in renamed.obj.items() if key != "status"})
     unread = [renamed.unread] if renamed.unread else []
     plan.problems += [Problem(what=str(item.ref), why=why) for why in (*item.hints.invalid, *unread)]
     waited_for = with_namespaces(renamed.obj, moving.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 from kubeferry.tasks.core.selection.resource_types import check_namespaces
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.core.selection.unmatched import Unmatched
+from kubeferry.tasks.core.transform.strip.apart import RESTORE_STATUS, plain_statuses
 from kubeferry.tasks.core.transform.strip.portable import strip
 from kubeferry.tasks.plan.unpacked import archived_object
 
@@ -64,6 +66,10 @@ class Choice:
         """From what is selected and never carried to the controller that makes it."""
         self._defined = _defined(source) if self.selector.asked_kinds else {}
         self._words: dict[tuple[str, str, str], Words] = {}
+        self.plain_status = _plain_status(source)
+        """Types without a status subresource, as `GROUP/VERSION/KIND`."""
+        self.statuses: set[str] = set()
+        """The kinds of --status of which there is an object."""
 
     @property
     def narrowed(self) -> bool:
@@ -94,7 +100,16 @@ class Choice:
 
     def portable(self, obj: Object) -> Object:
         """Return an object without what only its old cluster meant: again for what we wrote, needed for others'."""
-        return self.rules.without_dynamic(strip(obj, self.around, self.keep))
+        plain = "status" in obj and f"{obj['apiVersion']}/{obj['kind']}" in self.plain_status
+        keep = replace(self.keep, status=True) if plain else self.keep
+        return self.rules.without_dynamic(strip(obj, self.around, keep))
+
+    def with_status(self, obj: Object, member: Member) -> bool:
+        """Return whether the status of an object is restored: asked for by kind, by its annotation, or by a plug-in."""
+        ref = Ref.of(obj)
+        asked = {each.lower() for each in self.options.status} & self.words(ref, member)
+        self.statuses |= asked
+        return bool(asked) or annotations_of(obj).get(RESTORE_STATUS) == "true" or self.rules.restores_status(ref)
 
     def look(self, obj: Object, member: Member, target: Ref) -> None:
         """Note whether an object of the archive is selected, under its identity on the target."""
@@ -150,6 +165,8 @@ class Choice:
         """Yield what was asked for and matches nothing, with a word about it."""
         yield from unmatched(self.held, self.options.exclude_namespace)
         yield from self.tally.unmatched()
+        for word in sorted({each.lower() for each in self.options.status} - self.statuses):
+            yield f"--status {word}", "nothing in the backup has that kind and a status"
 
 
 def _held(source: Source) -> Iterator[tuple[str, dict[str, str]]]:
@@ -164,6 +181,13 @@ def _held(source: Source) -> Iterator[tuple[str, dict[str, str]]]:
 def _defined(source: Source) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return what the CRDs of the archive call the kinds that they define."""
     return dict(names_defined(archived_object(source, each)) for each in _all(source, DEFINITIONS))
+
+
+def _plain_status(source: Source) -> frozenset[str]:
+    manifest = source.backup.manifest
+    told = manifest.plain_status if manifest else ()
+    definitions = _all(source, DEFINITIONS)
+    return frozenset(told).union(*(plain_statuses(archived_object(source, each)) for each in definitions))
 
 
 def _all(source: Source, group_resource: str) -> Iterator[Archived]:

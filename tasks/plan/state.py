@@ -62,6 +62,10 @@ class Item:
     """JSON pointers of what the options modified of it."""
     whole: Slot | None = None
     """The object with the strings that come late; None where nothing does."""
+    status: Slot | None = None
+    """The status to write after the object is created; None for none."""
+    finalizers: tuple[str, ...] = ()
+    """The finalizers to give back when the object is ready, of controllers outside of Kubernetes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ Look whether the target's schemas take what is to be restored, before anything i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
 from kubeferry.tasks.step import in_thread, log, step
 
@@ -97,6 +99,7 @@ def _look(
     target.context = target.cached.context()
     give_up_node_ports(plan, target)
     _limit(source, plan, target, made)
+    choose_finalizers(source, plan, target)
     checks = (
         partial(_modes, source, plan, target),
         partial(_types, plan, target),
@@ -234,6 +237,8 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
         kind = target.discovery.by_kind(ref.group, ref.kind) or coming.get((ref.group, ref.kind))
         if kind:
             asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, source.options))}
+            if plan.items[ref].status is not None:
+                asked.add(("patch", replace(kind, resource=f"{kind.resource}/status"), ref.namespace))
         if ref.namespace:
             asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
             asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if bundled}

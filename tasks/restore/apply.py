@@ -30,6 +30,7 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.restore.existing import reconcile, recreate
+from kubeferry.tasks.restore.finish import write_status
 from kubeferry.tasks.restore.managers import create
 from kubeferry.tasks.restore.outcome import Outcome, done
 from kubeferry.tasks.step import in_thread, step
@@ -120,14 +121,15 @@ def _write(source: Source, plan: Plan, target: Target, transaction: Transaction,
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
-            _created(source, target, transaction, outcome, ref, created, why)
+            _created(source, plan, target, transaction, outcome, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
         body = _rooted(source, transaction, ref, obj)
         uid = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
         done(transaction, outcome, ref, uid, Action.CREATED, "when a former one was gone")
+        write_status(plan, target, outcome, ref)
     elif made_by(live, transaction.manager):  # by our own first attempt, whose answer was lost
-        _created(source, target, transaction, outcome, ref, live, why)
+        _created(source, plan, target, transaction, outcome, ref, live, why)
     else:
         action = reconcile(source, plan, target, transaction, outcome, kind, obj, live)
         if action in WRITING:
@@ -136,10 +138,18 @@ def _write(source: Source, plan: Plan, target: Target, transaction: Transaction,
             _settle(source, target, outcome, ref, live)
 
 
-def _created(
-    source: Source, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref, created: Object, why: str
+def _created(  # noqa: PLR0913, PLR0917 - all that a restore is made of
+    source: Source,
+    plan: Plan,
+    target: Target,
+    transaction: Transaction,
+    outcome: Outcome,
+    ref: Ref,
+    created: Object,
+    why: str,
 ) -> None:
     done(transaction, outcome, ref, created["metadata"]["uid"], Action.CREATED, why)
+    write_status(plan, target, outcome, ref)
     _settle(source, target, outcome, ref, created)
 
 

@@ -44,6 +44,8 @@ class Outcome:
         """Objects that were created paused, until everything is there."""
         self.patched: set[Ref] = set()
         """Objects of which the restore owns fields, until they are given back."""
+        self.statuses: set[Ref] = set()
+        """Objects whose status was written, or refused."""
         self.counts: Counter[str] = Counter()
         self.actions: Counter[str] = Counter()
         self.notable: list[ActionTaken] = []

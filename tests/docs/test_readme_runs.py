@@ -30,10 +30,11 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 
 
 MORE = r"""
-kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all --bundle own
+kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
 echo 'replicas: {web: 2}' > modify.yaml
 export SOURCE='--allow-source ConfigMap/billing/settings'
 kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle $SOURCE
+kubeferry restore first --map shop=shop6 --bundle own --status jobs.batch --finalizers drop
 ssh-keygen -q -t ed25519 -N '' -f key
 kubeferry restore first --map shop=shop5 --name undone --encrypt-to key.pub --allow-plain
 kubeferry undo undone --dry-run -o json > undoing.json

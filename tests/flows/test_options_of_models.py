@@ -19,7 +19,9 @@ OFFLINE = {"existing", "existing_kinds", "rollback", "bundle", "wait", "wait_sec
 RUN = {"name", "resume", "approve", "approve_seconds"}
 WITHOUT_OPTION = {
     "plan": OFFLINE | RUN | {"context", "kubeconfig", "from_bundle"},
-    "diff": OFFLINE | RUN | {"owned", "absent", "modify", "from_bundle", "allow_sources", "subjects"},
+    "diff": OFFLINE
+    | RUN
+    | {"owned", "absent", "modify", "from_bundle", "allow_sources", "subjects", "status", "finalizers"},
     "populate": {"map"},
     "prune": {"context", "kubeconfig"},
 }

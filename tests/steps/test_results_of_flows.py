@@ -53,8 +53,9 @@ def restoring():
         warnings=[TWO],
         grants=[],
         occupied=[],
-        losses=[],
         rewrites=[],
+        items={},
+        losses=[],
         order=SimpleNamespace(levels=[[TOKEN]]),
     )
     plan.names = lambda: {"shop": "shop"}

@@ -29,12 +29,21 @@ class LossCode(StrEnum):
     DIFFERENT = "different"
     """An object of the target that was there before, or that was not simply created."""
     REWRITTEN = "rewritten"
+    STATUS_LEFT = "status-left"
+    """The status of a custom resource is not restored."""
+    STATUS_REFUSED = "status-refused"
+    """The target refuses a status that is to be restored."""
+    FINALIZER_LEFT = "finalizer-left"
 
 
-WEIGHTY: frozenset[LossCode] = frozenset({LossCode.PROBLEM})
+WEIGHTY: frozenset[LossCode] = frozenset({LossCode.PROBLEM, LossCode.STATUS_REFUSED})
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
 
-_TEXTS: dict[LossCode, str] = {}
+_TEXTS: dict[LossCode, str] = {
+    LossCode.STATUS_LEFT: "its status is left: its controller writes a new one (--status restores it)",
+    LossCode.STATUS_REFUSED: "its status cannot be restored: {detail}",
+    LossCode.FINALIZER_LEFT: "left without finalizer {detail}",
+}
 """Code → the sentence, in which `{detail}` is the detail."""
 
 

@@ -75,11 +75,12 @@ class Manifest(StrictModel):
     """The content of `kubeferry-manifest.json.gz`.
 
     `objects` maps each tarball path to the SHA-256 (hex) of its bytes, `files` each other file of the backup to its
-    digest. `not_at_revision` names the types that could not be read at `revision`, `not_indexed` the types that could
-    not be searched for addresses that the backed-up objects may name. `bindings` counts the uses of values that the
-    cluster assigned, by class. `losses` are what is not in the backup as it was on the cluster. `selection` is set if
-    the backup holds a part of its namespaces only. `encryption` is set if the backup is encrypted: then `objects`,
-    `left_out`, `losses` and the terms of the selection are in `Contents`.
+    digest. `not_at_revision` names the types that could not be read at `revision`, `not_indexed` the types that
+    could not be searched for addresses that the backed-up objects may name. `plain_status` lists the types, as
+    `GROUP/VERSION/KIND`, that have no status subresource, so that their status is plain data. `bindings` counts the
+    uses of values that the cluster assigned, by class. `losses` are what is not in the backup as it was on the
+    cluster. `selection` is set if the backup holds a part of its namespaces only. `encryption` is set if the backup
+    is encrypted: then `objects`, `left_out`, `losses` and the terms of the selection are in `Contents`.
     """
 
     format: str = FORMAT
@@ -90,6 +91,7 @@ class Manifest(StrictModel):
     revision: str
     not_at_revision: dict[str, str] = {}
     not_indexed: dict[str, str] = {}
+    plain_status: list[str] = []
     namespaces: list[str]
     phase: Annotated[Phase, Field(strict=False)]
     counts: dict[str, Count]

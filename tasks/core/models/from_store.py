@@ -28,6 +28,7 @@ FROM_STORE = frozenset(
         "exclude_namespace",
         "existing",
         "existing_kinds",
+        "finalizers",
         "from_bundle",
         "include",
         "include_name",
@@ -40,6 +41,7 @@ FROM_STORE = frozenset(
         "owned",
         "rollback",
         "selector",
+        "status",
         "wait",
         "wait_seconds",
     }

@@ -176,6 +176,14 @@ def _mode(value: object) -> object:
     return {True: BundleMode.OWN, False: BundleMode.NONE}[value] if isinstance(value, bool) else value
 
 
+class Finalizers(StrEnum):
+    """Which finalizers of controllers outside of Kubernetes are given back."""
+
+    AUTO = "auto"
+    KEEP = "keep"
+    DROP = "drop"
+
+
 class Manner(_Options):
     """How to restore: the options of a restore, and of flows that start many restores."""
 
@@ -225,6 +233,14 @@ class Manner(_Options):
     subjects: Subjects = Subjects.RESTORED
     """On another cluster and under a new name, a ClusterRoleBinding gives rights to those of its subjects that are
     restored, or to all of them."""
+
+    status: list[str] = []
+    """Kinds whose status is restored, too, for example `["clusters.postgresql.cnpg.io"]`: of operators that keep their
+    state in it."""
+
+    finalizers: Finalizers = Finalizers.AUTO
+    """Finalizers of controllers outside of Kubernetes, given back when their object is ready: auto gives back those
+    that something on the target can remove, keep all, drop none."""
 
     wait: bool = True
     """Wait after each level until all of its objects are ready."""

@@ -182,6 +182,8 @@ FLAGS = {
     "allow_plain": "--allow-plain",
     "allow_sources": "--allow-source",
     "subjects": "--subjects",
+    "status": "--status",
+    "finalizers": "--finalizers",
     "namespaces": "--namespace",
     "namespace_selector": "--namespace-selector",
     "exclude_namespace": "--exclude-namespace",

@@ -126,6 +126,8 @@ class Plugin:
     """Kind → its restore priority, where no edge decides."""
     readiness: Mapping[Kind, Rule] = field(default_factory=dict)
     """Kind → its readiness rule: (object, now, context) → `ready`, `waiting` or `failed` of readiness/verdict.py."""
+    status: frozenset[Kind] = frozenset()
+    """Kinds whose status is restored, since their controller keeps state in it that it cannot find out again."""
     needs: Callable[[Object], Iterable[Need]] = _no_needs
     """Object → what it needs besides what its fields name; called for every object of a backup."""
     leave_out: Callable[[Object], str | None] = _nothing_excluded

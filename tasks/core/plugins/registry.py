@@ -110,6 +110,10 @@ class Registry:
         plugin = next(each for each in self.rules if each.name == name)
         return _called(plugin, obj, _verdict, rule, obj, now, context)
 
+    def restores_status(self, ref: Ref) -> bool:
+        """Return whether a plug-in says that the status of an object is restored."""
+        return any({(ref.group, ref.kind), (ref.group, "*")} & each.status for each in self.rules)
+
     def without_dynamic(self, obj: Object) -> Object:
         """Return `obj` without the fields that its controller generated on the source cluster."""
         for each in self.rules:

@@ -8,6 +8,7 @@ re-linking needs of the removed fields (uid, owners, addresses).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path, change, only, remove, without
@@ -190,7 +191,10 @@ def _rewrite_last_applied(meta: dict[str, Any], case: Case) -> None:
     rest = {key: value for key, value in before.items() if key != LAST_APPLIED}
     if case.applied is not None:
         # kubectl writes the object without the annotation itself; one that another tool nested there is removed.
-        after = _strip(change(case.applied, ("metadata", "annotations"), without(LAST_APPLIED)), case)
+        # Its finalizers stay: the next apply asks for them as its author did, whether they come back or not.
+        keep = replace(case.keep, finalizers=True)
+        applied = change(case.applied, ("metadata", "annotations"), without(LAST_APPLIED))
+        after = _strip(applied, replace(case, keep=keep))
         written = before[LAST_APPLIED] if after == case.applied else as_kubectl(after)
         meta["annotations"] = before | {LAST_APPLIED: written}
     elif rest:

@@ -1,0 +1,93 @@
+"""What a restore writes apart from an object: its status, at once, and its finalizers, when everything is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kubeferry.tasks.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from kubeferry.tasks.core.formats.losses import LossCode
+from kubeferry.tasks.core.formats.managers import content_manager, status_manager
+from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.step import in_thread, step
+
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.plan.state import Plan
+    from kubeferry.tasks.preflight.target import Target
+    from kubeferry.tasks.restore.outcome import Outcome
+    from kubeferry.tasks.restore.transaction import Transaction
+
+TRIES = 5
+"""How often finalizers are written again that somebody changed between our look and our patch."""
+
+
+def write_status(plan: Plan, target: Target, outcome: Outcome, ref: Ref) -> None:
+    """Write the status of an object that was created, as soon as it is there: its controller may look at once.
+
+    A status that the target refuses is noted, and stops nothing.
+    """
+    item = plan.items[ref]
+    if item.status is None or ref in outcome.statuses:
+        return
+    kind, status = target.type_of_item(item), plan.contents.read(item.status)
+    at = "status" if "status" in kind.subresources else ""
+    manager = status_manager(item.links.managers)
+    try:
+        target.cluster().patch(kind, ref.namespace, ref.name, {"status": status}, subresource=at, manager=manager)
+    except (InvalidError, ForbiddenError, NotFoundError) as error:
+        outcome.lose(ref, LossCode.STATUS_REFUSED, str(error), path="/status")
+    outcome.statuses.add(ref)
+
+
+@step("finish objects")
+async def finish(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
+    """Write what is left of statuses after a resume, and give objects the finalizers of their controllers."""
+    await in_thread(_finish, plan, target, transaction, outcome)
+
+
+def to_finish(plan: Plan, transaction: Transaction, outcome: Outcome) -> list[Ref]:
+    """Return the objects that this restore created and that miss their status or finalizers."""
+    return sorted(
+        ref
+        for ref in transaction.made & outcome.uids.keys() & plan.items.keys()
+        if plan.items[ref].finalizers or (plan.items[ref].status is not None and ref not in outcome.statuses)
+    )
+
+
+def _finish(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
+    refs = to_finish(plan, transaction, outcome)
+
+    def one(ref: Ref) -> None:
+        write_status(plan, target, outcome, ref)
+        if plan.items[ref].finalizers:
+            _finalize(plan, target, outcome, ref)
+
+    for done, _ in enumerate(in_threads(one, refs, THREADS), start=1):
+        progress.step("finish objects", done, len(refs))
+
+
+def _finalize(plan: Plan, target: Target, outcome: Outcome, ref: Ref) -> None:
+    item, cluster = plan.items[ref], target.cluster()
+    kind, manager = target.type_of_item(item), content_manager(item.links.managers)
+    for turn in range(TRIES):
+        live = cluster.find(kind, ref.namespace, ref.name)
+        if live is None or live["metadata"].get("deletionTimestamp"):
+            return  # verification reports it
+        there = live["metadata"].get("finalizers") or []
+        missing = [each for each in item.finalizers if each not in there]
+        if not missing:
+            return
+        meta = {"finalizers": [*there, *missing], "resourceVersion": live["metadata"]["resourceVersion"]}
+        try:
+            cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta}, manager=manager)
+        except ConflictError:
+            if turn == TRIES - 1:
+                raise
+        except (InvalidError, ForbiddenError) as error:
+            for each in missing:
+                outcome.lose(ref, LossCode.FINALIZER_LEFT, f"{each}: {error}", path="/metadata/finalizers")
+            return
+        else:
+            return
