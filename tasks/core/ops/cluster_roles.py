@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.formats.bundle import BUNDLES, STATUS
+from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED
 
@@ -66,6 +67,8 @@ def restore_rights(types: Iterable[ResourceType]) -> Rights:
         key = _key(each)
         if key == NAMESPACES or (_backed_up(each) and (each.namespaced or key in RELATED)):
             found |= {key: (*FOLLOW, *WRITE), (key[0], f"{key[1]}/finalizers"): ("update",)}
+            if "status" in each.subresources and not is_built_in(each.group):
+                found[key[0], f"{key[1]}/status"] = ("patch",)  # --status
         elif _backed_up(each) or key in {*INDEXED_EVERYWHERE, EVENTS}:
             found[key] = FOLLOW
         if key in SUBRESOURCES:

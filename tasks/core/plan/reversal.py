@@ -28,7 +28,7 @@ from kubeferry.tasks.core.kube.objects import field_managers
 from kubeferry.tasks.core.plan.existing import content
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
@@ -131,7 +131,8 @@ def edited_by(live: Object, manager: str, wrote: str = "", former: Object | None
         return ""
     before = set(_entries(former)) if former else set[tuple[str, str]]()
     entries = [each for each in _entries(live) if each not in before]
-    ours = max((time for name, time in entries if _is_ours(name, manager)), default="") or _created(live)
+    ours = max((time for name, time in entries if _is_ours(name, manager)), default="")
+    ours = ours or _created(live, (time for _, time in entries))
     others = {
         name
         for name, time in entries
@@ -142,13 +143,14 @@ def edited_by(live: Object, manager: str, wrote: str = "", former: Object | None
     return ", ".join(sorted(others))
 
 
-def _created(live: Object) -> str:
-    """Return the time until which an entry is that of the creation, whose mark has no time (formats/managers.py).
+def _created(live: Object, times: Iterable[str]) -> str:
+    """Return the time of the entry that came with the creation, whose mark has none (formats/managers.py).
 
     The API server takes the time twice, for the object and for the entry: a second may begin between the two.
     """
     created = datetime.fromisoformat(live["metadata"]["creationTimestamp"])
-    return f"{created + timedelta(seconds=1):%Y-%m-%dT%H:%M:%SZ}"
+    soon = {f"{created + timedelta(seconds=more):%Y-%m-%dT%H:%M:%SZ}" for more in (0, 1)}
+    return min(soon & set(times), default=min(soon))
 
 
 def _is_ours(name: str, manager: str) -> bool:

@@ -97,9 +97,10 @@ def test_update_applies_under_the_name_of_the_restore(bench, shop, there):
     assert did(result, "ConfigMap", "web") == "updated had other content: data.a"
     assert did(result, "Deployment.apps", "web") == "updated had other content: spec.replicas"
     found = bench.get("ConfigMap", name, "web")
-    applied = [each["manager"] for each in found["metadata"]["managedFields"] if each["operation"] == "Apply"]
+    ours = [each for each in found["metadata"]["managedFields"] if each["manager"].startswith("kubeferry-")]
     assert found["data"] == {"a": "1"}
-    assert [bool(re.fullmatch(r"kubeferry-[0-9a-f]{12}:changed", each)) for each in applied] == [True]
+    assert [bool(re.fullmatch(r"kubeferry-[0-9a-f]{12}:changed", each["manager"])) for each in ours] == [True]
+    assert ours[0]["fieldsV1"] == {"f:metadata": {"f:annotations": {"f:kubeferry.io/restored": {}}}}
     after = touch(bench, A, name)
     changed = {ref for ref in before if before[ref] != after.get(ref)}
     assert {

@@ -29,8 +29,9 @@ def test_a_custom_resource_is_listed_by_a_backup_and_written_by_a_restore():
     assert granted("backup", widgets)[group, "widgets"] == ["list"]
     assert granted("restore", widgets)[group, "widgets"] == WRITES
     assert granted("restore", widgets)[group, "widgets/finalizers"] == ["update"]
+    assert granted("restore", widgets)[group, "widgets/status"] == ["patch"]
     assert {each for each in granted("restore", widgets) if each[0] == group} == {
-        (group, "widgets"), (group, "widgets/finalizers"),
+        (group, "widgets"), (group, "widgets/finalizers"), (group, "widgets/status"),
     }  # fmt: skip
 
 
