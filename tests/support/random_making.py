@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 
 from tests.support.random_markers import Snapshot, Values, as_sent, is_live, render
-from tests.support.random_namespaces import NOTED
+from tests.support.random_namespaces import APPLIER, NOTED
 
 from kubeferry.tasks.core.jsondoc.edit import group_of
-from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -43,9 +43,14 @@ class Maker:
         return self.discovery.by_kind(group_of(obj["apiVersion"]), obj["kind"])
 
     def create(self, ns, obj):
-        return self.cluster.create(
-            self.kind_of(obj), ns.name, obj | {"metadata": obj["metadata"] | {"namespace": ns.name}}
-        )[0]
+        kind, whole = self.kind_of(obj), obj | {"metadata": obj["metadata"] | {"namespace": ns.name}}
+        if applier := labels_of(obj).get(APPLIER):
+            return self.cluster.apply(kind, ns.name, whole, manager=applier)
+        made, _ = self.cluster.create(kind, ns.name, whole)
+        if "status" in obj and "status" in kind.subresources:
+            name, status = obj["metadata"]["name"], {"status": obj["status"]}
+            return self.cluster.patch(kind, ns.name, name, status, subresource="status", manager="operator")
+        return made
 
     def patch(self, ns, template, values):
         change = as_sent({"kind": template["kind"], "data": {}} | render(soft(template), values))

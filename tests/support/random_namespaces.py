@@ -10,6 +10,9 @@ import random
 
 from tests.support.random_draft import Draft, pod_spec, workload
 
+APPLIER = "random.example.com/applier"
+"""The label of an object that is applied server-side, by the manager that it names."""
+
 
 def config(draft, name):
     draft.add("v1", "ConfigMap", name, data={})
@@ -135,7 +138,8 @@ def by_hand(draft, name):
 
 def custom(draft, name):
     spec = {"notes": {}, "at": f"⟪{draft.rng.choice(draft.addresses)}⟫", "size": draft.rng.randint(1, 9)}
-    draft.add(f"{draft.group}/v1", "Widget", name, spec=spec)
+    more = {"status": {"plain": draft.rng.randint(1, 9)}} if draft.chance() else {}
+    draft.add(f"{draft.group}/v1", "Widget", name, spec=spec, **more)
 
 
 def owned(draft, name):
@@ -149,6 +153,25 @@ def owned(draft, name):
     link = {"apiVersion": owner["apiVersion"], "kind": kind, "name": owner["metadata"]["name"]}
     link |= {"uid": f"⟪uid|{kind}|{link['name']}⟫", "controller": draft.chance(), "blockOwnerDeletion": draft.chance()}
     draft.objects[-1]["metadata"]["ownerReferences"] = [link]
+
+
+def applied(draft, name):
+    """Draft what a manager applies server-side: the label says which."""
+    draft.add("v1", "ConfigMap", name, meta={"labels": {APPLIER: draft.rng.choice(["release", "gitops"])}}, data={})
+
+
+def finalized(draft, name):
+    """Draft what a controller has to clean up, which is on no cluster."""
+    finalizers = ["example.com/clean-up", *(["kubernetes.io/pvc-protection"] if draft.chance() else [])]
+    draft.add("v1", "ConfigMap", name, meta={"finalizers": finalizers}, data={})
+
+
+def gadget(draft, name):
+    """Draft a custom resource whose status its operator writes."""
+    status = {"phase": draft.rng.choice(["Ready", "Failed"]), "seen": draft.rng.randint(1, 99)}
+    notes = {"velero.io/restore-status": "true"} if draft.chance(0.3) else {}
+    meta = {"annotations": notes} if notes else {}
+    draft.add(f"{draft.group}/v1", "Gadget", name, meta=meta, spec={"size": 1}, status=status)
 
 
 MAKERS = (
@@ -167,6 +190,9 @@ MAKERS = (
     (by_hand, 1.5),
     (custom, 1.5),
     (owned, 2),
+    (applied, 1),
+    (finalized, 0.5),
+    (gadget, 1),
 )
 """What a namespace is made of, in this order, and how many of it there are on average."""
 

@@ -77,7 +77,8 @@ def as_saved(live: Object, wanted: Object) -> Object:
     """Return `live` as a backup would hold it, for a comparison with `wanted` from a backup."""
     static = get(live, "spec", "volumeName")
     around = ClusterContext(static_volumes=frozenset({static} if isinstance(static, str) and _binds(wanted) else ()))
-    return strip(live, around, Policy(completed_jobs=True))
+    # Only where status is plain data does a portable object have one.
+    return strip(live, around, Policy(completed_jobs=True, status="status" in wanted))
 
 
 def differing(wanted: Object, live: Object) -> list[str]:

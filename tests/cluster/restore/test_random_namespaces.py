@@ -11,11 +11,13 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from tests.support.bench import A, B
+import yaml
+from tests.support.bench import A, B, definition
 from tests.support.random_making import RandomNamespace, make, refs, snapshot
 from tests.support.random_markers import MARKER, Values, at, marked, path_of, render
 from tests.support.random_namespaces import drafted
 from tests.support.random_scan import found_in, old_values
+from tests.support.untold import Said, untold
 
 from kubeferry.flows.demo import left_out
 from kubeferry.tasks.core.compare.restored import findings
@@ -64,7 +66,10 @@ def moved(request, bench):
     seed, number_of = SEED, request.param
     timed = timer(f"seed {seed}")
     group = bench.crd(bench.name("random"))
-    bench.forget("CustomResourceDefinition", f"widgets.{group}")
+    bench.make(with_status(group, "Gadget"))
+    bench.until(lambda: (group, "Gadget") in bench.clusters[A].discover().versions)
+    for plural in ("widgets", "gadgets"):
+        bench.forget("CustomResourceDefinition", f"{plural}.{group}")
     stem = bench.name("rnd")
     old = [f"{stem}-{number}" for number in range(number_of)]
     names = {name: name.replace("rnd-", "new-") for name in old}
@@ -86,7 +91,23 @@ def moved(request, bench):
     results = {
         name: pair for batch, pair in zip(batches, zip(saved, restored, strict=True), strict=True) for name in batch
     }
-    return Moved(seed, namespaces, names, before, snapshot(bench.clusters[B]), results)
+    yield Moved(seed, namespaces, names, before, snapshot(bench.clusters[B]), results)
+    free(bench, namespaces)
+
+
+def with_status(group, kind):
+    """Return a definition with the status subresource, as YAML."""
+    obj = yaml.safe_load(definition(group, kind))
+    obj["spec"]["versions"][0]["subresources"] = {"status": {}}
+    return yaml.safe_dump(obj)
+
+
+def free(bench, namespaces):
+    """Remove the finalizers, so that the namespaces can go."""
+    for ns in namespaces:
+        for each in ns.templates:
+            if "finalizers" in each["metadata"]:
+                bench.patch(each["kind"], ns.name, each["metadata"]["name"], {"metadata": {"finalizers": []}})
 
 
 def timer(title):
@@ -115,7 +136,7 @@ def test_all_backups_and_restores_are_complete(moved):
 KINDS = {
     *("ConfigMap", "CronJob", "Deployment", "EndpointSlice", "Endpoints", "HorizontalPodAutoscaler", "Ingress", "Job"),
     *("NetworkPolicy", "PersistentVolumeClaim", "Pod", "PodDisruptionBudget", "Role", "RoleBinding", "Secret"),
-    *("Service", "ServiceAccount", "StatefulSet", "Widget"),
+    *("Gadget", "Service", "ServiceAccount", "StatefulSet", "Widget"),
 }
 
 
@@ -216,6 +237,17 @@ def test_nothing_else_differs(moved):
             if each.why is None and not known:
                 wrong.append((str(each.ref), each.text))
     print(*(f"{count:7} {why}" for why, count in seen.most_common()), sep="\n")
+    fail(moved, wrong)
+
+
+def test_nothing_is_lost_changed_or_added_without_a_word(moved):
+    """With status, finalizers, owners and field managers, by a comparison of its own."""
+    wrong = []
+    for ns, _, new in moved.pairs():
+        names = {name: moved.names[name] for name in (ns.name, ns.peer)}
+        said = Said(*moved.results[ns.name])
+        found = refs(moved.before, ns.name), refs(moved.after, new.namespace)
+        wrong += [f"{ns.name}: {each}" for each in untold(*found, names, said, [*made_of(ns)])]
     fail(moved, wrong)
 
 
