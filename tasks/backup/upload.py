@@ -194,6 +194,7 @@ def _manifest(
     problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
     problems += [problem for each in stripped for problem in each.problems]
     losses = without_repetition([*scope.losses, *(loss for each in stripped for loss in each.losses)])
+    counts = _summed(pair for each in stripped for pair in each.counts)
     return Manifest(
         name=scope.name,
         kubeferry=version("kubeferry"),
@@ -202,14 +203,10 @@ def _manifest(
         revision=scope.revision,
         not_at_revision={kind: why for each in fetched for kind, why in each.not_at_revision},
         not_indexed={kind: why for each in fetched for kind, why in each.not_indexed},
-        plain_status=sorted(
-            f"{each.api_version}/{each.kind}"
-            for each in {*scope.types, *scope.related}
-            if is_plain_status(each) and not is_built_in(each.group)
-        ),
+        plain_status=_plain_status(scope, counts),
         namespaces=list(scope.namespaces),
         phase=Phase.PARTIAL if problems or weighty(losses) else Phase.COMPLETED,
-        counts=_summed(pair for each in stripped for pair in each.counts),
+        counts=counts,
         bindings=_summed(pair for each in stripped for pair in each.bindings),
         objects={path: sha256 for path, sha256, _ in entries},
         files={},
@@ -221,6 +218,11 @@ def _manifest(
         problems=problems,
         losses=losses,
     )
+
+
+def _plain_status(scope: Scope, counts: dict[str, int]) -> list[str]:
+    types = [each for each in {*scope.types, *scope.related} if is_plain_status(each) and not is_built_in(each.group)]
+    return sorted(f"{each.api_version}/{each.kind}" for each in types if f"{each.kind}.{each.group}" in counts)
 
 
 def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from kubeferry.tasks.restore.transaction import Transaction
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Container, Iterator, Sequence
     from datetime import datetime
 
     from kubeferry.tasks.core.errors import KubeferryError
@@ -172,9 +172,20 @@ def not_as_it_was(result: RestoreResult) -> list[Loss]:
         for each in result.notable
         if each.why or each.action in STAYS
     ]
-    # A journal is not encrypted, as a backup may be: it says where and why, but no value.
-    found += [_loss(each.object, LossCode.REWRITTEN, f"rewritten: {each.why}", each.path) for each in result.rewrites]
-    return without_repetition(found)
+    return without_repetition([*found, *_rewritten(result)])
+
+
+def _rewritten(result: RestoreResult) -> Iterator[Loss]:
+    """Yield one loss for all rewrites of an object with one reason.
+
+    A journal is not encrypted, as a backup may be: it says where and why, but no value.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
+    for each in result.rewrites:
+        places.setdefault((each.object, each.why), []).append(each.path)
+    for (named, why), paths in places.items():
+        more = f", and at {len(paths) - 1} more places" if len(paths) > 1 else ""
+        yield _loss(named, LossCode.REWRITTEN, f"rewritten{more}: {why}", paths[0])
 
 
 def _loss(what: str, code: LossCode, why: str, path: str = "") -> Loss:

@@ -1,7 +1,8 @@
 """The journal of a restore: format `kubeferry.io/restore/v1`, and the state that its entries add up to.
 
 A journal is a header and segments of JSON lines. An entry announces an action (`will`, always stored before the action
-is taken), records it as done (`did`) or reverted (`undid`), or marks the begin or end of a process. Entries hold names
+is taken), records it as done (`did`) or reverted (`undid`), says what is not as it was (`lost`), or marks the begin or
+end of a process. Entries hold names
 and uids of objects, never their content: the previous content of updated objects is in files of its own beside the
 journal.
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 FORMAT: Literal["kubeferry.io/restore/v1"] = "kubeferry.io/restore/v1"
+
+LOSSES = 1000
+"""The most losses of an entry: a line stays far below the limit of one."""
 
 NAMESPACES, DEFINITIONS = -1, 0
 """The levels before those of a plan, which count from 1."""
@@ -82,7 +86,7 @@ class Entry(StoredModel):
     """One line of a journal. `objects` maps identities such as `Secret shop/token` to uids ("" if not known yet)."""
 
     at: datetime
-    event: Literal["begin", "will", "did", "undid", "end"]
+    event: Literal["begin", "will", "did", "undid", "lost", "end"]
     action: str = ""
     """Announced: create, update, recreate, merge, patch; done: created and so on."""
     level: int = 0
@@ -97,7 +101,7 @@ class Entry(StoredModel):
     why: str = ""
     """The process that began; why it ended; what could not be reverted."""
     losses: list[Loss] = []
-    """At the end: what is not as it was."""
+    """Of `lost`, right before the end: what is not as it was, at most `LOSSES` of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +201,15 @@ def _undid(state: State, entry: Entry) -> None:
             state.formers.pop(ref, None)
 
 
+def _lost(state: State, entry: Entry) -> None:
+    state.losses += entry.losses
+
+
 def _end(state: State, entry: Entry) -> None:
-    state.end, state.why, state.losses = entry.phase, entry.why, entry.losses
+    state.end, state.why = entry.phase, entry.why
 
 
-_HOW = {"begin": _begin, "will": _will, "did": _did, "undid": _undid, "end": _end}
+_HOW = {"begin": _begin, "will": _will, "did": _did, "undid": _undid, "lost": _lost, "end": _end}
 
 
 def _named(entry: Entry) -> Iterator[tuple[Ref, str]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError, PermanentError
-from kubeferry.tasks.core.formats.journal import End, Entry
+from kubeferry.tasks.core.formats.journal import LOSSES, End, Entry
 from kubeferry.tasks.core.formats.layout import RestoreKeys, former_file
 from kubeferry.tasks.core.formats.records import Action, Intent
 from kubeferry.tasks.ports.archive import gzip
@@ -128,7 +128,10 @@ class Journal:
     def end(self, phase: End, why: str = "", losses: Sequence[Loss] = ()) -> None:
         """Record how the restore ended, and what is not as it was."""
         self._ended = True
-        self._line(Entry(at=clock.now(), event="end", phase=phase, why=why, losses=list(losses)), wait=True)
+        for start in range(0, len(losses), LOSSES):
+            some = list(losses[start : start + LOSSES])
+            self._line(Entry(at=clock.now(), event="lost", losses=some), wait=False)
+        self._line(Entry(at=clock.now(), event="end", phase=phase, why=why), wait=True)
 
     def flush(self) -> None:
         """Return when all entries so far are saved in the store."""

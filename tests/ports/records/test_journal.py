@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, ConflictError, DamagedError, PermanentError, StoreError
-from kubeferry.tasks.core.formats.journal import Header, Target
+from kubeferry.tasks.core.formats.journal import LOSSES, Header, Target
 from kubeferry.tasks.core.formats.layout import RestoreKeys
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.ports.archive.encryption import opener
 from kubeferry.tasks.ports.local import clock
@@ -107,6 +109,17 @@ def test_what_ended_has_one_end(store):
     journal.end("Completed")
     assert not journal.close()
     assert state(store).end == "Completed"
+
+
+def test_what_is_not_as_it_was_is_in_it_however_much(store, journal):
+    losses = [Loss(object=f"ConfigMap shop/c{number}", code="other", why="w") for number in range(LOSSES * 2 + 1)]
+    journal.end("Partial", losses=losses)
+    found = open_restore(store, "r").state
+    assert (found.end, found.losses) == ("Partial", losses)
+    journal.close()
+    for each in store.list():
+        if each.key.endswith(".jsonl"):
+            assert all(len(orjson.loads(line).get("losses", [])) <= LOSSES for line in store.get(each.key).splitlines())
 
 
 def test_a_journal_grows_while_it_is_read(store, journal):
