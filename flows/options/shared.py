@@ -25,8 +25,8 @@ OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
 MANNER = (
-    "existing owned status finalizers no_rewrite absent keep_encrypted allow_plain allow_source subjects "
-    "rollback bundle no_bundle wait wait_seconds"
+    "existing owned status finalizers no_rewrite absent keep_encrypted allow_plain allow_pruned allow_source "
+    "subjects rollback bundle no_bundle wait wait_seconds"
 )
 """How to restore, for commands that run many restores."""
 
@@ -140,6 +140,7 @@ RESTORING: Mapping[str, Option] = {
         fills="encrypt_to",
     ),
     "allow_plain": Option(bool, "Take what is not encrypted, although keys are given."),
+    "allow_pruned": Option(bool, "Restore without the fields that the target's kinds do not have, and report each."),
     "allow_source": Option(
         list[str],
         "Let annotations read values from this object of another namespace, such as ConfigMap/bank/rates; may be "

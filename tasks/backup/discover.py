@@ -27,6 +27,7 @@ from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.archive.encryption import recipients
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
+from kubeferry.tasks.ports.cluster.definitions import as_stored
 from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.store.open import open_store
@@ -60,10 +61,12 @@ def _discover(options: BackupOptions, work: str) -> Scope:
     namespaces = _namespaces(cluster, options)
     name = backup_name(options.name, list(namespaces), clock.now())
     _check_store(options, name)
-    found = cluster.discover()
+    served = cluster.discover()
+    own_revisions, problems = _aggregated(cluster, served)
+    stored = as_stored(cluster, served, own_revisions)
+    found = stored.discovery
     listable = [each for each in found.types if not type_left_out(each.group, each.resource, each.verbs)]
     chosen = choose_types(listable, selector)
-    own_revisions, problems = _aggregated(cluster, found)
     unchosen = [each for each in listable if each not in chosen.read]
     by_kind = asks_by_kind(selector)
     return Scope(
@@ -79,6 +82,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         everywhere=tuple(each for each in found.types if (each.group, each.resource) in INDEXED_EVERYWHERE),
         own_revisions=own_revisions,
         problems=() if by_kind else problems,
+        losses_by_kind=stored.losses,
         followed=chosen.followed,
         excluded=chosen.excluded,
         unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003 - a dataclass that Prefect looks into
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ class Scope:
     are never read.
     `own_revisions` are groups of aggregated API servers, whose revisions are not the cluster's.
     `recipients` are the public keys to encrypt to; without any the backup is not encrypted.
-    `losses` are what the types alone say: what no backup of them has as it was.
+    `losses` are what the types alone say: what no backup of them has as it was; `losses_by_kind` count where the backup
+    has objects of that (group, kind).
     `at_once`: the namespaces are read by cluster-wide lists.
     """
 
@@ -54,6 +56,7 @@ class Scope:
     own_revisions: frozenset[str]
     problems: tuple[Problem, ...]
     losses: tuple[Loss, ...] = ()
+    losses_by_kind: Mapping[tuple[str, str], Loss] = field(default_factory=dict)
     followed: frozenset[ResourceType] = frozenset()
     excluded: frozenset[tuple[str, str]] = frozenset()
     unread: tuple[Unread, ...] = ()

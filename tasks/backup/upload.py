@@ -193,7 +193,14 @@ def _manifest(
 ) -> Manifest:
     problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
     problems += [problem for each in stripped for problem in each.problems]
-    losses = without_repetition([*scope.losses, *(loss for each in stripped for loss in each.losses)])
+    kinds = frozenset[tuple[str, str]]().union(*(each.kinds for each in stripped))
+    losses = without_repetition(
+        [
+            *scope.losses,
+            *(loss for kind, loss in scope.losses_by_kind.items() if kind in kinds),
+            *(loss for each in stripped for loss in each.losses),
+        ]
+    )
     counts = _summed(pair for each in stripped for pair in each.counts)
     return Manifest(
         name=scope.name,

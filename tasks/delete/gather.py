@@ -20,6 +20,7 @@ from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.needs.references import kinds_naming
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.policy import UNKNOWN_CLUSTER, ClusterContext
+from kubeferry.tasks.ports.cluster.definitions import as_stored
 from kubeferry.tasks.ports.cluster.namespaces import existing, there
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -49,7 +50,8 @@ async def gather(deleting: Deleting) -> None:
 def look(deleting: Deleting, *, alone: bool = False) -> None:
     """Find the objects; `alone` holds the Leases of the namespaces until they are released. Raises as `gather`."""
     options, selector = deleting.options, parse_selector(deleting.options.selector)
-    deleting.discovery = deleting.target().discover()
+    cluster = deleting.target()
+    deleting.discovery = as_stored(cluster, cluster.discover()).discovery
     deleting.namespaces = sorted(set(options.namespaces)) or _namespace_of_bundle(deleting)
     _check_namespaces(deleting)
     if alone:

@@ -23,11 +23,13 @@ from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.diff.added import AddedObject, added_objects
 from kubeferry.tasks.diff.lists import ListToRead, places
 from kubeferry.tasks.diff.sides import DiffScope, as_backed_up, whole, with_values
+from kubeferry.tasks.ports.cluster.definitions import as_stored
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import give_up_node_ports
 from kubeferry.tasks.preflight.lookup import Lookups, follow
+from kubeferry.tasks.preflight.versions import other_versions
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -64,7 +66,10 @@ def compared_with_cluster(
     source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation
 ) -> Compared:
     """Return in what the cluster of a planned restore differs from its backup."""
-    target.discovery = target.cluster().discover()
+    cluster = target.cluster()
+    target.discovery = as_stored(cluster, cluster.discover()).discovery
+    for _ in other_versions(plan, target):
+        pass  # what the cluster serves in no version that fits is a problem of the lists
     give_up_node_ports(plan, target)
     return _Cluster(source, plan, target, lookups, cancellation).compared()
 

@@ -9,7 +9,6 @@ Look whether the target's schemas take what is to be restored, before anything i
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -19,7 +18,7 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, Preflight
 from kubeferry.tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
 from kubeferry.tasks.core.formats.bundle_guard import GUARD_RIGHTS, POLICIES, POLICY_BINDINGS
 from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
-from kubeferry.tasks.core.kube.resources import defined, served
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.options import BundleMode
@@ -32,8 +31,10 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.fields import field_faults
 from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
+from kubeferry.tasks.preflight.versions import coming, other_versions
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
@@ -42,23 +43,10 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import ResourceType
-    from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.cluster.cancellation import Cancellation
     from kubeferry.tasks.preflight.lookup import Lookups
     from kubeferry.tasks.preflight.target import Target
-
-
-def schema_errors(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield objects of which a field has a type that its kind does not have; the first such field of each."""
-    items: dict[str, list[Item]] = defaultdict(list)
-    for item in plan.items.values():
-        items[item.api_version].append(item)
-    versions = sorted(items)
-    for version, schemas in zip(versions, in_threads(target.cached.schemas, versions, THREADS), strict=True):
-        for item in items[version]:
-            for odd in schemas.schema_errors(plan.contents.read(item.whole or item.slot)):
-                yield f"{item.ref} {odd.pointer}: {item.ref.kind} has {_a(odd.wanted)} there, not {_a(odd.has)}"
-                break
 
 
 def misplaced(plan: Plan, target: Target) -> Iterator[str]:
@@ -67,10 +55,6 @@ def misplaced(plan: Plan, target: Target) -> Iterator[str]:
         kind = target.discovery.by_kind(ref.group, ref.kind)
         if kind and kind.namespaced != bool(ref.namespace):
             yield f"{ref}: the cluster has this kind {'in namespaces' if kind.namespaced else 'cluster-wide'} only"
-
-
-def _a(kind: str) -> str:
-    return f"an {kind}" if kind[0] in "aio" else f"a {kind}"
 
 
 @step("preflight")
@@ -102,9 +86,9 @@ def _look(
     choose_finalizers(source, plan, target)
     checks = (
         partial(_modes, source, plan, target),
-        partial(_types, plan, target),
+        partial(other_versions, plan, target),
         partial(misplaced, plan, target),
-        partial(schema_errors, plan, target),
+        partial(field_faults, source, plan, target),
         partial(_rights, source, plan, target),
         partial(_spaces, plan, target),
         partial(held, source, plan, target),
@@ -161,27 +145,8 @@ def _is_there(target: Target, ref: Ref) -> bool:
 
 def _modes(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Yield kinds that --existing names and nobody knows, and those of which it says two things."""
-    coming = [defined(body) for body in _coming(plan, target).values()]
-    yield from kind_faults([*target.discovery.types, *coming], source.options.existing_kinds)
-
-
-def _types(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield kinds and versions that the target does not serve and that no CRD of the backup will define."""
-    coming = {kind: served(body) for kind, body in _coming(plan, target).items()}
-    wanted = Counter((item.ref.group, item.ref.kind, item.api_version) for item in plan.items.values())
-    for (group, kind, api_version), count in sorted(wanted.items()):
-        version = api_version.rpartition("/")[2]
-        has = [*target.discovery.versions.get((group, kind), ()), *coming.get((group, kind), ())]
-        if version not in has:
-            instead = f"it serves {', '.join(has)}" if has else "it does not know this kind"
-            yield f"{kind} in {api_version} ({count} objects): {instead}"
-
-
-def _coming(plan: Plan, target: Target) -> dict[tuple[str, str], Object]:
-    """Return the CRDs that the backup brings, by the kind they define; one that the target has stays as it is."""
-    bodies = [plan.contents.read(plan.items[ref].slot) for ref in plan.definitions]
-    found = {(kind.group, kind.kind): body for body in bodies for kind in [defined(body)]}
-    return {kind: body for kind, body in found.items() if kind not in target.discovery.versions}
+    new = [defined(body) for body in coming(plan, target).values()]
+    yield from kind_faults([*target.discovery.types, *new], source.options.existing_kinds)
 
 
 def _spaces(plan: Plan, target: Target) -> Iterator[str]:
@@ -230,11 +195,11 @@ def _claim(volume: Object) -> str:
 
 def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Yield what these credentials may not write, or not follow while it gets ready."""
-    coming = {kind: defined(body) for kind, body in _coming(plan, target).items()}
+    new = {kind: defined(body) for kind, body in coming(plan, target).items()}
     asked: set[tuple[str, ResourceType, str]] = set()
     bundled = source.options.bundle is not BundleMode.NONE
     for ref in plan.items:
-        kind = target.discovery.by_kind(ref.group, ref.kind) or coming.get((ref.group, ref.kind))
+        kind = target.discovery.by_kind(ref.group, ref.kind) or new.get((ref.group, ref.kind))
         if kind:
             asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, source.options))}
             if plan.items[ref].status is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import NotFoundError
@@ -11,7 +10,7 @@ from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.namespaces import existing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
@@ -28,8 +27,8 @@ class Target:
         """Begin; `cached` answers are shared by the restores of a migration."""
         self._options = options
         self.cached = cached or CachedTarget(self.cluster)
-        self.discovery: Discovery
-        """Set by the first look at the cluster."""
+        self._discovery: Discovery
+        self._written: dict[tuple[str, str], str] = {}
         self.context = Context()
         self.namespaces: dict[str, Object | None] = {}
         """Namespaces as the last look before the first write found them; None for one that is not there."""
@@ -41,6 +40,20 @@ class Target:
     def __repr__(self) -> str:
         """Return the context: Prefect shows it where it shows parameters."""
         return f"cluster {self._options.context or '(current context)'}"
+
+    @property
+    def discovery(self) -> Discovery:
+        """Return what the cluster serves, what is written in the version in which it is; set by the first look."""
+        return self._discovery
+
+    @discovery.setter
+    def discovery(self, found: Discovery) -> None:
+        self._discovery = found.reading(self._written) if self._written else found
+
+    def write_in(self, versions: Mapping[tuple[str, str], str]) -> None:
+        """Note in which version objects of each (group, kind) are written: they are looked at in the same one."""
+        self._written |= versions
+        self.discovery = self._discovery
 
     def cluster(self) -> Cluster:
         """Return the cluster; a plan alone asks for none, and is made without the client."""
@@ -72,4 +85,4 @@ class Target:
         Raises:
             NotFoundError: as `type_of`.
         """
-        return replace(self.type_of(item.ref), version=item.api_version.rpartition("/")[2])
+        return self.discovery.in_version(self.type_of(item.ref), item.api_version.rpartition("/")[2])

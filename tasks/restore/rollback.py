@@ -321,8 +321,10 @@ class Rollback:
 
     def _why_not_back(self, ref: Ref, former: Previous) -> str:
         try:
-            live = None if ref in self._taken else self._find(ref)
-            return self._refusal(ref, former, live, self._former(ref, former))
+            body = self._former(ref, former)
+            kind = self._kind(ref, body)
+            live = self.cluster.find(kind, ref.namespace, ref.name) if kind and ref not in self._taken else None
+            return self._refusal(ref, former, live, body)
         except KubeferryError as error:
             return str(error)
 
@@ -341,10 +343,10 @@ class Rollback:
         return self.mandate.why_not(ref, live, self.state.wrote.get(ref, ""), body)
 
     def _give_back(self, ref: Ref, former: Previous) -> str:
-        kind = self.discovery.by_kind(ref.group, ref.kind)
+        body = self._former(ref, former)
+        kind = self._kind(ref, body)
         if kind is None:
             return "its kind is not served any more"
-        body = self._former(ref, former)
         live = self.cluster.find(kind, ref.namespace, ref.name)
         why = self._refusal(ref, former, live, body)
         if why:
@@ -383,8 +385,14 @@ class Rollback:
             raise DamagedError("what was kept of it was changed in the store")
         return body
 
+    def _kind(self, ref: Ref, body: Object) -> ResourceType | None:
+        """Return the type of an object in the version in which its former content was read."""
+        kind, version = self.discovery.by_kind(ref.group, ref.kind), str(body["apiVersion"]).rpartition("/")[2]
+        served = self.discovery.versions.get((ref.group, ref.kind), ())
+        return self.discovery.in_version(kind, version) if kind and version in served else kind
+
     def _again(self, ref: Ref, body: Object) -> str:
-        kind = self.discovery.by_kind(ref.group, ref.kind)
+        kind = self._kind(ref, body)
         if kind is None:
             return "its kind is not served any more"
         try:

@@ -34,15 +34,42 @@ class LossCode(StrEnum):
     STATUS_REFUSED = "status-refused"
     """The target refuses a status that is to be restored."""
     FINALIZER_LEFT = "finalizer-left"
+    OTHER_VERSION = "other-version"
+    """A custom resource was not read in its storage version, and has the same fields in the one that was read."""
+    FIELDS_OF_VERSION = "fields-of-version"
+    """The same, and its storage version has fields that the one that was read may lack."""
+    STORAGE_UNKNOWN = "storage-version-unknown"
+    VERSION_CHANGED = "version-changed"
+    """Written in another version than it was saved in, with the same fields."""
+    PRUNED = "pruned"
+    """A field that the target does not keep."""
+    CHANGED_BY_TARGET = "changed-by-target"
+    """A value that the target changed while it created the object."""
 
 
-WEIGHTY: frozenset[LossCode] = frozenset({LossCode.PROBLEM, LossCode.STATUS_REFUSED})
+WEIGHTY: frozenset[LossCode] = frozenset(
+    {
+        LossCode.PROBLEM,
+        LossCode.STATUS_REFUSED,
+        LossCode.FIELDS_OF_VERSION,
+        LossCode.PRUNED,
+        LossCode.CHANGED_BY_TARGET,
+    }
+)
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
 
 _TEXTS: dict[LossCode, str] = {
     LossCode.STATUS_LEFT: "its status is left: its controller writes a new one (--status restores it)",
     LossCode.STATUS_REFUSED: "its status cannot be restored: {detail}",
     LossCode.FINALIZER_LEFT: "left without finalizer {detail}",
+    LossCode.OTHER_VERSION: "its objects were read in {detail}, which is the storage version and not served",
+    LossCode.FIELDS_OF_VERSION: "its objects were read in {detail}",
+    LossCode.STORAGE_UNKNOWN: "this definition could not be read: its objects were read in {detail}, which may lack "
+    "fields of the storage version",
+    LossCode.VERSION_CHANGED: "was saved in {detail}: the cluster does not serve the version that was saved",
+    LossCode.PRUNED: "the cluster does not keep this field",
+    LossCode.CHANGED_BY_TARGET: "the cluster changed this value when the object was created (a webhook, an admission "
+    "policy or another admission plugin)",
 }
 """Code → the sentence, in which `{detail}` is the detail."""
 

@@ -7,7 +7,7 @@ does not count (a metrics adapter without metrics answers so).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True, slots=True)
 class ResourceType:
-    """One resource type in its preferred version.
+    """One resource type in one version.
 
     `resource` is the plural in URLs (`deployments`), `verbs` what the server supports, `subresources` such as `status`.
     """
@@ -66,17 +66,28 @@ class ResourceType:
 class Discovery:
     """What an API server serves.
 
-    `types` holds one entry per group and resource, `versions` all versions served of each (group, kind) with the
-    preferred one first, and `problems` maps an API group/version that could not be read to the reason.
+    `types` holds one entry per group and resource, in the preferred version if nothing else is said, `versions` all
+    versions served of each (group, kind) with the preferred one first, `every` each type in each version by (group,
+    resource, version), and `problems` maps an API group/version that could not be read to the reason.
     """
 
     types: tuple[ResourceType, ...]
     versions: Mapping[tuple[str, str], tuple[str, ...]]
     problems: Mapping[str, str]
+    every: Mapping[tuple[str, str, str], ResourceType] = field(default_factory=dict)
 
     def by_kind(self, group: str, kind: str) -> ResourceType | None:
         """Return the type of (group, kind), or None if the server does not serve it."""
         return self._index.get((group, kind))
+
+    def in_version(self, kind: ResourceType, version: str) -> ResourceType:
+        """Return a type in another version: what it may be asked for there, if the server serves it."""
+        return self.every.get((kind.group, kind.resource, version)) or replace(kind, version=version)
+
+    def reading(self, versions: Mapping[tuple[str, str], str]) -> Discovery:
+        """Return the same with the types of some (group, kind) in other versions than the preferred ones."""
+        types = [self.in_version(each, versions.get((each.group, each.kind), each.version)) for each in self.types]
+        return replace(self, types=tuple(sorted(types)))
 
     @cached_property
     def _index(self) -> dict[tuple[str, str], ResourceType]:
@@ -92,6 +103,7 @@ def parse_discovery(documents: Iterable[dict[str, Any]]) -> Discovery:
     types: dict[tuple[str, str], ResourceType] = {}
     versions: dict[tuple[str, str], tuple[str, ...]] = {}
     problems: dict[str, str] = {}
+    every: dict[tuple[str, str, str], ResourceType] = {}
     for document in documents:
         if not isinstance(document, dict) or document.get("kind") != "APIGroupDiscoveryList":
             raise PermanentError(
@@ -102,9 +114,10 @@ def parse_discovery(documents: Iterable[dict[str, Any]]) -> Discovery:
                 problems[f"{group}/{version}" if group else version] = problem
             for each in served:
                 types.setdefault((each.group, each.resource), each)
+                every[each.group, each.resource, version] = each
                 key = (each.group, each.kind)
                 versions[key] = (*versions.get(key, ()), version)
-    return Discovery(tuple(sorted(types.values())), versions, problems)
+    return Discovery(tuple(sorted(types.values())), versions, problems, every)
 
 
 def _versions(document: dict[str, Any]) -> list[tuple[str, str, str | None, list[ResourceType]]]:

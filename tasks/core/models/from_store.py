@@ -18,6 +18,7 @@ FROM_STORE = frozenset(
     {
         "absent",
         "all_namespaces",
+        "allow_pruned",
         "annotation_selector",
         "approve",
         "approve_seconds",

@@ -222,6 +222,10 @@ class Manner(_Options):
     allow_plain: bool = False
     """Restore a backup that is not encrypted, although identities or recipients are given."""
 
+    allow_pruned: bool = False
+    """Restore objects with fields that the target's kinds do not have, and would drop, without these fields: each is
+    reported, and the restore is Partial. By default it fails before anything is written."""
+
     absent: dict[BindingKind, Absent] = {}
     """What to do if the target has no new value for an address or uid of the source cluster, by its class, for example
     `{"pod-ip": "drop"}`; by default the restore fails and names the place and the look-ups."""

@@ -13,6 +13,7 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.kube.openapi import Schemas
 from kubeferry.tasks.core.kube.readiness.infrastructure import STORAGE_CLASS, context_of
 from kubeferry.tasks.core.ops.rights import NAMESPACES
+from kubeferry.tasks.ports.cluster.definitions import CRD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -62,6 +63,18 @@ class CachedTarget:
                 return NONE
 
         return self._once(("schemas", api_version), ask)
+
+    def definition(self, kind: ResourceType) -> Object | None:
+        """Return the definition of a custom kind; None where it has none, or none that may be read."""
+
+        def ask() -> Object | None:
+            crds = self.discovery().by_kind(*CRD)
+            try:
+                return self._target().find(crds, "", kind.group_resource) if crds else None
+            except ForbiddenError:
+                return None
+
+        return self._once(("definition", kind.group, kind.resource), ask)
 
     def context(self) -> Context:
         """Return the storage classes of the target as readiness needs them."""

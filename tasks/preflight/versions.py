@@ -1,0 +1,83 @@
+"""In which version each object is written: the one that was saved, or else one that the target serves and that fits.
+
+The API server converts between what it serves and what it stores. What it does not serve, a restore converts only where
+a conversion changes `apiVersion` and nothing else; core/kube/versions.py has the rules.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import orjson
+
+from kubeferry.tasks.core.formats.losses import Loss, LossCode
+from kubeferry.tasks.core.kube.kinds import is_built_in
+from kubeferry.tasks.core.kube.resources import defined, served
+from kubeferry.tasks.core.kube.versions import Writing, definition_of, writing_built_in, writing_custom
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.plan.state import Item, Plan
+    from kubeferry.tasks.preflight.target import Target
+
+
+def other_versions(plan: Plan, target: Target) -> Iterator[str]:
+    """Change the plan of objects in versions that the target does not serve; yield those that it cannot take at all.
+
+    What is changed is reported as a loss, which is none of weight. What a CRD of the backup will define is served.
+    """
+    new = {kind: served(body) for kind, body in coming(plan, target).items()}
+    wanted: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
+    for item in plan.items.values():
+        wanted[item.ref.group, item.ref.kind, item.api_version].append(item)
+    written = dict[tuple[str, str], str]()
+    for (group, kind, api_version), items in sorted(wanted.items(), key=lambda each: each[0]):
+        version = api_version.rpartition("/")[2]
+        has = [*target.discovery.versions.get((group, kind), ()), *new.get((group, kind), ())]
+        if version in has:
+            written[group, kind] = version
+            continue
+        found = _writing(plan, target, items, version, has) if has else Writing()
+        if found.version:
+            written[group, kind] = found.version
+            _write_as(plan, items, f"{group}/{found.version}" if group else found.version)
+        else:
+            instead = f"it serves {', '.join(has)}, and {found.why}" if has else "it does not know this kind"
+            yield f"{kind} in {api_version} ({len(items)} objects): {instead}"
+    target.write_in(written)
+
+
+def _writing(plan: Plan, target: Target, items: list[Item], version: str, has: list[str]) -> Writing:
+    group, kind = items[0].ref.group, items[0].ref.kind
+    if is_built_in(group):
+        objects = (plan.contents.read(item.slot) for item in items)
+        return writing_built_in(group, kind, version, has, objects)
+    saved = definitions(plan).get((group, kind))
+    there = target.discovery.by_kind(group, kind)
+    live = target.cached.definition(there) if there else saved
+    return writing_custom(version, has, definition_of(saved) if saved else None, definition_of(live) if live else None)
+
+
+def _write_as(plan: Plan, items: list[Item], api_version: str) -> None:
+    for item in items:
+        both = f"{item.api_version} and is restored in {api_version}"
+        plan.losses.append(Loss.of(item.ref, LossCode.VERSION_CHANGED, both, path="/apiVersion"))
+        item.api_version = api_version
+        item.slot = plan.contents.append(orjson.dumps(plan.contents.read(item.slot) | {"apiVersion": api_version}))
+        if item.whole:
+            whole = plan.contents.read(item.whole)
+            item.whole = plan.contents.append(orjson.dumps(whole | {"apiVersion": api_version}))
+
+
+def definitions(plan: Plan) -> dict[tuple[str, str], Object]:
+    """Return the CRDs that the backup holds, by the (group, kind) that they define."""
+    bodies = [plan.contents.read(plan.items[ref].slot) for ref in plan.definitions]
+    return {(kind.group, kind.kind): body for body in bodies for kind in [defined(body)]}
+
+
+def coming(plan: Plan, target: Target) -> dict[tuple[str, str], Object]:
+    """Return the CRDs that the backup brings, by the kind they define; one that the target has stays as it is."""
+    return {kind: body for kind, body in definitions(plan).items() if kind not in target.discovery.versions}
