@@ -79,8 +79,8 @@ def _faults(obj: Object, schemas: Schemas, plain: Schemas, definition: Definitio
             misfit = misfit or each
         elif definition is None and not is_newer_default(each.pointer, each.value):
             unknown.append(each.pointer)
-    if definition:
-        version = obj["apiVersion"].rpartition("/")[2]
+    version = obj["apiVersion"].rpartition("/")[2]
+    if definition and version in definition.schemas:
         places = pruned(obj, schema_or_all(definition, version))
         own = {("status",)} if version in definition.status else set()  # written by the subresource, if at all
         unknown += [pointer(place) for place in places if place[:1] not in own]

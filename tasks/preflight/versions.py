@@ -7,6 +7,7 @@ a conversion changes `apiVersion` and nothing else; core/kube/versions.py has th
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,8 +18,9 @@ from kubeferry.tasks.core.kube.resources import defined, served
 from kubeferry.tasks.core.kube.versions import Writing, definition_of, writing_built_in, writing_custom
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from kubeferry.tasks.core.formats.links import Owner
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.state import Item, Plan
     from kubeferry.tasks.preflight.target import Target
@@ -48,6 +50,8 @@ def other_versions(plan: Plan, target: Target) -> Iterator[str]:
             instead = f"it serves {', '.join(has)}, and {found.why}" if has else "it does not know this kind"
             yield f"{kind} in {api_version} ({len(items)} objects): {instead}"
     target.write_in(written)
+    for item in plan.items.values():
+        _own(target, written, item)
 
 
 def _writing(plan: Plan, target: Target, items: list[Item], version: str, has: list[str]) -> Writing:
@@ -59,6 +63,26 @@ def _writing(plan: Plan, target: Target, items: list[Item], version: str, has: l
     there = target.discovery.by_kind(group, kind)
     live = target.cached.definition(there) if there else saved
     return writing_custom(version, has, definition_of(saved) if saved else None, definition_of(live) if live else None)
+
+
+def _own(target: Target, written: Mapping[tuple[str, str], str], item: Item) -> None:
+    """Name the owners of an object in versions that the target serves.
+
+    Its garbage collector deletes no dependents of an owner that is named in another one: such an owner has no REST
+    mapping (pkg/controller/garbagecollector).
+    """
+    owners = tuple(_served(target, written, each) for each in item.links.owners)
+    if owners != item.links.owners:
+        item.links = replace(item.links, owners=owners)
+
+
+def _served(target: Target, written: Mapping[tuple[str, str], str], owner: Owner) -> Owner:
+    group, _, version = owner.api_version.rpartition("/")
+    has = target.discovery.versions.get((group, owner.kind), ())
+    if not has or version in has:
+        return owner
+    new = written.get((group, owner.kind), has[0])
+    return replace(owner, api_version=f"{group}/{new}" if group else new)
 
 
 def _write_as(plan: Plan, items: list[Item], api_version: str) -> None:

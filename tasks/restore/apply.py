@@ -6,7 +6,6 @@ step fails, so that one error does not hide the others.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import (
@@ -122,12 +121,14 @@ def _write(source: Source, plan: Plan, target: Target, transaction: Transaction,
         except AlreadyExistsError:
             live = cluster.find(kind, ref.namespace, ref.name)
         else:
+            outcome.compare(ref, kind, body, created)
             _created(source, plan, target, transaction, outcome, ref, created, why)
             return
     if live is None or live["metadata"].get("deletionTimestamp"):
         body = _rooted(source, transaction, ref, obj)
-        uid = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
-        done(transaction, outcome, ref, uid, Action.CREATED, "when a former one was gone")
+        created = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
+        outcome.compare(ref, kind, body, created)
+        done(transaction, outcome, ref, created["metadata"]["uid"], Action.CREATED, "when a former one was gone")
         write_status(plan, target, outcome, ref)
     elif made_by(live, transaction.manager):  # by our own first attempt, whose answer was lost
         _created(source, plan, target, transaction, outcome, ref, live, why)
@@ -182,9 +183,7 @@ def _paused(source: Source, plan: Plan, outcome: Outcome, ref: Ref, obj: Object)
 
 def _own(plan: Plan, target: Target, outcome: Outcome, item: Item, obj: Object) -> str:
     """Give `obj` its owners' new uids; return what to report about an owner that is not there."""
-    references, missing = relinked(
-        as_written(plan, target, item), lambda owner: uid_of(plan, target, outcome, item, owner)
-    )
+    references, missing = relinked(item.links.owners, lambda owner: uid_of(plan, target, outcome, item, owner))
     later = [owner for owner in missing if _planned(plan, item, owner)]
     if later:
         outcome.pending.append(item.ref)
@@ -192,24 +191,6 @@ def _own(plan: Plan, target: Target, outcome: Outcome, item: Item, obj: Object) 
         obj["metadata"]["ownerReferences"] = references
     lost = [f"{each.kind} {each.name}, which {_why_not(target, item, each)}" for each in missing if each not in later]
     return "; ".join(f"not owned by {each}" for each in (*item.unowned, *lost))
-
-
-def as_written(plan: Plan, target: Target, item: Item) -> list[Owner]:
-    """Return the owners of an object, each in a version that the target serves.
-
-    The garbage collector never deletes the dependents of an owner in a version that is not served.
-    """
-    return [replace(each, api_version=_version_of(plan, target, item, each)) for each in item.links.owners]
-
-
-def _version_of(plan: Plan, target: Target, item: Item, owner: Owner) -> str:
-    ref = _planned(plan, item, owner)
-    if ref:
-        return plan.items[ref].api_version
-    group, _, version = owner.api_version.rpartition("/")
-    kind = target.discovery.by_kind(group, owner.kind)
-    served = target.discovery.versions.get((group, owner.kind), ())
-    return owner.api_version if kind is None or version in served else kind.api_version
 
 
 def _why_not(target: Target, item: Item, owner: Owner) -> str:
@@ -233,7 +214,5 @@ def uid_of(plan: Plan, target: Target, outcome: Outcome, item: Item, owner: Owne
     return str(found["metadata"]["uid"]) if found else None
 
 
-def _planned(plan: Plan, item: Item, owner: Owner) -> Ref | None:
-    """Return the owner of an object if it is restored, too."""
-    refs = (owner_ref(owner, namespace) for namespace in (item.ref.namespace, ""))
-    return next((ref for ref in refs if ref in plan.items), None)
+def _planned(plan: Plan, item: Item, owner: Owner) -> bool:
+    return any(owner_ref(owner, namespace) in plan.items for namespace in (item.ref.namespace, ""))

@@ -78,7 +78,9 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(transaction, obj, decision)
-            uid = recreate(target, transaction, kind, obj, entries=plan.items[ref].links.managers)
+            created = recreate(target, transaction, kind, obj, entries=plan.items[ref].links.managers)
+            outcome.compare(ref, kind, obj, created)
+            uid = str(created["metadata"]["uid"])
         case Action.UNCHANGED if owners_lost(obj, live):
             transaction.keep(ref, Intent.LINK, live)
             decision, uid, wrote = _follow(target, transaction, kind, obj, uid)
@@ -151,9 +153,9 @@ def _follow(
     try:
         found = target.cluster().patch(kind, ref.namespace, ref.name, owners, manager=transaction.changer)
     except (NotFoundError, ConflictError):
-        return gone, recreate(target, transaction, kind, obj), ""
+        return gone, str(recreate(target, transaction, kind, obj)["metadata"]["uid"]), ""
     if found["metadata"].get("deletionTimestamp"):
-        return gone, recreate(target, transaction, kind, obj), ""
+        return gone, str(recreate(target, transaction, kind, obj)["metadata"]["uid"]), ""
     return Decision(Action.LINKED, "to its owner, which was re-created"), uid, digest(found)
 
 
@@ -164,8 +166,8 @@ def recreate(
     obj: Object,
     manager: str = "",
     entries: Iterable[Entry] = (),
-) -> str:
-    """Create an object as soon as the one that is being deleted is gone; return its uid.
+) -> Object:
+    """Create an object as soon as the one that is being deleted is gone; return it as stored.
 
     `manager` names its bundle too, where it belongs to one; `entries` are the field managers of its original.
 
@@ -180,8 +182,8 @@ def recreate(
         except (AlreadyExistsError, ConflictError):
             found = cluster.find(kind, ref.namespace, ref.name)
             if found and made_by(found, transaction.manager) and not found["metadata"].get("deletionTimestamp"):
-                return str(found["metadata"]["uid"])  # by our own first try, whose answer was lost
+                return found  # by our own first try, whose answer was lost
             time.sleep(0.2)  # its finalizers are at work
             continue
-        return str(created["metadata"]["uid"])
+        return created
     raise ConflictError(f"{ref} is being deleted and is still there after {GONE_SECONDS} s: see its finalizers")

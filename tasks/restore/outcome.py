@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
 from kubeferry.tasks.core.formats.records import STAYS, Action, ActionTaken, LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
+from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.restore.transaction import Transaction
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.errors import KubeferryError
     from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.models.results import RollbackResult
     from kubeferry.tasks.core.plugins.registry import Paused
     from kubeferry.tasks.plan.state import Plan, Source
@@ -74,6 +77,11 @@ class Outcome:
         """Note that something of an object is not as it was."""
         with self._lock:
             self.losses.append(Loss.of(ref, code, detail, path=path))
+
+    def compare(self, ref: Ref, kind: ResourceType, sent: Object, stored: Object) -> None:
+        """Note what the target did not keep of an object, or changed while it created it."""
+        for path, code in not_kept(sent, stored, status="status" not in kind.subresources):
+            self.lose(ref, code, path=path)
 
     def with_action(self, actions: Container[Action]) -> set[tuple[str, str, str]]:
         """Return type, namespace and name of the notable objects with which one of `actions` was done."""

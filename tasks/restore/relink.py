@@ -8,7 +8,7 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.formats.records import Action, ActionTaken, Intent, Problem
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.needs.ownership import dormant, relinked
-from kubeferry.tasks.restore.apply import as_written, uid_of
+from kubeferry.tasks.restore.apply import uid_of
 from kubeferry.tasks.restore.existing import linkable, recreate
 from kubeferry.tasks.step import in_thread, step
 
@@ -30,8 +30,7 @@ async def relink(plan: Plan, target: Target, transaction: Transaction, outcome: 
 def _relink(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
     for ref in sorted(set(outcome.pending)):
         item = plan.items[ref]
-        owners = as_written(plan, target, item)
-        references, _ = relinked(owners, lambda owner, item=item: uid_of(plan, target, outcome, item, owner))  # type: ignore[misc] # mypy cannot type the default
+        references, _ = relinked(item.links.owners, lambda owner, item=item: uid_of(plan, target, outcome, item, owner))  # type: ignore[misc] # mypy cannot type the default
         references = linkable(transaction, ref, references)
         if references:
             _link(plan, target, transaction, outcome, ref, references)
@@ -67,7 +66,8 @@ def _replace(
     if dormant(body):
         body["metadata"]["ownerReferences"] = references
         kind = target.type_of_item(item)
-        uid = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
+        created = recreate(target, transaction, kind, body, transaction.maker(ref), item.links.managers)
+        uid = str(created["metadata"]["uid"])
         transaction.journal.did(plan.level(ref), Action.CREATED, ref, uid)
         outcome.uids[ref] = uid
         action, why = Action.RECREATED, f"the former {adopter.kind} {adopter.name} took it along"

@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.records import UNTOUCHED, Action, ActionTaken, Problem
+from kubeferry.tasks.core.jsondoc.differences import steps_of
+from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.plan.existing import differing
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -15,7 +17,7 @@ from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
@@ -42,18 +44,33 @@ def _verify(source: Source, plan: Plan, target: Target, outcome: Outcome) -> lis
     for ref, item in plan.items.items():
         if (ref.type, ref.namespace, ref.name) not in gone:
             wanted[item.api_version, ref.kind, ref.namespace].add(ref)
-    touched = outcome.with_action(UNTOUCHED)
+    touched, told = outcome.with_action(UNTOUCHED), _told(outcome)
     problems: list[Problem] = []
     places = sorted(wanted)
     for done, missing in enumerate(
         in_threads(
-            lambda at: begun_again(lambda: _one(source, plan, target, outcome, wanted[at], touched)), places, THREADS
+            lambda at: begun_again(lambda: _one(source, plan, target, outcome, wanted[at], touched, told)),
+            places,
+            THREADS,
         ),
         start=1,
     ):
         problems += missing
         progress.step(f"verify {source.name}", done, len(places))
     return problems
+
+
+def _told(outcome: Outcome) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in outcome.losses:
+        found[each.object].add(each.path)
+    return found
+
+
+def _is_told(path: str, told: Iterable[str]) -> bool:
+    """Return whether a difference is in a place that is told of, or around it."""
+    at = pointer(tuple(steps_of(path))) + "/"
+    return any(at.startswith(f"{each}/") or f"{each}/".startswith(at) for each in told if each)
 
 
 def _live(plan: Plan, target: Target, wanted: set[Ref]) -> Iterator[Object]:
@@ -68,9 +85,18 @@ def _live(plan: Plan, target: Target, wanted: set[Ref]) -> Iterator[Object]:
 
 
 def _one(
-    source: Source, plan: Plan, target: Target, outcome: Outcome, wanted: set[Ref], touched: set[tuple[str, str, str]]
+    source: Source,
+    plan: Plan,
+    target: Target,
+    outcome: Outcome,
+    wanted: set[Ref],
+    touched: set[tuple[str, str, str]],
+    told: Mapping[str, set[str]],
 ) -> list[Problem]:
-    """Compare the objects of one place; those in `touched` are not meant to be what the backup holds."""
+    """Compare the objects of one place; those in `touched` are not meant to be what the backup holds.
+
+    `told`: object → JSON pointers of what is known not to be as it was; that has not changed since.
+    """
     some, left, since = next(iter(wanted)), set(wanted), list[ActionTaken]()
     for live in _live(plan, target, wanted):
         ref = replace(some, name=live["metadata"]["name"])
@@ -79,6 +105,7 @@ def _one(
         left.discard(ref)
         saved = plan.contents.read(plan.items[ref].slot)
         changed = differing(saved, source.rules.without_dynamic(live))
+        changed = [path for path in changed if not _is_told(path, told.get(str(ref), ()))]
         if changed and (ref.type, ref.namespace, ref.name) not in touched:
             why = f"since changed on the target: {', '.join(changed[:3])}"
             since.append(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeferry.tasks.core.kube.strings import pointer
-from kubeferry.tasks.core.kube.structural import PRESERVE
+from kubeferry.tasks.core.kube.structural import META, PRESERVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -133,7 +133,8 @@ def _part(schema: Schema, key: str, at: Place) -> Schema | None:
 def _unknown(schema: Schema, value: dict[str, Any], at: Place) -> Iterator[Unknown]:
     known = schema.get("properties")
     if known and not schema.get("additionalProperties") and schema.get(PRESERVE) is not True:
-        yield from (Unknown(pointer((*at, key)), value[key]) for key in value.keys() - known.keys())
+        unknown = value.keys() - known.keys() - (META if not at else frozenset())
+        yield from (Unknown(pointer((*at, key)), value[key]) for key in unknown)
 
 
 def _is(value: Any, wanted: str) -> bool:

@@ -4,8 +4,9 @@ The rule is that of the API server (Kubernetes documentation: Custom Resources, 
 `apiextensions-apiserver/pkg/apiserver/schema/pruning/algorithm.go`): a field that the structural schema of the version
 that is written does not specify is removed without an error. `x-kubernetes-preserve-unknown-fields` keeps what is not
 specified, and what is specified below it is pruned again; an embedded resource keeps its `apiVersion`, `kind` and
-`metadata`. Only `properties`, `additionalProperties` and `items` specify: what stands in `allOf`, `anyOf`, `oneOf` or
-`not` validates a value and specifies nothing.
+`metadata`, and of this the fields of ObjectMeta (`schema/objectmeta/coerce.go`). Only `properties`,
+`additionalProperties` and `items` specify: what stands in `allOf`, `anyOf`, `oneOf` or `not` validates a value and
+specifies nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,27 @@ PRESERVE = "x-kubernetes-preserve-unknown-fields"
 EMBEDDED = "x-kubernetes-embedded-resource"
 META = frozenset({"apiVersion", "kind", "metadata"})
 """Fields of every resource, which no schema needs to specify."""
+
+OBJECT_META = frozenset(
+    {
+        "annotations",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "labels",
+        "managedFields",
+        "name",
+        "namespace",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+"""Fields of metadata (meta/v1, ObjectMeta): the same since Kubernetes 1.24."""
 
 EACH = "*"
 """Stands for each item of a list, or each value of a map, in the place of a field."""
@@ -50,6 +72,8 @@ def pruned(obj: Object, schema: Schema | None) -> list[Place]:
             for key, item in value.items():
                 specified, inner = _specified(part, key)
                 if key in kept:
+                    unknown = item.keys() - OBJECT_META if at and key == "metadata" and isinstance(item, dict) else ()
+                    found += [(*at, key, each) for each in unknown]
                     continue
                 if specified:
                     ahead.append(((*at, key), item, inner))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeferry.tasks.core.jsondoc.edit import Object, get
-from kubeferry.tasks.core.kube.structural import fields, unknown_to
+from kubeferry.tasks.core.kube.structural import REST, fields, unknown_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -112,21 +112,31 @@ class Writing(NamedTuple):
 def writing_custom(version: str, has: Sequence[str], saved: Definition | None, target: Definition | None) -> Writing:
     """Return the version to write, where a target does not serve `version` of a custom kind, but those in `has`.
 
-    Changing `apiVersion` is the whole of a conversion where neither definition has a webhook. A version that the target
-    never had is only known by the definition that was saved.
+    Changing `apiVersion` is the whole of a conversion between versions that one definition has without a webhook. Two
+    versions that no definition has together are taken for the same where the new one has every field of the old one.
     """
     if any(each and each.converts for each in (saved, target)):
         return Writing(
-            why="a webhook converts its versions, which the target does not do for this one: install a release there "
-            f"that serves {version}, or make the backup where {has[0]} is the storage version"
+            why=f"only a webhook converts {version}: install a release on the target that serves {version}, or make "
+            f"the backup when {has[0]} is the storage version of its cluster"
         )
-    if saved is None and (target is None or version not in target.schemas):
-        return Writing(why=f"no definition says what {version} has in common with it: include that of the source")
+    fitting = [each for each in has if _is_same(version, each, saved, target)]
+    if not fitting:
+        return Writing(why=f"no definition says that it has the fields of {version}: bring the definitions in line")
     if target is None:
-        return Writing(has[0])
-    if target.storage in has:
-        return Writing(target.storage)
-    return Writing(richest({each: target.keeps(each) for each in has}))
+        return Writing(fitting[0])
+    return Writing(
+        target.storage if target.storage in fitting else richest({each: target.keeps(each) for each in fitting})
+    )
+
+
+def _is_same(version: str, other: str, saved: Definition | None, target: Definition | None) -> bool:
+    if any(each and {version, other} <= each.schemas.keys() for each in (saved, target)):
+        return True
+    if not (saved and target and version in saved.schemas and other in target.schemas):
+        return False
+    wanted = {place for place in saved.keeps(version) if place[0] != "status"}  # which its controller writes again
+    return bool(wanted) and not any(REST in place for place in wanted) and wanted <= target.keeps(other)
 
 
 def writing_built_in(group: str, kind: str, version: str, has: Iterable[str], objects: Iterable[Object]) -> Writing:

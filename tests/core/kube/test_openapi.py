@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.kube.openapi import Misfit, Schemas
+from kubeferry.tasks.core.kube.openapi import OBJECT_META, Misfit, Schemas, Unknown, is_newer_default
 
 REF = "#/components/schemas/"
 DOCUMENT = {
@@ -102,3 +102,47 @@ def test_depth_costs_no_recursion():
     for _ in range(5000):
         spec = {"inner": spec}
     assert list(SCHEMAS.schema_errors(thing(spec))) == []
+
+
+WITH_META = {
+    "components": {
+        "schemas": DOCUMENT["components"]["schemas"]
+        | {OBJECT_META: {"type": "object", "properties": {"labels": {}, "name": {}}}}
+    }
+}
+
+
+def test_fields_that_a_kind_does_not_have_are_unknown_and_of_no_wrong_type():
+    spec = {
+        "more": {"not": ["known"]},
+        "inner": {"odd": 1, "text": "x"},
+        "any": {"x": 1},
+        "map": {"x": "y"},
+        "on": None,
+    }
+    found = Schemas(WITH_META).faults(thing(spec, extra=[1], metadata={"name": "a", "clusterName": "b"}))
+    assert sorted(found) == [
+        Unknown("/extra", [1]),
+        Unknown("/metadata/clusterName", "b"),
+        Unknown("/spec/inner/odd", 1),
+        Unknown("/spec/more", {"not": ["known"]}),
+    ]
+    assert list(Schemas(DOCUMENT).metadata_faults(thing({}))) == [], "a document without metadata judges none"
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "newer"),
+    [
+        ("/spec/podReplacementPolicy", "TerminatingOrFailed", True),
+        ("/spec/jobTemplate/spec/podReplacementPolicy", "Failed", True),
+        ("/spec/podReplacementPolicy", "Other", False),
+        ("/spec/persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"}, True),
+        ("/spec/persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Delete", "whenScaled": "Retain"}, False),
+        ("/spec/containers/0/resizePolicy", [{"resourceName": "cpu", "restartPolicy": "NotRequired"}], True),
+        ("/spec/containers/0/resizePolicy", [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}], False),
+        ("/spec/containers/0/resizePolicy", "odd", False),
+        ("/spec/size", 7, False),
+    ],
+)
+def test_what_an_older_server_does_without_being_told_is_not_lost(pointer, value, newer):
+    assert is_newer_default(pointer, value) is newer

@@ -180,6 +180,7 @@ def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
     others = {"context", "kubeconfig", "store", "backup", "name", "resume", "rollback", "bundle", "existing"}
     others |= {
         "existing_kinds",
+        "allow_pruned",
         "approve",
         "approve_seconds",
         "wait",
