@@ -33,7 +33,7 @@ MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
 echo 'replicas: {web: 2}' > modify.yaml
 export SOURCE='--allow-source ConfigMap/billing/settings'
-kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle $SOURCE
+kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle --allow-pruned $SOURCE
 kubeferry restore first --map shop=shop6 --bundle own --status jobs.batch --finalizers drop
 ssh-keygen -q -t ed25519 -N '' -f key
 kubeferry restore first --map shop=shop5 --name undone --encrypt-to key.pub --allow-plain
