@@ -189,7 +189,7 @@ SAME_FIELDS: Mapping[tuple[str, str], tuple[frozenset[str], ...]] = {
     ("storage.k8s.io", "VolumeAttributesClass"): (_ALL_BETAS,),
 }
 """Built-in (group, kind) → versions of which each has the fields of the older ones: the Go types of k8s.io/api v0.33
-and v0.37 (tests/soak/test_versions.py compares them). Not among them, as their fields differ: Ingress v1beta1,
+and v0.37 (tests/soak/test_same_fields.py compares them). Not among them, as their fields differ: Ingress v1beta1,
 EndpointSlice v1beta1, HorizontalPodAutoscaler v1 and v2beta1, ResourceClaim v1beta1, and webhook configurations v1beta1
 (other defaults); see the Deprecated API Migration Guide of Kubernetes."""
 
