@@ -89,6 +89,10 @@ def _write_as(plan: Plan, items: list[Item], api_version: str) -> None:
     for item in items:
         both = f"{item.api_version} and is restored in {api_version}"
         plan.losses.append(Loss.of(item.ref, LossCode.VERSION_CHANGED, both, path="/apiVersion"))
+        # The fields have the same names, and entries in the version that is not served would be dropped.
+        old, new = item.api_version, {"apiVersion": api_version}
+        managers = tuple(each | new if each.get("apiVersion") == old else each for each in item.links.managers)
+        item.links = replace(item.links, managers=managers)
         item.api_version = api_version
         item.slot = plan.contents.append(orjson.dumps(plan.contents.read(item.slot) | {"apiVersion": api_version}))
         if item.whole:

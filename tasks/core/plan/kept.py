@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.losses import LossCode
+from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.kinds import is_built_in
+from kubeferry.tasks.core.kube.openapi import is_newer_default
 from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.plan.quota import quantity
 
@@ -56,7 +59,7 @@ def not_kept(sent: Object, stored: Object, *, status: bool = False) -> list[Lost
     """
     if _is_covered(sent, stored, status=status):
         return []
-    found = _Comparison(secret=_holds_bytes(sent))
+    found = _Comparison(secret=_holds_bytes(sent), built_in=is_built_in(group_of(sent["apiVersion"])))
     return sorted(set(found.of(_expected(sent, status=status), stored, ())))
 
 
@@ -92,8 +95,8 @@ def _holds_bytes(obj: Object) -> bool:
 class _Comparison:
     """A comparison of one object; `secret`: it has base64 in its values."""
 
-    def __init__(self, *, secret: bool) -> None:
-        self.secret = secret
+    def __init__(self, *, secret: bool, built_in: bool) -> None:
+        self.secret, self.built_in = secret, built_in
 
     def of(self, sent: Any, stored: Any, at: Place) -> Iterator[Lost]:
         """Yield what is lost below a place; both sides have a value there."""
@@ -111,7 +114,9 @@ class _Comparison:
             if key in stored:
                 yield from self.of(value, stored[key], (*at, key))
             elif not _may_be_left_out(value):
-                yield pointer((*at, key)), LossCode.PRUNED
+                place = pointer((*at, key))
+                if not (self.built_in and is_newer_default(place, value)):
+                    yield place, LossCode.PRUNED
 
     def _list(self, sent: list[Any], stored: list[Any], at: Place) -> Iterator[Lost]:
         """Compare item by item: each with the one that is it, wherever it stands; items may have been added."""

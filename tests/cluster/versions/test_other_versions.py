@@ -60,9 +60,16 @@ def test_an_object_is_written_in_a_version_that_is_served(bench, kind, ns, sourc
     owner = kind.create(ns, "v1beta1", "red", {"color": "red", "size": 7})
     reference = {"apiVersion": owner["apiVersion"], "kind": "Box", "name": "red", "uid": owner["metadata"]["uid"]}
     kind.create(ns, "v1beta1", "child", {"color": "red"}, ownerReferences=[reference])
+    named = {"metadata": {"name": "applied", "namespace": ns}, "spec": {"color": "red"}}
+    applied = {"apiVersion": owner["apiVersion"], "kind": "Box"} | named
+    bench.clusters[A].apply(kind.type("v1beta1"), ns, applied, manager="someone")
     saved = bench.backup(ns)
     done = bench.restore(saved)
     assert done.phase == "Completed"
+    entries = kind.get(ns, "v1", "applied", B)["metadata"]["managedFields"]
+    assert ("someone", "Apply", f"{kind.group}/v1") in [
+        (each["manager"], each["operation"], each["apiVersion"]) for each in entries
+    ]
     assert changed(ns, group=kind.group) in told(done)
     live = kind.get(ns, "v1", "red", B)
     assert live["spec"] == {"color": "red", "size": 7}

@@ -92,3 +92,12 @@ def test_a_secret_keeps_its_bytes_and_no_value_of_it_is_shown():
     assert not_kept(sent, secret(data={"a": "Ynll", "b": "aGVsbG8="})) == []
     assert not_kept(secret(data={"a": "aGVs\nbG8="}), secret(data={"a": "aGVsbG8="})) == []
     assert not_kept(sent, secret(data={"a": "Ynll", "b": "Ynll"})) == [("/data/b", CHANGED)]
+
+
+def test_a_default_of_newer_servers_that_an_older_one_does_not_know_is_no_loss():
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "one"}}
+    sent = {"completions": 1, "podReplacementPolicy": "TerminatingOrFailed"}
+    assert not_kept(job | {"spec": sent}, job | {"spec": {"completions": 1}}) == []
+    assert not_kept(obj(sent), obj({"completions": 1})) == [("/spec/podReplacementPolicy", PRUNED)], (
+        "anything of others"
+    )
