@@ -19,7 +19,8 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES, words_for
 from kubeferry.tasks.core.selection.unmatched import Unmatched
 from kubeferry.tasks.ports.local import progress

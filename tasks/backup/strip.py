@@ -12,7 +12,8 @@ from kubeferry.tasks.backup.part import REPORT_EVERY, Exclusions, Part, written_
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
-from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.step import in_thread, step

@@ -21,7 +21,8 @@ from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
 from kubeferry.tasks.core.needs.ownership import Owners
-from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
+from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.core.transform.strip.apart import finalizers_of

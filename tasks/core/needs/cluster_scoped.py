@@ -15,7 +15,8 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.jsondoc.edit import values
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
-from kubeferry.tasks.core.needs.references import RBAC, references
+from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

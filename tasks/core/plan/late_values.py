@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.graph.order import BINDINGS, Edge, Strength, Via
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.immutable_fields import freezes, required_or_frozen
-from kubeferry.tasks.core.needs.references import POD_SPEC_AT
+from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,7 +4,7 @@ import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
-from kubeferry.tasks.core.needs.references import RBAC
+from kubeferry.tasks.core.needs.reference_fields import RBAC
 
 
 def obj(group, kind, name, **more):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.references import POD_SPEC_AT, kinds_naming
+from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references import kinds_naming
 
 WORKLOADS = set(POD_SPEC_AT)
 
