@@ -9,11 +9,12 @@ are not searched: they do not say what the object needs. Nothing else is guessed
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.reference_fields import Need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,8 +47,10 @@ _EXACT: Mapping[str, tuple[str, str]] = {
     "backendref": ("", "Service"),
     "certificateref": ("", "Secret"),
     "gatewayclassname": (GATEWAY, "GatewayClass"),
+    "deviceclassname": ("resource.k8s.io", "DeviceClass"),
+    "volumeattributesclassname": ("storage.k8s.io", "VolumeAttributesClass"),
 }
-"""Whole keys in lower case → kind. The last four are defaults of the Gateway API's specification."""
+"""Whole keys in lower case → kind. Those of the Gateway API are defaults of its specification."""
 
 BY_SUFFIX: Mapping[str, tuple[str, str]] = {
     f"{word}{end}": kind for word, kind in _KINDS.items() for end in ("ref", "name")
@@ -62,8 +65,22 @@ _KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?", re.ASCII)
 _NOT_NEEDED = ("apiVersion", "kind", "metadata", "status")
 
-Found = tuple[Ref, str]
-"""The object that is named, and the path of the field that names it."""
+_CERTAIN = frozenset(
+    f"{each}classname"
+    for each in ("storage", "priority", "runtime", "ingress", "gateway", "device", "volumeattributes")
+)
+"""Whole keys in lower case that say the kind as clearly as a `kind` beside the name."""
+
+
+class Found(NamedTuple):
+    """The object that is named, the path of the field that names it, and whether the resource needs it.
+
+    That is where it says the kind: what is only guessed may not be a reference at all.
+    """
+
+    target: Ref
+    path: str
+    need: Need
 
 
 def custom_references(obj: Object) -> Iterator[Found]:
@@ -75,12 +92,12 @@ def custom_references(obj: Object) -> Iterator[Found]:
     if is_built_in(group_of(obj["apiVersion"])):
         return
     own = Ref.of(obj)
-    seen: set[Found] = set()
+    seen: set[tuple[Ref, str]] = set()
     for key, value, path in _walk(obj):
-        for target in _named(key, value, own):
+        for target, need in _named(key, value, own):
             if (target, path) not in seen and target != own:
                 seen.add((target, path))
-                yield target, path
+                yield Found(target, path, need)
 
 
 def _walk(obj: Object) -> Iterator[tuple[str, Any, str]]:
@@ -97,21 +114,24 @@ def _walk(obj: Object) -> Iterator[tuple[str, Any, str]]:
             ahead += [(singular, each, f"{path}[]") for each in reversed(value)]
 
 
-def _named(key: str, value: Any, own: Ref) -> Iterator[Ref]:
+def _named(key: str, value: Any, own: Ref) -> Iterator[tuple[Ref, Need]]:
     word = key.removesuffix("[]").lower()
     expected = _kind_under(word)
     if isinstance(value, str):
         if expected and word not in _MAPS_ONLY and _NAME.fullmatch(value):
-            yield from _targets(expected, value, "", own)
+            need = Need.OUTSIDE if word in _CERTAIN else Need.NOTHING
+            yield from ((target, need) for target in _targets(expected, value, "", own))
         return
     if not isinstance(value, dict):
         return
     name, namespace = value.get("name"), value.get("namespace") or ""
     if not (isinstance(name, str) and _NAME.fullmatch(name) and isinstance(namespace, str)):
         return
-    kind = _kind_of(value, word, expected, own) if value.get("kind") else expected
+    said = bool(value.get("kind"))
+    kind = _kind_of(value, word, expected, own) if said else expected
     if kind:
-        yield from _targets(kind, name, namespace, own)
+        need = Need.OUTSIDE if said and value.get("optional") is not True else Need.NOTHING
+        yield from ((target, need) for target in _targets(kind, name, namespace, own))
 
 
 def _kind_under(word: str) -> tuple[str, str] | None:

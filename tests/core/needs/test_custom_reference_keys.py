@@ -25,7 +25,7 @@ CLASSES = {
 def named(**spec):
     meta = {"name": "it", "namespace": "shop"}
     obj = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": meta, "spec": spec}
-    return [str(target) for target, _ in custom_references(obj)]
+    return [str(target) for target, *_ in custom_references(obj)]
 
 
 @pytest.mark.parametrize(("word", "kind"), ENDS.items())

@@ -13,7 +13,7 @@ def thing(spec, namespace="shop", **more):
 
 
 def named(spec, namespace="shop"):
-    return [str(target) for target, _ in custom_references(thing(spec, namespace))]
+    return [str(target) for target, *_ in custom_references(thing(spec, namespace))]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_key_says_what_its_name_names(key, value, targets):
 
 @pytest.mark.parametrize(("end", "kind"), BY_SUFFIX.items())
 def test_each_row_of_the_table_names_its_kind(end, kind):
-    found = {target for target, _ in custom_references(thing({f"my{end}": {"name": "there", "namespace": "bank"}}))}
+    found = {target for target, *_ in custom_references(thing({f"my{end}": {"name": "there", "namespace": "bank"}}))}
     assert {(target.group, target.kind, target.name) for target in found} == {(*kind, "there")}
 
 
@@ -119,7 +119,7 @@ def test_metadata_status_and_the_object_itself_are_no_needs():
     )
     obj["metadata"]["annotations"] = {"secretName": "key"}
     assert list(custom_references(obj)) == []
-    assert [path for _, path in custom_references({**obj, "data": target})] == ["data.secretRef"]
+    assert [path for _, path, _ in custom_references({**obj, "data": target})] == ["data.secretRef"]
 
 
 def test_a_cluster_scoped_object_without_namespace_given():

@@ -4,18 +4,17 @@ import pytest
 
 from kubeferry.tasks.core.jsondoc.edit import group_of, values
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.references import (
+from kubeferry.tasks.core.needs.reference_fields import (
     CLUSTER_SCOPED,
     POD_SPEC,
     POD_SPEC_AT,
+    POD_SPEC_TYPED,
     RBAC,
     SERVICE_AT,
     TABLE,
     TYPED_AT,
-    Reference,
-    references,
-    starts,
 )
+from kubeferry.tasks.core.needs.references import Reference, references, starts
 
 
 def placed(path, value):
@@ -35,9 +34,23 @@ def target(group, kind, name="there", namespace="shop"):
     return Ref(group, kind, "" if (group, kind) in CLUSTER_SCOPED else namespace, name)
 
 
-POD_ROWS = [(kind, f"{at}.{path}", *to) for kind, at in POD_SPEC_AT.items() for path, *to in POD_SPEC]
-TABLE_ROWS = [(kind, *row) for kind, rows in TABLE.items() for row in rows]
-TYPED_ROWS = [(kind, path) for kind, paths in TYPED_AT.items() for path in paths]
+POD_ROWS = [(kind, f"{at}.{row.path}", row.group, row.kind) for kind, at in POD_SPEC_AT.items() for row in POD_SPEC]
+TABLE_ROWS = [
+    (kind, row.path, row.group, row.kind) for kind, rows in TABLE.items() for row in rows if not row.namespace
+]
+ELSEWHERE_ROWS = [(kind, row) for kind, rows in TABLE.items() for row in rows if row.namespace]
+TYPED_ROWS = [(kind, row.path) for kind, rows in TYPED_AT.items() for row in rows] + [
+    (kind, f"{at}.{row.path}") for kind, at in POD_SPEC_AT.items() for row in POD_SPEC_TYPED
+]
+
+
+@pytest.mark.parametrize(("kind", "row"), ELSEWHERE_ROWS)
+def test_a_row_with_a_namespace_finds_its_target_there(kind, row):
+    head, _, name = row.path.rpartition(".")
+    found = references(made(kind, head, {name: "there", row.namespace: "bank"}))
+    assert list(found) == [Reference(Ref(row.group, row.kind, "bank", "there"), row.path)]
+    assert list(references(made(kind, head, {name: "there"}))) == []
+    assert list(references(made(kind, head, {name: "there", row.namespace: 7}))) == []
 
 
 @pytest.mark.parametrize(("kind", "path", "group", "to"), [*POD_ROWS, *TABLE_ROWS])

@@ -159,7 +159,6 @@ def test_each_kind_that_others_name_is_looked_for_there(target, of):
 
 
 TYPED = {
-    ("", "PersistentVolumeClaim"),
     ("autoscaling", "HorizontalPodAutoscaler"),
     ("autoscaling.k8s.io", "VerticalPodAutoscaler"),
     ("networking.k8s.io", "Ingress"),
@@ -170,6 +169,7 @@ TYPED = {
 
 
 def test_what_a_typed_field_may_name_is_anything():
+    """The source of a claim is in a namespace, so that a claim names no unknown cluster-wide kind."""
     assert kinds_naming([("example.com", "Rack")]) == TYPED
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.kube.claims import class_of
 from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
 from kubeferry.tasks.core.kube.objects import annotations_of
 from kubeferry.tasks.core.kube.readiness.verdict import (
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeferry.tasks.core.jsondoc.edit import Object
-
-CLASS = "volume.beta.kubernetes.io/storage-class"
-"""The annotation that set a claim's class before `spec.storageClassName`, and still takes precedence."""
 
 STORAGE_CLASS = ("storage.k8s.io", "StorageClass")
 DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
@@ -71,7 +69,7 @@ def _waits_for_a_pod(obj: Object, context: Context) -> bool:
     """
     if spec_of(obj).get("volumeName") or SELECTED_NODE in annotations_of(obj):
         return False
-    named = annotations_of(obj).get(CLASS, spec_of(obj).get("storageClassName"))
+    named = class_of(obj)
     return (context.default_class if named is None else named) in context.wait_for_first_consumer
 
 

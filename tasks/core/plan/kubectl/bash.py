@@ -158,9 +158,10 @@ ready_rollout() {
 }
 # ready_claim: wait until it is bound, unless it binds to a volume only when a pod uses it
 ready_claim() {
-  local out class volume mode=''
-  out=$(k get -f - -o 'jsonpath={.items[*].spec.storageClassName}{"|"}{.items[*].spec.volumeName}' <<<"$2")
-  class=${out%%|*} volume=${out#*|}
+  local out class volume mode='' old='{.items[*].metadata.annotations.volume\.beta\.kubernetes\.io/storage-class}'
+  out=$(k get -f - -o "jsonpath=$old"'{"|"}{.items[*].spec.storageClassName}{"|"}{.items[*].spec.volumeName}' <<<"$2")
+  IFS='|' read -r old class volume <<<"$out"
+  class=${old:-$class}
   if [[ -n $class && -z $volume ]]; then
     mode=$(k get -o 'jsonpath={.volumeBindingMode}' -- storageclass "$class" 2>/dev/null || true)
   fi

@@ -166,5 +166,5 @@ def reading_of_secret(values: Values, name: str) -> str:
 def _secret_paths(kind: tuple[str, str]) -> Iterator[str]:
     """Yield the paths of fields that name a Secret, from the table of references."""
     if kind in POD_SPEC_AT:
-        yield from (f"{POD_SPEC_AT[kind]}.{path}" for path, _, target in POD_SPEC if target == "Secret")
-    yield from (path for path, _, target in TABLE.get(kind, ()) if target == "Secret")
+        yield from (f"{POD_SPEC_AT[kind]}.{row.path}" for row in POD_SPEC if row.kind == "Secret")
+    yield from (row.path for row in TABLE.get(kind, ()) if row.kind == "Secret" and not row.namespace)

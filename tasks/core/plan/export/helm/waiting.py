@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.claims import class_of
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
 
@@ -41,7 +42,7 @@ def never_ready(not_ready: Mapping[Ref, str], refs: Iterable[Ref], body: Callabl
     used = {name for _, obj in workloads for name in _claims(obj)}
     templates = tuple(f"{name}-{ref.name}-" for ref, obj in workloads for name in _templates(obj))
     for ref in by_kind.get(CLAIM, []):
-        lazy = get(body(ref), "spec", "storageClassName") in late
+        lazy = class_of(body(ref)) in late
         if lazy and ref.name not in used and not ref.name.startswith(templates):
             found[ref] = "no Pod uses it, and its class waits for the first one"
     return found
