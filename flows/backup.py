@@ -14,6 +14,7 @@ from kubeferry.tasks.backup.candidates import find_candidates, find_related_cand
 from kubeferry.tasks.backup.discover import discover
 from kubeferry.tasks.backup.fetch import fetch, fetch_at_once
 from kubeferry.tasks.backup.index import index
+from kubeferry.tasks.backup.named import fetch_named
 from kubeferry.tasks.backup.select import select, write
 from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope
 from kubeferry.tasks.backup.strip import strip, strip_related
@@ -62,12 +63,16 @@ async def backup(options: BackupOptions) -> BackupResult:
         known = await index(scope)
         if scope.selector.given:
             candidates = await side_by_side(lambda name: find_candidates(scope, name, known), scope.namespaces)
+            scope, named = await fetch_named(scope, candidates)
+            fetched.append(named)
             candidates.append(await find_related_candidates(scope, candidates, known))
             chosen = await select(scope, fetched, candidates)
             stripped = await side_by_side(lambda each: write(each, chosen), candidates)
             manifest = await upload(scope, fetched, stripped, started, chosen.manifest_selection)
         else:
             stripped = await _stripped(scope, known)
+            scope, named = await fetch_named(scope, stripped)
+            fetched.append(named)
             stripped.append(await strip_related(scope, stripped, known))
             manifest = await upload(scope, fetched, stripped, started)
         proof = await verify(options.store, scope.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
+from kubeferry.tasks.backup.named import needs_of_parts
 from kubeferry.tasks.backup.part import LEFT_OUT, REPORT_EVERY, Exclusions, Part, WrittenObject, leave, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
@@ -16,10 +17,9 @@ from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import related
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES, words_for
 from kubeferry.tasks.core.selection.unmatched import Unmatched
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType, Words
     from kubeferry.tasks.core.lookup.derive import Known
+    from kubeferry.tasks.core.needs.mentions import Mentions
 
 NEVER = "never-written.jsonl"
 BODIES = "candidates.jsonl"
@@ -95,8 +96,19 @@ class Candidates:
     @property
     def wants(self) -> set[Ref]:
         """Return the cluster-scoped objects that the candidates need."""
-        needed = (edge.target for edge in (*self.edges, *self.guesses))
-        return {target for target in needed if (target.group, target.kind) in CLUSTER_SCOPED}
+        return {edge.target for edge in (*self.edges, *self.guesses) if not edge.target.namespace}
+
+    @property
+    def named(self) -> list[tuple[Ref, str]]:
+        """Return those of them that are read by name, with who names them."""
+        return [(target, each.text) for target, each in self._mentions(self.records).of_wide().items()]
+
+    def _mentions(self, users: Container[Ref]) -> Mentions:
+        found = self.scope.mentions()
+        for edge in (*self.edges, *self.guesses):
+            if edge.via is Via.FIELD and edge.source in users:
+                found.note(edge.source, edge.target, edge.why)
+        return found
 
     def read(self, types: Collection[ResourceType], wanted: frozenset[Ref] | None = None) -> Self:
         """Read the spooled objects of some types; only those in `wanted`, if given."""
@@ -166,6 +178,8 @@ class Candidates:
                     part.write(each)
                 else:
                     leave(gaps, each.ref, NOT_SELECTED)
+        if not self.selector.only:
+            part.losses += self._mentions(chosen).losses()
         return part.result(self.namespace)
 
     def _written(self) -> Iterator[WrittenObject]:
@@ -183,10 +197,5 @@ def _find_candidates(scope: Scope, namespace: str, known: Known) -> Candidates:
 
 
 def _find_related_candidates(scope: Scope, found: list[Candidates], known: Known) -> Candidates:
-    needs = Needs(
-        namespaces=frozenset(scope.namespaces),
-        kinds=frozenset(kind for each in found for kind in each.kinds),
-        objects=frozenset(ref for each in found for ref in each.wants),
-    )
-    wanted = related(scope.objects(CLUSTER, scope.related), needs)
+    wanted = related(scope.objects(CLUSTER, scope.related), needs_of_parts(scope, found))
     return Candidates(scope, CLUSTER, known).read(sorted(scope.related), wanted)

@@ -22,6 +22,7 @@ from kubeferry.tasks.core.selection.resource_types import (
     asks_by_kind,
     choose_types,
     list_cluster_wide,
+    read_by_name,
 )
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.archive.encryption import recipients
@@ -78,6 +79,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         revision=_revision(cluster, namespaces[0], [each for each in chosen.read if each.namespaced]),
         types=tuple(each for each in chosen.read if each.namespaced),
         related=tuple(each for each in chosen.read if (each.group, each.resource) in RELATED),
+        named=tuple(each for each in chosen.read if read_by_name(each)),
         indexed=tuple(each for each in unchosen if (each.group, each.resource) in INDEXED),
         everywhere=tuple(each for each in found.types if (each.group, each.resource) in INDEXED_EVERYWHERE),
         own_revisions=own_revisions,

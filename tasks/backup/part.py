@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import orjson
@@ -31,7 +32,7 @@ from kubeferry.tasks.ports.archive.tarball import FragmentWriter
 from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from kubeferry.tasks.core.formats.losses import Loss
@@ -192,8 +193,13 @@ class Part:
     def _problem(self, ref: Ref, why: str) -> None:
         self.problems.append(Problem(what=str(ref), why=why, group=ref.group, namespace=ref.namespace))
 
-    def result(self, namespace: str, wants: Iterable[Ref] = ()) -> Stripped:
-        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to."""
+    def result(
+        self, namespace: str, wants: Iterable[Ref] = (), named: Mapping[Ref, str] = MappingProxyType({})
+    ) -> Stripped:
+        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to.
+
+        `named` are those of them that are read by name, with who names them.
+        """
         return Stripped(
             namespace,
             tuple(sorted(self.counts.items())),
@@ -202,6 +208,7 @@ class Part:
             tuple(sorted(self.bound.items())),
             tuple(self.problems),
             tuple(self.losses),
+            tuple(named.items()),
         )
 
 

@@ -14,6 +14,7 @@ from kubeferry.tasks.core.formats.manifest import Source  # noqa: TC001 - a data
 from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - as above
 from kubeferry.tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
 from kubeferry.tasks.core.models.options import BackupOptions  # noqa: TC001 - as above
+from kubeferry.tasks.core.needs.mentions import Mentions
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 
@@ -32,6 +33,7 @@ class Scope:
     """One backup in progress.
 
     `types` are the namespaced types to read, `related` the cluster-scoped types that the namespaces may need.
+    `named` are other cluster-scoped types, of which only what the objects name is read.
     `indexed` (in the namespaces) and `everywhere` (in the whole cluster) are read only for the addresses and uids that
     other objects may use, and are not backed up.
     `followed` are types that are read only because selected objects may need them, `excluded` the (group, kind) that
@@ -57,6 +59,7 @@ class Scope:
     problems: tuple[Problem, ...]
     losses: tuple[Loss, ...] = ()
     losses_by_kind: Mapping[tuple[str, str], Loss] = field(default_factory=dict)
+    named: tuple[ResourceType, ...] = ()
     followed: frozenset[ResourceType] = frozenset()
     excluded: frozenset[tuple[str, str]] = frozenset()
     unread: tuple[Unread, ...] = ()
@@ -67,6 +70,12 @@ class Scope:
     def selector(self) -> Selector:
         """Return the selection of the options."""
         return Selector.of(self.options)
+
+    def mentions(self) -> Mentions:
+        """Return a collection of what the objects name outside of the backup."""
+        kinds = frozenset((each.group, each.kind) for each in self.types)
+        wide = frozenset((each.group, each.kind) for each in self.named)
+        return Mentions(frozenset(self.namespaces), kinds, wide)
 
     def cluster(self) -> Cluster:
         """Return the source cluster."""
@@ -135,9 +144,9 @@ class Fetched:
 class Stripped:
     """Summary of a namespace's part: counts by type, and the dependencies outside of the namespace.
 
-    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields refer to, `bindings` the
-    number of uses of the cluster's values by class, `problems` what could not be parsed, `losses` what is not in it as
-    it was.
+    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields refer to, `named` those of
+    the types that are read by name with who names them, `bindings` the number of uses of the cluster's values by class,
+    `problems` what could not be parsed, `losses` what is not in it as it was.
     """
 
     namespace: str
@@ -147,3 +156,4 @@ class Stripped:
     bindings: tuple[tuple[str, int], ...] = ()
     problems: tuple[Problem, ...] = ()
     losses: tuple[Loss, ...] = ()
+    named: tuple[tuple[Ref, str], ...] = ()

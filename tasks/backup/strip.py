@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.backup.named import needs_of_parts
 from kubeferry.tasks.backup.part import REPORT_EVERY, Exclusions, Part, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
-from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.cluster_scoped import related
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import progress
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.lookup.derive import Known
+    from kubeferry.tasks.core.needs.mentions import Mentions
 
 
 @step("strip {namespace}")
@@ -38,33 +39,38 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
     wants: set[Ref] = set()
+    mentions = scope.mentions()
     with Exclusions(scope, namespace) as exclusions, Part(scope.folder(namespace)) as part:
         for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
-            wants.update(_write(kind, obj, exclusions, part, known))
+            wants.update(_write(kind, obj, exclusions, part, known, mentions))
             if exclusions.seen % REPORT_EVERY == 0:
                 progress.step(f"strip {namespace}", exclusions.seen)
     progress.step(f"strip {namespace}", exclusions.seen, exclusions.seen)
-    return part.result(namespace, wants)
+    part.losses += mentions.losses()
+    named = {target: each.text for target, each in mentions.of_wide().items()}
+    return part.result(namespace, wants, named)
 
 
 def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Stripped:
-    needs = Needs(
-        namespaces=frozenset(scope.namespaces),
-        kinds=frozenset(kind for part in parts for kind in part.kinds),
-        objects=frozenset(ref for part in parts for ref in part.wants),
-    )
-    wanted = related(scope.objects(CLUSTER, scope.related), needs)
+    wanted = related(scope.objects(CLUSTER, scope.related), needs_of_parts(scope, parts))
+    mentions = scope.mentions()
     with Exclusions(scope, CLUSTER) as exclusions, Part(scope.folder(CLUSTER)) as part:
         for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
             if Ref.of(obj) in wanted:
-                _write(kind, obj, exclusions, part, known)
+                _write(kind, obj, exclusions, part, known, mentions)
+    part.losses += mentions.losses()
     return part.result(CLUSTER)
 
 
-def _write(kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, known: Known) -> set[Ref]:
+def _write(
+    kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, known: Known, mentions: Mentions
+) -> set[Ref]:
     """Write one object unless it is excluded; return the cluster-scoped objects that it refers to."""
     if exclusions.never(obj):
         return set()
     body = exclusions.portable(obj, kind)
     part.write(written_object(kind, body, known, obj)[0])
-    return {each.target for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED}
+    named, user = list(references(body)), Ref.of(body)
+    for each in named:
+        mentions.note(user, each.target, each.path)
+    return {each.target for each in named if not each.target.namespace}

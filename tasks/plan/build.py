@@ -21,8 +21,9 @@ from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
 from kubeferry.tasks.core.needs.ownership import Owners
-from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.reference_fields import Need
 from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.core.transform.strip.apart import finalizers_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubeferry.tasks.core.kube.resources import Words
+    from kubeferry.tasks.core.needs.references import Reference
     from kubeferry.tasks.plan.state import Archived
 
 RENAMED = "namespace renamed"
@@ -69,14 +71,13 @@ def _fill(source: Source, plan: Plan) -> None:
     chosen = Choice(source)
     if source.company is None:
         _check_names(names, chosen)
-    edges = _read(source, plan, chosen, _Moving.of(source, names))
+    edges = _read(source, plan, chosen, _Moving.of(source, names, chosen.spaces))
     chosen.check()
     edges += attach(source, plan, bindings_known(source, plan, chosen), names)
     drop_unchosen(source, plan, chosen, edges)
     restored = {str(item.source) for item in plan.items.values()}
     plan.rewrites = [each for each in plan.rewrites if each.object in restored]
-    # What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more.
-    plan.wants = {target: users for target, some in plan.wants.items() if (users := some & plan.items.keys())}
+    plan.wants = _still_wanted(plan)
     edges = keep_owned(source, plan, edges)
     plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
     plan.definitions = sorted(ref for ref in plan.items if (ref.group, ref.kind) == CRD)
@@ -171,13 +172,16 @@ class _Moving:
     names: dict[str, str]
     known: Known
     skip: Skip
+    inside: frozenset[str]
+    """The namespaces that are restored, by their new names."""
 
     @classmethod
-    def of(cls, source: Source, names: dict[str, str]) -> Self:
+    def of(cls, source: Source, names: dict[str, str], spaces: Iterable[str]) -> Self:
         known = source.company.known if source.company else known_of(source.archived)
         asked = source.options.no_rewrite
         classes = frozenset(each for each in asked if each.isalpha())
-        return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
+        skip = Skip(classes, tuple(each for each in asked if each not in classes))
+        return cls(names, known, skip, frozenset(names.get(each, each) for each in spaces))
 
 
 def known_of(archived: Iterable[Archived]) -> Known:
@@ -213,10 +217,39 @@ def _add(
     plan.rewrites += renamed.rewrites
     named = list(references(body))
     for each in named:
-        if each.sure and (each.target.group, each.target.kind) in CLUSTER_SCOPED:
+        if _must_be_there(each, moving):
             plan.wants.setdefault(each.target, set()).add(item.ref)
     chosen.implied.look(body)
     return needs_of(body, named, item.links, source.rules)
+
+
+def _must_be_there(named: Reference, moving: _Moving) -> bool:
+    """Return whether the target must have what an object names, if it is not restored.
+
+    What was missing inside of the namespaces was missing on the source cluster, too, except for the source of a claim.
+    """
+    kind = (named.target.group, named.target.kind)
+    if kind == NAMESPACE or kind in KINDS_LEFT_OUT:
+        return False
+    return named.need is Need.ANYWHERE or bool(named.need and named.target.namespace not in moving.inside)
+
+
+def _still_wanted(plan: Plan) -> dict[Ref, set[Ref]]:
+    """Return what is wanted by something that is restored.
+
+    What is left out asks for nothing: an old ReplicaSet may name a class that nobody has any more. Whether a custom
+    kind is cluster-scoped only the cluster says: what comes in the namespace of its user is what that means.
+    """
+    found: dict[Ref, set[Ref]] = {}
+    for target, some in plan.wants.items():
+        users = {each for each in some & plan.items.keys() if _other(target, each) not in plan.items}
+        if users:
+            found[target] = users
+    return found
+
+
+def _other(target: Ref, user: Ref) -> Ref:
+    return target if target.namespace else replace(target, namespace=user.namespace)
 
 
 def _leave(plan: Plan, ref: Ref, why: Reason) -> None:

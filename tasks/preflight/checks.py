@@ -1,7 +1,7 @@
 """Look for everything that the target lacks before anything is written: all of it at once, not only the first.
 
-Checked: API versions, types of fields, cluster-wide objects that are named (StorageClass, PriorityClass, IngressClass,
-RuntimeClass, PersistentVolume, ClusterRole), permissions, quota, volumes bound elsewhere, and objects that are there
+Checked: API versions, types of fields, objects outside of the namespaces that are named (classes, volumes, roles,
+issuers, Secrets of drivers), sources of claims, permissions, quota, volumes bound elsewhere, and objects that are there
 already.
 
 Look whether the target's schemas take what is to be restored, before anything is written.
@@ -38,7 +38,7 @@ from kubeferry.tasks.preflight.versions import coming, other_versions
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
@@ -92,7 +92,7 @@ def _look(
         partial(_rights, source, plan, target),
         partial(_spaces, plan, target),
         partial(held, source, plan, target),
-        partial(_named, plan, target),
+        partial(_named, source, plan, target),
         partial(_volumes, plan, target),
         partial(_bound, source, plan, target),
         partial(_quota, plan, target),
@@ -157,25 +157,31 @@ def _spaces(plan: Plan, target: Target) -> Iterator[str]:
             yield f"Namespace {name} is not there, and the backup does not hold it"
 
 
-def _named(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield cluster-wide objects that are named, are not on the target and do not come with the backup."""
-    wanted = sorted(ref for ref in plan.wants if ref not in plan.items and ref.kind != "Namespace")
-    yield from filter(None, in_threads(lambda ref: _missing(plan, target, ref), wanted, THREADS))
+def _named(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+    """Yield what is named, is not on the target and does not come: cluster-wide, or in a namespace of others.
+
+    What another restore of the same migration brings is not looked for: it may come later.
+    """
+    others = {*source.company.names.values()} - {*plan.spaces().values()} if source.company else set[str]()
+    wanted = sorted(ref for ref in plan.wants if ref not in plan.items and ref.namespace not in others)
+    coming = {kind: defined(body) for kind, body in _coming(plan, target).items()}
+    yield from filter(None, in_threads(lambda ref: _missing(plan, target, ref, coming), wanted, THREADS))
 
 
-def _missing(plan: Plan, target: Target, ref: Ref) -> str:
-    kind = target.discovery.by_kind(ref.group, ref.kind)
+def _missing(plan: Plan, target: Target, ref: Ref, coming: Mapping[tuple[str, str], ResourceType]) -> str:
+    served = target.discovery.by_kind(ref.group, ref.kind)
+    kind = served or coming.get((ref.group, ref.kind))
     users = sorted(str(user) for user in plan.wants[ref])
     by = f"{users[0]} names it" + (f", {len(users) - 1} more too" if len(users) > 1 else "")
     if kind is None:
         return f"{ref}: the cluster does not know this kind; {by}"
+    if kind.namespaced and not ref.namespace:
+        return ""  # in the namespace of what names it, where it was missing before
     try:
-        target.cluster().get(kind, "", ref.name)
-    except NotFoundError:
-        return f"{ref} is not there; {by}"
+        there = served and target.cluster().find(kind, ref.namespace, ref.name)
     except ForbiddenError:
         return ""  # reported with the permissions, if it is to be written
-    return ""
+    return "" if there else f"{ref} is not there; {by}"
 
 
 def _volumes(plan: Plan, target: Target) -> Iterator[str]:

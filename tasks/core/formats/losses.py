@@ -45,6 +45,8 @@ class LossCode(StrEnum):
     """A field that the target does not keep."""
     CHANGED_BY_TARGET = "changed-by-target"
     """A value that the target changed while it created the object."""
+    NOT_CARRIED = "not-carried"
+    """An object of another namespace, which a field of an object in the backup names."""
 
 
 WEIGHTY: frozenset[LossCode] = frozenset(
@@ -70,6 +72,7 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.PRUNED: "the cluster does not keep this field",
     LossCode.CHANGED_BY_TARGET: "the cluster changed this value when the object was created (a webhook, an admission "
     "policy or another admission plugin)",
+    LossCode.NOT_CARRIED: "is of another namespace and not in the backup: {detail}",
 }
 """Code → the sentence, in which `{detail}` is the detail."""
 

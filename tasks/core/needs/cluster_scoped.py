@@ -39,6 +39,7 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
     """Return which of the cluster-scoped `candidates` are needed, directly or by another one that is."""
     named: dict[Ref, list[Ref]] = {}
     wanted: list[Ref] = []
+    definitions: dict[tuple[str, str], Ref] = {}
     roles: dict[Ref, Mapping[str, str]] = {}
     aggregating: dict[Ref, list[list[Requirement]]] = {}
     for obj in candidates:
@@ -47,7 +48,9 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
         if (ref.group, ref.kind) == (RBAC, "ClusterRole"):
             roles[ref] = labels_of(obj)
             aggregating[ref] = [requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
-        if ref in needs.objects or _defines(obj, needs.kinds) or _binds(obj, needs.namespaces):
+        if kind := _defined(obj):
+            definitions[kind] = ref
+        if ref in needs.objects or kind in needs.kinds or _binds(obj, needs.namespaces):
             wanted.append(ref)
     for ref, selectors in aggregating.items():  # its rules come from the roles that its selectors match
         named[ref] += [role for role, labels in roles.items() if any(selects(each, labels) for each in selectors)]
@@ -56,7 +59,7 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
         ref = wanted.pop()
         if ref in named and ref not in found:
             found.add(ref)
-            wanted += named[ref]
+            wanted += [*named[ref], *filter(None, [definitions.get((ref.group, ref.kind))])]
     return frozenset(found)
 
 
@@ -85,11 +88,12 @@ def _expression(expression: Mapping[str, Any]) -> Requirement:
     return Requirement(key, _OPERATORS[expression["operator"]], values)
 
 
-def _defines(obj: Object, kinds: frozenset[tuple[str, str]]) -> bool:
-    if Ref.of(obj).kind != CRD[1]:
-        return False
+def _defined(obj: Object) -> tuple[str, str] | None:
+    """Return the (group, kind) that a CRD defines; None for any other object."""
+    if obj["kind"] != CRD[1]:
+        return None
     spec = obj["spec"]
-    return (spec["group"], spec["names"]["kind"]) in kinds
+    return spec["group"], spec["names"]["kind"]
 
 
 def _binds(obj: Object, namespaces: frozenset[str]) -> bool:

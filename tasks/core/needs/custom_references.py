@@ -72,6 +72,10 @@ _CERTAIN = frozenset(
 """Whole keys in lower case that say the kind as clearly as a `kind` beside the name."""
 
 
+_REFERENCE = frozenset({"apiVersion", "apiGroup", "group", "version", "kind", "name", "namespace", "uid", "optional"})
+"""What a map holds that is a reference and nothing else."""
+
+
 class Found(NamedTuple):
     """The object that is named, the path of the field that names it, and whether the resource needs it.
 
@@ -130,8 +134,19 @@ def _named(key: str, value: Any, own: Ref) -> Iterator[tuple[Ref, Need]]:
     said = bool(value.get("kind"))
     kind = _kind_of(value, word, expected, own) if said else expected
     if kind:
-        need = Need.OUTSIDE if said and value.get("optional") is not True else Need.NOTHING
+        need = Need.OUTSIDE if said and _needed(word, value) else Need.NOTHING
         yield from ((target, need) for target in _targets(kind, name, namespace, own))
+
+
+def _needed(word: str, value: dict[str, Any]) -> bool:
+    """Return whether a map with a `kind` is certainly a reference: its key says so, or it holds nothing else.
+
+    A list of health checks or of exceptions names objects, too, that its own object does not need: of other
+    namespaces, or with settings beside the name.
+    """
+    if value.get("optional") is True:
+        return False
+    return word.endswith(("ref", "reference")) or (value.keys() <= _REFERENCE and not value.get("namespace"))
 
 
 def _kind_under(word: str) -> tuple[str, str] | None:

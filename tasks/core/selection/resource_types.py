@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.resources import ResourceType, Words, words_of
 
 if TYPE_CHECKING:
@@ -96,6 +96,26 @@ RELATED = frozenset(
     }
 )
 """Cluster-scoped types of which a backup includes what its namespaces need."""
+
+NAMED = frozenset(
+    {
+        ("certificates.k8s.io", "clustertrustbundles"),
+        ("resource.k8s.io", "deviceclasses"),
+        ("storage.k8s.io", "volumeattributesclasses"),
+    }
+)
+"""Built-in cluster-scoped types of which a backup reads only what its objects name."""
+
+
+def read_by_name(kind: ResourceType) -> bool:
+    """Return whether a backup reads of a type what its objects name, and nothing else.
+
+    So it is with cluster-scoped custom kinds. There may be a hundred types of them, and thousands of objects that no
+    namespace needs.
+    """
+    key = (kind.group, kind.resource)
+    return not kind.namespaced and key not in RELATED and (key in NAMED or not is_built_in(kind.group))
+
 
 INDEXED = frozenset(
     {
