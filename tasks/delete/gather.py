@@ -16,6 +16,7 @@ from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError, UsageError
 from kubeferry.tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, label
 from kubeferry.tasks.core.jsondoc.edit import get
+from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.needs.references import kinds_naming
 from kubeferry.tasks.core.selection.exclusions import type_left_out
@@ -137,7 +138,9 @@ def _places(deleting: Deleting) -> list[_Place]:
     wide = {
         (each.ref.group, each.ref.kind) for one in deleting.charters for each in one.members if not each.ref.namespace
     }
-    users = kinds_naming(wide)
+    users = set(kinds_naming(wide))
+    if any(not is_built_in(group) for group, _ in wide):  # a ClusterIssuer is named by Certificates, wherever they are
+        users |= {(each.group, each.kind) for each in types if not is_built_in(each.group)}
     everywhere = [each for each in types if not each.namespaced or (each.group, each.kind) in users]
     served = deleting.discovery.by_kind(GROUP, KIND)
     inside = [each for each in types if each not in everywhere] + ([BUNDLES] if served else [])

@@ -59,6 +59,13 @@ def _templates(path: str) -> Callable[[Object, str], Iterator[Mark]]:
     return rule
 
 
+WITH_PARAMETERS = (
+    (STORAGE, "StorageClass"),
+    ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+    ("groupsnapshot.storage.k8s.io", "VolumeGroupSnapshotClass"),
+)
+"""Classes whose parameters name Secrets."""
+
 _SECRET_NAME = re.compile(r"(.*)(secret[-_]?name)", re.IGNORECASE)
 _EXPANSION = ("controller-expand", "node-expand")
 
@@ -149,9 +156,7 @@ RULES: Mapping[Kind, tuple[Callable[[Object, str], Iterator[Mark]], ...]] = {
     ),
     ("", "PersistentVolumeClaim"): (_claim,),
     ("", "PersistentVolume"): (_volume,),
-    (STORAGE, "StorageClass"): (_parameters,),
-    ("snapshot.storage.k8s.io", "VolumeSnapshotClass"): (_parameters,),
-    ("groupsnapshot.storage.k8s.io", "VolumeGroupSnapshotClass"): (_parameters,),
+    **dict.fromkeys(WITH_PARAMETERS, (_parameters,)),
     ("networking.k8s.io", "Ingress"): (_ingress, _issuers),
     (GATEWAY, "Gateway"): (_issuers,),
 }

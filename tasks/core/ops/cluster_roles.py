@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.formats.bundle import BUNDLES, STATUS
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.selection.exclusions import type_left_out
-from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED
+from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED, read_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,8 @@ def backup_rights(types: Iterable[ResourceType]) -> Rights:
     wanted = RELATED | INDEXED_EVERYWHERE | {API_SERVICES}
     found: Rights = {NAMESPACES: ("get", "list")}
     for each in types:
-        if (key := _key(each)) in wanted or (each.namespaced and _backed_up(each)):
+        inside = each.namespaced or read_by_name(each)
+        if (key := _key(each)) in wanted or (inside and _backed_up(each)):
             found[key] = ("list",)
     return found
 
@@ -65,7 +66,7 @@ def restore_rights(types: Iterable[ResourceType]) -> Rights:
     found: Rights = {_key(BUNDLES): (*FOLLOW, *WRITE), _key(STATUS): ("patch",)}
     for each in types:
         key = _key(each)
-        if key == NAMESPACES or (_backed_up(each) and (each.namespaced or key in RELATED)):
+        if key == NAMESPACES or (_backed_up(each) and (each.namespaced or key in RELATED or read_by_name(each))):
             found |= {key: (*FOLLOW, *WRITE), (key[0], f"{key[1]}/finalizers"): ("update",)}
             if "status" in each.subresources and not is_built_in(each.group):
                 found[key[0], f"{key[1]}/status"] = ("patch",)  # --status

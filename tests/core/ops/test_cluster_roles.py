@@ -36,11 +36,13 @@ def test_a_custom_resource_is_listed_by_a_backup_and_written_by_a_restore():
 
 
 def test_of_cluster_wide_kinds_only_those_that_a_backup_takes_are_written():
-    issuers = kind("cert-manager.io", "clusterissuers", namespaced=False)
-    volumes = kind("", "persistentvolumes", namespaced=False)
-    assert ("cert-manager.io", "clusterissuers") not in granted("backup", issuers)
-    assert granted("restore", issuers)["cert-manager.io", "clusterissuers"] == ["get", "list", "watch"]
-    assert granted("restore", volumes)["", "persistentvolumes"] == WRITES
+    drivers = kind("storage.k8s.io", "csidrivers", namespaced=False)
+    for group, resource in (("", "persistentvolumes"), ("cert-manager.io", "clusterissuers")):
+        taken = kind(group, resource, namespaced=False)
+        assert granted("backup", taken)[group, resource] == ["list"]
+        assert granted("restore", taken)[group, resource] == WRITES
+    assert ("storage.k8s.io", "csidrivers") not in granted("backup", drivers)
+    assert granted("restore", drivers)["storage.k8s.io", "csidrivers"] == ["get", "list", "watch"]
 
 
 @pytest.mark.parametrize("role", ["backup", "restore"])

@@ -48,6 +48,7 @@ FIELDS = [
             "spec.csi.controllerExpandSecretRef.namespace",
             "spec.csi.nodeExpandSecretRef.namespace",
             "spec.cephfs.secretRef.namespace",
+            "spec.cinder.secretRef.namespace",
             "spec.rbd.secretRef.namespace",
             "spec.iscsi.secretRef.namespace",
             "spec.scaleIO.secretRef.namespace",
@@ -58,6 +59,11 @@ FIELDS = [
         )
     ),
     ("", "PersistentVolumeClaim", "spec.dataSourceRef.namespace", "field"),
+    ("apps", "StatefulSet", "spec.volumeClaimTemplates[].spec.dataSourceRef.namespace", "field"),
+    *(
+        (*kind, f"{at}.volumes[].ephemeral.volumeClaimTemplate.spec.dataSourceRef.namespace", "field")
+        for kind, at in PODS.items()
+    ),
     ("", "ServiceAccount", "secrets[].namespace", "field"),
     ("", "Endpoints", "subsets[].addresses[].targetRef.namespace", "field"),
     ("", "Endpoints", "subsets[].notReadyAddresses[].targetRef.namespace", "field"),
@@ -155,3 +161,44 @@ def test_each_selector_of_namespaces_follows_by_label_and_by_expression(group, k
 def test_a_namespace_in_the_same_field_of_a_kind_of_others_is_not_ours_to_know():
     before = made("example.com", "PersistentVolume", {"spec": {"claimRef": {"namespace": "shop"}}})
     assert rename(before, {"shop": "copy"}).obj is before
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind"),
+    [
+        ("storage.k8s.io/v1", "StorageClass"),
+        ("snapshot.storage.k8s.io/v1", "VolumeSnapshotClass"),
+        ("groupsnapshot.storage.k8s.io/v1", "VolumeGroupSnapshotClass"),
+    ],
+)
+def test_the_secret_of_a_classs_driver_follows_its_namespace(api_version, kind):
+    def parameters(name):
+        return {
+            "csi.storage.k8s.io/node-stage-secret-name": "shop",
+            "csi.storage.k8s.io/node-stage-secret-namespace": name,
+            "adminSecretName": "key",
+            "adminSecretNamespace": name,
+            "csi.storage.k8s.io/provisioner-secret-name": "key",
+            "csi.storage.k8s.io/provisioner-secret-namespace": "${pvc.namespace}",
+            "type": "shop",
+        }
+
+    obj = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "it"}, "parameters": parameters("shop")}
+    after = rename(obj, {"shop": "copy"})
+    assert after.obj["parameters"] == parameters("copy")
+    assert len(after.rewrites) == 2
+
+
+def test_the_secret_that_an_ingress_names_follows_its_namespace_whoevers_controller_reads_it():
+    def annotated(name):
+        return {
+            "haproxy-ingress.github.io/auth-tls-secret": f"{name}/ca",
+            "nginx.org/basic-auth-secret": "shop",
+            "nginx.ingress.kubernetes.io/auth-realm": "shop/ca",
+        }
+
+    meta = {"name": "it", "namespace": "elsewhere", "annotations": annotated("shop")}
+    obj = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": meta, "spec": {}}
+    assert rename(obj, {"shop": "copy"}, known=Known()).obj["metadata"]["annotations"] == annotated("copy")
+    other = {**obj, "apiVersion": "v1", "kind": "Service"}
+    assert rename(other, {"shop": "copy"}, known=Known()).obj["metadata"]["annotations"] == annotated("shop")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import EACH, Every, Path, get, parse_path, parse_paths
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT, RBAC
+from kubeferry.tasks.core.needs.reference_marks import WITH_PARAMETERS, namespace_key
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
 
@@ -34,7 +35,7 @@ _ROUTES = tuple((GATEWAY, kind) for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute
 _CSI = tuple(
     f"{step}SecretRef" for step in ("controllerPublish", "nodeStage", "nodePublish", "controllerExpand", "nodeExpand")
 )
-_OLD_DRIVERS = ("cephfs", "rbd", "iscsi", "scaleIO", "flexVolume", "storageos")
+_OLD_DRIVERS = ("cephfs", "cinder", "rbd", "iscsi", "scaleIO", "flexVolume", "storageos")
 
 
 _BACKEND = "spec.rules[].backendRefs[]"
@@ -58,6 +59,7 @@ ROWS: Mapping[str, Mapping[Kind, tuple[Path, ...]]] = {
         ),
         ("", "PersistentVolumeClaim"): parse_paths("spec.dataSourceRef.namespace"),
         ("", "ServiceAccount"): parse_paths("secrets[].namespace"),
+        ("apps", "StatefulSet"): parse_paths("spec.volumeClaimTemplates[].spec.dataSourceRef.namespace"),
         ("", "Endpoints"): parse_paths(
             "subsets[].addresses[].targetRef.namespace", "subsets[].notReadyAddresses[].targetRef.namespace"
         ),
@@ -122,12 +124,23 @@ def affinity_terms(kind: Kind) -> Iterator[Path]:
             yield parse_path(f"{at}.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm")
 
 
+_EPHEMERAL = "volumes[].ephemeral.volumeClaimTemplate.spec.dataSourceRef.namespace"
+
+
 def _all(rule: str) -> dict[Kind, tuple[Path, ...]]:
     affinity = {kind: tuple(affinity_terms(kind)) for kind in _TEMPLATE_AT}
     if rule == "selector":
         terms = {kind: tuple((*term, "namespaceSelector") for term in affinity[kind]) for kind in affinity}
         return {**SELECTORS, **terms}
-    return {kind: tuple((*term, "namespaces", EACH) for term in affinity[kind]) for kind in affinity}
+    rows = ROWS["field"]
+    return {
+        kind: (
+            *rows.get(kind, ()),
+            parse_path(f"{_TEMPLATE_AT[kind]}.{_EPHEMERAL}"),
+            *((*term, "namespaces", EACH) for term in affinity[kind]),
+        )
+        for kind in affinity
+    }
 
 
 _SELECTORS = _all("selector")
@@ -167,6 +180,8 @@ def fields(obj: Object, case: Case) -> Iterator[Hit]:
         yield from _subjects(obj, case)
     if kind == (RBAC, "Role"):
         yield from _named_namespaces(obj, case)
+    if kind in WITH_PARAMETERS:
+        yield from _parameters(obj, case)
 
 
 def selector_hits(selector: Any, at: Place, case: Case) -> Iterator[Hit]:
@@ -198,6 +213,14 @@ def _subjects(obj: Object, case: Case) -> Iterator[Hit]:
             if found:
                 new = replaced(name, found, case.names)
                 yield Hit(at, "subject", name, new, new)
+
+
+def _parameters(obj: Object, case: Case) -> Iterator[Hit]:
+    """Yield the namespaces of the Secrets of a class's driver."""
+    parameters = get(obj, "parameters")
+    for key in parameters if isinstance(parameters, dict) else ():
+        if at := namespace_key(key):
+            yield from _one(case.whole(("parameters", at), parameters.get(at), "field"))
 
 
 def _named_namespaces(obj: Object, case: Case) -> Iterator[Hit]:

@@ -15,6 +15,7 @@ from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.objects import annotations_of, type_of
 from kubeferry.tasks.core.kube.strings import leaves
 from kubeferry.tasks.core.needs.annotations import with_namespaces
+from kubeferry.tasks.core.needs.reference_marks import annotation_kind
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 
 if TYPE_CHECKING:
@@ -101,9 +102,11 @@ _FLAG = re.compile(r"--?([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
 
 def annotated(obj: Object, case: Case) -> Iterator[Hit]:
     """Yield the annotations of `obj` that hold a namespace."""
+    ingress = type_of(obj) == ("networking.k8s.io", "Ingress")
     for key, text in annotations_of(obj).items():
-        if key in ANNOTATIONS and isinstance(text, str):
-            new = _items(text, ANNOTATIONS[key], case)
+        form = ANNOTATIONS.get(key) or ("ref" if ingress and annotation_kind(key) else "")
+        if form and isinstance(text, str):
+            new = _items(text, form, case)
             if new != text:
                 yield Hit(("metadata", "annotations", key), "annotation", text, new, new)
     for key, (old, new) in with_namespaces(obj, case.names).items():
