@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
@@ -11,12 +11,13 @@ from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
-from kubeferry.tasks.core.graph.order import Edge, order
+from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.jsondoc.edit import Object, change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.kube.strings import pointer
+from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
@@ -39,7 +40,7 @@ from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kubeferry.tasks.core.kube.resources import Words
     from kubeferry.tasks.core.needs.references import Reference
@@ -120,6 +121,7 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         chosen.look(obj, each.member, item.ref)
         if done % 500 == 0:
             progress.step(f"plan {source.name}", done, len(source.archived))
+    edges += _parameters(plan, moving)
     for ref, (tied, _) in links.items():  # what is not saved, too
         owners.add(ref, tied)
     lost = {edge for item in plan.items.values() for edge in _disown(item, owners)}
@@ -174,6 +176,7 @@ class _Moving:
     skip: Skip
     inside: frozenset[str]
     """The namespaces that are restored, by their new names."""
+    parameters: PolicyParameters = field(default_factory=PolicyParameters)
 
     @classmethod
     def of(cls, source: Source, names: dict[str, str], spaces: Iterable[str]) -> Self:
@@ -217,10 +220,22 @@ def _add(
     plan.rewrites += renamed.rewrites
     named = list(references(body))
     for each in named:
-        if _must_be_there(each, moving):
-            plan.wants.setdefault(each.target, set()).add(item.ref)
+        _want(plan, item.ref, each, moving)
     chosen.implied.look(body)
+    moving.parameters.look(body)
     return needs_of(body, named, item.links, source.rules)
+
+
+def _parameters(plan: Plan, moving: _Moving) -> Iterator[Edge]:
+    """Yield the edges to the parameters of policies, which are known when all objects are."""
+    for binding, each in moving.parameters.references():
+        _want(plan, binding, each, moving)
+        yield Edge(binding, each.target, Strength.REFERENCE, each.path)
+
+
+def _want(plan: Plan, user: Ref, named: Reference, moving: _Moving) -> None:
+    if _must_be_there(named, moving):
+        plan.wants.setdefault(named.target, set()).add(user)
 
 
 def _must_be_there(named: Reference, moving: _Moving) -> bool:

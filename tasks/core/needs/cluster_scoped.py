@@ -15,6 +15,7 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.jsondoc.edit import values
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
+from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.reference_fields import RBAC
 from kubeferry.tasks.core.needs.references import references
 
@@ -40,6 +41,7 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
     named: dict[Ref, list[Ref]] = {}
     wanted: list[Ref] = []
     definitions: dict[tuple[str, str], Ref] = {}
+    parameters = PolicyParameters()
     roles: dict[Ref, Mapping[str, str]] = {}
     aggregating: dict[Ref, list[list[Requirement]]] = {}
     for obj in candidates:
@@ -48,10 +50,13 @@ def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
         if (ref.group, ref.kind) == (RBAC, "ClusterRole"):
             roles[ref] = labels_of(obj)
             aggregating[ref] = [requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
+        parameters.look(obj)
         if kind := _defined(obj):
             definitions[kind] = ref
         if ref in needs.objects or kind in needs.kinds or _binds(obj, needs.namespaces):
             wanted.append(ref)
+    for user, each in parameters.references():
+        named[user].append(each.target)
     for ref, selectors in aggregating.items():  # its rules come from the roles that its selectors match
         named[ref] += [role for role, labels in roles.items() if any(selects(each, labels) for each in selectors)]
     found: set[Ref] = set()
