@@ -170,3 +170,15 @@ def test_a_definition_of_the_same_kind_in_another_group_is_not_needed():
     )
     assert related([crd], needs(kinds=[("g.io", "Thing")])) == frozenset()
     assert names(related([crd], needs(kinds=[("h.io", "Thing")]))) == ["a"]
+
+
+def test_the_definition_of_a_cluster_scoped_kind_comes_with_its_object():
+    def crd(kind):
+        spec = {"group": "certs.example", "names": {"kind": kind}}
+        return obj("apiextensions.k8s.io", "CustomResourceDefinition", f"{kind.lower()}s", spec=spec)
+
+    acme = obj("certs.example", "ClusterIssuer", "acme")
+    found = related(
+        [crd("ClusterIssuer"), crd("Account"), acme], needs(Ref("certs.example", "ClusterIssuer", "", "acme"))
+    )
+    assert names(found) == ["acme", "clusterissuers"]

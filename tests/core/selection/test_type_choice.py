@@ -5,7 +5,7 @@ import pytest
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import BackupOptions
-from kubeferry.tasks.core.selection.resource_types import asks_by_kind, choose_types, words_for
+from kubeferry.tasks.core.selection.resource_types import asks_by_kind, choose_types, read_by_name, words_for
 from kubeferry.tasks.core.selection.selector import Selector
 
 
@@ -108,3 +108,20 @@ def test_namespaces_are_not_excluded_as_objects(word, options):
     asked = {option: [text.format(word) for text in texts] for option, texts in options.items()}
     with pytest.raises(UsageError, match="use --exclude-namespace"):
         choose_types([*TYPES, namespaces], Selector.of(BackupOptions(**asked)))
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "plural", "namespaced", "expected"),
+    [
+        ("cert-manager.io", "ClusterIssuer", "clusterissuers", False, True),
+        ("gateway.networking.k8s.io", "GatewayClass", "gatewayclasses", False, True),
+        ("resource.k8s.io", "DeviceClass", "deviceclasses", False, True),
+        ("storage.k8s.io", "VolumeAttributesClass", "volumeattributesclasses", False, True),
+        ("cert-manager.io", "Issuer", "issuers", True, False),
+        ("storage.k8s.io", "StorageClass", "storageclasses", False, False),
+        ("storage.k8s.io", "CSIDriver", "csidrivers", False, False),
+        ("", "Node", "nodes", False, False),
+    ],
+)
+def test_of_which_types_only_what_is_named_is_read(group, name, plural, namespaced, expected):
+    assert read_by_name(kind(group, name, plural, namespaced=namespaced)) is expected
