@@ -164,13 +164,13 @@ def _named(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """
     others = {*source.company.names.values()} - {*plan.spaces().values()} if source.company else set[str]()
     wanted = sorted(ref for ref in plan.wants if ref not in plan.items and ref.namespace not in others)
-    coming = {kind: defined(body) for kind, body in _coming(plan, target).items()}
-    yield from filter(None, in_threads(lambda ref: _missing(plan, target, ref, coming), wanted, THREADS))
+    new = {kind: defined(body) for kind, body in coming(plan, target).items()}
+    yield from filter(None, in_threads(lambda ref: _missing(plan, target, ref, new), wanted, THREADS))
 
 
-def _missing(plan: Plan, target: Target, ref: Ref, coming: Mapping[tuple[str, str], ResourceType]) -> str:
+def _missing(plan: Plan, target: Target, ref: Ref, new: Mapping[tuple[str, str], ResourceType]) -> str:
     served = target.discovery.by_kind(ref.group, ref.kind)
-    kind = served or coming.get((ref.group, ref.kind))
+    kind = served or new.get((ref.group, ref.kind))
     users = sorted(str(user) for user in plan.wants[ref])
     by = f"{users[0]} names it" + (f", {len(users) - 1} more too" if len(users) > 1 else "")
     if kind is None:
