@@ -224,6 +224,22 @@ def test_an_issuer_that_exists_nowhere_is_a_need(bench, shop):
     assert bench.find("Namespace", "", new) is None
 
 
+def test_a_gateway_of_another_namespace_is_listed_and_needed(bench, shop):
+    """A reference with kind and namespace, as the parents of an HTTPRoute are."""
+    ns, other, group = bench.namespace("route"), bench.name("net"), f"{shop}.example.com"
+    parent = f"{{group: {group}, kind: Certificate, name: edge, namespace: {other}}}"
+    bench.make(
+        f"{{apiVersion: {group}/v1, kind: Certificate, metadata: {{name: web}}, spec: {{parentRefs: [{parent}]}}}}", ns
+    )
+    saved = bench.backup(ns)
+    edge, web = f"Certificate.{group} {other}/edge", f"Certificate.{group} {ns}/web"
+    assert [(each.object, each.code) for each in saved.losses] == [(edge, "not-carried")]
+    assert saved.losses[0].why.endswith(f"{web} names it (spec.parentRefs[])")
+    new = bench.name()
+    web = f"Certificate.{group} {new}/web"
+    assert refused(bench, saved, context=A, map={ns: new}) == [f"{edge} is not there; {web} names it"]
+
+
 CLAIMS = """
 apiVersion: v1
 kind: PersistentVolumeClaim
