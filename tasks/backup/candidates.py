@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
+from kubeferry.tasks.backup.outside import find_outside
 from kubeferry.tasks.backup.part import LEFT_OUT, REPORT_EVERY, Exclusions, Part, WrittenObject, leave, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
@@ -16,7 +17,7 @@ from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import Needs
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeferry.tasks.backup.state import Stripped
+    from kubeferry.tasks.core.formats.losses import Loss
+    from kubeferry.tasks.core.formats.outside import Outside
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType, Words
     from kubeferry.tasks.core.lookup.derive import Known
@@ -80,6 +83,9 @@ class Candidates:
         self.guesses: list[Edge] = []
         """Likely references of custom resources: their targets may not exist."""
         self.implied = Implied()
+        self.outside: dict[Ref, Outside] = {}
+        """Of what is not in the namespaces: why it may come."""
+        self.losses: list[Loss] = []
 
     @property
     def folder(self) -> Path:
@@ -92,10 +98,13 @@ class Candidates:
         return {(ref.group, ref.kind) for ref in self.records}
 
     @property
-    def wants(self) -> set[Ref]:
-        """Return the cluster-scoped objects that the candidates need."""
-        needed = (edge.target for edge in (*self.edges, *self.guesses))
-        return {target for target in needed if (target.group, target.kind) in CLUSTER_SCOPED}
+    def wants(self) -> dict[Ref, tuple[Ref, str]]:
+        """Return the cluster-scoped objects that the candidates need, each with one that does, and why."""
+        found: dict[Ref, tuple[Ref, str]] = {}
+        for edge in (*self.edges, *self.guesses):
+            if (edge.target.group, edge.target.kind) in CLUSTER_SCOPED:
+                found.setdefault(edge.target, (edge.source, edge.why))
+        return found
 
     def read(self, types: Collection[ResourceType], wanted: frozenset[Ref] | None = None) -> Self:
         """Read the spooled objects of some types; only those in `wanted`, if given."""
@@ -163,8 +172,10 @@ class Candidates:
             for each in self._written():
                 if each.ref in chosen:
                     part.write(each)
+                    part.outside += [self.outside[each.ref]] if each.ref in self.outside else []
                 else:
                     leave(gaps, each.ref, NOT_SELECTED)
+            part.losses += self.losses
         return part.result(self.namespace)
 
     def _written(self) -> Iterator[WrittenObject]:
@@ -182,10 +193,11 @@ def _find_candidates(scope: Scope, namespace: str, known: Known) -> Candidates:
 
 
 def _find_related_candidates(scope: Scope, found: list[Candidates], known: Known) -> Candidates:
-    needs = Needs(
-        namespaces=frozenset(scope.namespaces),
-        kinds=frozenset(kind for each in found for kind in each.kinds),
-        objects=frozenset(ref for each in found for ref in each.wants),
-    )
-    wanted = related(scope.objects(CLUSTER, scope.related), needs)
-    return Candidates(scope, CLUSTER, known).read(sorted(scope.related), wanted)
+    kinds = frozenset(kind for each in found for kind in each.kinds)
+    users = {ref: user for each in reversed(found) for ref, user in each.wants.items()}
+    around = find_outside(scope, Needs(frozenset(scope.namespaces), kinds, users, users))
+    candidates = Candidates(scope, CLUSTER, known)
+    candidates.outside = around.carried
+    # A part of the namespaces is not an operator: what may belong to one is not missed.
+    candidates.losses = [] if scope.selector.narrow else around.losses
+    return candidates.read(around.types, frozenset(around.carried))

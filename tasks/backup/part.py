@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 import orjson
@@ -31,10 +32,11 @@ from kubeferry.tasks.ports.archive.tarball import FragmentWriter
 from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from kubeferry.tasks.core.formats.losses import Loss
+    from kubeferry.tasks.core.formats.outside import Outside
     from kubeferry.tasks.core.formats.reasons import Reason
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
@@ -161,6 +163,8 @@ class Part:
         self.problems: list[Problem] = []
         self.losses: list[Loss] = []
         """What is not in the archive as it was on the cluster."""
+        self.outside: list[Outside] = []
+        """What is in the archive from outside of the namespaces."""
         self._archive = FragmentWriter(folder / "objects.tar.gz")
         self._entries = (folder / "entries.jsonl").open("wb")
         self._bindings = (folder / "bindings.jsonl").open("wb")
@@ -192,16 +196,17 @@ class Part:
     def _problem(self, ref: Ref, why: str) -> None:
         self.problems.append(Problem(what=str(ref), why=why, group=ref.group, namespace=ref.namespace))
 
-    def result(self, namespace: str, wants: Iterable[Ref] = ()) -> Stripped:
-        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to."""
+    def result(self, namespace: str, wants: Mapping[Ref, tuple[Ref, str]] = MappingProxyType({})) -> Stripped:
+        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to, and from where."""
         return Stripped(
             namespace,
             tuple(sorted(self.counts.items())),
             frozenset(self.kinds),
-            frozenset(wants),
+            dict(wants),
             tuple(sorted(self.bound.items())),
             tuple(self.problems),
             tuple(self.losses),
+            tuple(self.outside),
         )
 
 

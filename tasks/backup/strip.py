@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.backup.outside import find_outside
 from kubeferry.tasks.backup.part import REPORT_EVERY, Exclusions, Part, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import Needs
 from kubeferry.tasks.core.needs.references import CLUSTER_SCOPED, references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import progress
@@ -36,10 +37,11 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 
 
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
-    wants: set[Ref] = set()
+    wants: dict[Ref, tuple[Ref, str]] = {}
     with Exclusions(scope, namespace) as exclusions, Part(scope.folder(namespace)) as part:
         for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
-            wants.update(_write(kind, obj, exclusions, part, known))
+            for target, user in _write(kind, obj, exclusions, part, known):
+                wants.setdefault(target, user)
             if exclusions.seen % REPORT_EVERY == 0:
                 progress.step(f"strip {namespace}", exclusions.seen)
     progress.step(f"strip {namespace}", exclusions.seen, exclusions.seen)
@@ -47,23 +49,27 @@ def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
 
 
 def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Stripped:
-    needs = Needs(
-        namespaces=frozenset(scope.namespaces),
-        kinds=frozenset(kind for part in parts for kind in part.kinds),
-        objects=frozenset(ref for part in parts for ref in part.wants),
-    )
-    wanted = related(scope.objects(CLUSTER, scope.related), needs)
+    users = {ref: user for part in reversed(parts) for ref, user in part.wants.items()}
+    kinds = frozenset(kind for part in parts for kind in part.kinds)
+    found = find_outside(scope, Needs(frozenset(scope.namespaces), kinds, users, users))
     with Exclusions(scope, CLUSTER) as exclusions, Part(scope.folder(CLUSTER)) as part:
-        for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
-            if Ref.of(obj) in wanted:
+        part.losses += found.losses
+        for kind, obj in scope.typed(CLUSTER, found.types):
+            if (ref := Ref.of(obj)) in found.carried:
+                before = sum(part.counts.values())
                 _write(kind, obj, exclusions, part, known)
+                part.outside += [found.carried[ref]] if sum(part.counts.values()) > before else []
     return part.result(CLUSTER)
 
 
-def _write(kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, known: Known) -> set[Ref]:
-    """Write one object unless it is excluded; return the cluster-scoped objects that it refers to."""
+def _write(
+    kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, known: Known
+) -> list[tuple[Ref, tuple[Ref, str]]]:
+    """Write one object unless it is excluded; return the cluster-scoped objects that it refers to, and where."""
     if exclusions.never(obj):
-        return set()
+        return []
     body = exclusions.portable(obj, kind)
-    part.write(written_object(kind, body, known, obj)[0])
-    return {each.target for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED}
+    written = written_object(kind, body, known, obj)[0]
+    part.write(written)
+    named = (each for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED)
+    return [(each.target, (written.ref, each.path)) for each in named]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.compare.diff import owned
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import Needs
+from kubeferry.tasks.core.needs.outside import related
 from kubeferry.tasks.core.needs.ownership import recreated_by
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import exclusion

@@ -45,6 +45,10 @@ class LossCode(StrEnum):
     """A field that the target does not keep."""
     CHANGED_BY_TARGET = "changed-by-target"
     """A value that the target changed while it created the object."""
+    NOT_CARRIED = "not-carried"
+    """An object from outside of the namespaces that has to do with them, and is not in the backup or not restored."""
+    NOT_LOOKED_AT = "not-looked-at"
+    """Objects that could not be listed, so that it is not known whether they have to do with the namespaces."""
 
 
 WEIGHTY: frozenset[LossCode] = frozenset(
@@ -58,6 +62,9 @@ WEIGHTY: frozenset[LossCode] = frozenset(
 )
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
 
+OF_OUTSIDE = frozenset({LossCode.NOT_CARRIED, LossCode.NOT_LOOKED_AT})
+"""Losses about objects from outside of the namespaces: nobody hears of them who asked for none."""
+
 _TEXTS: dict[LossCode, str] = {
     LossCode.STATUS_LEFT: "its status is left: its controller writes a new one (--status restores it)",
     LossCode.STATUS_REFUSED: "its status cannot be restored: {detail}",
@@ -70,6 +77,8 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.PRUNED: "the cluster does not keep this field",
     LossCode.CHANGED_BY_TARGET: "the cluster changed this value when the object was created (a webhook, an admission "
     "policy or another admission plugin)",
+    LossCode.NOT_CARRIED: "is not carried: {detail}",
+    LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
 }
 """Code → the sentence, in which `{detail}` is the detail."""
 
