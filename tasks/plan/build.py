@@ -17,6 +17,7 @@ from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.kube.strings import pointer
+from kubeferry.tasks.core.models.options import ClusterWide
 from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
@@ -31,6 +32,7 @@ from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
 from kubeferry.tasks.plan.grants import find_grants
 from kubeferry.tasks.plan.keep_owned import keep_owned
+from kubeferry.tasks.plan.outside import OutsideObjects, copied
 from kubeferry.tasks.plan.state import Item, Plan, Source
 from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
 from kubeferry.tasks.ports.local import clock, progress
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 RENAMED = "namespace renamed"
 ELSEWHERE = Reason(ReasonCode.NAMESPACE_NOT_SELECTED)
+UNASKED = Reason(ReasonCode.EXCLUDED, detail="is from outside of the namespaces (--cluster-wide)")
 
 
 @step("plan")
@@ -68,7 +71,7 @@ def _fill(source: Source, plan: Plan) -> None:
     chosen = Choice(source)
     if source.company is None:
         _check_names(names, chosen)
-    edges = _read(source, plan, chosen, _Moving.of(source, names))
+    edges = _read(source, plan, chosen, _Moving.of(source, names, chosen.outside))
     chosen.check()
     edges += attach(source, plan, bindings_known(source, plan, chosen), names)
     drop_unchosen(source, plan, chosen, edges)
@@ -101,16 +104,19 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
         owners.add(ref, tied)
         why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
+        why = UNASKED if not why and chosen.unasked(ref, each.member) else why
         if why:
             target = ref.renamed(moving.names)
-            if why is ELSEWHERE:
+            if why in {ELSEWHERE, UNASKED}:
                 chosen.bar(target, why)
             else:
                 chosen.look_at_never(obj, each.member, target, tied, why)
-            _leave(plan, ref, why)
+            if why is not UNASKED or source.options.cluster_wide is ClusterWide.REPORT:
+                _leave(plan, ref, why)
             continue
         portable = chosen.portable(obj)
         item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready, finalizers=finalizers_of(obj))
+        item.elsewhere = chosen.outside.is_elsewhere(each.member)
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
         status = _status(chosen, obj, portable, each)
@@ -170,13 +176,16 @@ class _Moving:
     names: dict[str, str]
     known: Known
     skip: Skip
+    copies: dict[Ref, str]
 
     @classmethod
-    def of(cls, source: Source, names: dict[str, str]) -> Self:
+    def of(cls, source: Source, names: dict[str, str], outside: OutsideObjects) -> Self:
         known = source.company.known if source.company else known_of(source.archived)
         asked = source.options.no_rewrite
         classes = frozenset(each for each in asked if each.isalpha())
-        return cls(names, known, Skip(classes, tuple(each for each in asked if each not in classes)))
+        return cls(
+            names, known, Skip(classes, tuple(each for each in asked if each not in classes)), outside.copies(names)
+        )
 
 
 def known_of(archived: Iterable[Archived]) -> Known:
@@ -190,7 +199,7 @@ def _add(
 ) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
     whole = obj if status is None else obj | {"status": status}
-    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip)
+    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
     if status is not None:
         item.status = plan.contents.append(orjson.dumps(renamed.obj["status"]))
@@ -210,6 +219,7 @@ def _add(
     item.slot = plan.contents.append(orjson.dumps(body))
     plan.items[item.ref] = item
     plan.rewrites += renamed.rewrites
+    plan.losses += copied(item.source, item.ref, moving.names)
     named = list(references(body))
     for each in named:
         if each.sure and (each.target.group, each.target.kind) in CLUSTER_SCOPED:

@@ -9,6 +9,7 @@ import orjson
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.models.options import Subjects
 from kubeferry.tasks.core.needs.grants import (
+    BINDING,
     CLUSTER_BINDING,
     TOLD,
     Restored,
@@ -39,9 +40,10 @@ def find_grants(source: Source, plan: Plan) -> None:
     restored = restored_by(source, plan)
     for ref, item in sorted(plan.items.items()):
         kind = (ref.group, ref.kind)
-        if kind == CLUSTER_BINDING and (foreign := foreign_subjects(plan.contents.read(item.slot), restored)):
+        limited = kind == CLUSTER_BINDING or (kind == BINDING and item.elsewhere)
+        if limited and (foreign := foreign_subjects(plan.contents.read(item.slot), restored)):
             plan.foreign[ref] = foreign
-        elif kind in TOLD:
+        elif kind in TOLD and not limited:
             plan.grants += [Problem(what=str(ref), why=each) for each in told(plan.contents.read(item.slot), restored)]
 
 

@@ -22,7 +22,7 @@ from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.options import BundleMode
-from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
+from kubeferry.tasks.core.plan.existing import VERBS, kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
 from kubeferry.tasks.plan.grants import limit_subjects
 from kubeferry.tasks.plan.unpacked import of_backup
@@ -31,6 +31,7 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.elsewhere import drop_elsewhere
 from kubeferry.tasks.preflight.fields import field_faults
 from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
@@ -83,6 +84,7 @@ def _look(
     target.context = target.cached.context()
     give_up_node_ports(plan, target)
     _limit(source, plan, target, made)
+    drop_elsewhere(plan, target)
     choose_finalizers(source, plan, target)
     checks = (
         partial(_modes, source, plan, target),
@@ -151,7 +153,7 @@ def _modes(source: Source, plan: Plan, target: Target) -> Iterator[str]:
 
 def _spaces(plan: Plan, target: Target) -> Iterator[str]:
     """Yield namespaces that are neither in the backup nor on the target."""
-    inside = {ref.namespace for ref in plan.items} - {"", *(ref.name for ref in plan.namespaces)}
+    inside = {*plan.spaces().values()} - {ref.name for ref in plan.namespaces}
     for name in sorted(inside):
         if not target.namespace(name):
             yield f"Namespace {name} is not there, and the backup does not hold it"
@@ -201,10 +203,11 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind) or new.get((ref.group, ref.kind))
         if kind:
-            asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, source.options))}
+            written = VERBS if plan.shared(ref) else verbs(ref, mode_of(kind, source.options))
+            asked |= {(verb, kind, ref.namespace) for verb in written}
             if plan.items[ref].status is not None:
                 asked.add(("patch", replace(kind, resource=f"{kind.resource}/status"), ref.namespace))
-        if ref.namespace:
+        if not plan.shared(ref):
             asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
             asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if bundled}
     if source.options.bundle is BundleMode.OWN:

@@ -116,7 +116,7 @@ def serves(target: Target, group: str, kind: ResourceType) -> bool:
 
 def held(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Yield namespaces that another restore, an undo or a deletion is at work in."""
-    for name in sorted({ref.namespace for ref in plan.items if ref.namespace}):
+    for name in sorted({*plan.spaces().values()}):
         holder = busy(target.cluster(), name, source.name) if stays(target.namespace(name)) else ""
         if holder:
             yield f"Namespace {name} is being worked on by {holder}: wait for its end"

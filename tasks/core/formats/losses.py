@@ -47,6 +47,12 @@ class LossCode(StrEnum):
     """A value that the target changed while it created the object."""
     NOT_CARRIED = "not-carried"
     """An object from outside of the namespaces that has to do with them, and is not in the backup or not restored."""
+    COPY_LIMITED = "copy-limited"
+    """A copy beside the original, which does less."""
+    NO_NAMESPACE = "no-namespace"
+    """An object of another namespace, which the target does not have."""
+    NO_ROLE = "no-role"
+    """A binding in another namespace to a role that the target does not have."""
     NOT_LOOKED_AT = "not-looked-at"
     """Objects that could not be listed, so that it is not known whether they have to do with the namespaces."""
 
@@ -58,6 +64,7 @@ WEIGHTY: frozenset[LossCode] = frozenset(
         LossCode.FIELDS_OF_VERSION,
         LossCode.PRUNED,
         LossCode.CHANGED_BY_TARGET,
+        LossCode.NO_ROLE,
     }
 )
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
@@ -78,6 +85,12 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.CHANGED_BY_TARGET: "the cluster changed this value when the object was created (a webhook, an admission "
     "policy or another admission plugin)",
     LossCode.NOT_CARRIED: "is not carried: {detail}",
+    LossCode.COPY_LIMITED: (
+        "is a copy beside the original: it judges only what is in {detail}, not cluster-wide objects, and the "
+        "certificate of its Service must be valid there"
+    ),
+    LossCode.NO_NAMESPACE: "is not restored: the target has no namespace {detail}",
+    LossCode.NO_ROLE: "is not restored: namespace {detail} of the target does not have the role that it gives",
     LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
 }
 """Code → the sentence, in which `{detail}` is the detail."""

@@ -113,6 +113,8 @@ class _Gathered:
         """Binding, role, namespaces of its accounts among ours, among others, and its labels."""
         self._definitions: dict[Ref, tuple[Resource, bool, frozenset[tuple[str, str]]]] = {}
         """Definition → resource, whether it is cluster-wide, labels."""
+        self._kinds: dict[tuple[str, str], Ref] = {}
+        """(group, kind) → the definition of it."""
         self._judged: dict[Ref, set[Resource]] = {}
         self._labelled: dict[Ref, frozenset[tuple[str, str]]] = {}
 
@@ -188,6 +190,7 @@ class _Gathered:
         names = spec["names"]
         resource = (str(spec["group"]), str(names.get("plural") or ref.name.partition(".")[0]))
         self._definitions[ref] = (resource, spec.get("scope") == "Cluster", marks(definition))
+        self._kinds[spec["group"], names["kind"]] = ref
         if (spec["group"], names["kind"]) in self.needs.kinds:
             self._first[ref] = Outside.of(ref, OutsideCode.DEFINES, "defines a kind of which there are objects")
 
@@ -229,6 +232,11 @@ class _Gathered:
                         target, OutsideCode.NAMED, f"{source} names it: {path}", found[source].spaces
                     )
                     ahead.append(target)
+        defining = {self._kinds[kind]: ref for ref in found if (kind := (ref.group, ref.kind)) in self._kinds}
+        for definition, ref in sorted(defining.items()):
+            if definition not in found:
+                why = f"defines the kind of {ref}"
+                found[definition] = Outside.of(definition, OutsideCode.DEFINES, why, found[ref].spaces)
 
     def _operators(self, found: dict[Ref, Outside]) -> list[Loss]:
         """Add the definitions of operators in the namespaces; return those of which that is uncertain."""

@@ -1,17 +1,18 @@
 """What stands outside of a namespace and belongs to it comes along, is shown with the reason, and is taken back."""
 
-import contextlib
 import json
 
 import pytest
 from tests.support.bench import A, B
 
-from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
+from kubeferry.flows.delete import delete
+from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.models.options import DeleteOptions, UndoOptions
 
 # Definitions, webhooks and cluster-wide roles, and objects in kube-system.
 pytestmark = pytest.mark.exclusive
 
-# The cases 90-operator-namespace and 09-rolebinding-elsewhere, with names of their own; of the first without the ConfigMap.
+# The case 90-operator-namespace, with a name of its own; without the ConfigMap and the class, which other tests have.
 OPERATOR = """
 apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -41,7 +42,10 @@ spec:
   scope: Namespaced
   names: {plural: gadgets, singular: gadget, kind: Gadget}
   versions:
-  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
 ---
 apiVersion: v1
 kind: ServiceAccount
@@ -143,3 +147,88 @@ def test_show_lists_it_with_the_reason(kubeferry, operator, saved, bench):
     assert code == 0
     assert "Carried from outside the namespace" in out
     assert f"gives rights to ServiceAccount {operator}/op" in " ".join(out.split())
+
+
+def test_it_is_restored_on_another_cluster_in_its_turn(bench, operator, saved):
+    ns = operator
+    done = bench.restore(saved)
+    assert done.phase.value == "Completed"
+    hook = bench.get(HOOK, "", f"{ns}-hook", B)
+    assert hook["webhooks"][0]["clientConfig"]["service"] == {
+        "namespace": ns,
+        "name": "hook",
+        "path": "/v",
+        "port": 443,
+    }
+    assert "namespaceSelector" not in hook["webhooks"][0] or hook["webhooks"][0]["namespaceSelector"] == {}
+    crd = bench.get(CRD, "", f"widgets.{ns}.example", B)
+    schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    assert schema["properties"]["spec"]["description"] == f"For example `broker-0.broker.{ns}.svc.cluster.local`."
+    assert bench.get(CRD, "", f"gadgets.{ns}.example", B)
+    binding = bench.get("RoleBinding", "kube-system", f"{ns}-leader", B)
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "op", "namespace": ns}]
+    assert bench.get("Role", "kube-system", f"{ns}-leader", B)["rules"][0]["resources"] == ["leases"]
+    assert done.namespaces == {ns: ns}
+    assert not bench.find("Lease", "kube-system", "kubeferry", B)
+    # again: all of it is there, and nothing is written
+    again = bench.restore(saved)
+    assert set(again.actions) == {"unchanged"}
+    undone = bench.run_flow(undo(UndoOptions(restore=done.name, context=B, privileged=True, **bench.where)))
+    assert undone.phase.value == "Completed", undone.taken_back.left
+    for kind, space, name in (
+        (HOOK, "", f"{ns}-hook"),
+        (CRD, "", f"gadgets.{ns}.example"),
+        ("RoleBinding", "kube-system", f"{ns}-leader"),
+        ("Role", "kube-system", f"{ns}-leader"),
+    ):
+        assert bench.find(kind, space, name, B) is None, (kind, name)
+
+
+def test_a_clone_beside_the_original_has_its_own(bench, operator, saved, kubectl, sandbox):
+    ns = operator
+    before = bench.get(HOOK, "", f"{ns}-hook"), bench.get("RoleBinding", "kube-system", f"{ns}-leader")
+    clone = bench.name("acme")
+    done = bench.restore(saved, A, map={ns: clone})
+    assert done.phase.value == "Completed"
+    bench.forget(HOOK, f"{ns}-hook-{clone}", A)
+    (webhook,) = bench.get(HOOK, "", f"{ns}-hook-{clone}")["webhooks"]
+    assert webhook["clientConfig"]["service"]["namespace"] == clone
+    only = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": [clone]}
+    assert webhook["namespaceSelector"] == {"matchExpressions": [only]}
+    assert [each["scope"] for each in webhook["rules"]] == ["Namespaced"]
+    binding = bench.get("RoleBinding", "kube-system", f"{ns}-leader-{clone}")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "op", "namespace": clone}]
+    assert binding["roleRef"]["name"] == f"{ns}-leader-{clone}"
+    account = f"system:serviceaccount:{clone}:op"
+    can = kubectl(
+        sandbox, "auth", "can-i", "create", "leases.coordination.k8s.io", "-n", "kube-system", "--as", account
+    )
+    assert can.strip() == "yes"
+    codes = {(each.object, each.code) for each in done.losses}
+    assert (f"{HOOK}.admissionregistration.k8s.io {ns}-hook-{clone}", "copy-limited") in codes
+    after = bench.get(HOOK, "", f"{ns}-hook"), bench.get("RoleBinding", "kube-system", f"{ns}-leader")
+    assert [each["metadata"]["resourceVersion"] for each in after] == [
+        each["metadata"]["resourceVersion"] for each in before
+    ]
+    deleted = bench.run_flow(delete(DeleteOptions(bundle=done.name, context=A, kubeconfig=bench.where["kubeconfig"])))
+    assert deleted.phase.value == "Completed"
+    assert bench.find("RoleBinding", "kube-system", f"{ns}-leader-{clone}") is None
+    assert bench.find(HOOK, "", f"{ns}-hook-{clone}") is None
+    assert bench.find("RoleBinding", "kube-system", f"{ns}-leader")
+
+
+@pytest.mark.parametrize("side", ["backup", "restore"])
+@pytest.mark.parametrize("what", ["report", "none"])
+def test_it_stays_where_that_is_asked_for(bench, operator, saved, side, what):
+    """The definition of Widget is missing then: the objects of its kind are left out as well."""
+    ns = operator
+    here = bench.backup(ns, cluster_wide=what, exclude=["widgets"]) if side == "backup" else saved
+    assert here.phase.value == "Completed"
+    target = bench.name("acme")
+    more = {"cluster_wide": what, "exclude": [f"widgets.{ns}.example"]} if side == "restore" else {}
+    done = bench.restore(here, B, map={ns: target}, **more)
+    assert bench.find(HOOK, "", f"{ns}-hook-{target}", B) is None
+    assert bench.find("RoleBinding", "kube-system", f"{ns}-leader-{target}", B) is None
+    told = [each.object for each in done.losses] + [f"{each.type} {each.name}" for each in done.left_out]
+    named = [each for each in told if each.endswith(f"{ns}-hook")]
+    assert bool(named) == (what == "report"), told
