@@ -13,12 +13,14 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.outside import OutsideCode
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.outside import ADMISSION, WEBHOOKS
+from kubeferry.tasks.core.needs.references import RBAC
 from kubeferry.tasks.core.selection.resource_types import ELSEWHERE
 from kubeferry.tasks.core.transform.rename.copies import copy_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from kubeferry.tasks.core.formats.layout import Member
     from kubeferry.tasks.core.formats.manifest import Manifest
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _RESOURCES = frozenset(f"{resource}.{group}" for group, resource in ELSEWHERE)
 _POLICY_BINDINGS = frozenset({(ADMISSION, f"{kind}AdmissionPolicyBinding") for kind in ("Mutating", "Validating")})
+_CALLING = frozenset({ADMISSION, "apiregistration.k8s.io"})
+_EARLY = frozenset({CRD[0], RBAC})
 _NEEDED = frozenset({OutsideCode.NAMED.value, OutsideCode.DEFINES.value})
 
 
@@ -37,6 +41,9 @@ class OutsideObjects:
         """Read the manifest."""
         self._entries: Mapping[str, Outside] = {each.text: each for each in manifest.outside} if manifest else {}
         self._places = {(each.namespace, each.name) for each in self._entries.values() if each.namespace}
+        self._wide = {
+            (each.type.partition(".")[2], each.name): each for each in self._entries.values() if not each.namespace
+        }
         self._own = frozenset(manifest.namespaces) if manifest else frozenset[str]()
 
     def entry(self, ref: Ref) -> Outside | None:
@@ -55,6 +62,17 @@ class OutsideObjects:
             and member.namespace not in self._own
             and (member.namespace, member.name) in self._places
         )
+
+    def last_with(self, member: Member, names: Container[str]) -> str:
+        """Return the namespace with which a cluster-wide object is restored, "" for none: before all of them.
+
+        What calls Services, or is of an operator's own kinds, has no use, or does harm, before the pods run.
+        """
+        group = member.group_resource.partition(".")[2]
+        entry = self._wide.get((group, member.name))
+        late = group in _CALLING or (entry and entry.code == OutsideCode.OPERATOR and group not in _EARLY)
+        spaces = [each for each in entry.spaces if each in names] if entry and late else []
+        return spaces[0] if spaces else ""
 
     def serving(self, ref: Ref, spaces: frozenset[str]) -> bool:
         """Return whether an object was carried for one of some namespaces of the backup."""
