@@ -10,7 +10,6 @@ from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name
 from kubeferry.tasks.core.formats.manifest import Source
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.duration import until
-from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.namespaces import is_system, without
@@ -23,6 +22,7 @@ from kubeferry.tasks.core.selection.resource_types import (
     RELATED,
     asks_by_kind,
     choose_types,
+    is_custom_wide,
     list_cluster_wide,
 )
 from kubeferry.tasks.core.selection.selector import Selector
@@ -90,14 +90,9 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),
         recipients=encrypt_to,
         at_once=list_cluster_wide(len(namespaces), _number(cluster, namespaces)),
-        wide=tuple(each for each in chosen.read if _is_custom(each)),
+        wide=tuple(each for each in chosen.read if is_custom_wide(each)),
         elsewhere=tuple(each for each in chosen.read if (each.group, each.resource) in ELSEWHERE),
     )
-
-
-def _is_custom(kind: ResourceType) -> bool:
-    """Return whether a type is cluster-wide and may be one of a custom resource."""
-    return not kind.namespaced and not is_built_in(kind.group) and (kind.group, kind.resource) not in RELATED
 
 
 def _namespaces(cluster: Cluster, options: BackupOptions) -> tuple[str, ...]:

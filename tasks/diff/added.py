@@ -62,10 +62,11 @@ def added_objects(
     """
     around: list[AddedObject] = []
     inside: list[AddedObject] = []
+    spaces = spaces_of(plan)
     for each in seen:
         if not terms.takes(each.live, each.ref, words_for(each.kind)):
             continue
-        if not each.ref.namespace:
+        if each.ref.namespace not in spaces:  # of other namespaces, where there are objects for these
             around.append(each)
             continue
         names = selecting.get(each.ref.namespace, frozenset())
@@ -74,7 +75,7 @@ def added_objects(
             inside.append(each)
     new = [_portable(source, each) for each in inside]
     needs = Needs(
-        namespaces=spaces_of(plan),
+        namespaces=spaces,
         kinds=frozenset((each.ref.group, each.ref.kind) for each in inside),
         objects=frozenset(each.target for obj in [*new, *changed] for each in references(obj)),
     )

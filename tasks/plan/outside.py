@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.outside import OutsideCode
+from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
+from kubeferry.tasks.core.formats.records import LeftOut
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 _RESOURCES = frozenset(f"{resource}.{group}" for group, resource in ELSEWHERE)
 _POLICY_BINDINGS = frozenset({(ADMISSION, f"{kind}AdmissionPolicyBinding") for kind in ("Mutating", "Validating")})
+NOT_EXPORTED = Reason(ReasonCode.NAMESPACE_NOT_SELECTED, detail="is of another namespace than what is exported")
 _CALLING = frozenset({ADMISSION, "apiregistration.k8s.io"})
 _EARLY = frozenset({CRD[0], RBAC})
 _NEEDED = frozenset({OutsideCode.NAMED.value, OutsideCode.DEFINES.value})
@@ -103,6 +106,13 @@ def copied(source: Ref, target: Ref, namespaces: Mapping[str, str]) -> Iterator[
     if (source.group, source.kind) in WEBHOOKS and source != target:
         new = ", ".join(sorted(new for old, new in namespaces.items() if new != old))
         yield Loss.of(target, LossCode.COPY_LIMITED, new)
+
+
+def leave_elsewhere(plan: Plan) -> None:
+    """Take from a plan what is of other namespaces: an export is of the namespaces alone, and lists what it leaves."""
+    gone = plan.elsewhere
+    plan.left_out += [LeftOut.of(plan.items[ref].source, NOT_EXPORTED) for ref in sorted(gone)]
+    plan.remove(gone)
 
 
 def drop_impossible(plan: Plan, has_namespace: Mapping[str, bool], has_role: Mapping[Ref, bool]) -> None:

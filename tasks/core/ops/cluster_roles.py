@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.formats.bundle import BUNDLES, STATUS
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.selection.exclusions import type_left_out
-from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED
+from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED, is_custom_wide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +55,7 @@ def backup_rights(types: Iterable[ResourceType]) -> Rights:
     wanted = RELATED | INDEXED_EVERYWHERE | {API_SERVICES}
     found: Rights = {NAMESPACES: ("get", "list")}
     for each in types:
-        if (key := _key(each)) in wanted or (each.namespaced and _backed_up(each)):
+        if (key := _key(each)) in wanted or (_backed_up(each) and (each.namespaced or is_custom_wide(each))):
             found[key] = ("list",)
     return found
 
@@ -65,7 +65,7 @@ def restore_rights(types: Iterable[ResourceType]) -> Rights:
     found: Rights = {_key(BUNDLES): (*FOLLOW, *WRITE), _key(STATUS): ("patch",)}
     for each in types:
         key = _key(each)
-        if key == NAMESPACES or (_backed_up(each) and (each.namespaced or key in RELATED)):
+        if key == NAMESPACES or (_backed_up(each) and (each.namespaced or key in RELATED or is_custom_wide(each))):
             found |= {key: (*FOLLOW, *WRITE), (key[0], f"{key[1]}/finalizers"): ("update",)}
             if "status" in each.subresources and not is_built_in(each.group):
                 found[key[0], f"{key[1]}/status"] = ("patch",)  # --status

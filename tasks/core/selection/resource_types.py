@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.resources import ResourceType, Words, words_of
 
 if TYPE_CHECKING:
@@ -119,6 +119,12 @@ OPTIONAL = ELSEWHERE | {
 }
 """Types that tell who else has to do with the namespaces: without the right to list them that is not known, which is
 reported, and the backup of the namespaces is complete all the same."""
+
+
+def is_custom_wide(kind: ResourceType) -> bool:
+    """Return whether a type is cluster-wide and may be that of custom resources, which an operator may have."""
+    return not kind.namespaced and not is_built_in(kind.group) and (kind.group, kind.resource) not in RELATED
+
 
 INDEXED = frozenset(
     {

@@ -232,3 +232,116 @@ def test_it_stays_where_that_is_asked_for(bench, operator, saved, side, what):
     told = [each.object for each in done.losses] + [f"{each.type} {each.name}" for each in done.left_out]
     named = [each for each in told if each.endswith(f"{ns}-hook")]
     assert bool(named) == (what == "report"), told
+
+
+def test_a_diff_with_its_own_cluster_finds_nothing(kubeferry, saved, bench):
+    code, out, err = kubeferry("diff", saved.name, "--store", bench.where["store"], "--context", A)
+    assert code == 0, out + err
+
+
+def test_an_export_lists_what_it_leaves_of_other_namespaces(kubeferry, operator, saved, bench, tmp_path):
+    code, out, err = kubeferry("export", saved.name, "--out", str(tmp_path / "x"), "--store", bench.where["store"])
+    assert code in {0, 3}, out + err
+    written = {path.name: path.read_text() for path in (tmp_path / "x").rglob("*.yaml")}
+    assert any(f"{operator}-hook" in text for text in written.values())
+    assert not any(f"name: {operator}-leader" in text for text in written.values())
+
+
+# The case 09-rolebinding-elsewhere, and its neighbours: no namespace, no Role, a group, a user's name.
+WATCHED = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: agent, namespace: pc09}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: reader, namespace: pc09-watched}
+rules:
+- {apiGroups: [""], resources: [pods], verbs: [get, list]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: agent, namespace: pc09-watched}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: reader}
+subjects:
+- {kind: ServiceAccount, name: agent, namespace: pc09}
+- {apiGroup: rbac.authorization.k8s.io, kind: User, name: eve}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: all-of-it, namespace: pc09-watched}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:serviceaccounts:pc09"}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: by-user-name, namespace: pc09-watched}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:serviceaccount:pc09:agent"}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: of-others, namespace: pc09-watched}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: eve}]
+"""
+
+
+@pytest.fixture(scope="module")
+def watched(bench):
+    ns = bench.namespace("pc09")
+    other = bench.namespace_named(f"{ns}-watched")
+    bench.make(WATCHED.replace("pc09", ns))
+    return ns, other, bench.backup(ns)
+
+
+def test_an_account_has_its_rights_in_the_other_namespace_of_the_target(bench, watched, kubectl, sandbox):
+    ns, other, saved = watched
+    bench.namespace_named(other, B)
+    done = bench.restore(saved)
+    assert done.phase.value == "Completed"
+    account = f"system:serviceaccount:{ns}:agent"
+    can = kubectl(sandbox, "auth", "can-i", "list", "pods", "-n", other, "--as", account, context=B)
+    assert can.strip() == "yes"
+    made = {each["metadata"]["name"] for each in bench.list("RoleBinding", other, B)}
+    assert made == {"agent", "all-of-it", "by-user-name"}
+    # only who is restored gets rights
+    assert [each["name"] for each in bench.get("RoleBinding", other, "agent", B)["subjects"]] == ["agent"]
+    assert any(each.why.startswith("User eve is left out") for each in done.warnings)
+    for name in made:
+        bench.delete("RoleBinding", other, name, B)
+    bench.delete("Role", other, "reader", B)
+
+
+def test_what_the_target_cannot_have_is_listed(bench, watched):
+    ns, other, saved = watched
+    clone, absent = bench.name("pc09"), bench.name("pc09")
+    bench.delete("Namespace", "", other, B)
+    done = bench.restore(saved, B, map={ns: absent})
+    assert done.phase.value == "Completed"
+    assert {each.object for each in done.losses if each.code == "no-namespace"} == {
+        *(
+            f"RoleBinding.rbac.authorization.k8s.io {other}/{name}-{absent}"
+            for name in ("agent", "all-of-it", "by-user-name")
+        ),
+        f"Role.rbac.authorization.k8s.io {other}/reader-{absent}",
+    }
+    bench.namespace_named(other, B)
+    done = bench.restore(saved, B, map={ns: clone}, exclude=["roles"])
+    assert done.phase.value == "Partial"
+    lost = [(each.object, each.code) for each in done.losses if each.code == "no-role"]
+    assert lost == [(f"RoleBinding.rbac.authorization.k8s.io {other}/agent-{clone}", "no-role")]
+
+
+def test_what_is_there_is_never_changed(bench, watched):
+    _, other, saved = watched
+    bench.make(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"
+        f"metadata: {{name: reader, namespace: {other}}}\nrules: []\n",
+        context=B,
+    ) if not bench.find("Role", other, "reader", B) else None
+    before = bench.get("Role", other, "reader", B)
+    done = bench.restore(saved, B, existing="update")
+    assert bench.get("Role", other, "reader", B)["rules"] == before.get("rules", [])
+    kept = [(each.name, each.action.value) for each in done.notable if each.type.startswith("Role.")]
+    assert kept == [("reader", "kept")]
