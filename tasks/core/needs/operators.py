@@ -7,7 +7,7 @@ belong together:
   name; a right to write its `status` or `finalizers`, which controllers do; a right to write it that no account of
   another namespace has; a right to write it, and the same label `instance` or `part-of` as the account's bindings.
 - uncertain: a right to write it, alone. An application writes objects of other operators, too.
-- none: a rule for all groups or all resources, since an administrator's role has it.
+- none: a rule for all groups, since an administrator's role has it.
 
 Sources: kubernetes.io, Recommended Labels, and Extending Kubernetes, Operator pattern; helm.sh, Labels and Annotations
 (`meta.helm.sh/release-name`); olm.operatorframework.io, `operators.coreos.com/PACKAGE.NAMESPACE` and `olm.owner`.
@@ -41,7 +41,10 @@ SAME = ("app.kubernetes.io/instance", "app.kubernetes.io/part-of")
 
 
 def writes(role: Object) -> Iterator[tuple[Resource, bool]]:
-    """Yield the custom resources that a role may write and names, each with whether as a controller does."""
+    """Yield the custom resources that a role may write and names, each with whether as a controller does.
+
+    "*" is all of a group that is named.
+    """
     for rule in values(role, "rules[]"):
         if not isinstance(rule, dict) or not _texts(rule, "verbs") & WRITING:
             continue
@@ -50,8 +53,7 @@ def writes(role: Object) -> Iterator[tuple[Resource, bool]]:
                 continue
             for resource in _texts(rule, "resources"):
                 plural, _, part = resource.partition("/")
-                if plural != "*":
-                    yield (group, plural), part in CONTROLLING
+                yield (group, plural), part in CONTROLLING
 
 
 def judged(configuration: Object) -> Iterator[Resource]:

@@ -296,7 +296,11 @@ class _Gathered:
 
 
 def _names(obj: Object) -> list[tuple[Ref, str]]:
-    return [(each.target, each.path) for each in references(obj)]
+    named = [(each.target, each.path) for each in references(obj)]
+    kind, policy = obj["kind"].removesuffix("Binding"), get(obj, "spec", "policyName")
+    if group_of(obj["apiVersion"]) == ADMISSION and kind != obj["kind"] and isinstance(policy, str):
+        named.append((Ref(ADMISSION, kind, "", policy), "spec.policyName"))
+    return named
 
 
 _Reason = tuple[OutsideCode, str, str]

@@ -36,10 +36,14 @@ def test_a_custom_resource_is_listed_by_a_backup_and_written_by_a_restore():
 
 
 def test_of_cluster_wide_kinds_only_those_that_a_backup_takes_are_written():
+    """Of custom resources all: an operator in a namespace may have some."""
     issuers = kind("cert-manager.io", "clusterissuers", namespaced=False)
     volumes = kind("", "persistentvolumes", namespaced=False)
-    assert ("cert-manager.io", "clusterissuers") not in granted("backup", issuers)
-    assert granted("restore", issuers)["cert-manager.io", "clusterissuers"] == ["get", "list", "watch"]
+    schemas = kind("flowcontrol.apiserver.k8s.io", "flowschemas", namespaced=False)
+    assert granted("backup", issuers)["cert-manager.io", "clusterissuers"] == ["list"]
+    assert granted("restore", issuers)["cert-manager.io", "clusterissuers"] == WRITES
+    assert ("flowcontrol.apiserver.k8s.io", "flowschemas") not in granted("backup", schemas)
+    assert granted("restore", schemas)["flowcontrol.apiserver.k8s.io", "flowschemas"] == ["get", "list", "watch"]
     assert granted("restore", volumes)["", "persistentvolumes"] == WRITES
 
 
