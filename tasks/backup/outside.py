@@ -69,15 +69,16 @@ def _roles(scope: Scope) -> Iterator[Object]:
 def _add_instances(scope: Scope, rule: Found, found: FoundOutside) -> None:
     """Add the cluster-wide objects of operators' kinds, which are listed now."""
     known = {(each.group, each.resource) for each in found.types}
-    kinds = [each for each in scope.wide if (each.group, each.resource) in rule.operated - known]
+    kinds = [each for each in scope.wide if (each.group, each.resource) in rule.operated.keys() - known]
     for kind, refs in zip(kinds, in_threads(lambda kind: _listed(scope, kind), kinds, THREADS), strict=True):
         if isinstance(refs, Loss):
             found.losses.append(refs)
             continue
         found.types.append(kind)
-        why = f"is of a kind of an operator in the namespaces: {kind.group_resource}"
+        spaces = rule.operated[kind.group, kind.resource]
+        why = f"is of a kind of the operator in {', '.join(spaces)}"
         for ref in refs:
-            found.carried.setdefault(ref, Outside.of(ref, OutsideCode.OPERATOR, why, scope.namespaces))
+            found.carried.setdefault(ref, Outside.of(ref, OutsideCode.OPERATOR, why, spaces))
 
 
 def _listed(scope: Scope, kind: ResourceType) -> list[Ref] | Loss:

@@ -61,8 +61,8 @@ class Found:
 
     carried: dict[Ref, Outside] = field(default_factory=dict)
     losses: list[Loss] = field(default_factory=list)
-    operated: frozenset[tuple[str, str]] = frozenset()
-    """(group, plural) of the cluster-wide kinds of operators in the namespaces."""
+    operated: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """(group, plural) of the cluster-wide kinds of operators in the namespaces → the namespaces of these."""
 
 
 def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
@@ -160,12 +160,12 @@ class _Gathered:
         self._same_application(found)
         self._close(found)
         told += [each for each in self._told if not any(str(ref) == each.object for ref in found)]
-        wide = [
-            self._definitions[ref][0]
+        wide = {
+            self._definitions[ref][0]: each.spaces
             for ref, each in found.items()
             if ref in self._definitions and self._definitions[ref][1] and each.code in OPERATORS
-        ]
-        return Found(found, told, frozenset(wide))
+        }
+        return Found(found, told, wide)
 
     # --- gathering
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 from tests.support.bench import A, B
 
 from kubeferry.flows.delete import delete
@@ -169,7 +170,15 @@ def test_it_is_restored_on_another_cluster_in_its_turn(bench, operator, saved):
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "op", "namespace": ns}]
     assert bench.get("Role", "kube-system", f"{ns}-leader", B)["rules"][0]["resources"] == ["leases"]
     assert done.namespaces == {ns: ns}
-    assert not bench.find("Lease", "kube-system", "kubeferry", B)
+    assert not [each for each in bench.list("Lease", "kube-system", B) if "kubeferry" in each["metadata"]["name"]]
+    warned = {(each.what, each.why) for each in done.warnings}
+    assert {
+        (f"{HOOK}.admissionregistration.k8s.io {ns}-hook", f"has the API server ask Service {ns}/hook about requests"),
+        (
+            f"RoleBinding.rbac.authorization.k8s.io kube-system/{ns}-leader",
+            "gives rights in namespace kube-system, which is not restored",
+        ),
+    } <= warned
     # again: all of it is there, and nothing is written
     again = bench.restore(saved)
     assert set(again.actions) == {"unchanged"}
@@ -345,3 +354,124 @@ def test_what_is_there_is_never_changed(bench, watched):
     assert bench.get("Role", other, "reader", B)["rules"] == before.get("rules", [])
     kept = [(each.name, each.action.value) for each in done.notable if each.type.startswith("Role.")]
     assert kept == [("reader", "kept")]
+
+
+# An operator that was installed without labels: its definitions are known by its rights, and so are its own objects.
+REALMS = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: realms.acme.example}
+spec:
+  group: acme.example
+  scope: Cluster
+  names: {plural: realms, singular: realm, kind: Realm}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+---
+{apiVersion: v1, kind: ServiceAccount, metadata: {name: op, namespace: acme}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: settings, namespace: acme}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: acme}
+rules: [{apiGroups: [acme.example], resources: [realms, realms/status], verbs: [get, list, watch, update]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: acme}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: acme}
+subjects: [{kind: ServiceAccount, name: op, namespace: acme}]
+"""
+
+
+@pytest.fixture(scope="module")
+def realms(bench):
+    """The operator of a cluster-wide kind, a namespace of others, and a backup of both."""
+    ns, other = bench.namespace("realm"), bench.namespace("bank")
+    bench.make(REALMS.replace("acme", ns))
+    bench.until(lambda: (f"{ns}.example", "Realm") in bench.clusters[A].discover().versions)
+    bench.make(f"{{apiVersion: {ns}.example/v1, kind: Realm, metadata: {{name: {ns}}}, spec: {{a: 1}}}}")
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}", other)
+    for kind, name in ((CRD, f"realms.{ns}.example"), ("ClusterRole", ns), ("ClusterRoleBinding", ns)):
+        bench.forget(kind, name, B)
+    return ns, other, bench.backup(ns, other)
+
+
+def test_the_namespace_of_others_alone_brings_nothing_of_an_operator(bench, realms):
+    ns, other, saved = realms
+    done = bench.restore(saved, B, namespaces=[other])
+    assert done.phase.value == "Completed"
+    assert bench.find(CRD, "", f"realms.{ns}.example", B) is None
+    assert bench.find("ClusterRole", "", ns, B) is None
+
+
+def test_the_cluster_wide_objects_of_an_operator_come_with_its_namespace(bench, realms):
+    ns, _, saved = realms
+    done = bench.restore(saved, B, namespaces=[ns])
+    assert done.phase.value == "Completed"
+    assert bench.get(CRD, "", f"realms.{ns}.example", B)
+    assert bench.get("Realm", "", ns, B)["spec"] == {"a": 1}
+
+
+def test_what_may_not_be_listed_is_a_loss_and_no_error(bench, kubectl, sandbox, tmp_path):
+    """An account that may read its namespace, what a backup needs of the cluster, and nothing of others."""
+    ns = bench.namespace("lone")
+    bench.make(
+        f"""
+{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: reader, namespace: {ns}}}}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {{name: {ns}}}
+rules:
+- {{apiGroups: [""], resources: [namespaces, persistentvolumes, nodes, services], verbs: [get, list]}}
+- apiGroups: [apiextensions.k8s.io, networking.k8s.io, node.k8s.io, scheduling.k8s.io, storage.k8s.io]
+  resources: ["*"]
+  verbs: [list]
+- {{apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles, clusterrolebindings], verbs: [list]}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: {ns}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {ns}}}
+subjects: [{{kind: ServiceAccount, name: reader, namespace: {ns}}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {{name: all, namespace: {ns}}}
+rules: [{{apiGroups: ["*"], resources: ["*"], verbs: ["*"]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: all, namespace: {ns}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: all}}
+subjects: [{{kind: ServiceAccount, name: reader, namespace: {ns}}}]
+"""
+    )
+    config = as_account(kubectl, sandbox, tmp_path, ns, "reader")
+    saved = bench.backup(ns, kubeconfig=str(config), context="")
+    assert (saved.phase.value, saved.problems) == ("Completed", [])
+    told = {each.object for each in saved.losses if each.code == "not-looked-at"}
+    assert {"rolebindings.rbac.authorization.k8s.io of other namespaces", "apiservices.apiregistration.k8s.io"} <= told
+    assert "validatingwebhookconfigurations.admissionregistration.k8s.io" in told
+
+
+def as_account(kubectl, sandbox, folder, ns, name):
+    """Return a kubeconfig with a token of a ServiceAccount of cluster A."""
+    config = yaml.safe_load(sandbox.kubeconfig.read_text())
+    (context,) = [each["context"] for each in config["contexts"] if each["name"] == A]
+    (cluster,) = [each for each in config["clusters"] if each["name"] == context["cluster"]]
+    user = {"name": "it", "user": {"token": kubectl(sandbox, "create", "token", name, "-n", ns).strip()}}
+    made = {"name": "it", "context": {"cluster": cluster["name"], "user": "it"}}
+    path = folder / "kubeconfig"
+    path.write_text(
+        yaml.safe_dump(
+            {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "users": [user], "contexts": [made]}
+            | {"current-context": "it"}
+        )
+    )
+    return path

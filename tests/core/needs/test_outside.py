@@ -236,4 +236,4 @@ def test_the_cluster_wide_kinds_of_an_operator_are_known_and_those_in_use_alone_
     rights = role(("acme.example", ["gadgets", "gadgets/status"], WRITE)), binding(account("acme"))
     needs = Needs(frozenset({"acme"}), frozenset({("bank.example", "Other")}), frozenset())
     kinds = definition(scope="Cluster"), definition("others", "bank.example", scope="Cluster")
-    assert outside([*kinds, *rights], needs).operated == {("acme.example", "gadgets")}
+    assert outside([*kinds, *rights], needs).operated == {("acme.example", "gadgets"): ["acme"]}
