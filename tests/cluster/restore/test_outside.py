@@ -1,14 +1,20 @@
 """What stands outside of a namespace and belongs to it comes along, is shown with the reason, and is taken back."""
 
 import json
+import os
+import shutil
+import subprocess
 
 import pytest
 import yaml
 from tests.support.bench import A, B
 
 from kubeferry.flows.delete import delete
+from kubeferry.flows.migrate import migrate
 from kubeferry.flows.undo import undo
+from kubeferry.tasks.core.formats.migration import SHARED
 from kubeferry.tasks.core.models.options import DeleteOptions, UndoOptions
+from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
 # Definitions, webhooks and cluster-wide roles, and objects in kube-system.
 pytestmark = pytest.mark.exclusive
@@ -325,7 +331,8 @@ def test_an_account_has_its_rights_in_the_other_namespace_of_the_target(bench, w
 def test_what_the_target_cannot_have_is_listed(bench, watched):
     ns, other, saved = watched
     clone, absent = bench.name("pc09"), bench.name("pc09")
-    bench.delete("Namespace", "", other, B)
+    if bench.find("Namespace", "", other, B):
+        bench.delete("Namespace", "", other, B)
     done = bench.restore(saved, B, map={ns: absent})
     assert done.phase.value == "Completed"
     assert {each.object for each in done.losses if each.code == "no-namespace"} == {
@@ -354,6 +361,45 @@ def test_what_is_there_is_never_changed(bench, watched):
     assert bench.get("Role", other, "reader", B)["rules"] == before.get("rules", [])
     kept = [(each.name, each.action.value) for each in done.notable if each.type.startswith("Role.")]
     assert kept == [("reader", "kept")]
+
+
+def test_a_migration_brings_the_webhook_after_the_pods_that_it_calls(bench, operator):
+    """What gives rights elsewhere comes before all namespaces, what calls a Service with the namespace that has it."""
+    ns, new = operator, bench.name("acme")
+    other = bench.namespace("other")
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}", other)
+    where = {"from_context": A, "to_context": B, "wait_seconds": 30, **bench.where}
+    asked = MigrateOptions(namespaces=[ns, other], map={ns: new}, **where)
+    done = bench.run_flow(migrate(asked))
+    phases = {end.namespace: (end.phase.value, end.error, end.problems) for end in done.namespaces}
+    assert phases == dict.fromkeys([SHARED, ns, other], ("Completed", "", []))
+    counts = {end.namespace: end.counts for end in done.namespaces}
+    assert {"Role.rbac.authorization.k8s.io", "RoleBinding.rbac.authorization.k8s.io"} <= counts[SHARED].keys()
+    assert counts[ns][f"{HOOK}.admissionregistration.k8s.io"] == 1
+    bench.forget(HOOK, f"{ns}-hook-{new}", B)
+    assert bench.get(HOOK, "", f"{ns}-hook-{new}", B)
+    assert bench.get("RoleBinding", "kube-system", f"{ns}-leader-{new}", B)["subjects"][0]["namespace"] == new
+
+
+def test_the_script_of_a_plan_makes_it_as_well(bench, kubeferry, operator, saved, tmp_path):
+    ns, new = operator, bench.name("acme")
+    code, out, err = kubeferry("plan", saved.name, "--kubectl", "--map", f"{ns}={new}", "--store", bench.where["store"])
+    assert code == 0, err
+    script = tmp_path / "script"
+    script.write_text(out)
+    environment = os.environ | {"KUBECONFIG": bench.where["kubeconfig"], "WAIT_SECONDS": "60"}
+    ran = subprocess.run(
+        [shutil.which("bash"), str(script), B],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    bench.forget(HOOK, f"{ns}-hook-{new}", B)
+    assert bench.get(HOOK, "", f"{ns}-hook-{new}", B)
+    assert bench.get("RoleBinding", "kube-system", f"{ns}-leader-{new}", B)["subjects"][0]["namespace"] == new
 
 
 # An operator that was installed without labels: its definitions are known by its rights, and so are its own objects.
