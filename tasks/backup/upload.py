@@ -21,8 +21,8 @@ from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
 from kubeferry.tasks.core.jsondoc.duration import Span, until
 from kubeferry.tasks.core.kube.kinds import is_built_in
-from kubeferry.tasks.core.transform.strip.apart import is_plain_status
 from kubeferry.tasks.core.models.options import ClusterWide
+from kubeferry.tasks.core.transform.strip.apart import is_plain_status
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive import tarball as archive
 from kubeferry.tasks.ports.archive.encryption import Sealer
