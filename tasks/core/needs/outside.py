@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kubeferry.tasks.core.formats.bundle_guard import is_guard
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.outside import OPERATORS, Outside, OutsideCode
 from kubeferry.tasks.core.jsondoc.edit import get, group_of, values
@@ -82,7 +83,7 @@ def outside(candidates: Iterable[Object], needs: Needs, inside: Iterable[Object]
     for obj in inside:
         gathered.look_inside(obj)
     for obj in candidates:
-        if obj["metadata"].get("namespace", "") not in needs.namespaces:
+        if obj["metadata"].get("namespace", "") not in needs.namespaces and not is_guard(Ref.of(obj)):
             gathered.look(obj)
     return gathered.found()
 

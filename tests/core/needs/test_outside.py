@@ -2,6 +2,7 @@
 
 import pytest
 
+from kubeferry.tasks.core.formats import bundle_guard
 from kubeferry.tasks.core.needs.cluster_scoped import Needs
 from kubeferry.tasks.core.needs.outside import outside
 
@@ -135,6 +136,10 @@ def test_what_a_release_in_the_namespace_brought_comes(mark):
     assert set(carried.values()) == {"release"}
     assert len(carried) == 3
     assert found(definition(**mark), *classes, namespaces=["bank"]) == ({}, set())
+
+
+def test_the_policy_that_guards_bundles_is_made_by_each_restore_anew():
+    assert found(bundle_guard.policy(), bundle_guard.binding("acme")) == ({}, set())
 
 
 # --- definitions of an operator, by its rights
