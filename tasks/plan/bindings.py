@@ -18,12 +18,13 @@ import orjson
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.requests import REQUESTS, asks, repeats
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, from_json, moved
 from kubeferry.tasks.core.lookup.derive import Known
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION
 from kubeferry.tasks.core.lookup.substitute import substitute
 from kubeferry.tasks.core.models.sources import source_of, source_text
-from kubeferry.tasks.core.plan.late_values import Means, deferral, placeholder, strength_of, without_fields
+from kubeferry.tasks.core.plan.late_values import Means, deferral, placeholder, steps_of, strength_of, without_fields
 from kubeferry.tasks.plan.unpacked import archived_object, lines
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def attach(source: Source, plan: Plan, stored: dict[Ref, list[Binding]], names: 
     for item in plan.items.values():
         given = stored.get(item.source, ())
         kept = [moved(each, where) for each in given if not _overridden(each.use.pointer, item.modified)]
+        kept = _used(plan, item, kept)
         foreign = {each for each in kept if _is_foreign(each, plan, beside) and each.chain.start not in allowed}
         plan.problems += [_refused(each) for each in kept if each in foreign]
         item.bindings = tuple(each for each in kept if each not in foreign)
@@ -60,6 +62,16 @@ def attach(source: Source, plan: Plan, stored: dict[Ref, list[Binding]], names: 
         for each in item.bindings:
             strength = strength_of(body, each.use.pointer)
             yield from (Edge(item.ref, need, strength, each.use.pointer, Via.BINDING) for need in each.needs)
+
+
+def _used(plan: Plan, item: Item, bindings: list[Binding]) -> list[Binding]:
+    """Return the bindings without those of addresses that the object asks for: a backup by an older Kubeferry has them."""
+    kind = (item.ref.group, item.ref.kind)
+    if kind not in REQUESTS or not bindings:
+        return bindings
+    body = plan.contents.read(item.slot)
+    places = [(each, steps_of(each.use.pointer)) for each in bindings]
+    return [each for each, at in places if not asks(kind, at) and not repeats(body, at, each.old)]
 
 
 def _is_foreign(binding: Binding, plan: Plan, beside: Collection[str]) -> bool:

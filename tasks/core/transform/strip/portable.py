@@ -24,6 +24,7 @@ from kubeferry.tasks.core.transform.strip.extensions import (
 from kubeferry.tasks.core.transform.strip.network import (
     forget_endpoint_targets,
     free_cluster_ips,
+    free_families,
     free_health_check_port,
     free_node_ports,
 )
@@ -92,7 +93,7 @@ _template = pod_template("spec", "template")
 _webhooks = (drop_injected_authority(("webhooks", EACH, "clientConfig")),)
 
 BY_KIND: Mapping[tuple[str, str], tuple[Step, ...]] = {
-    ("", "Service"): (free_cluster_ips, free_node_ports, free_health_check_port),
+    ("", "Service"): (free_cluster_ips, free_families, free_node_ports, free_health_check_port),
     ("", "Endpoints"): (forget_endpoint_targets,),
     ("discovery.k8s.io", "EndpointSlice"): (forget_endpoint_targets,),
     ("", "Pod"): (drop_token_volume, drop_added_tolerations, drop_pod_annotations, drop_pod_fields, pod_claims),
