@@ -65,7 +65,7 @@ def attach(source: Source, plan: Plan, stored: dict[Ref, list[Binding]], names: 
 
 
 def _used(plan: Plan, item: Item, bindings: list[Binding]) -> list[Binding]:
-    """Return the bindings without those of addresses that the object asks for: a backup by an older Kubeferry has them."""
+    """Return the bindings without those of addresses that the object asks for, which older backups have."""
     kind = (item.ref.group, item.ref.kind)
     if kind not in REQUESTS or not bindings:
         return bindings

@@ -30,11 +30,12 @@ from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.conflicts import conflicts, held, inside
 from kubeferry.tasks.preflight.elsewhere import drop_elsewhere
 from kubeferry.tasks.preflight.fields import field_faults
 from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
+from kubeferry.tasks.preflight.requests import give_up_requests
 from kubeferry.tasks.preflight.versions import coming, other_versions
 from kubeferry.tasks.step import in_thread, log, step
 
@@ -82,7 +83,7 @@ def _look(
     target.namespaces.clear()
     target.discovery = target.cached.discovery()
     target.context = target.cached.context()
-    give_up_node_ports(plan, target)
+    unmet = give_up_requests(source, plan, target)
     _limit(source, plan, target, made)
     drop_elsewhere(plan, target)
     choose_finalizers(source, plan, target)
@@ -100,7 +101,7 @@ def _look(
         partial(_quota, plan, target),
         partial(conflicts, source, plan, target, lookups, cancellation, made),
     )
-    problems: list[str] = [*plan.impossible]
+    problems: list[str] = [*plan.impossible, *unmet]
     for number, check in enumerate(checks, start=1):
         try:
             with of_backup(source):

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
-from kubeferry.tasks.core.formats.records import STAYS, Action, ActionTaken, LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.records import STAYS, Action, ActionTaken, Cause, LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
@@ -186,10 +186,13 @@ def not_as_it_was(result: RestoreResult) -> list[Loss]:
 def _rewritten(result: RestoreResult) -> Iterator[Loss]:
     """Yield one loss for all rewrites of an object with one reason.
 
-    A journal is not encrypted, as a backup may be: it says where and why, but no value.
+    A journal is not encrypted, as a backup may be: it says where and why, but no value. What is allocated anew is
+    among the losses.
     """
     places: dict[tuple[str, str], list[str]] = {}
     for each in result.rewrites:
+        if each.cause is Cause.ALLOCATED:
+            continue
         places.setdefault((each.object, each.why), []).append(each.path)
     for (named, why), paths in places.items():
         more = f", and at {len(paths) - 1} more places" if len(paths) > 1 else ""

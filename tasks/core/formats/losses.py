@@ -65,8 +65,26 @@ WEIGHTY: frozenset[LossCode] = frozenset(
         LossCode.PRUNED,
         LossCode.CHANGED_BY_TARGET,
         LossCode.NO_ROLE,
+        LossCode.REQUEST_GIVEN_UP,
     }
 )
+    REQUEST_GIVEN_UP = "request-given-up"
+    """The author asked for exactly this address, port or family, and the target cannot grant it."""
+    REQUEST_NOT_KEPT = "request-not-kept"
+    """As before, but the original has it, or nothing says that its author needs this one."""
+    DEFAULT_CLASS = "default-class"
+    """A class that is the default of its source comes without being the default of the target."""
+    RECLAIM_RETAINED = "reclaim-retained"
+    """A static volume comes with the reclaim policy Retain."""
+    SOURCE_DROPPED = "data-source-dropped"
+    """A bound claim is saved without the source that it was filled from."""
+    CONTENTS_NOT_SAVED = "contents-not-saved"
+    """What is in a volume is not in the backup."""
+    COMES_BACK_EMPTY = "comes-back-empty"
+    """A claim is provisioned anew, and has nothing in it."""
+
+
+
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
 
 OF_OUTSIDE = frozenset({LossCode.NOT_CARRIED, LossCode.NOT_LOOKED_AT})
@@ -92,6 +110,15 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.NO_NAMESPACE: "is not restored: the target has no namespace {detail}",
     LossCode.NO_ROLE: "is not restored: namespace {detail} of the target does not have the role that it gives",
     LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
+    LossCode.REQUEST_GIVEN_UP: "given up: {detail}",
+    LossCode.REQUEST_NOT_KEPT: "not kept: {detail}",
+    LossCode.DEFAULT_CLASS: "comes without being the default: {detail}",
+    LossCode.RECLAIM_RETAINED: "comes with reclaim policy Retain in place of {detail}: a static volume is not deleted"
+    " with its claim",
+    LossCode.SOURCE_DROPPED: "saved without its source, {detail}: the claim was filled from it before, and a restore"
+    " would wait for it",
+    LossCode.CONTENTS_NOT_SAVED: "contents of its volume are not saved ({detail})",
+    LossCode.COMES_BACK_EMPTY: "comes back empty ({detail}): contents of volumes are not in a backup",
 }
 """Code → the sentence, in which `{detail}` is the detail."""
 

@@ -34,17 +34,19 @@ REQUESTS: Mapping[tuple[str, str], tuple[Path, ...]] = {
 }
 """(group, kind) → the fields in which its author asks for addresses, or gives a range of them to hand out."""
 
-ADDRESS_ANNOTATIONS = frozenset({
-    "metallb.io/loadBalancerIPs",
-    "metallb.universe.tf/loadBalancerIPs",
-    "kube-vip.io/loadbalancerIPs",
-    "lbipam.cilium.io/ips",
-    "io.cilium/lb-ipam-ips",
-    "service.beta.kubernetes.io/azure-load-balancer-ipv4",
-    "service.beta.kubernetes.io/azure-load-balancer-ipv6",
-    "service.beta.kubernetes.io/aws-load-balancer-private-ipv4-addresses",
-    "loadbalancer.openstack.org/load-balancer-address",
-})
+ADDRESS_ANNOTATIONS = frozenset(
+    {
+        "metallb.io/loadBalancerIPs",
+        "metallb.universe.tf/loadBalancerIPs",
+        "kube-vip.io/loadbalancerIPs",
+        "lbipam.cilium.io/ips",
+        "io.cilium/lb-ipam-ips",
+        "service.beta.kubernetes.io/azure-load-balancer-ipv4",
+        "service.beta.kubernetes.io/azure-load-balancer-ipv6",
+        "service.beta.kubernetes.io/aws-load-balancer-private-ipv4-addresses",
+        "loadbalancer.openstack.org/load-balancer-address",
+    }
+)
 """Annotations of a Service that ask its load balancer for an address, or for several, separated by commas."""
 
 ANNOTATIONS: Path = ("metadata", "annotations")

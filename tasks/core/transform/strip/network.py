@@ -1,7 +1,7 @@
 """Strip allocated addresses and ports, and uids of targets, from Services and manual endpoints.
 
-`externalIPs`, `loadBalancerIP` and the class stay, and so does a cluster IP that its author chose: whether the target can
-grant them is asked there (transform/addresses.py).
+`externalIPs`, `loadBalancerIP` and the class stay, and so does a cluster IP that its author chose: whether the target
+can grant them is asked there (transform/addresses.py).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def free_families(obj: Object, case: Case) -> Object:
     if get(applied, "spec", "ipFamilies") is None and not case.set_by_manager("f:spec", "f:ipFamilies"):
         obj = remove(obj, ("spec", "ipFamilies"))
     chosen = get(applied, "spec", "ipFamilyPolicy") or case.set_by_manager("f:spec", "f:ipFamilyPolicy")
-    return obj if chosen or get(obj, "spec", "ipFamilyPolicy") != ONE_FAMILY else remove(obj, ("spec", "ipFamilyPolicy"))
+    default = get(obj, "spec", "ipFamilyPolicy") == ONE_FAMILY
+    return remove(obj, ("spec", "ipFamilyPolicy")) if default and not chosen else obj
 
 
 def _many(value: Any) -> bool:
