@@ -2,8 +2,11 @@
 
 import json
 
+import orjson
 import pytest
+import yaml
 from tests.support.bench import A, B
+from tests.support.velero_archives import store
 
 from kubeferry.tasks.core.errors import PreflightError
 from kubeferry.tasks.ports.cluster.cached import CachedTarget
@@ -42,7 +45,9 @@ def test_an_address_out_of_range_is_given_up_and_what_uses_it_follows(bench, cho
     ns, address, saved = chosen
     result = bench.restore(saved)
     new = bench.get("Service", ns, "web", B)["spec"]["clusterIP"]
-    why = f"not kept: {address}, not in the range of the target's Services (10.201.0.0/16): the target allocates another"
+    why = (
+        f"not kept: {address}, not in the range of the target's Services (10.201.0.0/16): the target allocates another"
+    )
     assert losses(result) == [(f"Service {ns}/web", "/spec/clusterIP", "request-not-kept", why)]
     assert (result.phase, new != address) == ("Completed", True)
     assert bench.get("ConfigMap", ns, "uses", B)["data"] == {"at": f"{new}:80"}
@@ -109,18 +114,55 @@ def test_a_node_port_of_another_is_a_loss_of_weight_where_its_author_wrote_it_do
     assert (losses(result), result.phase) == ([(*place, "request-given-up", why)], "Partial")
 
 
-def test_two_families_that_are_required_are_refused_by_preflight_by_name(bench):
-    ns = bench.namespace()
-    bench.make(service(selector={"a": "b"}), ns)
-    both = [{"op": "add", "path": "/spec/ipFamilyPolicy", "value": "RequireDualStack"}]
-    rules = {"rules": [{"target": {"kind": "Service"}, "patch": both}]}
-    saved = bench.backup(ns)
-    with pytest.raises(PreflightError) as caught:
-        bench.restore(saved, modify=rules)
-    assert caught.value.problems == [
-        f"Service {ns}/web requires two address families (spec.ipFamilyPolicy), and the target has IPv4 only; see"
-        " --modify"
+CASE_15 = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: NS}
+spec:
+  type: ClusterIP
+  clusterIP: 10.96.7.7
+  clusterIPs: [10.96.7.7, "fd00:96::77"]
+  ipFamilyPolicy: PreferDualStack
+  ipFamilies: [IPv4, IPv6]
+  selector: {app: web}
+  ports: [{port: 80, protocol: TCP, targetPort: 8080}]
+"""
+
+
+def archive(bench, ns, text):
+    """Store a Service and a ConfigMap as Velero saves them."""
+    found = yaml.safe_load(text.replace("NS", ns))
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": ns}}
+    files = {"services": found, "configmaps": settings | {"data": {"greeting": "hello"}}}
+    return store(
+        bench,
+        [
+            (f"resources/{kind}/namespaces/{ns}/{each['metadata']['name']}.json", orjson.dumps(each))
+            for kind, each in files.items()
+        ],
+    )
+
+
+def test_case_15_dual_stack_service(bench):
+    ns = bench.namespace(context=B)
+    result = bench.restore(archive(bench, ns, CASE_15))
+    spec = bench.get("Service", ns, "web", B)["spec"]
+    assert (spec["ipFamilies"], spec["ipFamilyPolicy"], len(spec["clusterIPs"])) == (["IPv4"], "PreferDualStack", 1)
+    assert result.phase == "Completed"
+    assert [(path, code) for _, path, code, _ in losses(result)] == [
+        ("/spec/clusterIP", "request-not-kept"),
+        ("/spec/clusterIPs/1", "request-not-kept"),
+        ("/spec/ipFamilies", "request-not-kept"),
     ]
+
+
+def test_two_families_that_are_required_are_refused_by_preflight_by_name(bench):
+    ns = bench.namespace(context=B)
+    with pytest.raises(PreflightError) as caught:
+        bench.restore(archive(bench, ns, CASE_15.replace("Prefer", "Require")))
+    required = "requires two address families (spec.ipFamilyPolicy), and the target has IPv4 only; see --modify"
+    assert caught.value.problems == [f"Service {ns}/web {required}"]
+    assert bench.find("ConfigMap", ns, "settings", B) is None
 
 
 def test_an_older_cluster_names_its_range_when_it_refuses_an_address(bench, monkeypatch):
