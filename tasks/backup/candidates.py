@@ -14,6 +14,7 @@ from kubeferry.tasks.backup.part import LEFT_OUT, REPORT_EVERY, Exclusions, Part
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
@@ -64,6 +65,7 @@ class Candidate(NamedTuple):
     bound: tuple[str, ...]
     problem: str
     refused: str
+    losses: tuple[Loss, ...] = ()
 
 
 class Candidates:
@@ -143,7 +145,8 @@ class Candidates:
             )
         out[0].write(made.data + b"\n")  # compact JSON has no line ends
         out[1].writelines(made.lines)
-        self.records[ref] = Candidate(ref, made.path, made.what, made.bound, problem, made.refused)
+        lost = exclusions.losses(obj, body)
+        self.records[ref] = Candidate(ref, made.path, made.what, made.bound, problem, made.refused, lost)
 
     def _never(self, obj: Object, ref: Ref, selected: str, why: Reason) -> None:
         """If a selected object is left to its controller, add an edge to its owner, from which it is re-created."""
@@ -184,7 +187,15 @@ class Candidates:
             for each, body in zip(self.records.values(), bodies, strict=True):
                 bound = tuple(next(lines) for _ in each.bound)
                 yield WrittenObject(
-                    each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem, each.refused
+                    each.ref,
+                    each.path,
+                    body[:-1],
+                    each.what,
+                    bound,
+                    each.bound,
+                    each.problem,
+                    each.refused,
+                    each.losses,
                 )
 
 

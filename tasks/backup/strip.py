@@ -69,7 +69,7 @@ def _write(
     if exclusions.never(obj):
         return []
     body = exclusions.portable(obj, kind)
-    written = written_object(kind, body, known, obj)[0]
-    part.write(written)
+    written, lost = written_object(kind, body, known, obj)[0], exclusions.losses(obj, body)
+    part.write(written._replace(losses=lost) if lost else written)
     named = (each for each in references(body) if (each.target.group, each.target.kind) in CLUSTER_SCOPED)
     return [(each.target, (written.ref, each.path)) for each in named]

@@ -34,6 +34,7 @@ from kubeferry.tasks.plan.grants import find_grants
 from kubeferry.tasks.plan.keep_owned import keep_owned
 from kubeferry.tasks.plan.outside import OutsideObjects, copied
 from kubeferry.tasks.plan.state import Item, Plan, Source
+from kubeferry.tasks.plan.storage import look_at_claim, plan_storage
 from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.step import in_thread, step
@@ -87,6 +88,7 @@ def _fill(source: Source, plan: Plan) -> None:
     phases = {ref: phase for ref in later if (phase := hints[ref].phase or source.rules.phase(ref)) is not None}
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     plan.order = order(later, edges, phases, waves)
+    plan_storage(source, plan)
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
@@ -119,6 +121,7 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         item.elsewhere = chosen.outside.is_elsewhere(each.member)
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
+        look_at_claim(item, obj, portable)
         status = _status(chosen, obj, portable, each)
         edges += _add(source, plan, portable, item, moving, chosen, status)
         chosen.look(obj, each.member, item.ref)

@@ -69,6 +69,10 @@ class Item:
     """The status to write after the object is created; None for none."""
     finalizers: tuple[str, ...] = ()
     """The finalizers to give back when the object is ready, of controllers outside of Kubernetes."""
+    was_bound: bool | None = None
+    """Of a claim: whether it had a volume; None where the archive does not say it."""
+    lost: tuple[Loss, ...] = ()
+    """What the plan leaves of an object that its archive holds live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class Plan:
     """ClusterRoleBindings with their subjects that are not restored, until the target is known."""
     losses: list[Loss] = field(default_factory=list)
     """What will not be as it was; preflight adds what it finds on the target."""
+    retained: dict[Ref, str] = field(default_factory=dict)
+    """Static volumes that come with the reclaim policy Retain, each with the policy that it had."""
     occupied: list[Problem] = field(default_factory=list)
     """Namespaces that the target had when it was looked at last, with who may read Secrets in them."""
 

@@ -31,12 +31,14 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, held, inside
+from kubeferry.tasks.preflight.defaults import one_default
 from kubeferry.tasks.preflight.elsewhere import drop_elsewhere
 from kubeferry.tasks.preflight.fields import field_faults
 from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
 from kubeferry.tasks.preflight.requests import give_up_requests
 from kubeferry.tasks.preflight.versions import coming, other_versions
+from kubeferry.tasks.preflight.volumes import as_they_are, volume_conflicts
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ def _look(
     target.discovery = target.cached.discovery()
     target.context = target.cached.context()
     unmet = give_up_requests(source, plan, target)
+    one_default(plan, target)
+    as_they_are(source, plan, target, made)
     _limit(source, plan, target, made)
     drop_elsewhere(plan, target)
     choose_finalizers(source, plan, target)
@@ -96,7 +100,7 @@ def _look(
         partial(_spaces, plan, target),
         partial(held, source, plan, target),
         partial(_named, plan, target),
-        partial(_volumes, plan, target),
+        partial(volume_conflicts, plan, target),
         partial(_bound, source, plan, target),
         partial(_quota, plan, target),
         partial(conflicts, source, plan, target, lookups, cancellation, made),
@@ -179,21 +183,6 @@ def _missing(plan: Plan, target: Target, ref: Ref) -> str:
     except ForbiddenError:
         return ""  # reported with the permissions, if it is to be written
     return ""
-
-
-def _volumes(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield volumes that are bound to another claim than the one to restore."""
-    kind = target.discovery.by_kind("", "PersistentVolume")
-    for ref in sorted(ref for ref in plan.items if (ref.group, ref.kind) == ("", "PersistentVolume")):
-        live = _get(target, kind, ref) if kind else None
-        wanted = plan.contents.read(plan.items[ref].slot)
-        if live and _claim(live) and _claim(live) != _claim(wanted):
-            yield f"{ref} is bound to claim {_claim(live)} already"
-
-
-def _claim(volume: Object) -> str:
-    claim = (volume.get("spec") or {}).get("claimRef") or {}
-    return f"{claim.get('namespace')}/{claim.get('name')}" if claim else ""
 
 
 def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
-from kubeferry.tasks.core.formats.records import STAYS, Action, ActionTaken, Cause, LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.records import MADE, STAYS, Action, ActionTaken, Cause, LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
@@ -140,7 +140,7 @@ def restored(
         target,
         lookups,
         outcome,
-        Phase.PARTIAL if problems or weighty(_losses(source, plan, outcome)) else Phase.COMPLETED,
+        Phase.PARTIAL if problems or weighty(_losses(plan, outcome)) else Phase.COMPLETED,
         started,
         problems=list(problems),
     )
@@ -162,10 +162,14 @@ def failed(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     )
 
 
-def _losses(source: Source, plan: Plan, outcome: Outcome) -> list[Loss]:
-    """Return what is not as it was: in the backup already, by the plan, and by what writing showed."""
-    manifest = source.backup.manifest
-    return without_repetition([*(manifest.losses if manifest else ()), *plan.losses, *outcome.losses])
+def _losses(plan: Plan, outcome: Outcome) -> list[Loss]:
+    """Return what is not as it was, by the plan and by what writing showed.
+
+    A claim that was there when it was to be written, or came with other content, did not come back empty.
+    """
+    there = {_name(each) for each in outcome.notable if each.action not in MADE}
+    planned = [each for each in plan.losses if each.code != LossCode.COMES_BACK_EMPTY or each.object not in there]
+    return without_repetition([*planned, *outcome.losses])
 
 
 def not_as_it_was(result: RestoreResult) -> list[Loss]:
@@ -236,7 +240,7 @@ def _result(
         actions=dict(outcome.actions),
         notable=sorted(outcome.notable, key=lambda each: (each.type, each.namespace, each.name)),
         rewrites=[*plan.rewrites, *lookups.rewrites],
-        losses=_losses(source, plan, outcome),
+        losses=_losses(plan, outcome),
         levels=len(plan.order.levels),
         not_ready=outcome.not_ready,
         **more,
