@@ -90,7 +90,7 @@ def test_case_13_stale_datasource(bench, filled):
 def test_a_claim_that_is_not_bound_keeps_its_source_and_has_no_contents(bench):
     ns = bench.namespace()
     bench.make(claim("first", storageClassName="on-demand"), ns)
-    source = {"kind": "PersistentVolumeClaim", "name": "first"}
+    source = {"apiGroup": None, "kind": "PersistentVolumeClaim", "name": "first"}
     bench.make(claim("second", storageClassName="on-demand", dataSource=source), ns)
     saved = bench.backup(ns)
     result = bench.restore(saved)
