@@ -203,6 +203,15 @@ def given_up(obj: Object, gone: Sequence[Refused]) -> Object:
     )
 
 
+def unasked(obj: Object) -> Object:
+    """Return a Service that asks for no cluster IP and no family, as any cluster takes it; headless stays headless."""
+    gone = [Refused(at, value, "") for path in INNER for at, value in found(obj, path) if value not in ("", "None")]
+    families = get(obj, "spec", "ipFamilies")
+    if isinstance(families, list):
+        gone.append(Refused("/spec/ipFamilies", " and ".join(map(str, families)), ""))
+    return given_up(obj, gone)
+
+
 def _without(obj: Object, gone: Sequence[Refused]) -> Object:
     addresses = {each.what for each in gone if each.at != "/spec/ipFamilies"}
     lost = {word for each in gone if each.at == "/spec/ipFamilies" for word in each.what.split(" and ")}
