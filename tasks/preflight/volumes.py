@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError
@@ -10,7 +11,7 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
-from kubeferry.tasks.core.transform.volumes import CLAIM, VOLUME, handle_of, with_policy
+from kubeferry.tasks.core.transform.volumes import CLAIM, RETAIN, VOLUME, handle_of, reclaim_policy, with_policy
 from kubeferry.tasks.plan.storage import RECLAIM
 from kubeferry.tasks.preflight.requests import replace
 
@@ -50,7 +51,8 @@ def as_they_are(source: Source, plan: Plan, target: Target, made: Container[Ref]
     for ref in sorted(plan.retained.keys() & live.keys() & plan.items.keys()):
         if ref not in made:
             policy = plan.retained.pop(ref)
-            replace(plan, plan.items[ref], lambda obj, policy=policy: with_policy(obj, policy))  # type: ignore[misc] # mypy cannot type the default
+            if reclaim_policy(live[ref]) != RETAIN:
+                replace(plan, plan.items[ref], partial(with_policy, policy=policy))
             gone = Loss.of(ref, LossCode.RECLAIM_RETAINED, policy, path=RECLAIM)
             plan.losses = [each for each in plan.losses if each != gone]
     stays = {str(ref) for ref in _claims(source, plan, target) if ref not in made}

@@ -55,19 +55,6 @@ class LossCode(StrEnum):
     """A binding in another namespace to a role that the target does not have."""
     NOT_LOOKED_AT = "not-looked-at"
     """Objects that could not be listed, so that it is not known whether they have to do with the namespaces."""
-
-
-WEIGHTY: frozenset[LossCode] = frozenset(
-    {
-        LossCode.PROBLEM,
-        LossCode.STATUS_REFUSED,
-        LossCode.FIELDS_OF_VERSION,
-        LossCode.PRUNED,
-        LossCode.CHANGED_BY_TARGET,
-        LossCode.NO_ROLE,
-        LossCode.REQUEST_GIVEN_UP,
-    }
-)
     REQUEST_GIVEN_UP = "request-given-up"
     """The author asked for exactly this address, port or family, and the target cannot grant it."""
     REQUEST_NOT_KEPT = "request-not-kept"
@@ -84,7 +71,17 @@ WEIGHTY: frozenset[LossCode] = frozenset(
     """A claim is provisioned anew, and has nothing in it."""
 
 
-
+WEIGHTY: frozenset[LossCode] = frozenset(
+    {
+        LossCode.PROBLEM,
+        LossCode.STATUS_REFUSED,
+        LossCode.FIELDS_OF_VERSION,
+        LossCode.PRUNED,
+        LossCode.CHANGED_BY_TARGET,
+        LossCode.NO_ROLE,
+        LossCode.REQUEST_GIVEN_UP,
+    }
+)
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
 
 OF_OUTSIDE = frozenset({LossCode.NOT_CARRIED, LossCode.NOT_LOOKED_AT})

@@ -6,7 +6,9 @@ import pytest
 from tests.support.bench import A, B
 
 from kubeferry.tasks.core.errors import PreflightError
+from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
+from kubeferry.tasks.diff.compare import compared
 from kubeferry.tasks.doctor import cluster as doctor
 
 CASE_13 = """
@@ -139,6 +141,11 @@ def test_a_static_volume_comes_with_its_contents_and_is_retained(bench, static):
     assert live["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
     assert bench.ready("PersistentVolumeClaim", ns, "kept", B)["spec"]["volumeName"] == ns
     assert result.phase == "Completed"
+    again = bench.restore(saved)
+    assert (again.losses, set(again.actions)) == ([], {"unchanged"})
+    asked = {"backup": saved.name, "store": bench.where["store"], "kubeconfig": bench.where["kubeconfig"]}
+    for context in (A, B):
+        assert compared(RestoreOptions(**asked, context=context), "").objects == []
 
 
 def test_where_the_volume_is_there_already_it_stays_as_it_is(bench, static):
