@@ -35,4 +35,4 @@ def test_a_policy_that_its_own_pods_wait_for_comes_closed_and_gets_their_address
     (first, second) = states[-1][0]["from"]
     assert first == {"ipBlock": {"cidr": "198.51.100.0/24"}}
     assert second["ipBlock"]["cidr"].removesuffix("/32") in new
-    assert len(states) == 2
+    assert all(each in (None, states[-1]) for each in states)
