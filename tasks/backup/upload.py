@@ -197,7 +197,8 @@ def _manifest(
     kinds = frozenset[tuple[str, str]]().union(*(each.kinds for each in stripped))
     silent = OF_OUTSIDE if scope.options.cluster_wide is ClusterWide.NONE else frozenset[str]()
     losses = [*scope.losses, *(loss for kind, loss in scope.losses_by_kind.items() if kind in kinds)]
-    losses += [loss for each in (*fetched, *stripped) for loss in each.losses]
+    losses += [loss for each in fetched for loss in each.losses]
+    losses += [loss for each in stripped for loss in each.losses]
     losses = without_repetition(each for each in losses if each.code not in silent)
     counts = _summed(pair for each in stripped for pair in each.counts)
     return Manifest(
