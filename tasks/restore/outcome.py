@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
-from kubeferry.tasks.core.formats.records import MADE, STAYS, Action, ActionTaken, Cause, LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.records import STAYS, UNTOUCHED, Action, ActionTaken, Cause, LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
@@ -162,12 +162,16 @@ def failed(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     )
 
 
+HAD_BEEN_THERE = UNTOUCHED | {Action.LINKED, Action.UPDATED, Action.LEFT}
+"""With these, the object is the one that the target had, or that a controller made."""
+
+
 def _losses(plan: Plan, outcome: Outcome) -> list[Loss]:
     """Return what is not as it was, by the plan and by what writing showed.
 
     A claim that was there when it was to be written, or came with other content, did not come back empty.
     """
-    there = {_name(each) for each in outcome.notable if each.action not in MADE}
+    there = {_name(each) for each in outcome.notable if each.action in HAD_BEEN_THERE}
     planned = [each for each in plan.losses if each.code != LossCode.COMES_BACK_EMPTY or each.object not in there]
     return without_repetition([*planned, *outcome.losses])
 

@@ -2,14 +2,19 @@
 
 import json
 
+import orjson
 import pytest
+import yaml
 from tests.support.bench import A, B
+from tests.support.velero_archives import store
 
 from kubeferry.tasks.core.errors import PreflightError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 from kubeferry.tasks.diff.compare import compared
 from kubeferry.tasks.doctor import cluster as doctor
+
+FIRST = {"kind": "PersistentVolumeClaim", "name": "bound"}
 
 CASE_13 = """
 apiVersion: v1
@@ -98,6 +103,26 @@ def test_a_claim_that_is_not_bound_keeps_its_source_and_has_no_contents(bench):
     result = bench.restore(saved)
     assert (result.phase, saved.losses, result.losses) == ("Completed", [], [])
     assert bench.get("PersistentVolumeClaim", ns, "second", B)["spec"]["dataSource"] == source
+
+
+def test_case_13_stale_datasource_in_an_archive_of_velero(bench):
+    """It holds claims as they were: the bound one comes without its source, the other one with it."""
+    ns = bench.namespace(context=B)
+    files = []
+    for name, phase in (("bound", "Bound"), ("waits", "Pending")):
+        obj = yaml.safe_load(CASE_13.replace("standard", "on-demand"))
+        obj["metadata"] = {"name": name, "namespace": ns, "uid": f"uid-of-{name}"}
+        obj["spec"] |= {"volumeName": "pvc-1"} if phase == "Bound" else {"dataSource": FIRST}
+        obj["status"] = {"phase": phase, "capacity": {"storage": "5Gi"}}
+        files.append((f"resources/persistentvolumeclaims/namespaces/{ns}/{name}.json", orjson.dumps(obj)))
+    result = bench.restore(store(bench, files))
+    assert [each[:2] for each in losses(result)] == [
+        (f"{ns}/bound", "comes-back-empty"),
+        (f"{ns}/bound", "data-source-dropped"),
+    ]
+    assert result.phase == "Completed"
+    assert "dataSource" not in bench.get("PersistentVolumeClaim", ns, "bound", B)["spec"]
+    assert bench.get("PersistentVolumeClaim", ns, "waits", B)["spec"]["dataSource"]["name"] == "bound"
 
 
 def test_the_commands_print_it(bench, filled, kubeferry):
