@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import NotFoundError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness import infrastructure
-from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs
+from kubeferry.tasks.core.needs.outside import related
 from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import type_left_out

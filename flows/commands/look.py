@@ -30,7 +30,7 @@ COLUMNS = ("name", "phase", "tool", "encrypted", "locked", "objects", "started",
 SELDOM = {"encrypted", "error", "locked"}
 """Columns that are shown only if a row has a value in them."""
 
-HIDDEN = {"objects", "left_out", "selection"}
+HIDDEN = {"objects", "left_out", "losses", "outside", "selection"}
 """Fields of a manifest that an encrypted backup shows only with a key."""
 
 LIST = """\
@@ -203,6 +203,7 @@ def _manifest(manifest: Manifest) -> None:
     results.section("Not at that revision", ["TYPE", "WHY"], sorted(manifest.not_at_revision.items()))
     if manifest.selection:
         results.selected(manifest.selection.asked, manifest.selection.pulled_in)
+    results.outside(manifest.outside)
     results.left_out(manifest.left_out)
     results.losses(manifest.losses)
     results.problems("Warnings", manifest.selection.warnings if manifest.selection else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kubeferry.flows.console.output import line, table
-from kubeferry.flows.console.results import STYLES, end, problems, totals
+from kubeferry.flows.console.results import STYLES, end, losses, problems, totals
 
 if TYPE_CHECKING:
     from kubeferry.flows.options.common import Format
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ORDER = ("Failed", "Partial", "Completed")
 MOST = 50
-"""Warnings that are printed."""
+"""Warnings, and losses, that are printed."""
 
 COLUMNS = ("NAMESPACE", "STATUS", "OBJECTS", "SECONDS", "RESTORE", "WHY")
 
@@ -42,6 +42,10 @@ def _tables(result: MigrateResult | PopulateResult, rows: list[tuple[End, str, s
     problems("Warnings", told[:MOST])
     if len(told) > MOST:
         line(f"and {len(told) - MOST} more: -o json has all")
+    lost = [loss for each, _, _ in ordered for loss in each.losses]
+    losses(lost[:MOST])
+    if len(lost) > MOST:
+        line(f"and {len(lost) - MOST} more: -o json has all")
     what = type(result).__name__.removesuffix("Result").lower()
     phases = ", ".join(f"{count} {phase}" for phase, count in result.phases.items())
     text = f"{what} {result.name}: {result.phase}, {phases}{more} in {result.seconds:.1f} s"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kubeferry.tasks.core.formats.losses import Loss
+    from kubeferry.tasks.core.formats.outside import Outside
     from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn
     from kubeferry.tasks.core.models.options import Place
     from kubeferry.tasks.core.models.results import PruneResult, Result
@@ -95,6 +96,11 @@ def left_out(found: Sequence[LeftOut]) -> None:
     """Print what was excluded: a row for each type and reason."""
     groups = Counter((each.type, each.why) for each in found)
     section("Excluded", ["TYPE", "OBJECTS", "WHY"], [[kind, n, why] for (kind, why), n in sorted(groups.items())])
+
+
+def outside(found: Sequence[Outside]) -> None:
+    """Print what was carried from outside of the namespaces, a row each, with the reason."""
+    section("Carried from outside the namespace", ["OBJECT", "WHY"], [[each.text, each.why] for each in found])
 
 
 def losses(found: Sequence[Loss]) -> None:

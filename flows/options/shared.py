@@ -19,7 +19,7 @@ WHAT = "What of it"
 WHERE = "Where and how"
 """The group of the options that nearly all commands have."""
 
-KINDS = "selector annotation_selector include exclude include_name exclude_name only"
+KINDS = "selector annotation_selector include exclude include_name exclude_name only cluster_wide"
 OF_CLUSTER = "all_namespaces namespace_selector exclude_namespace"
 OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
@@ -85,6 +85,15 @@ CHOOSING: Mapping[str, Option] = {
         panel=WHAT,
     ),
     "only": Option(bool, "Only the selected objects, without what they need.", panel=WHAT),
+    "cluster_wide": Option(
+        # The values of `options.ClusterWide`, whose import would import pydantic; a test compares them.
+        Literal["carry", "report", "none"],
+        "Cluster-wide objects, and those of other namespaces, that the namespaces need or that belong to them: carry "
+        "them, report them as not carried, or neither.",
+        default="carry",
+        metavar="WHAT",
+        panel=WHAT,
+    ),
 }
 """Select namespaces and their objects."""
 

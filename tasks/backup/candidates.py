@@ -10,14 +10,15 @@ import shutil
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 from kubeferry.tasks.backup.named import needs_of_parts
+from kubeferry.tasks.backup.outside import find_outside
 from kubeferry.tasks.backup.part import LEFT_OUT, REPORT_EVERY, Exclusions, Part, WrittenObject, leave, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.links import links_of
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.reasons import NOT_SELECTED, Reason, ReasonCode
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import related
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.references import references
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kubeferry.tasks.backup.state import Stripped
+    from kubeferry.tasks.core.formats.losses import Loss
+    from kubeferry.tasks.core.formats.outside import Outside
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType, Words
     from kubeferry.tasks.core.lookup.derive import Known
@@ -63,6 +66,7 @@ class Candidate(NamedTuple):
     bound: tuple[str, ...]
     problem: str
     refused: str
+    losses: tuple[Loss, ...] = ()
 
 
 class Candidates:
@@ -82,6 +86,9 @@ class Candidates:
         self.guesses: list[Edge] = []
         """Likely references of custom resources: their targets may not exist."""
         self.implied = Implied()
+        self.outside: dict[Ref, Outside] = {}
+        """Of what is not in the namespaces: why it may come."""
+        self.losses: list[Loss] = []
 
     @property
     def folder(self) -> Path:
@@ -94,14 +101,13 @@ class Candidates:
         return {(ref.group, ref.kind) for ref in self.records}
 
     @property
-    def wants(self) -> set[Ref]:
-        """Return the cluster-scoped objects that the candidates need."""
-        return {edge.target for edge in (*self.edges, *self.guesses) if not edge.target.namespace}
-
-    @property
-    def named(self) -> list[tuple[Ref, str]]:
-        """Return those of them that are read by name, with who names them."""
-        return [(target, each.text) for target, each in self._mentions(self.records).of_wide().items()]
+    def wants(self) -> dict[Ref, tuple[Ref, str]]:
+        """Return the cluster-scoped objects that the candidates need, each with one that does, and why."""
+        found: dict[Ref, tuple[Ref, str]] = {}
+        for edge in (*self.edges, *self.guesses):
+            if not edge.target.namespace:
+                found.setdefault(edge.target, (edge.source, edge.why))
+        return found
 
     def _mentions(self, users: Container[Ref]) -> Mentions:
         found = self.scope.mentions()
@@ -147,7 +153,8 @@ class Candidates:
             )
         out[0].write(made.data + b"\n")  # compact JSON has no line ends
         out[1].writelines(made.lines)
-        self.records[ref] = Candidate(ref, made.path, made.what, made.bound, problem, made.refused)
+        lost = exclusions.losses(obj, body)
+        self.records[ref] = Candidate(ref, made.path, made.what, made.bound, problem, made.refused, lost)
 
     def _never(self, obj: Object, ref: Ref, selected: str, why: Reason) -> None:
         """If a selected object is left to its controller, add an edge to its owner, from which it is re-created."""
@@ -176,10 +183,12 @@ class Candidates:
             for each in self._written():
                 if each.ref in chosen:
                     part.write(each)
+                    part.outside += [self.outside[each.ref]] if each.ref in self.outside else []
                 else:
                     leave(gaps, each.ref, NOT_SELECTED)
-        if not self.selector.only:
-            part.losses += self._mentions(chosen).losses()
+            part.losses += self.losses
+            if not self.selector.only:
+                part.losses += self._mentions(chosen).losses(chosen)
         return part.result(self.namespace)
 
     def _written(self) -> Iterator[WrittenObject]:
@@ -188,7 +197,15 @@ class Candidates:
             for each, body in zip(self.records.values(), bodies, strict=True):
                 bound = tuple(next(lines) for _ in each.bound)
                 yield WrittenObject(
-                    each.ref, each.path, body[:-1], each.what, bound, each.bound, each.problem, each.refused
+                    each.ref,
+                    each.path,
+                    body[:-1],
+                    each.what,
+                    bound,
+                    each.bound,
+                    each.problem,
+                    each.refused,
+                    each.losses,
                 )
 
 
@@ -197,5 +214,9 @@ def _find_candidates(scope: Scope, namespace: str, known: Known) -> Candidates:
 
 
 def _find_related_candidates(scope: Scope, found: list[Candidates], known: Known) -> Candidates:
-    wanted = related(scope.objects(CLUSTER, scope.related), needs_of_parts(scope, found))
-    return Candidates(scope, CLUSTER, known).read(sorted(scope.related), wanted)
+    around = find_outside(scope, needs_of_parts(scope, found))
+    candidates = Candidates(scope, CLUSTER, known)
+    candidates.outside = around.carried
+    # A part of the namespaces is not an operator: what may belong to one is not missed.
+    candidates.losses = [] if scope.selector.narrow else around.losses
+    return candidates.read(around.types, frozenset(around.carried))

@@ -14,6 +14,7 @@ from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.namespaces import is_system, without
 from kubeferry.tasks.core.selection.resource_types import (
+    ELSEWHERE,
     FEW,
     INDEXED,
     INDEXED_EVERYWHERE,
@@ -21,6 +22,7 @@ from kubeferry.tasks.core.selection.resource_types import (
     RELATED,
     asks_by_kind,
     choose_types,
+    is_custom_wide,
     list_cluster_wide,
     read_by_name,
 )
@@ -90,6 +92,8 @@ def _discover(options: BackupOptions, work: str) -> Scope:
         unread=tuple(Unread(_group(each.what), "", "", each.what, each.why) for each in problems if by_kind),
         recipients=encrypt_to,
         at_once=list_cluster_wide(len(namespaces), _number(cluster, namespaces)),
+        wide=tuple(each for each in chosen.read if is_custom_wide(each)),
+        elsewhere=tuple(each for each in chosen.read if (each.group, each.resource) in ELSEWHERE),
     )
 
 

@@ -16,8 +16,9 @@ import orjson
 
 from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope, Unread
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError
+from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.records import Problem
-from kubeferry.tasks.core.selection.resource_types import NAMESPACES
+from kubeferry.tasks.core.selection.resource_types import NAMESPACES, OPTIONAL
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
@@ -25,7 +26,7 @@ from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator
     from pathlib import Path
 
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -53,7 +54,7 @@ async def fetch(scope: Scope, namespace: str) -> Fetched:
 
 def _fetch(scope: Scope, namespace: str) -> Fetched:
     make_folder(scope, namespace)
-    saved = [*scope.types, NAMESPACES] if namespace != CLUSTER else list(scope.related)
+    saved = [*scope.types, NAMESPACES] if namespace != CLUSTER else [*scope.related, *scope.elsewhere]
     types = saved + list(scope.indexed if namespace != CLUSTER else scope.everywhere)
     return gathered(
         scope,
@@ -61,6 +62,7 @@ def _fetch(scope: Scope, namespace: str) -> Fetched:
         reported(
             f"fetch {namespace}", len(types), in_threads(lambda kind: read(scope, namespace, kind), types, THREADS)
         ),
+        {each for each in saved if (each.group, each.resource) in OPTIONAL} if namespace == CLUSTER else (),
     )
 
 
@@ -92,21 +94,38 @@ def reported(title: str, total: int, reads: Iterable[T]) -> Iterator[T]:
         progress.step(title, done, total)
 
 
-def gathered(scope: Scope, saved: Collection[ResourceType], reads: Iterable[Read]) -> Fetched:
-    """Return the summary of the results; `saved` are the types to back up."""
+def gathered(
+    scope: Scope, saved: Collection[ResourceType], reads: Iterable[Read], optional: Container[ResourceType] = ()
+) -> Fetched:
+    """Return the summary of the results; `saved` are the types to back up, `optional` those that only tell more."""
     pages, problems, gaps, apart = 0, list[Problem](), dict[str, str](), dict[str, str]()
-    unread: list[Unread] = []
+    unread, losses = list[Unread](), list[Loss]()
     for each in reads:
         kind, problem = each.kind, each.problem
         pages += each.pages
-        if problem and kind in scope.followed:
+        if problem and kind in optional:
+            losses.append(_not_looked_at(kind, problem))
+        elif problem and kind in scope.followed:
             unread.append(Unread(kind.group, kind.kind, each.namespace, problem.what, problem.why))
         elif problem and kind in saved:
             problems.append(problem)
         elif problem:
             gaps[problem.what] = problem.why
         apart |= {kind.group_resource: each.why} if each.why and each.pages else {}
-    return Fetched(pages, tuple(problems), tuple(sorted(gaps.items())), tuple(sorted(apart.items())), tuple(unread))
+    return Fetched(
+        pages,
+        tuple(problems),
+        tuple(sorted(gaps.items())),
+        tuple(sorted(apart.items())),
+        tuple(unread),
+        tuple(losses),
+    )
+
+
+def _not_looked_at(kind: ResourceType, problem: Problem) -> Loss:
+    """Return that it is not known what of a type has to do with the namespaces."""
+    where = f"{kind.group_resource} of other namespaces" if kind.namespaced else kind.group_resource
+    return Loss(object=where, code=LossCode.NOT_LOOKED_AT.value, why=f"could not be looked at: {problem.why}")
 
 
 def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:

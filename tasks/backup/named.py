@@ -20,7 +20,8 @@ from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope
 from kubeferry.tasks.core.errors import ExpiredError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs
+from kubeferry.tasks.core.needs.outside import related
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.resource_types import FEW
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -48,22 +49,15 @@ class Reading(Protocol):
         """Return the (group, kind) of its objects."""
 
     @property
-    def wants(self) -> Collection[Ref]:
-        """Return the cluster-scoped objects that they refer to."""
-
-    @property
-    def named(self) -> Iterable[tuple[Ref, str]]:
-        """Return those of the types that are read by name, with who names them."""
+    def wants(self) -> Mapping[Ref, tuple[Ref, str]]:
+        """Return the cluster-scoped objects that they refer to, each with one that does, and the path of the field."""
 
 
 def needs_of_parts(scope: Scope, parts: Iterable[Reading]) -> Needs:
     """Return what the namespaces of a backup need of the cluster-scoped objects."""
     listed = list(parts)
-    return Needs(
-        namespaces=frozenset(scope.namespaces),
-        kinds=frozenset(kind for each in listed for kind in each.kinds),
-        objects=frozenset(ref for each in listed for ref in each.wants),
-    )
+    users = {ref: user for each in reversed(listed) for ref, user in each.wants.items()}
+    return Needs(frozenset(scope.namespaces), frozenset(kind for each in listed for kind in each.kinds), users, users)
 
 
 @step("fetch (named)")
@@ -74,7 +68,7 @@ async def fetch_named(scope: Scope, parts: Sequence[Reading]) -> tuple[Scope, Fe
 
 def _fetch_named(scope: Scope, parts: Sequence[Reading]) -> tuple[Scope, Fetched]:
     kinds = {(each.group, each.kind): each for each in scope.named}
-    needs, by = needs_of_parts(scope, parts), {ref: who for part in parts for ref, who in part.named}
+    needs = needs_of_parts(scope, parts)
     asked: set[Ref] = set()
     read: dict[ResourceType, int] = {}
     problems: list[Problem] = []
@@ -84,7 +78,7 @@ def _fetch_named(scope: Scope, parts: Sequence[Reading]) -> tuple[Scope, Fetched
         wanted = _names(found, kinds)
         spooled = in_threads(partial(_read, scope, wanted, dict(read)), wanted, THREADS)
         for kind, (pages, why, error) in zip(wanted, spooled, strict=True):
-            problems += (_unread(kind, name, error, by) for name in sorted(wanted[kind]) if error)
+            problems += (_unread(kind, name, error, needs) for name in sorted(wanted[kind]) if error)
             read[kind] = read.get(kind, 0) + pages
             apart |= {kind.group_resource: why} if why and pages else {}
     there = tuple(kind for kind, pages in read.items() if pages)
@@ -148,7 +142,8 @@ def _read(
         return 0, "", str(error)
 
 
-def _unread(kind: ResourceType, name: str, error: str, by: Mapping[Ref, str]) -> Problem:
+def _unread(kind: ResourceType, name: str, error: str, needs: Needs) -> Problem:
     ref = Ref(kind.group, kind.kind, "", name)
-    who = f"; {by[ref]}" if ref in by else ""
+    user, path = needs.users.get(ref, (None, ""))
+    who = f"; {user} names it ({path})" if user else ""
     return Problem(what=str(ref), why=f"it is needed and could not be read: {error}{who}", group=kind.group)

@@ -19,15 +19,17 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import Member
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.links import to_json as links_to_json
+from kubeferry.tasks.core.formats.losses import Loss  # noqa: TC001 - the type of a field of a NamedTuple
 from kubeferry.tasks.core.formats.records import LeftOut, Problem
 from kubeferry.tasks.core.formats.untrusted import validated_bytes
-from kubeferry.tasks.core.kube.objects import Ref, annotations_of
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, type_of
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, to_json
 from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 from kubeferry.tasks.core.transform.strip.apart import is_plain_status, with_apart
 from kubeferry.tasks.core.transform.strip.portable import strip as portable
+from kubeferry.tasks.core.transform.volumes import CLAIM, lost_at_backup
 from kubeferry.tasks.ports.archive.tarball import FragmentWriter
 from kubeferry.tasks.ports.local import clock
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from kubeferry.tasks.core.formats.losses import Loss
+    from kubeferry.tasks.core.formats.outside import Outside
     from kubeferry.tasks.core.formats.reasons import Reason
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
@@ -60,6 +62,8 @@ class WrittenObject(NamedTuple):
     """What could not be parsed; "" for nothing."""
     refused: str = ""
     """Why it is not written; "" if it is."""
+    losses: tuple[Loss, ...] = ()
+    """What of it is not in the archive as it was."""
 
 
 def written_object(
@@ -119,6 +123,10 @@ class Exclusions:
         plain = kind is not None and "status" in obj and is_plain_status(kind)
         return portable(obj, self.around, replace(self.keep, status=True) if plain else self.keep)
 
+    def losses(self, live: Object, portable: Object) -> tuple[Loss, ...]:
+        """Return what of an object is not in the archive as it was."""
+        return tuple(lost_at_backup(live, portable)) if type_of(live) == CLAIM else ()
+
     def leave(self, ref: Ref, why: Reason) -> None:
         """Write why an object is excluded."""
         leave(self._gaps, ref, why)
@@ -162,6 +170,8 @@ class Part:
         self.problems: list[Problem] = []
         self.losses: list[Loss] = []
         """What is not in the archive as it was on the cluster."""
+        self.outside: list[Outside] = []
+        """What is in the archive from outside of the namespaces."""
         self._archive = FragmentWriter(folder / "objects.tar.gz")
         self._entries = (folder / "entries.jsonl").open("wb")
         self._bindings = (folder / "bindings.jsonl").open("wb")
@@ -187,28 +197,24 @@ class Part:
         self.counts[each.ref.type] += 1
         self.kinds.add((each.ref.group, each.ref.kind))
         self.bound.update(each.bound)
+        self.losses += each.losses
         if each.problem:
             self._problem(each.ref, each.problem)
 
     def _problem(self, ref: Ref, why: str) -> None:
         self.problems.append(Problem(what=str(ref), why=why, group=ref.group, namespace=ref.namespace))
 
-    def result(
-        self, namespace: str, wants: Iterable[Ref] = (), named: Mapping[Ref, str] = MappingProxyType({})
-    ) -> Stripped:
-        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to.
-
-        `named` are those of them that are read by name, with who names them.
-        """
+    def result(self, namespace: str, wants: Mapping[Ref, tuple[Ref, str]] = MappingProxyType({})) -> Stripped:
+        """Return the summary of the part; `wants` are the cluster-scoped objects that it refers to, and from where."""
         return Stripped(
             namespace,
             tuple(sorted(self.counts.items())),
             frozenset(self.kinds),
-            frozenset(wants),
+            dict(wants),
             tuple(sorted(self.bound.items())),
             tuple(self.problems),
             tuple(self.losses),
-            tuple(named.items()),
+            tuple(self.outside),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - a dataclass that Prefect looks into
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ import orjson
 
 from kubeferry.tasks.core.formats.losses import Loss  # noqa: TC001 - a dataclass that Prefect looks into
 from kubeferry.tasks.core.formats.manifest import Source  # noqa: TC001 - a dataclass that Prefect looks into
+from kubeferry.tasks.core.formats.outside import Outside  # noqa: TC001 - as above
 from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - as above
 from kubeferry.tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
 from kubeferry.tasks.core.models.options import BackupOptions  # noqa: TC001 - as above
@@ -19,7 +20,7 @@ from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
@@ -43,6 +44,8 @@ class Scope:
     `losses` are what the types alone say: what no backup of them has as it was; `losses_by_kind` count where the backup
     has objects of that (group, kind).
     `at_once`: the namespaces are read by cluster-wide lists.
+    `elsewhere` are namespaced types that are read in the whole cluster: other namespaces may have some for these.
+    `wide` are the other cluster-wide types: those of an operator in the namespaces are read when that is known.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Scope:
     unread: tuple[Unread, ...] = ()
     recipients: tuple[str, ...] = ()
     at_once: bool = False
+    elsewhere: tuple[ResourceType, ...] = ()
+    wide: tuple[ResourceType, ...] = ()
 
     @property
     def selector(self) -> Selector:
@@ -74,8 +79,7 @@ class Scope:
     def mentions(self) -> Mentions:
         """Return a collection of what the objects name outside of the backup."""
         kinds = frozenset((each.group, each.kind) for each in self.types)
-        wide = frozenset((each.group, each.kind) for each in self.named)
-        return Mentions(frozenset(self.namespaces), kinds, wide)
+        return Mentions(frozenset(self.namespaces), kinds)
 
     def cluster(self) -> Cluster:
         """Return the source cluster."""
@@ -130,7 +134,7 @@ class Fetched:
     """The result of reading a namespace: pages, types that could not be read, types not at the revision.
 
     Of the types that could not be read, `problems` were to be backed up, `unread` may be needed by selected objects,
-    and `not_indexed` were only to be indexed.
+    and `not_indexed` were only to be indexed. `losses` are types that only tell who else has to do with the namespaces.
     """
 
     pages: int
@@ -138,22 +142,23 @@ class Fetched:
     not_indexed: tuple[tuple[str, str], ...]
     not_at_revision: tuple[tuple[str, str], ...]
     unread: tuple[Unread, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Stripped:
     """Summary of a namespace's part: counts by type, and the dependencies outside of the namespace.
 
-    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields refer to, `named` those of
-    the types that are read by name with who names them, `bindings` the number of uses of the cluster's values by class,
-    `problems` what could not be parsed, `losses` what is not in it as it was.
+    `kinds` are the (group, kind) found, `wants` the cluster-scoped objects that its fields refer to, each with one that
+    does and the path of the field; `bindings` the number of uses of the cluster's values by class, `problems` what
+    could not be parsed, `losses` what is not in it as it was, `outside` what is in it from outside of the namespaces.
     """
 
     namespace: str
     counts: tuple[tuple[str, int], ...]
     kinds: frozenset[tuple[str, str]]
-    wants: frozenset[Ref]
+    wants: Mapping[Ref, tuple[Ref, str]]
     bindings: tuple[tuple[str, int], ...] = ()
     problems: tuple[Problem, ...] = ()
     losses: tuple[Loss, ...] = ()
-    named: tuple[tuple[Ref, str], ...] = ()
+    outside: tuple[Outside, ...] = ()

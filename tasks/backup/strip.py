@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.backup.named import needs_of_parts
+from kubeferry.tasks.backup.outside import find_outside
 from kubeferry.tasks.backup.part import REPORT_EVERY, Exclusions, Part, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.cluster_scoped import related
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import progress
@@ -38,39 +38,43 @@ async def strip_related(scope: Scope, parts: list[Stripped], known: Known) -> St
 
 
 def _strip(scope: Scope, namespace: str, known: Known) -> Stripped:
-    wants: set[Ref] = set()
+    wants: dict[Ref, tuple[Ref, str]] = {}
     mentions = scope.mentions()
     with Exclusions(scope, namespace) as exclusions, Part(scope.folder(namespace)) as part:
         for kind, obj in scope.typed(namespace, sorted([*scope.types, NAMESPACES])):
-            wants.update(_write(kind, obj, exclusions, part, known, mentions))
+            for target, user in _write(kind, obj, exclusions, part, known, mentions):
+                wants.setdefault(target, user)
             if exclusions.seen % REPORT_EVERY == 0:
                 progress.step(f"strip {namespace}", exclusions.seen)
     progress.step(f"strip {namespace}", exclusions.seen, exclusions.seen)
     part.losses += mentions.losses()
-    named = {target: each.text for target, each in mentions.of_wide().items()}
-    return part.result(namespace, wants, named)
+    return part.result(namespace, wants)
 
 
 def _strip_related(scope: Scope, parts: list[Stripped], known: Known) -> Stripped:
-    wanted = related(scope.objects(CLUSTER, scope.related), needs_of_parts(scope, parts))
+    found = find_outside(scope, needs_of_parts(scope, parts))
     mentions = scope.mentions()
     with Exclusions(scope, CLUSTER) as exclusions, Part(scope.folder(CLUSTER)) as part:
-        for kind, obj in scope.typed(CLUSTER, sorted(scope.related)):
-            if Ref.of(obj) in wanted:
+        part.losses += found.losses
+        for kind, obj in scope.typed(CLUSTER, found.types):
+            if (ref := Ref.of(obj)) in found.carried:
+                before = sum(part.counts.values())
                 _write(kind, obj, exclusions, part, known, mentions)
-    part.losses += mentions.losses()
+                part.outside += [found.carried[ref]] if sum(part.counts.values()) > before else []
+    part.losses += mentions.losses(found.carried)
     return part.result(CLUSTER)
 
 
 def _write(
     kind: ResourceType, obj: Object, exclusions: Exclusions, part: Part, known: Known, mentions: Mentions
-) -> set[Ref]:
-    """Write one object unless it is excluded; return the cluster-scoped objects that it refers to."""
+) -> list[tuple[Ref, tuple[Ref, str]]]:
+    """Write one object unless it is excluded; return the cluster-scoped objects that it refers to, and where."""
     if exclusions.never(obj):
-        return set()
+        return []
     body = exclusions.portable(obj, kind)
-    part.write(written_object(kind, body, known, obj)[0])
-    named, user = list(references(body)), Ref.of(body)
+    written, lost = written_object(kind, body, known, obj)[0], exclusions.losses(obj, body)
+    part.write(written._replace(losses=lost) if lost else written)
+    named = list(references(body))
     for each in named:
-        mentions.note(user, each.target, each.path)
-    return {each.target for each in named if not each.target.namespace}
+        mentions.note(written.ref, each.target, each.path)
+    return [(each.target, (written.ref, each.path)) for each in named if not each.target.namespace]

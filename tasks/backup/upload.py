@@ -15,12 +15,13 @@ import orjson
 from kubeferry.tasks.backup.state import CLUSTER
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys
-from kubeferry.tasks.core.formats.losses import weighty, without_repetition
+from kubeferry.tasks.core.formats.losses import OF_OUTSIDE, weighty, without_repetition
 from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, divided, joined
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
 from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, optional_files
 from kubeferry.tasks.core.jsondoc.duration import Span, until
 from kubeferry.tasks.core.kube.kinds import is_built_in
+from kubeferry.tasks.core.models.options import ClusterWide
 from kubeferry.tasks.core.transform.strip.apart import is_plain_status
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive import tarball as archive
@@ -194,13 +195,11 @@ def _manifest(
     problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
     problems += [problem for each in stripped for problem in each.problems]
     kinds = frozenset[tuple[str, str]]().union(*(each.kinds for each in stripped))
-    losses = without_repetition(
-        [
-            *scope.losses,
-            *(loss for kind, loss in scope.losses_by_kind.items() if kind in kinds),
-            *(loss for each in stripped for loss in each.losses),
-        ]
-    )
+    silent = OF_OUTSIDE if scope.options.cluster_wide is ClusterWide.NONE else frozenset[str]()
+    losses = [*scope.losses, *(loss for kind, loss in scope.losses_by_kind.items() if kind in kinds)]
+    losses += [loss for each in fetched for loss in each.losses]
+    losses += [loss for each in stripped for loss in each.losses]
+    losses = without_repetition(each for each in losses if each.code not in silent)
     counts = _summed(pair for each in stripped for pair in each.counts)
     return Manifest(
         name=scope.name,
@@ -224,6 +223,7 @@ def _manifest(
         ],
         problems=problems,
         losses=losses,
+        outside=sorted((one for each in stripped for one in each.outside), key=lambda one: one.text),
     )
 
 

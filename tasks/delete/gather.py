@@ -141,7 +141,13 @@ def _places(deleting: Deleting) -> list[_Place]:
     users = set(kinds_naming(wide))
     if any(not is_built_in(group) for group, _ in wide):  # a ClusterIssuer is named by Certificates, wherever they are
         users |= {(each.group, each.kind) for each in types if not is_built_in(each.group)}
-    everywhere = [each for each in types if not each.namespaced or (each.group, each.kind) in users]
+    elsewhere = {
+        (each.ref.group, each.ref.kind)
+        for one in deleting.charters
+        for each in one.members
+        if each.ref.namespace not in {"", one.namespace} and not one.out_of_reach(each.ref)
+    }
+    everywhere = [each for each in types if not each.namespaced or (each.group, each.kind) in users | elsewhere]
     served = deleting.discovery.by_kind(GROUP, KIND)
     inside = [each for each in types if each not in everywhere] + ([BUNDLES] if served else [])
     around = {name: _context_of(deleting, name) for name in deleting.namespaces}

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.compare.diff import owned
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.core.needs.cluster_scoped import Needs, related
+from kubeferry.tasks.core.needs.cluster_scoped import Needs
+from kubeferry.tasks.core.needs.outside import related
 from kubeferry.tasks.core.needs.ownership import recreated_by
 from kubeferry.tasks.core.needs.references import references
 from kubeferry.tasks.core.selection.exclusions import exclusion
@@ -61,10 +62,11 @@ def added_objects(
     """
     around: list[AddedObject] = []
     inside: list[AddedObject] = []
+    spaces = spaces_of(plan)
     for each in seen:
         if not terms.takes(each.live, each.ref, words_for(each.kind)):
             continue
-        if not each.ref.namespace:
+        if each.ref.namespace not in spaces:  # of other namespaces, where there are objects for these
             around.append(each)
             continue
         names = selecting.get(each.ref.namespace, frozenset())
@@ -73,7 +75,7 @@ def added_objects(
             inside.append(each)
     new = [_portable(source, each) for each in inside]
     needs = Needs(
-        namespaces=spaces_of(plan),
+        namespaces=spaces,
         kinds=frozenset((each.ref.group, each.ref.kind) for each in inside),
         objects=frozenset(each.target for obj in [*new, *changed] for each in references(obj)),
     )

@@ -27,9 +27,11 @@ from kubeferry.tasks.ports.cluster.definitions import as_stored
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.conflicts import give_up_node_ports
+from kubeferry.tasks.preflight.defaults import one_default
 from kubeferry.tasks.preflight.lookup import Lookups, follow
+from kubeferry.tasks.preflight.requests import give_up_requests
 from kubeferry.tasks.preflight.versions import other_versions
+from kubeferry.tasks.preflight.volumes import as_they_are
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping
@@ -70,7 +72,9 @@ def compared_with_cluster(
     target.discovery = as_stored(cluster, cluster.discover()).discovery
     for _ in other_versions(plan, target):
         pass  # what the cluster serves in no version that fits is a problem of the lists
-    give_up_node_ports(plan, target)
+    give_up_requests(source, plan, target, existing=False)
+    one_default(plan, target)
+    as_they_are(source, plan, target, ())
     return _Cluster(source, plan, target, lookups, cancellation).compared()
 
 

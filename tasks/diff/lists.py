@@ -54,8 +54,7 @@ class ListsToRead:
 
 def spaces_of(plan: Plan) -> frozenset[str]:
     """Return the namespaces of a plan, by their names on the target."""
-    inside = {ref.namespace for ref in plan.items} | {ref.name for ref in plan.namespaces}
-    return frozenset(inside - {""})
+    return frozenset(plan.spaces().values())
 
 
 def places(source: Source, plan: Plan, target: Target, terms: DiffScope) -> ListsToRead:

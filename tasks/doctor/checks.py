@@ -39,6 +39,7 @@ CHECKS: dict[str, tuple[str, Callable[[DoctorOptions], Finding], str]] = {
     "cluster clock": (CLUSTER, cluster.clock, ""),
     "rights to back up": (CLUSTER, cluster.to_back_up, ""),
     "rights to restore": (CLUSTER, cluster.to_restore, ""),
+    "volumes": (CLUSTER, cluster.volumes, ""),
     STORE: ("", store.store, "name the store with --store; S3's credentials come from the AWS chain"),
     "store clock": (STORE, store.clock, ""),
     SERVER: ("", prefect.server, "set PREFECT_API_URL to a server that is up, or unset it"),

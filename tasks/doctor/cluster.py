@@ -1,4 +1,4 @@
-"""Checks of an API server for `kubeferry doctor`: its version, its clock, and the rights of these credentials."""
+"""Checks of an API server for `kubeferry doctor`: version, clock, the rights of these credentials, and volumes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops import health, rights
 from kubeferry.tasks.core.ops.cluster_roles import cluster_roles
 from kubeferry.tasks.core.ops.rights import NAMESPACES, Right, gives
+from kubeferry.tasks.core.transform.strip.storage import was_bound
+from kubeferry.tasks.core.transform.volumes import CLAIM, UNKNOWN_SIZE, size_of
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 from kubeferry.tasks.ports.local import clock as local
 
@@ -49,6 +51,21 @@ def to_restore(asked: DoctorOptions) -> Finding:
     found = _connect(asked)
     wanted = rights.for_restore(found.discover().types, asked.namespaces)
     return rights.to_restore(wanted, _missing(found, wanted))
+
+
+def volumes(asked: DoctorOptions) -> Finding:
+    """Count the claims whose contents a backup does not have, in the namespaces asked for, or in all."""
+    found = _connect(asked)
+    kind = found.discover().by_kind(*CLAIM)
+    sizes: list[str] = []
+    for namespace in asked.namespaces or [""]:
+        try:
+            claims = found.list(kind, namespace) if kind else []
+        except ForbiddenError:
+            where = f" in namespace {namespace}" if namespace else ""
+            return health.Finding.skipped(f"contents of volumes are not saved; not allowed to list the claims{where}")
+        sizes += [size for each in claims if was_bound(each) and (size := size_of(each)) != UNKNOWN_SIZE]
+    return health.contents(sizes)
 
 
 def roles(asked: DoctorOptions) -> tuple[list[Object], Mapping[str, str]]:

@@ -24,6 +24,7 @@ from kubeferry.tasks.core.plan.export.secrets import SecretStore
 from kubeferry.tasks.core.plan.export.sops import Recipient, encrypted
 from kubeferry.tasks.core.plan.export.yaml_files import dump
 from kubeferry.tasks.plan.offline import Planned
+from kubeferry.tasks.plan.outside import leave_elsewhere
 from kubeferry.tasks.ports.archive.encryption import Sealer, recipients
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.out_folder import check, drafted
@@ -84,6 +85,7 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
     if plan.impossible:
         raise PermanentError("; ".join(plan.impossible))
     releases = Releases()
+    leave_elsewhere(plan)
     planned, out = Planned(source, plan), Path(options.out).expanduser().absolute()
     export = Export(planned.parts, planned.whole, _secrets(options), options.format, _skipped(options, releases))
     done = Written(str(out), export.findings)

@@ -24,6 +24,7 @@ def end_of(namespace: str, into: str, result: RestoreResult) -> End:
         actions=result.actions,
         problems=result.problems,
         warnings=result.warnings,
+        losses=result.losses,
         error=result.error,
         seconds=round(result.seconds, 3),
     )

@@ -108,6 +108,7 @@ def _ended(stored: StoredRestore, namespace: str, into: str) -> End:
         objects=sum(counts.values()),
         counts=counts,
         actions=actions,
+        losses=stored.state.losses,
     )
 
 

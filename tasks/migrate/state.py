@@ -16,6 +16,7 @@ import orjson
 from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.migration import SHARED, Source
 from kubeferry.tasks.plan.build import known_of
+from kubeferry.tasks.plan.outside import OutsideObjects
 from kubeferry.tasks.plan.state import Archived, Company
 from kubeferry.tasks.plan.state import Source as RestoreSource
 from kubeferry.tasks.ports.archive import gzip
@@ -56,7 +57,7 @@ class Migrating:
         self.asked = CachedTarget(self.target)
         self.rules = installed()
         self.parts: dict[str, list[Archived]] = defaultdict(list)
-        """Namespace (SHARED for cluster-scoped objects) → its objects."""
+        """Namespace (SHARED for what is from outside) → its objects. What needs running pods of one comes with that."""
         self.spool = Spool(work / "archive.spool")
         self.company: Company
 
@@ -79,8 +80,13 @@ class Migrating:
             raise UsageError(f"backup {self.source.backup} is encrypted: {ASK}")
         tarball = self.work / "backup.tar.gz"
         self.backup.fetch_plain(self.backup.keys.tarball, tarball)
+        outside = OutsideObjects(self.backup.manifest)
         for member, data in self.backup.objects(tarball):
             namespace = member.name if member.group_resource == "namespaces" else member.namespace or SHARED
+            if outside.is_elsewhere(member):
+                namespace = SHARED
+            elif namespace == SHARED:
+                namespace = outside.last_with(member, self.source.namespaces) or SHARED
             self.parts[namespace].append(Archived(member, self.spool.append(data)))
         tarball.unlink()
         everything = [each for part in self.parts.values() for each in part]
@@ -102,7 +108,9 @@ class Migrating:
         for namespace in self.parts:
             folder = self.folder(namespace)
             folder.mkdir(exist_ok=True, mode=0o700)
-            around = [] if namespace == SHARED else lines[SHARED]
+            around = lines[SHARED]
+            if namespace == SHARED:
+                around = [line for other, some in lines.items() if other not in {SHARED, *self.parts} for line in some]
             (folder / file).write_bytes(gzip.compress(b"".join([*lines[namespace], *around])))
 
     def folder(self, namespace: str) -> Path:

@@ -18,12 +18,22 @@ import orjson
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.requests import REQUESTS, asks, repeats
 from kubeferry.tasks.core.lookup.bindings import Binding, bindings_of, from_json, moved
 from kubeferry.tasks.core.lookup.derive import Known
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION
 from kubeferry.tasks.core.lookup.substitute import substitute
 from kubeferry.tasks.core.models.sources import source_of, source_text
-from kubeferry.tasks.core.plan.late_values import Means, deferral, placeholder, strength_of, without_fields
+from kubeferry.tasks.core.plan.late_values import (
+    NEVER,
+    Means,
+    deferral,
+    part_of,
+    placeholder,
+    steps_of,
+    strength_of,
+    without_fields,
+)
 from kubeferry.tasks.plan.unpacked import archived_object, lines
 
 if TYPE_CHECKING:
@@ -53,6 +63,7 @@ def attach(source: Source, plan: Plan, stored: dict[Ref, list[Binding]], names: 
     for item in plan.items.values():
         given = stored.get(item.source, ())
         kept = [moved(each, where) for each in given if not _overridden(each.use.pointer, item.modified)]
+        kept = _used(plan, item, kept)
         foreign = {each for each in kept if _is_foreign(each, plan, beside) and each.chain.start not in allowed}
         plan.problems += [_refused(each) for each in kept if each in foreign]
         item.bindings = tuple(each for each in kept if each not in foreign)
@@ -60,6 +71,16 @@ def attach(source: Source, plan: Plan, stored: dict[Ref, list[Binding]], names: 
         for each in item.bindings:
             strength = strength_of(body, each.use.pointer)
             yield from (Edge(item.ref, need, strength, each.use.pointer, Via.BINDING) for need in each.needs)
+
+
+def _used(plan: Plan, item: Item, bindings: list[Binding]) -> list[Binding]:
+    """Return the bindings without those of addresses that the object asks for, which older backups have."""
+    kind = (item.ref.group, item.ref.kind)
+    if kind not in REQUESTS or not bindings:
+        return bindings
+    body = plan.contents.read(item.slot)
+    places = [(each, steps_of(each.use.pointer)) for each in bindings]
+    return [each for each, at in places if each.kind == "user" or not (asks(kind, at) or repeats(body, at, each.old))]
 
 
 def _is_foreign(binding: Binding, plan: Plan, beside: Collection[str]) -> bool:
@@ -132,12 +153,13 @@ AT_ONCE = ("uid", "clusterIP")
 def _hold_back(plan: Plan, item: Item) -> None:
     body = plan.contents.read(item.slot)
     for each in item.late:
-        if how_late(body, each) is Means.IMPOSSIBLE and each.kind == "user":
-            why = f"annotation {ANNOTATION} is ignored: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
+        how = how_late(body, each)
+        if how in NEVER and each.kind == "user":
+            why = f"annotation {ANNOTATION} is ignored: {how.value}; it needs {each.chain.text()}"
             plan.problems.append(Problem(what=f"{item.ref} {each.use.pointer}", why=why))
             item.bindings = tuple(other for other in item.bindings if other != each)
-        elif how_late(body, each) is Means.IMPOSSIBLE:
-            problem = f"{item.ref} {each.use.pointer}: {Means.IMPOSSIBLE.value}; it needs {each.chain.text()}"
+        elif how in NEVER:
+            problem = f"{item.ref} {each.use.pointer}: {how.value}; it needs {each.chain.text()}"
             plan.impossible.append(problem)
     item.late = tuple(each for each in item.late if each in item.bindings)
     item.slot = plan.contents.append(orjson.dumps(bare(body, item.late)))
@@ -157,7 +179,7 @@ def bare(obj: Object, late: Iterable[Binding]) -> Object:
     for each in late:
         how = how_late(obj, each)
         if how is Means.LEAVE_OUT:
-            made = without_fields(made, [each.use.pointer])
+            made = without_fields(made, [part_of(obj, each.use.pointer)])
         elif how is Means.PLACEHOLDER:
             made, _ = substitute(made, [each.use], lambda use: placeholder(use.value))
     return made

@@ -17,6 +17,7 @@ from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.kube.strings import pointer
+from kubeferry.tasks.core.models.options import ClusterWide
 from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
@@ -34,7 +35,9 @@ from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
 from kubeferry.tasks.plan.grants import find_grants
 from kubeferry.tasks.plan.keep_owned import keep_owned
+from kubeferry.tasks.plan.outside import copied
 from kubeferry.tasks.plan.state import Item, Plan, Source
+from kubeferry.tasks.plan.storage import look_at_claim, plan_storage
 from kubeferry.tasks.plan.unpacked import archived_object, of_backup, stored_links
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.step import in_thread, step
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
 RENAMED = "namespace renamed"
 ELSEWHERE = Reason(ReasonCode.NAMESPACE_NOT_SELECTED)
+UNASKED = Reason(ReasonCode.EXCLUDED, detail="is from outside of the namespaces (--cluster-wide)")
 
 
 @step("plan")
@@ -72,7 +76,7 @@ def _fill(source: Source, plan: Plan) -> None:
     chosen = Choice(source)
     if source.company is None:
         _check_names(names, chosen)
-    edges = _read(source, plan, chosen, _Moving.of(source, names, chosen.spaces))
+    edges = _read(source, plan, chosen, _Moving.of(source, names, chosen))
     chosen.check()
     edges += attach(source, plan, bindings_known(source, plan, chosen), names)
     drop_unchosen(source, plan, chosen, edges)
@@ -87,6 +91,7 @@ def _fill(source: Source, plan: Plan) -> None:
     phases = {ref: phase for ref in later if (phase := hints[ref].phase or source.rules.phase(ref)) is not None}
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     plan.order = order(later, edges, phases, waves)
+    plan_storage(source, plan)
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
@@ -104,18 +109,22 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
         owners.add(ref, tied)
         why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
+        why = UNASKED if not why and chosen.unasked(ref, each.member) else why
         if why:
             target = ref.renamed(moving.names)
-            if why is ELSEWHERE:
+            if why in {ELSEWHERE, UNASKED}:
                 chosen.bar(target, why)
             else:
                 chosen.look_at_never(obj, each.member, target, tied, why)
-            _leave(plan, ref, why)
+            if why is not UNASKED or source.options.cluster_wide is ClusterWide.REPORT:
+                _leave(plan, ref, why)
             continue
         portable = chosen.portable(obj)
         item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready, finalizers=finalizers_of(obj))
+        item.elsewhere = chosen.outside.is_elsewhere(each.member)
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
+        look_at_claim(item, obj, portable)
         status = _status(chosen, obj, portable, each)
         edges += _add(source, plan, portable, item, moving, chosen, status)
         chosen.look(obj, each.member, item.ref)
@@ -174,17 +183,19 @@ class _Moving:
     names: dict[str, str]
     known: Known
     skip: Skip
+    copies: dict[Ref, str]
     inside: frozenset[str]
     """The namespaces that are restored, by their new names."""
     parameters: PolicyParameters = field(default_factory=PolicyParameters)
 
     @classmethod
-    def of(cls, source: Source, names: dict[str, str], spaces: Iterable[str]) -> Self:
+    def of(cls, source: Source, names: dict[str, str], chosen: Choice) -> Self:
         known = source.company.known if source.company else known_of(source.archived)
         asked = source.options.no_rewrite
         classes = frozenset(each for each in asked if each.isalpha())
         skip = Skip(classes, tuple(each for each in asked if each not in classes))
-        return cls(names, known, skip, frozenset(names.get(each, each) for each in spaces))
+        inside = frozenset(names.get(each, each) for each in chosen.spaces)
+        return cls(names, known, skip, chosen.outside.copies(names), inside)
 
 
 def known_of(archived: Iterable[Archived]) -> Known:
@@ -198,7 +209,7 @@ def _add(
 ) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
     whole = obj if status is None else obj | {"status": status}
-    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip)
+    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
     if status is not None:
         item.status = plan.contents.append(orjson.dumps(renamed.obj["status"]))
@@ -218,6 +229,7 @@ def _add(
     item.slot = plan.contents.append(orjson.dumps(body))
     plan.items[item.ref] = item
     plan.rewrites += renamed.rewrites
+    plan.losses += copied(item.source, item.ref, moving.names)
     named = list(references(body))
     for each in named:
         _want(plan, item.ref, each, moving)
@@ -234,11 +246,11 @@ def _parameters(plan: Plan, moving: _Moving) -> Iterator[Edge]:
 
 
 def _want(plan: Plan, user: Ref, named: Reference, moving: _Moving) -> None:
-    if _must_be_there(named, moving):
+    if _must_be_there(user, named, moving):
         plan.wants.setdefault(named.target, set()).add(user)
 
 
-def _must_be_there(named: Reference, moving: _Moving) -> bool:
+def _must_be_there(user: Ref, named: Reference, moving: _Moving) -> bool:
     """Return whether the target must have what an object names, if it is not restored.
 
     What was missing inside of the namespaces was missing on the source cluster, too, except for the source of a claim.
@@ -246,7 +258,8 @@ def _must_be_there(named: Reference, moving: _Moving) -> bool:
     kind = (named.target.group, named.target.kind)
     if kind == NAMESPACE or kind in KINDS_LEFT_OUT:
         return False
-    return named.need is Need.ANYWHERE or bool(named.need and named.target.namespace not in moving.inside)
+    outside = not named.target.namespace or named.target.namespace not in {*moving.inside, user.namespace}
+    return named.need is Need.ANYWHERE or (named.need is Need.OUTSIDE and outside)
 
 
 def _still_wanted(plan: Plan) -> dict[Ref, set[Ref]]:

@@ -12,6 +12,7 @@ from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.kinds import BUILT_IN, NAMESPACE, short_names_of
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
 from kubeferry.tasks.core.kube.resources import Words, names_defined, words_of
+from kubeferry.tasks.core.models.options import ClusterWide
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import controller_edges
 from kubeferry.tasks.core.needs.implicit import Implied
@@ -23,6 +24,7 @@ from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.core.selection.unmatched import Unmatched
 from kubeferry.tasks.core.transform.strip.apart import RESTORE_STATUS, plain_statuses
 from kubeferry.tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.plan.outside import OutsideObjects, is_outside
 from kubeferry.tasks.plan.unpacked import archived_object
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ class Choice:
         self.keep = Policy(completed_jobs=True) if ours else Policy()
         self.around = ClusterContext() if ours else _surroundings(source)
         self.rules = source.rules
-        self.held = dict(_held(source))
+        self.outside = OutsideObjects(source.backup.manifest)
+        self.held = dict(_held(source, self.outside))
         self.spaces = choose_namespaces(self.held, self.options, self.backup)
         self.implied = Implied()
         self.tally = Unmatched(self.selector)
@@ -83,8 +86,15 @@ class Choice:
 
     def elsewhere(self, member: Member) -> bool:
         """Return whether an object is in a namespace that is not asked for, or is that namespace."""
+        if self.outside.is_elsewhere(member):
+            return False
         space = member.name if member.group_resource == "namespaces" else member.namespace
         return bool(space) and space not in self.spaces
+
+    def unasked(self, ref: Ref, member: Member) -> bool:
+        """Return whether an object is from outside of the namespaces, and such are not to be restored."""
+        carried = self.options.cluster_wide is ClusterWide.CARRY
+        return not carried and is_outside(ref, elsewhere=self.outside.is_elsewhere(member))
 
     def bar(self, target: Ref, why: Reason) -> None:
         """Keep an object out whoever needs it."""
@@ -132,6 +142,8 @@ class Choice:
 
     def _why(self, obj: Object, words: Words) -> str:
         ref = Ref.of(obj)
+        if not self.selector.narrow and (why := self.outside.why(ref)):
+            return why
         if (ref.group, ref.kind) == CRD and not self.selector.narrow:
             return ""  # it is in where something of its kind is
         return self.selector.why(obj, words)
@@ -169,10 +181,10 @@ class Choice:
             yield f"--status {word}", "nothing in the backup has that kind and a status"
 
 
-def _held(source: Source) -> Iterator[tuple[str, dict[str, str]]]:
+def _held(source: Source, outside: OutsideObjects) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield each namespace of the archive with its labels; those come with its Namespace object, if there is one."""
     for each in source.archived:
-        if each.member.namespace:
+        if each.member.namespace and not outside.is_elsewhere(each.member):
             yield each.member.namespace, {}
     for each in _all(source, "namespaces"):
         yield each.member.name, labels_of(archived_object(source, each))

@@ -108,8 +108,16 @@ def _selected(source: Source, plan: Plan, choice: Choice, needs: list[Edge]) -> 
     if not choice.narrowed:
         return selected(choice.selected)
     items, spaces = plan.items, frozenset(source.options.map.get(each, each) for each in choice.spaces)
-    inside = {ref: "" for ref in items if ref.namespace or (ref.group, ref.kind) == NAMESPACE}
-    serving = dict.fromkeys(choice.implied.serving(spaces), "gives rights to accounts of the namespaces")
+    inside = {
+        ref: ""
+        for ref, item in items.items()
+        if (ref.namespace and not item.elsewhere) or (ref.group, ref.kind) == NAMESPACE
+    }
+    served = {ref: choice.outside.why(item.source) for ref, item in items.items() if ref not in inside}
+    served = {
+        ref: why for ref, why in served.items() if why and choice.outside.serving(items[ref].source, choice.spaces)
+    }
+    serving = served | dict.fromkeys(choice.implied.serving(spaces), "gives rights to accounts of the namespaces")
     around = closure(selected(inside | serving), needs, items.keys(), always=choice.implied.always)
     narrow = choice.selector.narrow
     return {

@@ -9,6 +9,7 @@ import orjson
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.models.options import Subjects
 from kubeferry.tasks.core.needs.grants import (
+    BINDING,
     CLUSTER_BINDING,
     TOLD,
     Restored,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 EITHER = "is left out on another cluster and under a new name (--subjects all keeps it)"
 LEFT = "is left out, as it is not restored (--subjects all keeps it)"
 STAYS = "gets its rights"
+THERE = "gives rights in namespace {}, which is not restored"
 
 
 def restored_by(source: Source, plan: Plan) -> Restored:
@@ -39,9 +41,12 @@ def find_grants(source: Source, plan: Plan) -> None:
     restored = restored_by(source, plan)
     for ref, item in sorted(plan.items.items()):
         kind = (ref.group, ref.kind)
-        if kind == CLUSTER_BINDING and (foreign := foreign_subjects(plan.contents.read(item.slot), restored)):
+        if item.elsewhere and kind == BINDING:
+            plan.grants.append(Problem(what=str(ref), why=THERE.format(ref.namespace)))
+        limited = kind == CLUSTER_BINDING or (kind == BINDING and item.elsewhere)
+        if limited and (foreign := foreign_subjects(plan.contents.read(item.slot), restored)):
             plan.foreign[ref] = foreign
-        elif kind in TOLD:
+        elif kind in TOLD and not limited:
             plan.grants += [Problem(what=str(ref), why=each) for each in told(plan.contents.read(item.slot), restored)]
 
 

@@ -105,8 +105,7 @@ def _parts(source: Source, plan: Plan) -> Parts:
 
 def _namespaces(plan: Plan) -> dict[str, str]:
     """Return old to new name, also of namespaces that the archive holds objects of and not the namespace itself."""
-    held = {item.source.namespace: item.ref.namespace for item in plan.items.values() if item.ref.namespace}
-    return held | plan.names()
+    return plan.spaces()
 
 
 def _part(item: Item) -> Part:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
 from kubeferry.tasks.core.graph.order import Order
+from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
 from kubeferry.tasks.ports.archive.spool import Spool
 from kubeferry.tasks.ports.local.plugins import installed
 
 if TYPE_CHECKING:
+    from collections.abc import Container
     from pathlib import Path
 
     from kubeferry.tasks.core.formats.layout import Member
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
     from kubeferry.tasks.core.graph.closure import Missing
-    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.bindings import Binding
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.core.plugins.registry import Registry
@@ -60,12 +61,18 @@ class Item:
     """Those of them whose value is known only after the object is created."""
     modified: tuple[str, ...] = ()
     """JSON pointers of what the options modified of it."""
+    elsewhere: bool = False
+    """Whether it is of a namespace that the backup is not of: it is treated as a cluster-wide object."""
     whole: Slot | None = None
     """The object with the strings that come late; None where nothing does."""
     status: Slot | None = None
     """The status to write after the object is created; None for none."""
     finalizers: tuple[str, ...] = ()
     """The finalizers to give back when the object is ready, of controllers outside of Kubernetes."""
+    was_bound: bool | None = None
+    """Of a claim: whether it had a volume; None where the archive does not say it."""
+    lost: tuple[Loss, ...] = ()
+    """What the plan leaves of an object that its archive holds live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,8 @@ class Plan:
     """ClusterRoleBindings with their subjects that are not restored, until the target is known."""
     losses: list[Loss] = field(default_factory=list)
     """What will not be as it was; preflight adds what it finds on the target."""
+    retained: dict[Ref, str] = field(default_factory=dict)
+    """Static volumes that come with the reclaim policy Retain, each with the policy that it had."""
     occupied: list[Problem] = field(default_factory=list)
     """Namespaces that the target had when it was looked at last, with who may read Secrets in them."""
 
@@ -123,9 +132,39 @@ class Plan:
         return {ref.source.name: ref.ref.name for ref in (self.items[each] for each in self.namespaces)}
 
     def spaces(self) -> dict[str, str]:
-        """Return old → new name of every namespace that the plan writes to, in the plan itself or there before."""
-        inside = {item.source.namespace: ref.namespace for ref, item in self.items.items() if ref.namespace}
+        """Return old → new name of every namespace that the plan restores, in the plan itself or there before."""
+        inside = {
+            item.source.namespace: ref.namespace
+            for ref, item in self.items.items()
+            if ref.namespace and not item.elsewhere
+        }
         return inside | self.names()
+
+    @property
+    def elsewhere(self) -> set[Ref]:
+        """Return the objects of namespaces that are not restored."""
+        return {ref for ref, item in self.items.items() if item.elsewhere}
+
+    def shared(self, ref: Ref) -> bool:
+        """Return whether an object is from outside of the namespaces: what is there of it stays as it is."""
+        return not ref.namespace or (ref in self.items and self.items[ref].elsewhere)
+
+    def roles_elsewhere(self) -> dict[Ref, Ref]:
+        """Return the bindings in other namespaces to Roles there, each with its Role."""
+        found = {}
+        for ref in sorted(self.elsewhere):
+            role = self.contents.read(self.items[ref].slot).get("roleRef") or {}
+            if role.get("kind") == "Role":
+                found[ref] = Ref(ref.group, "Role", ref.namespace, str(role.get("name")))
+        return found
+
+    def remove(self, refs: Container[Ref]) -> None:
+        """Take objects out of the plan; what needs them is not looked at."""
+        self.items = {ref: item for ref, item in self.items.items() if ref not in refs}
+        levels = [[ref for ref in level if ref not in refs] for level in self.order.levels]
+        self.order = replace(self.order, levels=[level for level in levels if level])
+        self.foreign = {ref: some for ref, some in self.foreign.items() if ref not in refs}
+        self.__dict__.pop("level_of", None)
 
     def level(self, ref: Ref) -> int:
         """Return the level that an object is written in; namespaces and CRDs come before level 1."""

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.plan.outside import OutsideObjects
 from kubeferry.tasks.plan.state import Archived
 from kubeferry.tasks.ports.archive.encryption import ASK, opener
 from kubeferry.tasks.ports.archive.spool import Spool
@@ -69,7 +70,8 @@ class Template:
     @property
     def namespaces(self) -> list[str]:
         """Return the namespaces of which the archive holds anything."""
-        members = [each.member for each in self.archived]
+        outside = OutsideObjects(self.backup.manifest)
+        members = [each.member for each in self.archived if not outside.is_elsewhere(each.member)]
         named = {each.name for each in members if each.group_resource == "namespaces"}
         return sorted(named | {each.namespace for each in members if each.namespace})
 

@@ -87,7 +87,7 @@ def _met(
     for live in _live(target.cluster(), kind, namespace, set(refs)):
         wanted = as_bound(plan, plan.items[Ref.of(live)], values)
         adopter = plan.adopters.get(Ref.of(live))
-        decision = decide(wanted, source.rules.without_dynamic(live), mode, adopter)
+        decision = decide(wanted, source.rules.without_dynamic(live), mode, adopter, shared=plan.shared(Ref.of(live)))
         yield met(Ref.of(live), str(live["metadata"]["uid"]), decision)
 
 

@@ -22,7 +22,7 @@ from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.options import BundleMode
-from kubeferry.tasks.core.plan.existing import kind_faults, mode_of, verbs
+from kubeferry.tasks.core.plan.existing import VERBS, kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
 from kubeferry.tasks.plan.grants import limit_subjects
 from kubeferry.tasks.plan.unpacked import of_backup
@@ -30,11 +30,15 @@ from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.conflicts import conflicts, give_up_node_ports, held, inside
+from kubeferry.tasks.preflight.conflicts import conflicts, held, inside
+from kubeferry.tasks.preflight.defaults import one_default
+from kubeferry.tasks.preflight.elsewhere import drop_elsewhere
 from kubeferry.tasks.preflight.fields import field_faults
 from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
+from kubeferry.tasks.preflight.requests import give_up_requests
 from kubeferry.tasks.preflight.versions import coming, other_versions
+from kubeferry.tasks.preflight.volumes import as_they_are, volume_conflicts
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
@@ -81,8 +85,11 @@ def _look(
     target.namespaces.clear()
     target.discovery = target.cached.discovery()
     target.context = target.cached.context()
-    give_up_node_ports(plan, target)
+    unmet = give_up_requests(source, plan, target)
+    one_default(plan, target)
+    as_they_are(source, plan, target, made)
     _limit(source, plan, target, made)
+    drop_elsewhere(plan, target)
     choose_finalizers(source, plan, target)
     checks = (
         partial(_modes, source, plan, target),
@@ -93,12 +100,12 @@ def _look(
         partial(_spaces, plan, target),
         partial(held, source, plan, target),
         partial(_named, source, plan, target),
-        partial(_volumes, plan, target),
+        partial(volume_conflicts, plan, target),
         partial(_bound, source, plan, target),
         partial(_quota, plan, target),
         partial(conflicts, source, plan, target, lookups, cancellation, made),
     )
-    problems: list[str] = [*plan.impossible]
+    problems: list[str] = [*plan.impossible, *unmet]
     for number, check in enumerate(checks, start=1):
         try:
             with of_backup(source):
@@ -151,7 +158,7 @@ def _modes(source: Source, plan: Plan, target: Target) -> Iterator[str]:
 
 def _spaces(plan: Plan, target: Target) -> Iterator[str]:
     """Yield namespaces that are neither in the backup nor on the target."""
-    inside = {ref.namespace for ref in plan.items} - {"", *(ref.name for ref in plan.namespaces)}
+    inside = {*plan.spaces().values()} - {ref.name for ref in plan.namespaces}
     for name in sorted(inside):
         if not target.namespace(name):
             yield f"Namespace {name} is not there, and the backup does not hold it"
@@ -184,21 +191,6 @@ def _missing(plan: Plan, target: Target, ref: Ref, new: Mapping[tuple[str, str],
     return "" if there else f"{ref} is not there; {by}"
 
 
-def _volumes(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield volumes that are bound to another claim than the one to restore."""
-    kind = target.discovery.by_kind("", "PersistentVolume")
-    for ref in sorted(ref for ref in plan.items if (ref.group, ref.kind) == ("", "PersistentVolume")):
-        live = _get(target, kind, ref) if kind else None
-        wanted = plan.contents.read(plan.items[ref].slot)
-        if live and _claim(live) and _claim(live) != _claim(wanted):
-            yield f"{ref} is bound to claim {_claim(live)} already"
-
-
-def _claim(volume: Object) -> str:
-    claim = (volume.get("spec") or {}).get("claimRef") or {}
-    return f"{claim.get('namespace')}/{claim.get('name')}" if claim else ""
-
-
 def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Yield what these credentials may not write, or not follow while it gets ready."""
     new = {kind: defined(body) for kind, body in coming(plan, target).items()}
@@ -207,10 +199,11 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind) or new.get((ref.group, ref.kind))
         if kind:
-            asked |= {(verb, kind, ref.namespace) for verb in verbs(ref, mode_of(kind, source.options))}
+            written = VERBS if plan.shared(ref) else verbs(ref, mode_of(kind, source.options))
+            asked |= {(verb, kind, ref.namespace) for verb in written}
             if plan.items[ref].status is not None:
                 asked.add(("patch", replace(kind, resource=f"{kind.resource}/status"), ref.namespace))
-        if ref.namespace:
+        if not plan.shared(ref):
             asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
             asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if bundled}
     if source.options.bundle is BundleMode.OWN:

@@ -1,20 +1,16 @@
-"""Look at what the target has already where a restore wants to write: other content, and node ports of others."""
+"""Look at what the target has already where a restore wants to write: objects with other content."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
-
-from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.kube.immutable_fields import can_freeze
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import advice, decide, mode_of
-from kubeferry.tasks.core.transform import node_ports
 from kubeferry.tasks.ports.cluster.leases import busy
 from kubeferry.tasks.ports.cluster.namespaces import stays
 from kubeferry.tasks.preflight.lookup import Lookups, follow
@@ -28,29 +24,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Item, Plan, Source
     from kubeferry.tasks.ports.cluster.cancellation import Cancellation
     from kubeferry.tasks.preflight.target import Target
-
-
-def give_up_node_ports(plan: Plan, target: Target) -> None:
-    """Change the plan of Services whose node ports the target has given to others."""
-    kind = target.discovery.by_kind("", "Service")
-    asked = {ref: item for ref, item in plan.items.items() if (ref.group, ref.kind) == ("", "Service")}
-    bodies = {ref: plan.contents.read(item.slot) for ref, item in asked.items()}
-    bodies = {ref: body for ref, body in bodies.items() if node_ports.wanted(body)}
-    if not (kind and bodies):
-        return
-    try:
-        holders = node_ports.held(target.cluster().list(kind))
-    except ForbiddenError:
-        return  # these credentials may not see others' Services: the API server then names the port that is taken
-    for ref, body in bodies.items():
-        taken = {port: holder for port, holder in holders.items() if holder != ref}
-        freed, rewrites = node_ports.give_up(body, taken)
-        plan.rewrites += rewrites
-        asked[ref].slot = plan.contents.append(orjson.dumps(freed))
-        whole = asked[ref].whole
-        if whole:
-            without, _ = node_ports.give_up(plan.contents.read(whole), taken)
-            asked[ref].whole = plan.contents.append(orjson.dumps(without))
 
 
 def conflicts(
@@ -116,7 +89,7 @@ def serves(target: Target, group: str, kind: ResourceType) -> bool:
 
 def held(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     """Yield namespaces that another restore, an undo or a deletion is at work in."""
-    for name in sorted({ref.namespace for ref in plan.items if ref.namespace}):
+    for name in sorted({*plan.spaces().values()}):
         holder = busy(target.cluster(), name, source.name) if stays(target.namespace(name)) else ""
         if holder:
             yield f"Namespace {name} is being worked on by {holder}: wait for its end"

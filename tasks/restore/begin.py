@@ -81,6 +81,7 @@ def _header(source: Source, plan: Plan, target: Target, transaction: Transaction
             manifest=source.proof,
             target=identity(cluster, target.cached.uid()),
             namespaces=plan.spaces(),
+            elsewhere=sorted({ref.namespace for ref in plan.elsewhere}),
             started=clock.now(),
             options=to_store(source.options.model_dump(mode="json", exclude_defaults=True)),
         )
@@ -148,8 +149,7 @@ async def hold(plan: Plan, transaction: Transaction) -> None:
         PermanentError: somebody does; names the restore.
     """
     if transaction.hold:
-        spaces = {ref.namespace for ref in plan.items if ref.namespace}
-        await in_thread(transaction.hold.take, spaces)
+        await in_thread(transaction.hold.take, {*plan.spaces().values()})
 
 
 def same_cluster(stored: StoredRestore, target: Cluster) -> None:

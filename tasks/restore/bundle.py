@@ -53,7 +53,7 @@ async def make_bundle(source: Source, plan: Plan, target: Target, transaction: T
 
 
 def _make(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
-    spaces = sorted({ref.namespace for ref in plan.items if ref.namespace})
+    spaces = sorted({*plan.spaces().values()})
     if not spaces:
         return
     _define(target)

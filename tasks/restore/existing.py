@@ -58,7 +58,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     """
     cluster, ref = target.cluster(), Ref.of(obj)
     bare, adopter = source.rules.without_dynamic(live), plan.adopters.get(ref)
-    decision = decide(obj, bare, mode_of(kind, source.options), adopter)
+    decision = decide(obj, bare, mode_of(kind, source.options), adopter, shared=plan.shared(ref))
     uid, wrote = str(live["metadata"]["uid"]), ""
     match decision.action:
         case Action.CONFLICT:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
-from kubeferry.tasks.core.formats.records import STAYS, Action, ActionTaken, LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.records import STAYS, UNTOUCHED, Action, ActionTaken, Cause, LeftOut, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
@@ -140,7 +140,7 @@ def restored(
         target,
         lookups,
         outcome,
-        Phase.PARTIAL if problems or weighty(_losses(source, plan, outcome)) else Phase.COMPLETED,
+        Phase.PARTIAL if problems or weighty(_losses(plan, outcome)) else Phase.COMPLETED,
         started,
         problems=list(problems),
     )
@@ -162,10 +162,18 @@ def failed(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     )
 
 
-def _losses(source: Source, plan: Plan, outcome: Outcome) -> list[Loss]:
-    """Return what is not as it was: in the backup already, by the plan, and by what writing showed."""
-    manifest = source.backup.manifest
-    return without_repetition([*(manifest.losses if manifest else ()), *plan.losses, *outcome.losses])
+HAD_BEEN_THERE = UNTOUCHED | {Action.LINKED, Action.UPDATED, Action.LEFT}
+"""With these, the object is the one that the target had, or that a controller made."""
+
+
+def _losses(plan: Plan, outcome: Outcome) -> list[Loss]:
+    """Return what is not as it was, by the plan and by what writing showed.
+
+    A claim that was there when it was to be written, or came with other content, did not come back empty.
+    """
+    there = {_name(each) for each in outcome.notable if each.action in HAD_BEEN_THERE}
+    planned = [each for each in plan.losses if each.code != LossCode.COMES_BACK_EMPTY or each.object not in there]
+    return without_repetition([*planned, *outcome.losses])
 
 
 def not_as_it_was(result: RestoreResult) -> list[Loss]:
@@ -186,10 +194,13 @@ def not_as_it_was(result: RestoreResult) -> list[Loss]:
 def _rewritten(result: RestoreResult) -> Iterator[Loss]:
     """Yield one loss for all rewrites of an object with one reason.
 
-    A journal is not encrypted, as a backup may be: it says where and why, but no value.
+    A journal is not encrypted, as a backup may be: it says where and why, but no value. What is allocated anew is
+    among the losses.
     """
     places: dict[tuple[str, str], list[str]] = {}
     for each in result.rewrites:
+        if each.cause is Cause.ALLOCATED:
+            continue
         places.setdefault((each.object, each.why), []).append(each.path)
     for (named, why), paths in places.items():
         more = f", and at {len(paths) - 1} more places" if len(paths) > 1 else ""
@@ -233,7 +244,7 @@ def _result(
         actions=dict(outcome.actions),
         notable=sorted(outcome.notable, key=lambda each: (each.type, each.namespace, each.name)),
         rewrites=[*plan.rewrites, *lookups.rewrites],
-        losses=_losses(source, plan, outcome),
+        losses=_losses(plan, outcome),
         levels=len(plan.order.levels),
         not_ready=outcome.not_ready,
         **more,

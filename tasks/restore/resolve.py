@@ -23,7 +23,7 @@ from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped, policy_
 from kubeferry.tasks.core.lookup.follow import again, cannot_resolve
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION
 from kubeferry.tasks.core.lookup.substitute import Absent, shown
-from kubeferry.tasks.core.plan.late_values import Dropped, Means, Operation, patch
+from kubeferry.tasks.core.plan.late_values import Dropped, Means, Operation, part_of, patch
 from kubeferry.tasks.plan.bindings import bare, how_late
 from kubeferry.tasks.ports.cluster.client import JSON_PATCH
 from kubeferry.tasks.ports.local import progress
@@ -229,8 +229,16 @@ def _patch(
     filled, _ = bound_now(source, lookups, whole, stays)
     wanted, _ = bound_now(source, lookups, whole, item.bindings)
     _, rewrites = bound_now(source, lookups, whole, item.late)
-    pointers = [each.use.pointer for each in item.late]
-    patch_in(target, transaction, outcome, item, lambda live: patch(live, filled, pointers, gone, sent))
+    at = {each.use.pointer: part_of(whole, each.use.pointer) for each in item.late}
+    pointers = [pointer for pointer, part in at.items() if part == pointer]
+    parts = [part for pointer, part in at.items() if part != pointer]  # these were left out as a whole
+    patch_in(
+        target,
+        transaction,
+        outcome,
+        item,
+        lambda live: [*patch(live, filled, pointers, gone, sent), *patch(live, wanted, parts)],
+    )
     item.slot = plan.contents.append(orjson.dumps(wanted))
     lookups.rewrites += rewrites
 
@@ -363,6 +371,7 @@ class _Again:
     def _write(self, item: Item, stale: list[Binding]) -> bool:
         """Patch new values into an object; return whether there was anything to patch."""
         whole = self.plan.contents.read(item.whole or item.slot)
+        # A field that acts can be changed once it is there: only what is immutable stays.
         fixed = [each for each in stale if how_late(whole, each) is Means.IMPOSSIBLE]
         self._report(item.ref, fixed, Means.IMPOSSIBLE.value)
         todo = [each for each in stale if each not in fixed]

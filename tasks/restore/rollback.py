@@ -186,6 +186,7 @@ class Rollback:
             asked.privileged,
             asked.force,
             asked.announced,
+            frozenset(stored.header.elsewhere),
         )
         self.done = _Done()
         self._taken: set[Ref] = set()

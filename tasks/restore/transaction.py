@@ -41,7 +41,7 @@ class Transaction:
         self.bundles: dict[str, str] = {}
         """Namespace of the target → uid of the bundle that lists what is created in it."""
         self.bundle_of_all = ""
-        """The uid of the only bundle, which lists what is cluster-wide too; "" where there are many, or none."""
+        """The uid of the only bundle, which lists what is from outside too; "" where there are many, or none."""
         self.members: dict[Ref, str] = {}
         """What was created where nothing was, with its uid: what a bundle lists."""
         self.hold: Hold | None = None
@@ -67,7 +67,7 @@ class Transaction:
 
         Namespaces and CRDs, which are there before, belong to none.
         """
-        if ref.namespace:
+        if not self._plan.shared(ref):
             return self.bundles.get(ref.namespace, "")
         return self.bundle_of_all if self._plan.level(ref) > DEFINITIONS else ""
 

@@ -57,7 +57,7 @@ kubeferry prune --keep-last 9 --dry-run --verify-with key.pub || test $? = 3
 export BETWEEN='--from-context kubeferry-a --to-context kubeferry-b'
 kubeferry migrate --all-namespaces --exclude-namespace 'shop*' --exclude-namespace billing --name rest $BETWEEN
 kubeferry migrate --resume rest $BETWEEN
-kubeferry backup shop --keep-completed-jobs --name with-jobs
+kubeferry backup shop --keep-completed-jobs --name with-jobs --cluster-wide report
 kubeferry deploy shop --type process
 kubeferry sandbox up --clusters 2
 """

@@ -8,8 +8,10 @@ import typer
 
 from kubeferry.flows.console.migrate_table import finish, finish_populate
 from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.migration import SHARED, End
 from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Place
 from kubeferry.tasks.core.models.options_migration import MigrateOptions
 from kubeferry.tasks.core.models.results import MigrateResult, PopulateResult
@@ -83,3 +85,17 @@ def test_a_populate_reports_what_an_earlier_run_had_made(capsys):
 @pytest.mark.parametrize(("phase", "code"), [(Phase.COMPLETED, 0), (Phase.PARTIAL, 3), (Phase.FAILED, 1)])
 def test_exit_codes(capsys, phase, code):
     assert shown(capsys, result(End(namespace="web", into="web", phase=phase), phase=phase), Format.JSON)[0] == code
+
+
+def test_claims_that_come_back_empty_are_listed_and_the_migration_is_complete(capsys):
+    claims = [Ref("", "PersistentVolumeClaim", "shop2", name) for name in ("data", "logs")]
+    lost = [Loss.of(ref, LossCode.COMES_BACK_EMPTY, "8Gi") for ref in claims]
+    whole = End(namespace="shop", into="shop2", phase=Phase.COMPLETED, objects=2, restore="m.shop", losses=lost)
+    with pytest.raises(typer.Exit) as ended:
+        finish(result(whole, phase=Phase.COMPLETED), None, Format.TABLE)
+    printed = capsys.readouterr().out
+    assert ended.value.exit_code == 0
+    assert "Not as it was" in printed
+    for ref in claims:
+        assert str(ref) in printed
+    assert "comes back empty (8Gi)" in printed

@@ -67,9 +67,9 @@ def account(name):
 
 
 def part(*names):
-    wants = {Ref(GROUP, "ClusterIssuer", "", name) for name in names}
-    by = [(ref, "Certificate shop/web names it (spec.issuerRef)") for ref in wants]
-    return SimpleNamespace(kinds={(GROUP, "Certificate")}, wants=wants, named=by)
+    user = (Ref(GROUP, "Certificate", "shop", "web"), "spec.issuerRef")
+    wants = {Ref(GROUP, "ClusterIssuer", "", name): user for name in names}
+    return SimpleNamespace(kinds={(GROUP, "Certificate")}, wants=wants)
 
 
 def held(scope):
@@ -110,7 +110,7 @@ def test_what_may_not_be_read_makes_the_backup_partial_and_says_who_needs_it(sco
     assert problem.what == f"ClusterIssuer.{GROUP} acme"
     assert problem.why == (
         "it is needed and could not be read: list clusterissuers: forbidden; "
-        "Certificate shop/web names it (spec.issuerRef)"
+        f"Certificate.{GROUP} shop/web names it (spec.issuerRef)"
     )
 
 

@@ -63,6 +63,11 @@ def dropped(_old: Any, new: Any, _obj: Object, _move: Renaming) -> bool:
     return new is MISSING
 
 
+def retained(_old: Any, new: Any, obj: Object, _move: Renaming) -> bool:
+    """The volume is retained now, and nobody provisioned it."""
+    return new == "Retain" and "pv.kubernetes.io/provisioned-by" not in annotations_of(obj)
+
+
 def dropped_finalizer(_old: Any, new: Any, obj: Object, _move: Renaming) -> bool:
     """A finalizer is gone, or the next one of the original has moved to its index."""
     return new is MISSING or new in obj["metadata"].get("finalizers", [])

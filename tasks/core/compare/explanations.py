@@ -74,6 +74,7 @@ TRAFFIC = [
     Row("Service", "spec.clusterIP", expected.not_headless, ALLOCATED),
     Row("Service", "spec.clusterIPs[*]", expected.not_headless, ALLOCATED),
     Row("Service", "spec.ports[*].nodePort", expected.both_set, ALLOCATED),
+    Row("Service", "spec.ipFamilies[*]", expected.not_headless, "the families that the target has"),
     *(
         Row("Endpoints EndpointSlice.discovery.k8s.io", f"{address}.targetRef.{key}", expected.dropped, FORGOTTEN)
         for address in ("subsets[*].addresses[*]", "subsets[*].notReadyAddresses[*]", "endpoints[*]")
@@ -135,6 +136,9 @@ STORAGE = [
         expected.anything,
         PROVISIONED,
     ),
+    Row("PersistentVolumeClaim", "spec.dataSource**", expected.dropped, "the claim was filled from it before"),
+    Row("PersistentVolumeClaim", "spec.dataSourceRef**", expected.dropped, "the claim was filled from it before"),
+    Row("PersistentVolume", "spec.persistentVolumeReclaimPolicy", expected.retained, "a static volume is retained"),
     Row("PersistentVolume", "spec.claimRef.namespace", expected.mapped_namespace, MAPPED),
     Row("PersistentVolume", "spec.claimRef.uid", expected.mapped_uid, "re-linked to the new claim"),
     Row("PersistentVolume", "spec.claimRef.resourceVersion", expected.anything, GIVEN),
@@ -175,5 +179,22 @@ EXTENSIONS = [
     ),
 ]
 
-ROWS = [*EVERY_KIND, *TRAFFIC, *WORKLOADS, *STORAGE, *IDENTITY, *EXTENSIONS]
+OTHER_DEFAULT = "the target has another default"
+CLASSES = [
+    Row("PriorityClass.scheduling.k8s.io", "globalDefault", expected.dropped, OTHER_DEFAULT),
+    *_annotation(
+        "StorageClass.storage.k8s.io",
+        ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"),
+        expected.dropped,
+        OTHER_DEFAULT,
+    ),
+    *_annotation(
+        "IngressClass.networking.k8s.io",
+        ("ingressclass.kubernetes.io/is-default-class",),
+        expected.dropped,
+        OTHER_DEFAULT,
+    ),
+]
+
+ROWS = [*EVERY_KIND, *TRAFFIC, *WORKLOADS, *STORAGE, *IDENTITY, *EXTENSIONS, *CLASSES]
 """All rows; the first match is the explanation."""

@@ -7,7 +7,8 @@ more permissions than its author. So the list alone proves nothing:
 | --- | --- |
 | an object of the bundle's namespace | its uid is the listed one, and it was created for the bundle or is owned by it |
 | a cluster-scoped object | its uid is the listed one, and it was created for the bundle |
-| an object of any other namespace, a namespace, a CRD | never |
+| a Role, RoleBinding or ReferenceGrant of another namespace | as a cluster-scoped object |
+| any other object of another namespace, a namespace, a CRD | never |
 | an object older than the bundle | never, unless it was created for it, which proves that it is not older |
 
 "Created for" and "owned by" are read from the object: a field manager or an ownerReference with the bundle's uid.
@@ -23,6 +24,7 @@ from kubeferry.tasks.core.formats.bundle import GROUP, KIND, is_bundle, members_
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
+from kubeferry.tasks.core.needs.outside import ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,7 +77,7 @@ class Authority:
         """Return why a bundle of this namespace cannot include such an object, "" if it can."""
         if (ref.group, ref.kind) in NEVER:
             return "is listed, but no restore lists its kind"
-        if ref.namespace and ref.namespace != self.namespace:
+        if ref.namespace and ref.namespace != self.namespace and (ref.group, ref.kind) not in ELSEWHERE:
             return "is listed, but is in another namespace than the bundle"
         return ""
 
@@ -83,7 +85,7 @@ class Authority:
         """Return whether an object proves that it belongs to the bundle."""
         if self.out_of_reach(fact.ref):
             return False
-        owned = bool(fact.ref.namespace) and self.uid in fact.owners and not self.is_older(fact)
+        owned = fact.ref.namespace == self.namespace and self.uid in fact.owners and not self.is_older(fact)
         return owned or self.uid in fact.made_for
 
     def is_older(self, fact: InventoryItem) -> bool:

@@ -15,6 +15,7 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
 
 OWNS = f"{GROUP}/owns"
 """The label of a bundle that owns what its restore created."""
@@ -28,6 +29,11 @@ GUARD_RIGHTS = (("create", POLICIES), ("get", POLICIES), ("create", POLICY_BINDI
 """The permissions that a restore needs besides, if its bundles own objects."""
 
 NAME = f"bundles.{GROUP}"
+
+
+def is_guard(ref: Ref) -> bool:
+    """Return whether an object is the policy or a binding of it: every restore creates its own."""
+    return ref.group == ADMISSION and (ref.name == NAME or ref.name.startswith(f"{NAME}-"))
 
 
 def policy() -> Object:

@@ -70,6 +70,8 @@ class Header(StoredModel):
     target: Target
     namespaces: dict[str, str]
     """Old name → new name."""
+    elsewhere: list[str] = []
+    """Other namespaces in which it may create Roles, RoleBindings and grants for these."""
     started: datetime
     options: dict[str, Any]
 

@@ -46,7 +46,29 @@ class LossCode(StrEnum):
     CHANGED_BY_TARGET = "changed-by-target"
     """A value that the target changed while it created the object."""
     NOT_CARRIED = "not-carried"
-    """An object of another namespace, which a field of an object in the backup names."""
+    """An object from outside of the namespaces that has to do with them, and is not in the backup or not restored."""
+    COPY_LIMITED = "copy-limited"
+    """A copy beside the original, which does less."""
+    NO_NAMESPACE = "no-namespace"
+    """An object of another namespace, which the target does not have."""
+    NO_ROLE = "no-role"
+    """A binding in another namespace to a role that the target does not have."""
+    NOT_LOOKED_AT = "not-looked-at"
+    """Objects that could not be listed, so that it is not known whether they have to do with the namespaces."""
+    REQUEST_GIVEN_UP = "request-given-up"
+    """The author asked for exactly this address, port or family, and the target cannot grant it."""
+    REQUEST_NOT_KEPT = "request-not-kept"
+    """As before, but the original has it, or nothing says that its author needs this one."""
+    DEFAULT_CLASS = "default-class"
+    """A class that is the default of its source comes without being the default of the target."""
+    RECLAIM_RETAINED = "reclaim-retained"
+    """A static volume comes with the reclaim policy Retain."""
+    SOURCE_DROPPED = "data-source-dropped"
+    """A bound claim is saved without the source that it was filled from."""
+    CONTENTS_NOT_SAVED = "contents-not-saved"
+    """What is in a volume is not in the backup."""
+    COMES_BACK_EMPTY = "comes-back-empty"
+    """A claim is provisioned anew, and has nothing in it."""
 
 
 WEIGHTY: frozenset[LossCode] = frozenset(
@@ -56,9 +78,14 @@ WEIGHTY: frozenset[LossCode] = frozenset(
         LossCode.FIELDS_OF_VERSION,
         LossCode.PRUNED,
         LossCode.CHANGED_BY_TARGET,
+        LossCode.NO_ROLE,
+        LossCode.REQUEST_GIVEN_UP,
     }
 )
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
+
+OF_OUTSIDE = frozenset({LossCode.NOT_CARRIED, LossCode.NOT_LOOKED_AT})
+"""Losses about objects from outside of the namespaces: nobody hears of them who asked for none."""
 
 _TEXTS: dict[LossCode, str] = {
     LossCode.STATUS_LEFT: "its status is left: its controller writes a new one (--status restores it)",
@@ -72,7 +99,23 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.PRUNED: "the cluster does not keep this field",
     LossCode.CHANGED_BY_TARGET: "the cluster changed this value when the object was created (a webhook, an admission "
     "policy or another admission plugin)",
-    LossCode.NOT_CARRIED: "is of another namespace and not in the backup: {detail}",
+    LossCode.NOT_CARRIED: "is not carried: {detail}",
+    LossCode.COPY_LIMITED: (
+        "is a copy beside the original: it judges only what is in {detail}, not cluster-wide objects, and the "
+        "certificate of its Service must be valid there"
+    ),
+    LossCode.NO_NAMESPACE: "is not restored: the target has no namespace {detail}",
+    LossCode.NO_ROLE: "is not restored: namespace {detail} of the target does not have the role that it gives",
+    LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
+    LossCode.REQUEST_GIVEN_UP: "given up: {detail}",
+    LossCode.REQUEST_NOT_KEPT: "not kept: {detail}",
+    LossCode.DEFAULT_CLASS: "comes without being the default: {detail}",
+    LossCode.RECLAIM_RETAINED: "comes with reclaim policy Retain in place of {detail}: a static volume is not deleted"
+    " with its claim",
+    LossCode.SOURCE_DROPPED: "saved without its source, {detail}: the claim was filled from it before, and a restore"
+    " would wait for it",
+    LossCode.CONTENTS_NOT_SAVED: "contents of its volume are not saved ({detail})",
+    LossCode.COMES_BACK_EMPTY: "comes back empty ({detail}): contents of volumes are not in a backup",
 }
 """Code → the sentence, in which `{detail}` is the detail."""
 

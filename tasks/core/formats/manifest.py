@@ -19,6 +19,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.layout import FORMAT, BackupKeys, flaw
 from kubeferry.tasks.core.formats.losses import Loss
+from kubeferry.tasks.core.formats.outside import Outside
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem, PulledIn, StrictModel
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class Manifest(StrictModel):
     `GROUP/VERSION/KIND`, that have no status subresource, so that their status is plain data. `bindings` counts the
     uses of values that the cluster assigned, by class. `losses` are what is not in the backup as it was on the
     cluster. `selection` is set if the backup holds a part of its namespaces only. `encryption` is set if the backup
-    is encrypted: then `objects`, `left_out`, `losses` and the terms of the selection are in `Contents`.
+    is encrypted: then `objects`, `left_out`, `losses`, `outside` and the terms of the selection are in `Contents`.
+    `outside` are the objects that are not of `namespaces`, each with the reason why it is carried.
     """
 
     format: str = FORMAT
@@ -101,6 +103,7 @@ class Manifest(StrictModel):
     left_out: list[LeftOut] = []
     problems: list[Problem] = []
     losses: list[Loss] = []
+    outside: list[Outside] = []
     selection: Selected | None = None
     encryption: Encryption | None = None
 
@@ -162,6 +165,7 @@ class Contents(StrictModel):
     objects: dict[str, Sha256]
     left_out: list[LeftOut]
     losses: list[Loss] = []
+    outside: list[Outside] = []
     selection: Selected | None = None
 
 
@@ -172,20 +176,21 @@ def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Co
         objects=manifest.objects,
         left_out=manifest.left_out,
         losses=manifest.losses,
+        outside=manifest.outside,
         selection=manifest.selection,
     )
     encryption = Encryption(recipients=list(recipients))
     # That there is a selection stays visible: prune must not take this for a backup of everything.
     selection = Selected(asked=HIDDEN) if manifest.selection else None
-    emptied: dict[str, Any] = {"objects": {}, "left_out": [], "losses": []}
+    emptied: dict[str, Any] = {"objects": {}, "left_out": [], "losses": [], "outside": []}
     head = manifest.model_copy(update=emptied | {"selection": selection, "encryption": encryption})
     return head, hidden
 
 
 def joined(manifest: Manifest, contents: Contents) -> Manifest:
     """Return the complete manifest of an encrypted backup."""
-    hidden = {"objects": contents.objects, "left_out": contents.left_out, "losses": contents.losses}
-    return manifest.model_copy(update=hidden | {"selection": contents.selection})
+    hidden = {field: getattr(contents, field) for field in ("objects", "left_out", "losses", "outside", "selection")}
+    return manifest.model_copy(update=hidden)
 
 
 def parse_contents(data: Any, name: str) -> Contents:

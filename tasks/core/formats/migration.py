@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kubeferry.tasks.core.formats.journal import Target
 from kubeferry.tasks.core.formats.layout import backup_name
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.records import Phase, Problem, StoredModel
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class End(StoredModel):
     problems: list[Problem] = []
     warnings: list[Problem] = []
     """What is listed and is no problem: rights of others, a namespace that was there."""
+    losses: list[Loss] = []
+    """What is not as it was: claims that came back empty, and the like."""
     error: str = ""
     seconds: float = 0.0
 

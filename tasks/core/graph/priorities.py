@@ -71,6 +71,8 @@ PRIORITIES: dict[tuple[str, str], Priority] = {
             ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
             ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"),
             ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"),
+            ("admissionregistration.k8s.io", "MutatingAdmissionPolicy"),
+            ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"),
             ("apiregistration.k8s.io", "APIService"),
         ],
         Priority.ADMISSION,

@@ -70,7 +70,7 @@ def substitute(
         if leaf is None:
             continue
         after, made = _rewritten(leaf, changes)
-        rewrites += [_rewrite(ref, each) for each in made]
+        rewrites += [_rewrite(ref, each) for each in made if _differs(each)]
         if after is GONE or after != leaf.text:
             edits.add(leaf.at, GONE if after is GONE else leaf.written(after))
     return edits.apply(obj), rewrites
@@ -89,6 +89,14 @@ def _change(ref: Ref, use: Use, new: New, via: str) -> _Change:
     if new is None or new is Absent.FAIL:
         raise PermanentError(f"{ref}: no value for {use.pointer}: {via}")
     return _Change(use, "" if new is Absent.EMPTY else new, via)
+
+
+def _differs(change: _Change) -> bool:
+    """Return whether a value is not the old one again, as that of a Service that keeps the address it asks for."""
+    old, new = change.use.value, change.new
+    if isinstance(new, Absent) or change.use.form != "token":
+        return new != old
+    return spelled(new, old) != old
 
 
 def _rewrite(ref: Ref, change: _Change) -> Rewrite:

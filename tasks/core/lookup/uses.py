@@ -16,6 +16,7 @@ import orjson
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
 from kubeferry.tasks.core.kube.objects import type_of
+from kubeferry.tasks.core.kube.requests import asks, repeats
 from kubeferry.tasks.core.kube.strings import ENCODED, Leaf, decoded, leaves, pointer
 from kubeferry.tasks.core.lookup.index import CLUSTER, PREFERENCE, UID, Index, Source
 from kubeferry.tasks.core.lookup.tokens import PLAIN, Hint, place_of, tokens
@@ -121,11 +122,13 @@ def scan(obj: Object, index: Index) -> list[Use]:
     """Return every use of an indexed value in any string of `obj`, once for each string and spelling, in order.
 
     Field names do not matter, except that an image's tag, a version and an object's name are not addresses or uids
-    (tokens.py).
+    (tokens.py), and that what an object's author asks for is no use of what the cluster gave (kube/requests.py).
     """
     if not _may_use(obj, index):
         return []
-    return [use for leaf in scanned(obj) for use in _uses(leaf, index)]
+    kind = type_of(obj)
+    found = [(leaf, use) for leaf in scanned(obj) if not asks(kind, leaf.at) for use in _uses(leaf, index)]
+    return [use for leaf, use in found if not repeats(obj, leaf.at, use.value)]
 
 
 SMALL = 65_536

@@ -24,6 +24,7 @@ FROM_STORE = frozenset(
         "approve_seconds",
         "backup",
         "bundle",
+        "cluster_wide",
         "exclude",
         "exclude_name",
         "exclude_namespace",

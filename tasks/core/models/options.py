@@ -76,6 +76,15 @@ class Place(Where):
     """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder in the user's data directory."""
 
 
+class ClusterWide(StrEnum):
+    """What to do with objects from outside of the namespaces: cluster-wide, or of other namespaces."""
+
+    CARRY = "carry"
+    REPORT = "report"
+    """They are listed as not carried."""
+    NONE = "none"
+
+
 class Choosing(_Options):
     """Which objects: an object must match all criteria, and an excluded object stays excluded."""
 
@@ -109,6 +118,10 @@ class Choosing(_Options):
 
     only: bool = False
     """Only the selected objects, without what they need."""
+
+    cluster_wide: ClusterWide = ClusterWide.CARRY
+    """Objects from outside of the namespaces that they need, that refer to them or belong to their operators: carry
+    them, report them without carrying them, or neither."""
 
 
 class Selection(Choosing, Place):

@@ -1,26 +1,20 @@
-"""Which cluster-scoped objects a backup of namespaces includes: those that the objects in these namespaces need.
+"""What the rules about objects outside of a namespace share: what namespaces need, label selectors, bound accounts.
 
-These are the CRDs of their custom resources, the objects that their fields name (StorageClasses, PersistentVolumes,
-PriorityClasses and so on), the ClusterRoleBindings of their ServiceAccounts, and what these need in turn: the
-ClusterRole of a binding, the roles that an aggregated ClusterRole selects. A selector that no API server would accept
-is refused.
+outside.py says which of these objects a backup carries. A selector that no API server would accept is refused.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.jsondoc.edit import values
-from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
-from kubeferry.tasks.core.kube.objects import Ref, labels_of
-from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
-from kubeferry.tasks.core.needs.reference_fields import RBAC
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.kube.label_selectors import Requirement
+from kubeferry.tasks.core.kube.objects import Ref
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
 
@@ -33,39 +27,9 @@ class Needs:
 
     namespaces: frozenset[str]
     kinds: frozenset[tuple[str, str]]
-    objects: frozenset[Ref]
-
-
-def related(candidates: Iterable[Object], needs: Needs) -> frozenset[Ref]:
-    """Return which of the cluster-scoped `candidates` are needed, directly or by another one that is."""
-    named: dict[Ref, list[Ref]] = {}
-    wanted: list[Ref] = []
-    definitions: dict[tuple[str, str], Ref] = {}
-    parameters = PolicyParameters()
-    roles: dict[Ref, Mapping[str, str]] = {}
-    aggregating: dict[Ref, list[list[Requirement]]] = {}
-    for obj in candidates:
-        ref = Ref.of(obj)
-        named[ref] = [each.target for each in references(obj)]
-        if (ref.group, ref.kind) == (RBAC, "ClusterRole"):
-            roles[ref] = labels_of(obj)
-            aggregating[ref] = [requirements(each) for each in values(obj, "aggregationRule.clusterRoleSelectors[]")]
-        parameters.look(obj)
-        if kind := _defined(obj):
-            definitions[kind] = ref
-        if ref in needs.objects or kind in needs.kinds or _binds(obj, needs.namespaces):
-            wanted.append(ref)
-    for user, each in parameters.references():
-        named[user].append(each.target)
-    for ref, selectors in aggregating.items():  # its rules come from the roles that its selectors match
-        named[ref] += [role for role, labels in roles.items() if any(selects(each, labels) for each in selectors)]
-    found: set[Ref] = set()
-    while wanted:
-        ref = wanted.pop()
-        if ref in named and ref not in found:
-            found.add(ref)
-            wanted += [*named[ref], *filter(None, [definitions.get((ref.group, ref.kind))])]
-    return frozenset(found)
+    objects: Collection[Ref]
+    users: Mapping[Ref, tuple[Ref, str]] = field(default_factory=dict)
+    """Of `objects`, one that names it, and the path of the field."""
 
 
 def requirements(selector: Any) -> list[Requirement]:
@@ -91,23 +55,6 @@ def _expression(expression: Mapping[str, Any]) -> Requirement:
     if not isinstance(key, str):
         raise TypeError(key)
     return Requirement(key, _OPERATORS[expression["operator"]], values)
-
-
-def _defined(obj: Object) -> tuple[str, str] | None:
-    """Return the (group, kind) that a CRD defines; None for any other object."""
-    if obj["kind"] != CRD[1]:
-        return None
-    spec = obj["spec"]
-    return spec["group"], spec["names"]["kind"]
-
-
-def _binds(obj: Object, namespaces: frozenset[str]) -> bool:
-    """Return whether a ClusterRoleBinding has a subject that is a ServiceAccount of these namespaces."""
-    ref = Ref.of(obj)
-    if (ref.group, ref.kind) != (RBAC, "ClusterRoleBinding"):
-        return False
-    accounts, whole = bound_accounts(obj)
-    return bool(whole & namespaces) or any(each.namespace in namespaces for each in accounts)
 
 
 def bound_accounts(binding: Object) -> tuple[frozenset[Ref], frozenset[str]]:

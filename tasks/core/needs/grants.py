@@ -111,6 +111,10 @@ def told(obj: Object, restored: Restored) -> Iterator[str]:
         yield from (f"adds its rules to ClusterRole {each}" for each in added)
     elif kind in _CLIENTS:
         clients = [each for each in values(obj, _CLIENTS[kind]) if isinstance(each, dict)]
+        if kind in _WEBHOOKS:
+            asked = [each["service"] for each in clients if isinstance(each.get("service"), dict)]
+            names = dict.fromkeys(f"{each.get('namespace')}/{each.get('name')}" for each in asked)
+            yield from (f"has the API server ask Service {each} about requests" for each in names)
         urls = dict.fromkeys(str(each["url"]) for each in clients if each.get("url"))
         yield from (f"has the API server ask {each}" for each in urls)
         if any(each.get("url") and each.get("caBundle") for each in clients):

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.ops import clocks
+from kubeferry.tasks.core.plan.quota import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -179,6 +181,26 @@ def kubernetes(host: str, version: str, problems: Mapping[str, str]) -> Finding:
             f"{found}; {unreadable}", "repair these APIs (kubectl get apiservices): backups are Partial"
         )
     return Finding.ok(found)
+
+
+def contents(sizes: Sequence[str]) -> Finding:
+    """Return that contents of volumes are not saved, with the number and the size of the claims that have some.
+
+    `sizes` are those of all bound claims as Kubernetes writes them: `8Gi`.
+    """
+    if not sizes:
+        return Finding.ok("no claim has a volume, so there are no contents to save elsewhere")
+    total = sum((quantity(each) for each in sizes), Decimal())
+    many = f"{len(sizes)} bound claims" if len(sizes) > 1 else "1 bound claim"
+    return Finding.ok(f"contents of volumes are not saved: {many}, {_size(total)}; save them by other means")
+
+
+def _size(total: Decimal) -> str:
+    unit, factor = next(((unit, factor) for unit, factor in _UNITS if total >= factor), _UNITS[-1])
+    return f"{float(total / factor):.4g}{unit}"
+
+
+_UNITS = (("Ti", 2**40), ("Gi", 2**30), ("Mi", 2**20), ("Ki", 2**10))
 
 
 def numbers(version: str) -> tuple[int, ...]:

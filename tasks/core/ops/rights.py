@@ -11,7 +11,7 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.core.plan.existing import VERBS
 from kubeferry.tasks.core.selection.exclusions import type_left_out
-from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED
+from kubeferry.tasks.core.selection.resource_types import ELSEWHERE, INDEXED_EVERYWHERE, RELATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,10 @@ ACCOUNTS = ("", "serviceaccounts")
 SHOWN = 8
 """Most missing permissions in a message, which adds the number of others."""
 
-BACKUP = "allow this account to get and list them, else backups are Partial; or exclude these kinds (--exclude)"
+BACKUP = (
+    "allow this account to get and list them, else backups are Partial, or do not know what other namespaces have for "
+    "these; or exclude these kinds (--exclude)"
+)
 RESTORE = "only for restores into this cluster: allow this account to do that"
 
 
@@ -42,7 +45,7 @@ class Right:
 def for_backup(types: Iterable[ResourceType], namespaces: Sequence[str]) -> list[Right]:
     """Return the permissions for a backup of namespaces; without any, of all of them."""
     known = list(types)
-    wide = [each for each in known if (each.group, each.resource) in RELATED | INDEXED_EVERYWHERE]
+    wide = [each for each in known if (each.group, each.resource) in RELATED | ELSEWHERE | INDEXED_EVERYWHERE]
     chosen = namespaces or [""]
     inside = [Right("list", each, namespace) for each in _backed_up(known) for namespace in chosen]
     return sorted({Right("get", NAMESPACES), *(Right("list", each) for each in wide), *inside})

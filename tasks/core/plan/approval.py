@@ -194,6 +194,7 @@ FLAGS = {
     "include_name": "--include-name",
     "exclude_name": "--exclude-name",
     "only": "--only",
+    "cluster_wide": "--cluster-wide",
     "identities": "--identity",
 }
 """Options of a restore that change its plan, by field → option of `kubeferry plan`; a test keeps them consistent."""

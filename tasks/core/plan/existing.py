@@ -40,8 +40,10 @@ class Decision:
     why: str = ""
 
 
-def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None = None) -> Decision:
-    """Return what to do about `live`, which has the identity of `wanted`.
+def decide(
+    wanted: Object, live: Object, existing: Existing, adopter: Ref | None = None, *, shared: bool = False
+) -> Decision:
+    """Return what to do about `live`, which has the identity of `wanted`; a `shared` one is of another namespace.
 
     `adopter` is the controller that is to adopt `wanted`: if it has created `live` itself, that is equivalent.
     """
@@ -50,8 +52,9 @@ def decide(wanted: Object, live: Object, existing: Existing, adopter: Ref | None
         return Decision(Action.UNCHANGED)
     ref = Ref.of(wanted)
     where = named(changed)
-    if not ref.namespace:
-        return Decision(Action.KEPT, f"cluster-scoped, and exists with other content: {where}")
+    if not ref.namespace or shared:
+        of = "of another namespace" if ref.namespace else "cluster-scoped"
+        return Decision(Action.KEPT, f"{of}, and exists with other content: {where}")
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return Decision(Action.MERGED, f"labels, annotations and secrets added: {where}")
     controller = controller_of(live)

@@ -3,11 +3,13 @@
 - A reference: nothing to do. The API server accepts the name of an object that does not exist, and its reader waits.
 - An owner: the object is created without it and re-linked, because ownerReferences can always be patched.
 - A binding: its value is not known when the object is created. Data of a ConfigMap or Secret, labels and annotations
-  are created without the key, so that no client reads a wrong value; any other string holds a placeholder of the same
-  form that reaches nothing (RFC 5737, 3849, 2606), so that it passes the same validation. Both are patched as soon as
-  the value is known.
-- A binding in an immutable field: impossible, and reported in the plan. For Kubernetes' own kinds a table says so
-  (kube/immutable_fields.py), for a custom resource the `self == oldSelf` rules of its CRD.
+  are created without the key, so that no client reads a wrong value. So is a field that acts, by which Kubernetes
+  routes or lets through (acting_fields.py). Any other string (an argument of a program, a field of a custom resource)
+  holds a placeholder of the same form that reaches nothing (RFC 5737, 3849, 2606), so that it passes the same
+  validation. All are patched as soon as the value is known.
+- A binding in an immutable field, or in a field that acts and cannot be left out: impossible, and reported in the plan.
+  For Kubernetes' own kinds tables say so (kube/immutable_fields.py), for a custom resource the `self == oldSelf` rules
+  of its CRD.
 
 A late value is written by a JSON patch (RFC 6902). It first tests that each list item on its path, and each value to
 replace, is the expected one: others may have added items meanwhile. The server refuses such a patch as a whole (422),
@@ -26,6 +28,7 @@ from kubeferry.tasks.core.graph.order import BINDINGS, Edge, Strength, Via
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.immutable_fields import freezes, required_or_frozen
 from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.plan.acting_fields import acting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +45,11 @@ class Means(Enum):
     PLACEHOLDER = "created with a placeholder that reaches nothing, and patched when its value is known"
     UNFOLLOWED = "created anyway, before what it needs: the cycle has no weaker edge"
     IMPOSSIBLE = "cannot be restored: this field is immutable, and its value is known only after the create"
+    UNSAFE = "cannot be restored: without its value this field lets others in or leads elsewhere, and it is known late"
+
+
+NEVER = frozenset({Means.IMPOSSIBLE, Means.UNSAFE})
+"""With these an object cannot be created before what it needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Deferral:
     @property
     def is_problem(self) -> bool:
         """Return whether a plan with this edge cannot be restored."""
-        return self.how is Means.IMPOSSIBLE
+        return self.how in NEVER
 
     def __str__(self) -> str:
         """Return a line for the plan: `Service shop/web ← Deployment.apps shop/web (spec.x): created anyway…`."""
@@ -80,10 +88,12 @@ def deferral(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -
 def strength_of(obj: Object, pointer: str) -> Strength:
     """Return how strongly `obj` waits for the value at a JSON pointer, by how it can be created without the value."""
     how = _binding(obj, pointer, None)
+    if acting(obj, steps_of(pointer)):
+        return Strength.FIXED
     if how is Means.LEAVE_OUT:
         return Strength.LATER
     pods = POD_SPEC_AT.get((group_of(obj["apiVersion"]), obj["kind"]), "").rpartition(".")[0].replace(".", "/")
-    return Strength.FIXED if how is Means.IMPOSSIBLE or (pods and pointer.startswith(f"/{pods}/")) else Strength.BINDING
+    return Strength.FIXED if how in NEVER or (pods and pointer.startswith(f"/{pods}/")) else Strength.BINDING
 
 
 _PLAIN: Mapping[Strength, Means] = {
@@ -103,12 +113,21 @@ def _binding(obj: Object, pointer: str, schema: Mapping[str, Any] | None) -> Mea
         if rules.frozen:
             # A transition rule does not apply to a field that did not exist before (KEP-2876).
             return Means.IMPOSSIBLE if rules.required else Means.LEAVE_OUT
+    field = acting(obj, steps)
+    if field is not None:
+        return Means.LEAVE_OUT if field.part else Means.UNSAFE
     is_data = (obj["apiVersion"], obj["kind"]) in _DATA and steps[0] in ("data", "binaryData", "stringData")
     is_note = steps[0] == "metadata" and steps[1:2] in (["labels"], ["annotations"])
     return Means.LEAVE_OUT if is_data or is_note else Means.PLACEHOLDER
 
 
 _DATA = {("v1", "ConfigMap"), ("v1", "Secret")}
+
+
+def part_of(obj: Object, pointer: str) -> str:
+    """Return the JSON pointer of what is left out for the string at `pointer`: it, or the field around it that acts."""
+    field = acting(obj, steps_of(pointer))
+    return field.part if field and field.part else pointer
 
 
 def without_fields(obj: Object, pointers: Iterable[str]) -> Object:

@@ -2,7 +2,8 @@
 
 Who may write to the store can make a journal say anything, and an undo has an administrator's rights. So:
 
-- any object: it is of a namespace of the restore, or cluster-scoped; a field manager of it is the restore's own, which
+- any object: it is of a namespace of the restore, or cluster-scoped, or a Role, RoleBinding or ReferenceGrant of
+  another namespace that the journal names; a field manager of it is the restore's own, which
   for a deletion has to be the one by which it creates; and that does not name a bundle of another restore (a token can
   be read off any object, a bundle has one name);
 - RBAC, webhooks, admission policies, APIServices and definitions: the operator says so, too (`--privileged`);
@@ -25,6 +26,7 @@ import orjson
 from kubeferry.tasks.core.formats.journal import changed_by, changer, made_by
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import field_managers
+from kubeferry.tasks.core.needs.outside import ELSEWHERE
 from kubeferry.tasks.core.plan.existing import content
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Mandate:
     force: bool = False
     announced: Collection[str] = ()
     """What this very process announced: it needs no word of the operator."""
+    elsewhere: frozenset[str] = frozenset()
+    """Other namespaces in which it created what gives rights to these, and nothing else."""
 
     def why_not(self, ref: Ref, live: Object, wrote: str = "", former: Object | None = None) -> str:
         """Return why a live object may not be reverted, "" if it may.
@@ -96,7 +100,8 @@ class Mandate:
     def out_of_reach(self, ref: Ref) -> str:
         """Return why no object of this identity may be reverted, "" if one may."""
         where = ref.name if (ref.group, ref.kind) == NAMESPACE else ref.namespace
-        if where and where not in self.namespaces:
+        granted = where in self.elsewhere and (ref.group, ref.kind) in ELSEWHERE
+        if where and where not in self.namespaces and not granted:
             return "the journal names it, but the restore did not write to its namespace"
         if is_privileged(ref) and not self.privileged and str(ref) not in self.announced:
             return "gives rights, or decides what the cluster accepts: say --privileged to revert it"

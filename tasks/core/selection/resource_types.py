@@ -86,7 +86,15 @@ NAMESPACES = ResourceType("", "v1", "Namespace", "namespaces", namespaced=False,
 RELATED = frozenset(
     {
         ("", "persistentvolumes"),
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
+        ("admissionregistration.k8s.io", "mutatingadmissionpolicybindings"),
+        ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
+        ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
+        ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
         ("apiextensions.k8s.io", "customresourcedefinitions"),
+        ("apiregistration.k8s.io", "apiservices"),
+        ("gateway.networking.k8s.io", "gatewayclasses"),
         ("networking.k8s.io", "ingressclasses"),
         ("node.k8s.io", "runtimeclasses"),
         ("rbac.authorization.k8s.io", "clusterrolebindings"),
@@ -95,7 +103,28 @@ RELATED = frozenset(
         ("storage.k8s.io", "storageclasses"),
     }
 )
-"""Cluster-scoped types of which a backup includes what its namespaces need."""
+"""Cluster-scoped types of which a backup includes what its namespaces need, and what belongs to them."""
+
+ELSEWHERE = frozenset(
+    {
+        ("gateway.networking.k8s.io", "referencegrants"),
+        ("rbac.authorization.k8s.io", "rolebindings"),
+        ("rbac.authorization.k8s.io", "roles"),
+    }
+)
+"""Namespaced types of which a backup includes what other namespaces have for its namespaces."""
+
+OPTIONAL = ELSEWHERE | {
+    each for each in RELATED if each[0] in {"admissionregistration.k8s.io", "apiregistration.k8s.io"}
+}
+"""Types that tell who else has to do with the namespaces: without the right to list them that is not known, which is
+reported, and the backup of the namespaces is complete all the same."""
+
+
+def is_custom_wide(kind: ResourceType) -> bool:
+    """Return whether a type is cluster-wide and may be that of custom resources, which an operator may have."""
+    return not kind.namespaced and not is_built_in(kind.group) and (kind.group, kind.resource) not in RELATED
+
 
 NAMED = frozenset(
     {
@@ -114,7 +143,7 @@ def read_by_name(kind: ResourceType) -> bool:
     namespace needs.
     """
     key = (kind.group, kind.resource)
-    return not kind.namespaced and key not in RELATED and (key in NAMED or not is_built_in(kind.group))
+    return not kind.namespaced and key not in RELATED and (key in NAMED or is_custom_wide(kind))
 
 
 INDEXED = frozenset(

@@ -6,10 +6,11 @@ its own cache; the restores of a migration share one.
 
 from __future__ import annotations
 
+import re
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
+from kubeferry.tasks.core.errors import ForbiddenError, KubeferryError, NotFoundError
 from kubeferry.tasks.core.kube.openapi import Schemas
 from kubeferry.tasks.core.kube.readiness.infrastructure import STORAGE_CLASS, context_of
 from kubeferry.tasks.core.ops.rights import NAMESPACES
@@ -89,6 +90,14 @@ class CachedTarget:
 
         return self._once("context", ask)
 
+    def service_ranges(self) -> tuple[str, ...]:
+        """Return the ranges of addresses that the target gives to Services, () where nobody says them.
+
+        A cluster without ServiceCIDRs (Kubernetes before 1.33) names its range when it refuses an address outside of
+        it; the question is a dry run.
+        """
+        return self._once("service ranges", lambda: _service_ranges(self, self._target))
+
     def everywhere(self, group: str, kind: str) -> list[Object]:
         """Return all objects of a kind in the whole cluster, [] where it does not serve the kind.
 
@@ -118,6 +127,35 @@ class CachedTarget:
                 self._answers[key] = ask()
             answer: T = self._answers[key]
             return answer
+
+
+OUTSIDE = ("192.0.2.1", "2001:db8::1")
+"""An address of each family that no cluster gives to Services (RFC 5737, RFC 3849)."""
+
+_RANGE = re.compile(r"range of valid IPs is ([0-9a-fA-F.:]+/[0-9]+)")
+"""pkg/registry/core/service/ipallocator: ErrNotInRange."""
+
+
+def _service_ranges(target: CachedTarget, cluster: Callable[[], Cluster]) -> tuple[str, ...]:
+    try:
+        objects = target.everywhere("networking.k8s.io", "ServiceCIDR")
+    except ForbiddenError:
+        objects = []
+    live = [each for each in objects if not each["metadata"].get("deletionTimestamp")]
+    ranges = [str(one) for each in live for one in (each.get("spec") or {}).get("cidrs") or ()]
+    kind = target.discovery().by_kind("", "Service")
+    return tuple(ranges or filter(None, (_range_named(cluster(), kind, each) for each in OUTSIDE if kind)))
+
+
+def _range_named(cluster: Cluster, kind: ResourceType, address: str) -> str:
+    """Return the range that the API server names when it refuses an address, "" if it says something else."""
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubeferry-asks", "namespace": "default"}}
+    try:
+        cluster.create(kind, "default", body | {"spec": {"clusterIP": address, "ports": [{"port": 1}]}}, dry_run=True)
+    except KubeferryError as error:
+        found = _RANGE.search(str(error))
+        return found[1] if found else ""
+    return ""
 
 
 def cluster_uid(cluster: Cluster) -> str:

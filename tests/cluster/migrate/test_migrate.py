@@ -76,6 +76,23 @@ def test_renames_many_to_many_follow_into_every_other_namespace(bench, namespace
     }
 
 
+def test_each_namespace_names_its_claims_that_come_back_empty(bench):
+    ns, other, copy = bench.namespace("m"), bench.namespace("m"), bench.name("m")
+    spec = "{accessModes: [ReadWriteOnce], storageClassName: standard, resources: {requests: {storage: 3Gi}}}"
+    bench.make(f"{{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {{name: data}}, spec: {spec}}}", ns)
+    bench.ready("PersistentVolumeClaim", ns, "data")
+    result = move(bench, ns, other, map={ns: copy})
+    assert result.phase.value == "Completed"
+    said = {end.namespace: [(each.object, each.code) for each in end.losses] for end in result.namespaces}
+    assert said == {
+        SHARED: [],
+        ns: [(f"PersistentVolumeClaim {copy}/data", "comes-back-empty")],
+        other: [],
+    }
+    ((why,),) = ([each.why for each in end.losses] for end in result.namespaces if end.losses)
+    assert why == "comes back empty (3Gi): contents of volumes are not in a backup"
+
+
 def test_one_that_fails_or_is_not_there_stops_no_other(bench, namespaces):
     one, two, *_ = namespaces
     bench.namespace_named(two, B)

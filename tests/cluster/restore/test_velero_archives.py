@@ -1,13 +1,12 @@
 """On the sandbox: what Velero wrote is restored as ours is; damaged and hostile archives write nothing."""
 
-import io
 import shutil
-import tarfile
 
 import orjson
 import pytest
-from tests.support.bench import A, B, name
+from tests.support.bench import A, B
 from tests.support.objects import bare_pod, claim, documents, service, workload
+from tests.support.velero_archives import store
 
 from kubeferry.tasks.core.errors import DamagedError, PreflightError
 
@@ -15,22 +14,6 @@ OBJECTS = documents(workload("Deployment"), bare_pod(), service(), claim())
 
 CONFIG = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web", "namespace": "NS"}, "data": {"a": "b"}}
 AT = "resources/configmaps/namespaces/NS/web.json"
-
-
-def store(bench, entries):
-    """Store an archive as Velero writes it: (path, bytes) each; return the backup's name."""
-    named = name()
-    folder = bench.folder / "backups" / named
-    folder.mkdir(parents=True)
-    with tarfile.open(folder / f"{named}.tar.gz", "w:gz") as tar:
-        for path, data in [("metadata/version", b"1.1.0\n"), *entries]:
-            info = tarfile.TarInfo(path)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    backup = {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": {"name": named, "namespace": "velero"}}
-    backup |= {"spec": {"includedNamespaces": ["*"]}, "status": {"phase": "Completed", "version": 1}}
-    (folder / "velero-backup.json").write_bytes(orjson.dumps(backup))
-    return named
 
 
 def live(bench, ns, context=A):

@@ -283,8 +283,46 @@ EXTENSIONS = [
     ),
 ]
 
+STORAGE_CLASS, INGRESS_CLASS = (
+    obj(kind, api, meta={"annotations": dict.fromkeys(keys, "true") | {"keep": "k"}})
+    for kind, api, keys in (
+        (
+            "StorageClass",
+            "storage.k8s.io/v1",
+            (
+                "storageclass.kubernetes.io/is-default-class",
+                "storageclass.beta.kubernetes.io/is-default-class",
+            ),
+        ),
+        ("IngressClass", "networking.k8s.io/v1", ("ingressclass.kubernetes.io/is-default-class",)),
+    )
+)
+PRIORITY_CLASS = obj("PriorityClass", "scheduling.k8s.io/v1", globalDefault=True)
+FILLED = obj("PersistentVolumeClaim", spec={key: {"kind": "A", "name": "b"} for key in ("dataSource", "dataSourceRef")})
+STATIC, PROVISIONED = (
+    obj("PersistentVolume", meta={"annotations": notes}, spec={"persistentVolumeReclaimPolicy": "Delete"})
+    for notes in ({}, {"pv.kubernetes.io/provisioned-by": "d"})
+)
+BOTH_FAMILIES = obj("Service", spec={"ipFamilies": ["IPv4", "IPv6"]})
+POLICY_OF_VOLUME = ("spec", "persistentVolumeReclaimPolicy")
+
+COMES_WITHOUT = [
+    (PRIORITY_CLASS, ("globalDefault",), ..., "the target has another default"),
+    *(
+        (each, ("metadata", "annotations", key), ..., "the target has another default")
+        for each in (STORAGE_CLASS, INGRESS_CLASS)
+        for key in each["metadata"]["annotations"]
+        if key != "keep"
+    ),
+    (FILLED, ("spec", "dataSource"), ..., "the claim was filled from it before"),
+    (FILLED, ("spec", "dataSourceRef"), ..., "the claim was filled from it before"),
+    (STATIC, POLICY_OF_VOLUME, "Retain", "a static volume is retained"),
+    (BOTH_FAMILIES, ("spec", "ipFamilies", 1), ..., "the families that the target has"),
+]
+
 EXPLAINED = [
     *RARE,
+    *COMES_WITHOUT,
     *EXTENSIONS,
     (GENERAL, ("metadata", "uid"), NEW, "assigned by the cluster"),
     (obj(meta={"uid": OTHER}), ("metadata", "uid"), NEW, "assigned by the cluster"),
@@ -358,6 +396,11 @@ def test_a_necessary_difference_is_explained(original, path, value, reason):
 
 
 UNEXPLAINED = [
+    (PRIORITY_CLASS, ("globalDefault",), "x"),
+    (STORAGE_CLASS, ("metadata", "annotations", "keep"), ...),
+    (FILLED, ("spec", "dataSource"), {"kind": "A", "name": "c"}),
+    (STATIC, POLICY_OF_VOLUME, "Recycle"),
+    (PROVISIONED, POLICY_OF_VOLUME, "Retain"),
     # a selector that asks something else than the namespace's name, an authority that its author wrote
     (policy("ingress", "from", TIERED), expression("ingress", "from"), "copy"),
     (policy("ingress", "from", NAMED), expression("ingress", "from"), "elsewhere"),

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from kubeferry.tasks.core.errors import DamagedError
+from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.manifest import Manifest, Selected, Source, digest, divided, joined, parse_contents
+from kubeferry.tasks.core.formats.outside import Outside
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
 
 MARK = "marked-name"
@@ -23,6 +25,8 @@ MANIFEST = Manifest(
     objects={f"resources/secrets/namespaces/shop/{MARK}.json": DIGEST},
     files={"backups/shop-1/shop-1.tar.gz.age": digest(b"")},
     left_out=[LeftOut(type="Pod", namespace="shop", name=MARK, why="left to its controller")],
+    losses=[Loss(object=f"Role kube-system/{MARK}", code="not-carried", why="is not carried")],
+    outside=[Outside(type="Role", namespace="kube-system", name=MARK, code="named", why=f"{MARK} names it")],
     selection=Selected(asked=f"names {MARK}", warnings=[Problem(what=MARK, why="nothing has such a name")]),
 )
 

@@ -5,7 +5,7 @@ import pytest
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.mentions import Mentions
 
-SECRET, ISSUER = ("", "Secret"), ("cert-manager.io", "ClusterIssuer")
+SECRET = ("", "Secret")
 KEY = Ref("", "Secret", "vault", "key")
 
 
@@ -14,7 +14,7 @@ def user(name):
 
 
 def noted(*notes):
-    found = Mentions({"shop"}, {SECRET, ("", "ServiceAccount"), ("", "ConfigMap"), ("", "Service")}, {ISSUER})
+    found = Mentions({"shop"}, {SECRET, ("", "ServiceAccount"), ("", "ConfigMap"), ("", "Service")})
     for each in notes:
         found.note(*each)
     return found
@@ -24,7 +24,7 @@ def test_the_first_user_is_named_and_the_others_are_counted():
     notes = [(user("a"), KEY, "spec.x"), (user("a"), KEY, "spec.y"), (user("b"), KEY, "spec.x")]
     (loss,) = noted(*notes, (user("b"), KEY, "spec.y"), (user("c"), KEY, "spec.x")).losses()
     assert (loss.object, loss.code, loss.path) == ("Secret vault/key", "not-carried", "")
-    assert loss.why.endswith("in the backup: Deployment.apps shop/a names it (spec.x), and 2 more do")
+    assert loss.why.endswith("of another namespace; Deployment.apps shop/a names it (spec.x), and 2 more do")
     assert not loss.weighty
 
 
@@ -42,13 +42,7 @@ def test_the_first_user_is_named_and_the_others_are_counted():
 def test_what_is_inside_no_object_or_made_by_every_cluster_is_not_listed(target):
     found = noted((user("a"), target, "spec.x"))
     assert list(found.losses()) == []
-    assert found.of_wide() == {}
 
 
-def test_cluster_scoped_ones_are_kept_apart():
-    issuer = Ref(*ISSUER, "", "acme")
-    found = noted((user("a"), issuer, "spec.issuerRef"))
-    assert list(found.losses()) == []
-    assert {str(ref): each.text for ref, each in found.of_wide().items()} == {
-        "ClusterIssuer.cert-manager.io acme": "Deployment.apps shop/a names it (spec.issuerRef)"
-    }
+def test_what_comes_from_another_namespace_is_not_listed():
+    assert list(noted((user("a"), KEY, "spec.x")).losses({KEY})) == []

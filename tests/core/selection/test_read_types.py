@@ -12,7 +12,15 @@ from kubeferry.tasks.core.selection.resource_types import INDEXED, INDEXED_EVERY
 def test_cluster_wide_types_of_which_a_backup_includes_what_its_namespaces_need():
     assert {".".join(filter(None, (resource, group))) for group, resource in RELATED} == {
         "persistentvolumes",
+        "apiservices.apiregistration.k8s.io",
         "customresourcedefinitions.apiextensions.k8s.io",
+        "gatewayclasses.gateway.networking.k8s.io",
+        "mutatingadmissionpolicies.admissionregistration.k8s.io",
+        "mutatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations.admissionregistration.k8s.io",
+        "validatingadmissionpolicies.admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings.admissionregistration.k8s.io",
+        "validatingwebhookconfigurations.admissionregistration.k8s.io",
         "ingressclasses.networking.k8s.io",
         "runtimeclasses.node.k8s.io",
         "clusterrolebindings.rbac.authorization.k8s.io",

@@ -114,7 +114,7 @@ def test_namespaces_are_not_excluded_as_objects(word, options):
     ("group", "name", "plural", "namespaced", "expected"),
     [
         ("cert-manager.io", "ClusterIssuer", "clusterissuers", False, True),
-        ("gateway.networking.k8s.io", "GatewayClass", "gatewayclasses", False, True),
+        ("snapshot.storage.k8s.io", "VolumeSnapshotClass", "volumesnapshotclasses", False, True),
         ("resource.k8s.io", "DeviceClass", "deviceclasses", False, True),
         ("storage.k8s.io", "VolumeAttributesClass", "volumeattributesclasses", False, True),
         ("cert-manager.io", "Issuer", "issuers", True, False),

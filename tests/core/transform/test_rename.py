@@ -45,7 +45,10 @@ def test_each_row_is_renamed_and_listed(kind, path):
     before = made(kind, placed(path, "shop"))
     given_in = copy.deepcopy(before)
     after = rename(before, {"shop": "copy"})
-    assert {key: after.obj[key] for key in placed(path, "")} == placed(path, "copy")
+    body = {key: after.obj[key] for key in placed(path, "")}
+    if "service" in path and "webhooks" in path:  # it judges the copy alone: test_copies.py
+        assert body["webhooks"][0].pop("namespaceSelector")
+    assert body == placed(path, "copy")
     assert [(old, new) for _, old, new in rewrites(after)] == [("shop", "copy")]
     assert before == given_in
 
@@ -206,13 +209,18 @@ OBJECTS = st.one_of(
 
 @given(OBJECTS, st.permutations(["a", "b", "c", "d"]))
 def test_there_and_back_again_is_the_same(obj, to):
-    """All but the name of a ClusterRoleBinding, whose copy keeps its own."""
+    """All but the name of what is cluster-wide, whose copy keeps its own, and what a copy of a webhook judges."""
     there = dict(zip("abcd", to, strict=True))
     obj["metadata"]["annotations"] = {LAST_APPLIED: json.dumps(obj, sort_keys=True, separators=(",", ":")) + "\n"}
     back = rename(rename(obj, there).obj, {new: old for old, new in there.items()}).obj
     if obj["kind"] == "ClusterRoleBinding":
         assert back["metadata"]["name"].startswith("it")
         assert back["subjects"] == obj["subjects"]
+    elif obj["kind"].endswith("WebhookConfiguration"):
+        assert back["metadata"]["name"].startswith("it")
+        assert [each.get("clientConfig") for each in back["webhooks"]] == [
+            each.get("clientConfig") for each in obj["webhooks"]
+        ]
     else:
         assert back == obj
 

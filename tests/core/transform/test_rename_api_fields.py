@@ -143,7 +143,10 @@ def body_of(renamed):
 @pytest.mark.parametrize(("group", "kind", "path", "rule"), FIELDS)
 def test_each_field_that_holds_a_namespace_follows_its_new_name(group, kind, path, rule, known):
     after = rename(made(group, kind, placed(path, "shop")), {"shop": "copy"}, known=known)
-    assert body_of(after) == placed(path, "copy")
+    body = body_of(after)
+    if rule == "service" and path.startswith("webhooks"):  # it judges the copy alone: test_copies.py
+        assert body["webhooks"][0].pop("namespaceSelector")
+    assert body == placed(path, "copy")
     assert [(each.rule, each.old, each.new) for each in after.rewrites] == [(rule, "shop", "copy")]
 
 

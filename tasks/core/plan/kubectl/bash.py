@@ -52,7 +52,7 @@ left() { local rest=$((deadline - SECONDS)); printf '%s' "$((rest > 1 ? rest : 1
 
 # object WHAT IDENTITY < JSON: the object of the next commands
 object() { what=$1 identity=$2 spare='' owners=''; IFS= read -r -d '' body || true; }
-# otherwise < JSON: the same Service without its node ports, if another Service of the target has them
+# otherwise < JSON: the same Service without the node ports and addresses that it asks for, if it cannot have them
 otherwise() { IFS= read -r -d '' spare || true; }
 
 # put TOKEN VALUE: write VALUE in place of every TOKEN of the object
@@ -105,6 +105,10 @@ create() {
         [[ -n $spare ]] || fail "$what: $out"
         body=$spare spare=''
         note "$what: another Service has its node port: the target allocates another" ;;
+      *'failed to allocate IP'* | *'not configured on this cluster'*)
+        [[ -n $spare ]] || fail "$what: $out"
+        body=$spare spare=''
+        note "$what: the target cannot grant the address that it asks for: it allocates another" ;;
       *'(Conflict)'* | *'(ServiceUnavailable)'* | *'(TooManyRequests)'* | *'(InternalError)'* | *'(Timeout)'*)
         pause "$try" ;;
       *) fail "$what: $out" ;;

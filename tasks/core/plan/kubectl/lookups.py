@@ -24,7 +24,15 @@ from kubeferry.tasks.core.lookup.steps import READS, Named, Newest, Nodes, Pods,
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.tokens import spelled
 from kubeferry.tasks.core.plan.kubectl.bash import heredoc, named
-from kubeferry.tasks.core.plan.late_values import Operation, patch, pointer_of, steps_of, value_at, without_fields
+from kubeferry.tasks.core.plan.late_values import (
+    Operation,
+    part_of,
+    patch,
+    pointer_of,
+    steps_of,
+    value_at,
+    without_fields,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -208,9 +216,13 @@ def patched(part: Part, body: Object, whole: Object, values: Values) -> Iterator
     """
     lists = _shrinking(part, whole, values)
     places = [each.use.pointer for each in part.late]
-    wanted = [each for each in part.bindings if each.use.pointer in places or _under(each.use.pointer, lists)]
+    # What was left out as a whole is written as a whole.
+    parts = sorted({left for place in places if (left := part_of(whole, place)) != place})
+    lists = [at for at in lists if not _under(at, parts) and at not in parts]
+    several = [*lists, *parts]
+    wanted = [each for each in part.bindings if each.use.pointer in places or _under(each.use.pointer, several)]
     tokens = Tokens(whole, wanted, values)
-    single = [place for place in places if not _under(place, lists)]
+    single = [*(place for place in places if not _under(place, several)), *parts]
     operations = [each for each in patch(_as_served(body), tokens.obj, single) if each["op"] != "test"]
     operations += [{"op": "replace", "path": at, "value": value_at(tokens.obj, steps_of(at))} for at in lists]
     plain = [each for each in operations if each["value"] != {}]

@@ -21,6 +21,7 @@ from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.kubectl.bash import LIBRARY, STEPS, heredoc, identity, named
 from kubeferry.tasks.core.plan.kubectl.lookups import Tokens, Values, patched
 from kubeferry.tasks.core.plan.parts import level_phases
+from kubeferry.tasks.core.transform.addresses import unasked
 from kubeferry.tasks.core.transform.node_ports import give_up, wanted
 
 if TYPE_CHECKING:
@@ -178,9 +179,9 @@ class _Writer:
         tokens = Tokens(obj, [each for each in part.bindings if each not in part.late], self.values)
         made = _with_owners(tokens.obj) if owners else tokens.obj
         yield f"object {named(part.ref, part.api_version)} {_json(made)}"
-        if (part.ref.group, part.ref.kind) == ("", "Service") and wanted(obj):
-            freed, _ = give_up(made, dict.fromkeys(wanted(obj), part.ref))
-            yield f"otherwise {_json(freed)}"
+        if (part.ref.group, part.ref.kind) == ("", "Service"):
+            freed, _ = give_up(unasked(made), dict.fromkeys(wanted(obj), part.ref))
+            yield f"otherwise {_json(freed)}" if freed != made else ""
         yield from tokens.commands()
         for each in part.unowned:
             yield f"note {shlex.quote(one_line(f'{part.ref} is not owned by {each}'))}\n"

@@ -3,13 +3,14 @@
 All places are found in the original object, each by the first rule that matches it, and replaced at once: names may be
 swapped. classes.py lists the classes of rules, `RULES`; a word that happens to be a namespace's name stays. The
 ClusterRoleBinding of a renamed namespace becomes a copy with its own name, so that the clone's accounts have their
-permissions and the original's binding does not change.
+permissions and the original's binding does not change; so do other objects from outside of it (copies.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.formats.records import Rewrite
@@ -20,6 +21,7 @@ from kubeferry.tasks.core.kube.strings import pointer, put
 from kubeferry.tasks.core.needs.reference_fields import RBAC
 from kubeferry.tasks.core.transform.rename.api_fields import NAMESPACE_AT, SELECTOR_VALUES_AT, fields
 from kubeferry.tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
+from kubeferry.tasks.core.transform.rename.copies import WEBHOOKS, as_copy, copy_name, limited
 from kubeferry.tasks.core.transform.rename.custom_resources import custom
 from kubeferry.tasks.core.transform.rename.helm import release
 from kubeferry.tasks.core.transform.rename.settings import annotated, settings
@@ -34,6 +36,7 @@ __all__ = ["NAMESPACE_AT", "SELECTOR_VALUES_AT", "Known", "Renamed", "Skip", "re
 
 _SPELLED = ("system:serviceaccounts:", "system:serviceaccount:")
 _ALL = Skip()
+_NO_COPIES: Mapping[Ref, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,38 @@ class Renamed:
     """Why names in it stay that cannot be read, "" if there are none."""
 
 
-def rename(obj: Object, names: Mapping[str, str], *, known: Known | None = None, skip: Skip = _ALL) -> Renamed:
+def rename(
+    obj: Object,
+    names: Mapping[str, str],
+    *,
+    known: Known | None = None,
+    skip: Skip = _ALL,
+    copies: Mapping[Ref, str] = _NO_COPIES,
+) -> Renamed:
     """Return `obj` with namespaces renamed by `names` (old to new; others keep their names).
 
     With the names `known` from the backup, references in custom resources, annotations, settings and strings are found
-    too; without it only the fields that the API defines as a namespace. `skip` excludes some of them.
+    too; without it only the fields that the API defines as a namespace. `skip` excludes some of them. `copies` are the
+    objects from outside of the namespaces that get a new name (copies.py).
     """
     moved = {old: new for old, new in names.items() if old != new}
     if not moved:
         return Renamed(obj)
-    hits, unread = _hits(obj, moved, known, skip)
-    renamed = _put(obj, hits, moved)
+    hits, unread = _hits(obj, moved, known, skip, copies)
+    renamed = _put(obj, hits, moved, copies)
     what = str(Ref.of(obj)) if hits else ""
     rewrites = tuple(_rewrite(what, hit) for hit in hits)
-    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip), rewrites, unread)
+    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip, copies), rewrites, unread)
 
 
 def _hits(
-    obj: Object, moved: Mapping[str, str], known: Known | None, skip: Skip, *, inner: bool = False
+    obj: Object,
+    moved: Mapping[str, str],
+    known: Known | None,
+    skip: Skip,
+    copies: Mapping[Ref, str],
+    *,
+    inner: bool = False,
 ) -> tuple[list[Hit], str]:
     """Return the places to rewrite, each taken by the first rule that matches it, even if that rule is switched off.
 
@@ -75,7 +92,7 @@ def _hits(
         return skip is not _ALL and skip.leaves(what, pointer(at), rule)
 
     def again(each: Object) -> Object:
-        return _put(each, _hits(each, moved, known, skip, inner=True)[0], moved)
+        return _put(each, _hits(each, moved, known, skip, copies, inner=True)[0], moved, copies)
 
     claimed: dict[Place, Hit] = {}
     of_helm, unread = release(obj, case, again) if known and not inner else ([], "")
@@ -85,9 +102,19 @@ def _hits(
     return [*(hit for hit in claimed.values() if not left(hit.at, hit.rule)), *in_text], unread
 
 
-def _put(obj: Object, hits: list[Hit], moved: Mapping[str, str]) -> Object:
-    renamed = put(obj, {hit.at: hit.value for hit in hits})
+def _put(obj: Object, hits: list[Hit], moved: Mapping[str, str], copies: Mapping[Ref, str]) -> Object:
+    renamed = as_copy(put(obj, {hit.at: hit.value for hit in hits}), copies)
+    if type_of(obj) in WEBHOOKS:
+        return _own_webhooks(renamed, {hit.new for hit in hits if hit.rule == "service"})
     return _identity(renamed, moved, bound=any(hit.at[0] == "subjects" for hit in hits))
+
+
+def _own_webhooks(obj: Object, spaces: set[str]) -> Object:
+    """Return the copy of a webhook configuration that calls Services of renamed namespaces."""
+    if not spaces:
+        return obj
+    meta = obj["metadata"]
+    return limited(obj | {"metadata": meta | {"name": copy_name(meta["name"], spaces)}}, spaces)
 
 
 def _whole(obj: Object, case: Case) -> Iterator[Hit]:
@@ -130,13 +157,18 @@ def _spelled(name: Any) -> tuple[str, str, str]:
 
 
 def _last_applied(
-    obj: Object, before: dict[str, Any], names: Mapping[str, str], known: Known | None, skip: Skip
+    obj: Object,
+    before: dict[str, Any],
+    names: Mapping[str, str],
+    known: Known | None,
+    skip: Skip,
+    copies: Mapping[Ref, str],
 ) -> Object:
     """Rename inside kubectl's annotation too, else the next `kubectl apply` treats the new names as a change."""
     applied = parsed(annotations_of(obj).get(LAST_APPLIED))
     if applied is None or not _same(applied, obj, before):
         return obj
-    renamed = rename(applied, names, known=known, skip=skip).obj
+    renamed = rename(applied, names, known=known, skip=skip, copies=copies).obj
     if renamed is applied:
         return obj
     return change(obj, ("metadata", "annotations", LAST_APPLIED), lambda _: as_kubectl(renamed))

@@ -37,6 +37,11 @@ class Case:
         live = bool(meta.get("uid") or meta.get("resourceVersion"))
         return cls(obj, live, parsed(get(meta, "annotations", LAST_APPLIED)), around, keep)
 
+    @property
+    def has_managers(self) -> bool:
+        """Return whether the object has managedFields at all."""
+        return bool(self.original["metadata"].get("managedFields"))
+
     def set_by_manager(self, *path: str) -> bool:
         """Return whether any field manager owns `path`, in fieldsV1 notation: ("f:spec", "f:replicas").
 

@@ -1,7 +1,7 @@
 """Strip allocated addresses and ports, and uids of targets, from Services and manual endpoints.
 
-`externalIPs`, `loadBalancerIP`, `ipFamilies` and the class stay: their author chose them, whether or not the target can
-serve them.
+`externalIPs`, `loadBalancerIP` and the class stay, and so does a cluster IP that its author chose: whether the target
+can grant them is asked there (transform/addresses.py).
 """
 
 from __future__ import annotations
@@ -18,12 +18,51 @@ if TYPE_CHECKING:
 NO_ADDRESS = "None"
 """The clusterIP of a headless service: its author's choice, not an address."""
 
+ONE_FAMILY = "SingleStack"
+"""The policy of address families that an API server fills in."""
 
-def free_cluster_ips(obj: Object, _case: Case) -> Object:
-    """Drop the addresses that the source cluster allocated; a headless service stays headless."""
-    if get(obj, "spec", "clusterIP") == NO_ADDRESS:
+
+def free_cluster_ips(obj: Object, case: Case) -> Object:
+    """Drop the addresses that the source cluster allocated; one that the author chose stays, as does headless.
+
+    An address was chosen if last-applied has it, or if a field manager owns it: the server allocates after the owners
+    are recorded (KEP-555). The second address of a dual-stack Service may be allocated where the first was chosen.
+    """
+    if not case.live or get(obj, "spec", "clusterIP") == NO_ADDRESS:
         return obj
-    return remove(obj, ("spec", "clusterIP"), ("spec", "clusterIPs"))
+    first, both = _addresses_were_set(case)
+    if not first:
+        return remove(obj, ("spec", "clusterIP"), ("spec", "clusterIPs"))
+    return obj if both else change(obj, ("spec", "clusterIPs"), lambda some: some[:1] if _many(some) else some)
+
+
+def free_families(obj: Object, case: Case) -> Object:
+    """Drop the address families and their policy that the source's API server filled in, as the addresses.
+
+    What is not its default is the author's, and without any field manager nothing is known: both stay.
+    """
+    if not case.live or not case.has_managers:
+        return obj
+    applied = case.applied or {}
+    if get(applied, "spec", "ipFamilies") is None and not case.set_by_manager("f:spec", "f:ipFamilies"):
+        obj = remove(obj, ("spec", "ipFamilies"))
+    chosen = get(applied, "spec", "ipFamilyPolicy") or case.set_by_manager("f:spec", "f:ipFamilyPolicy")
+    default = get(obj, "spec", "ipFamilyPolicy") == ONE_FAMILY
+    return remove(obj, ("spec", "ipFamilyPolicy")) if default and not chosen else obj
+
+
+def _many(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1
+
+
+def _addresses_were_set(case: Case) -> tuple[bool, bool]:
+    """Return whether the author chose the first address of a live Service, and all of them."""
+    address, all_of_them = get(case.original, "spec", "clusterIP"), get(case.original, "spec", "clusterIPs")
+    listed = get(case.applied, "spec", "clusterIPs")
+    named = [get(case.applied, "spec", "clusterIP"), *(listed if isinstance(listed, list) else ())]
+    many = case.set_by_manager("f:spec", "f:clusterIPs") or (listed is not None and listed == all_of_them)
+    first = many or case.set_by_manager("f:spec", "f:clusterIP") or (bool(address) and address in named)
+    return first, many
 
 
 def free_node_ports(obj: Object, case: Case) -> Object:

@@ -24,6 +24,7 @@ from kubeferry.tasks.core.transform.strip.extensions import (
 from kubeferry.tasks.core.transform.strip.network import (
     forget_endpoint_targets,
     free_cluster_ips,
+    free_families,
     free_health_check_port,
     free_node_ports,
 )
@@ -32,6 +33,7 @@ from kubeferry.tasks.core.transform.strip.storage import (
     VOLUME_ANNOTATIONS,
     drop_annotations,
     drop_generated_secrets,
+    drop_source,
     empty_token,
     forget_claim,
     free_namespace,
@@ -92,7 +94,7 @@ _template = pod_template("spec", "template")
 _webhooks = (drop_injected_authority(("webhooks", EACH, "clientConfig")),)
 
 BY_KIND: Mapping[tuple[str, str], tuple[Step, ...]] = {
-    ("", "Service"): (free_cluster_ips, free_node_ports, free_health_check_port),
+    ("", "Service"): (free_cluster_ips, free_families, free_node_ports, free_health_check_port),
     ("", "Endpoints"): (forget_endpoint_targets,),
     ("discovery.k8s.io", "EndpointSlice"): (forget_endpoint_targets,),
     ("", "Pod"): (drop_token_volume, drop_added_tolerations, drop_pod_annotations, drop_pod_fields, pod_claims),
@@ -109,7 +111,7 @@ BY_KIND: Mapping[tuple[str, str], tuple[Step, ...]] = {
         pod_template("spec", "jobTemplate", "spec", "template"),
     ),
     ("autoscaling", "HorizontalPodAutoscaler"): (drop_annotations(SCALER_ANNOTATIONS),),
-    ("", "PersistentVolumeClaim"): (unbind_claim, drop_annotations(CLAIM_ANNOTATIONS)),
+    ("", "PersistentVolumeClaim"): (unbind_claim, drop_source, drop_annotations(CLAIM_ANNOTATIONS)),
     ("", "PersistentVolume"): (forget_claim, drop_annotations(VOLUME_ANNOTATIONS)),
     ("", "Secret"): (empty_token,),
     ("", "ServiceAccount"): (drop_generated_secrets,),

@@ -64,6 +64,25 @@ def unbind_claim(obj: Object, case: Case) -> Object:
     return obj if static or not case.live else remove(obj, ("spec", "volumeName"))
 
 
+SOURCES = ("dataSourceRef", "dataSource")
+"""Fields with what a claim is to be filled from."""
+
+
+def drop_source(obj: Object, case: Case) -> Object:
+    """Drop what a bound claim was filled from when it was provisioned: the source may be gone since.
+
+    With a source that is not there a new claim would wait for ever. One that is not bound keeps its source.
+    """
+    filled = case.live and was_bound(case.original)
+    return remove(obj, *(("spec", field) for field in SOURCES)) if filled else obj
+
+
+def was_bound(claim: Object) -> bool:
+    """Return whether a live claim has, or had, a volume."""
+    done = get(claim, "metadata", "annotations", "pv.kubernetes.io/bind-completed") == "yes"
+    return done or get(claim, "status", "phase") in ("Bound", "Lost")
+
+
 def forget_claim(obj: Object, _case: Case) -> Object:
     """Drop what ties a volume to the source cluster's claim; by name it stays reserved for the restored claim."""
     return change(obj, ("spec", "claimRef"), without("uid", "resourceVersion"))
