@@ -164,6 +164,8 @@ class Plan:
         levels = [[ref for ref in level if ref not in refs] for level in self.order.levels]
         self.order = replace(self.order, levels=[level for level in levels if level])
         self.foreign = {ref: some for ref, some in self.foreign.items() if ref not in refs}
+        wants = {target: {user for user in users if user not in refs} for target, users in self.wants.items()}
+        self.wants = {target: users for target, users in wants.items() if users}
         self.__dict__.pop("level_of", None)
 
     def level(self, ref: Ref) -> int:
