@@ -22,18 +22,19 @@ from kubeferry.tasks.ports.local.workdir import workdir
 from kubeferry.tasks.preflight.approve import approve
 from kubeferry.tasks.preflight.checks import preflight
 from kubeferry.tasks.report import report, report_failure, report_stopped
+from kubeferry.tasks.restore.after.follow_again import follow_again
+from kubeferry.tasks.restore.after.relink import relink, unpause
+from kubeferry.tasks.restore.after.verify import verify_restored
 from kubeferry.tasks.restore.apply import apply
+from kubeferry.tasks.restore.back.rollback import rollback
 from kubeferry.tasks.restore.begin import begin, hold, take_slot, take_up
 from kubeferry.tasks.restore.bundle import make_bundle, set_bundle_status
 from kubeferry.tasks.restore.finish import finish, to_finish
 from kubeferry.tasks.restore.managers import give_back, to_give_back
 from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
-from kubeferry.tasks.restore.relink import relink, unpause
-from kubeferry.tasks.restore.resolve import follow_again, resolve, resolve_late
-from kubeferry.tasks.restore.rollback import rollback
+from kubeferry.tasks.restore.resolve import resolve, resolve_late
 from kubeferry.tasks.restore.state import Restore, close, prepared
-from kubeferry.tasks.restore.verify import verify_restored
 from kubeferry.tasks.restore.wait import wait
 from kubeferry.tasks.step import log, side_by_side
 

@@ -9,7 +9,7 @@ from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.core.models.results import UndoResult
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.report import report
-from kubeferry.tasks.restore.undo import undo as revert
+from kubeferry.tasks.restore.back.undo import undo as revert
 from kubeferry.tasks.step import log
 
 

@@ -10,8 +10,8 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness import infrastructure
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs
 from kubeferry.tasks.core.needs.outside import related
-from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 from kubeferry.tasks.ports.local import progress
 
 if TYPE_CHECKING:

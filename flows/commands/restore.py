@@ -90,7 +90,7 @@ def undo(asked: UndoOptions, *, yes: bool, output: Format) -> None:
     from kubeferry.flows.console.confirm import Removal, agreed
     from kubeferry.flows.console.run import run_and_finish
     from kubeferry.flows.console.undo_table import finish, question, shown
-    from kubeferry.tasks.restore.undo import look
+    from kubeferry.tasks.restore.back.undo import look
 
     # Who is asked sees what gives rights among the rest, and says yes to it; --yes alone does not.
     whole = asked.model_copy(update={"privileged": True})

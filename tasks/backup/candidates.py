@@ -21,7 +21,7 @@ from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES, words_for
 from kubeferry.tasks.core.selection.unmatched import Unmatched
 from kubeferry.tasks.ports.local import progress
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType, Words
     from kubeferry.tasks.core.lookup.derive import Known
-    from kubeferry.tasks.core.needs.mentions import Mentions
+    from kubeferry.tasks.core.needs.references.mentions import Mentions
 
 NEVER = "never-written.jsonl"
 BODIES = "candidates.jsonl"

@@ -16,9 +16,9 @@ from kubeferry.tasks.backup.part import Exclusions, Part, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Fetched, Scope
 from kubeferry.tasks.backup.upload import upload
 from kubeferry.tasks.core.errors import DamagedError, NotFoundError, PermanentError
-from kubeferry.tasks.core.formats.bundle import BINDINGS, BUNDLES, GROUP
 from kubeferry.tasks.core.formats.layout import backup_name
 from kubeferry.tasks.core.formats.manifest import Source
+from kubeferry.tasks.core.formats.target.bundle import BINDINGS, BUNDLES, GROUP
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 from kubeferry.tasks.core.lookup.bindings import from_json, to_json

@@ -22,7 +22,7 @@ from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs
 from kubeferry.tasks.core.needs.outside import related
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.resource_types import FEW
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads

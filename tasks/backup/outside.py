@@ -17,7 +17,7 @@ from kubeferry.tasks.core.formats.outside import Outside, OutsideCode
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import ClusterWide
 from kubeferry.tasks.core.needs.outside import Found, outside
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 from kubeferry.tasks.ports.cluster.pages import begun_again
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.formats.outside import Outside  # noqa: TC001 - as abo
 from kubeferry.tasks.core.formats.records import Problem  # noqa: TC001 - as above
 from kubeferry.tasks.core.kube.resources import ResourceType  # noqa: TC001 - as above
 from kubeferry.tasks.core.models.options import BackupOptions  # noqa: TC001 - as above
-from kubeferry.tasks.core.needs.mentions import Mentions
+from kubeferry.tasks.core.needs.references.mentions import Mentions
 from kubeferry.tasks.core.selection.selector import Selector
 from kubeferry.tasks.ports.cluster.client import Cluster, connect
 

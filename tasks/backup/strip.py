@@ -13,7 +13,7 @@ from kubeferry.tasks.backup.outside import find_outside
 from kubeferry.tasks.backup.part import REPORT_EVERY, Exclusions, Part, written_object
 from kubeferry.tasks.backup.state import CLUSTER, Scope, Stripped
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.step import in_thread, step
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.lookup.derive import Known
-    from kubeferry.tasks.core.needs.mentions import Mentions
+    from kubeferry.tasks.core.needs.references.mentions import Mentions
 
 
 @step("strip {namespace}")

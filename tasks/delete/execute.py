@@ -10,8 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError
-from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.records import LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.target.bundle import Member
 from kubeferry.tasks.core.kube.objects import owners_of
 from kubeferry.tasks.core.models.results import DeleteResult, Needed, ObjectToDelete
 from kubeferry.tasks.delete.gather import look, unread

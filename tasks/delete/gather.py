@@ -14,11 +14,11 @@ from kubeferry.tasks.core.deletion.authorization import Authority
 from kubeferry.tasks.core.deletion.cascade import of_bundles, of_selection
 from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError, UnavailableError, UsageError
-from kubeferry.tasks.core.formats.bundle import BUNDLES, GROUP, KIND, PART, label
+from kubeferry.tasks.core.formats.target.bundle import BUNDLES, GROUP, KIND, PART, label
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
-from kubeferry.tasks.core.needs.references import kinds_naming
+from kubeferry.tasks.core.needs.references.find import kinds_naming
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.policy import UNKNOWN_CLUSTER, ClusterContext
 from kubeferry.tasks.ports.cluster.definitions import as_stored

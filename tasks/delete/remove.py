@@ -19,8 +19,8 @@ from kubeferry.tasks.core.deletion.finalizers import (
     waits_for_dependents,
 )
 from kubeferry.tasks.core.errors import ConflictError, KubeferryError, NotFoundError
-from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.formats.target.bundle import Member
 from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD

@@ -19,7 +19,7 @@ from kubeferry.tasks.ports.local.threads import in_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kubeferry.tasks.core.formats.bundle import Member
+    from kubeferry.tasks.core.formats.target.bundle import Member
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
     from kubeferry.tasks.ports.cluster.client import Cluster

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import Needs
 from kubeferry.tasks.core.needs.outside import related
 from kubeferry.tasks.core.needs.ownership import recreated_by
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import exclusion
 from kubeferry.tasks.core.selection.policy import ClusterContext
 from kubeferry.tasks.core.selection.resource_types import words_for

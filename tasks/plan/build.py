@@ -18,13 +18,13 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.models.options import ClusterWide
-from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
 from kubeferry.tasks.core.needs.ownership import Owners
-from kubeferry.tasks.core.needs.reference_fields import Need
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.admission_policies import PolicyParameters
+from kubeferry.tasks.core.needs.references.fields import Need
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from kubeferry.tasks.core.kube.resources import Words
-    from kubeferry.tasks.core.needs.references import Reference
+    from kubeferry.tasks.core.needs.references.find import Reference
     from kubeferry.tasks.plan.state import Archived
 
 RENAMED = "namespace renamed"

@@ -17,7 +17,7 @@ from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.outside import WEBHOOKS
-from kubeferry.tasks.core.needs.reference_fields import ADMISSION, RBAC
+from kubeferry.tasks.core.needs.references.fields import ADMISSION, RBAC
 from kubeferry.tasks.core.selection.resource_types import ELSEWHERE
 from kubeferry.tasks.core.transform.rename.copies import copy_name
 

@@ -15,9 +15,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, PreflightError
-from kubeferry.tasks.core.formats.bundle import BUNDLES, CRDS, RIGHTS, STATUS
-from kubeferry.tasks.core.formats.bundle_guard import GUARD_RIGHTS, POLICIES, POLICY_BINDINGS
-from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
+from kubeferry.tasks.core.formats.target.bundle import BUNDLES, CRDS, RIGHTS, STATUS
+from kubeferry.tasks.core.formats.target.bundle_guard import GUARD_RIGHTS, POLICIES, POLICY_BINDINGS
+from kubeferry.tasks.core.formats.target.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent

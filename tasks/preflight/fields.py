@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.kinds import is_built_in
-from kubeferry.tasks.core.kube.openapi import Misfit, Schemas, is_newer_default
+from kubeferry.tasks.core.kube.schemas.openapi import Misfit, Schemas, is_newer_default
+from kubeferry.tasks.core.kube.schemas.structural import pruned
+from kubeferry.tasks.core.kube.schemas.versions import Definition, definition_of, schema_or_all
 from kubeferry.tasks.core.kube.strings import pointer
-from kubeferry.tasks.core.kube.structural import pruned
-from kubeferry.tasks.core.kube.versions import Definition, definition_of, schema_or_all
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
 from kubeferry.tasks.ports.cluster.transport import THREADS

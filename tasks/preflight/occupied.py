@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.needs.grants import secret_readers
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator

@@ -1,7 +1,7 @@
 """In which version each object is written: the one that was saved, or else one that the target serves and that fits.
 
 The API server converts between what it serves and what it stores. What it does not serve, a restore converts only where
-a conversion changes `apiVersion` and nothing else; core/kube/versions.py has the rules.
+a conversion changes `apiVersion` and nothing else; core/kube/schemas/versions.py has the rules.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import orjson
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.resources import defined, served
-from kubeferry.tasks.core.kube.versions import Writing, definition_of, writing_built_in, writing_custom
+from kubeferry.tasks.core.kube.schemas.versions import Writing, definition_of, writing_built_in, writing_custom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

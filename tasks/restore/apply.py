@@ -15,10 +15,10 @@ from kubeferry.tasks.core.errors import (
     TransientError,
     UnavailableError,
 )
-from kubeferry.tasks.core.formats.bundle import owner
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.formats.records import Action
+from kubeferry.tasks.core.formats.target.bundle import owner
 from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default

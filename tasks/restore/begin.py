@@ -13,8 +13,8 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.journal import Header, changed_by, made_by
 from kubeferry.tasks.core.formats.layout import RestoreKeys, alike
 from kubeferry.tasks.core.formats.links import owner_ref
-from kubeferry.tasks.core.formats.managers import given_back
 from kubeferry.tasks.core.formats.records import Action
+from kubeferry.tasks.core.formats.target.managers import given_back
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.from_store import to_store
 from kubeferry.tasks.plan.keep_owned import paused

@@ -7,7 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, ForbiddenError, NotFoundError, PermanentError
-from kubeferry.tasks.core.formats.bundle import (
+from kubeferry.tasks.core.formats.journal import DEFINITIONS, made_by
+from kubeferry.tasks.core.formats.records import Action
+from kubeferry.tasks.core.formats.target.bundle import (
     BUNDLES,
     CRDS,
     DEFINITION,
@@ -20,9 +22,7 @@ from kubeferry.tasks.core.formats.bundle import (
     owner,
     parts,
 )
-from kubeferry.tasks.core.formats.bundle_guard import OWNS, POLICIES, POLICY_BINDINGS, binding, policy
-from kubeferry.tasks.core.formats.journal import DEFINITIONS, made_by
-from kubeferry.tasks.core.formats.records import Action
+from kubeferry.tasks.core.formats.target.bundle_guard import OWNS, POLICIES, POLICY_BINDINGS, binding, policy
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import BundleMode
 from kubeferry.tasks.ports.local import clock

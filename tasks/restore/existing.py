@@ -29,7 +29,7 @@ from kubeferry.tasks.restore.outcome import Outcome, done
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kubeferry.tasks.core.formats.managers import Entry
+    from kubeferry.tasks.core.formats.target.managers import Entry
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan, Source

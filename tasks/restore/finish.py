@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from kubeferry.tasks.core.formats.losses import LossCode
-from kubeferry.tasks.core.formats.managers import content_manager, status_manager
+from kubeferry.tasks.core.formats.target.managers import content_manager, status_manager
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError
-from kubeferry.tasks.core.formats.managers import applied, content_manager, given_back, is_entry, mark
+from kubeferry.tasks.core.formats.target.managers import applied, content_manager, given_back, is_entry, mark
 from kubeferry.tasks.core.kube.objects import field_managers, owners_of
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
@@ -15,7 +15,7 @@ from kubeferry.tasks.step import in_thread, step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kubeferry.tasks.core.formats.managers import Entry
+    from kubeferry.tasks.core.formats.target.managers import Entry
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import ResourceType

@@ -10,9 +10,9 @@ from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.bundle import maker
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, changer
 from kubeferry.tasks.core.formats.records import MADE, Action
+from kubeferry.tasks.core.formats.target.bundle import maker
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.records import Intent

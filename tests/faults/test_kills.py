@@ -17,7 +17,7 @@ from tests.support.bench import B, name
 from kubeferry.flows.restore import restore
 from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import BackupNotFoundError
-from kubeferry.tasks.core.formats.bundle import members_of
+from kubeferry.tasks.core.formats.target.bundle import members_of
 from kubeferry.tasks.core.kube.objects import owners_of
 from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
 from kubeferry.tasks.ports.prefect import server

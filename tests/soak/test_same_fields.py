@@ -6,7 +6,7 @@ import re
 import pytest
 from tests.support.go_modules import download
 
-from kubeferry.tasks.core.kube.versions import SAME_FIELDS
+from kubeferry.tasks.core.kube.schemas.versions import SAME_FIELDS
 
 pytestmark = pytest.mark.soak(minutes=1)
 

@@ -16,8 +16,8 @@ from kubeferry.flows.console import delete_table, migrate_table, results
 from kubeferry.flows.options.common import Format
 from kubeferry.tasks.core.deletion.cascade import Cascade
 from kubeferry.tasks.core.deletion.inventory import Inventory
-from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.records import ActionTaken, Phase, Problem
+from kubeferry.tasks.core.formats.target.bundle import Member
 from kubeferry.tasks.core.graph.closure import Missing
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import DeleteOptions, Place

@@ -3,7 +3,7 @@
 from tests.support.bench import B
 
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
-from kubeferry.tasks.core.formats.bundle import members_of
+from kubeferry.tasks.core.formats.target.bundle import members_of
 
 SOME = """
 apiVersion: v1

@@ -7,7 +7,7 @@ import yaml
 from kubeferry.tasks.core.formats.links import links_of, owner_ref
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via, order
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 
 DATA = Path(__file__).parent.parent / "data" / "plugins"
 

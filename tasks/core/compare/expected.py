@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.formats.bundle import is_bundle
+from kubeferry.tasks.core.formats.target.bundle import is_bundle
 from kubeferry.tasks.core.jsondoc.differences import MISSING
 from kubeferry.tasks.core.jsondoc.edit import Object
 from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE

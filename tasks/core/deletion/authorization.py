@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.bundle import GROUP, KIND, is_bundle, members_of
+from kubeferry.tasks.core.formats.target.bundle import GROUP, KIND, is_bundle, members_of
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubeferry.tasks.core.deletion.inventory import InventoryItem
-    from kubeferry.tasks.core.formats.bundle import Member
+    from kubeferry.tasks.core.formats.target.bundle import Member
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 NEVER = (NAMESPACE, CRD, (GROUP, KIND))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.bundle import Member
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
+from kubeferry.tasks.core.formats.target.bundle import Member
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import NOTHING

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import KubeferryError
-from kubeferry.tasks.core.formats.bundle import made_for
 from kubeferry.tasks.core.formats.links import Links, links_of
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
+from kubeferry.tasks.core.formats.target.bundle import made_for
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT, NAMESPACE_DEFAULTS
@@ -22,7 +22,7 @@ from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of
 from kubeferry.tasks.core.needs.implicit import Implied
 from kubeferry.tasks.core.needs.ownership import recreated_by
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import EXCLUDING_LABELS, exclusion
 from kubeferry.tasks.core.selection.policy import Policy
 
@@ -48,7 +48,7 @@ class InventoryItem:
     controlled: bool = False
     """Whether one of the owners is its controller."""
     made_for: frozenset[str] = frozenset()
-    """uids of the bundles that it was created for (formats/bundle.py)."""
+    """uids of the bundles that it was created for (formats/target/bundle.py)."""
     finalizers: tuple[str, ...] = ()
 
 

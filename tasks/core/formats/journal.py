@@ -77,7 +77,7 @@ class Header(StoredModel):
 
     @property
     def manager(self) -> str:
-        """Return the field manager of objects that this restore creates; a bundle's uid may follow (bundle.py).
+        """Return the field manager of objects that this restore creates; a bundle's uid may follow (target/bundle.py).
 
         That of objects which it changes is `changer(manager)`.
         """

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import DamagedError
-from kubeferry.tasks.core.formats.bundle import is_bundle
-from kubeferry.tasks.core.formats.managers import is_entry, saved
+from kubeferry.tasks.core.formats.target.bundle import is_bundle
+from kubeferry.tasks.core.formats.target.managers import is_entry, saved
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
 from kubeferry.tasks.core.kube.objects import Ref, is_segment, type_of
 
@@ -62,7 +62,7 @@ class Links:
     addresses: Mapping[str, str] = field(default_factory=dict)
     """JSON pointer into the live object (RFC 6901) → the address: `/status/podIPs/0/ip` → `10.0.0.7`."""
     managers: tuple[dict[str, Any], ...] = ()
-    """Its field managers (formats/managers.py)."""
+    """Its field managers (formats/target/managers.py)."""
 
 
 def links_of(obj: Object) -> Links:

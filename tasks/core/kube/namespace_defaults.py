@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DEFAULT_ACCOUNT = ("", "ServiceAccount", "default")
 ROOT_CERTIFICATE = ("", "ConfigMap", "kube-root-ca.crt")
 LEASE_NAME = "kubeferry-restore"
-"""The name of Kubeferry's Lease, by which restores and deletions exclude each other (formats/lease.py)."""
+"""The name of Kubeferry's Lease, by which restores and deletions exclude each other (formats/target/lease.py)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from kubeferry.tasks.core.lookup.chain import Chain
 from kubeferry.tasks.core.lookup.index import Source
 from kubeferry.tasks.core.lookup.steps import Read, Start
 from kubeferry.tasks.core.lookup.uses import Use, leaf_at
-from kubeferry.tasks.core.needs.reference_fields import CLUSTER_SCOPED
+from kubeferry.tasks.core.needs.references.fields import CLUSTER_SCOPED
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Place

@@ -11,22 +11,22 @@ from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import explicit_edges
-from kubeferry.tasks.core.needs.references import starts
+from kubeferry.tasks.core.needs.references.find import starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubeferry.tasks.core.formats.links import Links
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.needs.references import Reference
+    from kubeferry.tasks.core.needs.references.find import Reference
     from kubeferry.tasks.core.plugins.registry import Registry
 
 
 def needs_of(obj: Object, named: Iterable[Reference], links: Links, rules: Registry) -> list[Edge]:
     """Return the edges from `obj`; whether their targets exist is not checked here.
 
-    `named` are its references (references.py), `links` its owners on the source cluster. An ownerReference does not say
-    whether the owner is namespaced, so there is an edge for both cases.
+    `named` are its references (references/find.py), `links` its owners on the source cluster. An ownerReference does
+    not say whether the owner is namespaced, so there is an edge for both cases.
 
     Raises:
         PluginError: a plug-in failed.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import values
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref, labels_of, type_of
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator

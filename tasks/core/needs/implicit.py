@@ -22,7 +22,7 @@ from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, bound_accounts, requirements
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT, RBAC
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

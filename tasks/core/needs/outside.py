@@ -17,17 +17,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.formats.bundle_guard import is_guard
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.outside import OPERATORS, Outside, OutsideCode
+from kubeferry.tasks.core.formats.target.bundle_guard import is_guard
 from kubeferry.tasks.core.jsondoc.edit import get, group_of, values
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
-from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, bound_accounts, requirements
 from kubeferry.tasks.core.needs.operators import Resource, judged, marks, released_in, writes
-from kubeferry.tasks.core.needs.reference_fields import ADMISSION, RBAC, SERVICE_AT
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.admission_policies import PolicyParameters
+from kubeferry.tasks.core.needs.references.fields import ADMISSION, RBAC, SERVICE_AT
+from kubeferry.tasks.core.needs.references.find import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref, type_of
 from kubeferry.tasks.core.needs.cluster_scoped import bound_accounts
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT, RBAC
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.formats.bundle import BUNDLES, STATUS
+from kubeferry.tasks.core.formats.target.bundle import BUNDLES, STATUS
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.core.selection.resource_types import INDEXED_EVERYWHERE, RELATED, read_by_name

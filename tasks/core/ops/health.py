@@ -105,8 +105,8 @@ def exit_code(findings: Sequence[Finding]) -> int:
 
 
 WARN = 30
-"""Seconds. A namespace's lease is valid for 60 and renewed every 15 (formats/lease.py): machines whose clocks differ by
-more than the rest would treat it as expired."""
+"""Seconds. A namespace's lease is valid for 60 and renewed every 15 (formats/target/lease.py): machines whose clocks
+differ by more than the rest would treat it as expired."""
 
 REFUSED = 900
 """Seconds. S3 refuses requests whose time differs by more than 15 minutes ("RequestTimeTooSkewed")."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.formats.bundle import BUNDLES, RIGHTS
-from kubeferry.tasks.core.formats.lease import LEASE_VERBS, LEASES
+from kubeferry.tasks.core.formats.target.bundle import BUNDLES, RIGHTS
+from kubeferry.tasks.core.formats.target.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.ops.health import Finding
 from kubeferry.tasks.core.plan.existing import VERBS

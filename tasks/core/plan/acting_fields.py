@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.jsondoc.edit import group_of
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.losses import LossCode
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.kinds import is_built_in
-from kubeferry.tasks.core.kube.openapi import is_newer_default
+from kubeferry.tasks.core.kube.schemas.openapi import is_newer_default
 from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.plan.quota import quantity
 

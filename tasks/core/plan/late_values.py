@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.graph.order import BINDINGS, Edge, Strength, Via
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.immutable_fields import freezes, required_or_frozen
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
 from kubeferry.tasks.core.plan.acting_fields import acting
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def deferral(obj: Object, edge: Edge, schema: Mapping[str, Any] | None = None) -
     if edge.strength in BINDINGS:
         return Deferral(edge, _binding(obj, edge.why, schema), edge.why)
     if edge.strength is Strength.OWNER and edge.via is not Via.OWNER:
-        # The controller of such an object deletes it until its target exists (needs/references.py, vital).
+        # The controller of such an object deletes it until its target exists (needs/references/find.py, vital).
         return Deferral(edge, Means.IMPOSSIBLE)
     return Deferral(edge, _PLAIN[edge.strength])
 

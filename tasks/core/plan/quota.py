@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of, values
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

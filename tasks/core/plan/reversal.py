@@ -149,7 +149,7 @@ def edited_by(live: Object, manager: str, wrote: str = "", former: Object | None
 
 
 def _created(live: Object, times: Iterable[str]) -> str:
-    """Return the time of the entry that came with the creation, whose mark has none (formats/managers.py).
+    """Return the time of the entry that came with the creation, whose mark has none (formats/target/managers.py).
 
     The API server takes the time twice, for the object and for the entry: a second may begin between the two.
     """

@@ -7,7 +7,7 @@
   excluded: each belongs to one issuance of the source cluster. A restored request would be issued again, and count
   against rate limits.
 - A Certificate that an Ingress or a Gateway owns is re-created by cert-manager from their annotations.
-- The keys of ACME accounts are Secrets that issuers name (needs/custom_references.py), so they come first and the
+- The keys of ACME accounts are Secrets that issuers name (needs/references/custom.py), so they come first and the
   account stays the same.
 
 Certificates are not inspected: one that has expired, or whose DNS names changed with a renamed namespace, is issued

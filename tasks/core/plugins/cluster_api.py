@@ -60,7 +60,7 @@ _BLOCK_MOVE = (("metadata", "annotations", "clusterctl.cluster.x-k8s.io/block-mo
 def needs(obj: Object) -> Iterator[Need]:
     """Yield the Cluster that an object belongs to, and the ClusterClass of a Cluster.
 
-    Fields that name templates and infrastructure have `kind` and `name`, so needs/custom_references.py finds them.
+    Fields that name templates and infrastructure have `kind` and `name`, so needs/references/custom.py finds them.
     """
     group, own = group_of(obj["apiVersion"]), Ref.of(obj)
     if (group, obj["kind"]) == CLUSTER:

@@ -77,7 +77,7 @@ Kind = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """An object that another one needs, besides those that its fields name (needs/references.py finds these)."""
+    """An object that another one needs, besides those that its fields name (needs/references/find.py finds these)."""
 
     target: Ref
     path: str

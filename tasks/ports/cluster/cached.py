@@ -11,8 +11,8 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubeferry.tasks.core.errors import ForbiddenError, KubeferryError, NotFoundError
-from kubeferry.tasks.core.kube.openapi import Schemas
 from kubeferry.tasks.core.kube.readiness.infrastructure import STORAGE_CLASS, context_of
+from kubeferry.tasks.core.kube.schemas.openapi import Schemas
 from kubeferry.tasks.core.ops.rights import NAMESPACES
 from kubeferry.tasks.ports.cluster.definitions import CRD
 

@@ -14,16 +14,16 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.openapi import Schemas
+from kubeferry.tasks.core.kube.schemas.openapi import Schemas
+from kubeferry.tasks.core.kube.schemas.structural import fields
+from kubeferry.tasks.core.kube.schemas.versions import definition_of, reading, richest
 from kubeferry.tasks.core.kube.strings import pointer
-from kubeferry.tasks.core.kube.structural import fields
-from kubeferry.tasks.core.kube.versions import definition_of, reading, richest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
-    from kubeferry.tasks.core.kube.versions import Reading
+    from kubeferry.tasks.core.kube.schemas.versions import Reading
     from kubeferry.tasks.ports.cluster.client import Cluster
 
 CRD = ("apiextensions.k8s.io", "CustomResourceDefinition")

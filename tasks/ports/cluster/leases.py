@@ -16,7 +16,17 @@ from kubeferry.tasks.core.errors import (
     NotFoundError,
     PermanentError,
 )
-from kubeferry.tasks.core.formats.lease import LEASES, RENEW, SECONDS, Holder, expired, holder_of, lease, renewed, taken
+from kubeferry.tasks.core.formats.target.lease import (
+    LEASES,
+    RENEW,
+    SECONDS,
+    Holder,
+    expired,
+    holder_of,
+    lease,
+    renewed,
+    taken,
+)
 from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.ports.local import clock

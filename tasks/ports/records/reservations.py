@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, PermanentError, UsageError
-from kubeferry.tasks.core.formats.lease import Holder
+from kubeferry.tasks.core.formats.target.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import dead, me
 from kubeferry.tasks.ports.local import clock, progress
 

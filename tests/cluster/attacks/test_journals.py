@@ -13,7 +13,7 @@ from kubeferry.tasks.core.errors import PermanentError, UsageError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.restore.undo import look
+from kubeferry.tasks.restore.back.undo import look
 
 RBAC = "rbac.authorization.k8s.io"
 

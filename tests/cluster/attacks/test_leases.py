@@ -14,7 +14,7 @@ from tests.support.objects import config_map
 from tests.support.scripted_server import scripted
 
 from kubeferry.tasks.core.errors import KubeferryError, PermanentError
-from kubeferry.tasks.core.formats.lease import LEASES, Holder, holder_of, lease
+from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, holder_of, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster import leases

@@ -9,9 +9,9 @@ from tests.support.objects import MINE
 
 from kubeferry.flows.delete import delete
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError, PermanentError, UsageError
-from kubeferry.tasks.core.formats import bundle as bundle_format
-from kubeferry.tasks.core.formats.bundle import maker
-from kubeferry.tasks.core.formats.lease import LEASES
+from kubeferry.tasks.core.formats.target import bundle as bundle_format
+from kubeferry.tasks.core.formats.target.bundle import maker
+from kubeferry.tasks.core.formats.target.lease import LEASES
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import DeleteOptions

@@ -8,8 +8,8 @@ import pytest
 from tests.support.bench import B
 
 from kubeferry.tasks.core.errors import ExpiredError, PermanentError
-from kubeferry.tasks.core.formats.bundle import Member
-from kubeferry.tasks.core.formats.lease import LEASES, Holder, holder_of, lease
+from kubeferry.tasks.core.formats.target.bundle import Member
+from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, holder_of, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import DeleteOptions

@@ -10,7 +10,7 @@ import yaml
 from tests.support.bench import A
 from tests.support.shipped import MANIFESTS
 
-from kubeferry.tasks.core.formats.bundle import definition
+from kubeferry.tasks.core.formats.target.bundle import definition
 
 pytestmark = pytest.mark.exclusive
 

@@ -11,7 +11,7 @@ from tests.support.objects import an, config_map, service, workload
 
 from kubeferry.flows.restore import restore
 from kubeferry.tasks.core.errors import NotFoundError, PermanentError
-from kubeferry.tasks.core.formats.bundle import API_VERSION, BINDINGS, CRDS, DEFINITION, GROUP, KIND, definition
+from kubeferry.tasks.core.formats.target.bundle import API_VERSION, BINDINGS, CRDS, DEFINITION, GROUP, KIND, definition
 from kubeferry.tasks.core.models.options import RestoreOptions
 
 

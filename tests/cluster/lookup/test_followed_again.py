@@ -3,6 +3,7 @@
 import pytest
 from tests.support.bench import B
 
+import kubeferry.tasks.restore.after.follow_again
 import kubeferry.tasks.restore.resolve
 from kubeferry.tasks.core.lookup.follow import is_ready
 
@@ -110,7 +111,7 @@ def test_an_address_that_is_no_more_is_rewritten_or_reported(bench, held, after)
 def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypatch):
     """However many bindings there are: one request for each kind and namespace that they lead through."""
     ns, saved = held
-    asked, follow = [], kubeferry.tasks.restore.resolve._follow_again
+    asked, follow = [], kubeferry.tasks.restore.after.follow_again._follow_again
 
     def counted(source, plan, target, *more):
         made = type(target.cluster())
@@ -121,7 +122,7 @@ def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypat
             )
             return follow(source, plan, target, *more)
 
-    monkeypatch.setattr(kubeferry.tasks.restore.resolve, "_follow_again", counted)
+    monkeypatch.setattr(kubeferry.tasks.restore.after.follow_again, "_follow_again", counted)
     result = bench.restore(saved)
     assert (result.phase, len(result.rewrites)) == ("Completed", 8)
     assert sorted(asked) == [

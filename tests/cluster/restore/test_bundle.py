@@ -8,8 +8,8 @@ from tests.support.bundles import ALWAYS, SOME, bundle, bundles, deny_deployment
 from tests.support.objects import MINE
 
 from kubeferry.tasks.core.errors import KubeferryError
-from kubeferry.tasks.core.formats import bundle as bundle_format
-from kubeferry.tasks.core.formats.bundle import made_for
+from kubeferry.tasks.core.formats.target import bundle as bundle_format
+from kubeferry.tasks.core.formats.target.bundle import made_for
 from kubeferry.tasks.core.kube.objects import Ref
 
 COLLECTED = 120

@@ -5,7 +5,7 @@ from tests.support.bench import B
 from tests.support.bundles import SOME, bundle, listed
 
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
-from kubeferry.tasks.core.formats.bundle import DEFINITION
+from kubeferry.tasks.core.formats.target.bundle import DEFINITION
 
 pytestmark = pytest.mark.exclusive
 

@@ -14,7 +14,7 @@ from tests.support.tiers import fast
 
 from kubeferry.tasks.core.errors import KubeferryError, NotFoundError, PreflightError
 from kubeferry.tasks.core.kube.kinds import is_built_in
-from kubeferry.tasks.core.kube.openapi import Schemas
+from kubeferry.tasks.core.kube.schemas.openapi import Schemas
 
 SAMPLE = [*CASES][::17]
 """Of so many cases some: all are read by the two steps of a restore that come before it asks the target."""

@@ -15,13 +15,13 @@ from kubeferry.tasks.core.errors import (
     PreflightError,
     UnavailableError,
 )
-from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.preflight import approve, checks
+from kubeferry.tasks.restore.after.relink import _unpause
+from kubeferry.tasks.restore.after.verify import _verify
 from kubeferry.tasks.restore.apply import write
-from kubeferry.tasks.restore.relink import _unpause
-from kubeferry.tasks.restore.verify import _verify
 
 
 @pytest.fixture(scope="module")

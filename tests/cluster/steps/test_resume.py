@@ -11,7 +11,7 @@ import kubeferry.tasks.restore.begin
 from kubeferry.tasks.core.errors import ConflictError, UsageError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.preflight.checks import _look
-from kubeferry.tasks.restore.relink import _relink, _unpause
+from kubeferry.tasks.restore.after.relink import _relink, _unpause
 
 
 def owner(live):

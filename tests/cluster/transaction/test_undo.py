@@ -14,7 +14,7 @@ from tests.support.cli import COMMAND
 from kubeferry.flows.restore import restore
 from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import BackupNotFoundError, KubeferryError, PermanentError, PreflightError, UsageError
-from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions

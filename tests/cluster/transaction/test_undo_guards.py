@@ -11,7 +11,7 @@ from tests.support.bench import B, name
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.core.formats.journal import Header, Target, changer
 from kubeferry.tasks.core.formats.layout import RestoreKeys
-from kubeferry.tasks.core.formats.lease import LEASES, Holder, lease
+from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.core.plan.existing import content
@@ -21,7 +21,7 @@ from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.restore.undo import _undo
+from kubeferry.tasks.restore.back.undo import _undo
 
 TOKEN = "0123456789ab"
 MANAGER = f"kubeferry-{TOKEN}"
@@ -186,7 +186,7 @@ def test_levels_are_undone_in_reverse_and_each_is_journalled_before_the_next_beg
     journalled.changed("changed", level=2)
     seen = []
     cluster = journalled.bench.clusters[B]
-    monkeypatch.setattr("kubeferry.tasks.restore.undo.connect", lambda *_: cluster)
+    monkeypatch.setattr("kubeferry.tasks.restore.back.undo.connect", lambda *_: cluster)
     real_delete, real_apply = cluster.delete, cluster.apply
 
     def delete(kind, namespace, named, **more):

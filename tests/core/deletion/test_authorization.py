@@ -7,7 +7,7 @@ import pytest
 from kubeferry.tasks.core.deletion.authorization import Authority
 from kubeferry.tasks.core.deletion.cascade import OLDER, UNPROVED, of_bundles, of_selection
 from kubeferry.tasks.core.deletion.inventory import Inventory
-from kubeferry.tasks.core.formats.bundle import Member, bundle, maker, owner, parts
+from kubeferry.tasks.core.formats.target.bundle import Member, bundle, maker, owner, parts
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.plugins.registry import Registry

@@ -8,7 +8,7 @@ from kubeferry.tasks.core.deletion.authorization import Authority
 from kubeferry.tasks.core.deletion.cascade import NAMELESS, OLDER, REPLACED, UNPROVED, of_bundles, of_selection
 from kubeferry.tasks.core.deletion.inventory import Inventory
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.bundle import MEMBERS, Member, bundle, maker, owner, parts
+from kubeferry.tasks.core.formats.target.bundle import MEMBERS, Member, bundle, maker, owner, parts
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.plugins.registry import Registry

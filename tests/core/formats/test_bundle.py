@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from kubeferry.tasks.core.formats import bundle
-from kubeferry.tasks.core.formats.bundle import (
+from kubeferry.tasks.core.formats.journal import Header, Target, made_by
+from kubeferry.tasks.core.formats.target import bundle
+from kubeferry.tasks.core.formats.target.bundle import (
     API_VERSION,
     LETTERS,
     MEMBERS,
@@ -18,7 +19,6 @@ from kubeferry.tasks.core.formats.bundle import (
     owner,
     parts,
 )
-from kubeferry.tasks.core.formats.journal import Header, Target, made_by
 from kubeferry.tasks.core.kube.objects import Ref
 
 MANY = [Member(number % 7 + 1, Ref("", "Secret", "shop", f"s{number:05}"), f"u{number:05}") for number in range(12_000)]

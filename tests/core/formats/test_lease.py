@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from kubeferry.tasks.core.formats.lease import RENEW, SECONDS, Holder, expired, holder_of, lease, renewed
+from kubeferry.tasks.core.formats.target.lease import RENEW, SECONDS, Holder, expired, holder_of, lease, renewed
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 ME = Holder("nightly-restore", "node-1", 17, "boot:99")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.kube.openapi import OBJECT_META, Misfit, Schemas, Unknown, is_newer_default
+from kubeferry.tasks.core.kube.schemas.openapi import OBJECT_META, Misfit, Schemas, Unknown, is_newer_default
 
 REF = "#/components/schemas/"
 DOCUMENT = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.kube.structural import fields, pruned, unknown_to
+from kubeferry.tasks.core.kube.schemas.structural import fields, pruned, unknown_to
 
 OBJECT, STRING = {"type": "object"}, {"type": "string"}
 KEEPS = {"x-kubernetes-preserve-unknown-fields": True}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.kube.versions import (
+from kubeferry.tasks.core.kube.schemas.versions import (
     Reading,
     Writing,
     definition_of,

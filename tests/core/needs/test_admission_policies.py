@@ -2,8 +2,8 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.admission_policies import PolicyParameters
-from kubeferry.tasks.core.needs.reference_fields import Need
+from kubeferry.tasks.core.needs.references.admission_policies import PolicyParameters
+from kubeferry.tasks.core.needs.references.fields import Need
 
 GROUP = "admissionregistration.k8s.io/v1"
 

@@ -6,7 +6,7 @@ The fields are those that an API server serves (tests/support/api_fields.py), no
 import pytest
 from tests.support.api_fields import FILE
 
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 
 NEVER_CARRIED = {
     "Binding",
@@ -91,7 +91,7 @@ NO_REFERENCE = {
     "a status, which a claim's template has none of": """
         ModifyVolumeStatus.targetVolumeAttributesClassName PersistentVolumeClaimCondition.status
         PersistentVolumeClaimCondition.type PersistentVolumeClaimStatus.currentVolumeAttributesClassName""",
-    "its kind is in the policy: needs/admission_policies.py": "ParamRef.name",
+    "its kind is in the policy: needs/references/admission_policies.py": "ParamRef.name",
 }
 PROPERTIES = {each: why for why, listed in NO_REFERENCE.items() for each in listed.split()}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.custom_references import custom_references
+from kubeferry.tasks.core.needs.references.custom import custom_references
 
 ENDS = {
     "Secret": "Secret",

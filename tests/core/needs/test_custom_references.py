@@ -3,8 +3,8 @@
 import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.custom_references import BY_SUFFIX, custom_references
-from kubeferry.tasks.core.needs.references import Reference, references
+from kubeferry.tasks.core.needs.references.custom import BY_SUFFIX, custom_references
+from kubeferry.tasks.core.needs.references.find import Reference, references
 
 
 def thing(spec, namespace="shop", **more):

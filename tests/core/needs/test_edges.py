@@ -6,7 +6,7 @@ from kubeferry.tasks.core.formats.links import Links, Owner
 from kubeferry.tasks.core.graph.order import Strength
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.edges import controller_edges, needs_of, owner_edges
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.plugins.registry import Registry
 
 PLAIN = Registry(())

@@ -5,7 +5,7 @@ import pytest
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.implicit import Implied
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 
 
 def obj(group, kind, name, namespace="shop", **more):

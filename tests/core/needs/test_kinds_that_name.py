@@ -2,8 +2,8 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
-from kubeferry.tasks.core.needs.references import kinds_naming
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references.find import kinds_naming
 
 WORKLOADS = set(POD_SPEC_AT)
 

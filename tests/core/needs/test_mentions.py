@@ -3,7 +3,7 @@
 import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.mentions import Mentions
+from kubeferry.tasks.core.needs.references.mentions import Mentions
 
 SECRET = ("", "Secret")
 KEY = Ref("", "Secret", "vault", "key")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.formats import bundle_guard
+from kubeferry.tasks.core.formats.target import bundle_guard
 from kubeferry.tasks.core.needs.cluster_scoped import Needs
 from kubeferry.tasks.core.needs.outside import outside
 

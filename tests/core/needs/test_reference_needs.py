@@ -2,8 +2,8 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.reference_fields import Need
-from kubeferry.tasks.core.needs.references import references, starts
+from kubeferry.tasks.core.needs.references.fields import Need
+from kubeferry.tasks.core.needs.references.find import references, starts
 
 OLD = {"annotations": {"volume.beta.kubernetes.io/storage-class": "old"}}
 SNAPSHOT = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "monday"}

@@ -4,7 +4,7 @@ import pytest
 
 from kubeferry.tasks.core.jsondoc.edit import group_of, values
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.reference_fields import (
+from kubeferry.tasks.core.needs.references.fields import (
     CLUSTER_SCOPED,
     POD_SPEC,
     POD_SPEC_AT,
@@ -14,7 +14,7 @@ from kubeferry.tasks.core.needs.reference_fields import (
     TABLE,
     TYPED_AT,
 )
-from kubeferry.tasks.core.needs.references import Reference, references, starts
+from kubeferry.tasks.core.needs.references.find import Reference, references, starts
 
 
 def placed(path, value):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kubeferry.tasks.core.needs.references import references
+from kubeferry.tasks.core.needs.references.find import references
 
 RBAC = "rbac.authorization.k8s.io"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.references import kinds_naming, references, starts
+from kubeferry.tasks.core.needs.references.find import kinds_naming, references, starts
 
 
 def container(name):

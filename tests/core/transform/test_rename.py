@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kubeferry.tasks.core.jsondoc.edit import EACH
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 from kubeferry.tasks.core.transform.rename.rewrite import NAMESPACE_AT, SELECTOR_VALUES_AT, rename
 
 BINDING = (RBAC, "ClusterRoleBinding")

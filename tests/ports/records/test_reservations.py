@@ -11,7 +11,7 @@ import pytest
 
 from kubeferry.tasks.core.errors import KeyMissingError, PermanentError, StoreUnavailableError, UsageError
 from kubeferry.tasks.core.formats.layout import BackupKeys
-from kubeferry.tasks.core.formats.lease import Holder
+from kubeferry.tasks.core.formats.target.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import me
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records import reservations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import found, get
 from kubeferry.tasks.core.kube.objects import type_of
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
 from kubeferry.tasks.core.plan.export.hosts import HOSTS
 from kubeferry.tasks.core.plan.export.names import segment
 from kubeferry.tasks.core.plan.export.yaml_files import dump, is_block

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import EACH, Every, Path, get, parse_path, parse_paths
 from kubeferry.tasks.core.kube.objects import type_of
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT, RBAC
-from kubeferry.tasks.core.needs.reference_marks import WITH_PARAMETERS, namespace_key
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, RBAC
+from kubeferry.tasks.core.needs.references.marks import WITH_PARAMETERS, namespace_key
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.outside import METADATA_NAME, WEBHOOKS, selected_names
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

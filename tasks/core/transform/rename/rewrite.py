@@ -18,7 +18,7 @@ from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change, found
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, type_of
 from kubeferry.tasks.core.kube.strings import pointer, put
-from kubeferry.tasks.core.needs.reference_fields import RBAC
+from kubeferry.tasks.core.needs.references.fields import RBAC
 from kubeferry.tasks.core.transform.rename.api_fields import NAMESPACE_AT, SELECTOR_VALUES_AT, fields
 from kubeferry.tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
 from kubeferry.tasks.core.transform.rename.copies import WEBHOOKS, as_copy, copy_name, limited

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.objects import annotations_of, type_of
 from kubeferry.tasks.core.kube.strings import leaves
 from kubeferry.tasks.core.needs.annotations import with_namespaces
-from kubeferry.tasks.core.needs.reference_marks import annotation_kind
+from kubeferry.tasks.core.needs.references.marks import annotation_kind
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.bundle import API_VERSION, DEFINITION, KIND, definition
+from kubeferry.tasks.core.formats.target.bundle import API_VERSION, DEFINITION, KIND, definition
 from kubeferry.tasks.core.plan.export.yaml_files import dump
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.bundle import BINDINGS
 from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.formats.target.bundle import BINDINGS
 from kubeferry.tasks.core.jsondoc.edit import change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default

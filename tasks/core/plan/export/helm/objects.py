@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import change, get, parse_path
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC, POD_SPEC_AT, TABLE
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC, POD_SPEC_AT, TABLE
 from kubeferry.tasks.core.plan.export.helm.values import Values, key_of
 from kubeferry.tasks.core.plan.export.hosts import HOSTS
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.claims import class_of
 from kubeferry.tasks.core.kube.objects import type_of
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of
 from kubeferry.tasks.core.kube.kinds import BUILT_IN, CLUSTER_KINDS
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.reference_fields import ADMISSION, Kind, Need
-from kubeferry.tasks.core.needs.references import Reference
+from kubeferry.tasks.core.needs.references.fields import ADMISSION, Kind, Need
+from kubeferry.tasks.core.needs.references.find import Reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.formats.bundle import API_VERSION, DEFINITION, GROUP, KIND, RESTORING, label
+from kubeferry.tasks.core.formats.target.bundle import API_VERSION, DEFINITION, GROUP, KIND, RESTORING, label
 from kubeferry.tasks.core.kube.resources import ResourceType
 
 if TYPE_CHECKING:

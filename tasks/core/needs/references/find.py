@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of, values
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
-from kubeferry.tasks.core.needs.custom_references import custom_references
-from kubeferry.tasks.core.needs.reference_fields import (
+from kubeferry.tasks.core.needs.references.custom import custom_references
+from kubeferry.tasks.core.needs.references.fields import (
     CLUSTER_SCOPED,
     POD_SPEC,
     POD_SPEC_AT,
@@ -28,7 +28,7 @@ from kubeferry.tasks.core.needs.reference_fields import (
     Row,
     Typed,
 )
-from kubeferry.tasks.core.needs.reference_marks import marks
+from kubeferry.tasks.core.needs.references.marks import marks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -19,9 +19,9 @@ from kubeferry.tasks.core.errors import (
     KubeferryError,
     NotFoundError,
 )
-from kubeferry.tasks.core.formats.bundle import BUNDLES
 from kubeferry.tasks.core.formats.journal import Previous, made_by
 from kubeferry.tasks.core.formats.records import Action, Intent, Problem
+from kubeferry.tasks.core.formats.target.bundle import BUNDLES
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, field_managers
 from kubeferry.tasks.core.models.results import RollbackResult

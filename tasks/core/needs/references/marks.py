@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubeferry.tasks.core.jsondoc.edit import Object, get, values
 from kubeferry.tasks.core.kube.claims import CLASS, class_annotation
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
-from kubeferry.tasks.core.needs.custom_references import CERT_MANAGER, GATEWAY
-from kubeferry.tasks.core.needs.reference_fields import POD_SPEC_AT, STORAGE, Kind, Need
+from kubeferry.tasks.core.needs.references.custom import CERT_MANAGER, GATEWAY
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, STORAGE, Kind, Need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

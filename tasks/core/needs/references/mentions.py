@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from kubeferry.tasks.core.kube.objects import Ref
-    from kubeferry.tasks.core.needs.reference_fields import Kind
+    from kubeferry.tasks.core.needs.references.fields import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kubeferry.tasks.core.kube.schemas.structural import META, PRESERVE
 from kubeferry.tasks.core.kube.strings import pointer
-from kubeferry.tasks.core.kube.structural import META, PRESERVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS, GROUP_OF_KIND, is_built_in
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.needs.reference_fields import Need
+from kubeferry.tasks.core.needs.references.fields import Need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -19,8 +19,8 @@ from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.restore.back.rollback import Asked, Rollback, counts_line, roll_back
 from kubeferry.tasks.restore.begin import same_cluster
-from kubeferry.tasks.restore.rollback import Asked, Rollback, counts_line, roll_back
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:

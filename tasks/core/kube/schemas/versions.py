@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kubeferry.tasks.core.jsondoc.edit import Object, get
-from kubeferry.tasks.core.kube.structural import REST, fields, unknown_to
+from kubeferry.tasks.core.kube.schemas.structural import REST, fields, unknown_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kubeferry.tasks.core.jsondoc.edit import Place
-    from kubeferry.tasks.core.kube.structural import Schema
+    from kubeferry.tasks.core.kube.schemas.structural import Schema
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Schemas of kinds: OpenAPI documents, structural schemas of definitions, and versions with the same fields."""

@@ -1,0 +1,1 @@
+"""What the fields, names, labels and annotations of an object refer to."""

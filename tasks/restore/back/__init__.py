@@ -1,0 +1,1 @@
+"""How a restore is taken back: rollback after a failure, and undo."""
