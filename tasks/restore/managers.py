@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError
 from kubeferry.tasks.core.formats.target.managers import applied, content_manager, given_back, is_entry, mark
-from kubeferry.tasks.core.kube.objects import field_managers, owners_of
+from kubeferry.tasks.core.kube.objects import Ref, field_managers, owners_of
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.formats.target.managers import Entry
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan
     from kubeferry.tasks.ports.cluster.client import Cluster
@@ -93,6 +92,25 @@ def write_back(
             cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta}, manager=content_manager(entries))
         except NotFoundError:
             return
+        except ConflictError:
+            if turn == TRIES - 1:
+                raise
+        else:
+            return
+
+
+def give_back_to(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
+    """Give an object, which has its previous content again, its previous field managers.
+
+    Raises:
+        ConflictError: somebody changes it all the time.
+    """
+    ref, entries = Ref.of(previous), field_managers(previous)
+    for turn in range(TRIES if entries else 0):
+        live = cluster.get(kind, ref.namespace, ref.name)
+        meta = {"managedFields": entries, "resourceVersion": live["metadata"]["resourceVersion"]}
+        try:
+            cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta})
         except ConflictError:
             if turn == TRIES - 1:
                 raise

@@ -154,6 +154,12 @@ def weighty(losses: Iterable[Loss]) -> bool:
     return any(each.weighty for each in losses)
 
 
+def by_weight(losses: Iterable[Loss]) -> list[Loss]:
+    """Return the losses as they are shown: those of weight first, what every restore has last."""
+    usual = (LossCode.REWRITTEN, LossCode.LEFT_OUT)
+    return sorted(losses, key=lambda each: (not each.weighty, each.code in usual, each.object, each.path))
+
+
 def without_repetition(losses: Iterable[Loss]) -> list[Loss]:
     """Return the losses in order, each once."""
     return sorted(set(losses), key=lambda each: (each.object, each.path, each.code, each.why))

@@ -23,7 +23,7 @@ from kubeferry.tasks.core.formats.journal import Previous, made_by
 from kubeferry.tasks.core.formats.records import Action, Intent, Problem
 from kubeferry.tasks.core.formats.target.bundle import BUNDLES
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
-from kubeferry.tasks.core.kube.objects import Ref, field_managers
+from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.results import RollbackResult
 from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
 from kubeferry.tasks.core.plan.reversal import Mandate
@@ -33,6 +33,7 @@ from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.restore.bundle import list_members
+from kubeferry.tasks.restore.managers import give_back_to
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -362,17 +363,10 @@ class Rollback:
             # Server-side apply leaves fields that another manager of ours has set: what is left over goes this way.
             if content(live) != content(body):
                 self.cluster.replace(kind, ref.namespace, replacement(body, live))
-            self._managers(kind, body)
+            give_back_to(self.cluster, kind, body)
         except (InvalidError, ConflictError, NotFoundError) as error:
             return f"cannot be given its former content: {error}"
         return ""
-
-    def _managers(self, kind: ResourceType, body: Object) -> None:
-        """Give an object its former field managers: it has its former content."""
-        live = self.cluster.get(kind, body["metadata"].get("namespace", ""), body["metadata"]["name"])
-        entries = {"managedFields": field_managers(body), "resourceVersion": live["metadata"]["resourceVersion"]}
-        if entries["managedFields"]:
-            self.cluster.patch(kind, Ref.of(body).namespace, body["metadata"]["name"], {"metadata": entries})
 
     def _former(self, ref: Ref, former: Previous) -> Object:
         """Return the former content of an object, from this process's own copy if it has one.

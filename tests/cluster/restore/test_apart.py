@@ -99,6 +99,22 @@ def test_04_cr_status(bench, databases):
     assert {each.code for each in told if each.object.endswith("/guarded")} >= {LossCode.FINALIZER_LEFT}
 
 
+def test_show_of_a_restore_has_one_section_of_what_is_not_as_it_was(bench, databases, kubeferry):
+    """Hours later, from the store alone: what its result said, in one list."""
+    old, _, backup = databases
+    result = bench.restore(backup, map={old: bench.name()})
+    code, out, _ = kubeferry("show", result.name, "--store", bench.where["store"])
+    section = out[out.index("Not as it was") :]
+    assert code == 0
+    for words in (
+        "/main /status",
+        "left without finalizer example.com/clean-up-cloud",
+        "kube-root-ca.crt",
+        "rewritten",
+    ):
+        assert words in " ".join(section.split()), words
+
+
 def test_a_status_without_a_subresource_is_data_and_comes_back(bench, databases):
     old, _, backup = databases
     ns = bench.name()

@@ -10,7 +10,9 @@ import pytest
 import yaml
 from tests.support.bench import A, B, did
 
+from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import ConflictError
+from kubeferry.tasks.core.models.options import UndoOptions
 
 WEB = """
 apiVersion: apps/v1
@@ -139,3 +141,15 @@ def test_a_value_that_came_late_belongs_to_the_applier_too(bench):
     after["spec"]["template"]["spec"]["containers"][0]["env"] = []
     done = apply(bench, target, after, "release", B)
     assert "env" not in done["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_an_undo_gives_back_the_managers_with_the_content(bench, applied):
+    old, backup = applied
+    ns = bench.namespace("t", B)
+    theirs = {**yaml.safe_load(SETTINGS), "data": {"a": "5"}}
+    before = apply(bench, ns, theirs, "one", B)["metadata"]["managedFields"]
+    result = bench.restore(backup, map={old: ns}, existing="update")
+    assert did(result, "ConfigMap", "settings").startswith("updated")
+    bench.run_flow(undo(UndoOptions(restore=result.name, context=B, privileged=True, **bench.where)))
+    live = bench.get("ConfigMap", ns, "settings", B)
+    assert (live["data"], live["metadata"]["managedFields"]) == ({"a": "5"}, before)
