@@ -34,7 +34,7 @@ kubeferry restore before-upgrade --no-wait -o json
 
 kubeferry restore before-upgrade --map shop=test --modify smaller.yaml
 
-kubeferry restore --from-bundle shop/web --context production
+kubeferry restore --from-bundle shop/web --bundle own --context production
 
 kubeferry restore --resume before-upgrade-restore-20260102-030405
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _RESOURCES = frozenset(f"{resource}.{group}" for group, resource in ELSEWHERE)
 _POLICY_BINDINGS = frozenset({(ADMISSION, f"{kind}AdmissionPolicyBinding") for kind in ("Mutating", "Validating")})
 NOT_EXPORTED = Reason(ReasonCode.NAMESPACE_NOT_SELECTED, detail="is of another namespace than what is exported")
-_CALLING = frozenset({ADMISSION, "apiregistration.k8s.io"})
+CALLING = frozenset({ADMISSION, "apiregistration.k8s.io"})
+"""API groups of what decides what the cluster accepts or serves: the shipped roles leave it to administrators."""
 _EARLY = frozenset({CRD[0], RBAC})
 _NEEDED = frozenset({OutsideCode.NAMED.value, OutsideCode.DEFINES.value})
 
@@ -73,7 +74,7 @@ class OutsideObjects:
         """
         group = member.group_resource.partition(".")[2]
         entry = self._wide.get((group, member.name))
-        late = group in _CALLING or (entry and entry.code == OutsideCode.OPERATOR and group not in _EARLY)
+        late = group in CALLING or (entry and entry.code == OutsideCode.OPERATOR and group not in _EARLY)
         spaces = [each for each in entry.spaces if each in names] if entry and late else []
         return spaces[0] if spaces else ""
 
@@ -112,6 +113,14 @@ def leave_elsewhere(plan: Plan) -> None:
     """Take from a plan what is of other namespaces: an export is of the namespaces alone, and lists what it leaves."""
     gone = plan.elsewhere
     plan.left_out += [LeftOut.of(plan.items[ref].source, NOT_EXPORTED) for ref in sorted(gone)]
+    plan.remove(gone)
+
+
+def drop_not_allowed(plan: Plan, refs: Container[Ref]) -> None:
+    """Take from a plan what these credentials may not create of what decides what the cluster accepts, and say so."""
+    gone = [ref for ref in plan.items if ref in refs]
+    for ref in gone:
+        plan.losses.append(Loss.of(ref, LossCode.NOT_ALLOWED, ref.type))
     plan.remove(gone)
 
 

@@ -32,7 +32,7 @@ from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.conflicts import conflicts, held, inside
 from kubeferry.tasks.preflight.defaults import one_default
-from kubeferry.tasks.preflight.elsewhere import drop_elsewhere
+from kubeferry.tasks.preflight.elsewhere import drop_elsewhere, drop_not_allowed
 from kubeferry.tasks.preflight.fields import field_faults
 from kubeferry.tasks.preflight.finalizers import choose_finalizers
 from kubeferry.tasks.preflight.occupied import occupied
@@ -90,6 +90,7 @@ def _look(
     as_they_are(source, plan, target, made)
     _limit(source, plan, target, made)
     drop_elsewhere(plan, target)
+    drop_not_allowed(plan, target)
     choose_finalizers(source, plan, target)
     checks = (
         partial(_modes, source, plan, target),

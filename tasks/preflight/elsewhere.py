@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError
-from kubeferry.tasks.plan.outside import drop_impossible
+from kubeferry.tasks.plan.outside import CALLING, drop_impossible
+from kubeferry.tasks.plan.outside import drop_not_allowed as without
 from kubeferry.tasks.ports.cluster.namespaces import stays
 
 if TYPE_CHECKING:
@@ -20,6 +21,17 @@ def drop_elsewhere(plan: Plan, target: Target) -> None:
     there = {name: stays(target.namespace(name)) for name in spaces}
     roles = {role for role in plan.roles_elsewhere().values() if role not in plan.items and there[role.namespace]}
     drop_impossible(plan, there, {role: _is_there(target, role) for role in sorted(roles)})
+
+
+def drop_not_allowed(plan: Plan, target: Target) -> None:
+    """Take from a plan what decides what the cluster accepts, if these credentials may not create it.
+
+    The rest is restored all the same: the accounts of workers have no such right on purpose.
+    """
+    asked = {(ref.group, ref.kind) for ref in plan.items if ref.group in CALLING and not ref.namespace}
+    kinds = [kind for each in sorted(asked) if (kind := target.discovery.by_kind(*each))]
+    refused = {(kind.group, kind.kind) for kind in kinds if not target.cached.allowed("create", kind, "")}
+    without(plan, {ref for ref in plan.items if not ref.namespace and (ref.group, ref.kind) in refused})
 
 
 def _is_there(target: Target, role: Ref) -> bool:

@@ -53,6 +53,8 @@ class LossCode(StrEnum):
     """An object of another namespace, which the target does not have."""
     NO_ROLE = "no-role"
     """A binding in another namespace to a role that the target does not have."""
+    NOT_ALLOWED = "not-allowed"
+    """Something that decides what the cluster accepts or serves, which these credentials may not create."""
     NOT_LOOKED_AT = "not-looked-at"
     """Objects that could not be listed, so that it is not known whether they have to do with the namespaces."""
     REQUEST_GIVEN_UP = "request-given-up"
@@ -79,6 +81,7 @@ WEIGHTY: frozenset[LossCode] = frozenset(
         LossCode.PRUNED,
         LossCode.CHANGED_BY_TARGET,
         LossCode.NO_ROLE,
+        LossCode.NOT_ALLOWED,
         LossCode.REQUEST_GIVEN_UP,
     }
 )
@@ -106,6 +109,7 @@ _TEXTS: dict[LossCode, str] = {
     ),
     LossCode.NO_NAMESPACE: "is not restored: the target has no namespace {detail}",
     LossCode.NO_ROLE: "is not restored: namespace {detail} of the target does not have the role that it gives",
+    LossCode.NOT_ALLOWED: "is not restored: these credentials may not create {detail}",
     LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
     LossCode.REQUEST_GIVEN_UP: "given up: {detail}",
     LossCode.REQUEST_NOT_KEPT: "not kept: {detail}",

@@ -37,6 +37,10 @@ SUBRESOURCES: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 }
 """(group, resource) → the subresource of it that a restore writes, besides the status of bundles."""
 
+WITHHELD = frozenset({"admissionregistration.k8s.io", "apiregistration.k8s.io"})
+"""API groups of what decides what a cluster accepts or serves: whoever creates a webhook reads and changes all that is
+written. No role here may: a restore by such an account leaves it out, and says so (preflight/elsewhere.py)."""
+
 AGGREGATE = "kubeferry.io/aggregate-to-"
 """Prefix of the label by which the shipped ClusterRoles `kubeferry-backup` and `kubeferry-restore` take in others."""
 
@@ -66,7 +70,8 @@ def restore_rights(types: Iterable[ResourceType]) -> Rights:
     found: Rights = {_key(BUNDLES): (*FOLLOW, *WRITE), _key(STATUS): ("patch",)}
     for each in types:
         key = _key(each)
-        if key == NAMESPACES or (_backed_up(each) and (each.namespaced or key in RELATED or read_by_name(each))):
+        written = _backed_up(each) and (each.namespaced or key in RELATED or read_by_name(each))
+        if key == NAMESPACES or (written and each.group not in WITHHELD):
             found |= {key: (*FOLLOW, *WRITE), (key[0], f"{key[1]}/finalizers"): ("update",)}
             if "status" in each.subresources and not is_built_in(each.group):
                 found[key[0], f"{key[1]}/status"] = ("patch",)  # --status

@@ -40,7 +40,7 @@ def test_what_helm_installs_as_one_bundle_is_restored_with_the_addresses_of_the_
     held = bench.get("Bundle", copy, "web", B)["spec"]["objects"]
     assert {"Deployment", "StatefulSet", "Service", "ConfigMap"} <= {each["kind"] for each in held}
     assert "Secret" not in {each["kind"] for each in held}
-    done = carried_out(bench, copy, "web")
+    done = carried_out(bench, copy, "web", bundle="own")
     assert (done.phase, done.problems) == ("Completed", [])
     assert bench.ready("Deployment", copy, "web", B)["spec"]["replicas"] == 1
     now = bench.get("Service", copy, "web", B)["spec"]["clusterIP"]

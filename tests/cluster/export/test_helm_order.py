@@ -38,7 +38,7 @@ def called_for(ns, group, name):
 def test_custom_resources_are_made_before_the_webhook_that_would_refuse_them(bench, helm, tmp_path):
     """Nobody answers for the webhook here: with it in place, the API server refuses each of them.
 
-    The backup is in Velero's layout: Kubeferry's own has no webhook configurations (issue 18).
+    The backup is in Velero's layout, which has everything.
     """
     ns, copy = bench.namespace("hooked"), bench.name("copy")
     kind, group = "Widget", bench.crd(ns)
@@ -54,10 +54,11 @@ def test_custom_resources_are_made_before_the_webhook_that_would_refuse_them(ben
     where = ["--namespace", copy]
     helm("install", "web", out, *where, "--create-namespace", "--wait", "--rollback-on-failure", "--timeout", "100s")
     assert bench.get(f"{kind}.{group}", copy, "one", B)["spec"] == {"size": 1}
-    called = bench.get("ValidatingWebhookConfiguration", "", ns, B)["webhooks"][0]["clientConfig"]["service"]
+    own = f"{ns}-{copy}"  # that of a renamed namespace is a copy
+    called = bench.get("ValidatingWebhookConfiguration", "", own, B)["webhooks"][0]["clientConfig"]["service"]
     assert called["namespace"] == copy
     helm("uninstall", "web", *where, "--wait")
-    assert bench.find("ValidatingWebhookConfiguration", "", ns, B) is None
+    assert bench.find("ValidatingWebhookConfiguration", "", own, B) is None
     assert bench.find(f"{kind}.{group}", copy, "one", B) is None
 
 

@@ -40,7 +40,7 @@ metadata:
 
 RUN = """\
 - Now restore what the bundle holds, with the context of this cluster:
-  kubeferry restore --from-bundle {{ .Release.Namespace }}/{{ .Release.Name }}
+  kubeferry restore --from-bundle {{ .Release.Namespace }}/{{ .Release.Name }} --bundle own
 """
 """Lines of the notes."""
 
