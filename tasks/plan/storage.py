@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
+from kubeferry.tasks.core.formats.reasons import ReasonCode
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.transform.strip.storage import was_bound
@@ -29,6 +30,19 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.state import Item, Plan, Source
+
+GONE = frozenset(
+    {
+        ReasonCode.BEING_DELETED,
+        ReasonCode.EXCLUDED_BY_LABEL,
+        ReasonCode.FINISHED,
+        ReasonCode.BY_PLUGIN,
+        ReasonCode.UNKNOWN_KIND,
+        ReasonCode.OTHER_VERSIONS,
+        ReasonCode.NOT_READ,
+    }
+)
+"""Why an object is not in a backup that nobody makes again, and that no option asked for."""
 
 RECLAIM = "/spec/persistentVolumeReclaimPolicy"
 
@@ -82,16 +96,20 @@ def _of_backup(source: Source, plan: Plan) -> Iterator[Loss]:
     What is said of an object of a namespace that is not restored is left out; a claim's contents are said anew.
     """
     manifest = source.backup.manifest
-    if manifest is None or not manifest.losses:
+    if manifest is None:
         return
+    spaces = {"", *plan.spaces()}
+    for gap in manifest.left_out:
+        if gap.code in GONE and gap.namespace in spaces:
+            named = f"{gap.type} {gap.namespace}/{gap.name}" if gap.namespace else f"{gap.type} {gap.name}"
+            yield Loss(object=named, code=LossCode.LEFT_OUT.value, why=f"is not in the backup: {gap.why}")
     targets = {str(item.source): str(item.ref) for item in plan.items.values()}
-    spaces = plan.spaces()
     for each in manifest.losses:
         if each.code == LossCode.CONTENTS_NOT_SAVED:
             continue
         if each.object in targets:
             yield each.model_copy(update={"object": targets[each.object]})
-        elif _namespace(each.object) in {"", *spaces}:
+        elif _namespace(each.object) in spaces:
             yield each
 
 

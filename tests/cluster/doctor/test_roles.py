@@ -130,6 +130,24 @@ def writer(cast):
     return {"context": "kubeferry-restore", "kubeconfig": cast.kubeconfig("kubeferry-restore")}
 
 
+def test_what_decides_what_a_cluster_accepts_is_left_out_by_an_account_without_that_right(bench, writer):
+    """The shipped account must not create webhooks; the rest is restored, and the result says what is not."""
+    ns = bench.namespace("hooked")
+    client = {"service": {"name": "web", "namespace": ns}}
+    rule = {"apiGroups": ["never.example.com"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["*"]}
+    hook = {"name": "a.example.com", "clientConfig": client, "rules": [rule], "sideEffects": "None"}
+    hook |= {"admissionReviewVersions": ["v1"], "failurePolicy": "Ignore"}
+    bench.make(an("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", ns, webhooks=[hook]))
+    bench.make(config_map("settings", {"a": "1"}), ns)
+    saved, new = bench.backup(ns), bench.name("hooked")
+    result = bench.restore(saved, **writer, map={ns: new})
+    assert result.phase is Phase.PARTIAL
+    (lost,) = [each for each in result.losses if each.code == LossCode.NOT_ALLOWED]
+    assert lost.object == f"ValidatingWebhookConfiguration.admissionregistration.k8s.io {ns}-{new}"
+    assert bench.find("ValidatingWebhookConfiguration", "", f"{ns}-{new}") is None
+    assert bench.get("ConfigMap", new, "settings")["data"] == {"a": "1"}
+
+
 @pytest.mark.parametrize("existing", ["update", "recreate"])
 def test_a_restore_and_its_undo_work_with_exactly_the_restore_role(bench, shop, writer, existing):
     """Over other content, so that it patches or deletes; a Job at work comes back, and its CronJob knows of it."""
@@ -218,21 +236,3 @@ def test_a_type_that_the_backup_role_lacks_is_named_and_the_backup_is_partial(be
     assert [each.what for each in result.problems if "secrets" not in each.what] == []
     assert result.problems
     assert "Secret" not in result.counts
-
-
-def test_what_decides_what_a_cluster_accepts_is_left_out_by_an_account_without_that_right(bench, cast, writer):
-    """The shipped account must not create webhooks; the rest is restored, and the result says what is not."""
-    ns = bench.namespace("hooked")
-    client = {"service": {"name": "web", "namespace": ns}}
-    rule = {"apiGroups": ["never.example.com"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["*"]}
-    hook = {"name": "a.example.com", "clientConfig": client, "rules": [rule], "sideEffects": "None"}
-    hook |= {"admissionReviewVersions": ["v1"], "failurePolicy": "Ignore"}
-    bench.make(an("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", ns, webhooks=[hook]))
-    bench.make(config_map("settings", {"a": "1"}), ns)
-    saved, new = bench.backup(ns), bench.name("hooked")
-    result = bench.restore(saved, **writer, map={ns: new})
-    assert result.phase is Phase.PARTIAL
-    (lost,) = [each for each in result.losses if each.code == LossCode.NOT_ALLOWED]
-    assert lost.object == f"ValidatingWebhookConfiguration.admissionregistration.k8s.io {ns}-{new}"
-    assert bench.find("ValidatingWebhookConfiguration", "", f"{ns}-{new}") is None
-    assert bench.get("ConfigMap", new, "settings")["data"] == {"a": "1"}
