@@ -10,6 +10,7 @@ from kubeferry.tasks.core.models.options import RestoreOptions, UndoOptions
 from kubeferry.tasks.diff import compare
 
 pytestmark = pytest.mark.exclusive
+SOAK = pytest.mark.soak(minutes=0.5)
 
 BOTH = fields("color", "size")
 WEBHOOK = {
@@ -49,9 +50,11 @@ def told(result):
         # The source has both, and stores the one that the target has no more.
         ({"v1": [BOTH], "v1beta1": [BOTH, "stored"]}, {"v1": [BOTH, "stored"]}),
         # The target has both, and does not serve the old one any more.
-        ({"v1beta1": [BOTH, "stored"]}, {"v1": [BOTH, "stored"], "v1beta1": [BOTH, "unserved"]}),
+        pytest.param(
+            {"v1beta1": [BOTH, "stored"]}, {"v1": [BOTH, "stored"], "v1beta1": [BOTH, "unserved"]}, marks=SOAK
+        ),
         # No definition has both; the new version has every field of the old one.
-        ({"v1beta1": [BOTH, "stored"]}, {"v1": [fields("color", "size", "more"), "stored"]}),
+        pytest.param({"v1beta1": [BOTH, "stored"]}, {"v1": [fields("color", "size", "more"), "stored"]}, marks=SOAK),
     ],
 )
 def test_an_object_is_written_in_a_version_that_is_served(bench, kind, ns, source, target):
