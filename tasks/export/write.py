@@ -24,7 +24,7 @@ from kubeferry.tasks.core.plan.export.secrets import SecretStore
 from kubeferry.tasks.core.plan.export.sops import Recipient, encrypted
 from kubeferry.tasks.core.plan.export.yaml_files import dump
 from kubeferry.tasks.plan.offline import Planned
-from kubeferry.tasks.plan.outside import leave_elsewhere
+from kubeferry.tasks.plan.outside import OutsideObjects, leave_elsewhere, leave_for_kustomize
 from kubeferry.tasks.ports.archive.encryption import Sealer, recipients
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.out_folder import check, drafted
@@ -86,6 +86,8 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
         raise PermanentError("; ".join(plan.impossible))
     releases = Releases()
     leave_elsewhere(plan)
+    if options.format is ExportFormat.KUSTOMIZE:
+        leave_for_kustomize(plan)
     planned, out = Planned(source, plan), Path(options.out).expanduser().absolute()
     export = Export(planned.parts, planned.whole, _secrets(options), options.format, _skipped(options, releases))
     done = Written(str(out), export.findings)
@@ -206,7 +208,9 @@ def name_release(source: Source) -> None:
     Raises:
         UsageError: there are several namespaces.
     """
-    held = {each.member.namespace for each in source.archived if each.member.namespace}
+    outside = OutsideObjects(source.backup.manifest)
+    members = [each.member for each in source.archived if not outside.is_elsewhere(each.member)]
+    held = {each.namespace for each in members if each.namespace}
     chosen = sorted(held.intersection(source.options.namespaces) or held)
     if len(chosen) != 1:
         raise UsageError(f"a chart is of one namespace: choose it with --namespace ({', '.join(chosen)})")

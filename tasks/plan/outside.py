@@ -13,7 +13,7 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.formats.outside import OutsideCode
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut
-from kubeferry.tasks.core.kube.kinds import NAMESPACE
+from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.outside import WEBHOOKS
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _RESOURCES = frozenset(f"{resource}.{group}" for group, resource in ELSEWHERE)
 _POLICY_BINDINGS = frozenset({(ADMISSION, f"{kind}AdmissionPolicyBinding") for kind in ("Mutating", "Validating")})
 NOT_EXPORTED = Reason(ReasonCode.NAMESPACE_NOT_SELECTED, detail="is of another namespace than what is exported")
+NOT_FOR_KUSTOMIZE = Reason(
+    ReasonCode.NAMESPACE_NOT_SELECTED, detail="kustomize would put it into a namespace, as it does not know its kind"
+)
 CALLING = frozenset({ADMISSION, "apiregistration.k8s.io"})
 """API groups of what decides what the cluster accepts or serves: the shipped roles leave it to administrators."""
 _EARLY = frozenset({CRD[0], RBAC})
@@ -113,6 +116,16 @@ def leave_elsewhere(plan: Plan) -> None:
     """Take from a plan what is of other namespaces: an export is of the namespaces alone, and lists what it leaves."""
     gone = plan.elsewhere
     plan.left_out += [LeftOut.of(plan.items[ref].source, NOT_EXPORTED) for ref in sorted(gone)]
+    plan.remove(gone)
+
+
+def leave_for_kustomize(plan: Plan) -> None:
+    """Take from a plan the cluster-wide custom resources: kustomize gives a namespace to each kind it does not know.
+
+    Source: kubernetes-sigs/kustomize, namespace transformer (only built-in kinds are known as cluster-wide).
+    """
+    gone = {ref for ref in plan.items if not ref.namespace and not is_built_in(ref.group)}
+    plan.left_out += [LeftOut.of(plan.items[ref].source, NOT_FOR_KUSTOMIZE) for ref in sorted(gone)]
     plan.remove(gone)
 
 

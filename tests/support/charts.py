@@ -19,6 +19,7 @@ ALWAYS = {
     r"^added Secret sh\.helm\.release\.": "Helm's own record",
     r"^Namespace \S+ metadata\.labels\.name$": "Helm labels a namespace that it makes with its name",
     r"^Service \S+ spec\.ports\[\d+\]\.nodePort$": "a value of the chart: null, and the cluster allocates one",
+    r"WebhookConfiguration\.\S+ \S+ metadata\.annotations\[\"helm\.sh/hook": "a hook of the chart",
 }
 """What differs with every chart, as patterns of `differences`."""
 

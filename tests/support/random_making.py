@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+import yaml
+from tests.support.bench import A, definition
 from tests.support.random_markers import Snapshot, Values, as_sent, is_live, render
 from tests.support.random_namespaces import APPLIER, NOTED
 
@@ -183,3 +185,19 @@ def refs(snapshot_, namespace):
     """Return the objects of a namespace, and itself, by identity."""
     own = snapshot_.namespaces[""]["Namespace", namespace]
     return {Ref.of(obj): obj for obj in [own, *snapshot_.namespaces[namespace].values()]}
+
+
+def define_gadgets(bench, group):
+    """Make the definition of what has a status subresource."""
+    obj = yaml.safe_load(definition(group, "Gadget"))
+    obj["spec"]["versions"][0]["subresources"] = {"status": {}}
+    bench.make(yaml.safe_dump(obj))
+    bench.until(lambda: (group, "Gadget") in bench.clusters[A].discover().versions)
+
+
+def free(bench, namespaces):
+    """Remove the finalizers, so that the namespaces can go."""
+    for ns in namespaces:
+        for each in ns.templates:
+            if "finalizers" in each["metadata"]:
+                bench.patch(each["kind"], ns.name, each["metadata"]["name"], {"metadata": {"finalizers": []}})

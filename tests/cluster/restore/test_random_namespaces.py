@@ -6,14 +6,15 @@ KUBEFERRY_SEED repeats a run, KUBEFERRY_NAMESPACES makes it smaller while someth
 """
 
 import collections
+import json
 import os
+import re
 import time
 from dataclasses import dataclass
 
 import pytest
-import yaml
-from tests.support.bench import A, B, definition
-from tests.support.random_making import RandomNamespace, make, refs, snapshot
+from tests.support.bench import A, B
+from tests.support.random_making import RandomNamespace, define_gadgets, free, make, refs, snapshot
 from tests.support.random_markers import MARKER, Values, at, marked, path_of, render
 from tests.support.random_namespaces import drafted
 from tests.support.random_scan import found_in, old_values
@@ -66,8 +67,7 @@ def moved(request, bench):
     seed, number_of = SEED, request.param
     timed = timer(f"seed {seed}")
     group = bench.crd(bench.name("random"))
-    bench.make(with_status(group, "Gadget"))
-    bench.until(lambda: (group, "Gadget") in bench.clusters[A].discover().versions)
+    define_gadgets(bench, group)
     for plural in ("widgets", "gadgets"):
         bench.forget("CustomResourceDefinition", f"{plural}.{group}")
     stem = bench.name("rnd")
@@ -80,6 +80,8 @@ def moved(request, bench):
         for batch in batches
         for index, name in enumerate(batch)
     ]
+    for ns in namespaces:
+        bench.make(OUTSIDE.format(ns=ns.name), context=A)
     before = make(bench.clusters[A], namespaces)
     timed("made")
     saved = [bench.backup(*batch) for batch in batches]
@@ -93,21 +95,49 @@ def moved(request, bench):
     }
     yield Moved(seed, namespaces, names, before, snapshot(bench.clusters[B]), results)
     free(bench, namespaces)
+    for context, some in ((A, names), (B, names.values())):
+        forget_outside(bench, context, set(some))
 
 
-def with_status(group, kind):
-    """Return a definition with the status subresource, as YAML."""
-    obj = yaml.safe_load(definition(group, kind))
-    obj["spec"]["versions"][0]["subresources"] = {"status": {}}
-    return yaml.safe_dump(obj)
+OUTSIDE = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {{name: hook-{ns}}}
+webhooks:
+- name: never.example.com
+  failurePolicy: Ignore
+  sideEffects: None
+  admissionReviewVersions: [v1]
+  clientConfig: {{service: {{namespace: {ns}, name: web}}}}
+  rules: [{{apiGroups: [never.example.com], apiVersions: ["*"], operations: [CREATE], resources: [nothing]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: reader-{ns}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}}
+subjects: [{{kind: ServiceAccount, name: default, namespace: {ns}}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {{name: leader-{ns}, namespace: kube-public}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: edit}}
+subjects: [{{kind: ServiceAccount, name: default, namespace: {ns}}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {{name: all-{ns}}}
+roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}}
+subjects: [{{kind: Group, apiGroup: rbac.authorization.k8s.io, name: "system:serviceaccounts:{ns}"}}]
+"""
+"""What stands outside of a namespace and names it."""
 
 
-def free(bench, namespaces):
-    """Remove the finalizers, so that the namespaces can go."""
-    for ns in namespaces:
-        for each in ns.templates:
-            if "finalizers" in each["metadata"]:
-                bench.patch(each["kind"], ns.name, each["metadata"]["name"], {"metadata": {"finalizers": []}})
+def forget_outside(bench, context, names):
+    """Delete what stands outside of the namespaces and names one of them."""
+    for kind, space in OUTSIDE_KINDS:
+        for each in bench.list(kind, space, context):
+            if names & words(each):
+                bench.delete(kind, space, each["metadata"]["name"], context)
 
 
 def timer(title):
@@ -248,6 +278,33 @@ def test_nothing_is_lost_changed_or_added_without_a_word(moved):
         said = Said(*moved.results[ns.name])
         found = refs(moved.before, ns.name), refs(moved.after, new.namespace)
         wrong += [f"{ns.name}: {each}" for each in untold(*found, names, said, [*made_of(ns)])]
+    fail(moved, wrong)
+
+
+OUTSIDE_KINDS = (("ValidatingWebhookConfiguration", ""), ("ClusterRoleBinding", ""), ("RoleBinding", "kube-public"))
+
+
+def words(obj):
+    """Return the words of an object, names with dashes and dots among them."""
+    return set(re.findall(r"[a-z0-9][-a-z0-9]*", json.dumps(obj)))
+
+
+def test_what_stands_outside_and_names_a_namespace_is_there_again_or_listed(moved):
+    """Found with grep: whatever names the namespace, on either cluster."""
+    wrong, seen = [], 0
+    for ns, _, new in moved.pairs():
+        said = Said(*moved.results[ns.name])
+        for kind, space in OUTSIDE_KINDS:
+            old = [
+                obj for (one, _), obj in moved.before.namespaces[space].items() if one == kind and ns.name in words(obj)
+            ]
+            now = [obj for (one, _), obj in moved.after.namespaces.get(space, {}).items() if one == kind]
+            now = [obj for obj in now if new.namespace in words(obj)]
+            seen += len(old)
+            lost = [obj["metadata"]["name"] for obj in old if obj["metadata"]["name"] not in said.words]
+            if len(now) < len(old) and lost:
+                wrong.append(f"{ns.name}: of {len(old)} {kind} {len(now)} are there: {lost}")
+    assert seen >= 4 * len(moved.namespaces)
     fail(moved, wrong)
 
 

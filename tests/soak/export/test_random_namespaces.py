@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pytest
 from tests.support.bench import A, B
 from tests.support.charts import ALWAYS, HelmError, differences, listed, unexplained
-from tests.support.random_making import RandomNamespace, make, snapshot
+from tests.support.random_making import RandomNamespace, define_gadgets, free, make, snapshot
 from tests.support.random_markers import FIXED, MARKER, Values, at, marked, path_of
 from tests.support.random_namespaces import drafted
 from tests.support.yaml_documents import documents as read
@@ -47,7 +47,9 @@ class Group:
 def custom(bench):
     """The group of the namespaces' custom resources."""
     group = bench.crd(bench.name("random"))
-    bench.forget("CustomResourceDefinition", f"widgets.{group}")
+    define_gadgets(bench, group)
+    for plural in ("widgets", "gadgets"):
+        bench.forget("CustomResourceDefinition", f"{plural}.{group}")
     return group
 
 
@@ -62,7 +64,8 @@ def group(request, bench, custom):
         for index, (name, number) in enumerate(zip(names, numbers, strict=True))
     ]
     before = make(bench.clusters[A], made)
-    return Group(made, before, bench.backup(*names))
+    yield Group(made, before, bench.backup(*names))
+    free(bench, made)
 
 
 def fail(wrong):
