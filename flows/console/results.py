@@ -113,11 +113,7 @@ def selected(asked: str, found: Sequence[PulledIn]) -> None:
     """Print the selection, and what was added to it: a row each, with the reason."""
     if asked:
         line(f"\nSelected: {asked}")
-    section("Included as dependencies", ["OBJECT", "WHY"], [[_named(each), each.why] for each in found])
-
-
-def _named(each: PulledIn) -> str:
-    return f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
+    section("Included as dependencies", ["OBJECT", "WHY"], [[each.text, each.why] for each in found])
 
 
 def problems(title: str, found: Sequence[Problem]) -> None:

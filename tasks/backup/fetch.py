@@ -125,7 +125,7 @@ def gathered(
 def _not_looked_at(kind: ResourceType, problem: Problem) -> Loss:
     """Return that it is not known what of a type has to do with the namespaces."""
     where = f"{kind.group_resource} of other namespaces" if kind.namespaced else kind.group_resource
-    return Loss(object=where, code=LossCode.NOT_LOOKED_AT.value, why=f"could not be looked at: {problem.why}")
+    return Loss.of(where, LossCode.NOT_LOOKED_AT, problem.why)
 
 
 def read(scope: Scope, namespace: str, kind: ResourceType) -> Read:

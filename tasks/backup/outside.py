@@ -92,8 +92,7 @@ def _listed(scope: Scope, kind: ResourceType) -> list[Ref] | Loss:
         except ExpiredError:  # all else has been read at it: what is of an operator is read as it is now
             begun_again(lambda: sum(1 for _ in _spooled(scope, kind, "")))
     except PROBLEMS as error:
-        why = f"could not be looked at: {error}"
-        return Loss(object=kind.group_resource, code=LossCode.NOT_LOOKED_AT.value, why=why)
+        return Loss.of(kind.group_resource, LossCode.NOT_LOOKED_AT, str(error))
     return [Ref.of(each) for each in scope.objects(CLUSTER, [kind])]
 
 

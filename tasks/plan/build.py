@@ -126,6 +126,7 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
         look_at_claim(item, obj, portable)
         status = _status(chosen, obj, portable, each)
+        item.status_left = status is None and bool(obj.get("status")) and "status" not in portable
         edges += _add(source, plan, portable, item, moving, chosen, status)
         chosen.look(obj, each.member, item.ref)
         if done % 500 == 0:

@@ -129,7 +129,7 @@ def leave_for_kustomize(plan: Plan) -> None:
     plan.remove(gone)
 
 
-def drop_not_allowed(plan: Plan, refs: Container[Ref]) -> None:
+def drop_refused(plan: Plan, refs: Container[Ref]) -> None:
     """Take from a plan what these credentials may not create of what decides what the cluster accepts, and say so."""
     gone = [ref for ref in plan.items if ref in refs]
     for ref in gone:

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
 from kubeferry.tasks.core.graph.order import Order
-from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
+from kubeferry.tasks.core.needs.cluster_scoped import role_of
 from kubeferry.tasks.ports.archive.spool import Spool
 from kubeferry.tasks.ports.local.plugins import installed
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from pathlib import Path
 
     from kubeferry.tasks.core.formats.layout import Member
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
     from kubeferry.tasks.core.graph.closure import Missing
+    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.lookup.bindings import Binding
     from kubeferry.tasks.core.models.options import RestoreOptions
     from kubeferry.tasks.core.plugins.registry import Registry
@@ -67,6 +71,8 @@ class Item:
     """The object with the strings that come late; None where nothing does."""
     status: Slot | None = None
     """The status to write after the object is created; None for none."""
+    status_left: bool = False
+    """Whether it had a status, which is not restored."""
     finalizers: tuple[str, ...] = ()
     """The finalizers to give back when the object is ready, of controllers outside of Kubernetes."""
     was_bound: bool | None = None
@@ -151,12 +157,14 @@ class Plan:
 
     def roles_elsewhere(self) -> dict[Ref, Ref]:
         """Return the bindings in other namespaces to Roles there, each with its Role."""
-        found = {}
-        for ref in sorted(self.elsewhere):
-            role = self.contents.read(self.items[ref].slot).get("roleRef") or {}
-            if role.get("kind") == "Role":
-                found[ref] = Ref(ref.group, "Role", ref.namespace, str(role.get("name")))
-        return found
+        given = {ref: role_of(self.contents.read(self.items[ref].slot)) for ref in sorted(self.elsewhere)}
+        return {ref: role for ref, role in given.items() if role.kind == "Role"}
+
+    def edit(self, item: Item, edit: Callable[[Object], Object]) -> None:
+        """Change a planned object, and its whole where values of it come late."""
+        item.slot = self.contents.append(orjson.dumps(edit(self.contents.read(item.slot))))
+        if item.whole:
+            item.whole = self.contents.append(orjson.dumps(edit(self.contents.read(item.whole))))
 
     def remove(self, refs: Container[Ref]) -> None:
         """Take objects out of the plan; what needs them is not looked at."""

@@ -101,8 +101,7 @@ def _of_backup(source: Source, plan: Plan) -> Iterator[Loss]:
     spaces = {"", *plan.spaces()}
     for gap in manifest.left_out:
         if gap.code in GONE and gap.namespace in spaces:
-            named = f"{gap.type} {gap.namespace}/{gap.name}" if gap.namespace else f"{gap.type} {gap.name}"
-            yield Loss(object=named, code=LossCode.LEFT_OUT.value, why=f"is not in the backup: {gap.why}")
+            yield Loss.of(gap.text, LossCode.LEFT_OUT, f"is not in the backup: {gap.why}")
     targets = {str(item.source): str(item.ref) for item in plan.items.values()}
     for each in manifest.losses:
         if each.code == LossCode.CONTENTS_NOT_SAVED:

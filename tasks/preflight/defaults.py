@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.transform.defaults import marks, path_of, without_mark
-from kubeferry.tasks.preflight.requests import replace
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -47,8 +46,7 @@ def _defaults(target: Target, kind: tuple[str, str]) -> tuple[bool, defaultdict[
         objects = target.cluster().list(found)
     except ForbiddenError:
         return False, there
-    for each in objects:
-        obj: Object = {"apiVersion": found.api_version, "kind": found.kind} | each
+    for obj in objects:
         for mark in marks(obj):
             there[mark].add(obj["metadata"]["name"])
     return True, there
@@ -56,4 +54,4 @@ def _defaults(target: Target, kind: tuple[str, str]) -> tuple[bool, defaultdict[
 
 def _give_up(plan: Plan, ref: Ref, body: Object, mark: tuple[str, ...], why: str) -> None:
     plan.losses.append(Loss.of(ref, LossCode.DEFAULT_CLASS, why, path=path_of(body, mark)))
-    replace(plan, plan.items[ref], lambda obj: without_mark(obj, mark))
+    plan.edit(plan.items[ref], lambda obj: without_mark(obj, mark))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError
-from kubeferry.tasks.plan.outside import CALLING, drop_impossible
-from kubeferry.tasks.plan.outside import drop_not_allowed as without
+from kubeferry.tasks.plan.outside import CALLING, drop_impossible, drop_refused
 from kubeferry.tasks.ports.cluster.namespaces import stays
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def drop_not_allowed(plan: Plan, target: Target) -> None:
     asked = {(ref.group, ref.kind) for ref in plan.items if ref.group in CALLING and not ref.namespace}
     kinds = [kind for each in sorted(asked) if (kind := target.discovery.by_kind(*each))]
     refused = {(kind.group, kind.kind) for kind in kinds if not target.cached.allowed("create", kind, "")}
-    without(plan, {ref for ref in plan.items if not ref.namespace and (ref.group, ref.kind) in refused})
+    drop_refused(plan, {ref for ref in plan.items if not ref.namespace and (ref.group, ref.kind) in refused})
 
 
 def _is_there(target: Target, role: Ref) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.models.options import Finalizers
 from kubeferry.tasks.core.needs.removers import READ, Accounts
 from kubeferry.tasks.plan.apart import drop_finalizers
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.versions import coming
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.preflight.target import Target
 
@@ -27,50 +27,34 @@ def choose_finalizers(source: Source, plan: Plan, target: Target) -> None:
     if not asked or source.options.finalizers is not Finalizers.AUTO:
         return
     accounts, unread = _accounts(plan, target)
+    new = {kind: defined(body).resource for kind, body in coming(plan, target).items()}
     kept: dict[tuple[str, str, str], bool] = {}
     for ref in asked:
         kind = target.discovery.by_kind(ref.group, ref.kind)
-        resource = kind.resource if kind else _plural(plan, ref.group, ref.kind)
+        resource = kind.resource if kind else new.get((ref.group, ref.kind), "")
         item, why = plan.items[ref], f"{NOBODY}; not read: {unread}" if unread else NOBODY
         for each in item.finalizers:
             place = (each, ref.group, resource)
             if place not in kept:
                 kept[place] = accounts.can_remove(*place)
-        stay = tuple(each for each in item.finalizers if kept[each, ref.group, resource])
-        item.finalizers = tuple(each for each in item.finalizers if each not in stay)
-        drop_finalizers(plan, ref, why)
-        item.finalizers = stay
-
-
-def _plural(plan: Plan, group: str, kind: str) -> str:
-    for ref in plan.definitions:
-        spec = plan.contents.read(plan.items[ref].slot)["spec"]
-        if (spec["group"], spec["names"]["kind"]) == (group, kind):
-            return str(spec["names"]["plural"])
-    return ""
+        drop_finalizers(plan, ref, why, [each for each in item.finalizers if not kept[each, ref.group, resource]])
 
 
 def _accounts(plan: Plan, target: Target) -> tuple[Accounts, str]:
     """Return the accounts of the target as it will be, and what could not be read."""
     accounts = Accounts()
     unread: dict[str, None] = {}
-    kinds = [kind for each in READ if (kind := target.discovery.by_kind(*each))]
 
-    def listed(kind: ResourceType) -> list[Object] | str:
+    def listed(kind: tuple[str, str]) -> list[Object] | str:
         try:
-            return target.cluster().list(kind)
+            return target.cached.everywhere(*kind)
         except ForbiddenError:
-            return kind.group_resource
+            return kind[1]
 
-    for found in in_threads(listed, kinds, THREADS):
+    for found in in_threads(listed, READ, THREADS):
         if isinstance(found, str):
             unread[found] = None
         else:
             accounts.add(found)
-    planned: dict[tuple[str, str], list[Object]] = defaultdict(list)
-    for ref, item in plan.items.items():
-        if (ref.group, ref.kind) in READ:
-            planned[ref.group, ref.kind].append(plan.contents.read(item.slot))
-    for objects in planned.values():
-        accounts.add(objects)
+    accounts.add(plan.contents.read(item.slot) for ref, item in plan.items.items() if (ref.group, ref.kind) in READ)
     return accounts, ", ".join(unread)

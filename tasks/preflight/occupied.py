@@ -35,7 +35,7 @@ def occupied(plan: Plan, target: Target, made: Container[Ref]) -> Iterator[Probl
     there = [name for name in sorted({*plan.spaces().values()}) if name not in ours and target.namespace(name)]
     for name in there:
         try:
-            readers = secret_readers(name, _listed(target, BINDINGS, name), _listed(target, ROLES, name))
+            readers = secret_readers(_listed(target, BINDINGS, name), _listed(target, ROLES, name))
         except ForbiddenError:
             who = "who may read Secrets in it is not known, for lack of the right to list roles"
         else:
@@ -49,8 +49,4 @@ def _listed(target: Target, kinds: tuple[str, str], namespace: str) -> list[Obje
     own, wide = kinds
     kind = target.discovery.by_kind(RBAC, own)
     inside = target.cluster().list(kind, namespace) if kind else []
-    return [
-        {"apiVersion": f"{RBAC}/v1", "kind": name} | each
-        for name, some in ((own, inside), (wide, target.cached.everywhere(RBAC, wide)))
-        for each in some
-    ]
+    return [*inside, *target.cached.everywhere(RBAC, wide)]

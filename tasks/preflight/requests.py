@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
-
 from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
@@ -20,7 +18,7 @@ from kubeferry.tasks.core.transform import addresses, node_ports
 from kubeferry.tasks.core.transform.addresses import Ranges, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.transform.addresses import Refused
@@ -63,13 +61,6 @@ def give_up_requests(source: Source, plan: Plan, target: Target, *, existing: bo
     return problems
 
 
-def replace(plan: Plan, item: Item, edit: Callable[[Object], Object]) -> None:
-    """Change a planned object, and its whole where values of it come late."""
-    item.slot = plan.contents.append(orjson.dumps(edit(plan.contents.read(item.slot))))
-    if item.whole:
-        item.whole = plan.contents.append(orjson.dumps(edit(plan.contents.read(item.whole))))
-
-
 def _asking(plan: Plan, kind: tuple[str, str]) -> dict[Ref, Object]:
     bodies = {ref: plan.contents.read(item.slot) for ref, item in plan.items.items() if (ref.group, ref.kind) == kind}
     return {ref: body for ref, body in bodies.items() if addresses.asks(body) or node_ports.wanted(body)}
@@ -82,10 +73,9 @@ def _live(target: Target, kind: tuple[str, str]) -> list[Object]:
     """
     found = target.discovery.by_kind(*kind)
     try:
-        objects = target.cluster().list(found) if found else []
+        return target.cluster().list(found) if found else []
     except ForbiddenError:
         return []
-    return [{"apiVersion": found.api_version, "kind": found.kind} | each for each in objects] if found else []
 
 
 def _ranges(target: Target) -> Ranges:
@@ -114,7 +104,7 @@ def _give_up_ports(plan: Plan, item: Item, body: Object, taken: Mapping[int, Ref
         holder = taken[int(each.old)]
         weighty = int(each.old) in named and not _is_original(item, holder)
         plan.losses.append(_loss(item, each.path, f"node port {each.old} is used by {holder}: {ANOTHER}", weighty))
-    replace(plan, item, lambda obj: node_ports.give_up(obj, taken)[0])
+    plan.edit(item, lambda obj: node_ports.give_up(obj, taken)[0])
 
 
 def _give_up_addresses(plan: Plan, item: Item, body: Object, gone: list[Refused]) -> None:
@@ -123,7 +113,7 @@ def _give_up_addresses(plan: Plan, item: Item, body: Object, gone: list[Refused]
     for each in gone:
         weighty = addresses.named_by_author(body, each) and not _is_original(item, each.holder)
         plan.losses.append(_loss(item, each.at, f"{each.what}, {each.why}{_instead(each)}", weighty))
-    replace(plan, item, lambda obj: addresses.given_up(obj, gone))
+    plan.edit(item, lambda obj: addresses.given_up(obj, gone))
 
 
 def _instead(refusal: Refused) -> str:

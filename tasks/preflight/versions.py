@@ -10,8 +10,6 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
-
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.resources import defined, served
@@ -31,7 +29,8 @@ def other_versions(plan: Plan, target: Target) -> Iterator[str]:
 
     What is changed is reported as a loss, which is none of weight. What a CRD of the backup will define is served.
     """
-    new = {kind: served(body) for kind, body in coming(plan, target).items()}
+    saved = definitions(plan)
+    new = {kind: served(body) for kind, body in saved.items() if kind not in target.discovery.versions}
     wanted: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
     for item in plan.items.values():
         wanted[item.ref.group, item.ref.kind, item.api_version].append(item)
@@ -42,7 +41,7 @@ def other_versions(plan: Plan, target: Target) -> Iterator[str]:
         if version in has:
             written[group, kind] = version
             continue
-        found = _writing(plan, target, items, version, has) if has else Writing()
+        found = _writing(plan, target, items, version, has, saved.get((group, kind))) if has else Writing()
         if found.version:
             written[group, kind] = found.version
             _write_as(plan, items, f"{group}/{found.version}" if group else found.version)
@@ -54,12 +53,13 @@ def other_versions(plan: Plan, target: Target) -> Iterator[str]:
         _own(target, written, item)
 
 
-def _writing(plan: Plan, target: Target, items: list[Item], version: str, has: list[str]) -> Writing:
+def _writing(
+    plan: Plan, target: Target, items: list[Item], version: str, has: list[str], saved: Object | None
+) -> Writing:
     group, kind = items[0].ref.group, items[0].ref.kind
     if is_built_in(group):
         objects = (plan.contents.read(item.slot) for item in items)
         return writing_built_in(group, kind, version, has, objects)
-    saved = definitions(plan).get((group, kind))
     there = target.discovery.by_kind(group, kind)
     live = target.cached.definition(there) if there else saved
     return writing_custom(version, has, definition_of(saved) if saved else None, definition_of(live) if live else None)
@@ -86,18 +86,16 @@ def _served(target: Target, written: Mapping[tuple[str, str], str], owner: Owner
 
 
 def _write_as(plan: Plan, items: list[Item], api_version: str) -> None:
+    new = {"apiVersion": api_version}
     for item in items:
         both = f"{item.api_version} and is restored in {api_version}"
         plan.losses.append(Loss.of(item.ref, LossCode.VERSION_CHANGED, both, path="/apiVersion"))
         # The fields have the same names, and entries in the version that is not served would be dropped.
-        old, new = item.api_version, {"apiVersion": api_version}
+        old = item.api_version
         managers = tuple(each | new if each.get("apiVersion") == old else each for each in item.links.managers)
         item.links = replace(item.links, managers=managers)
         item.api_version = api_version
-        item.slot = plan.contents.append(orjson.dumps(plan.contents.read(item.slot) | {"apiVersion": api_version}))
-        if item.whole:
-            whole = plan.contents.read(item.whole)
-            item.whole = plan.contents.append(orjson.dumps(whole | {"apiVersion": api_version}))
+        plan.edit(item, lambda obj: obj | new)
 
 
 def definitions(plan: Plan) -> dict[tuple[str, str], Object]:

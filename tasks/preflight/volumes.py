@@ -13,7 +13,6 @@ from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
 from kubeferry.tasks.core.transform.volumes import CLAIM, RETAIN, VOLUME, handle_of, reclaim_policy, with_policy
 from kubeferry.tasks.plan.storage import RECLAIM
-from kubeferry.tasks.preflight.requests import replace
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -52,7 +51,7 @@ def as_they_are(source: Source, plan: Plan, target: Target, made: Container[Ref]
         if ref not in made:
             policy = plan.retained.pop(ref)
             if reclaim_policy(live[ref]) != RETAIN:
-                replace(plan, plan.items[ref], partial(with_policy, policy=policy))
+                plan.edit(plan.items[ref], partial(with_policy, policy=policy))
             gone = Loss.of(ref, LossCode.RECLAIM_RETAINED, policy, path=RECLAIM)
             plan.losses = [each for each in plan.losses if each != gone]
     stays = {str(ref) for ref in _claims(source, plan, target) if ref not in made}

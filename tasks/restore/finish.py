@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError
 from kubeferry.tasks.core.formats.losses import LossCode
 from kubeferry.tasks.core.formats.target.managers import content_manager, status_manager
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.restore.managers import change_metadata
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.plan.state import Plan
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.outcome import Outcome
     from kubeferry.tasks.restore.transaction import Transaction
-
-TRIES = 5
-"""How often finalizers are written again that somebody changed between our look and our patch."""
 
 
 def write_status(plan: Plan, target: Target, outcome: Outcome, ref: Ref) -> None:
@@ -69,25 +68,18 @@ def _finish(plan: Plan, target: Target, transaction: Transaction, outcome: Outco
 
 
 def _finalize(plan: Plan, target: Target, outcome: Outcome, ref: Ref) -> None:
-    item, cluster = plan.items[ref], target.cluster()
-    kind, manager = target.type_of_item(item), content_manager(item.links.managers)
-    for turn in range(TRIES):
-        live = cluster.find(kind, ref.namespace, ref.name)
-        if live is None or live["metadata"].get("deletionTimestamp"):
-            return  # verification reports it
+    item, missing = plan.items[ref], list[str]()
+
+    def more(live: Object) -> Object | None:
         there = live["metadata"].get("finalizers") or []
-        missing = [each for each in item.finalizers if each not in there]
-        if not missing:
-            return
-        meta = {"finalizers": [*there, *missing], "resourceVersion": live["metadata"]["resourceVersion"]}
-        try:
-            cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta}, manager=manager)
-        except ConflictError:
-            if turn == TRIES - 1:
-                raise
-        except (InvalidError, ForbiddenError) as error:
-            for each in missing:
-                outcome.lose(ref, LossCode.FINALIZER_LEFT, f"{each}: {error}", path="/metadata/finalizers")
-            return
-        else:
-            return
+        missing[:] = [each for each in item.finalizers if each not in there]
+        if not missing or live["metadata"].get("deletionTimestamp"):
+            return None  # verification reports what is gone
+        return {"finalizers": [*there, *missing]}
+
+    kind, manager = target.type_of_item(item), content_manager(item.links.managers)
+    try:
+        change_metadata(target.cluster(), kind, ref, more, manager)
+    except (InvalidError, ForbiddenError) as error:
+        for each in missing:
+            outcome.lose(ref, LossCode.FINALIZER_LEFT, f"{each}: {error}", path="/metadata/finalizers")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError
 from kubeferry.tasks.core.formats.target.managers import applied, content_manager, given_back, is_entry, mark
 from kubeferry.tasks.core.kube.objects import Ref, field_managers, owners_of
+from kubeferry.tasks.ports.cluster.client import FIELD_MANAGER
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kubeferry.tasks.core.formats.target.managers import Entry
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.restore.transaction import Transaction
 
 TRIES = 5
-"""How often an entry is written again that somebody changed between our look and our patch."""
+"""How often metadata is written again that somebody changed between our look and our patch."""
 
 
 def create(cluster: Cluster, kind: ResourceType, obj: Object, manager: str, entries: Iterable[Entry] = ()) -> Object:
@@ -82,21 +83,12 @@ def write_back(
         ConflictError: somebody changes it all the time.
     """
     entries = [*entries]
-    for turn in range(TRIES):
-        live = cluster.find(kind, ref.namespace, ref.name)
-        wanted = given_back(live, entries, _with_own(uids, live)) if live else None
-        if live is None or wanted is None or _same(wanted, field_managers(live)):
-            return
-        meta = {"managedFields": wanted, "resourceVersion": live["metadata"]["resourceVersion"]}
-        try:
-            cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta}, manager=content_manager(entries))
-        except NotFoundError:
-            return
-        except ConflictError:
-            if turn == TRIES - 1:
-                raise
-        else:
-            return
+
+    def managers(live: Object) -> Object | None:
+        wanted = given_back(live, entries, _with_own(uids, live))
+        return None if wanted is None or _same(wanted, field_managers(live)) else {"managedFields": wanted}
+
+    change_metadata(cluster, kind, ref, managers, content_manager(entries))
 
 
 def give_back_to(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
@@ -104,18 +96,44 @@ def give_back_to(cluster: Cluster, kind: ResourceType, previous: Object) -> None
 
     Raises:
         ConflictError: somebody changes it all the time.
+        NotFoundError: it is gone.
     """
     ref, entries = Ref.of(previous), field_managers(previous)
-    for turn in range(TRIES if entries else 0):
-        live = cluster.get(kind, ref.namespace, ref.name)
-        meta = {"managedFields": entries, "resourceVersion": live["metadata"]["resourceVersion"]}
+    if entries and not change_metadata(cluster, kind, ref, lambda _: {"managedFields": entries}):
+        raise NotFoundError(f"{ref} is not there any more")
+
+
+def change_metadata(
+    cluster: Cluster,
+    kind: ResourceType,
+    ref: Ref,
+    change: Callable[[Object], Object | None],
+    manager: str = FIELD_MANAGER,
+) -> bool:
+    """Patch what `change` returns for a live object into its metadata, unless somebody changed it meanwhile.
+
+    Returns:
+        Whether the object is there; nothing is written where `change` returns None.
+
+    Raises:
+        ConflictError: somebody changes it all the time.
+    """
+    for turn in range(TRIES):
+        live = cluster.find(kind, ref.namespace, ref.name)
+        wanted = change(live) if live else None
+        if live is None or wanted is None:
+            return live is not None
+        meta = wanted | {"resourceVersion": live["metadata"]["resourceVersion"]}
         try:
-            cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta})
+            cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta}, manager=manager)
+        except NotFoundError:
+            return False
         except ConflictError:
             if turn == TRIES - 1:
                 raise
         else:
-            return
+            return True
+    raise AssertionError("unreachable: the last attempt returns or raises")
 
 
 def _with_own(uids: Mapping[str, str], live: Object) -> dict[str, str]:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
-from kubeferry.tasks.core.formats.records import STAYS, UNTOUCHED, Action, ActionTaken, Cause, LeftOut, Phase, Problem
+from kubeferry.tasks.core.formats.records import STAYS, UNTOUCHED, Action, ActionTaken, Cause, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
@@ -171,7 +171,7 @@ def _losses(plan: Plan, outcome: Outcome) -> list[Loss]:
 
     A claim that was there when it was to be written, or came with other content, did not come back empty.
     """
-    there = {_name(each) for each in outcome.notable if each.action in HAD_BEEN_THERE}
+    there = {each.text for each in outcome.notable if each.action in HAD_BEEN_THERE}
     planned = [each for each in plan.losses if each.code != LossCode.COMES_BACK_EMPTY or each.object not in there]
     return without_repetition([*planned, *outcome.losses])
 
@@ -179,12 +179,12 @@ def _losses(plan: Plan, outcome: Outcome) -> list[Loss]:
 def not_as_it_was(result: RestoreResult) -> list[Loss]:
     """Return all that a result says not to be as it was, as one list: what `kubeferry show` of a restore prints."""
     found = [*result.losses]
-    found += [_loss(each.what, LossCode.PROBLEM, each.why) for each in result.problems]
-    found += [_loss(each.what, LossCode.NOT_READY, each.why) for each in result.not_ready]
-    found += [_loss(each.what, LossCode.WARNING, each.why) for each in result.warnings]
-    found += [_loss(_name(each), LossCode.LEFT_OUT, each.why) for each in result.left_out]
+    found += [Loss.of(each.what, LossCode.PROBLEM, each.why) for each in result.problems]
+    found += [Loss.of(each.what, LossCode.NOT_READY, each.why) for each in result.not_ready]
+    found += [Loss.of(each.what, LossCode.WARNING, each.why) for each in result.warnings]
+    found += [Loss.of(each.text, LossCode.LEFT_OUT, each.why) for each in result.left_out]
     found += [
-        _loss(_name(each), LossCode.DIFFERENT, f"{each.action.value}{': ' * bool(each.why)}{each.why}")
+        Loss.of(each.text, LossCode.DIFFERENT, f"{each.action.value}{': ' * bool(each.why)}{each.why}")
         for each in result.notable
         if each.why or each.action in STAYS
     ]
@@ -204,15 +204,7 @@ def _rewritten(result: RestoreResult) -> Iterator[Loss]:
         places.setdefault((each.object, each.why), []).append(each.path)
     for (named, why), paths in places.items():
         more = f", and at {len(paths) - 1} more places" if len(paths) > 1 else ""
-        yield _loss(named, LossCode.REWRITTEN, f"rewritten{more}: {why}", paths[0])
-
-
-def _loss(what: str, code: LossCode, why: str, path: str = "") -> Loss:
-    return Loss(object=what, path=path, code=code.value, why=why)
-
-
-def _name(each: LeftOut | ActionTaken) -> str:
-    return f"{each.type} {each.namespace}/{each.name}" if each.namespace else f"{each.type} {each.name}"
+        yield Loss.of(named, LossCode.REWRITTEN, f"rewritten{more}: {why}", path=paths[0])
 
 
 def _lacking(each: Missing) -> Problem:

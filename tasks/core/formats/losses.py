@@ -137,10 +137,10 @@ class Loss(StrictModel):
     """The sentence, without the object and the path: for people, never parsed; it quotes no content of an object."""
 
     @classmethod
-    def of(cls, ref: Ref, code: LossCode, detail: str = "", *, path: str = "") -> Self:
-        """Return a loss of an object; `detail` are names for the sentence."""
+    def of(cls, what: Ref | str, code: LossCode, detail: str = "", *, path: str = "") -> Self:
+        """Return a loss of an object, or of what a text names; `detail` are names for the sentence."""
         why = _TEXTS.get(code, "{detail}").replace("{detail}", detail)
-        return cls(object=str(ref), path=path, code=code.value, why=why)
+        return cls(object=str(what), path=path, code=code.value, why=why)
 
     @property
     def weighty(self) -> bool:

@@ -71,7 +71,7 @@ class End(StoredModel):
     warnings: list[Problem] = []
     """What is listed and is no problem: rights of others, a namespace that was there."""
     losses: list[Loss] = []
-    """What is not as it was: claims that came back empty, and the like."""
+    """What is not as it was, for example claims that came back empty."""
     error: str = ""
     seconds: float = 0.0
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from kubeferry.tasks.core.formats.records import StrictModel
+from kubeferry.tasks.core.formats.records import Identity, StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,12 +39,9 @@ OPERATORS = frozenset({OutsideCode.RELEASE, OutsideCode.OPERATOR})
 """Reasons by which a definition is that of an operator: whose cluster-wide objects are then carried as well."""
 
 
-class Outside(StrictModel):
+class Outside(Identity, StrictModel):
     """One object from outside of the namespaces, and why it is carried."""
 
-    type: str
-    namespace: str = ""
-    name: str
     code: str
     """An `OutsideCode`, or one of a newer Kubeferry."""
     why: str
@@ -58,8 +55,3 @@ class Outside(StrictModel):
         return cls(
             type=ref.type, namespace=ref.namespace, name=ref.name, code=code.value, why=why, spaces=sorted(spaces)
         )
-
-    @property
-    def text(self) -> str:
-        """Return the object as text for people: `RoleBinding.rbac.authorization.k8s.io kube-system/leader`."""
-        return f"{self.type} {self.namespace}/{self.name}" if self.namespace else f"{self.type} {self.name}"

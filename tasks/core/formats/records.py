@@ -103,12 +103,22 @@ class StrictModel(StoredModel):
     model_config = ConfigDict(strict=True)
 
 
-class LeftOut(StrictModel):
-    """An object that existed and is not in the backup (or was not restored), with the reason."""
+class Identity(BaseModel):
+    """An object by type, namespace and name."""
 
     type: str
     namespace: str = ""
     name: str
+
+    @property
+    def text(self) -> str:
+        """Return the object as a `Ref` is shown: `Deployment.apps shop/web`."""
+        return f"{self.type} {self.namespace}/{self.name}" if self.namespace else f"{self.type} {self.name}"
+
+
+class LeftOut(Identity, StrictModel):
+    """An object that existed and is not in the backup (or was not restored), with the reason."""
+
     why: str
     code: str = Field(default_factory=lambda data: code_of(data["why"]))
     """A `ReasonCode`; in a backup from before there were codes, it is derived from the sentence."""
@@ -119,12 +129,9 @@ class LeftOut(StrictModel):
         return cls(type=ref.type, namespace=ref.namespace, name=ref.name, why=reason.text, code=reason.code.value)
 
 
-class PulledIn(StrictModel):
+class PulledIn(Identity, StrictModel):
     """An object that is not selected, and is included because an included object needs it."""
 
-    type: str
-    namespace: str = ""
-    name: str
     why: str
 
 
@@ -150,12 +157,9 @@ class Problem(StrictModel):
         return (what, namespace) if inside else (self.what, "")
 
 
-class ActionTaken(ResultModel):
+class ActionTaken(Identity, ResultModel):
     """What a restore did with one object, and why."""
 
-    type: str
-    namespace: str = ""
-    name: str
     action: Action
     why: str = ""
 

@@ -1,4 +1,4 @@
-"""What the rules about objects outside of a namespace share: what namespaces need, label selectors, bound accounts.
+"""What the rules about objects outside of a namespace share: what namespaces need, label selectors, roles and accounts.
 
 outside.py says which of these objects a backup carries. A selector that no API server would accept is refused.
 """
@@ -12,6 +12,7 @@ from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.jsondoc.edit import values
 from kubeferry.tasks.core.kube.label_selectors import Requirement
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.needs.references.fields import RBAC
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -79,3 +80,25 @@ def bound_accounts(binding: Object) -> tuple[frozenset[Ref], frozenset[str]]:
             case "Group", ["system", "serviceaccounts", namespace]:
                 namespaces.add(namespace)
     return frozenset(accounts), frozenset(namespaces)
+
+
+def role_of(binding: Object) -> Ref:
+    """Return the role that a binding gives; a Role is in the binding's own namespace."""
+    role = binding.get("roleRef") or {}
+    kind = str(role.get("kind"))
+    space = binding["metadata"].get("namespace", "") if kind == "Role" else ""
+    return Ref(RBAC, kind, space, str(role.get("name")))
+
+
+def allows(rule: Any, group: str, resource: str, verbs: Collection[str]) -> bool:
+    """Return whether a rule of a role allows one of some verbs on a resource (kubernetes.io: RBAC, Role)."""
+
+    def has(field: str, wanted: Collection[str]) -> bool:
+        return not {str(each) for each in rule.get(field) or ()}.isdisjoint(wanted)
+
+    return (
+        isinstance(rule, dict)
+        and has("apiGroups", (group, "*"))
+        and has("resources", (resource, "*"))
+        and has("verbs", verbs)
+    )

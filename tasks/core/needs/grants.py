@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.jsondoc.edit import values
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref, labels_of, type_of
+from kubeferry.tasks.core.needs.cluster_scoped import allows, role_of
+from kubeferry.tasks.core.needs.outside import GRANT, WEBHOOKS
 from kubeferry.tasks.core.needs.references.fields import RBAC
 
 if TYPE_CHECKING:
@@ -25,17 +27,13 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 CLUSTER_BINDING, BINDING = (RBAC, "ClusterRoleBinding"), (RBAC, "RoleBinding")
-_GRANT = ("gateway.networking.k8s.io", "ReferenceGrant")
-_WEBHOOKS = tuple(
-    ("admissionregistration.k8s.io", f"{kind}WebhookConfiguration") for kind in ("Mutating", "Validating")
-)
 _CLIENTS = {
-    **dict.fromkeys(_WEBHOOKS, "webhooks[].clientConfig"),
+    **dict.fromkeys(WEBHOOKS, "webhooks[].clientConfig"),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): "spec.conversion.webhook.clientConfig",
 }
 """Kind → where it says which server is asked."""
 
-TOLD = frozenset({BINDING, _GRANT, (RBAC, "ClusterRole"), *_CLIENTS})
+TOLD = frozenset({BINDING, GRANT, (RBAC, "ClusterRole"), *_CLIENTS})
 """Kinds of which `told` may tell something."""
 
 AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
@@ -98,7 +96,7 @@ def told(obj: Object, restored: Restored) -> Iterator[str]:
     kind = type_of(obj)
     if kind == BINDING:
         yield from (f"gives rights to {subject_text(each)}" for each in foreign_subjects(obj, restored))
-    elif kind == _GRANT:
+    elif kind == GRANT:
         spaces = dict.fromkeys(str(each) for each in values(obj, "spec.from[].namespace"))
         yield from (
             f"lets namespace {each} refer to its namespace" for each in spaces if each not in restored.namespaces
@@ -111,7 +109,7 @@ def told(obj: Object, restored: Restored) -> Iterator[str]:
         yield from (f"adds its rules to ClusterRole {each}" for each in added)
     elif kind in _CLIENTS:
         clients = [each for each in values(obj, _CLIENTS[kind]) if isinstance(each, dict)]
-        if kind in _WEBHOOKS:
+        if kind in WEBHOOKS:
             asked = [each["service"] for each in clients if isinstance(each.get("service"), dict)]
             names = dict.fromkeys(f"{each.get('namespace')}/{each.get('name')}" for each in asked)
             yield from (f"has the API server ask Service {each} about requests" for each in names)
@@ -128,31 +126,19 @@ _SYSTEM = ("system:masters", "system:nodes", "system:kube-")
 """Subjects of Kubernetes itself, which read every Secret of any cluster."""
 
 
-def secret_readers(namespace: str, bindings: Iterable[Object], roles: Iterable[Object]) -> list[str]:
-    """Return who may read Secrets in a namespace, sorted, by its RoleBindings and all ClusterRoleBindings.
+def secret_readers(bindings: Iterable[Object], roles: Iterable[Object]) -> list[str]:
+    """Return who may read Secrets in a namespace, sorted, by its RoleBindings and all ClusterRoleBindings: `bindings`.
 
     Without Kubernetes' own components. `roles` are the Roles of the namespace and all ClusterRoles.
     """
-    reading = {Ref.of(each) for each in roles if any(map(_reads, each.get("rules") or ()))}
+    reading = {
+        Ref.of(each) for each in roles if any(allows(rule, "", "secrets", READING) for rule in each.get("rules") or ())
+    }
     found: set[str] = set()
     for each in bindings:
-        by = each.get("roleRef") or {}
-        role = Ref(RBAC, str(by.get("kind")), namespace if by.get("kind") == "Role" else "", str(by.get("name")))
-        if role in reading:
+        if role_of(each) in reading:
             found |= {subject_text(subject) for subject in values(each, "subjects[]") if not _is_system(subject)}
     return sorted(found)
-
-
-def _reads(rule: Any) -> bool:
-    def has(field: str, *wanted: str) -> bool:
-        return not {str(each) for each in rule.get(field) or ()}.isdisjoint(wanted)
-
-    return (
-        isinstance(rule, dict)
-        and has("apiGroups", "", "*")
-        and has("resources", "secrets", "*")
-        and has("verbs", *READING)
-    )
 
 
 def _is_system(subject: Any) -> bool:

@@ -23,7 +23,7 @@ from kubeferry.tasks.core.formats.target.bundle_guard import is_guard
 from kubeferry.tasks.core.jsondoc.edit import get, group_of, values
 from kubeferry.tasks.core.kube.label_selectors import Requirement, selects
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
-from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, bound_accounts, requirements
+from kubeferry.tasks.core.needs.cluster_scoped import CRD, Needs, bound_accounts, requirements, role_of
 from kubeferry.tasks.core.needs.operators import Resource, judged, marks, released_in, writes
 from kubeferry.tasks.core.needs.references.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.references.fields import ADMISSION, RBAC, SERVICE_AT
@@ -185,11 +185,8 @@ class _Gathered:
     def _bind(self, ref: Ref, binding: Object) -> None:
         accounts, whole = bound_accounts(binding)
         spaces = whole | {each.namespace for each in accounts}
-        role = binding.get("roleRef") or {}
-        kind, name = str(role.get("kind")), str(role.get("name"))
-        to = Ref(RBAC, kind, ref.namespace if kind == "Role" else "", name)
         ours = spaces & self.needs.namespaces
-        self._bindings.append((ref, to, ours, spaces - ours, marks(binding)))
+        self._bindings.append((ref, role_of(binding), ours, spaces - ours, marks(binding)))
 
     def _define(self, ref: Ref, definition: Object) -> None:
         spec = definition["spec"]

@@ -14,7 +14,7 @@ from kubeferry.tasks.core.jsondoc.edit import get, values
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref, type_of
-from kubeferry.tasks.core.needs.cluster_scoped import bound_accounts
+from kubeferry.tasks.core.needs.cluster_scoped import allows, bound_accounts, role_of
 from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, RBAC
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Accounts:
             elif kind in ROLES:
                 self.rules[Ref.of(obj)] = [each for each in obj.get("rules") or () if isinstance(each, dict)]
             elif kind in BINDINGS:
-                self._bind(obj)
+                self.bound.append((role_of(obj), *bound_accounts(obj)))
 
     def _run(self, obj: Object, kind: tuple[str, str]) -> None:
         if get(obj, "spec", "replicas") == 0 or get(obj, "status", "phase") in {"Succeeded", "Failed"}:
@@ -57,16 +57,10 @@ class Accounts:
             account = str(get(spec, "serviceAccountName") or DEFAULT_ACCOUNT[2])
             self.running.add(Ref("", "ServiceAccount", obj["metadata"].get("namespace", ""), account))
 
-    def _bind(self, obj: Object) -> None:
-        by = obj.get("roleRef") or {}
-        space = obj["metadata"].get("namespace", "") if by.get("kind") == "Role" else ""
-        role = Ref(RBAC, str(by.get("kind")), space, str(by.get("name")))
-        self.bound.append((role, *bound_accounts(obj)))
-
     def can_remove(self, finalizer: str, group: str, resource: str) -> bool:
         """Return whether a running account is likely to remove a finalizer from objects of a type."""
         return any(
-            _names(rules, finalizer, group) and any(_may_change(rule, group, resource) for rule in rules)
+            _names(rules, finalizer, group) and any(allows(rule, group, resource, CHANGING) for rule in rules)
             for rules in self._of_running()
         )
 
@@ -77,13 +71,6 @@ class Accounts:
                 if account in accounts or account.namespace in spaces:
                     found.setdefault(account, []).extend(self.rules.get(role, ()))
         return found.values()
-
-
-def _may_change(rule: Any, group: str, resource: str) -> bool:
-    def has(name: str, *wanted: str) -> bool:
-        return not {str(each) for each in rule.get(name) or ()}.isdisjoint(wanted)
-
-    return has("apiGroups", group, "*") and has("resources", resource, "*") and has("verbs", *CHANGING)
 
 
 def _names(rules: Iterable[Any], finalizer: str, group: str) -> bool:

@@ -68,7 +68,7 @@ def _told(outcome: Outcome) -> dict[str, set[str]]:
 
 
 def _is_told(path: str, told: Iterable[str]) -> bool:
-    """Return whether a difference is in a place that is told of, or around it."""
+    """Return whether a difference is in a place that is listed already, or around it."""
     at = pointer(tuple(steps_of(path))) + "/"
     return any(at.startswith(f"{each}/") or f"{each}/".startswith(at) for each in told if each)
 

@@ -1,1 +1,1 @@
-"""How a restore is taken back: rollback after a failure, and undo."""
+"""How a restore is reverted: rollback after a failure, and undo."""

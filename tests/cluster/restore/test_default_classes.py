@@ -1,4 +1,4 @@
-"""A class that comes never becomes the default of a cluster that has one: it comes without, and it is told."""
+"""A class that comes never becomes the default of a cluster that has one: it comes without, and that is listed."""
 
 import json
 

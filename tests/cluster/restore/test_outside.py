@@ -1,4 +1,4 @@
-"""What stands outside of a namespace and belongs to it comes along, is shown with the reason, and is taken back."""
+"""What is outside of a namespace and belongs to it comes along, is shown with the reason, and goes with an undo."""
 
 import json
 import os

@@ -5,7 +5,7 @@ The rule is that of the API server (Kubernetes documentation: Custom Resources, 
 that is written does not specify is removed without an error. `x-kubernetes-preserve-unknown-fields` keeps what is not
 specified, and what is specified below it is pruned again; an embedded resource keeps its `apiVersion`, `kind` and
 `metadata`, and of this the fields of ObjectMeta (`schema/objectmeta/coerce.go`). Only `properties`,
-`additionalProperties` and `items` specify: what stands in `allOf`, `anyOf`, `oneOf` or `not` validates a value and
+`additionalProperties` and `items` specify: what is in `allOf`, `anyOf`, `oneOf` or `not` validates a value and
 specifies nothing.
 """
 
