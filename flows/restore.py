@@ -20,7 +20,7 @@ from kubeferry.tasks.plan.download import download, refuse_plain
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
 from kubeferry.tasks.preflight.approve import approve
-from kubeferry.tasks.preflight.checks import preflight
+from kubeferry.tasks.preflight.run import preflight
 from kubeferry.tasks.report import report, report_failure, report_stopped
 from kubeferry.tasks.restore.after.follow_again import follow_again
 from kubeferry.tasks.restore.after.relink import relink, unpause

@@ -27,11 +27,11 @@ from kubeferry.tasks.ports.cluster.definitions import as_stored
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.defaults import one_default
+from kubeferry.tasks.preflight.checks.defaults import one_default
+from kubeferry.tasks.preflight.checks.requests import give_up_requests
+from kubeferry.tasks.preflight.checks.versions import other_versions
+from kubeferry.tasks.preflight.checks.volumes import as_they_are
 from kubeferry.tasks.preflight.lookup import Lookups, follow
-from kubeferry.tasks.preflight.requests import give_up_requests
-from kubeferry.tasks.preflight.versions import other_versions
-from kubeferry.tasks.preflight.volumes import as_they_are
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping

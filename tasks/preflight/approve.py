@@ -27,9 +27,9 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.prefect.approvals import ask, run_url
-from kubeferry.tasks.preflight.checks import preflight
-from kubeferry.tasks.preflight.conflicts import as_bound, serves
+from kubeferry.tasks.preflight.checks.conflicts import as_bound, serves
 from kubeferry.tasks.preflight.lookup import Lookups, follow
+from kubeferry.tasks.preflight.run import preflight
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from kubeferry.tasks.ports.cluster import client
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.preflight.checks import _look
+from kubeferry.tasks.preflight.run import _look
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.bundle import _make
 from kubeferry.tasks.restore.namespaces import _create

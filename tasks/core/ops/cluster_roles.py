@@ -39,7 +39,7 @@ SUBRESOURCES: Mapping[tuple[str, str], tuple[str, tuple[str, ...]]] = {
 
 WITHHELD = frozenset({"admissionregistration.k8s.io", "apiregistration.k8s.io"})
 """API groups of what decides what a cluster accepts or serves: whoever creates a webhook reads and changes all that is
-written. No role here may: a restore by such an account leaves it out, and says so (preflight/elsewhere.py)."""
+written. No role here may: a restore by such an account leaves it out, and says so (preflight/checks/elsewhere.py)."""
 
 AGGREGATE = "kubeferry.io/aggregate-to-"
 """Prefix of the label by which the shipped ClusterRoles `kubeferry-backup` and `kubeferry-restore` take in others."""

@@ -10,7 +10,7 @@ from tests.support.steps import CONFIG, do, levels, make_namespaces
 import kubeferry.tasks.restore.begin
 from kubeferry.tasks.core.errors import ConflictError, UsageError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.preflight.checks import _look
+from kubeferry.tasks.preflight.run import _look
 from kubeferry.tasks.restore.after.relink import _relink, _unpause
 
 

@@ -326,7 +326,7 @@ def test_undo_waits_for_nobody_who_is_at_work(bench, saved):
 def test_of_two_at_the_same_moment_one_is_refused(bench, saved, monkeypatch):
     """Both pass preflight before either holds a lease: the second finds out when it asks for its own."""
     ns = bench.namespace("t", B)
-    monkeypatch.setattr("kubeferry.tasks.preflight.conflicts.busy", lambda *_: "")
+    monkeypatch.setattr("kubeferry.tasks.preflight.checks.conflicts.busy", lambda *_: "")
     held(bench, ns, Holder("the-first", "another-host", 17, "x:1"))
     with pytest.raises(PermanentError, match="being worked on by restore the-first") as failed:
         bench.run_flow(restore(options(bench, saved, map={saved[0]: ns})))

@@ -21,7 +21,7 @@ from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.versions import coming
+from kubeferry.tasks.preflight.checks.versions import coming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

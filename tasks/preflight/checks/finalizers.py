@@ -11,7 +11,7 @@ from kubeferry.tasks.core.needs.removers import READ, Accounts
 from kubeferry.tasks.plan.apart import drop_finalizers
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.versions import coming
+from kubeferry.tasks.preflight.checks.versions import coming
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object

@@ -30,15 +30,15 @@ from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
-from kubeferry.tasks.preflight.conflicts import conflicts, held, inside
-from kubeferry.tasks.preflight.defaults import one_default
-from kubeferry.tasks.preflight.elsewhere import drop_elsewhere, drop_not_allowed
-from kubeferry.tasks.preflight.fields import field_faults
-from kubeferry.tasks.preflight.finalizers import choose_finalizers
-from kubeferry.tasks.preflight.occupied import occupied
-from kubeferry.tasks.preflight.requests import give_up_requests
-from kubeferry.tasks.preflight.versions import coming, other_versions
-from kubeferry.tasks.preflight.volumes import as_they_are, volume_conflicts
+from kubeferry.tasks.preflight.checks.conflicts import conflicts, held, inside
+from kubeferry.tasks.preflight.checks.defaults import one_default
+from kubeferry.tasks.preflight.checks.elsewhere import drop_elsewhere, drop_not_allowed
+from kubeferry.tasks.preflight.checks.fields import field_faults
+from kubeferry.tasks.preflight.checks.finalizers import choose_finalizers
+from kubeferry.tasks.preflight.checks.occupied import occupied
+from kubeferry.tasks.preflight.checks.requests import give_up_requests
+from kubeferry.tasks.preflight.checks.versions import coming, other_versions
+from kubeferry.tasks.preflight.checks.volumes import as_they_are, volume_conflicts
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
