@@ -114,6 +114,12 @@ MIGRATE: Mapping[str, Option] = {
         envvar="KUBEFERRY_TO_CONTEXT",
         completion=completion.contexts,
     ),
+    "on_failure": replace(
+        SHARED["on_failure"],
+        help="When the target refuses an object or the restore of a namespace fails: continue without what is refused "
+        "and what needs it, roll back this namespace, or stop and leave all as it is.",
+        default="continue",
+    ),
     "name": _name("Name of the migration; by default made of namespaces and time."),
     "resume": Option(
         str,

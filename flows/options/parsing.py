@@ -65,6 +65,11 @@ def bundle(mode: str, none: bool) -> str:  # noqa: FBT001 - a parser gets all va
     return "none" if none else mode
 
 
+def on_failure(mode: str, no_rollback: bool) -> str:  # noqa: FBT001 - a parser gets all values by position
+    """Return what is done when a restore fails, with `--no-rollback` as one of the modes."""
+    return "stop" if no_rollback else mode
+
+
 def _line(error: ErrorDetails) -> str:
     from kubeferry.tasks.core.models.options import UNQUOTED
 

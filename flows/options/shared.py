@@ -26,7 +26,7 @@ OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 
 MANNER = (
     "existing owned status finalizers no_rewrite absent keep_encrypted allow_plain allow_pruned allow_source "
-    "subjects rollback bundle no_bundle wait wait_seconds"
+    "subjects on_failure no_rollback rollback_on_failure bundle no_bundle wait wait_seconds"
 )
 """How to restore, for commands that run many restores."""
 
@@ -179,7 +179,18 @@ RESTORING: Mapping[str, Option] = {
         default="auto",
         metavar="MODE",
     ),
-    "rollback": Option(bool, "Roll a restore back when it fails.", default=True),
+    "on_failure": Option(
+        # The values of `options.OnFailure`, as above.
+        Literal["rollback", "continue", "stop"],
+        "When the target refuses an object or the restore fails: roll back, continue without what is refused and what "
+        "needs it, or stop and leave all as it is.",
+        default="rollback",
+        metavar="MODE",
+        parser=parsing.on_failure,
+        reads=("no_rollback",),
+    ),
+    "no_rollback": Option(bool, "As --on-failure stop.", fills=""),
+    "rollback_on_failure": Option(bool, "Roll back what is not ready in time, too; otherwise it stays."),
     "bundle": Option(
         # The values of `options.BundleMode` but for `none`, as above.
         Literal["list", "own"],

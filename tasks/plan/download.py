@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.store.base import Store
 
 HERE = {*EACH_RUN, "context", "kubeconfig"}
-"""Options that a resumed restore takes from the operator; all but wait_seconds and rollback from nowhere else."""
+"""Options that a resumed restore takes from the operator; all but those of waiting and failing from nowhere else."""
 
 FINISHED = ("Completed",)
 

@@ -166,11 +166,16 @@ class Plan:
         if item.whole:
             item.whole = self.contents.append(orjson.dumps(edit(self.contents.read(item.whole))))
 
-    def remove(self, refs: Container[Ref]) -> None:
-        """Take objects out of the plan; what needs them is not looked at."""
+    def remove(self, refs: Container[Ref], *, renumber: bool = True) -> None:
+        """Take objects out of the plan; what needs them is not looked at.
+
+        With `renumber`, levels without an object go as well, and those after them get lower numbers.
+        """
         self.items = {ref: item for ref, item in self.items.items() if ref not in refs}
+        self.namespaces = [ref for ref in self.namespaces if ref not in refs]
+        self.definitions = [ref for ref in self.definitions if ref not in refs]
         levels = [[ref for ref in level if ref not in refs] for level in self.order.levels]
-        self.order = replace(self.order, levels=[level for level in levels if level])
+        self.order = replace(self.order, levels=[level for level in levels if level or not renumber])
         self.foreign = {ref: some for ref, some in self.foreign.items() if ref not in refs}
         wants = {target: {user for user in users if user not in refs} for target, users in self.wants.items()}
         self.wants = {target: users for target, users in wants.items() if users}

@@ -9,6 +9,7 @@ Look whether the target's schemas take what is to be restored, before anything i
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -21,8 +22,9 @@ from kubeferry.tasks.core.formats.target.lease import LEASE_VERBS, LEASES
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
-from kubeferry.tasks.core.models.options import BundleMode
+from kubeferry.tasks.core.models.options import BundleMode, OnFailure
 from kubeferry.tasks.core.plan.existing import VERBS, kind_faults, mode_of, verbs
+from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
 from kubeferry.tasks.plan.grants import limit_subjects
 from kubeferry.tasks.plan.unpacked import of_backup
@@ -39,6 +41,7 @@ from kubeferry.tasks.preflight.checks.occupied import occupied
 from kubeferry.tasks.preflight.checks.requests import give_up_requests
 from kubeferry.tasks.preflight.checks.versions import coming, other_versions
 from kubeferry.tasks.preflight.checks.volumes import as_they_are, volume_conflicts
+from kubeferry.tasks.preflight.refused import leave_out
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
@@ -53,12 +56,13 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
 
 
-def misplaced(plan: Plan, target: Target) -> Iterator[str]:
+def misplaced(plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield objects that are in a namespace though the target has their kind cluster-wide only, or the other way."""
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind)
         if kind and kind.namespaced != bool(ref.namespace):
-            yield f"{ref}: the cluster has this kind {'in namespaces' if kind.namespaced else 'cluster-wide'} only"
+            where = "in namespaces" if kind.namespaced else "cluster-wide"
+            yield Fault(f"{ref}: the cluster has this kind {where} only", (ref,))
 
 
 @step("preflight")
@@ -70,16 +74,33 @@ async def preflight(
     Raises:
         PreflightError: what is lacking, one line each; nothing has been written.
     """
-    problems = await in_thread(_look, source, plan, target, lookups, cancellation, made)
-    if problems:
-        cluster = target.cluster()
-        raise PreflightError(f"cluster {cluster.name} ({cluster.host}) cannot take this restore", problems)
+    faults = await in_thread(_look, source, plan, target, lookups, cancellation, made)
+    await in_thread(decide_on, source, plan, target, faults)
     log(f"preflight {source.name}: cluster {target.cluster().name} has what is needed")
+
+
+def decide_on(source: Source, plan: Plan, target: Target, faults: list[Fault]) -> None:
+    """Refuse a restore for what was found against it, or leave out of the plan what that stops.
+
+    Raises:
+        PreflightError: there are faults, and not --on-failure continue; or one stops all of it; or nothing is left.
+    """
+    going_on = source.options.on_failure is OnFailure.CONTINUE
+    stopping = [each for each in faults if not (going_on and each.refs)]
+    if not stopping and faults:
+        lost = leave_out(plan, {ref: each.why for each in reversed(faults) for ref in each.refs})
+        plan.losses += lost
+        for each in lost:
+            log(f"{each.object} {each.why}")
+    if stopping or (faults and not plan.items):
+        cluster = target.cluster()
+        texts = [each.text for each in stopping or faults]
+        raise PreflightError(f"cluster {cluster.name} ({cluster.host}) cannot take this restore", texts)
 
 
 def _look(
     source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation, made: Container[Ref]
-) -> list[str]:
+) -> list[Fault]:
     if source.company is None:
         target.cached = CachedTarget(target.cluster)  # after an approval the target may answer otherwise than before it
     target.namespaces.clear()
@@ -103,18 +124,18 @@ def _look(
         partial(_named, source, plan, target),
         partial(volume_conflicts, plan, target),
         partial(_bound, source, plan, target),
-        partial(_quota, plan, target),
+        partial(_quota, source, plan, target),
         partial(conflicts, source, plan, target, lookups, cancellation, made),
     )
-    problems: list[str] = [*plan.impossible, *unmet]
+    faults: list[Fault] = [*map(Fault, plan.impossible), *unmet]
     for number, check in enumerate(checks, start=1):
         try:
             with of_backup(source):
-                problems += check()
+                faults += check()
         except ForbiddenError as error:  # _rights reports a missing right, and once is enough
-            problems += [] if problems else [str(error)]
+            faults += [] if faults else [Fault(str(error))]
         progress.step(f"preflight {source.name}", number, len(checks))
-    return sorted(set(problems))
+    return sorted(set(faults))
 
 
 def _limit(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> None:
@@ -125,7 +146,7 @@ def _limit(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> 
     plan.occupied = list(occupied(plan, target, made))
 
 
-def _bound(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+def _bound(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield values that nothing on the target will give: what gave them is neither there nor restored.
 
     What another restore of the same migration brings is waited for when its turn comes.
@@ -143,7 +164,8 @@ def _bound(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     there = dict(zip(starts, in_threads(lambda start: _is_there(target, start), starts, THREADS), strict=True))
     for ref, each, start in asked:
         if start and not there[start]:
-            yield f"{ref} {each.use.pointer} needs {each.chain.text()}: {start} is not there; see --absent"
+            text = f"{ref} {each.use.pointer} needs {each.chain.text()}: {start} is not there; see --absent"
+            yield Fault(text, (ref,))
 
 
 def _is_there(target: Target, ref: Ref) -> bool:
@@ -151,21 +173,22 @@ def _is_there(target: Target, ref: Ref) -> bool:
     return kind is not None and target.cluster().find(kind, ref.namespace, ref.name) is not None
 
 
-def _modes(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+def _modes(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield kinds that --existing names and nobody knows, and those of which it says two things."""
     new = [defined(body) for body in coming(plan, target).values()]
-    yield from kind_faults([*target.discovery.types, *new], source.options.existing_kinds)
+    yield from map(Fault, kind_faults([*target.discovery.types, *new], source.options.existing_kinds))
 
 
-def _spaces(plan: Plan, target: Target) -> Iterator[str]:
+def _spaces(plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield namespaces that are neither in the backup nor on the target."""
-    inside = {*plan.spaces().values()} - {ref.name for ref in plan.namespaces}
-    for name in sorted(inside):
+    others = {*plan.spaces().values()} - {ref.name for ref in plan.namespaces}
+    for name in sorted(others):
         if not target.namespace(name):
-            yield f"Namespace {name} is not there, and the backup does not hold it"
+            gone = (item.ref for item in inside(plan, name))
+            yield Fault.of(f"Namespace {name} is not there, and the backup does not hold it", gone)
 
 
-def _named(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+def _named(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield what is named, is not on the target and does not come: cluster-wide, or in a namespace of others.
 
     What another restore of the same migration brings is not looked for: it may come later.
@@ -173,7 +196,8 @@ def _named(source: Source, plan: Plan, target: Target) -> Iterator[str]:
     others = {*source.company.names.values()} - {*plan.spaces().values()} if source.company else set[str]()
     wanted = sorted(ref for ref in plan.wants if ref not in plan.items and ref.namespace not in others)
     new = {kind: defined(body) for kind, body in coming(plan, target).items()}
-    yield from filter(None, in_threads(lambda ref: _missing(plan, target, ref, new), wanted, THREADS))
+    found = in_threads(lambda ref: _missing(plan, target, ref, new), wanted, THREADS)
+    yield from (Fault.of(text, plan.wants[ref]) for ref, text in zip(wanted, found, strict=True) if text)
 
 
 def _missing(plan: Plan, target: Target, ref: Ref, new: Mapping[tuple[str, str], ResourceType]) -> str:
@@ -192,28 +216,31 @@ def _missing(plan: Plan, target: Target, ref: Ref, new: Mapping[tuple[str, str],
     return "" if there else f"{ref} is not there; {by}"
 
 
-def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+def _rights(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield what these credentials may not write, or not follow while it gets ready."""
     new = {kind: defined(body) for kind, body in coming(plan, target).items()}
-    asked: set[tuple[str, ResourceType, str]] = set()
+    asked: dict[tuple[str, ResourceType, str], set[Ref]] = defaultdict(set)
     bundled = source.options.bundle is not BundleMode.NONE
     for ref in plan.items:
         kind = target.discovery.by_kind(ref.group, ref.kind) or new.get((ref.group, ref.kind))
         if kind:
             written = VERBS if plan.shared(ref) else verbs(ref, mode_of(kind, source.options))
-            asked |= {(verb, kind, ref.namespace) for verb in written}
+            for verb in written:
+                asked[verb, kind, ref.namespace].add(ref)
             if plan.items[ref].status is not None:
-                asked.add(("patch", replace(kind, resource=f"{kind.resource}/status"), ref.namespace))
-        if not plan.shared(ref):
-            asked |= {(verb, LEASES, ref.namespace) for verb in LEASE_VERBS}
-            asked |= {(verb, kind, ref.namespace) for verb, kind in RIGHTS if bundled}
+                asked["patch", replace(kind, resource=f"{kind.resource}/status"), ref.namespace].add(ref)
+    own = {ref.namespace for ref in plan.items if not plan.shared(ref)}
+    needed = {(verb, LEASES, name) for name in own for verb in LEASE_VERBS}
+    needed |= {(verb, kind, name) for name in own for verb, kind in RIGHTS if bundled}
     if source.options.bundle is BundleMode.OWN:
         if "v1" not in target.discovery.versions.get((POLICIES.group, POLICIES.kind), ()):
-            yield f"--bundle own needs {POLICIES.kind} in v1, which the cluster does not serve: say --bundle list"
-        asked |= {(verb, kind, "") for verb, kind in GUARD_RIGHTS}
+            yield Fault(
+                f"--bundle own needs {POLICIES.kind} in v1, which the cluster does not serve: say --bundle list"
+            )
+        needed |= {(verb, kind, "") for verb, kind in GUARD_RIGHTS}
     if bundled and target.discovery.by_kind(BUNDLES.group, BUNDLES.kind) is None:
-        asked.add(("create", CRDS, ""))
-    questions = sorted(asked, key=lambda each: (each[0], each[1].group_resource, each[2]))
+        needed.add(("create", CRDS, ""))
+    questions = sorted({*asked, *needed}, key=lambda each: (each[0], each[1].group_resource, each[2]))
     allowed = in_threads(lambda each: target.cached.allowed(*each), questions, THREADS)
     for (verb, kind, namespace), may in zip(questions, allowed, strict=True):
         if not may:
@@ -221,12 +248,18 @@ def _rights(source: Source, plan: Plan, target: Target) -> Iterator[str]:
             hint = "; --no-bundle does without" if kind in (BUNDLES, STATUS, CRDS) else ""
             hint = "; --bundle list does without" if kind in (POLICIES, POLICY_BINDINGS) else hint
             what = f"{BUNDLES.group_resource}/status" if kind == STATUS else kind.group_resource
-            yield f"not allowed to {verb} {what}{where}{hint}"
+            stops = () if (verb, kind, namespace) in needed else asked[verb, kind, namespace]
+            yield Fault.of(f"not allowed to {verb} {what}{where}{hint}", stops)
 
 
-def _quota(plan: Plan, target: Target) -> Iterator[str]:
-    """Yield quotas of namespaces that exist and have too little left."""
+def _quota(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
+    """Yield quotas of namespaces that exist and have too little left.
+
+    A quota is for all: which object it refuses, where the rest is to be restored, the API server decides.
+    """
     kind = target.discovery.by_kind("", "ResourceQuota")
+    if source.options.on_failure is OnFailure.CONTINUE:
+        return
     for ref in plan.namespaces if kind else ():
         if not (kind and target.namespace(ref.name)):
             continue
@@ -237,7 +270,7 @@ def _quota(plan: Plan, target: Target) -> Iterator[str]:
         wanted = _demand(plan, target, ref.name) if quotas else Demand(Decimal)
         for quota in quotas:
             for line in shortage(quota, wanted):
-                yield f"ResourceQuota {ref.name}/{quota['metadata']['name']}: {line}"
+                yield Fault(f"ResourceQuota {ref.name}/{quota['metadata']['name']}: {line}")
 
 
 def _demand(plan: Plan, target: Target, namespace: str) -> Demand:

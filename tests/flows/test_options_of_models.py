@@ -15,7 +15,17 @@ from kubeferry.flows.options.own import OWN
 from kubeferry.flows.options.shared import SHARED
 from kubeferry.tasks.core.errors import UsageError
 
-OFFLINE = {"allow_pruned", "existing", "existing_kinds", "rollback", "bundle", "wait", "wait_seconds", "encrypt_to"}
+OFFLINE = {
+    "allow_pruned",
+    "existing",
+    "existing_kinds",
+    "on_failure",
+    "rollback_on_failure",
+    "bundle",
+    "wait",
+    "wait_seconds",
+    "encrypt_to",
+}
 RUN = {"name", "resume", "approve", "approve_seconds"}
 WITHOUT_OPTION = {
     "plan": OFFLINE | RUN | {"context", "kubeconfig", "from_bundle"},

@@ -71,6 +71,10 @@ class LossCode(StrEnum):
     """What is in a volume is not in the backup."""
     COMES_BACK_EMPTY = "comes-back-empty"
     """A claim is provisioned anew, and has nothing in it."""
+    REFUSED = "refused"
+    """The target refuses the object, and the restore went on without it."""
+    NEEDS_REFUSED = "needs-refused"
+    """It needs an object that is not restored because the target refuses it."""
 
 
 WEIGHTY: frozenset[LossCode] = frozenset(
@@ -83,6 +87,8 @@ WEIGHTY: frozenset[LossCode] = frozenset(
         LossCode.NO_ROLE,
         LossCode.NOT_ALLOWED,
         LossCode.REQUEST_GIVEN_UP,
+        LossCode.REFUSED,
+        LossCode.NEEDS_REFUSED,
     }
 )
 """Losses with which a run is Partial; with the others it is Completed, and they are listed."""
@@ -113,6 +119,8 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
     LossCode.REQUEST_GIVEN_UP: "given up: {detail}",
     LossCode.REQUEST_NOT_KEPT: "not kept: {detail}",
+    LossCode.REFUSED: "is not restored: {detail}",
+    LossCode.NEEDS_REFUSED: "is not restored: it needs {detail}, which is not restored either",
     LossCode.DEFAULT_CLASS: "comes without being the default: {detail}",
     LossCode.RECLAIM_RETAINED: "comes with reclaim policy Retain in place of {detail}: a static volume is not deleted"
     " with its claim",

@@ -27,7 +27,8 @@ FIRST = (
     "existing",
     "existing_kinds",
     "owned",
-    "rollback",
+    "on_failure",
+    "rollback_on_failure",
     "wait",
     "wait_seconds",
 )

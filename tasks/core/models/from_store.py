@@ -39,9 +39,11 @@ FROM_STORE = frozenset(
         "namespace_selector",
         "namespaces",
         "no_rewrite",
+        "on_failure",
         "only",
         "owned",
         "rollback",
+        "rollback_on_failure",
         "selector",
         "status",
         "wait",
@@ -51,7 +53,16 @@ FROM_STORE = frozenset(
 """Options that say what is restored, and how."""
 
 EACH_RUN = frozenset(
-    {"identities", "encrypt_to", "allow_plain", "allow_sources", "subjects", "wait_seconds", "rollback"}
+    {
+        "identities",
+        "encrypt_to",
+        "allow_plain",
+        "allow_sources",
+        "subjects",
+        "wait_seconds",
+        "on_failure",
+        "rollback_on_failure",
+    }
 )
 """Options of how to restore that whoever resumes a run gives anew, besides those that say where."""
 

@@ -197,11 +197,25 @@ class Finalizers(StrEnum):
     DROP = "drop"
 
 
+class OnFailure(StrEnum):
+    """What happens when the target refuses an object, or a restore fails."""
+
+    ROLLBACK = "rollback"
+    CONTINUE = "continue"
+    """What is refused is left out with all that needs it, and the rest is restored."""
+    STOP = "stop"
+    """What was done stays, and the restore can be resumed or undone."""
+
+
 class Manner(_Options):
     """How to restore: the options of a restore, and of flows that start many restores."""
 
-    rollback: bool = True
-    """If the restore fails, roll back its changes."""
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    """If the target refuses an object or the restore fails: roll back its changes; continue without what is refused
+    and what needs it; or stop and leave everything as it is."""
+
+    rollback_on_failure: bool = False
+    """Roll back what is not ready in time, too: otherwise it stays and is reported."""
 
     bundle: Annotated[BundleMode, BeforeValidator(_mode)] = BundleMode.LIST
     """Create a bundle in each namespace that lists the created objects, or one that owns them, so that deleting it
@@ -264,6 +278,23 @@ class Manner(_Options):
 
     wait_seconds: Annotated[int, Field(ge=1, le=86400)] = 300
     """Longest time to wait for one level to become ready, in seconds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_switch(cls, asked: object) -> object:
+        # Until there were modes, a restore that failed was rolled back or not.
+        if not (isinstance(asked, dict) and "rollback" in asked):
+            return asked
+        mode = {True: OnFailure.ROLLBACK, False: OnFailure.STOP}.get(asked["rollback"])
+        if mode is None:
+            raise PydanticCustomError("bool_parsing", "rollback is true or false")
+        return {"on_failure": mode} | {key: value for key, value in asked.items() if key != "rollback"}
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if self.rollback_on_failure and self.on_failure is not OnFailure.ROLLBACK:
+            raise ValueError(f"--rollback-on-failure and --on-failure {self.on_failure.value} exclude each other")
+        return self
 
 
 class RestoreOptions(Manner, Selection):

@@ -18,6 +18,7 @@ from kubeferry.tasks.core.models.options import (
     Choosing,
     Manner,
     NamespaceName,
+    OnFailure,
     OptionalName,
     Place,
     RestoreOptions,
@@ -60,6 +61,10 @@ class MigrateOptions(Manner, Choosing):
 
     into_existing: bool = False
     """Also restore into namespaces that the target has already."""
+
+    on_failure: OnFailure = OnFailure.CONTINUE
+    """If the target refuses an object or the restore of a namespace fails: continue without what is refused and what
+    needs it; roll back the changes in this namespace; or stop and leave everything as it is."""
 
     side_by_side: Annotated[int, Field(ge=1, le=64)] = 6
     """How many namespaces to process at once."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.jsondoc.printable import code, one_line
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.core.plan.forecast import ABSENT
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ class Asking:
     until: datetime
     command: str
     """The command that shows the whole plan."""
+
+
+_ON_FAILURE = {
+    OnFailure.ROLLBACK: "if it fails, it is rolled back",
+    OnFailure.CONTINUE: "what the target refuses is left out with what needs it, and the rest is restored",
+    OnFailure.STOP: "if it fails, its changes stay",
+}
 
 
 def page(asking: Asking, plan: PlanDocument, forecast: Forecast) -> str:
@@ -97,7 +105,7 @@ def _head(asking: Asking, plan: PlanDocument, forecast: Forecast) -> Iterator[st
     )
     yield f"- values looked up on the target: {total.bindings}; rewritten: {sum(total.rewrites.values())}"
     yield f"- objects excluded: {total.left_out}"
-    yield f"- if it fails, {'it is rolled back' if options.rollback else 'its changes stay'}"
+    yield f"- {_ON_FAILURE[options.on_failure]}"
     yield f"- approve it until {asking.until:%Y-%m-%d %H:%M:%S} UTC: {_answer(asking.name)}"
     yield f"- to see the whole plan: {code(asking.command, len(asking.command))}"
 

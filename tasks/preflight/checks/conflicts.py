@@ -11,6 +11,7 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.bindings import bind
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import advice, decide, mode_of
+from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.ports.cluster.leases import busy
 from kubeferry.tasks.ports.cluster.namespaces import stays
 from kubeferry.tasks.preflight.lookup import Lookups, follow
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 def conflicts(
     source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation, made: Container[Ref]
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     """Yield objects that are there with other content, where the restore has to fail on them or cannot change them.
 
     What an update cannot change is known for Kubernetes' own kinds; of others the API server says so at the update.
@@ -50,7 +51,7 @@ def _conflicting(
     of: tuple[str, str, str],
     namespace: str,
     values: Mapping[Chain, str],
-) -> Iterator[str]:
+) -> Iterator[Fault]:
     group, kind_name, api_version = of
     found = target.discovery.by_kind(group, kind_name)
     kind = replace(found, version=api_version.rpartition("/")[2]) if found else None
@@ -65,10 +66,10 @@ def _conflicting(
         wanted, adopter = as_bound(plan, item, values), plan.adopters.get(item.ref)
         decision = decide(wanted, source.rules.without_dynamic(live), mode, adopter)
         if decision.action == Action.CONFLICT:
-            yield f"{item.ref} {decision.why}; --existing says what to do about it"
+            yield Fault(f"{item.ref} {decision.why}; --existing says what to do about it", (item.ref,))
         # A value that is not known yet may be the live one: meet() looks again when it is.
         if decision.action == Action.IMMUTABLE and all(each.chain in values for each in item.bindings):
-            yield f"{item.ref} {decision.why}; {advice(kind)}"
+            yield Fault(f"{item.ref} {decision.why}; {advice(kind)}", (item.ref,))
 
 
 def _may_be_stuck(mode: Existing, kind: ResourceType) -> bool:
@@ -87,12 +88,12 @@ def serves(target: Target, group: str, kind: ResourceType) -> bool:
     return kind.version in target.discovery.versions.get((group, kind.kind), ())
 
 
-def held(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+def held(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield namespaces that another restore, an undo or a deletion is at work in."""
     for name in sorted({*plan.spaces().values()}):
         holder = busy(target.cluster(), name, source.name) if stays(target.namespace(name)) else ""
         if holder:
-            yield f"Namespace {name} is being worked on by {holder}: wait for its end"
+            yield Fault(f"Namespace {name} is being worked on by {holder}: wait for its end")
 
 
 def inside(plan: Plan, namespace: str) -> Iterator[Item]:

@@ -19,6 +19,7 @@ from kubeferry.tasks.core.kube.schemas.versions import Definition, definition_of
 from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
+from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.preflight.checks.versions import coming
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
 
 
-def field_faults(source: Source, plan: Plan, target: Target) -> Iterator[str]:
+def field_faults(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield objects with a field of a type that its kind does not have, the first of each, and fields that get lost.
 
     With --allow-pruned, the latter are losses of the plan instead.
@@ -50,7 +51,8 @@ def field_faults(source: Source, plan: Plan, target: Target) -> Iterator[str]:
             found = _faults(obj, schemas, plain, definition)
             if found.misfit:
                 wanted, has = _a(found.misfit.wanted), _a(found.misfit.has)
-                yield f"{item.ref} {found.misfit.pointer}: {item.ref.kind} has {wanted} there, not {has}"
+                text = f"{item.ref} {found.misfit.pointer}: {item.ref.kind} has {wanted} there, not {has}"
+                yield Fault(text, (item.ref,))
             if found.unknown and not _stays(source, target, item):
                 yield from _unknown(source, plan, item, found.unknown)
 
@@ -95,15 +97,16 @@ def _stays(source: Source, target: Target, item: Item) -> bool:
     return bool(kept and kind and target.cluster().find(kind, item.ref.namespace, item.ref.name))
 
 
-def _unknown(source: Source, plan: Plan, item: Item, pointers: list[str]) -> Iterator[str]:
+def _unknown(source: Source, plan: Plan, item: Item, pointers: list[str]) -> Iterator[Fault]:
     for each in pointers:
         if source.options.allow_pruned:
             plan.losses.append(Loss.of(item.ref, LossCode.PRUNED, path=each))
         else:
-            yield (
+            text = (
                 f"{item.ref} {each}: {item.ref.kind} in {item.api_version} has no such field there, and it would be "
                 "lost; --allow-pruned restores without it"
             )
+            yield Fault(text, (item.ref,))
 
 
 def _a(kind: str) -> str:

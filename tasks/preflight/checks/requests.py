@@ -14,6 +14,7 @@ from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, parsed
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
+from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.core.transform import addresses, node_ports
 from kubeferry.tasks.core.transform.addresses import Ranges, Taken
 
@@ -30,7 +31,7 @@ KINDS = (("", "Service"), ("gateway.networking.k8s.io", "Gateway"))
 ANOTHER = "the target allocates another"
 
 
-def give_up_requests(source: Source, plan: Plan, target: Target, *, existing: bool = True) -> list[str]:
+def give_up_requests(source: Source, plan: Plan, target: Target, *, existing: bool = True) -> list[Fault]:
     """Change the plan of what asks for addresses and ports that the target cannot grant.
 
     Args:
@@ -42,7 +43,7 @@ def give_up_requests(source: Source, plan: Plan, target: Target, *, existing: bo
     Returns:
         What cannot be given up, one line each: families that a Service requires.
     """
-    problems: list[str] = []
+    problems: list[Fault] = []
     for kind in KINDS:
         bodies = _asking(plan, kind)
         if not bodies:
@@ -82,9 +83,10 @@ def _ranges(target: Target) -> Ranges:
     return Ranges.of(target.cached.service_ranges())
 
 
-def _requires(ref: Ref, ranges: Ranges) -> str:
+def _requires(ref: Ref, ranges: Ranges) -> Fault:
     there = " and ".join(sorted(ranges.families))
-    return f"{ref} requires two address families (spec.ipFamilyPolicy), and the target has {there} only; see --modify"
+    text = f"{ref} requires two address families (spec.ipFamilyPolicy), and the target has {there} only; see --modify"
+    return Fault(text, (ref,))
 
 
 def _stays(source: Source, target: Target, item: Item) -> bool:

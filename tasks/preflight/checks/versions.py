@@ -14,6 +14,7 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.resources import defined, served
 from kubeferry.tasks.core.kube.schemas.versions import Writing, definition_of, writing_built_in, writing_custom
+from kubeferry.tasks.core.plan.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
 
 
-def other_versions(plan: Plan, target: Target) -> Iterator[str]:
+def other_versions(plan: Plan, target: Target) -> Iterator[Fault]:
     """Change the plan of objects in versions that the target does not serve; yield those that it cannot take at all.
 
     What is changed is reported as a loss, which is none of weight. What a CRD of the backup will define is served.
@@ -47,7 +48,7 @@ def other_versions(plan: Plan, target: Target) -> Iterator[str]:
             _write_as(plan, items, f"{group}/{found.version}" if group else found.version)
         else:
             instead = f"it serves {', '.join(has)}, and {found.why}" if has else "it does not know this kind"
-            yield f"{kind} in {api_version} ({len(items)} objects): {instead}"
+            yield Fault.of(f"{kind} in {api_version} ({len(items)} objects): {instead}", (item.ref for item in items))
     target.write_in(written)
     for item in plan.items.values():
         _own(target, written, item)

@@ -11,6 +11,7 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import mode_of
+from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.core.transform.volumes import CLAIM, RETAIN, VOLUME, handle_of, reclaim_policy, with_policy
 from kubeferry.tasks.plan.storage import RECLAIM
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
 
 
-def volume_conflicts(plan: Plan, target: Target) -> Iterator[str]:
+def volume_conflicts(plan: Plan, target: Target) -> Iterator[Fault]:
     """Yield volumes that are bound to another claim than the one to restore, or whose storage is there already.
 
     The second would be two volumes of one storage, which destroys what is on it.
@@ -34,10 +35,11 @@ def volume_conflicts(plan: Plan, target: Target) -> Iterator[str]:
         wanted = plan.contents.read(plan.items[ref].slot)
         there = live.get(ref)
         if there and _claim(there) and _claim(there) != _claim(wanted):
-            yield f"{ref} is bound to claim {_claim(there)} already"
+            yield Fault(f"{ref} is bound to claim {_claim(there)} already", (ref,))
         same = storage.get(handle_of(wanted))
         if same and not there:
-            yield f"{ref} is the same storage as {same}, which is there: two volumes of one storage destroy its data"
+            text = f"{ref} is the same storage as {same}, which is there: two volumes of one storage destroy its data"
+            yield Fault(text, (ref,))
 
 
 def as_they_are(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> None:

@@ -24,6 +24,7 @@ from kubeferry.tasks.core.formats.records import Action, Intent, Problem
 from kubeferry.tasks.core.formats.target.bundle import BUNDLES
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.core.models.results import RollbackResult
 from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
 from kubeferry.tasks.core.plan.reversal import Mandate
@@ -99,7 +100,7 @@ def _rollback(source: Source, plan: Plan, target: Target, transaction: Transacti
     journal, keys = transaction.journal, transaction.journal.keys
     try:
         journal.flush()
-        if not source.options.rollback:
+        if source.options.on_failure is not OnFailure.ROLLBACK:
             journal.end("Failed", "asked not to roll it back")
             _list(source, plan, target, transaction)
             return None
