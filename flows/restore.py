@@ -35,7 +35,7 @@ from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wai
 from kubeferry.tasks.restore.outcome import end, failed, restored
 from kubeferry.tasks.restore.resolve import resolve, resolve_late
 from kubeferry.tasks.restore.state import Restore, close, prepared
-from kubeferry.tasks.restore.wait import wait
+from kubeferry.tasks.restore.wait import look_again, wait
 from kubeferry.tasks.step import log, side_by_side
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ async def _finish(restore: Restore, started: datetime) -> RestoreResult:
         if restore.lookups.values
         else []
     )
+    if restore.outcome.unready:
+        await look_again(restore.source, restore.target, restore.outcome)
     if to_finish(restore.plan, restore.transaction, restore.outcome):
         await finish(restore.plan, restore.target, restore.transaction, restore.outcome)
     if to_give_back(restore.plan, restore.transaction, restore.outcome):
@@ -165,10 +167,18 @@ async def _restore(restore: Restore) -> None:
         await make_bundle(restore.source, restore.plan, restore.target, restore.transaction)
     written, stands = late_turns(restore.plan)
     await _late(restore, 0, [*written.get(0, []), *stands.get(0, [])])
-    for number, level in enumerate(restore.plan.order.levels, start=1):
+    for number in range(1, len(restore.plan.order.levels) + 1):
+        level = restore.plan.order.levels[number - 1]  # what is refused goes out of the levels that are left
         if any(restore.plan.items[ref].bindings for ref in level):
             await resolve(
-                restore.source, restore.plan, restore.target, restore.lookups, restore.cancellation, number, level
+                restore.source,
+                restore.plan,
+                restore.target,
+                restore.lookups,
+                restore.outcome,
+                restore.cancellation,
+                number,
+                level,
             )
         await apply(restore.source, restore.plan, restore.target, restore.transaction, restore.outcome, number, level)
         await _late(restore, number, written.get(number, []))

@@ -12,12 +12,12 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.resources import defined
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from kubeferry.tasks.plan.state import Plan
 
 
-def leave_out(plan: Plan, refused: Mapping[Ref, str]) -> list[Loss]:
+def leave_out(plan: Plan, refused: Mapping[Ref, str], there: Container[Ref] = ()) -> list[Loss]:
     """Take refused objects, and what cannot be without them, out of a plan; the levels keep their numbers.
 
     A field that only names an object is no need: the API server takes it, and the named one can come later.
@@ -25,17 +25,18 @@ def leave_out(plan: Plan, refused: Mapping[Ref, str]) -> list[Loss]:
     Args:
         plan: what is restored.
         refused: the objects that the target refuses, each with the reason.
+        there: what was written already, and stays.
 
     Returns:
         A loss for each object that is taken out.
     """
     needing = _needing(plan)
-    gone: dict[Ref, Ref | None] = {ref: None for ref in sorted(refused) if ref in plan.items}
+    gone: dict[Ref, Ref | None] = {ref: None for ref in sorted(refused) if ref in plan.items and ref not in there}
     todo = list(gone)
     while todo:
         ref = todo.pop()
         for each in needing.get(ref, ()):
-            if each not in gone and each in plan.items:
+            if each not in gone and each in plan.items and each not in there:
                 gone[each] = ref
                 todo.append(each)
     plan.remove(gone, renumber=False)
@@ -43,6 +44,13 @@ def leave_out(plan: Plan, refused: Mapping[Ref, str]) -> list[Loss]:
         Loss.of(ref, LossCode.NEEDS_REFUSED, str(need)) if need else Loss.of(ref, LossCode.REFUSED, refused[ref])
         for ref, need in sorted(gone.items())
     ]
+
+
+def needs(plan: Plan, ref: Ref) -> list[Ref]:
+    """Return what an object cannot be without, or not get ready without, in order."""
+    broken = {each.target for each in plan.order.broken if each.source == ref}
+    edges = plan.order.needs.get(ref, ())
+    return sorted({each.target for each in edges if each.strength > Strength.REFERENCE and each.target not in broken})
 
 
 def _needing(plan: Plan) -> dict[Ref, list[Ref]]:

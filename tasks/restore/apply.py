@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
     KubeferryError,
+    NotFoundError,
     PermanentError,
     TransientError,
     UnavailableError,
@@ -23,7 +27,7 @@ from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
-from kubeferry.tasks.core.models.options import BundleMode
+from kubeferry.tasks.core.models.options import BundleMode, OnFailure
 from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE, relinked
 from kubeferry.tasks.plan.keep_owned import paused
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -45,6 +49,9 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
 
+REFUSALS = (AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError)
+"""Answers of the API server about one object: the others can be restored all the same."""
+
 WRITING = frozenset({Action.MERGED, Action.UPDATED, Action.LINKED})
 """What is done with an object that was there before, and stays the same one."""
 
@@ -54,6 +61,8 @@ async def apply(
     source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, number: int, refs: list[Ref]
 ) -> None:
     """Write the objects of one level.
+
+    With --on-failure continue, what the target refuses is taken out of the plan, with what needs it.
 
     Raises:
         PermanentError: objects that the target refuses, each named with its reason.
@@ -72,18 +81,27 @@ def write(
     title: str,
 ) -> None:
     """Write objects side by side, all before any error is raised."""
-    todo = [ref for ref in refs if ref not in outcome.uids]
+    todo = [ref for ref in refs if ref not in outcome.uids and ref in plan.items]
     if todo:
         transaction.journal.will_create(plan.level(todo[0]), todo)
     errors: list[KubeferryError] = []
-    for tried, error in enumerate(
-        in_threads(lambda ref: _try(source, plan, target, transaction, outcome, ref), todo, THREADS), start=1
-    ):
-        errors += [error] if error else []
+    refused: dict[Ref, str] = {}
+    found = in_threads(lambda ref: _try(source, plan, target, transaction, outcome, ref), todo, THREADS)
+    for tried, (ref, error) in enumerate(zip(todo, found, strict=True), start=1):
+        if isinstance(error, _RefusedError):
+            refused[ref] = str(error)
+        elif error:
+            errors.append(error)
         if tried % 100 == 0 or tried == len(todo):
             progress.step(title, tried, len(todo))
+    if refused:
+        outcome.refuse(plan, refused)
     if errors:
         raise _together(errors)
+
+
+class _RefusedError(PermanentError):
+    """The target refuses one object, and the restore goes on without it."""
 
 
 def _try(
@@ -92,7 +110,12 @@ def _try(
     try:
         if transaction.hold:
             transaction.hold.check()
+    except KubeferryError as error:
+        return error
+    try:
         _write(source, plan, target, transaction, outcome, plan.items[ref])
+    except REFUSALS as error:
+        return _RefusedError(str(error)) if source.options.on_failure is OnFailure.CONTINUE else error
     except KubeferryError as error:
         return error
     return None

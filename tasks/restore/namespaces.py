@@ -13,13 +13,16 @@ from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.core.kube.resources import defined
+from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.ports.cluster.namespaces import existing
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.restore.apply import write
-from kubeferry.tasks.restore.wait import Wait, ready
+from kubeferry.tasks.restore.wait import Wait, failure_text, left_of
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import Discovery
     from kubeferry.tasks.plan.state import Plan, Source
@@ -52,11 +55,24 @@ async def create_namespace(
 def _create(
     source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, namespace: Ref
 ) -> None:
+    try:
+        _made(source, plan, target, transaction, outcome, namespace)
+    except PermanentError as error:
+        if transaction.hold:
+            transaction.hold.check()
+        _refuse(source, plan, outcome, [namespace], str(error))
+
+
+def _made(
+    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, namespace: Ref
+) -> None:
     cluster = target.cluster()
     # One that was not there a moment ago is made; if it is there by now, it is reported then.
     if target.namespace(namespace.name) and _once_gone(cluster, namespace.name):
         target.old_namespaces.add(namespace.name)
     write(source, plan, target, transaction, outcome, [namespace], f"create namespace {namespace.name}")
+    if namespace not in plan.items:
+        return  # it was refused
     if namespace not in transaction.made:  # somebody was faster
         target.old_namespaces.add(namespace.name)
     group, account, name = DEFAULT_ACCOUNT
@@ -100,9 +116,11 @@ async def wait_until_served(
 
 
 def _wait(source: Source, plan: Plan, target: Target, outcome: Outcome, cancellation: Cancellation) -> None:
-    ready(source, plan, target, outcome, cancellation, plan.definitions, "wait until served")
-    bodies = (plan.contents.read(plan.items[ref].slot) for ref in plan.definitions)
-    wanted = {(kind.group, kind.kind) for kind in map(defined, bodies)}
+    left = left_of(source, target, outcome, cancellation, plan.definitions, "wait until served")
+    if left:
+        _refuse(source, plan, outcome, left, failure_text(source, target, left))
+    bodies = {ref: plan.contents.read(plan.items[ref].slot) for ref in plan.definitions}
+    wanted = {(kind.group, kind.kind): ref for ref, body in bodies.items() for kind in [defined(body)]}
     limit = time.monotonic() + SERVED_SECONDS
     while True:
         target.discovery = target.cached.refreshed()
@@ -111,8 +129,21 @@ def _wait(source: Source, plan: Plan, target: Target, outcome: Outcome, cancella
             return
         if time.monotonic() > limit:
             named = ", ".join(f"{kind}.{group}" for group, kind in missing)
-            raise PermanentError(f"established and not served within {SERVED_SECONDS} s: {named}")
+            text = f"established and not served within {SERVED_SECONDS} s: {named}"
+            _refuse(source, plan, outcome, [wanted[kind] for kind in missing], text)
+            return
         time.sleep(0.1)
+
+
+def _refuse(source: Source, plan: Plan, outcome: Outcome, refs: Iterable[Ref], why: str) -> None:
+    """Go on without some objects and all that needs them, or not at all.
+
+    Raises:
+        PermanentError: not --on-failure continue.
+    """
+    if source.options.on_failure is not OnFailure.CONTINUE:
+        raise PermanentError(why)
+    outcome.refuse(plan, dict.fromkeys(refs, why))
 
 
 def _served(discovery: Discovery, kind: tuple[str, str]) -> bool:

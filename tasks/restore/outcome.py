@@ -12,11 +12,12 @@ from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.preflight.refused import leave_out
 from kubeferry.tasks.restore.transaction import Transaction
-from kubeferry.tasks.step import in_thread, step
+from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from kubeferry.tasks.core.errors import KubeferryError
@@ -53,6 +54,9 @@ class Outcome:
         self.actions: Counter[str] = Counter()
         self.notable: list[ActionTaken] = []
         self.not_ready: list[Problem] = []
+        """What was not ready when it was backed up, and is not now."""
+        self.unready: dict[Ref, str] = {}
+        """What was written and was not ready in time, or not waited for because of that, with the cause."""
         self.problems = plan.problems
         self.losses: list[Loss] = []
         """What writing showed not to be as it was."""
@@ -82,6 +86,14 @@ class Outcome:
         """Note what the target did not keep of an object, or changed while it created it."""
         for path, code in not_kept(sent, stored, status="status" not in kind.subresources):
             self.lose(ref, code, path=path)
+
+    def refuse(self, plan: Plan, refused: Mapping[Ref, str]) -> None:
+        """Take out of the plan what the target refuses, each with the reason, and what needs that; note all of it."""
+        lost = leave_out(plan, refused, self.uids)
+        with self._lock:
+            self.losses += lost
+        for each in lost:
+            log(f"{each.object} {each.why}")
 
     def with_action(self, actions: Container[Action]) -> set[tuple[str, str, str]]:
         """Return type, namespace and name of the notable objects with which one of `actions` was done."""
@@ -140,7 +152,7 @@ def restored(
         target,
         lookups,
         outcome,
-        Phase.PARTIAL if problems or weighty(_losses(plan, outcome)) else Phase.COMPLETED,
+        Phase.PARTIAL if problems or outcome.unready or weighty(_losses(plan, outcome)) else Phase.COMPLETED,
         started,
         problems=list(problems),
     )
@@ -238,6 +250,6 @@ def _result(
         rewrites=[*plan.rewrites, *lookups.rewrites],
         losses=_losses(plan, outcome),
         levels=len(plan.order.levels),
-        not_ready=outcome.not_ready,
+        not_ready=[*outcome.not_ready, *(Problem(what=str(ref), why=why) for ref, why in outcome.unready.items())],
         **more,
     )

@@ -22,11 +22,13 @@ from kubeferry.tasks.core.lookup.bindings import Binding, bind, dropped, policy_
 from kubeferry.tasks.core.lookup.follow import cannot_resolve
 from kubeferry.tasks.core.lookup.mutation import ANNOTATION
 from kubeferry.tasks.core.lookup.substitute import Absent
+from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.core.plan.late_values import Dropped, Operation, part_of, patch
 from kubeferry.tasks.plan.bindings import bare
 from kubeferry.tasks.ports.cluster.client import JSON_PATCH
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.preflight.lookup import Lookups, follow
+from kubeferry.tasks.preflight.refused import needs
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -50,21 +52,25 @@ PATCHES = 5
 
 
 @step("resolve level {number}")
-async def resolve(
+async def resolve(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     source: Source,
     plan: Plan,
     target: Target,
     lookups: Lookups,
+    outcome: Outcome,
     cancellation: Cancellation,
     number: int,
     refs: list[Ref],
 ) -> None:
     """Write the values of the bindings of one level into what will be created.
 
+    An object without a value that it needs is left out where that is a consequence of what is not ready, or with
+    --on-failure continue.
+
     Raises:
         PermanentError: a value is absent when time is up; names the object, the field and the chain.
     """
-    await in_thread(_resolve, source, plan, target, lookups, cancellation, refs, f"resolve level {number}")
+    await in_thread(_resolve, source, plan, target, lookups, outcome, cancellation, refs, f"resolve level {number}")
 
 
 @step("resolve late values {number}")
@@ -98,21 +104,42 @@ async def resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made o
     )
 
 
-def _resolve(
+def _resolve(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     source: Source,
     plan: Plan,
     target: Target,
     lookups: Lookups,
+    outcome: Outcome,
     cancellation: Cancellation,
     refs: Iterable[Ref],
     title: str,
 ) -> None:
-    items = [item for ref in refs if (item := plan.items[ref]).bindings]
-    _follow(source, plan, target, lookups, cancellation, [each for item in items for each in _now(item)])
+    items = [item for ref in refs if (item := plan.items.get(ref)) and item.bindings]
+    vain = _in_vain(plan, outcome, items)
+    _follow(source, plan, target, lookups, cancellation, [each for item in items for each in _now(item)], vain)
     known = foreseen(target, lookups, cancellation, items)
+    refused: dict[Ref, str] = {}
     for done, item in enumerate(items, start=1):
-        _bind(source, plan, lookups, item, known)
+        try:
+            _bind(source, plan, lookups, item, known)
+        except PermanentError as error:
+            if not _goes_on(source, item, vain):
+                raise
+            refused[item.ref] = str(error)
         progress.step(title, done, len(items))
+    if refused:
+        outcome.refuse(plan, refused)
+
+
+def _in_vain(plan: Plan, outcome: Outcome, items: Iterable[Item]) -> frozenset[Chain]:
+    """Return the look-ups of objects that need something that is not ready: such a value may never come."""
+    waiting = (item for item in items if any(need in outcome.unready for need in needs(plan, item.ref)))
+    return frozenset(each.chain for item in waiting for each in item.bindings) if outcome.unready else frozenset()
+
+
+def _goes_on(source: Source, item: Item, vain: frozenset[Chain]) -> bool:
+    """Return whether the restore goes on without a value of an object."""
+    return source.options.on_failure is OnFailure.CONTINUE or any(each.chain in vain for each in item.bindings)
 
 
 def _now(item: Item) -> list[Binding]:
@@ -168,13 +195,19 @@ def _follow(
     lookups: Lookups,
     cancellation: Cancellation,
     bindings: Iterable[Binding],
+    vain: frozenset[Chain],
 ) -> None:
-    """Follow the chains of bindings once, waiting for each value unless it cannot come and need not."""
+    """Follow the chains of bindings once, waiting for each value unless it cannot come and need not.
+
+    Those in `vain` are looked up once.
+    """
     bindings = [each for each in bindings if each.chain not in lookups.values]
     policy = source.options.absent
     needed = {each.chain for each in bindings if policy_of(each.kind, policy) is Absent.FAIL}
 
     def hopeless_now(chain: Chain, live: Live) -> str:
+        if chain in vain:
+            return "what it is about is not ready"
         return "" if chain in needed else cannot_resolve(chain, live, plan.items)
 
     chains = {each.chain for each in bindings}
@@ -200,12 +233,18 @@ def _resolve_late(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     refs: Iterable[Ref],
     title: str,
 ) -> None:
-    items = [item for ref in refs if (item := plan.items[ref]).late]
-    _follow(source, plan, target, lookups, cancellation, [each for item in items for each in item.late])
+    items = [item for ref in refs if (item := plan.items.get(ref)) and item.late]
+    vain = _in_vain(plan, outcome, items)
+    _follow(source, plan, target, lookups, cancellation, [each for item in items for each in item.late], vain)
     left = outcome.with_action(STAYS)
     for done, item in enumerate(sorted(items, key=lambda item: item.ref), start=1):
         if (item.ref.type, item.ref.namespace, item.ref.name) not in left:
-            _patch(source, plan, target, lookups, transaction, outcome, item)
+            try:
+                _patch(source, plan, target, lookups, transaction, outcome, item)
+            except PermanentError as error:
+                if not _goes_on(source, item, vain):
+                    raise
+                outcome.problems.append(Problem(what=str(item.ref), why=str(error)))
         item.late = ()  # a step that is run again neither does nor reports it twice
         progress.step(title, done, len(items))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ExpiredError, KubeferryError, PermanentError, UnreachableError
-from kubeferry.tasks.core.formats.records import Problem
+from kubeferry.tasks.core.formats.records import STAYS, Problem
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
@@ -22,6 +22,7 @@ from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.refused import needs
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Wait:
     """When to give up, by time.monotonic()."""
 
     rules: Registry = NO_RULES
+    patient: bool = False
+    """Whether the others are waited for when one has failed."""
     at_least: str = ""
     """The revision that the first list must have: of what was written. "" asks for what the store has by now."""
     stop: Cancellation = field(default_factory=Cancellation)
@@ -138,15 +141,17 @@ class Wait:
         self.left[self._ref(name)] = found
         if found.state == "ready":
             del self.left[self._ref(name)]
-        elif found.state == "failed":
+        elif found.state == "failed" and not self.patient:
             self.stop.set()
 
     def _settled(self) -> bool:
-        return not self.left or self.stop.is_set() or time.monotonic() >= self.limit
+        if not self.left or self.stop.is_set() or time.monotonic() >= self.limit:
+            return True
+        return self.patient and all(each.state == "failed" for each in self.left.values())
 
 
 def wait_together(waits: Sequence[Wait], stopping: Cancellation) -> Iterator[int]:
-    """Wait for everything, and yield how many of `waits` are over; one object that fails ends them all at once.
+    """Wait for everything, and yield how many of `waits` are over; one object that fails ends all impatient ones.
 
     So does `stopping`: who waits for it has been asked to stop.
     """
@@ -177,8 +182,10 @@ async def wait(
 ) -> None:
     """Wait until the objects of one level are ready.
 
+    What is not ready in time stays, and the result names it with the cause.
+
     Raises:
-        PermanentError: an object failed, or was not ready in time; each is named with the reason.
+        PermanentError: with --rollback-on-failure, objects that failed or were not ready in time, with the cause.
     """
     await in_thread(ready, source, plan, target, outcome, cancellation, refs, f"wait level {number}")
 
@@ -192,15 +199,54 @@ def ready(
     refs: Collection[Ref],
     title: str,
 ) -> None:
-    """Wait for objects; those that were not ready when they were backed up are not waited for, and noted if need be."""
-    items = plan.items
+    """Wait for objects, but not in vain.
+
+    Those that were not ready when they were backed up are noted, if they are not ready now. What the target had and
+    keeps is nobody's to wait for. What needs an object that is not ready would not get ready either.
+    """
+    items, kept = plan.items, outcome.with_action(STAYS)
+    refs = [ref for ref in refs if ref in items and (ref.type, ref.namespace, ref.name) not in kept]
     # The backup knows less than the target: a claim that waits for its first pod looks unready in it, and is not.
     for ref in sorted(_unready_now(source, target, outcome, [ref for ref in refs if items[ref].not_ready])):
         why = f"was not ready when it was backed up: {items[ref].not_ready}"
         outcome.not_ready.append(Problem(what=str(ref), why=why))
-    left = _left(source, target, outcome, cancellation, [ref for ref in refs if not items[ref].not_ready], title)
-    if left:
-        raise PermanentError(_failure_text(source, target, left))
+    wanted = [ref for ref in refs if not items[ref].not_ready]
+    behind = _behind(plan, outcome, wanted)
+    wanted = [ref for ref in wanted if ref not in behind]
+    left = left_of(source, target, outcome, cancellation, wanted, title, patient=not source.options.rollback_on_failure)
+    if left and source.options.rollback_on_failure:
+        raise PermanentError(failure_text(source, target, left))
+    outcome.unready |= _causes(source, target, left)
+    outcome.unready |= {ref: f"not waited for: it needs {need}, which is not ready" for ref, need in behind.items()}
+
+
+@step("look again at what was not ready")
+async def look_again(source: Source, target: Target, outcome: Outcome) -> None:
+    """Take from what was not ready in time what is by now."""
+    await in_thread(_look_again, source, target, outcome)
+
+
+def _look_again(source: Source, target: Target, outcome: Outcome) -> None:
+    left = {*_unready_now(source, target, outcome, outcome.unready)}
+    outcome.unready = {ref: why for ref, why in sorted(outcome.unready.items()) if ref in left}
+
+
+def _behind(plan: Plan, outcome: Outcome, refs: Iterable[Ref]) -> dict[Ref, Ref]:
+    """Return what needs an object that was not ready in time, with that one."""
+    if not outcome.unready:
+        return {}
+    found = ((ref, [need for need in needs(plan, ref) if need in outcome.unready]) for ref in refs)
+    return {ref: some[0] for ref, some in found if some}
+
+
+def _causes(source: Source, target: Target, left: dict[Ref, Verdict]) -> dict[Ref, str]:
+    """Return the cause of each object that is not ready; for the first ones, what events and pods say as well."""
+    found = {}
+    for number, ref in enumerate(sorted(left)):
+        verdict, more = left[ref], _because(target, ref) if number < SHOWN else ""
+        state = "failed" if verdict.state == "failed" else f"not ready within {source.options.wait_seconds} s"
+        found[ref] = f"{state}: {verdict.why}{more}"
+    return found
 
 
 def _unready_now(source: Source, target: Target, outcome: Outcome, refs: Iterable[Ref]) -> list[Ref]:
@@ -209,16 +255,29 @@ def _unready_now(source: Source, target: Target, outcome: Outcome, refs: Iterabl
     return [ref for left in in_threads(lambda one: one.until_ready(), waits, THREADS) for ref in left]
 
 
-def _left(
-    source: Source, target: Target, outcome: Outcome, cancellation: Cancellation, refs: Iterable[Ref], title: str
+def left_of(
+    source: Source,
+    target: Target,
+    outcome: Outcome,
+    cancellation: Cancellation,
+    refs: Iterable[Ref],
+    title: str,
+    *,
+    patient: bool = False,
 ) -> dict[Ref, Verdict]:
-    """Return what is not ready when time is up, and why; as soon as an object fails, only what is known then."""
+    """Return what is not ready when time is up, and why.
+
+    Without `patient`, as soon as an object fails, what has failed by then.
+    """
     waits = _waits(source, target, outcome, refs, source.options.wait_seconds)
+    for one in waits:
+        one.patient = patient
     for done in wait_together(waits, cancellation):
         progress.step(title, done, len(waits))
     cancellation.check()
     some = {ref: each for one in waits for ref, each in one.left.items()}
-    return {ref: each for ref, each in some.items() if each.state == "failed"} or some
+    failed = {ref: each for ref, each in some.items() if each.state == "failed"}
+    return failed if failed and not patient else some
 
 
 def _because(target: Target, ref: Ref) -> str:
@@ -227,7 +286,7 @@ def _because(target: Target, ref: Ref) -> str:
         live = target.cluster().find(target.type_of(ref), ref.namespace, ref.name)
         causes = [_events(target, ref), _pods(target, live or {})] if ref.namespace else []
     except KubeferryError:
-        return ""  # the wait has failed already; what it failed with is the error to report
+        return ""  # the wait has failed already; the verdict is reported
     return next((f" ({each})" for each in reversed(causes) if each), "")
 
 
@@ -271,7 +330,8 @@ def _waits(source: Source, target: Target, outcome: Outcome, refs: Iterable[Ref]
     ]
 
 
-def _failure_text(source: Source, target: Target, left: dict[Ref, Verdict]) -> str:
+def failure_text(source: Source, target: Target, left: dict[Ref, Verdict]) -> str:
+    """Return one line about what is not ready, and why."""
     failed = any(each.state == "failed" for each in left.values())
     shown = [
         f"{ref}{' failed' if failed else ''}: {left[ref].why}{_because(target, ref)}" for ref in sorted(left)[:SHOWN]

@@ -94,5 +94,5 @@ def test_watches_that_always_break_are_no_storm_of_lists(rig, gated):
     """While it waits in vain, it asks a few times a second."""
     rig.b.rules = [rule := Rule("GET", WATCHES, PASSING["cut at the beginning"], EVERY)]
     with rig.in_vain("^not ready within 3 s: Deployment.apps .*/web: ") as copy:
-        rig.restore(gated.saved, map={gated.ns: copy}, wait_seconds=3)
+        rig.restore(gated.saved, map={gated.ns: copy}, wait_seconds=3, rollback_on_failure=True)
     assert 0 < rule.done <= 8

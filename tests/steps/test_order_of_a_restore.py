@@ -21,7 +21,7 @@ STEPS = [
     *("plan", "take_up", "preflight", "approve", "begin"),
     *("create_namespace", "hold", "apply_crds", "wait_until_served", "make_bundle"),
     *("resolve", "apply", "resolve_late", "wait", "relink", "unpause", "give_back"),
-    *("follow_again", "verify_restored", "set_bundle_status", "end"),
+    *("follow_again", "look_again", "verify_restored", "set_bundle_status", "end"),
     *("rollback", "report_failure", "report_stopped"),
 ]
 
@@ -76,6 +76,7 @@ def restoring(**more):
     asked = {
         "resumed": None,
         "pending": [],
+        "unready": {},
         "paused": {},
         "values": {},
         "problems": [],
@@ -91,7 +92,9 @@ def restoring(**more):
         transaction=SimpleNamespace(
             resumed=asked["resumed"], bundles=asked["bundles"], made=set(), close=lambda: stopped
         ),
-        outcome=SimpleNamespace(**{name: asked[name] for name in ("pending", "paused", "problems", "uids", "patched")}),
+        outcome=SimpleNamespace(
+            **{name: asked[name] for name in ("pending", "unready", "paused", "problems", "uids", "patched")}
+        ),
         cancellation=Cancellation(),
     )
 
@@ -119,6 +122,7 @@ def test_a_resumed_restore_takes_up_its_journal_before_it_looks_and_is_not_appro
     ("left", "steps"),
     [
         ({"pending": [LEVELS[0][0]]}, "relink"),
+        ({"unready": {LEVELS[0][0]: "why"}}, "look_again"),
         ({"paused": {LEVELS[0][0]: "a pause"}}, "unpause"),
         ({"pending": [LEVELS[0][0]], "paused": {LEVELS[0][0]: "a pause"}}, "relink unpause"),
         ({"values": {"a chain": "a value"}}, "follow_again"),

@@ -73,6 +73,7 @@ def restoring():
             actions={"created": 1},
             notable=[ActionTaken(type="Secret", name=name, action="updated") for name in "ba"],
             not_ready=[THREE],
+            unready={},
             problems=[],
             losses=[],
             patched=set(),

@@ -30,7 +30,11 @@ async def relink(plan: Plan, target: Target, transaction: Transaction, outcome: 
 def _relink(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
     for ref in sorted(set(outcome.pending)):
         item = plan.items[ref]
-        references, _ = relinked(item.links.owners, lambda owner, item=item: uid_of(plan, target, outcome, item, owner))  # type: ignore[misc] # mypy cannot type the default
+        uids = {owner: uid_of(plan, target, outcome, item, owner) for owner in item.links.owners}
+        references, missing = relinked(item.links.owners, uids.get)
+        for owner in missing:
+            why = f"not owned by {owner.kind} {owner.name}, which is not restored"
+            outcome.problems.append(Problem(what=str(ref), why=why))
         references = linkable(transaction, ref, references)
         if references:
             _link(plan, target, transaction, outcome, ref, references)
@@ -89,7 +93,7 @@ async def unpause(plan: Plan, target: Target, transaction: Transaction, outcome:
 
 
 def _unpause(plan: Plan, target: Target, transaction: Transaction, outcome: Outcome) -> None:
-    for ref in sorted(plan.scheduled):
+    for ref in sorted(plan.scheduled.keys() & plan.items.keys()):
         _take_up(plan, target, outcome, ref, [job for job in plan.scheduled[ref] if job in transaction.made])
     for ref in sorted(outcome.paused, key=lambda ref: (outcome.paused[ref].turn, ref)):
         kind = target.type_of_item(plan.items[ref])

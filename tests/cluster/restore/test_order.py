@@ -229,11 +229,11 @@ def homesick(bench):
     return bench.backup(ns)
 
 
-def test_what_is_never_ready_ends_the_restore_with_the_cause(bench, homesick):
+def test_what_is_never_ready_ends_a_restore_that_is_to_be_rolled_back_with_the_cause(bench, homesick):
     (ns,) = homesick.namespaces
     began = time.monotonic()
     with pytest.raises(PermanentError) as caught:
-        bench.restore(homesick, wait_seconds=3)
+        bench.restore(homesick, wait_seconds=3, rollback_on_failure=True)
     assert 3 <= time.monotonic() - began < 60
     assert str(caught.value).startswith(f"not ready within 3 s: Deployment.apps {ns}/web: ")
     assert "node" in str(caught.value)
@@ -241,8 +241,9 @@ def test_what_is_never_ready_ends_the_restore_with_the_cause(bench, homesick):
 
 def test_a_restore_that_fails_reports_what_it_had_done(bench, homesick, prefect_server):
     named = bench.name()
+    into = {homesick.namespaces[0]: named}
     with pytest.raises(PermanentError):
-        bench.restore(homesick, name=named, map={homesick.namespaces[0]: named}, wait_seconds=1)
+        bench.restore(homesick, name=named, map=into, wait_seconds=1, rollback_on_failure=True)
     text = artifact(prefect_server, f"restore-{named}")["data"]
     assert text.startswith(f"# Restore {named}: Failed")
     assert "created" in text
@@ -260,7 +261,7 @@ def test_a_pod_that_no_node_takes_fails_with_the_scheduler_s_words(bench):
     bench.make(yaml.safe_dump(pod), ns)
     bench.ready("Pod", ns, "bare")
     with pytest.raises(PermanentError, match=rf"Pod {ns}/bare failed: .*node\(s\) didn't match"):
-        bench.restore(bench.backup(ns))
+        bench.restore(bench.backup(ns), rollback_on_failure=True)
 
 
 def test_one_that_fails_ends_the_wait_for_other_kinds_of_its_level(bench):
@@ -274,7 +275,7 @@ def test_one_that_fails_ends_the_wait_for_other_kinds_of_its_level(bench):
     bench.ready("Deployment", ns, "web")
     saved, limit = bench.backup(ns), time.monotonic() + PATIENT
     with pytest.raises(PermanentError) as caught:
-        bench.restore(saved, wait_seconds=PATIENT)
+        bench.restore(saved, wait_seconds=PATIENT, rollback_on_failure=True)
     assert time.monotonic() < limit
     assert str(caught.value).startswith(f"Pod {ns}/bare failed: ")
     assert "web" not in str(caught.value), "what was not ready only waited"
@@ -310,7 +311,7 @@ def test_a_quota_that_pods_cannot_meet_is_the_cause(bench):
     bench.make(hard, ns, context=B)
     bench.ready("ResourceQuota", ns, "strict", context=B)
     with pytest.raises(PermanentError, match=f"Deployment.apps {ns}/web.*must specify requests.cpu"):
-        bench.restore(saved, wait_seconds=5)
+        bench.restore(saved, wait_seconds=5, rollback_on_failure=True)
 
 
 def test_an_event_is_the_cause_where_no_status_gives_one(bench):
@@ -323,7 +324,7 @@ def test_an_event_is_the_cause_where_no_status_gives_one(bench):
     bench.make(hard, ns, context=B)
     bench.ready("ResourceQuota", ns, "strict", context=B)
     with pytest.raises(PermanentError, match=f"StatefulSet.apps {ns}/db.*FailedCreate.*must specify requests.cpu"):
-        bench.restore(saved, wait_seconds=5)
+        bench.restore(saved, wait_seconds=5, rollback_on_failure=True)
 
 
 STATEFUL = """

@@ -187,6 +187,8 @@ def test_every_flag_of_that_command_is_one_of_kubeferry_plan():
         "wait_seconds",
         "from_bundle",
         "encrypt_to",
+        "on_failure",
+        "rollback_on_failure",
     }
     assert set(RestoreOptions.model_fields) - others == FLAGS.keys()
 
