@@ -98,6 +98,10 @@ class InvalidError(PermanentError):
     """400, 405, 415, 422: the server understood and refused the object; its message names the field."""
 
 
+class DuplicateEntriesError(InvalidError):
+    """Server-side apply takes no list with two entries of one key, which a create took."""
+
+
 # --- responses of a store
 
 

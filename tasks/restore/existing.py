@@ -7,10 +7,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from kubeferry.tasks.core.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    DuplicateEntriesError,
+    InvalidError,
+    NotFoundError,
+)
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.records import Action, Intent
+from kubeferry.tasks.core.jsondoc.edit import get, group_of
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.plan.existing import (
     Decision,
     advice,
@@ -35,6 +44,13 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
+
+CLAIM = ("", "PersistentVolumeClaim")
+RETENTION = ("spec", "persistentVolumeClaimRetentionPolicy")
+ADVICE = "persistentvolumeclaims=recreate re-creates them without their contents, and skip keeps both"
+
+OWNERS = 8
+"""Owners of owners that are followed from a claim."""
 
 GONE_SECONDS = 60
 """How long a deleted object may take to go before it is re-created."""
@@ -72,9 +88,11 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
         case Action.UPDATED:
             transaction.keep(ref, Intent.UPDATE, live)
             obj, decision = _free(transaction, obj, decision)
-            decision, wrote = _update(source, target, transaction, kind, obj, decision)
+            decision, wrote = _update(source, target, transaction, kind, obj, bare, decision)
         case Action.RECREATED:
             transaction.keep(ref, Intent.RECREATE, live)
+            if Existing.RECREATE is not mode_of(target.type_of(Ref(*CLAIM, ref.namespace, "")), source.options):
+                _spare_claims(target, transaction, live)
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(transaction, obj, decision)
@@ -115,9 +133,17 @@ def linkable(transaction: Transaction, ref: Ref, owners: list[dict[str, Any]]) -
 
 
 def _update(
-    source: Source, target: Target, transaction: Transaction, kind: ResourceType, obj: Object, decision: Decision
+    source: Source,
+    target: Target,
+    transaction: Transaction,
+    kind: ResourceType,
+    obj: Object,
+    live: Object,
+    decision: Decision,
 ) -> tuple[Decision, str]:
     """Give a live object the content that the backup holds; say what of it stays all the same.
+
+    A namespace keeps what only the target's has: others may need it.
 
     Returns:
         The decision, and the digest of what the object has now.
@@ -126,10 +152,15 @@ def _update(
     try:
         stored = cluster.apply(kind, ref.namespace, obj, manager=manager)
         live = source.rules.without_dynamic(stored)
+    except DuplicateEntriesError:
+        patch = leftover(obj, live)
+        patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+        stored = cluster.patch(kind, ref.namespace, ref.name, patch, manager=manager)
+        live = source.rules.without_dynamic(stored)
     except InvalidError as error:
         raise InvalidError(f"{error}; {advice(kind)}") from error
     more, why = differing(obj, live), ""
-    if more:  # set by others, whose fields server-side apply leaves
+    if more and (ref.group, ref.kind) != NAMESPACE:  # set by others, whose fields server-side apply leaves
         try:
             stored = cluster.patch(kind, ref.namespace, ref.name, leftover(obj, live), manager=manager)
             live = source.rules.without_dynamic(stored)
@@ -138,6 +169,67 @@ def _update(
         more = differing(obj, live)
     told = replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
     return told, digest(stored)
+
+
+def _spare_claims(target: Target, transaction: Transaction, live: Object) -> None:
+    """Take claims from an owner that is about to be deleted: the garbage collector would delete them with it.
+
+    A StatefulSet ties its claims again and again, as long as it is to take them along (KEP-1847).
+
+    Raises:
+        ConflictError: a claim stays with it.
+    """
+    cluster, namespace = target.cluster(), live["metadata"]["namespace"]
+    kind = target.type_of(Ref(*CLAIM, namespace, ""))
+    limit = time.monotonic() + GONE_SECONDS
+    while tied := _tied(target, cluster.list(kind, namespace), live):
+        if time.monotonic() > limit:
+            named = ", ".join(sorted(claim["metadata"]["name"] for claim, _ in tied)[:3])
+            raise ConflictError(f"{Ref.of(live)} would take claims along: {named}; --existing {ADVICE}")
+        for claim, owner in tied:
+            if owner["kind"] == "StatefulSet" and get(owner, *RETENTION, "whenDeleted") == "Delete":
+                _keep_claims(target, transaction, owner)
+            else:
+                _untie(target, transaction, claim, owner)
+        time.sleep(0.2)
+
+
+def _tied(target: Target, claims: Iterable[Object], live: Object) -> list[tuple[Object, Object]]:
+    """Return the claims that go with an object, each with the owner that it names."""
+    found = []
+    for claim in claims:
+        for reference in owners_of(claim):
+            owner = _owner(target, claim, reference)
+            above = owner
+            for _ in range(OWNERS):
+                if above is None or above["metadata"]["uid"] == live["metadata"]["uid"]:
+                    break
+                above = next((up for each in owners_of(above) if (up := _owner(target, claim, each))), None)
+            if owner and above and above["metadata"]["uid"] == live["metadata"]["uid"]:
+                found.append((claim, owner))
+    return found
+
+
+def _owner(target: Target, claim: Object, reference: dict[str, Any]) -> Object | None:
+    kind = target.discovery.by_kind(group_of(reference["apiVersion"]), reference["kind"])
+    namespace = claim["metadata"]["namespace"] if kind and kind.namespaced else ""
+    found = target.cluster().find(kind, namespace, reference["name"]) if kind else None
+    return found if found and found["metadata"]["uid"] == reference["uid"] else None
+
+
+def _keep_claims(target: Target, transaction: Transaction, owner: Object) -> None:
+    ref = Ref.of(owner)
+    transaction.keep(ref, Intent.PATCH, owner)
+    patch = {"metadata": {"uid": owner["metadata"]["uid"]}, "spec": {RETENTION[1]: {"whenDeleted": "Retain"}}}
+    target.cluster().patch(target.type_of(ref), ref.namespace, ref.name, patch, manager=transaction.changer)
+
+
+def _untie(target: Target, transaction: Transaction, claim: Object, owner: Object) -> None:
+    ref, meta = Ref.of(claim), claim["metadata"]
+    transaction.keep(ref, Intent.PATCH, claim)
+    others = [each for each in owners_of(claim) if each["uid"] != owner["metadata"]["uid"]]
+    patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "ownerReferences": others}}
+    target.cluster().patch(target.type_of(ref), ref.namespace, ref.name, patch, manager=transaction.changer)
 
 
 def _follow(

@@ -14,6 +14,7 @@ from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     CredentialsError,
+    DuplicateEntriesError,
     ExpiredError,
     ForbiddenError,
     InvalidError,
@@ -44,6 +45,9 @@ _REASON = re.compile(
     r"|NotAcceptable|NotFound|RequestEntityTooLarge|ServerTimeout|ServiceUnavailable|StoreReadError|Timeout"
     r"|TooManyRequests|Unauthorized|UnsupportedMediaType"
 )
+_DUPLICATES = "duplicate entries for key"
+"""Of structured-merge-diff (typed/validate.go): the API server answers 500, and no retry helps."""
+
 _CAUSE = re.compile(
     r"FieldValue(Duplicate|Forbidden|Invalid|NotFound|NotSupported|Required|TooLong|TooMany|TypeInvalid)"
     r"|FieldManagerConflict|InternalError|ResourceVersionTooLarge|TypeInvalid|UnexpectedServerResponse"
@@ -64,6 +68,8 @@ def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -
         kind = AlreadyExistsError
     if answer.get("reason") == "Expired":
         kind = ExpiredError
+    if _DUPLICATES in str(answer.get("message")):
+        kind = DuplicateEntriesError
     return kind(f"{subject}: {_cause(status, answer, secret=secret)}")
 
 

@@ -15,6 +15,7 @@ from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.jsondoc.differences import differences, steps_of
 from kubeferry.tasks.core.jsondoc.edit import Object, get
 from kubeferry.tasks.core.kube.immutable_fields import freezes
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
 from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.core.models.options import Existing
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.core.models.options import RestoreOptions
 
+
+HOLDERS = frozenset({("", "PersistentVolumeClaim"), ("", "PersistentVolume"), NAMESPACE})
+"""Kinds whose deletion takes contents along that are in no backup of API objects."""
+
+CHANGES = frozenset({Existing.UPDATE, Existing.RECREATE})
+"""With these, an object that is there gets the content of the backup. A namespace is never deleted for it."""
 
 SHOWN = 3
 """Most differing fields in a reason."""
@@ -53,8 +60,7 @@ def decide(
     ref = Ref.of(wanted)
     where = named(changed)
     if not ref.namespace or shared:
-        of = "of another namespace" if ref.namespace else "cluster-scoped"
-        return Decision(Action.KEPT, f"{of}, and exists with other content: {where}")
+        return _of_others(ref, existing, where)
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return Decision(Action.MERGED, f"labels, annotations and secrets added: {where}")
     controller = controller_of(live)
@@ -67,8 +73,20 @@ def decide(
         Existing.FAIL: Decision(Action.CONFLICT, f"exists with other content: {where}"),
         Existing.SKIP: Decision(Action.SKIPPED, f"exists with other content: {where}"),
         Existing.UPDATE: Decision(Action.UPDATED, f"had other content: {where}"),
-        Existing.RECREATE: Decision(Action.RECREATED, f"had other content: {where}"),
+        Existing.RECREATE: Decision(Action.RECREATED, f"had other content: {where}{_contents(ref)}"),
     }[existing]
+
+
+def _of_others(ref: Ref, existing: Existing, where: str) -> Decision:
+    if (ref.group, ref.kind) == NAMESPACE and existing in CHANGES:
+        return Decision(Action.UPDATED, f"had other content: {where}")
+    of = "of another namespace" if ref.namespace else "cluster-scoped"
+    return Decision(Action.KEPT, f"{of}, and exists with other content: {where}")
+
+
+def _contents(ref: Ref) -> str:
+    is_claim = (ref.group, ref.kind) in HOLDERS
+    return "; the contents of its volume go with it, unless the volume is retained" if is_claim else ""
 
 
 def named(paths: Sequence[str]) -> str:
@@ -151,11 +169,15 @@ MORE_VERBS = {Existing.UPDATE: ("patch",), Existing.RECREATE: ("delete",)}
 def mode_of(kind: ResourceType, options: RestoreOptions) -> Existing:
     """Return what to do with existing objects of a type: the mode of its kind, else the mode of all.
 
-    A kind goes by any of its names; a name with its group takes precedence over one without.
+    A kind goes by any of its names; a name with its group takes precedence over one without. What holds contents that
+    no backup has is never deleted unless its kind is named: it is updated instead.
     """
     kinds = options.existing_kinds
     words = [word for word in kinds if _is(kind, word)]
-    return kinds[max(words, key=lambda word: ("." in word, word))] if words else options.existing
+    if words:
+        return kinds[max(words, key=lambda word: ("." in word, word))]
+    spared = options.existing is Existing.RECREATE and (kind.group, kind.kind) in HOLDERS
+    return Existing.UPDATE if spared else options.existing
 
 
 def kind_faults(types: Iterable[ResourceType], kinds: Mapping[str, Existing]) -> list[str]:
@@ -189,7 +211,7 @@ def advice(kind: ResourceType) -> str:
 def verbs(ref: Ref, existing: Existing) -> tuple[str, ...]:
     """Return the verbs that a restore needs for an object's type, for any result of `decide`."""
     if not ref.namespace:
-        return VERBS
+        return (*VERBS, "patch") if (ref.group, ref.kind) == NAMESPACE and existing in CHANGES else VERBS
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return (*VERBS, "patch")
     return (*VERBS, *MORE_VERBS.get(existing, ()))

@@ -8,6 +8,7 @@ has to prove that it is this restore's (core/plan/reversal.py).
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     DamagedError,
+    DuplicateEntriesError,
     InvalidError,
     KubeferryError,
     NotFoundError,
@@ -359,7 +361,8 @@ class Rollback:
         if content(live) == content(body):
             return ""
         try:
-            self.cluster.apply(kind, ref.namespace, content(body))
+            with suppress(DuplicateEntriesError):  # what is left over goes below
+                self.cluster.apply(kind, ref.namespace, content(body))
             live = self.cluster.get(kind, ref.namespace, ref.name)
             # Server-side apply leaves fields that another manager of ours has set: what is left over goes this way.
             if content(live) != content(body):
