@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.flows.backup import backup
+from kubeferry.tasks.core.formats.losses import weighty, without_repetition
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.options_export import ExportFormat, ExportOptions
 from kubeferry.tasks.core.models.results import ExportResult
@@ -76,7 +77,8 @@ def _result(
 ) -> ExportResult:
     findings = written.findings
     problems = [*(made.problems if made else []), *plan.problems, *findings.problems]
-    whole = not problems and not findings.dynamic
+    lost = without_repetition([*(made.losses if made else []), *plan.losses])
+    whole = not problems and not findings.dynamic and not weighty(lost)
     return ExportResult(
         name=options.what,
         phase=Phase.COMPLETED if whole else Phase.PARTIAL,
@@ -86,6 +88,7 @@ def _result(
         counts=written.counts,
         left_out=[*(made.left_out if made else []), *plan.left_out],
         problems=problems,
+        losses=lost,
         warnings=[
             *(made.warnings if made else []),
             *plan.warnings,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import typer
 
 from kubeferry.flows.console.output import line, table
-from kubeferry.flows.console.results import STYLES, end, problems, section
+from kubeferry.flows.console.results import STYLES, end, left_out, losses, problems, section
 from kubeferry.flows.console.terminal import showing_progress
 from kubeferry.tasks.core.models.results import EXIT_CODES
 from kubeferry.tasks.ports.local import progress
@@ -32,6 +32,8 @@ def _tables(result: ExportResult) -> None:
     rows = [[f"{each.object} {each.path}", f"{each.old} ({each.chain})", each.how] for each in result.dynamic]
     section("Values of the source cluster", ["PLACE", "VALUE", "WHAT TO DO"], rows)
     problems("Not owned any more", result.unowned)
+    left_out(result.left_out)
+    losses(result.losses)
     problems("Problems", result.problems)
     problems("Warnings", result.warnings)
     line(
@@ -48,6 +50,8 @@ def stream(result: ExportResult, _asked: ExportOptions, _output: Format) -> NoRe
     with showing_progress():
         for secret in result.secrets:
             progress.note(f"{secret.object} is {secret.how}; its keys: {', '.join(secret.data_keys)}")
+        for loss in result.losses:
+            progress.note(f"{loss.place}: {loss.why}")
         for each in result.dynamic:
             progress.note(f"{each.object} {each.path}: {each.how} ({each.chain})")
     raise typer.Exit(EXIT_CODES[result.phase])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.models.options_export import ExportOptions
     from kubeferry.tasks.core.plan.export.objects import Exported
     from kubeferry.tasks.plan.state import Plan, Source
@@ -89,7 +91,8 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
     if options.format is ExportFormat.KUSTOMIZE:
         leave_for_kustomize(plan)
     planned, out = Planned(source, plan), Path(options.out).expanduser().absolute()
-    export = Export(planned.parts, planned.whole, _secrets(options), options.format, _skipped(options, releases))
+    skipped = _skipped(options, releases)
+    export = Export(planned.parts, partial(_body, planned, plan), _secrets(options), options.format, skipped)
     done = Written(str(out), export.findings)
     try:
         with drafted(out, force=options.force) as draft:
@@ -105,6 +108,15 @@ def written(source: Source, plan: Plan, options: ExportOptions) -> Written:
     except OSError as error:
         raise UsageError(f"--out {options.out}: {error.strerror or error}") from error
     return done
+
+
+def _body(planned: Planned, plan: Plan, ref: Ref) -> Object:
+    """Return an object with all that a restore writes apart from it, as far as files can have it: not a status."""
+    obj, finalizers = planned.whole(ref), plan.items[ref].finalizers
+    if not finalizers:
+        return obj
+    meta = obj["metadata"]
+    return obj | {"metadata": meta | {"finalizers": [*meta.get("finalizers", []), *finalizers]}}
 
 
 def _skipped(options: ExportOptions, releases: Releases) -> Callable[[Object], bool]:

@@ -69,6 +69,12 @@ def listed(result, notes, namespace):
     for ref in hooks:
         mark = r"metadata\.annotations\[\"helm\.sh/(hook|hook-weight|resource-policy)\"\]"
         yield rf"^{re.escape(ref.type)} {re.escape(ref.name)} {mark}$"
+    for each in result.left_out:  # of another namespace; the copy of it has the new namespace in its name
+        yield rf"^removed {re.escape(each.type)} {re.escape(each.name)}(-{re.escape(namespace)})?$"
+    for each in result.losses:
+        kind, _, name = each.object.replace("/", " ").rpartition(" ")
+        path = each.path.replace("/", ".").lstrip(".")
+        yield rf"^{re.escape(kind.partition(' ')[0])} {re.escape(name)} {re.escape(path)}"
     for line in notes.splitlines():
         if "kubectl label namespace" in line:
             key = shlex.split(line)[-1].partition("=")[0]

@@ -97,7 +97,7 @@ OF_OUTSIDE = frozenset({LossCode.NOT_CARRIED, LossCode.NOT_LOOKED_AT})
 """Losses about objects from outside of the namespaces: nobody hears of them who asked for none."""
 
 _TEXTS: dict[LossCode, str] = {
-    LossCode.STATUS_LEFT: "its status is left: its controller writes a new one (--status restores it)",
+    LossCode.STATUS_LEFT: "its status is left: its controller writes a new one (a restore writes it with --status)",
     LossCode.STATUS_REFUSED: "its status cannot be restored: {detail}",
     LossCode.FINALIZER_LEFT: "left without finalizer {detail}",
     LossCode.OTHER_VERSION: "its objects were read in {detail}, which is the storage version and not served",

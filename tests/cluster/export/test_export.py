@@ -4,8 +4,8 @@ import json
 
 import pytest
 import yaml
-from tests.support.bench import A, B
-from tests.support.objects import claim, config_map, documents, secret, service, workload
+from tests.support.bench import A, B, definition
+from tests.support.objects import an, claim, config_map, documents, secret, service, workload
 from tests.support.yaml_documents import documents as read
 from tests.support.yaml_documents import of_folder
 
@@ -186,3 +186,32 @@ def test_a_secret_is_encrypted_for_sops(bench, shop, kubeferry, tmp_path):
     assert found["data"]["password"].startswith("ENC[AES256_GCM,data:")
     assert found["sops"]["age"][0]["recipient"] == key
     assert found["sops"]["age"][0]["enc"].startswith("-----BEGIN AGE ENCRYPTED FILE-----\n")
+
+
+def test_a_status_that_files_cannot_have_is_listed_and_one_that_is_data_is_there_with_finalizers_of_others(
+    bench, tmp_path, kubeferry
+):
+    ns = bench.namespace()
+    group, plain = f"own.{ns}.example.com", bench.crd(ns)
+    with_status = yaml.safe_load(definition(group, "Widget"))
+    with_status["spec"]["versions"][0]["subresources"] = {"status": {}}
+    bench.make(yaml.safe_dump(with_status))
+    held = config_map("held", {"a": "b"}, finalizers=["example.com/cleans-up"])
+    widgets = [an(f"{each}/v1", "Widget", "one", status={"phase": "Done"}) for each in (group, plain)]
+    bench.kind("Widget", f"{group}/v1")
+    bench.make(documents(held, *widgets), ns)
+    done = {"status": {"phase": "Done"}}
+    bench.clusters[A].patch(bench.kind("Widget", f"{group}/v1"), ns, "one", done, subresource="status")
+    saved = bench.backup(ns)
+    bench.patch("ConfigMap", ns, "held", {"metadata": {"finalizers": []}})
+    out = tmp_path / "out"
+    asked = ("export", saved.name, "--as", "yaml", "--out", out, "--store", bench.where["store"], "-o", "json")
+    code, printed, err = kubeferry(*map(str, asked))
+    assert code == 0, err
+    lost = [(each["object"], each["path"]) for each in json.loads(printed)["losses"]]
+    assert lost == [(f"Widget.{group} {ns}/one", "/status")]
+    assert f"Widget.{group} {ns}/one /status" in (out / "README.md").read_text()
+    objects = of_folder(out).values()
+    assert sorted(str(obj.get("status")) for obj in objects if obj["kind"] == "Widget") == ["None", "{'phase': 'Done'}"]
+    (found,) = [obj for obj in objects if obj["metadata"]["name"] == "held"]
+    assert found["metadata"]["finalizers"] == ["example.com/cleans-up"]

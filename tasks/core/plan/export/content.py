@@ -1,11 +1,13 @@
 """What of an object is kept in Git: what its author decides, and nothing that a cluster assigns or a tool notes.
 
-The input is an object of a plan: what a restore would create. Its status, uid and managed fields are gone already.
+The input is an object of a plan: what a restore would create. Its uid and managed fields are gone
+already, and so is a status that is no plain data.
 """
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import GONE, change
@@ -22,25 +24,32 @@ ASSIGNED = ("creationTimestamp", "generation", "managedFields", "ownerReferences
 
 
 def exported(obj: Object) -> Object:
-    """Return an object as it is kept in Git: without assigned metadata, status and notes, keys in order."""
+    """Return an object as it is kept in Git: without assigned metadata and notes, keys in order."""
     for note in NOTES:
         obj = change(obj, ("metadata", "annotations", note), lambda _: GONE)
     for field in ASSIGNED:
         obj = change(obj, ("metadata", field), lambda _: GONE)
-    obj = change(obj, ("status",), lambda _: GONE)
-    obj = change(obj, ("metadata", "finalizers"), _own_finalizers)
+    obj = change(obj, ("metadata", "finalizers"), partial(_of_others, str(obj.get("kind"))))
     if obj["metadata"].get("annotations") == {}:
         obj = change(obj, ("metadata", "annotations"), lambda _: GONE)
     return _in_order(obj)
 
 
-PROTECTION = ("kubernetes.io/", "foregroundDeletion", "orphan")
-"""Finalizers of Kubernetes itself begin with these: it sets them again (kubernetes.io, Finalizers)."""
+DELETING = ("foregroundDeletion", "orphan")
+"""Finalizers of an object that is being deleted."""
+
+PROTECTION = {
+    "kubernetes.io/pvc-protection": "PersistentVolumeClaim",
+    "kubernetes.io/pv-protection": "PersistentVolume",
+}
+"""Finalizers that Kubernetes sets again, each with its kind (kubernetes.io, Finalizers)."""
 
 
-def _own_finalizers(found: Any) -> Any:
-    own = [each for each in found if not str(each).startswith(PROTECTION)] if isinstance(found, list) else found
-    return found if own == found else own or GONE
+def _of_others(kind: str, found: Any) -> Any:
+    if not isinstance(found, list):
+        return found
+    kept = [each for each in found if each not in DELETING and PROTECTION.get(str(each)) != kind]
+    return found if kept == found else kept or GONE
 
 
 _CONTROL = re.compile("[\x7f-\x9f\ufffe\uffff]")

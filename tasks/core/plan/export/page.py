@@ -52,6 +52,7 @@ def page(parts: Parts, options: ExportOptions, findings: Findings, counts: Mappi
     lines += _section("Owners", (f"{words(each.what)} {words(each.why)}" for each in findings.unowned))
     wants = (f"{words(str(ref))}, for {words(_some(users))}" for ref, users in sorted(parts.wants.items()))
     lines += _section("What the cluster must have", wants)
+    lines += _section("Not as it was", (f"{words(each.place)}: {words(each.why)}" for each in parts.losses))
     excluded = (f"{words(f'{each.type} {each.namespace}/{each.name}')}: {words(each.why)}" for each in parts.left_out)
     lines += _section("Excluded", excluded)
     return "\n".join(lines)

@@ -4,9 +4,8 @@ from kubeferry.tasks.core.plan.export.content import exported
 
 LIVE = {
     "apiVersion": "v1",
-    "kind": "ConfigMap",
-    "status": {"phase": "x"},
-    "data": {"b": "1", "a": "2"},
+    "kind": "PersistentVolumeClaim",
+    "spec": {"b": "1", "a": "2"},
     "metadata": {
         "uid": "1",
         "resourceVersion": "7",
@@ -27,8 +26,8 @@ LIVE = {
 def test_what_the_cluster_assigned_is_left_out_and_what_its_author_wrote_stays():
     assert exported(LIVE) == {
         "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "data": {"a": "2", "b": "1"},
+        "kind": "PersistentVolumeClaim",
+        "spec": {"a": "2", "b": "1"},
         "metadata": {
             "annotations": {"example.com/mine": "yes"},
             "finalizers": ["example.com/mine"],
@@ -41,15 +40,22 @@ def test_what_the_cluster_assigned_is_left_out_and_what_its_author_wrote_stays()
 
 def test_keys_are_in_order_those_that_tell_what_it_is_first():
     found = exported(LIVE)
-    assert list(found) == ["apiVersion", "kind", "metadata", "data"]
-    assert list(found["data"]) == ["a", "b"]
+    assert list(found) == ["apiVersion", "kind", "metadata", "spec"]
+    assert list(found["spec"]) == ["a", "b"]
     assert list(found["metadata"]) == sorted(found["metadata"])
 
 
 def test_nothing_empty_is_left_of_what_was_only_assigned():
     notes = {"deployment.kubernetes.io/revision": "3"}
     meta = {"name": "d", "annotations": notes, "finalizers": ["kubernetes.io/pv-protection"]}
-    assert exported({"apiVersion": "v1", "kind": "X", "metadata": meta})["metadata"] == {"name": "d"}
+    found = exported({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": meta})
+    assert found["metadata"] == {"name": "d"}
+
+
+def test_a_finalizer_that_kubernetes_sets_on_another_kind_and_a_status_that_is_data_stay():
+    meta = {"name": "d", "finalizers": ["kubernetes.io/pv-protection"]}
+    odd = {"apiVersion": "v1", "kind": "X", "metadata": meta, "status": {"phase": "Done"}}
+    assert exported(odd) == odd
 
 
 def test_an_empty_map_of_its_author_stays():
