@@ -285,9 +285,9 @@ class Manner(_Options):
         # Until there were modes, a restore that failed was rolled back or not.
         if not (isinstance(asked, dict) and "rollback" in asked):
             return asked
-        mode = {True: OnFailure.ROLLBACK, False: OnFailure.STOP}.get(asked["rollback"])
-        if mode is None:
+        if not isinstance(asked["rollback"], bool):
             raise PydanticCustomError("bool_parsing", "rollback is true or false")
+        mode = OnFailure.ROLLBACK if asked["rollback"] else OnFailure.STOP
         return {"on_failure": mode} | {key: value for key, value in asked.items() if key != "rollback"}
 
     @model_validator(mode="after")
