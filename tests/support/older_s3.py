@@ -99,10 +99,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def older(host, port, age):
-    """Yield the endpoint of a server of that age; the one behind it is at `host`:`port`."""
+def older(host, port, age, tls=None):
+    """Yield the endpoint of a server of that age; the one behind it is at `host`:`port`. `tls` is a context for it."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.upstream, server.age = (host, port), age
     server.keys = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     with running(server):
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
