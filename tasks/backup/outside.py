@@ -84,7 +84,7 @@ def _add_instances(scope: Scope, rule: Found, found: FoundOutside) -> None:
 
 def _listed(scope: Scope, kind: ResourceType) -> list[Ref] | Loss:
     """Spool one cluster-wide type; return its objects, or that it could not be listed."""
-    for page in scope.folder(CLUSTER).glob(f"pages/{kind.group_resource}@*"):
+    for page in scope.pages(CLUSTER, kind):
         page.unlink()  # what was read by name of it
     try:
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from kubeferry.tasks.core.formats.layout import file_stem
 from kubeferry.tasks.core.formats.losses import Loss  # noqa: TC001 - a dataclass that Prefect looks into
 from kubeferry.tasks.core.formats.manifest import Source  # noqa: TC001 - a dataclass that Prefect looks into
 from kubeferry.tasks.core.formats.outside import Outside  # noqa: TC001 - as above
@@ -91,7 +92,11 @@ class Scope:
 
     def page(self, namespace: str, kind: ResourceType, number: int) -> Path:
         """Return the spool file of a LIST page of one type."""
-        return self.folder(namespace) / "pages" / f"{kind.group_resource}@{number:06}.json"
+        return self.folder(namespace) / "pages" / f"{file_stem(kind.group_resource)}@{number:06}.json"
+
+    def pages(self, namespace: str, kind: ResourceType) -> list[Path]:
+        """Return the spooled LIST pages of one type, in order."""
+        return self._spooled(namespace).get(file_stem(kind.group_resource), [])
 
     def objects(self, namespace: str, types: Iterable[ResourceType]) -> Iterator[Object]:
         """Yield the spooled objects of some types, as the server listed them."""
@@ -103,12 +108,12 @@ class Scope:
         spooled = self._spooled(namespace)
         for kind in types:
             what = {"apiVersion": kind.api_version, "kind": kind.kind}  # a LIST omits apiVersion and kind of its items
-            for page in spooled.get(kind.group_resource, ()):
+            for page in spooled.get(file_stem(kind.group_resource), ()):
                 for item in orjson.loads(page.read_bytes()).get("items") or []:
                     yield kind, what | item
 
     def _spooled(self, namespace: str) -> dict[str, list[Path]]:
-        """Return the spooled LIST pages by type, in order."""
+        """Return the spooled LIST pages by the beginning of their names, which is that of the type, in order."""
         found: dict[str, list[Path]] = {}
         for path in sorted((self.folder(namespace) / "pages").iterdir()):
             found.setdefault(path.name.rpartition("@")[0], []).append(path)

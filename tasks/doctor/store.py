@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 def store(asked: DoctorOptions) -> Finding:
     """Try every operation of backups and journals, with a small file that is deleted again.
 
+    What the store lacks has a substitute, so it is named and is no problem.
+
     Raises:
         StoreError: the store refuses an operation, or does not do what it answers.
     """
@@ -37,14 +39,15 @@ def store(asked: DoctorOptions) -> Finding:
         found.forget([key])
     if found.exists(key):
         raise StoreError(f"store {found.url}: what was deleted is still there: {key}")
-    return Finding.ok(f"{found.url}: writes, conditional writes, reads, lists and deletes")
+    done = f"{found.url}: writes, conditional writes, reads, lists and deletes"
+    return Finding.ok("; ".join([done, *found.limits]))
 
 
 def _try(found: Store, key: str, data: bytes) -> None:
     if not found.put_new(key, data):
         raise StoreError(f"store {found.url}: it reports that {key} exists, which was never written")
     if found.put_new(key, b""):
-        raise StoreError(f"store {found.url}: of two conditional writes both won: a journal would not be safe")
+        raise StoreError(f"store {found.url}: of two writers of one key both won: a journal would not be safe")
     if found.get(key) != data:
         raise StoreError(f"store {found.url}: the content read back differs from what was written")
     if key not in {entry.key for entry in found.list(PROBES)}:

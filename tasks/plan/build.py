@@ -25,7 +25,7 @@ from kubeferry.tasks.core.needs.ownership import Owners
 from kubeferry.tasks.core.needs.references.admission_policies import PolicyParameters
 from kubeferry.tasks.core.needs.references.fields import Need
 from kubeferry.tasks.core.needs.references.find import references
-from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
+from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT, of_pod
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.core.transform.strip.apart import finalizers_of
@@ -34,7 +34,7 @@ from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
 from kubeferry.tasks.plan.grants import find_grants
-from kubeferry.tasks.plan.keep_owned import keep_owned
+from kubeferry.tasks.plan.keep_owned import keep_owned, report_rollouts
 from kubeferry.tasks.plan.outside import copied
 from kubeferry.tasks.plan.state import Item, Plan, Source
 from kubeferry.tasks.plan.storage import look_at_claim, plan_storage
@@ -92,6 +92,7 @@ def _fill(source: Source, plan: Plan) -> None:
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     plan.order = order(later, edges, phases, waves)
     plan_storage(source, plan)
+    report_rollouts(plan)
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
@@ -103,12 +104,13 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
     links = stored_links(source)
     owners = Owners()
     edges: list[Edge] = []
+    rollouts = plan.rollouts
     for done, each in enumerate(source.archived, start=1):
         obj = archived_object(source, each)
         ref = Ref.of(obj)
         tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
         owners.add(ref, tied)
-        why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj)
+        why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj) or of_pod(ref, tied)
         why = UNASKED if not why and chosen.unasked(ref, each.member) else why
         if why:
             target = ref.renamed(moving.names)
@@ -129,11 +131,13 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         item.status_left = status is None and bool(obj.get("status")) and "status" not in portable
         edges += _add(source, plan, portable, item, moving, chosen, status)
         chosen.look(obj, each.member, item.ref)
+        rollouts.look(obj, item.ref, tied)
         if done % 500 == 0:
             progress.step(f"plan {source.name}", done, len(source.archived))
     edges += _parameters(plan, moving)
     for ref, (tied, _) in links.items():  # what is not saved, too
         owners.add(ref, tied)
+    edges += rollouts.edges()
     lost = {edge for item in plan.items.values() for edge in _disown(item, owners)}
     return [edge for edge in edges if edge not in lost] if lost else edges
 

@@ -87,7 +87,10 @@ def _makers(source: Source, plan: Plan) -> Iterator[tuple[Ref, Ref]]:
     """
     if source.options.owned == "keep":
         return
+    kept = plan.rollouts.kept()
     for ref, item in plan.items.items():
+        if ref in kept:
+            continue
         maker = recreated_by(ref, item.links, plan.items.keys(), source.rules.makers)
         if maker:
             yield ref, maker

@@ -12,6 +12,7 @@ from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
 from kubeferry.tasks.core.graph.order import Order
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
 from kubeferry.tasks.core.needs.cluster_scoped import role_of
+from kubeferry.tasks.core.needs.rollouts import Rollouts
 from kubeferry.tasks.ports.archive.spool import Spool
 from kubeferry.tasks.ports.local.plugins import installed
 
@@ -106,7 +107,12 @@ class Plan:
     left_out: list[LeftOut] = field(default_factory=list)
     rewrites: list[Rewrite] = field(default_factory=list)
     adopters: dict[Ref, Ref] = field(default_factory=dict)
-    """Objects that come before their controller, which adopts them (--owned keep)."""
+    """Objects that come before their controller, which adopts them."""
+    rollouts: Rollouts = field(default_factory=Rollouts)
+    """Workloads whose rollout was under way."""
+    older: dict[Ref, Ref] = field(default_factory=dict)
+    """StatefulSets and DaemonSets that are created with the template of an older ControllerRevision, which is planned
+    too."""
     scheduled: dict[Ref, list[Ref]] = field(default_factory=dict)
     """CronJobs whose Jobs are restored, too (--owned keep)."""
     wants: dict[Ref, set[Ref]] = field(default_factory=dict)

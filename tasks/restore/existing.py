@@ -15,6 +15,7 @@ from kubeferry.tasks.core.errors import (
     NotFoundError,
 )
 from kubeferry.tasks.core.formats.journal import made_by
+from kubeferry.tasks.core.formats.losses import LossCode
 from kubeferry.tasks.core.formats.records import Action, Intent
 from kubeferry.tasks.core.jsondoc.edit import get, group_of
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
@@ -74,7 +75,13 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
     """
     cluster, ref = target.cluster(), Ref.of(obj)
     bare, adopter = source.rules.without_dynamic(live), plan.adopters.get(ref)
-    decision = decide(obj, bare, mode_of(kind, source.options), adopter, shared=plan.shared(ref))
+    maker = _maker(transaction, outcome, live)
+    # What a controller that this restore created made before it came to it is no conflict: it becomes what it was.
+    mode = Existing.UPDATE if maker else mode_of(kind, source.options)
+    decision = decide(obj, bare, mode, adopter, shared=plan.shared(ref))
+    if maker and decision.action is Action.IMMUTABLE:
+        outcome.lose(ref, LossCode.MADE_BY_CONTROLLER, decision.why)
+        decision = Decision(Action.KEPT, f"made by its controller, {maker.kind} {maker.name}: {decision.why}")
     uid, wrote = str(live["metadata"]["uid"]), ""
     match decision.action:
         case Action.CONFLICT:
@@ -87,7 +94,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             wrote = digest(cluster.patch(kind, ref.namespace, ref.name, patch, manager=transaction.changer))
         case Action.UPDATED:
             transaction.keep(ref, Intent.UPDATE, live)
-            obj, decision = _free(transaction, obj, decision)
+            obj, decision = (obj, decision) if maker else _free(transaction, obj, decision)
             decision, wrote = _update(source, target, transaction, kind, obj, bare, decision)
         case Action.RECREATED:
             transaction.keep(ref, Intent.RECREATE, live)
@@ -106,6 +113,16 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             pass
     done(transaction, outcome, ref, uid, decision.action, decision.why, wrote=wrote)
     return decision.action
+
+
+def _maker(transaction: Transaction, outcome: Outcome, live: Object) -> Ref | None:
+    """Return the owner of a live object, if this restore created that one."""
+    for each in owners_of(live):
+        for namespace in (live["metadata"].get("namespace", ""), ""):
+            ref = Ref(group_of(each["apiVersion"]), each["kind"], namespace, each["name"])
+            if ref in transaction.made and outcome.uids.get(ref) == each["uid"]:
+                return ref
+    return None
 
 
 def _free(transaction: Transaction, obj: Object, decision: Decision) -> tuple[Object, Decision]:

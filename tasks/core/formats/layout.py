@@ -204,16 +204,42 @@ class Member:
         return f"resources/{self.group_resource}/{scope}/{self.name}.json"
 
 
+NEW_NAME = 200
+"""Most characters of the name of a new backup or restore: its files have it in their names, with endings of up to 35
+(`-csi-volumesnapshotcontents.json.gz` is Velero's), and a file's name has at most 255 bytes (NAME_MAX of Linux)."""
+
+
 def backup_name(asked: str, namespaces: list[str], now: datetime) -> str:
     """Return the name of a new backup: `asked`, or one generated from the namespace and the time.
 
     Raises:
-        UsageError: `asked` is not a valid name.
+        UsageError: `asked` is not a valid name, or is too long for the names of its files.
     """
     if asked:
+        if len(asked) > NEW_NAME:
+            raise UsageError(
+                f"the name {asked[:40]!r}… has {len(asked)} characters: give one of at most {NEW_NAME}, since files "
+                "are named after it, and names of files end at 255 bytes"
+            )
         return check_name(asked)
     what = namespaces[0] if len(namespaces) == 1 else f"{len(namespaces)}-namespaces"
-    return f"{what}-{now:%Y%m%d-%H%M%S}"
+    ending = f"-{now:%Y%m%d-%H%M%S}"
+    return f"{file_stem(what, NEW_NAME - len(ending))}{ending}"
+
+
+STEM = 200
+"""Bytes of a name that becomes part of a file's name: it leaves room for a number and an ending."""
+_DIGEST = 16
+
+
+def file_stem(name: str, most: int = STEM) -> str:
+    """Return a name as the beginning of a file's name; one of more than `most` bytes is cut and ends with a digest.
+
+    `name` is that of a type (`boxes.example.com`) or of a backup: ASCII, and no `/`. Both have up to 253 characters.
+    """
+    if len(name) <= most:
+        return name
+    return f"{name[: most - _DIGEST - 1].rstrip('.-')}-{hashlib.sha256(name.encode()).hexdigest()[:_DIGEST]}"
 
 
 def alike(name: str) -> Iterator[str]:

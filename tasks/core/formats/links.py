@@ -15,6 +15,7 @@ from kubeferry.tasks.core.formats.target.bundle import is_bundle
 from kubeferry.tasks.core.formats.target.managers import is_entry, saved
 from kubeferry.tasks.core.jsondoc.edit import EACH, Path, found, get, group_of
 from kubeferry.tasks.core.kube.objects import Ref, is_segment, type_of
+from kubeferry.tasks.core.kube.readiness.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,6 +64,8 @@ class Links:
     """JSON pointer into the live object (RFC 6901) → the address: `/status/podIPs/0/ip` → `10.0.0.7`."""
     managers: tuple[dict[str, Any], ...] = ()
     """Its field managers (formats/target/managers.py)."""
+    progress: str = ""
+    """How far its controller was, where only its status said that (kube/readiness/progress.py)."""
 
 
 def links_of(obj: Object) -> Links:
@@ -78,7 +81,7 @@ def links_of(obj: Object) -> Links:
     except DamagedError as error:
         raise DamagedError(f"{Ref.of(obj)}: {error}") from error
     given = {at: value for at, value in _addresses(obj) if isinstance(value, str) and value not in ("", "None")}
-    return Links(uid, owners, given, saved(obj))
+    return Links(uid, owners, given, saved(obj), progress(obj))
 
 
 def _is_bundle(one: Any) -> bool:
@@ -100,13 +103,14 @@ def to_json(links: Links) -> dict[str, Any]:
     """Return `links` as JSON without empty fields: `{}` for no links.
 
     `{"uid": "…", "owners": [{"apiVersion", "kind", "name", "uid", "controller"?, "blockOwnerDeletion"?}],
-    "addresses": {"/status/podIP": "10.0.0.7"}, "managers": [{"manager", "operation", …}]}`
+    "addresses": {"/status/podIP": "10.0.0.7"}, "managers": [{"manager", "operation", …}], "progress": "web-5d4"}`
     """
     fields = {
         "uid": links.uid,
         "owners": [_owner_json(one) for one in links.owners],
         "addresses": dict(links.addresses),
         "managers": list(links.managers),
+        "progress": links.progress,
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -138,7 +142,8 @@ def from_json(value: Any) -> Links:
     if not all(map(is_entry, managers)):
         raise DamagedError("links: managers must be entries of managedFields")
     uid = _text(value, "uid", "links", default="")
-    return Links(uid, tuple(_owner(one) for one in owners), dict(addresses), tuple(managers))
+    how_far = _text(value, "progress", "links", default="")
+    return Links(uid, tuple(_owner(one) for one in owners), dict(addresses), tuple(managers), how_far)
 
 
 def _owner(value: Any) -> Owner:

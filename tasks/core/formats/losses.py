@@ -71,6 +71,14 @@ class LossCode(StrEnum):
     """What is in a volume is not in the backup."""
     COMES_BACK_EMPTY = "comes-back-empty"
     """A claim is provisioned anew, and has nothing in it."""
+    NO_PODS = "no-pods"
+    """A workload that had pods has none until somebody does something."""
+    NEW_REVISION = "new-revision"
+    """Pods that were kept at an older revision of their workload come with the newest one."""
+    BEGINS_AGAIN = "begins-again"
+    """A Job that has done a part of its work does all of it again."""
+    MADE_BY_CONTROLLER = "made-by-controller"
+    """Its controller made it first, from its own template, and what differs cannot be changed."""
     REFUSED = "refused"
     """The target refuses the object, and the restore went on without it."""
     NEEDS_REFUSED = "needs-refused"
@@ -87,6 +95,9 @@ WEIGHTY: frozenset[LossCode] = frozenset(
         LossCode.NO_ROLE,
         LossCode.NOT_ALLOWED,
         LossCode.REQUEST_GIVEN_UP,
+        LossCode.NO_PODS,
+        LossCode.NEW_REVISION,
+        LossCode.MADE_BY_CONTROLLER,
         LossCode.REFUSED,
         LossCode.NEEDS_REFUSED,
     }
@@ -119,6 +130,10 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.NOT_LOOKED_AT: "could not be looked at: {detail}",
     LossCode.REQUEST_GIVEN_UP: "given up: {detail}",
     LossCode.REQUEST_NOT_KEPT: "not kept: {detail}",
+    LossCode.NO_PODS: "makes no pods: {detail} (kubectl rollout resume starts it)",
+    LossCode.NEW_REVISION: "its pods come with its newest template: {detail}",
+    LossCode.BEGINS_AGAIN: "begins again: it had completed {detail}",
+    LossCode.MADE_BY_CONTROLLER: "its controller made it first, and it stays so: {detail}",
     LossCode.REFUSED: "is not restored: {detail}",
     LossCode.NEEDS_REFUSED: "is not restored: it needs {detail}, which is not restored either",
     LossCode.DEFAULT_CLASS: "comes without being the default: {detail}",

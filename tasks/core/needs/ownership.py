@@ -15,6 +15,11 @@ Deployment that finds no ReplicaSet of its template creates one at once, perhaps
 ControllerRevisions. One that finds its own, orphaned, adopts them (pkg/controller/controller_ref_manager.go): no pod is
 created twice, revisions keep their numbers, and a rollout can be undone. A ReplicaSet creates its pods without its
 Deployment. Jobs are not adopted: they come after their CronJob, which is suspended until they exist.
+
+Claims that a StatefulSet owns (KEP-1847) are always created before it: else it makes them first, from its template,
+without what they have become since. What belongs to one pod only, and is named or generated for it, is made anew with
+the new pod: claims of its ephemeral volumes and ResourceClaims from a template. Such a claim that the new pod does not
+own would block it (kubernetes.io: ephemeral volumes).
 """
 
 from __future__ import annotations
@@ -121,6 +126,36 @@ SCHEDULED: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {
 """(group, kind) → kinds of owners that are suspended until such objects of theirs exist."""
 
 WHY = "metadata.ownerReferences (it adopts existing objects)"
+
+CLAIM = ("", "PersistentVolumeClaim")
+
+
+def set_of(ref: Ref, links: Links) -> Ref | None:
+    """Return the StatefulSet that owns a claim, by its retention policy; None for anything else.
+
+    Until Kubernetes 1.31 such an owner is no controller.
+    """
+    if (ref.group, ref.kind) != CLAIM:
+        return None
+    owners = (owner_ref(each, ref.namespace) for each in links.owners)
+    return next((each for each in owners if (each.group, each.kind) == ("apps", "StatefulSet")), None)
+
+
+def pod_of(ref: Ref, links: Links) -> Ref | None:
+    """Return the pod with which a claim goes and is made anew; None for anything else.
+
+    The claim of an ephemeral volume is called POD-VOLUME. A StatefulSet gives a pod a claim of its template, called
+    TEMPLATE-POD, while it scales down and means to delete it: what that holds is data.
+    """
+    for each in links.owners:
+        pod = owner_ref(each, ref.namespace)
+        if not each.controller or (pod.group, pod.kind) != ("", "Pod"):
+            continue
+        if (ref.group, ref.kind) == ("resource.k8s.io", "ResourceClaim"):
+            return pod
+        if (ref.group, ref.kind) == CLAIM and ref.name.startswith(f"{pod.name}-"):
+            return pod
+    return None
 
 
 def turned(edges: Iterable[Edge], adopters: Mapping[Ref, Ref]) -> Iterator[Edge]:

@@ -19,6 +19,7 @@ from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of, owners_of
 from kubeferry.tasks.core.kube.resources import words_of
 from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.needs.ownership import CLAIM
 from kubeferry.tasks.core.selection.policy import ClusterContext, Policy
 from kubeferry.tasks.core.transform.strip.portable import strip
 
@@ -52,7 +53,8 @@ def decide(
 ) -> Decision:
     """Return what to do about `live`, which has the identity of `wanted`; a `shared` one is of another namespace.
 
-    `adopter` is the controller that is to adopt `wanted`: if it has created `live` itself, that is equivalent.
+    `adopter` is the controller that is to adopt `wanted`: if it has created `live` itself, that is equivalent; but a
+    claim, which has no template that is kept up, is not.
     """
     changed = differing(wanted, live)
     if not changed:
@@ -64,6 +66,8 @@ def decide(
     if (ref.group, ref.kind) == ("", "ServiceAccount"):
         return Decision(Action.MERGED, f"labels, annotations and secrets added: {where}")
     controller = controller_of(live)
+    if (ref.group, ref.kind) == CLAIM:
+        adopter = None
     if adopter and controller and (controller["kind"], controller["name"]) == (adopter.kind, adopter.name):
         return Decision(Action.KEPT, f"created by its controller, {adopter.kind} {adopter.name}: {where}")
     frozen = [path for path in changed if freezes(live, steps_of(path))] if existing is Existing.UPDATE else []
@@ -112,17 +116,19 @@ def leftover(wanted: Object, live: Object) -> dict[str, Any]:
 
     Server-side apply keeps fields of other field managers: this patch removes the rest. Finalizers stay.
     """
-    patch = _patch(*(_without(each, "finalizers", "ownerReferences") for each in (as_saved(live, wanted), wanted)))
+    before, after = (_without(each, "finalizers", "ownerReferences") for each in (as_saved(live, wanted), wanted))
+    patch = merge_patch_of(before, after)
     # Refuses another object that now has this name.
     return patch | {"metadata": patch.get("metadata", {}) | {"uid": live["metadata"]["uid"]}}
 
 
-def _patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def merge_patch_of(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the merge patch (RFC 7386) that makes `new` of `old`."""
     patch: dict[str, Any] = dict.fromkeys(sorted(old.keys() - new.keys()))
     for key, value in new.items():
         before = old.get(key)
         if isinstance(value, dict) and isinstance(before, dict):
-            deeper = _patch(before, value)
+            deeper = merge_patch_of(before, value)
             patch |= {key: deeper} if deeper else {}
         elif key not in old or differences({"": before}, {"": value}):
             patch[key] = value

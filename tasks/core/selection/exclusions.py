@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kubeferry.tasks.core.formats.links import Links, links_of
 from kubeferry.tasks.core.formats.reasons import BEING_DELETED, Reason, ReasonCode
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, found, get, group_of
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER, namespace_default
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, controller_of, labels_of
+from kubeferry.tasks.core.needs.ownership import pod_of
 from kubeferry.tasks.core.selection.policy import DEFAULTS, UNKNOWN_CLUSTER, ClusterContext, Policy
 
 EVENT = "events describe what happened in the source cluster"
@@ -133,6 +135,16 @@ def _left_to_owner(owner: Mapping[str, Any], namespace: str) -> Reason:
     return Reason(ReasonCode.LEFT_TO_CONTROLLER, Ref(group, kind, namespace, name))
 
 
+def of_pod(ref: Ref, links: Links) -> Reason | None:
+    """Return that a claim is made anew with its pod, or None."""
+    pod = pod_of(ref, links)
+    return Reason(ReasonCode.LEFT_TO_CONTROLLER, pod) if pod else None
+
+
+def _claim(obj: Object, _around: ClusterContext, _keep: Policy) -> Reason | None:
+    return of_pod(Ref.of(obj), links_of(obj))
+
+
 def _made(why: str) -> Reason:
     return Reason(ReasonCode.MADE_BY_CLUSTER, detail=why)
 
@@ -228,6 +240,8 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("", "Service"): _service,
     ("", "Endpoints"): _endpoints,
     ("", "PersistentVolume"): _volume,
+    ("", "PersistentVolumeClaim"): _claim,
+    ("resource.k8s.io", "ResourceClaim"): _claim,
     ("discovery.k8s.io", "EndpointSlice"): _endpoint_slice,
     ("batch", "Job"): _job,
     ("coordination.k8s.io", "Lease"): _lease,

@@ -284,6 +284,10 @@ def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
 def _why(error: urllib3.exceptions.HTTPError) -> str:
     """Return the innermost cause in one line, for the user to act on."""
     cause: object = getattr(error, "reason", None) or error
+    where = ""
+    if isinstance(cause, urllib3.exceptions.ProxyError):
+        # Its own text has the URL of neither; NO_PROXY is the way out where a cluster needs no proxy.
+        cause, where = cause.original_error, "its proxy (proxy-url, or HTTPS_PROXY without NO_PROXY for it): "
     while isinstance(cause, urllib3.exceptions.ProtocolError) and isinstance(cause.args[-1], Exception):
         cause = cause.args[-1]  # ("Connection aborted.", what happened)
-    return str(cause).rpartition(": ")[2] or type(cause).__name__
+    return where + (str(cause).rpartition(": ")[2] or type(cause).__name__)

@@ -93,15 +93,15 @@ class Store(ABC):
         """Save `data` only if `key` does not exist; return whether it was saved. Of many writers exactly one wins.
 
         Raises:
-            StoreError: (also) the server has no conditional writes, so it cannot guarantee this.
+            StoreError: (also) the server has neither conditional writes nor a listing that has what was just written,
+                so nothing can guarantee this.
         """
 
     @abstractmethod
     def swap(self, key: str, old: bytes, new: bytes) -> bool:
         """Save `new` under `key` only if its content is `old`; return whether it was. Of many callers exactly one wins.
 
-        With `new` equal to `old` the file gets a new time of modification, and nothing else changes. A server without
-        conditional writes (If-Match) cannot guarantee this: there, a file that changes at that moment is overwritten.
+        With `new` equal to `old` the file gets a new time of modification, and nothing else changes.
         """
 
     @abstractmethod
@@ -153,6 +153,11 @@ class Store(ABC):
         """Whether what `delete` deletes stays as a version and frees no bytes."""
         return False
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What the store cannot do, with what is done instead: a sentence each, of what was tried so far."""
+        return ()
+
     def locking(self, until: datetime) -> Store:
         """Return this store, with Object Lock: what is written by it cannot be deleted before `until`, in UTC.
 
@@ -182,6 +187,8 @@ class Store(ABC):
 
     def check_writable(self) -> None:
         """Write, read back and delete a small probe, so that a backup fails before its work and not after it.
+
+        Afterwards `limits` has all that a backup needs and this store lacks.
 
         Raises:
             StoreError: the content read back differs from what was written, or as for every method.

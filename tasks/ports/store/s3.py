@@ -1,12 +1,13 @@
 """A store in an S3 bucket, of Amazon or of any compatible server.
 
-Keys are below a prefix of the bucket. Before the first conditional write, a probe checks that the server supports it.
+Keys are below a prefix of the bucket. Before the first conditional write, a probe checks that the server supports it;
+where it does not, lock objects take its place (s3_locks.py).
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,8 +19,9 @@ from kubeferry.tasks.core.formats.layout import check_folder, check_key, flaw
 from kubeferry.tasks.core.jsondoc.limits import MAX_READ
 from kubeferry.tasks.core.ops.clocks import parsed
 from kubeferry.tasks.ports.local import files, progress
-from kubeferry.tasks.ports.store import s3_versions
+from kubeferry.tasks.ports.store import s3_locks, s3_versions
 from kubeferry.tasks.ports.store.base import PROBES, Entry, Names, Store, go_on
+from kubeferry.tasks.ports.store.s3_abilities import Lack
 from kubeferry.tasks.ports.store.s3_client import BusyKeyError, TakenError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ WRITER = "kubeferry-writer"
 TRIES = 5
 """Attempts of a conditional write that conflicts with another one of the same key."""
 NO_NEW = "this server takes a key whose newest version is a delete marker for one that exists: take another name"
+LOCKS = f"{PROBES}/kubeferry-locks"
+"""The folder of lock objects, below that which Velero does not look into."""
+NO_TAG = f'"{"0" * 32}"'
+"""An entity tag that no content has."""
 DELETES = 8
 """Concurrent deletions."""
 
@@ -48,8 +54,6 @@ class S3Store(Store):
         self._bucket, self._prefix = bucket, prefix
         mode = bucket.settings.lock.upper()
         self._locks: dict[str, Any] = {"ObjectLockMode": mode, "ObjectLockRetainUntilDate": locked} if locked else {}
-        self._lock = threading.Lock()
-        self._conditional = False  # until the server shows that it has conditional writes
 
     def put(self, key: str, data: bytes) -> None:
         """Save `data` under `key`; see `Store.put`."""
@@ -65,25 +69,39 @@ class S3Store(Store):
     def put_new(self, key: str, data: bytes) -> bool:
         """Save `data` if `key` does not exist; see `Store.put_new`."""
         full = self._full(key)
-        self._require_conditions()
-        return self._send_new(full, data, **self._locks)
+        self._try_conditions()
+        if Lack.NEW not in self._bucket.abilities:
+            return self._send_new(full, data, **self._locks)
+        if self.exists(key):
+            return False
+        with s3_locks.alone(self._bucket, self._lock_folder(key), self._forget) as check:
+            if self.exists(key):
+                return False
+            check()
+            self._bucket.send(full, data, **self._locks)
+            return True
 
     def swap(self, key: str, old: bytes, new: bytes) -> bool:
         """Save `new` if the content is `old`; see `Store.swap`."""
+        self._try_conditions()
         with suppress(KeyMissingError):  # at any of these requests
+            if Lack.MATCH in self._bucket.abilities:
+                with s3_locks.alone(self._bucket, self._lock_folder(key), self._forget) as check:
+                    if self.get(key) != old:
+                        return False
+                    check()
+                    self._bucket.send(self._full(key), new)
+                    return True
             tag = self._bucket.ask("head_object", self._full(key))["ETag"]
             return self.get(key) == old and self._send_over(key, tag, new)
         return False
 
     def _send_over(self, key: str, tag: str, new: bytes) -> bool:
-        full = self._full(key)
         try:
-            self._bucket.send(full, new, IfMatch=tag)
+            self._bucket.send(self._full(key), new, IfMatch=tag)
         except TakenError:
             # The library may have sent it twice: then the object is our own, from the first attempt.
             return self.get(key) == new
-        except UnsupportedError:
-            self._bucket.send(full, new)
         return True
 
     def get(self, key: str, most: int = MAX_READ) -> bytes:
@@ -147,6 +165,11 @@ class S3Store(Store):
         """Whether deletions leave versions; see `Store.versions_stay`."""
         return not self._bucket.settings.expunge and self._bucket.keeps_versions()
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Return what the server lacks; see `Store.limits`."""
+        return self._bucket.abilities.lacks
+
     def locking(self, until: datetime) -> S3Store:
         """Return this store, with Object Lock; see `Store.locking`."""
         self._bucket.ask("get_object_lock_configuration", "--lock-until")
@@ -162,6 +185,11 @@ class S3Store(Store):
         # Not HEAD: its answer has no body that distinguishes a missing bucket from a missing key.
         page = self._bucket.ask("list_objects_v2", full, Prefix=full, MaxKeys=1)
         return any(found["Key"] == full for found in page.get("Contents", ()))
+
+    def check_writable(self) -> None:
+        """Write, read back and delete a small probe, and find out what the server lacks; see `Store.check_writable`."""
+        super().check_writable()
+        self._try_conditions()
 
     def clock(self) -> datetime | None:
         """Return the server's time; see `Store.clock`."""
@@ -216,22 +244,35 @@ class S3Store(Store):
             return None  # deleted again since
         return metadata.get(WRITER, "")
 
-    def _require_conditions(self) -> None:
-        """Check, once, that the server refuses a conditional write of an existing key.
+    def _lock_folder(self, key: str) -> str:
+        return self._full(f"{LOCKS}/{hashlib.sha256(key.encode()).hexdigest()[:32]}") + "/"
 
-        Raises:
-            StoreError: it does not: older servers ignore the header, and two writers would win.
+    def _try_conditions(self) -> None:
+        """Find out, once, whether the server refuses conditional writes that it has to refuse.
+
+        Older servers ignore the headers, and of two writers both would win; others answer that they have none.
         """
-        with self._lock:
-            if self._conditional:
+        known = self._bucket.abilities
+        with known.probing:
+            if known.probed:
                 return
             probe = self._full(f"{PROBES}/kubeferry-probe-{uuid.uuid4().hex}")
             self._bucket.send(probe, b"")
             try:
-                self._conditional = not self._send_new(probe, b"")
-            except UnsupportedError:
-                self._conditional = False
+                if not self._refuses(probe, IfNoneMatch="*"):
+                    known.note(Lack.NEW)
+                if not self._refuses(probe, IfMatch=NO_TAG):
+                    known.note(Lack.MATCH)
             finally:
                 self._forget(probe)
-            if not self._conditional:
-                raise StoreError(f"store {self.url}: the server has no conditional writes (If-None-Match)")
+            known.probed = True
+
+    def _refuses(self, probe: str, **condition: Any) -> bool:
+        """Return whether the server refuses to write a key that exists because of a condition."""
+        try:
+            self._bucket.send(probe, b"", **condition)
+        except (TakenError, BusyKeyError):
+            return True
+        except UnsupportedError:
+            return False
+        return False

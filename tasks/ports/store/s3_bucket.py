@@ -2,7 +2,7 @@
 
 The server verifies uploads against a SHA-256 (in a header, never in a trailer, which many servers do not support; a
 server without SHA-256 gets an MD5, which all support). Downloads are verified against the SHA-256 in the object's
-metadata.
+metadata. What a server lacks is found out by the first request that needs it (s3_abilities.py).
 """
 
 from __future__ import annotations
@@ -17,11 +17,14 @@ from botocore.exceptions import BotoCoreError, FlexibleChecksumError
 
 from kubeferry.tasks.core.errors import DamagedError, KubeferryError, StoreError, StoreUnavailableError
 from kubeferry.tasks.ports.local import files
+from kubeferry.tasks.ports.store.s3_abilities import Lack, abilities
 from kubeferry.tasks.ports.store.s3_client import Answer, Client, UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from kubeferry.tasks.ports.store.s3_settings import Settings
 
 PART = 8 << 20
 """Bytes of a part of a multipart upload, and the largest file sent in one request. S3's minimum is 5 MiB."""
@@ -38,14 +41,17 @@ SHA256 = "kubeferry-sha256"
 class Bucket(Client):
     """Uploads to and downloads from a bucket; safe for use by many threads."""
 
-    _knows_sha256 = True
-    """True until the server shows that it does not."""
+    def __init__(self, url: str, name: str, settings: Settings) -> None:
+        super().__init__(url, name, settings)
+        self.abilities = abilities(url)
 
     def send(self, key: str, data: bytes, metadata: dict[str, str] | None = None, **arguments: Any) -> None:
         """Upload `data` in one request; the server verifies it."""
         fields = {SHA256: hashlib.sha256(data).hexdigest(), **(metadata or {})}
         self._checked(
-            lambda: self._create("put_object", key, Body=data, Metadata=fields, **self._seal(data), **arguments)
+            lambda md5: self._create(
+                "put_object", key, Body=data, Metadata=fields, **self._seal(data, md5=md5), **arguments
+            )
         )
 
     def send_file(self, key: str, path: Path, check: Callable[[], None], **arguments: Any) -> None:
@@ -60,7 +66,7 @@ class Bucket(Client):
                 check()
                 return self.send(key, file.read(), **arguments)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._checked(lambda: self._send_parts(key, path, (size, digest), check, arguments))
+        self._checked(lambda md5: self._send_parts(key, path, (size, digest), check, arguments, md5=md5))
         return None
 
     def fetch(self, key: str, file: BinaryIO, most: int | None = None) -> None:
@@ -70,7 +76,7 @@ class Bucket(Client):
             DamagedError: it stays damaged, or is larger than `most` bytes.
         """
         for left in reversed(range(TRIES)):
-            answer = self.ask("get_object", key, ChecksumMode="ENABLED")
+            answer = self._got(key)
             if most is not None and answer.get("ContentLength", 0) > most:
                 answer["Body"].close()
                 raise self._too_large(key, most)
@@ -82,6 +88,17 @@ class Bucket(Client):
                 if not left:
                     raise
         return None
+
+    def _got(self, key: str) -> Answer:
+        """Ask for an object, and for the checksum that the server keeps, if it knows such."""
+        if Lack.READS not in self.abilities:
+            try:
+                return self.ask("get_object", key, ChecksumMode="ENABLED")
+            except UnsupportedError:
+                answer = self.ask("get_object", key)  # raises again if the header was not the cause
+                self.abilities.note(Lack.READS)
+                return answer
+        return self.ask("get_object", key)
 
     def _too_large(self, key: str, most: int) -> DamagedError:
         return DamagedError(f"store {self.url}: {key} is larger than {most} bytes, the limit of such files")
@@ -103,11 +120,11 @@ class Bucket(Client):
             raise DamagedError(f"store {self.url}: {key} does not match the SHA-256 that it was saved with")
 
     def _send_parts(
-        self, key: str, path: Path, known: tuple[int, str], check: Callable[[], None], arguments: Answer
+        self, key: str, path: Path, known: tuple[int, str], check: Callable[[], None], arguments: Answer, *, md5: bool
     ) -> Answer:
         """Upload in parts; all or nothing. Return the answer to the first part: it shows what was verified."""
         size, digest = known
-        if self._knows_sha256:
+        if not md5:
             arguments = {**arguments, "ChecksumAlgorithm": "SHA256"}
         upload = self._create("create_multipart_upload", key, Metadata={SHA256: digest}, **arguments)["UploadId"]
         length = max(PART, -(-size // MAX_PARTS))
@@ -115,7 +132,7 @@ class Bucket(Client):
 
         def send(number: int) -> Answer:
             check()
-            return self._send_part(key, path, upload, number, length)
+            return self._send_part(key, path, upload, number, length, md5=md5)
 
         try:
             parts = list(pool.map(send, range(1, -(-size // length) + 1)))
@@ -132,11 +149,11 @@ class Bucket(Client):
             pool.shutdown()
         return parts[0]
 
-    def _send_part(self, key: str, path: Path, upload: str, number: int, length: int) -> Answer:
+    def _send_part(self, key: str, path: Path, upload: str, number: int, length: int, *, md5: bool) -> Answer:
         with path.open("rb") as file:
             file.seek((number - 1) * length)
             data = file.read(length)
-        seal = self._seal(data)
+        seal = self._seal(data, md5=md5)
         answer = self.ask("upload_part", key, UploadId=upload, PartNumber=number, Body=data, **seal)
         kept = {"ChecksumSHA256": answer["ChecksumSHA256"]} if "ChecksumSHA256" in answer else {}
         if "ChecksumSHA256" in seal and not kept:
@@ -166,24 +183,33 @@ class Bucket(Client):
         else:
             self.ask("delete_object", key, **{name: answer[name] for name in ("VersionId",) if name in answer})
 
-    def _seal(self, data: bytes) -> dict[str, str]:
-        """Return the header by which the server verifies `data`."""
-        if self._knows_sha256:
-            return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
-        return {"ContentMD5": base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()}
+    @staticmethod
+    def _seal(data: bytes, *, md5: bool) -> dict[str, str]:
+        """Return the header by which the server verifies `data`.
 
-    def _checked(self, save: Callable[[], Answer]) -> None:
-        """Upload; if the server refuses or ignores SHA-256, upload again with MD5, and use MD5 from then on."""
-        tried_sha256 = self._knows_sha256
+        Where this machine has no MD5 (FIPS without OpenSSL's default provider) it is none: then the library signs the
+        SHA-256 of the content with the request, which every server verifies (botocore: S3SigV4Auth).
+        """
+        if not md5:
+            return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(data).digest()).decode()}
         try:
-            if save().get("ChecksumSHA256") or not tried_sha256:
+            digest = hashlib.md5(data, usedforsecurity=False).digest()
+        except ValueError:
+            return {}
+        return {"ContentMD5": base64.b64encode(digest).decode()}
+
+    def _checked(self, save: Callable[[bool], Answer]) -> None:
+        """Upload; if the server refuses or ignores SHA-256, upload again with MD5, and use MD5 from then on.
+
+        `save` gets whether to use MD5.
+        """
+        if Lack.SHA256 in self.abilities:
+            save(True)  # noqa: FBT003 - the one argument of a small function
+            return
+        try:
+            if save(False).get("ChecksumSHA256"):  # noqa: FBT003 - as above
                 return
         except UnsupportedError:
-            if not tried_sha256:
-                raise
-        self._knows_sha256 = False
-        try:
-            save()
-        except KubeferryError:
-            self._knows_sha256 = True  # SHA-256 was not the cause
-            raise
+            pass
+        save(True)  # noqa: FBT003 - as above; raises again if SHA-256 was not the cause
+        self.abilities.note(Lack.SHA256)

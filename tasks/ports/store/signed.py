@@ -137,6 +137,11 @@ class SignedStore(Store):
         """Whether deletions leave versions."""
         return self._behind.versions_stay
 
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """Return what the store behind it lacks."""
+        return self._behind.limits
+
     def locking(self, until: datetime) -> SignedStore:
         """Return this store, with Object Lock, of signatures too."""
         return SignedStore(self._behind.locking(until), self._key, self._trusted)

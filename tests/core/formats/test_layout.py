@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name, check_name
+from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name, check_name, file_stem
 
 NOW = datetime(2026, 11, 23, 15, 49, 15, tzinfo=UTC)
 
@@ -64,3 +64,23 @@ def test_a_backup_is_named_by_its_namespace_and_time_unless_asked_otherwise():
 
 def test_a_made_name_is_a_name_however_long_the_namespace_is():
     assert check_name(backup_name("", ["n" * 63], NOW))
+
+
+def test_a_name_that_is_too_long_for_file_names_is_refused_before_anything_is_done():
+    with pytest.raises(UsageError, match="at most 200, since files"):
+        backup_name("b" * 201, ["shop"], NOW)
+    assert backup_name("b" * 200, ["shop"], NOW) == "b" * 200
+
+
+def test_the_name_of_a_restore_of_a_backup_with_a_long_name_fits_too():
+    made = backup_name("", [f"{'b' * 250}-restore"], NOW)
+    assert len(made) <= 200
+    assert made.endswith("-20261123-154915")
+    assert check_name(made) == made
+
+
+def test_long_names_that_begin_alike_have_different_files():
+    ours, theirs = (f"{'x' * 240}.{end}" for end in ("one", "two"))
+    assert file_stem(ours) != file_stem(theirs)
+    assert max(len(file_stem(each)) for each in (ours, theirs)) <= 200
+    assert file_stem("deployments.apps") == "deployments.apps"

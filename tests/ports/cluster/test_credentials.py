@@ -4,8 +4,6 @@ import base64
 import gc
 import json
 import os
-import select
-import socket
 import stat
 import subprocess
 import sys
@@ -13,7 +11,7 @@ import tempfile
 import threading
 import uuid
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from tests.support.connect_proxy import Proxy
 from tests.support.http_server import running
 
 from kubeferry.deployments.sandbox import credentials as pki
@@ -433,27 +432,6 @@ def test_a_server_is_known_by_the_name_that_is_given(to, real):
     assert to({"token": real[1]}, **{"tls-server-name": "localhost"}).version()
     with pytest.raises(UntrustedError):
         to({"token": real[1]}, **{"tls-server-name": "other.example"}).version()
-
-
-class Proxy(BaseHTTPRequestHandler):
-    """Passes one connection on (CONNECT), and remembers to where and who asked."""
-
-    def do_CONNECT(self):
-        self.server.seen.append((self.path, self.headers.get("Proxy-Authorization")))
-        host, _, port = self.path.partition(":")
-        with socket.create_connection((host, int(port)), timeout=20) as behind:
-            self.send_response(200)
-            self.end_headers()
-            sides = {self.connection: behind, behind: self.connection}
-            while ready := select.select(list(sides), [], [], 20)[0]:
-                for side in ready:
-                    data = side.recv(65536)
-                    if not data:
-                        return
-                    sides[side].sendall(data)
-
-    def log_message(self, *_):
-        """Keep the tests' output clean."""
 
 
 def test_the_proxy_of_a_cluster_is_used_whatever_the_environment_says(to, real, monkeypatch):

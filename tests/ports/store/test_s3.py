@@ -175,25 +175,6 @@ def test_an_upload_that_fails_leaves_no_parts(behind, big, bucket_url):
     client.close()
 
 
-def test_a_server_that_ignores_conditions_is_found_out(behind):
-    store, faults = behind
-    faults.refuse = "If-None-Match"
-    with pytest.raises(StoreError, match="no conditional writes"):
-        store.put_new("lease", b"")
-    faults.refuse = None
-    assert list(store.list()) == []
-    assert store.put_new("lease", b"")
-
-
-def test_a_swap_does_without_conditions_where_the_server_has_none(behind):
-    store, faults = behind
-    store.put("a", b"old")
-    faults.refuse = "If-Match"
-    assert store.swap("a", b"old", b"new")
-    assert not store.swap("a", b"old", b"other")
-    assert store.get("a") == b"new"
-
-
 def test_a_swap_whose_answer_is_lost_is_still_ours(behind):
     store, faults = behind
     store.put("a", b"old")
