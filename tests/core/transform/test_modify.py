@@ -79,11 +79,19 @@ def image(**conditions):
         ({"namespaces": ["shop", "bank"]}, True),
         ({"namespaces": ["bank"]}, False),
         ({"namespaces": ["*"]}, True),
+        ({"namespaces": ["bank", "sh*"]}, True),
+        ({"namespaces": ["[q-t]hop"]}, True),
+        ({"namespaces": ["{shop,bank}-*"]}, False),
+        ({"group_resource": "[cd]e*.apps"}, True),
+        ({"group_resource": "[!d]*.apps"}, False),
         ({"selector": "app in (web,api)"}, True),
         ({"selector": "app!=web"}, False),
         ({"matches": [{"path": "/spec/replicas", "value": 2}]}, True),
         ({"matches": [{"path": "/spec/replicas", "value": "2"}]}, False),
         ({"matches": [{"path": "/spec/none", "value": 1}]}, False),
+        ({"matches": [{"path": "/spec/none", "value": None}]}, True),
+        ({"matches": [{"path": "/spec/replicas", "value": None}]}, False),
+        ({"matches": [{"path": "/none/none", "value": None}]}, False),  # as in Velero: what holds it is missing
         ({"kind": "deploy", "name": "api"}, False),  # all of them have to be met
     ],
 )
@@ -103,6 +111,35 @@ def test_a_failed_test_leaves_the_whole_rule_out():
         {"op": "test", "path": "/spec/replicas", "value": 2},
     ]
     assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
+
+
+@pytest.mark.parametrize("path", ["/spec/none", "/none/none", "/spec/template/spec/containers/7"])
+def test_a_test_of_what_is_missing_leaves_the_rule_out_too(path):
+    rule = [{"op": "test", "path": path, "value": "standard"}, {"op": "replace", "path": path, "value": "fast"}]
+    assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [({"op": op, "path": "/spec/x"}, f"the operation {op} needs a 'value'") for op in ("add", "replace", "test")]
+    + [({"op": op, "path": "/spec/x", "value": 1}, f"the operation {op} needs a 'from'") for op in ("copy", "move")],
+)
+def test_an_operation_that_lacks_a_member_is_refused_when_it_is_read(operation, message):
+    with pytest.raises(ValidationError, match=message):
+        Modifications(rules=[{"patches": [operation]}])
+
+
+def test_an_operation_is_stored_and_read_again_as_it_is():
+    """Also null, and with what has a default: a run's parameters are dumped in full."""
+    operations = [
+        {"op": "add", "path": "/spec/x", "value": None},
+        {"op": "copy", "from": "/spec/replicas", "path": "/spec/y"},
+        {"op": "remove", "path": "/spec/x"},
+        {"op": "test", "path": "/spec/z", "value": None, "or_missing": True},
+    ]
+    asked = Modifications(rules=[{"patches": operations}])
+    again = Modifications.model_validate_json(asked.model_dump_json())
+    assert [each.plain() for each in again.rules[0].patches] == operations
 
 
 def test_what_is_modified_is_reported_with_its_path():
@@ -243,6 +280,29 @@ RULES = """
 version: {}
 resourceModifierRules: [{{conditions: {{{}}}, patches: [{{operation: add, path: /a}}]}}]
 """
+NO_SOURCE = """
+version: v1
+resourceModifierRules: [{{conditions: {{groupResource: pods}}, patches: [{{operation: {}, path: /a}}]}}]
+"""
+TWO_KINDS = """
+version: v1
+resourceModifierRules:
+- conditions: {groupResource: pods}
+  patches: [{operation: remove, path: /a}]
+  strategicPatches: [{patchData: "{}"}]
+"""
+CLASSES = """
+version: v1
+resourceModifierRules:
+- conditions: {groupResource: "*.apps", namespaces: ["sh*"], matches: [{path: /spec/paused, value: "null"}]}
+  patches:
+  - {operation: test, path: /spec/none, value: "null"}
+  - {operation: replace, path: /spec/replicas, value: "4"}
+- conditions: {groupResource: "deploy*.apps"}
+  patches:
+  - {operation: test, path: /spec/storageClassName, value: standard}
+  - {operation: replace, path: /spec/storageClassName, value: fast}
+"""
 VELERO = """
 version: v1
 resourceModifierRules:
@@ -283,6 +343,11 @@ def test_velero_s_file_is_read_as_it_is():
     assert images == ["web:1", "side:9", "web:1"]
 
 
+def test_in_velero_s_file_namespaces_are_globs_and_null_is_also_a_missing_key():
+    found = velero(CLASSES)
+    assert found["spec"] == WEB["spec"] | {"replicas": 4}
+
+
 def test_its_config_map_is_read_too():
     indented = VELERO.replace("\n", "\n    ")
     text = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m, namespace: velero}}\ndata:\n  f.yaml: |{indented}\n"
@@ -297,6 +362,11 @@ def test_its_config_map_is_read_too():
         (RULES.format("v1", ""), "groupResource"),
         ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}}]", "exactly one of patches"),
         ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}, patchs: []}]", "patchs"),
+        (RULES.format("v1", "groupResource: 'pods['"), "is not a glob"),
+        (RULES.format("v1", "groupResource: pods, namespaces: ['[z-a]']"), "is not a glob"),
+        (NO_SOURCE.format("copy"), "the operation copy needs a 'from'"),
+        (NO_SOURCE.format("move"), "the operation move needs a 'from'"),
+        (TWO_KINDS, "resourceModifierRules/0: only one of patches, mergePatches and strategicPatches"),
         ("kind: ConfigMap\ndata: {a: x, b: y}", "exactly one file"),
         ("[]", "no modifications"),
         ("{", "is not YAML"),
