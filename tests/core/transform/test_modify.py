@@ -241,7 +241,7 @@ def test_the_nearest_host_counts(host, new):
 
 
 def containers(patch):
-    merged = strategic_merge(WEB, {"spec": {"template": {"spec": {"containers": patch}}}}, "Deployment")
+    merged = strategic_merge(WEB, {"spec": {"template": {"spec": {"containers": patch}}}})
     return merged["spec"]["template"]["spec"]["containers"]
 
 
@@ -249,23 +249,63 @@ def test_items_are_merged_by_their_key():
     found = containers([{"name": "side", "image": "side:2"}, {"name": "new", "image": "new:1"}])
     assert [(each["name"], each["image"]) for each in found] == [("web", "web:1"), ("side", "side:2"), ("new", "new:1")]
     assert containers([{"name": "web", "env": [{"name": "B", "value": "2"}]}])[0]["env"] == [
-        {"name": "A", "value": "1"},
         {"name": "B", "value": "2"},
+        {"name": "A", "value": "1"},
     ]
 
 
 def test_directives():
     assert [each["name"] for each in containers([{"name": "side", "$patch": "delete"}])] == ["web"]
     assert containers([{"$patch": "replace"}, {"name": "only"}]) == [{"name": "only"}]
-    assert strategic_merge(WEB, {"metadata": {"labels": {"$patch": "replace", "a": "b"}}}, "Deployment")["metadata"][
-        "labels"
-    ] == {"a": "b"}
+    assert strategic_merge(WEB, {"metadata": {"labels": {"$patch": "replace", "a": "b"}}})["metadata"]["labels"] == {
+        "a": "b"
+    }
 
 
-@pytest.mark.parametrize("patch", [[{"image": "x"}], [{"name": "web", "$retainKeys": ["name"]}]])
-def test_what_is_not_plain_is_refused(patch):
+@pytest.mark.parametrize(
+    "patch",
+    [
+        [{"image": "x"}],
+        [{"name": "web", "$retainKeys": ["name"], "image": "x"}],
+        [{"name": "web", "$patch": "merge"}],
+        [{"name": "web", "$grow": 1}],
+        [{"name": "web", "$setElementOrder/args": ["a"]}],
+        [{"name": "web", "$deleteFromPrimitiveList/env": [{"name": "A"}]}],
+        ["web"],
+    ],
+)
+def test_what_does_not_fit_is_refused(patch):
     with pytest.raises(PatchError):
         containers(patch)
+
+
+def test_merged_lists_take_the_patch_s_order_and_a_deletion_takes_every_item():
+    """The real API server does the same: tests/cluster/kubernetes/test_strategic_merge.py."""
+    found = containers([{"name": "new", "image": "n"}, {"name": "side", "image": "s"}])
+    assert [each["name"] for each in found] == ["new", "web", "side"]
+    twice = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 1}, {"port": 2}, {"port": 1}]}}
+    assert strategic_merge(twice, {"spec": {"ports": [{"port": 1, "$patch": "delete"}]}})["spec"]["ports"] == [
+        {"port": 2}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "fields", "patch", "merged"),
+    [
+        ("v1", "ServiceAccount", {"imagePullSecrets": [{"name": "a"}]}, {"imagePullSecrets": [{"name": "b"}]}, ["b"]),
+        ("v1", "ServiceAccount", {"secrets": [{"name": "a"}]}, {"secrets": [{"name": "b"}]}, ["b", "a"]),
+        ("discovery.k8s.io/v1", "EndpointSlice", {"ports": [{"name": "a"}]}, {"ports": [{"name": "b"}]}, ["b"]),
+        ("v1", "Endpoints", {"subsets": [{"name": "a"}]}, {"subsets": [{"name": "b"}]}, ["b"]),
+        (
+            *("admissionregistration.k8s.io/v1beta1", "MutatingWebhookConfiguration"),  # a version of old clusters
+            *({"webhooks": [{"name": "a"}]}, {"webhooks": [{"name": "b"}]}, ["b", "a"]),
+        ),
+    ],
+)
+def test_each_kind_has_its_own_keys(version, kind, fields, patch, merged):
+    obj = {"apiVersion": version, "kind": kind, **fields}
+    (field,) = fields
+    assert [each["name"] for each in strategic_merge(obj, patch)[field]] == merged
 
 
 def test_kinds_of_others_are_not_merged_strategically():
@@ -340,7 +380,7 @@ def test_velero_s_file_is_read_as_it_is():
         "name": "web", "namespace": "shop", "labels": {}, "annotations": {"a": "b", "number": "3", "text": "some text"}
     }  # fmt: skip
     images = [each["image"] for each in found["spec"]["template"]["spec"]["containers"]]
-    assert images == ["web:1", "side:9", "web:1"]
+    assert images == ["web:1", "web:1", "side:9"]
 
 
 def test_in_velero_s_file_namespaces_are_globs_and_null_is_also_a_missing_key():

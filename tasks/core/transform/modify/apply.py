@@ -234,5 +234,5 @@ def _patched(obj: Object, rule: Rule) -> Object:
         ref = Ref.of(obj)
         if not is_built_in(ref.group):
             raise PatchError("a strategic merge patch is for Kubernetes' own kinds only: use merge_patches")
-        found = strategic_merge(found, each, ref.kind)
+        found = strategic_merge(found, each)
     return found
