@@ -30,7 +30,7 @@ class PruneOptions(Place):
     """
 
     keep_within: Duration = ""
-    """Keep all younger ones, for example `30d`, `12h`, `2w`, `6mo`, `1y`."""
+    """Keep all that are at most this much older than the newest, for example `30d`, `12h`, `2w`, `6mo`, `1y`."""
 
     keep_last: Count = 0
     """Keep this many of the newest ones."""
