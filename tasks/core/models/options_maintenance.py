@@ -25,8 +25,8 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 class PruneOptions(Place):
     """Which backups of a store stay. All others of the same series are removed; without a rule, only expired ones.
 
-    A series consists of the backups of the same namespaces of one cluster with the same selection; its last good one
-    stays. No cluster is contacted.
+    A series consists of the backups of one cluster that were asked for alike, with the same selection and by the same
+    deployment; its last good one is read back before others go, and stays. No cluster is contacted.
     """
 
     keep_within: Duration = ""

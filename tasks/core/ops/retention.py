@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.models.options_maintenance import PERIODS, RetentionPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 
@@ -31,6 +31,7 @@ class Candidate:
 
     name: str
     series: tuple[str, ...]
+    """What was asked for: cluster, namespaces, selection, deployment (`series_of`)."""
     started: datetime
     good: bool
     """It is Completed and has all of its files."""
@@ -54,14 +55,25 @@ class Fate:
 
 def fates(candidates: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
     """Return the fate of each backup, by name."""
+    series = _by_series(candidates)
+    return {name: fate for some in series for name, fate in _of_series(some, policy, now).items()}
+
+
+def last_good(candidates: Iterable[Candidate], found: Mapping[str, Fate]) -> list[str]:
+    """Return the last good backup of each series from which something goes: the others go because it is there."""
+    going = (some for some in _by_series(candidates) if not all(found[each.name].keep for each in some))
+    return [good.name for some in going if (good := next((each for each in some if each.good), None))]
+
+
+def _by_series(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Return the backups of each series, the newest first."""
     series: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
-    for each in candidates:
+    for each in sorted(candidates, key=lambda each: each.age, reverse=True):
         series[each.series].append(each)
-    return {name: fate for some in series.values() for name, fate in _of_series(some, policy, now).items()}
+    return list(series.values())
 
 
-def _of_series(some: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
-    newest = sorted(some, key=lambda each: each.age, reverse=True)
+def _of_series(newest: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
     expired = {each.name for each in newest if each.expires and each.expires <= now}
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
     for name, why in _kept([each for each in newest if each.name not in expired], policy, now):
