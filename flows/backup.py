@@ -5,6 +5,7 @@ With a selection: … index → find candidates → select → write → upload 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prefect import flow
@@ -28,6 +29,7 @@ from kubeferry.tasks.maintain.verify import verify
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.gc import settle
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.runs import deployment_name
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.report import report
 from kubeferry.tasks.step import as_one, log, side_by_side
@@ -91,8 +93,9 @@ async def _stripped(scope: Scope, known: Known) -> list[Stripped]:
 
 
 async def _read(options: BackupOptions, work: str) -> tuple[Scope, list[Fetched]]:
+    by = await deployment_name()
     for attempt in range(1, REVISIONS + 1):
-        scope = await discover(options, work)
+        scope = replace(await discover(options, work), deployment=by)
         try:
             if scope.at_once:
                 return scope, [await fetch_at_once(scope), await fetch(scope, CLUSTER)]

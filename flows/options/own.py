@@ -190,7 +190,7 @@ DELETE: Mapping[str, Option] = {
 PRUNE: Mapping[str, Option] = {
     "keep_within": Option(
         str,
-        "Keep all that are younger: 30d, 12h, 2w, 6mo, 1y.",
+        "Keep all that are less than this older than the newest: 30d, 12h, 2w, 6mo, 1y.",
         metavar="SPAN",
         panel=RULES,
         parser=partial(parsing.span, option="--keep-within"),

@@ -47,6 +47,7 @@ class Scope:
     `at_once`: the namespaces are read by cluster-wide lists.
     `elsewhere` are namespaced types that are read in the whole cluster: other namespaces may have some for these.
     `wide` are the other cluster-wide types: those of an operator in the namespaces are read when that is known.
+    `deployment` is the name of the deployment of Prefect that runs it, "" for none.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Scope:
     at_once: bool = False
     elsewhere: tuple[ResourceType, ...] = ()
     wide: tuple[ResourceType, ...] = ()
+    deployment: str = ""
 
     @property
     def selector(self) -> Selector:

@@ -22,6 +22,7 @@ from kubeferry.tasks.core.formats.velero_backup import backup_object, log_of, op
 from kubeferry.tasks.core.jsondoc.duration import Span, until
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.models.options import ClusterWide
+from kubeferry.tasks.core.selection.namespaces import asked_for
 from kubeferry.tasks.core.transform.strip.apart import is_plain_status
 from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.archive import tarball as archive
@@ -211,6 +212,8 @@ def _manifest(
         not_indexed={kind: why for each in fetched for kind, why in each.not_indexed},
         plain_status=_plain_status(scope, counts),
         namespaces=list(scope.namespaces),
+        asked=asked_for(scope.options),
+        deployment=scope.deployment,
         phase=Phase.PARTIAL if problems or weighty(losses) else Phase.COMPLETED,
         counts=counts,
         bindings=_summed(pair for each in stripped for pair in each.bindings),

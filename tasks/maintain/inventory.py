@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError, KeyMissingError, UsageError
 from kubeferry.tasks.core.formats.journal import REVERTED
 from kubeferry.tasks.core.formats.layout import RESTORES, ROOT, BackupKeys, MigrationKeys, check_name
+from kubeferry.tasks.core.formats.manifest import UNKNOWN, named, series_of
 from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.ops.retention import Candidate
 from kubeferry.tasks.ports.local import clock
@@ -87,7 +88,26 @@ def inventory(store: Store, *, velero: bool) -> Inventory:
             content.busy.append(Problem(what=f"backup {name}", why=looked))
         elif velero or _is_ours(files[name]):
             content.leftovers[name] = _size(files[name])
+    _join_earlier(content.found)
     return content
+
+
+def _join_earlier(found: dict[str, Stored]) -> None:
+    """Put backups that do not say which deployment made them into the series of the one that asks for the same.
+
+    With several such deployments, or none, they are taken for backups without one.
+    """
+    known: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for each in found.values():
+        *asked, deployment = each.candidate.series
+        if deployment != UNKNOWN:
+            known[tuple(asked)].add(deployment)
+    for name, each in found.items():
+        *asked, deployment = each.candidate.series
+        if deployment == UNKNOWN:
+            those = known[tuple(asked)]
+            series = (*asked, next(iter(those)) if len(those) == 1 else "")
+            found[name] = replace(each, candidate=replace(each.candidate, series=series))
 
 
 def _size(files: Mapping[str, Entry]) -> int:
@@ -168,12 +188,11 @@ def _flaw(backup: StoredBackup, files: Mapping[str, Entry]) -> str:
 
 
 def _series(backup: StoredBackup) -> tuple[str, ...]:
-    """Return what all backups of a series have in common: cluster (or Velero), namespaces and selection."""
-    manifest = backup.manifest
-    if manifest is None:
-        return ("velero", " ".join(sorted(backup.summary.namespaces)), "")
-    cluster = manifest.source.uid or manifest.source.host
-    return (cluster, " ".join(sorted(manifest.namespaces)), manifest.selection.asked if manifest.selection else "")
+    """Return what all backups of a series have in common: `series_of`; for Velero's, what their Backup asks for."""
+    summary = backup.summary
+    if backup.manifest is not None:
+        return series_of(backup.manifest)
+    return ("velero", named(summary.namespaces), summary.choice if summary.choice != "{}" else "", summary.schedule)
 
 
 def _moment(text: str) -> datetime | None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import ConflictError, KubeferryError
+from kubeferry.tasks.core.errors import ConflictError, DamagedError, KubeferryError
 from kubeferry.tasks.core.formats.layout import BackupKeys, RestoreKeys
 from kubeferry.tasks.core.formats.records import Phase, Problem
 from kubeferry.tasks.core.models.results import Judged, PruneResult
 from kubeferry.tasks.core.ops import clocks
-from kubeferry.tasks.core.ops.retention import Fate, fates
+from kubeferry.tasks.core.ops.retention import Fate, fates, last_good
 from kubeferry.tasks.maintain.inventory import (
     ends,
     inventory,
@@ -28,6 +28,7 @@ from kubeferry.tasks.maintain.inventory import (
 )
 from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.ports.records.backups import prove_stored
 from kubeferry.tasks.ports.records.reservations import Deletion
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.models.options_maintenance import PruneOptions
     from kubeferry.tasks.maintain.inventory import Files, Inventory
+    from kubeferry.tasks.ports.records.backups import StoredBackup
     from kubeferry.tasks.ports.store.base import Lock, Store
 
 THREADS = 4
@@ -61,7 +63,7 @@ def judged(options: PruneOptions) -> PruneResult:
     now, store = clock.now(), open_store(options.store)
     _check_clock(store)
     content, restores = inventory(store, velero=options.velero), restore_files(store)
-    rows = [*_backups(content, options, now, under_way(store, restores)), *_leftovers(content)]
+    rows = [*_backups(content, _decided(content, options, now), under_way(store, restores)), *_leftovers(content)]
     if options.restores:
         rows += _restores(store, restores, options.restores.before(now))
     rows = list(in_threads(lambda each: _unless_locked(store, each, now), rows, THREADS))
@@ -102,8 +104,40 @@ def _check_clock(store: Store) -> None:
     clocks.check(store.url, theirs, before, clock.now())
 
 
-def _backups(content: Inventory, options: PruneOptions, now: datetime, needed: dict[str, str]) -> Iterator[Judged]:
-    found = fates((each.candidate for each in content.found.values()), options.policy, now)
+def _decided(content: Inventory, options: PruneOptions, now: datetime) -> dict[str, Fate]:
+    """Return the fate of each backup; what is to stay as the last good one of a series is read back before.
+
+    One whose files are not what its manifest says is not good, so that an older one takes its place.
+    """
+    proved: set[str] = set()
+    while True:
+        candidates = [each.candidate for each in content.found.values()]
+        found = fates(candidates, options.policy, now)
+        open_ones = [content.found[name] for name in last_good(candidates, found) if name not in proved]
+        if not open_ones:
+            return found
+        for each, flaw in in_threads(lambda each: (each, _flaw(each.backup)), open_ones, THREADS):
+            proved.add(each.candidate.name)
+            if flaw:
+                damaged = replace(each, candidate=replace(each.candidate, good=False), flaw=flaw)
+                content.found[each.candidate.name] = damaged
+                content.problems.append(Problem(what=f"backup {each.candidate.name}", why=flaw))
+
+
+def _flaw(backup: StoredBackup) -> str:
+    """Read back all files of a backup; return what is wrong with one, "" if they are as its manifest says.
+
+    Velero's have no manifest: of them, it is known that the archive is there.
+    """
+    try:
+        if backup.manifest:
+            prove_stored(backup)
+    except DamagedError as error:
+        return str(error).removeprefix(f"backup {backup.summary.name}: ")
+    return ""
+
+
+def _backups(content: Inventory, found: dict[str, Fate], needed: dict[str, str]) -> Iterator[Judged]:
     for each in sorted(content.found.values(), key=lambda each: (each.candidate.series, each.candidate.age)):
         name, summary = each.candidate.name, each.backup.summary
         fate = found[name]
@@ -123,9 +157,9 @@ def _backups(content: Inventory, options: PruneOptions, now: datetime, needed: d
 
 
 def _shown(series: tuple[str, ...]) -> str:
-    cluster, namespaces, selection = series
+    cluster, namespaces, selection, deployment = series
     asked = f" ({selection})" if selection else ""
-    return f"{namespaces}{asked} of {cluster[:8]}"
+    return f"{namespaces}{asked} of {cluster[:8]}" + (f" by {deployment}" if deployment else "")
 
 
 def _leftovers(content: Inventory) -> Iterator[Judged]:

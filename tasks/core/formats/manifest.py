@@ -82,7 +82,9 @@ class Manifest(StrictModel):
     uses of values that the cluster assigned, by class. `losses` are what is not in the backup as it was on the
     cluster. `selection` is set if the backup holds a part of its namespaces only. `encryption` is set if the backup
     is encrypted: then `objects`, `left_out`, `losses`, `outside` and the terms of the selection are in `Contents`.
-    `outside` are the objects that are not of `namespaces`, each with the reason why it is carried.
+    `outside` are the objects that are not of `namespaces`, each with the reason why it is carried. `asked` says in one
+    line which namespaces were asked for, and `deployment` by which deployment of Prefect ("" without one, None before
+    it was noted): the backups of a series have both in common, and the selection (`series_of`).
     """
 
     format: str = FORMAT
@@ -95,6 +97,8 @@ class Manifest(StrictModel):
     not_indexed: dict[str, str] = {}
     plain_status: list[str] = []
     namespaces: list[str]
+    asked: str = ""
+    deployment: str | None = None
     phase: Annotated[Phase, Field(strict=False)]
     counts: dict[str, Count]
     bindings: dict[str, Count] = {}
@@ -157,6 +161,31 @@ HIDDEN = "hidden, since it is encrypted"
 """What the readable part of a manifest shows instead of a selection."""
 
 
+def named(namespaces: Iterable[str]) -> str:
+    """Return what is `asked` when namespaces are asked for by name."""
+    return " ".join(sorted(set(namespaces)))
+
+
+def _hidden(asked: str) -> str:
+    return f"{HIDDEN} ({hashlib.sha256(asked.encode()).hexdigest()[:16]})" if asked else ""
+
+
+UNKNOWN = "?"
+"""The deployment of a backup that does not say it."""
+
+
+def series_of(manifest: Manifest) -> tuple[str, str, str, str]:
+    """Return what all backups of a series have in common: cluster, asked namespaces, selection and deployment.
+
+    It is what was asked for, and not what there was: a namespace that is new does not begin a series. Backups that do
+    not say it are of the namespaces that they have, and their deployment is `UNKNOWN`.
+    """
+    selection = manifest.selection.asked if manifest.selection else ""
+    asked = manifest.asked or named(manifest.namespaces)
+    deployment = UNKNOWN if manifest.deployment is None else manifest.deployment
+    return (manifest.source.uid or manifest.source.host, asked, selection, deployment)
+
+
 class Contents(StrictModel):
     """The content of `kubeferry-contents.json.gz.age`; the fields are those of a manifest that is not encrypted."""
 
@@ -182,7 +211,9 @@ def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Co
     encryption = Encryption(recipients=list(recipients))
     # That there is a selection stays visible: prune must not take this for a backup of everything.
     selection = Selected(asked=HIDDEN) if manifest.selection else None
-    emptied: dict[str, Any] = {"objects": {}, "left_out": [], "losses": [], "outside": []}
+    # Namespaces are named in the readable part, but not those that were excluded, nor selectors.
+    asked = manifest.asked if manifest.asked == named(manifest.namespaces) else _hidden(manifest.asked)
+    emptied: dict[str, Any] = {"asked": asked, "objects": {}, "left_out": [], "losses": [], "outside": []}
     head = manifest.model_copy(update=emptied | {"selection": selection, "encryption": encryption})
     return head, hidden
 

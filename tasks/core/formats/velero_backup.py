@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -115,6 +116,18 @@ class _Model(BaseModel):
 class _Metadata(_Model):
     name: str
     annotations: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+
+
+SCHEDULE = "velero.io/schedule-name"
+"""The label by which Velero names the Schedule that made a backup."""
+
+CHOICE = (
+    *("excludedNamespaces", "labelSelector", "orLabelSelectors", "includedResources", "excludedResources"),
+    *("includedClusterScopedResources", "excludedClusterScopedResources", "includeClusterResources"),
+    *("includedNamespaceScopedResources", "excludedNamespaceScopedResources"),
+)
+"""The fields of a Backup that choose objects, besides includedNamespaces."""
 
 
 class _Spec(_Model):
@@ -164,6 +177,10 @@ class Summary:
         self.completed = status.completion_timestamp or ""
         self.expires = status.expiration or ""
         self.namespaces = spec.included_namespaces or ["*"]
+        given = {field: backup["spec"].get(field) for field in CHOICE} if found.spec else {}
+        self.choice = orjson.dumps({k: v for k, v in given.items() if v}, option=orjson.OPT_SORT_KEYS).decode()
+        """What else chooses the objects of a Velero backup, as JSON; `{}` for nothing."""
+        self.schedule = (found.metadata.labels or {}).get(SCHEDULE, "")
         self.items = max(0, (status.progress or _Progress()).items_backed_up or 0)
         self.errors = max(0, status.errors or 0)
         self.tool = "kubeferry" if MANIFEST_DIGEST in annotations else "velero"

@@ -5,6 +5,7 @@ A patch is applied completely or not at all. No message quotes a value of the ob
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MISSING = object()
+
+NEEDED = {"add": "value", "remove": "", "replace": "value", "move": "from", "copy": "from", "test": "value"}
+"""Operation → the member that it must have besides `op` and `path` (RFC 6902, section 4)."""
+
+_ESCAPE = re.compile(r"~(?![01])")
+_DIGITS = 10
+"""Most digits of an index: no list of an object is longer."""
 
 
 class PatchError(ValueError):
@@ -26,33 +34,69 @@ class TestFailedError(PatchError):
 
 
 def apply_patch(value: Any, operations: Iterable[Mapping[str, Any]]) -> Any:
-    """Apply all operations, each `{"op", "path", "from", "value"}`, to a value and return the result.
+    """Apply all operations, each `{"op", "path"}` with what `NEEDED` says, to a value and return the result.
+
+    A `test` of what is not there fails. With `"or_missing": True` beside a null value it passes if the key alone is
+    missing, as in Velero (`null_at`).
 
     Raises:
         TestFailedError: a `test` failed.
-        PatchError: an operation cannot be applied.
+        PatchError: an operation cannot be applied, is unknown, or lacks a member.
     """
     for each in operations:
-        value = _one(value, each["op"], each)
+        op = each["op"]
+        if op not in NEEDED:
+            raise PatchError(f"there is no operation {op!r}")
+        if NEEDED[op] and NEEDED[op] not in each:
+            raise PatchError(f"the operation {op} at {each['path']} has no {NEEDED[op]!r}")
+        value = _one(value, op, each)
     return value
 
 
 def _one(value: Any, op: str, operation: Mapping[str, Any]) -> Any:
     path = operation["path"]
     if op == "test":
-        if not same(at(value, path), operation.get("value")):
-            raise TestFailedError(f"{path} has another value")
+        _test(value, path, operation["value"], or_missing=bool(operation.get("or_missing")))
         return value
     if op in ("move", "copy"):
-        source = operation["from"]
+        source, way = operation["from"], steps(path)
         found = deepcopy(at(value, source))
         if op == "move":
-            if path.startswith(f"{source}/"):
-                raise PatchError(f"{source} cannot be moved into itself")
-            value = _changed(value, steps(source), MISSING, replace=True, path=source)
-        return _changed(value, steps(path), found, replace=False, path=path)
-    new = MISSING if op == "remove" else deepcopy(operation.get("value"))
+            taken = steps(source)
+            if len(way) > len(taken) and way[: len(taken)] == taken:
+                raise PatchError(f"{source or 'the whole object'} cannot be moved into itself")
+            if way == taken:
+                return value
+            value = _changed(value, taken, MISSING, replace=True, path=source)
+        return _changed(value, way, found, replace=False, path=path)
+    new = MISSING if op == "remove" else deepcopy(operation["value"])
     return _changed(value, steps(path), new, replace=op != "add", path=path)
+
+
+def _test(value: Any, path: str, wanted: Any, *, or_missing: bool) -> None:
+    steps(path)  # what is no pointer is an error, not a failed test
+    try:
+        found = same(at(value, path), wanted)
+    except PatchError:
+        found = or_missing and wanted is None and null_at(value, path)
+        if not found:
+            raise TestFailedError(f"there is no {path}") from None
+    if not found:
+        raise TestFailedError(f"{path} has another value")
+
+
+def null_at(value: Any, path: str) -> bool:
+    """Return whether the value at a JSON pointer is null, or only its last key is missing.
+
+    So Velero compares with null (evanphx/json-patch v5, the operation `test`): what holds the key must be there.
+    """
+    try:
+        holder = at(value, path.rpartition("/")[0])
+        if path and isinstance(holder, dict):
+            return holder.get(steps(path)[-1]) is None
+        return at(value, path) is None
+    except PatchError:
+        return False
 
 
 def steps(path: str) -> list[str]:
@@ -63,6 +107,8 @@ def steps(path: str) -> list[str]:
     """
     if path and not path.startswith("/"):
         raise PatchError(f"{path!r} is not a JSON pointer: it must begin with /")
+    if _ESCAPE.search(path):
+        raise PatchError(f"{path!r} is not a JSON pointer: write ~ as ~0 and / within a name as ~1")
     return [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
 
 
@@ -83,7 +129,8 @@ def at(value: Any, path: str) -> Any:
 
 
 def _index(step: str, most: int, path: str) -> int:
-    if not step.isascii() or not step.isdecimal() or (len(step) > 1 and step[0] == "0") or int(step) > most:
+    plain = step.isascii() and step.isdecimal() and len(step) <= _DIGITS and (step == "0" or step[0] != "0")
+    if not plain or int(step) > most:
         raise PatchError(f"there is no {path}")
     return int(step)
 

@@ -12,6 +12,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import yaml
 
 from kubeferry.tasks.core.errors import PermanentError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 ANNOTATION = "config.kubernetes.io/apply-time-mutation"
 
-_STEP = re.compile(r"""\.([A-Za-z_][\w-]*)|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([0-9]+))\]""", re.ASCII)
+_STEP = re.compile(r"""\.([^\W\d][\w-]*)|\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([0-9]{1,9}))\]""")
 
 
 def mutations(obj: Object, around: SourceIndex) -> list[tuple[Use, Chain]]:
@@ -96,7 +97,8 @@ def _path(item: dict[str, Any], name: str, what: str) -> Place:
 def parse_path(text: str) -> Place | None:
     """Return the keys and indexes of a JSONPath that names one field: `$.a['b.c'][0]`, with or without the `$`.
 
-    None for any other, including wildcards, filters and slices.
+    None for any other, including wildcards, filters and slices, and for what spyzhov/ajson refuses, which cli-utils
+    uses: an escape that JSON does not have, or a control character.
     """
     steps: list[str | int] = []
     at = len(text) - len(text.removeprefix("$"))
@@ -104,9 +106,32 @@ def parse_path(text: str) -> Place | None:
         match = _STEP.match(text, at)
         if match is None:
             return None
-        plain, single, double, index = match.groups()
-        quoted = single if single is not None else double
-        unescaped = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
-        steps.append(int(index) if index is not None else unescaped)
+        step = _step(*match.groups())
+        if step is None:
+            return None
+        steps.append(step)
         at = match.end()
     return tuple(steps) or None
+
+
+def _step(plain: str | None, single: str | None, double: str | None, index: str | None) -> str | int | None:
+    if index is not None:
+        return int(index)
+    if single is not None:
+        return _unescaped(single, "'")
+    return _unescaped(double, '"') if double is not None else plain
+
+
+_ESCAPED = {"\\'": "'", '\\"': r"\x", '"': r"\""}
+"""In single quotes, what has another form in JSON; `\\"` is none."""
+
+
+def _unescaped(text: str, quote: str) -> str | None:
+    """Return a quoted text without its escapes, which are JSON's and that of its own quote; None if it is invalid."""
+    if quote == "'":
+        text = re.sub(r'\\.|"', lambda found: _ESCAPED.get(found[0], found[0]), text, flags=re.DOTALL)
+    try:
+        found: str = orjson.loads(f'"{text}"')
+    except orjson.JSONDecodeError:
+        return None
+    return found

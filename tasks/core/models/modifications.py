@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.jsondoc.globs import glob_pattern
+from kubeferry.tasks.core.jsondoc.patch import NEEDED
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
@@ -45,11 +47,24 @@ class Operation(_Model):
     """For `move` and `copy`: the source, as a JSON pointer."""
 
     value: Any = None
-    """For `add`, `replace` and `test`: the value."""
+    """For `add`, `replace` and `test`: the value, which may be null."""
+
+    or_missing: bool = False
+    """For `test` with the value null: the field may also be missing, as in Velero."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        needed = NEEDED[self.op]
+        field = {"from": "source"}.get(needed, needed)
+        if field and field not in self.model_fields_set:
+            raise ValueError(f"the operation {self.op} needs a {needed!r}")
+        return self
 
     def plain(self) -> dict[str, Any]:
         """Return it in the form of RFC 6902."""
-        return {"op": self.op, "path": self.path, "from": self.source, "value": self.value}
+        needed = NEEDED[self.op]
+        members = {"": {}, "from": {"from": self.source}, "value": {"value": self.value}}[needed]
+        return {"op": self.op, "path": self.path} | members | ({"or_missing": True} if self.or_missing else {})
 
 
 class Match(_Model):
@@ -59,7 +74,7 @@ class Match(_Model):
     """Where, as a JSON pointer."""
 
     value: Any = None
-    """The value that must be there."""
+    """The value that must be there; null: nothing may be there but null."""
 
 
 class Rule(_Model):
@@ -75,10 +90,10 @@ class Rule(_Model):
     """Only objects whose name contains a match of this regular expression."""
 
     group_resource: str = ""
-    """Only these resources in Velero's form: `pods`, `*.apps`; `*` does not match a dot."""
+    """Only these resources in Velero's form: `pods`, `*.apps`, `[dr]*sets.apps`; `*` does not match a dot."""
 
     namespaces: list[str] = []
-    """Only objects of these namespaces, by their names in the backup; cluster-scoped objects always match."""
+    """Only objects of these namespaces, by their names in the backup, with wildcards; cluster-scoped objects match."""
 
     selector: str = ""
     """Only objects with these labels, for example `app=web`."""
@@ -112,6 +127,19 @@ class Rule(_Model):
         except re.error as error:
             raise ValueError(f"is not a regular expression: {error}") from None
         return text
+
+    @field_validator("group_resource")
+    @classmethod
+    def _glob(cls, text: str) -> str:
+        glob_pattern(text, apart=".")
+        return text
+
+    @field_validator("namespaces")
+    @classmethod
+    def _globs(cls, given: list[str]) -> list[str]:
+        for each in given:
+            glob_pattern(each)
+        return given
 
     @model_validator(mode="after")
     def _fit(self) -> Self:

@@ -25,12 +25,12 @@ Count = Annotated[int, Field(ge=0, le=100_000)]
 class PruneOptions(Place):
     """Which backups of a store stay. All others of the same series are removed; without a rule, only expired ones.
 
-    A series consists of the backups of the same namespaces of one cluster with the same selection; its last good one
-    stays. No cluster is contacted.
+    A series consists of the backups of one cluster that were asked for alike, with the same selection and by the same
+    deployment; its last good one is read back before others go, and stays. No cluster is contacted.
     """
 
     keep_within: Duration = ""
-    """Keep all younger ones, for example `30d`, `12h`, `2w`, `6mo`, `1y`."""
+    """Keep all that are at most this much older than the newest, for example `30d`, `12h`, `2w`, `6mo`, `1y`."""
 
     keep_last: Count = 0
     """Keep this many of the newest ones."""

@@ -219,7 +219,7 @@ class Judged(ResultModel):
     what: str = "backup"
     """`backup`, `leftover` (of a partly deleted or unfinished backup) or `restore`."""
     series: str = ""
-    """The namespaces, and what distinguishes this series from others with the same namespaces."""
+    """What was asked for: the namespaces, the selection, the cluster, and the deployment."""
     phase: str = ""
     tool: str = ""
     started: datetime | None = None
@@ -250,7 +250,7 @@ class PruneResult(ResultModel):
     versions_stay: bool = False
     """The bucket keeps earlier versions: what is removed is not listed any more, and frees no bytes."""
     problems: list[Problem] = []
-    """What could not be read or removed."""
+    """What could not be read or removed, and backups whose files are not what their manifest says."""
 
     @property
     def going(self) -> list[Judged]:

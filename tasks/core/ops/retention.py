@@ -1,9 +1,10 @@
 """Which backups of a store stay and which are removed: by age, count, grandfather-father-son, and expiration.
 
 The terms are those of restic (doc/060_forget.rst): each rule looks at the backups of one series, newest first;
-`keep_daily` 7 keeps the last one of each of the 7 latest days that have one; a backup stays if any rule keeps it. Age
-is counted from now, as in borg. In addition, a rule of periods prefers a Completed backup to others, a backup with an
-expiration stays until then and is removed after, and the last good one of a series always stays.
+`keep_daily` 7 keeps the last one of each of the 7 latest days that have one, and as long as there are fewer, the oldest
+backup as well; a backup stays if any rule keeps it. Age is counted from the newest backup of the series that is not in
+the future. In addition, a rule of periods prefers a Completed backup to others, a backup with an expiration stays until
+then and is removed after, and the last good one of a series always stays. Periods are those of UTC.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.models.options_maintenance import PERIODS, RetentionPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 
@@ -30,6 +31,7 @@ class Candidate:
 
     name: str
     series: tuple[str, ...]
+    """What was asked for: cluster, namespaces, selection, deployment (`series_of`)."""
     started: datetime
     good: bool
     """It is Completed and has all of its files."""
@@ -53,14 +55,25 @@ class Fate:
 
 def fates(candidates: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
     """Return the fate of each backup, by name."""
+    series = _by_series(candidates)
+    return {name: fate for some in series for name, fate in _of_series(some, policy, now).items()}
+
+
+def last_good(candidates: Iterable[Candidate], found: Mapping[str, Fate]) -> list[str]:
+    """Return the last good backup of each series from which something goes: the others go because it is there."""
+    going = (some for some in _by_series(candidates) if not all(found[each.name].keep for each in some))
+    return [good.name for some in going if (good := next((each for each in some if each.good), None))]
+
+
+def _by_series(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Return the backups of each series, the newest first."""
     series: dict[tuple[str, ...], list[Candidate]] = defaultdict(list)
-    for each in candidates:
+    for each in sorted(candidates, key=lambda each: each.age, reverse=True):
         series[each.series].append(each)
-    return {name: fate for some in series.values() for name, fate in _of_series(some, policy, now).items()}
+    return list(series.values())
 
 
-def _of_series(some: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
-    newest = sorted(some, key=lambda each: each.age, reverse=True)
+def _of_series(newest: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> dict[str, Fate]:
     expired = {each.name for each in newest if each.expires and each.expires <= now}
     reasons: dict[str, list[str]] = {each.name: [] for each in newest}
     for name, why in _kept([each for each in newest if each.name not in expired], policy, now):
@@ -82,15 +95,18 @@ def _of_series(some: Sequence[Candidate], policy: RetentionPolicy, now: datetime
 def _kept(newest: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> Iterable[tuple[str, str]]:
     """Yield the backups to keep, with the rule; one may occur several times."""
     yield from ((each.name, f"expires {each.expires:%Y-%m-%d %H:%M} UTC") for each in newest if each.expires)
-    if policy.within:
-        since = policy.within.before(now)
+    if policy.within and newest:
+        since = policy.within.before(max((each.started for each in newest if each.started < now), default=now))
         yield from ((each.name, "within") for each in newest if each.started > since)
     yield from ((each.name, f"last {n}") for n, each in enumerate(newest[: policy.last], start=1))
     for rule, count in policy.periods:
-        yield from ((name, f"{rule} {n}") for n, name in enumerate(_periods(newest, rule, count), start=1))
+        chosen = _periods(newest, rule, count)
+        yield from ((name, f"{rule} {n}") for n, name in enumerate(chosen, start=1))
+        if newest and len(chosen) < count and newest[-1].name not in chosen:
+            yield newest[-1].name, f"{rule}: the oldest"
 
 
-def _periods(newest: Sequence[Candidate], rule: str, count: int) -> Iterable[str]:
+def _periods(newest: Sequence[Candidate], rule: str, count: int) -> list[str]:
     """Return one backup for each of the latest `count` periods: the newest good one, else the newest."""
     chosen: dict[tuple[int, ...], Candidate] = {}
     for each in newest:

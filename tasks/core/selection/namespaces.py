@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.formats.manifest import named
 from kubeferry.tasks.core.kube.label_selectors import parse_selector, selects
 from kubeferry.tasks.core.selection.selector import WILD, is_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kubeferry.tasks.core.models.options import Selection
+    from kubeferry.tasks.core.models.options import BackupOptions, Selection
 
 MOST = 10
 """Most namespaces that an error lists."""
@@ -39,6 +40,15 @@ def choose_namespaces(there: Mapping[str, Mapping[str, str]], asked: Selection, 
     elif not asked.namespaces:
         chosen = set(there)
     return frozenset(without(chosen, asked.exclude_namespace, where))
+
+
+def asked_for(options: BackupOptions) -> str:
+    """Return in one line which namespaces a backup is asked for, whatever there is: by it, prune knows a series."""
+    parts = [named(options.namespaces)] if options.namespaces else []
+    parts += [f"namespaces with {''.join(options.namespace_selector.split())}"] if options.namespace_selector else []
+    parts += ["all namespaces"] if options.all_namespaces else []
+    excluded = ", ".join(sorted(set(options.exclude_namespace)))
+    return " and ".join(parts) + (f" except {excluded}" if excluded else "")
 
 
 def is_system(name: str) -> bool:

@@ -83,6 +83,19 @@ def deployed() -> bool:
     return bool(context and context.flow_run and context.flow_run.deployment_id)
 
 
+async def deployment_name() -> str:
+    """Return the name of the deployment of this flow run, "" for a run without one, or of one that is gone."""
+    context = FlowRunContext.get()
+    own = context.flow_run.deployment_id if context and context.flow_run else None
+    if own is None:
+        return ""
+    async with get_client() as client:
+        try:
+            return (await client.read_deployment(own)).name
+        except ObjectNotFound:
+            return ""
+
+
 @asynccontextmanager
 async def concurrency_slot(name: str, waits: Callable[[], None]) -> AsyncIterator[None]:
     """Hold a slot of the limit `name`; `waits` is called if none is free at first.

@@ -248,7 +248,12 @@ def prove(store: str, name: str, *, deep: bool = False, identities: Iterable[str
         DamagedError: a file or object is missing, does not match the manifest, or is not in it.
         UsageError: the backup is encrypted, and `deep` cannot decrypt it with these identities.
     """
-    backup = open_backup(open_store(store), name, opener(identities))
+    return prove_stored(open_backup(open_store(store), name, opener(identities)), deep=deep)
+
+
+def prove_stored(backup: StoredBackup, *, deep: bool = False) -> Proof:
+    """Read back and verify every file of an opened backup, as `prove` does."""
+    name = backup.summary.name
     if deep and backup.closed:
         raise UsageError(f"backup {name} is encrypted, its objects cannot be verified one by one: {ASK}")
     with workdir() as work:

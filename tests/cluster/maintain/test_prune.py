@@ -37,3 +37,19 @@ def test_backups_are_pruned_and_an_expiration_is_velero_s(kubeferry, ns, tmp_pat
 def test_a_bad_ttl_is_refused_before_anything_is_read(kubeferry, ns):
     code, _, err = kubeferry("backup", ns, "--ttl", "90m")
     assert (code, "--ttl" in err) == (2, True)
+
+
+def test_a_namespace_that_is_new_tonight_is_in_the_same_series(kubeferry, sandbox_env, kubectl, ns, tmp_path):
+    store, label = (tmp_path / "store").as_uri(), f"team={ns}"
+    kubectl(sandbox_env, "label", "namespace", ns, label)
+    for name, new in [("one", ""), ("two", f"{ns}-b"), ("three", "")]:
+        if new:
+            kubectl(sandbox_env, "create", "namespace", new)
+            kubectl(sandbox_env, "label", "namespace", new, label)
+        code, _, err = kubeferry("backup", "--namespace-selector", label, "--name", name, "--store", store)
+        assert code == 0, err
+    kubectl(sandbox_env, "delete", "namespace", f"{ns}-b", "--wait=false")
+    code, out, err = kubeferry("prune", "--keep-last", "1", "--yes", "-o", "json", "--store", store)
+    assert code == 0, err
+    (kept,) = [each for each in json.loads(out)["judged"] if not each["removed"]]
+    assert (kept["name"], kept["series"].partition(" of ")[0]) == ("three", f"namespaces with {label}")

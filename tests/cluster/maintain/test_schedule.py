@@ -16,6 +16,9 @@ from tests.support.bench import B
 from tests.support.desk import DONE, Desk, environment
 from tests.support.prefect_api import until
 
+from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.store.open import open_store
+
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
 EVERY = 8
@@ -65,6 +68,8 @@ def test_a_schedule_fires_refuses_what_overlaps_and_catches_up_once(bench, desk)
     schedule = desk.every(nightly, EVERY)
     worker = desk.worker()
     until(lambda: len(desk.saved()) >= 2)
+    kept = open_backup(open_store(desk.store), desk.saved()[0]).manifest
+    assert (kept.asked, kept.deployment) == (ns, "nightly")
 
     # Two at once: of runs that are due together one is refused.
     desk.pause(nightly, schedule)

@@ -79,3 +79,25 @@ def test_service_without_balancer_never_waits_for_an_address():
 def test_no_status_of_any_shape_raises(case, status):
     obj = load(case) | {"status": status}
     assert verdict(obj, NOW, CONTEXT).state in {"ready", "waiting"}
+
+
+@pytest.mark.parametrize(
+    ("observed", "state"),
+    [
+        *((2, "ready"), (1, "waiting"), (3, "waiting"), ("2", "ready"), ("1", "waiting"), (None, "ready")),
+        ("756484788", "ready"),  # hashes of a pod template, as old Argo Rollouts write: some have only digits
+        ("6fbb5d8c9", "ready"),
+        ("9" * 5000, "ready"),
+        *((True, "ready"), ("", "ready"), ("\u0662", "ready"), ({}, "ready"), (2.5, "ready")),
+    ],
+)
+def test_a_controller_lags_only_behind_a_generation(observed, state):
+    rollout = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "web", "namespace": "shop", "generation": 2},
+        "status": {"observedGeneration": observed},
+    }
+    assert verdict(rollout, NOW).state == state
+    del rollout["metadata"]["generation"]
+    assert verdict(rollout, NOW).state == "ready"

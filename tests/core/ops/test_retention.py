@@ -41,8 +41,8 @@ MONTHS = [
     [
         ({"last": 2}, ["14-03", "14-15"]),
         ({"last": 100}, [each.name for each in TWICE_A_DAY]),
-        ({"within": "36h"}, ["14-03", "14-15"]),
-        ({"within": "2d"}, ["13-15", "14-03", "14-15"]),
+        ({"within": "24h"}, ["14-03", "14-15"]),  # from the newest one, which began at 15:00
+        ({"within": "2d"}, ["13-03", "13-15", "14-03", "14-15"]),
         ({"hourly": 2}, ["14-03", "14-15"]),
         ({"daily": 3}, ["12-15", "13-15", "14-15"]),
         # ISO weeks end on Sunday: the 14th and the 7th.
@@ -62,12 +62,53 @@ def test_rules_mean_what_they_mean_in_restic(policy, stays):
     [
         ({"yearly": 2}, ["2025-06", "2026-06"]),
         ({"monthly": 3}, ["2025-06", "2026-01", "2026-06"]),
-        ({"yearly": 9}, ["2024-06", "2025-06", "2026-06"]),
+        ({"yearly": 9}, ["2024-01", "2024-06", "2025-06", "2026-06"]),  # with the oldest: it is not filled
         ({"within": "1y"}, ["2026-01", "2026-06"]),
     ],
 )
 def test_periods_without_a_backup_do_not_count(policy, stays):
     assert kept(MONTHS, **policy) == stays
+
+
+TWO = [candidate("a", "2026-06-10T03:00"), candidate("b", "2026-06-10T15:00")]
+FIVE = [candidate(str(n), f"2026-06-{n:02}T{hour}:00") for n, hour in [(8, "03"), (9, "03"), (10, "03"), (11, "03")]]
+FIVE += [candidate("9-late", "2026-06-09T15:00")]
+
+
+@pytest.mark.parametrize(
+    ("some", "policy", "stays"),
+    [
+        (TWO, {"daily": 7}, ["a", "b"]),
+        (TWO, {"daily": 2}, ["a", "b"]),
+        (TWO, {"daily": 1}, ["b"]),  # it is filled
+        (TWO, {"hourly": 1}, ["b"]),
+        (TWO, {"weekly": 2}, ["a", "b"]),
+        (TWO, {"monthly": 2}, ["a", "b"]),
+        (TWO, {"yearly": 2}, ["a", "b"]),
+        (TWO, {"last": 1}, ["b"]),
+        (TWO, {"within": "1h"}, ["b"]),
+        (FIVE, {"daily": 3}, ["10", "11", "9-late"]),
+        (FIVE, {"daily": 4}, ["10", "11", "8", "9-late"]),
+        (FIVE, {"weekly": 2}, ["11", "8"]),
+        (FIVE, {"weekly": 1}, ["11"]),
+        (FIVE, {"weekly": 1, "monthly": 2}, ["11", "8"]),
+    ],
+)
+def test_the_oldest_one_stays_as_long_as_a_rule_is_not_filled(some, policy, stays):
+    """restic's ApplyPolicy: it maximizes the time that is covered while some counts are left."""
+    assert kept(some, **policy) == stays
+
+
+def test_the_oldest_one_is_named_as_such():
+    found = fates(TWO, RetentionPolicy(periods=(("daily", 7), ("weekly", 1))), NOW)
+    assert (found["a"].why, found["b"].why) == ("daily: the oldest", "daily 1, weekly 1")
+
+
+def test_what_is_young_is_so_beside_the_newest_that_is_not_in_the_future():
+    """As in restic: backups that stopped a year ago do not go because of their age."""
+    old = [candidate("a", "2024-01-01"), candidate("b", "2024-01-20"), candidate("c", "2024-01-21")]
+    assert kept(old, within="2d") == ["b", "c"]
+    assert kept([*old, candidate("z", "2031-01-01")], within="2d") == ["b", "c", "z"]
 
 
 def test_without_a_rule_all_that_has_not_expired_stays():
@@ -97,7 +138,8 @@ def test_the_last_good_one_stays_though_it_has_expired():
 
 def test_a_good_one_is_kept_for_its_day_before_a_later_partial_one():
     day = [candidate("good", "2026-06-10T03:00"), candidate("partial", "2026-06-10T15:00", good=False)]
-    assert kept([*day, candidate("next", "2026-06-11")], daily=2) == ["good", "next"]
+    older = [candidate("old", "2026-06-09"), candidate("before", "2026-06-08")]
+    assert kept([*older, *day, candidate("next", "2026-06-11")], daily=3) == ["good", "next", "old"]
 
 
 def test_an_expiration_keeps_until_then_whatever_the_rules():
@@ -140,6 +182,38 @@ policies = st.builds(
     last=counts,
     periods=st.lists(st.tuples(st.sampled_from(list(PERIODS)), st.integers(1, 4)), max_size=5).map(tuple),
 )
+
+
+FORMS = {"hourly": "%Y%m%d%H", "daily": "%Y%m%d", "weekly": "%G%V", "monthly": "%Y%m", "yearly": "%Y"}
+
+
+def by_restic(newest, policy):
+    """restic's ApplyPolicy, told in short: what it keeps of one series, the newest first."""
+    stays = {each.name for each in newest[: policy.last]}
+    for rule, count in policy.periods:
+        left, before = count, ""
+        for number, each in enumerate(newest, start=1):
+            period = each.started.strftime(FORMS[rule])
+            if left and (period != before or number == len(newest)):
+                left, before = left - 1, period
+                stays.add(each.name)
+    if policy.within and newest:
+        since = policy.within.before(max(each.started for each in newest))
+        stays |= {each.name for each in newest if each.started > since}
+    return stays
+
+
+moments = st.integers(0, 24 * 400).map(lambda hours: NOW - timedelta(hours=hours + 1))
+
+
+@given(st.lists(moments, max_size=20, unique=True), policies)
+def test_the_same_as_restic_for_complete_backups(started, policy):
+    some = [Candidate(f"{at:%Y%m%d%H}", ("c", "shop", ""), at, good=True) for at in started]
+    stays = by_restic(sorted(some, key=lambda each: each.started, reverse=True), policy)
+    wanted = stays | {max(started, default=NOW).strftime("%Y%m%d%H")} if policy.given else {each.name for each in some}
+    assert {name for name, fate in fates(some, policy, NOW).items() if fate.keep} == wanted & {
+        each.name for each in some
+    }
 
 
 @given(candidates, policies)

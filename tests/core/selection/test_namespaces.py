@@ -3,8 +3,8 @@
 import pytest
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.models.options import RestoreOptions
-from kubeferry.tasks.core.selection.namespaces import choose_namespaces, unmatched
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.selection.namespaces import asked_for, choose_namespaces, unmatched
 
 THERE = {"api": {"team": "x"}, "shop": {"team": "shop"}, "shop-test": {"team": "shop"}, "bare": {}}
 
@@ -46,6 +46,20 @@ def test_names_and_labels_add_up_and_what_is_excluded_is_left_out(options, names
 def test_what_leaves_nothing_is_refused_with_what_there_is(options, message):
     with pytest.raises(UsageError, match=message):
         chosen(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"namespaces": ["shop", "api", "shop"]}, "api shop"),
+        ({"all_namespaces": True}, "all namespaces"),
+        ({"all_namespaces": True, "exclude_namespace": ["b", "a*"]}, "all namespaces except a*, b"),
+        ({"namespace_selector": "team = shop"}, "namespaces with team=shop"),
+        ({"namespaces": ["api"], "namespace_selector": "team=shop"}, "api and namespaces with team=shop"),
+    ],
+)
+def test_what_is_asked_for_is_said_in_one_line_whatever_there_is(options, asked):
+    assert asked_for(BackupOptions(**options)) == asked
 
 
 def test_not_more_than_some_names_are_listed():

@@ -79,11 +79,19 @@ def image(**conditions):
         ({"namespaces": ["shop", "bank"]}, True),
         ({"namespaces": ["bank"]}, False),
         ({"namespaces": ["*"]}, True),
+        ({"namespaces": ["bank", "sh*"]}, True),
+        ({"namespaces": ["[q-t]hop"]}, True),
+        ({"namespaces": ["{shop,bank}-*"]}, False),
+        ({"group_resource": "[cd]e*.apps"}, True),
+        ({"group_resource": "[!d]*.apps"}, False),
         ({"selector": "app in (web,api)"}, True),
         ({"selector": "app!=web"}, False),
         ({"matches": [{"path": "/spec/replicas", "value": 2}]}, True),
         ({"matches": [{"path": "/spec/replicas", "value": "2"}]}, False),
         ({"matches": [{"path": "/spec/none", "value": 1}]}, False),
+        ({"matches": [{"path": "/spec/none", "value": None}]}, True),
+        ({"matches": [{"path": "/spec/replicas", "value": None}]}, False),
+        ({"matches": [{"path": "/none/none", "value": None}]}, False),  # as in Velero: what holds it is missing
         ({"kind": "deploy", "name": "api"}, False),  # all of them have to be met
     ],
 )
@@ -103,6 +111,35 @@ def test_a_failed_test_leaves_the_whole_rule_out():
         {"op": "test", "path": "/spec/replicas", "value": 2},
     ]
     assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
+
+
+@pytest.mark.parametrize("path", ["/spec/none", "/none/none", "/spec/template/spec/containers/7"])
+def test_a_test_of_what_is_missing_leaves_the_rule_out_too(path):
+    rule = [{"op": "test", "path": path, "value": "standard"}, {"op": "replace", "path": path, "value": "fast"}]
+    assert modify(WEB, rules=[{"patches": rule}]).obj == WEB
+
+
+@pytest.mark.parametrize(
+    ("operation", "message"),
+    [({"op": op, "path": "/spec/x"}, f"the operation {op} needs a 'value'") for op in ("add", "replace", "test")]
+    + [({"op": op, "path": "/spec/x", "value": 1}, f"the operation {op} needs a 'from'") for op in ("copy", "move")],
+)
+def test_an_operation_that_lacks_a_member_is_refused_when_it_is_read(operation, message):
+    with pytest.raises(ValidationError, match=message):
+        Modifications(rules=[{"patches": [operation]}])
+
+
+def test_an_operation_is_stored_and_read_again_as_it_is():
+    """Also null, and with what has a default: a run's parameters are dumped in full."""
+    operations = [
+        {"op": "add", "path": "/spec/x", "value": None},
+        {"op": "copy", "from": "/spec/replicas", "path": "/spec/y"},
+        {"op": "remove", "path": "/spec/x"},
+        {"op": "test", "path": "/spec/z", "value": None, "or_missing": True},
+    ]
+    asked = Modifications(rules=[{"patches": operations}])
+    again = Modifications.model_validate_json(asked.model_dump_json())
+    assert [each.plain() for each in again.rules[0].patches] == operations
 
 
 def test_what_is_modified_is_reported_with_its_path():
@@ -204,7 +241,7 @@ def test_the_nearest_host_counts(host, new):
 
 
 def containers(patch):
-    merged = strategic_merge(WEB, {"spec": {"template": {"spec": {"containers": patch}}}}, "Deployment")
+    merged = strategic_merge(WEB, {"spec": {"template": {"spec": {"containers": patch}}}})
     return merged["spec"]["template"]["spec"]["containers"]
 
 
@@ -212,23 +249,63 @@ def test_items_are_merged_by_their_key():
     found = containers([{"name": "side", "image": "side:2"}, {"name": "new", "image": "new:1"}])
     assert [(each["name"], each["image"]) for each in found] == [("web", "web:1"), ("side", "side:2"), ("new", "new:1")]
     assert containers([{"name": "web", "env": [{"name": "B", "value": "2"}]}])[0]["env"] == [
-        {"name": "A", "value": "1"},
         {"name": "B", "value": "2"},
+        {"name": "A", "value": "1"},
     ]
 
 
 def test_directives():
     assert [each["name"] for each in containers([{"name": "side", "$patch": "delete"}])] == ["web"]
     assert containers([{"$patch": "replace"}, {"name": "only"}]) == [{"name": "only"}]
-    assert strategic_merge(WEB, {"metadata": {"labels": {"$patch": "replace", "a": "b"}}}, "Deployment")["metadata"][
-        "labels"
-    ] == {"a": "b"}
+    assert strategic_merge(WEB, {"metadata": {"labels": {"$patch": "replace", "a": "b"}}})["metadata"]["labels"] == {
+        "a": "b"
+    }
 
 
-@pytest.mark.parametrize("patch", [[{"image": "x"}], [{"name": "web", "$retainKeys": ["name"]}]])
-def test_what_is_not_plain_is_refused(patch):
+@pytest.mark.parametrize(
+    "patch",
+    [
+        [{"image": "x"}],
+        [{"name": "web", "$retainKeys": ["name"], "image": "x"}],
+        [{"name": "web", "$patch": "merge"}],
+        [{"name": "web", "$grow": 1}],
+        [{"name": "web", "$setElementOrder/args": ["a"]}],
+        [{"name": "web", "$deleteFromPrimitiveList/env": [{"name": "A"}]}],
+        ["web"],
+    ],
+)
+def test_what_does_not_fit_is_refused(patch):
     with pytest.raises(PatchError):
         containers(patch)
+
+
+def test_merged_lists_take_the_patch_s_order_and_a_deletion_takes_every_item():
+    """The real API server does the same: tests/cluster/kubernetes/test_strategic_merge.py."""
+    found = containers([{"name": "new", "image": "n"}, {"name": "side", "image": "s"}])
+    assert [each["name"] for each in found] == ["new", "web", "side"]
+    twice = {"apiVersion": "v1", "kind": "Service", "spec": {"ports": [{"port": 1}, {"port": 2}, {"port": 1}]}}
+    assert strategic_merge(twice, {"spec": {"ports": [{"port": 1, "$patch": "delete"}]}})["spec"]["ports"] == [
+        {"port": 2}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "fields", "patch", "merged"),
+    [
+        ("v1", "ServiceAccount", {"imagePullSecrets": [{"name": "a"}]}, {"imagePullSecrets": [{"name": "b"}]}, ["b"]),
+        ("v1", "ServiceAccount", {"secrets": [{"name": "a"}]}, {"secrets": [{"name": "b"}]}, ["b", "a"]),
+        ("discovery.k8s.io/v1", "EndpointSlice", {"ports": [{"name": "a"}]}, {"ports": [{"name": "b"}]}, ["b"]),
+        ("v1", "Endpoints", {"subsets": [{"name": "a"}]}, {"subsets": [{"name": "b"}]}, ["b"]),
+        (
+            *("admissionregistration.k8s.io/v1beta1", "MutatingWebhookConfiguration"),  # a version of old clusters
+            *({"webhooks": [{"name": "a"}]}, {"webhooks": [{"name": "b"}]}, ["b", "a"]),
+        ),
+    ],
+)
+def test_each_kind_has_its_own_keys(version, kind, fields, patch, merged):
+    obj = {"apiVersion": version, "kind": kind, **fields}
+    (field,) = fields
+    assert [each["name"] for each in strategic_merge(obj, patch)[field]] == merged
 
 
 def test_kinds_of_others_are_not_merged_strategically():
@@ -242,6 +319,29 @@ def test_kinds_of_others_are_not_merged_strategically():
 RULES = """
 version: {}
 resourceModifierRules: [{{conditions: {{{}}}, patches: [{{operation: add, path: /a}}]}}]
+"""
+NO_SOURCE = """
+version: v1
+resourceModifierRules: [{{conditions: {{groupResource: pods}}, patches: [{{operation: {}, path: /a}}]}}]
+"""
+TWO_KINDS = """
+version: v1
+resourceModifierRules:
+- conditions: {groupResource: pods}
+  patches: [{operation: remove, path: /a}]
+  strategicPatches: [{patchData: "{}"}]
+"""
+CLASSES = """
+version: v1
+resourceModifierRules:
+- conditions: {groupResource: "*.apps", namespaces: ["sh*"], matches: [{path: /spec/paused, value: "null"}]}
+  patches:
+  - {operation: test, path: /spec/none, value: "null"}
+  - {operation: replace, path: /spec/replicas, value: "4"}
+- conditions: {groupResource: "deploy*.apps"}
+  patches:
+  - {operation: test, path: /spec/storageClassName, value: standard}
+  - {operation: replace, path: /spec/storageClassName, value: fast}
 """
 VELERO = """
 version: v1
@@ -280,7 +380,12 @@ def test_velero_s_file_is_read_as_it_is():
         "name": "web", "namespace": "shop", "labels": {}, "annotations": {"a": "b", "number": "3", "text": "some text"}
     }  # fmt: skip
     images = [each["image"] for each in found["spec"]["template"]["spec"]["containers"]]
-    assert images == ["web:1", "side:9", "web:1"]
+    assert images == ["web:1", "web:1", "side:9"]
+
+
+def test_in_velero_s_file_namespaces_are_globs_and_null_is_also_a_missing_key():
+    found = velero(CLASSES)
+    assert found["spec"] == WEB["spec"] | {"replicas": 4}
 
 
 def test_its_config_map_is_read_too():
@@ -297,6 +402,11 @@ def test_its_config_map_is_read_too():
         (RULES.format("v1", ""), "groupResource"),
         ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}}]", "exactly one of patches"),
         ("version: v1\nresourceModifierRules: [{conditions: {groupResource: pods}, patchs: []}]", "patchs"),
+        (RULES.format("v1", "groupResource: 'pods['"), "is not a glob"),
+        (RULES.format("v1", "groupResource: pods, namespaces: ['[z-a]']"), "is not a glob"),
+        (NO_SOURCE.format("copy"), "the operation copy needs a 'from'"),
+        (NO_SOURCE.format("move"), "the operation move needs a 'from'"),
+        (TWO_KINDS, "resourceModifierRules/0: only one of patches, mergePatches and strategicPatches"),
         ("kind: ConfigMap\ndata: {a: x, b: y}", "exactly one file"),
         ("[]", "no modifications"),
         ("{", "is not YAML"),

@@ -160,6 +160,121 @@ def test_a_completed_one_that_lacks_a_file_is_not_the_last_good_one(local):
     assert "links.jsonl.gz is missing" in judgements(result)["lacking"][1]
 
 
+def test_what_stays_as_the_last_good_one_is_read_back_before_others_go(store):
+    """A file of the right size with another content is damage too: by the size alone, the one good backup went."""
+    add(store, "good", 3)
+    add(store, "older", 4)
+    bad, worse = add(store, "bad", 2), add(store, "worse", 1)
+    store.put(bad.tarball, ARCHIVE.swapcase())
+    store.put(worse.tarball, ARCHIVE.swapcase())
+    add(store, "bank", 1, namespaces=["bank"])
+    result = prune(store, keep_last=1)
+    assert there(store) == {"good", "worse", "bank"}
+    assert judgements(result)["good"] == ("keep", "the last good one of its series (no rule keeps it)")
+    why = "is not what the manifest says (SHA-256 differs)"
+    assert judgements(result)["worse"] == ("keep", f"last 1; not whole: {worse.tarball} {why}")
+    assert result.phase is Phase.PARTIAL
+    assert {each.what: each.why for each in result.problems} == {
+        "backup bad": f"{bad.tarball} {why}",
+        "backup worse": f"{worse.tarball} {why}",
+    }
+
+
+def test_a_period_keeps_its_good_one_when_its_last_is_damaged(local):
+    add(local, "old", 9)
+    add(local, "early", 1.25)
+    late = add(local, "late", 1.2)
+    add(local, "long-ago", 12)
+    local.put(late.tarball, ARCHIVE.swapcase())
+    prune(local, keep_weekly=1)
+    assert {"early"} <= there(local)
+    assert not {"old", "long-ago"} & there(local)
+
+
+def test_nothing_is_read_back_where_nothing_goes(local, monkeypatch):
+    add(local, "a", 2)
+    add(local, "b", 1)
+
+    def read(*_, **__):
+        raise AssertionError("it was read back")
+
+    monkeypatch.setattr("kubeferry.tasks.maintain.prune.prove_stored", read)
+    assert prune(local, keep_last=2).removed == []
+    with pytest.raises(AssertionError, match="read back"):
+        prune(local, keep_last=1)
+
+
+# --- a series is what was asked for
+
+
+def test_a_new_namespace_begins_no_new_series(store):
+    """Backups of all namespaces, or by a selector: on the fourth night there is one more."""
+    for number, asked in enumerate(("all namespaces", "namespaces with team=shop", "all namespaces except kube-*")):
+        for age in range(4):
+            there_were = ["bank", "shop"] if age else ["bank", "new", "shop"]
+            add(store, f"{number}-{age}", age, asked=asked, deployment="", namespaces=there_were)
+    prune(store, keep_last=2)
+    assert sorted(name[-1] for name in there(store)) == ["0", "0", "0", "1", "1", "1"]
+
+
+def test_what_was_asked_for_differently_is_another_series(local):
+    both = {"namespaces": ["bank", "shop"]}
+    add(local, "all", 9, asked="all namespaces", deployment="", **both)
+    add(local, "labelled", 8, asked="namespaces with team=x", deployment="", **both)
+    add(local, "except", 7, asked="all namespaces except kube-*", deployment="", **both)
+    add(local, "named", 6, asked="bank shop", deployment="", **both)
+    add(local, "nightly", 5, asked="bank shop", deployment="nightly", **both)
+    add(local, "weekly", 4, asked="bank shop", deployment="weekly", **both)
+    result = prune(local, keep_last=1)
+    assert result.removed == []
+    assert {each.series for each in result.judged if each.name == "weekly"} == {"bank shop of uid-h by weekly"}
+
+
+@pytest.mark.parametrize(
+    ("made_by", "gone"),
+    [([""], {"old", "older"}), (["nightly"], {"old", "older"}), (["nightly", "weekly"], {"older"}), ([], {"older"})],
+)
+def test_backups_that_do_not_say_it_belong_to_those_of_the_same_namespaces(local, made_by, gone):
+    """Older versions noted only the namespaces; their backups are pruned with the later ones of the same schedule."""
+    add(local, "older", 9)
+    add(local, "old", 8)
+    for age, deployment in enumerate(made_by):
+        add(local, f"new-{age}", age, asked="shop", deployment=deployment)
+    assert {each.name for each in prune(local, keep_last=1).removed} == gone
+
+
+def test_an_encrypted_backup_shows_no_selector_and_is_of_its_series(local):
+    sealed = {"encryption": Encryption(recipients=["age1x"]), "deployment": ""}
+    for age, asked in enumerate(["namespaces with team=secret"] * 3 + ["namespaces with team=other", "shop"]):
+        keys = add(local, f"plain-{age}", age, asked=asked, deployment="")
+        head, _ = divided(open_backup(local, keys.name).manifest, ["age1x"])
+        assert "team" not in head.model_dump_json()
+        add(local, f"sealed-{age}", age, asked=head.asked, **sealed)
+        local.delete([entry.key for entry in local.list(keys.folder)])
+    prune(local, keep_last=1)
+    assert there(local) == {"sealed-0", "sealed-3", "sealed-4"}
+
+
+def test_velero_s_backups_of_other_objects_or_schedules_are_other_series(local):
+    for age, (spec, labels) in enumerate(
+        [
+            ({"includedNamespaces": ["shop"]}, {}),
+            ({"includedNamespaces": ["shop"], "excludedResources": []}, {}),
+            ({"includedNamespaces": ["shop"], "labelSelector": {"matchLabels": {"a": "b"}}}, {}),
+            ({"includedNamespaces": ["shop"], "includedResources": ["pods"]}, {}),
+            ({"includedNamespaces": ["shop"]}, {"velero.io/schedule-name": "nightly"}),
+            ({"excludedNamespaces": ["bank"]}, {}),
+            ({}, {}),
+        ]
+    ):
+        keys = BackupKeys(f"theirs-{age}")
+        status = {"phase": "Completed", "startTimestamp": f"{NOW - age * DAY:%Y-%m-%dT%H:%M:%SZ}"}
+        metadata = {"name": keys.name, "labels": labels}
+        local.put(keys.metadata, orjson.dumps({"kind": "Backup", "metadata": metadata, "spec": spec, "status": status}))
+        local.put(keys.tarball, ARCHIVE)
+    assert {each.name for each in prune(local, keep_last=1, velero=True).removed} == {"theirs-1"}
+
+
 def test_an_encrypted_selection_is_not_taken_for_everything(local):
     """Which selection it is, is in the encrypted part; that it is one is not."""
     sealed = {"encryption": Encryption(recipients=["age1x"])}

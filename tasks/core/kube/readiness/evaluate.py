@@ -76,10 +76,19 @@ def _general(obj: Object) -> Verdict | None:
 def _lags(observed: object, obj: Object) -> bool:
     """Return whether a controller reports another observedGeneration than the object's generation.
 
-    Some write the number as a string, and old Argo Rollouts wrote a hash: what is not a number is ignored.
+    Argo Rollouts write the number as a string, and old ones a hash, which may have only digits: what is not a number,
+    and a string above the generation, which no controller can have seen yet, is ignored.
     """
     generation = obj["metadata"].get("generation")
-    return str(observed).isdecimal() and generation is not None and int(str(observed)) != generation
+    if not isinstance(generation, int) or isinstance(observed, bool):
+        return False
+    if isinstance(observed, str):
+        return observed.isascii() and observed.isdecimal() and int(observed[:_DIGITS]) < generation
+    return isinstance(observed, int) and observed != generation
+
+
+_DIGITS = 19
+"""Digits of the largest generation, an int64."""
 
 
 def _by_condition(obj: Object) -> Verdict:

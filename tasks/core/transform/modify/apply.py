@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -18,6 +17,7 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.records import Cause, Rewrite
 from kubeferry.tasks.core.jsondoc.confidential import is_secret, may_show
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change
+from kubeferry.tasks.core.jsondoc.globs import glob_pattern
 from kubeferry.tasks.core.jsondoc.patch import (
     MISSING,
     PatchError,
@@ -26,6 +26,7 @@ from kubeferry.tasks.core.jsondoc.patch import (
     at,
     differences,
     merge_patch,
+    null_at,
     same,
     steps,
 )
@@ -36,7 +37,7 @@ from kubeferry.tasks.core.kube.strategic_merge_patch import strategic_merge
 from kubeferry.tasks.core.selection.selector import is_like
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kubeferry.tasks.core.kube.resources import Words
     from kubeferry.tasks.core.models.modifications import Modifications, Rule
@@ -177,30 +178,33 @@ def meets(obj: Object, group_resource: str, words: Words, rule: Rule) -> bool:
     ref = Ref.of(obj)
     return (
         (not rule.kind or any(fnmatchcase(word, rule.kind.lower()) for word in words))
-        and (not rule.group_resource or _dotted(rule.group_resource).fullmatch(group_resource) is not None)
+        and (
+            not rule.group_resource
+            or glob_pattern(rule.group_resource, apart=".").fullmatch(group_resource) is not None
+        )
         and (not rule.name or is_like(ref.name, rule.name))
         and (not rule.name_regex or re.search(rule.name_regex, ref.name) is not None)
-        and (not ref.namespace or not rule.namespaces or bool({ref.namespace, "*"} & {*rule.namespaces}))
+        and (not ref.namespace or not rule.namespaces or _within(ref.namespace, rule.namespaces))
         and selects(parse_selector(rule.selector), labels_of(obj))
         and all(_has(obj, each.path, each.value) for each in rule.matches)
     )
 
 
+def _is(group_resource: str, glob: str) -> bool:
+    return glob_pattern(glob, apart=".").fullmatch(group_resource) is not None
+
+
+def _within(namespace: str, globs: Iterable[str]) -> bool:
+    return any(glob_pattern(each).fullmatch(namespace) for each in globs)
+
+
 def _has(obj: Object, path: str, value: Any) -> bool:
+    if value is None:
+        return null_at(obj, path)
     try:
         return same(at(obj, path), value)
     except PatchError:
         return False
-
-
-_GLOB = {"**": ".*", "*": r"[^.]*", "?": r"[^.]", "{": "(?:", "}": ")", ",": "|"}
-
-
-@lru_cache(maxsize=256)
-def _dotted(pattern: str) -> re.Pattern[str]:
-    """Return a glob whose `*` does not match dots, as in Velero (gobwas/glob with the separator `.`)."""
-    parts = re.findall(r"\*\*|[*?{},]|[^*?{},]+", pattern)
-    return re.compile("".join(_GLOB.get(part) or re.escape(part) for part in parts))
 
 
 def _check_sources(obj: Object, operations: list[dict[str, Any]]) -> None:
@@ -230,5 +234,5 @@ def _patched(obj: Object, rule: Rule) -> Object:
         ref = Ref.of(obj)
         if not is_built_in(ref.group):
             raise PatchError("a strategic merge patch is for Kubernetes' own kinds only: use merge_patches")
-        found = strategic_merge(found, each, ref.kind)
+        found = strategic_merge(found, each)
     return found

@@ -1,17 +1,16 @@
 """Read Velero's resource modifiers (Velero 1.18, internal/resourcemodifiers), as a file or in their ConfigMap.
 
 Values of its JSON patches are strings: `"1"` becomes a number, `true` a boolean, `{…}` and `[…]` JSON, and a string in
-escaped quotes stays a string. If a rule has several of the three kinds of patches, only the first applies, as in
-Velero.
+escaped quotes stays a string. A rule with two of the three kinds of patches is refused, as by Velero.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import orjson
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.models.modifications import Match, Operation, Rule
@@ -77,6 +76,12 @@ class _Rule(_Model):
     mergePatches: list[_Data] | None = None  # noqa: N815 - Velero's names
     strategicPatches: list[_Data] | None = None  # noqa: N815 - as above
 
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum(map(bool, (self.patches, self.mergePatches, self.strategicPatches))) > 1:
+            raise ValueError("only one of patches, mergePatches and strategicPatches can be specified")
+        return self
+
 
 class _File(_Model):
     version: str
@@ -108,22 +113,22 @@ def velero_rules(found: Any) -> list[Rule]:
 
 def _rule(rule: _Rule) -> Rule:
     asked = rule.conditions
-    patches = [_operation(each) for each in rule.patches or []]
-    merges = [] if patches else [_data(each) for each in rule.mergePatches or []]
     return Rule(
         group_resource=asked.groupResource,
         name_regex=asked.resourceNameRegex,
         namespaces=asked.namespaces or [],
         selector=_selector(asked.labelSelector) if asked.labelSelector else "",
         matches=[Match(path=each.path, value=_value(each.value)) for each in asked.matches or []],
-        patches=patches,
-        merge_patches=merges,
-        strategic_patches=[] if patches or merges else [_data(each) for each in rule.strategicPatches or []],
+        patches=[_operation(each) for each in rule.patches or []],
+        merge_patches=[_data(each) for each in rule.mergePatches or []],
+        strategic_patches=[_data(each) for each in rule.strategicPatches or []],
     )
 
 
 def _operation(patch: _Patch) -> Operation:
-    return Operation(op=patch.operation, path=patch.path, source=patch.source, value=_value(patch.value))
+    value = _value(patch.value)
+    source = {"source": patch.source} if patch.source else {}  # none: the operation is refused
+    return Operation(op=patch.operation, path=patch.path, value=value, or_missing=value is None, **source)
 
 
 def _value(text: str) -> Any:
