@@ -71,3 +71,10 @@ def test_there_are_enough():
 @pytest.mark.parametrize("marked", EACH)
 def test_exactly_what_names_a_namespace_follows_and_all_else_stays_byte_for_byte(marked):
     assert rename(before(marked), NAMES, known=KNOWN).obj == after(marked)
+
+
+def test_many_renames_find_the_same_places():
+    names = NAMES | {f"n{number}": f"m{number}" for number in range(100)}
+    for param in EACH:
+        (marked,) = param.values
+        assert rename(before(marked), names, known=KNOWN).obj == after(marked)

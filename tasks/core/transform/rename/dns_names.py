@@ -36,6 +36,7 @@ _NAME = re.compile(
 )
 """Possessive, and a name starts only at the start of a word: each character is read a fixed number of times."""
 
+_PART = re.compile(r"[a-z0-9-]+")
 _LABEL = re.compile(r"[^\\.]+|(?<=\.)(?=\.)")
 _POD_IP = re.compile(r"\d{1,3}(?:-\d{1,3}){3}|(?=[0-9a-f-]*--|(?:[0-9a-f]{1,4}-){7})[0-9a-f-]+")
 _ORDINAL = re.compile(r".*-\d+", re.DOTALL)
@@ -96,9 +97,9 @@ def uses(text: str, hosts: Hosts, *, key: str = "", image: bool = False) -> Iter
 
 def may_name(text: str, hosts: Hosts) -> bool:
     """Return whether `text` may name a namespace: this search for a few words is a hundred times faster."""
-    if len(hosts.names) > _FEW:
-        return True
     lower = text.lower()
+    if len(hosts.names) > _FEW:  # an escape hides the beginning of a word
+        return "\\" in text or "%" in text or not hosts.names.keys().isdisjoint(_PART.findall(lower))
     return any(name in lower for name in hosts.names)
 
 

@@ -44,9 +44,9 @@ def in_documents(text: str, case: Case, nested: int = 0) -> Iterator[Use]:
     """Yield the namespaces of `case` that documents in `text` name."""
     if ":" not in text or not _may_refer(text, case):
         return
-    start = 0
-    for document in documents(text):
-        if len(document) <= LARGEST and _may_refer(document, case):
+    start, each = 0, documents(text)
+    for document in each:
+        if len(document) <= LARGEST and (len(each) == 1 or _may_refer(document, case)):
             for use in _in_document(document, case, nested):
                 yield _moved(use, start)
         start += len(document) + len("---")

@@ -42,7 +42,7 @@ _FOREIGN = re.compile(r"://[^\s/\"'\\]*\.googleapis\.com[^\s\"'\\]*$")
 
 _LABEL = (
     r"(?:kubernetes\.io/metadata\.name|projectcalico\.org/(?:name|namespace)|io\.kubernetes\.pod\.namespace"
-    r"|k8s\.namespace\.name|(?:object\.|oldObject\.|request\.|resource\.|input\.)*(?:request|metadata)\.namespace"
+    r"|k8s\.namespace\.name|(?:request|metadata)\.namespace"
     r"|namespaceObject\.metadata\.name|kubernetes\.namespace(?:_name)?)"
 )
 _EQUAL = re.compile(

@@ -104,11 +104,10 @@ def settings(obj: Object, case: Case) -> Iterator[Hit]:
 
 def _visit(value: Any, at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
     if isinstance(value, dict):
-        commands = _is_command(value)
         for key, item in value.items():
             if isinstance(item, list):
                 if key in ("args", "command"):
-                    yield from _args(item, (*at, key), case, short=commands)
+                    yield from _args(item, (*at, key), case, short=_is_command(value))
                 elif key == "env":
                     yield from _env(item, (*at, key), case)
             yield from _visit(item, (*at, key), case)
