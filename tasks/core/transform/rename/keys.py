@@ -52,6 +52,7 @@ _REFERENCES = (
     *("secret", "secrets", "configmap", "config-map", "config_map", "config", "service", "svc", "certificate", "cert"),
     *("serviceaccount", "service-account", "service_account", "pvc", "claim", "gateway", "gateways", "issuer"),
     *("ingress", "deployment", "statefulset", "daemonset", "middleware", "middlewares", "ref", "refs", "reference"),
+    *("secretname", "secret-name", "secret_name", "configmapname", "servicename", "gatewayname"),
 )
 """Endings of a name whose value may be `namespace/name`. A repository, an image and a path are written so, too."""
 

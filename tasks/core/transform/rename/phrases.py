@@ -8,6 +8,7 @@ OPA, Calico, Cilium, CoreDNS, GKE and kubectl, as tests/data/rename/software.yam
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.transform.rename.dns_names import Use
@@ -67,6 +68,17 @@ _CLI = re.compile(
 """Programs with an option `-n NAMESPACE`."""
 
 _SHORT = re.compile(rf"(?<=[\s\"'])-n(?:=|[ \t]*){_QUOTE}(?P<value>{_NS})(?![\w./-])", _FLAGS)
+_NAMED = re.compile(rf"(?<=[ \t])(?:namespaces?|ns|projects?)(?:/|[ \t]+){_QUOTE}(?P<value>{_NS})(?![\w./=:-])", _FLAGS)
+"""`kubectl create namespace x`, `kubectl get ns/x`, `oc project x`."""
+
+_ACCOUNT = re.compile(rf"--serviceaccount(?:=|[ \t]+){_QUOTE}(?P<value>{_NS}):[a-z0-9]", _FLAGS)
+_METADATA = re.compile(
+    rf"^[ \t]*metadata:[ \t]*\n(?:[ \t]+(?!namespace:)[\w./-]+:[^\n]*\n){{0,8}}[ \t]+namespace:[ \t]*{_QUOTE}"
+    rf"(?P<value>{_NS})(?={_QUOTE}[ \t]*(?:#[^\n]*)?$)",
+    _FLAGS,
+)
+"""A manifest in a text that is no YAML as a whole: a script's here-document, a template."""
+
 _LOGS = re.compile(
     rf"/var/log/(?:containers/[\w.*-]*?_(?P<value>{_NS})_[\w.*-]*|pods/(?P<pods>{_NS})_[\w.*-]*)", _FLAGS
 )
@@ -86,6 +98,7 @@ def phrases(text: str, case: Case, key: str = "") -> Iterator[Use]:
         yield from _settings(text, case)
         yield from _each(text, _EQUAL, "query", case)
         yield from _lists(text, case)
+        yield from _each(text, _METADATA, "reference", case)
     elif "NS" in text:
         yield from _settings(text, case)
     if "metadata.name" in text or "projectcalico.org" in text:
@@ -95,7 +108,9 @@ def phrases(text: str, case: Case, key: str = "") -> Iterator[Use]:
         yield from _each(text, _LOGS, "path", case)
     if ".svc.id.goog[" in text:
         yield from _each(text, _GOOGLE, "account", case)
-    if "-n" in text:
+    if "--serviceaccount" in text:
+        yield from _each(text, _ACCOUNT, "account", case)
+    if _CLI.search(text):
         yield from _commands(text, case)
     if "/" in text:
         yield from _objects(text, case, key)
@@ -153,7 +168,7 @@ def _matchers(text: str, case: Case) -> Iterator[Use]:
 
 
 def _commands(text: str, case: Case) -> Iterator[Use]:
-    for match in _SHORT.finditer(text):
+    for match in chain(_SHORT.finditer(text), _NAMED.finditer(text)):
         if match["value"] in case.names:
             before = text[max(0, match.start() - _LOOK_BACK) : match.start()]
             command = before[max(before.rfind(each) for each in "\n;|&") + 1 :]

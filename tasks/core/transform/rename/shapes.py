@@ -8,6 +8,7 @@ of Kubernetes, but for those that keys.py excludes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,9 @@ _KINDS = frozenset(
     }
 )
 """Kinds of Kubernetes: a namespace beside one of these, and a name, is the object's."""
+
+_API_VERSION = re.compile(r"(?:[a-z0-9.-]+/)?v[0-9]+(?:(?:alpha|beta)[0-9]+)?", re.ASCII)
+_REF = re.compile(r"\w+(?:Refs?|References?)", re.ASCII)
 
 _META_LABEL = "__meta_kubernetes_namespace"
 """The namespace of a target of Prometheus' service discovery (Prometheus: kubernetes_sd_config)."""
@@ -168,12 +172,22 @@ def _is_reference(fields: dict[str, Any], key: str, item: str, at: Place, case: 
 
 def _is_certain(fields: dict[str, Any], above: list[str]) -> bool:
     """Return whether `namespace` in a map is one of Kubernetes, whatever the backup has."""
-    of_object = above[-1:] == ["metadata"] or (
-        str(fields.get("kind")) in _KINDS and isinstance(fields.get("name"), str)
-    )
+    named = isinstance(fields.get("name"), str)
+    of_object = above[-1:] == ["metadata"] or (named and _is_object_reference(fields, above))
     of_kubeconfig = above[-1:] == ["context"] and {"cluster", "user"} <= fields.keys()
     of_kustomize = str(fields.get("apiVersion")).startswith(_KUSTOMIZE)
-    return of_object or of_kubeconfig or of_kustomize or any(map(is_about_kubernetes, above))
+    of_kubernetes = any(map(is_about_kubernetes, (*above, str(fields.get("type")), str(fields.get("provider")))))
+    return of_object or of_kubeconfig or of_kustomize or of_kubernetes
+
+
+def _is_object_reference(fields: dict[str, Any], above: list[str]) -> bool:
+    """Return whether a map refers to an object: by a kind of Kubernetes, by a kind and its API, or under `…Ref`.
+
+    Source: API conventions of Kubernetes, "Object references": fields of references are named `{field}Ref`.
+    """
+    kind = str(fields.get("kind"))
+    typed = kind[:1].isupper() and _API_VERSION.fullmatch(str(fields.get("apiVersion"))) is not None
+    return kind in _KINDS or typed or bool(above and _REF.fullmatch(above[-1]))
 
 
 def _holds_a_name(key: str) -> bool:
