@@ -47,6 +47,19 @@ def loaded(text: str) -> Any:
     return yaml.load(text, yaml.CSafeLoader)
 
 
+def composed(text: str) -> yaml.Node | None:
+    """Return the nodes of one document, each with its place in the text; an alias is the node that it names.
+
+    Raises:
+        ValueError: it is nested too deeply.
+        yaml.YAMLError: it is not YAML.
+    """
+    if _may_be_deep(text) and _is_deep(text):
+        raise ValueError("it is nested too deeply")
+    found: yaml.Node | None = yaml.compose(text, yaml.CSafeLoader)
+    return found
+
+
 def edited(text: str, edit: Callable[[Any], Any]) -> str | None:
     """Return one document with its value changed by `edit`, or None if that is not possible, or too large.
 

@@ -14,6 +14,8 @@ values are known. Whether a known value is used there depends on what precedes a
 | `10.0.0.1.example.com`, `ip-10-0-0-1` | no | a name; nobody resolves the digits in it |
 | `10-0-0-1.shop.pod.cluster.local` | yes | the DNS name of a pod is made of its address |
 | `10.0.0.1-alpine`, `v10.0.0.1`, `10.0.0.1+b3`, `1.10.0.0.1`, `~10.0.0.1`, `version: 10.0.0.1` | no | a version |
+| `nginx/10.0.0.1`, `release 10.0.0.1`, `<build>10.0.0.1`, `/releases/10.0.0.1/` | no | a version, without that word |
+| `serialNumber=10.0.0.1`, `oid: 10.0.0.1`, `section 10.0.0.1` | no | a number of parts, and no address |
 | `image: nginx:10.0.0.1`, `shop/nginx:10.0.0.1` | no | an image's tag |
 | `image: 10.0.0.1:5000/nginx`, `tcp:10.0.0.1:80` | yes | a registry; a scheme |
 | `pvc-<uid>`, `cluster_<uid>`, `<uid>.json` | yes | named after what has a new uid, and so a new name |
@@ -36,7 +38,32 @@ if TYPE_CHECKING:
 _WORD_CHARACTERS = frozenset("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 _ESCAPE = re.compile(r"(?:\\(?:[nrtbf]|u[0-9A-Fa-f]{4})|%[0-9A-Fa-f]{2})\Z")
 _TAG = re.compile(r"(?:/[\w.-]+|\bimage\W{1,4}[\w.-]+):\Z", re.IGNORECASE | re.ASCII)
-_VERSION = re.compile(r"version[\"']?\s*[:=]\s*[\"']?\Z", re.IGNORECASE)
+_NUMBERS = frozenset(
+    {
+        *(
+            "version",
+            "versions",
+            "ver",
+            "release",
+            "releases",
+            "build",
+            "builds",
+            "revision",
+            "rev",
+            "firmware",
+            "patch",
+        ),
+        *("tag", "tags", "chart", "since", "edition", "kernel", "driver", "serial", "sn", "number", "oid", "schema"),
+        *("section", "chapter", "paragraph", "clause", "control", "benchmark", "cis", "sku"),
+    }
+)
+"""Words after which four numbers with dots are no address."""
+
+_BEFORE_VALUE = " \t\"'`:=>(\\/"
+_LAST_WORD = re.compile(r"([A-Z]+|[A-Z]?[a-z]+)[0-9]*\Z", re.ASCII)
+_PRODUCT = re.compile(r"(?<![\w./:@%+-])[A-Za-z][\w.+-]*/\Z", re.ASCII)
+_ADDRESSES = re.compile(r"(?:ip[46]?|tcp|udp|dns[46]?|host|hosts|addr|address|inet6?)/\Z", re.IGNORECASE)
+_PORT = re.compile(r":[0-9]{1,5}(?![\w.-])")
 _RESOLVED = re.compile(r"\.(?:nip|sslip|xip)\.io(?![0-9A-Za-z_-]|\.[0-9A-Za-z])", re.IGNORECASE)
 _GROUP_BEFORE = re.compile(r"(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{4,}[-_]\Z")
 _UID_PATTERN = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -57,7 +84,7 @@ class Hint:
     """The field names a container image: what follows a colon is a tag."""
 
     version: bool = False
-    """The field holds a version: four numbers in it are a version."""
+    """The field holds a version or a serial number: four numbers in it are no address."""
 
     name: bool = False
     """The field holds an object's name, which a restore keeps even if it contains a uid."""
@@ -69,9 +96,16 @@ PLAIN = Hint()
 def place_of(key: str) -> Hint:
     """Return what the last key of a string's path says: `image`, `initImage`, `app.…/version`, `secretName`."""
     low = key.lower()
-    if not low.endswith(("image", "version", "name")):
+    numbers = low.endswith("version") or _ends_with_number(key)
+    if not numbers and not low.endswith(("image", "name")):
         return PLAIN
-    return Hint(low.endswith("image"), low.endswith("version"), low.endswith("name"))
+    return Hint(low.endswith("image"), numbers, low.endswith("name"))
+
+
+def _ends_with_number(text: str) -> bool:
+    """Return whether the last word of a text is one of `_NUMBERS`: `serialNumber`, `APP_RELEASE`, `the release`."""
+    word = _LAST_WORD.search(text)
+    return word is not None and word[1].lower() in _NUMBERS
 
 
 def v4_stands(text: str, start: int, end: int, place: Hint) -> bool:
@@ -92,8 +126,14 @@ def _v4_may_begin(text: str, start: int, end: int, place: Hint) -> bool:
         return not place.image and not _TAG.search(text[max(0, start - _WINDOW) : start])
     if not _may_begin(text, start, "+~^-"):
         return False
-    window = text[max(0, start - 16) : start]
-    return "ersion" not in window.lower() or not _VERSION.search(window)
+    return _PORT.match(text, end) is not None or not _is_number(text[max(0, start - 48) : start])
+
+
+def _is_number(before: str) -> bool:
+    """Return whether what is before four numbers makes them a version or a serial number."""
+    if before[-1:] == "/" and _PRODUCT.search(before) and not _ADDRESSES.search(before):
+        return True
+    return _ends_with_number(before.rstrip(_BEFORE_VALUE))
 
 
 def v6_stands(text: str, start: int, end: int) -> bool:

@@ -232,6 +232,24 @@ def test_a_clone_beside_the_original_has_its_own(bench, operator, saved, kubectl
     assert bench.find("RoleBinding", "kube-system", f"{ns}-leader")
 
 
+def test_a_definition_is_for_all_namespaces_and_no_renaming_changes_it(bench, operator, saved):
+    """Its texts name the original: rewritten, it would be another definition than the one that the original has."""
+    ns = operator
+    name = f"widgets.{ns}.example"
+    before = bench.get(CRD, "", name)
+    clone, far = bench.name("acme"), bench.name("acme")
+    beside = bench.restore(saved, A, map={ns: clone})
+    bench.forget(HOOK, f"{ns}-hook-{clone}", A)
+    assert bench.get(CRD, "", name)["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+    done = bench.restore(saved, B, map={ns: far})
+    bench.forget(HOOK, f"{ns}-hook-{far}", B)
+    crd = bench.get(CRD, "", name, B)
+    assert crd["spec"] == before["spec"]
+    for result in (beside, done):
+        assert [each for each in result.rewrites if each.object.startswith(CRD)] == []
+        assert result.phase.value == "Completed"
+
+
 @pytest.mark.parametrize("side", ["backup", "restore"])
 @pytest.mark.parametrize("what", ["report", "none"])
 def test_it_stays_where_that_is_asked_for(bench, operator, saved, side, what):

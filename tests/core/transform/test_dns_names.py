@@ -45,9 +45,6 @@ FOUND = {
     "me:pw@tcp(db.shop:3306)/x": "me:pw@tcp(db.copy:3306)/x",
     "git@web.shop.svc:team/repo": "git@web.copy.svc:team/repo",
     "db.shop:5432,web.shop:80": "db.copy:5432,web.copy:80",
-    "db-0.db.shop": "db-0.db.copy",
-    "web.shop": "web.copy",
-    "db.shop, web.shop": "db.copy, web.copy",
     "Server=db.shop;Database=shop": "Server=db.copy;Database=shop",
     "host=db.shop port=5432 dbname=shop": "host=db.copy port=5432 dbname=shop",
     "--host=db.shop": "--host=db.copy",
@@ -107,6 +104,19 @@ NEAR = [
     "bob@web.shop",
     "bob@web.shop.svc",
     "mailto:bob@web.shop.svc",
+    "web.shop",
+    "db-0.db.shop",
+    "db.shop, web.shop",
+    "topic=web.shop",
+    '{"table": "web.shop", "host": "x"}',
+    "host: x\ntable: web.shop",
+    "hosts:\n- x\ntables:\n- web.shop\n",
+    "select * from web.shop",
+    "psql -c 'select * from web.shop'",
+    "s3://web.shop/key",
+    "file:///web.shop",
+    "com.shop.svc",
+    "logging.level.com.shop.svc=DEBUG",
     "Bob <bob@web.shop.svc>, Al",
     "http://web.shop@other/",
     "http://web.shop:secret@other/",
@@ -146,9 +156,83 @@ def test_an_images_registry_is_a_host():
     assert rewritten("web.shop:5000/app:1", image=True) == "web.copy:5000/app:1"
 
 
-def test_a_field_that_holds_a_name_of_an_object_is_no_host():
-    assert rewritten("web.shop", whole=False) == "web.shop"
-    assert rewritten("web.shop.svc", whole=False) == "web.copy.svc"
+HOST_KEYS = [
+    *(
+        "host",
+        "HOST",
+        "DB_HOST",
+        "dbHost",
+        "db-host",
+        "db.host",
+        "host_1",
+        "hosts",
+        "hostname",
+        "hostNames",
+        "externalName",
+    ),
+    *(
+        "address",
+        "ADDRESSES",
+        "server",
+        "servers",
+        "url",
+        "endpoint",
+        "ENDPOINTS",
+        "broker",
+        "bootstrap.servers",
+        "dnsNames",
+    ),
+    *("commonName", "serverName", "proxy", "NO_PROXY", "external-dns.alpha.kubernetes.io/hostname", "domain"),
+]
+
+
+@pytest.mark.parametrize("key", HOST_KEYS)
+def test_under_a_name_that_means_a_host_a_bare_name_is_one(key):
+    for text in ("web.shop", "db.shop, web.shop", "db-0.db.shop"):
+        assert rewritten(text, key=key) == text.replace("shop", "copy")
+        assert rewritten(f"{key}={text}") == f"{key}={text.replace('shop', 'copy')}"
+        assert rewritten(f"a: 1\n{key}: {text}\n") == f"a: 1\n{key}: {text.replace('shop', 'copy')}\n"
+    assert rewritten(f'{{"x": 1, "{key}": ["web.shop", "db.shop"]}}') == f'{{"x": 1, "{key}": ["web.copy", "db.copy"]}}'
+    assert rewritten(f"{key}:\n  - db.shop\n  - web.shop\n") == f"{key}:\n  - db.copy\n  - web.copy\n"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["topic", "table", "name", "file", "CONFIG", "hostPath", "schema", "HOST_TABLE", "bucket", "DB", "value", "ghost"],
+)
+def test_under_another_name_it_is_none(key):
+    for text in (
+        "web.shop",
+        "db.shop, web.shop",
+        f"{key}={'web.shop'}",
+        f'{{"{key}": "web.shop"}}',
+        f"{key}:\n- web.shop",
+    ):
+        assert rewritten(text, key=key) == text
+    assert rewritten("web.shop.svc", key=key) == "web.copy.svc"
+
+
+def test_a_long_list_of_hosts_is_one_list():
+    text = "hosts:\n" + "".join(f"  - web.shop  # {i}\n" for i in range(500))
+    assert rewritten(text) == text.replace("shop", "copy")
+
+
+def test_a_program_that_asks_for_a_host_is_followed_by_one():
+    text = "until nc -z db.shop 5432; do sleep 1; done; psql -h db.shop -c 'select * from web.shop'; ping web.shop"
+    assert rewritten(text) == text.replace("db.shop", "db.copy").replace("ping web.shop", "ping web.copy")
+
+
+def test_the_domain_of_a_mail_moves_where_it_is_one_of_the_cluster():
+    assert rewritten("bob@web.shop.svc.cluster.local") == "bob@web.copy.svc.cluster.local"
+
+
+def test_an_identity_of_linkerd_names_two_namespaces():
+    text = "op.shop.serviceaccount.identity.{}.cluster.local"
+    assert rewritten(text.format("shop")) == "op.copy.serviceaccount.identity.copy.cluster.local"
+    assert rewritten(text.format("linkerd")) == "op.copy.serviceaccount.identity.linkerd.cluster.local"
+    assert (
+        rewritten(text.format("shop").replace("op.shop", "op.x")) == "op.x.serviceaccount.identity.copy.cluster.local"
+    )
 
 
 def test_another_cluster_domain_may_be_given():

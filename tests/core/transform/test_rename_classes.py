@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.transform.rename.classes import RULES, Known, Skip
-from kubeferry.tasks.core.transform.rename.custom_resources import KEYS
 from kubeferry.tasks.core.transform.rename.rewrite import rename
-from kubeferry.tasks.core.transform.rename.settings import ANNOTATIONS, FLAGS, VARIABLES
+from kubeferry.tasks.core.transform.rename.settings import ANNOTATIONS
 
 KNOWN = Known.of(
     [
@@ -56,12 +55,20 @@ def setting(field, value):
 
 
 TEXTS = {"name": "shop, x", "ref": "shop/x"}
+KEYS = ["namespaces", "targetNamespaces", "rootNamespace", "istioNamespace", "odd_namespace", "exportTo"]
+FLAGS = {
+    "namespace": "shop, x",
+    "never-heard-of-namespace": "shop",
+    "publish-service": "shop/x",
+    "odd-secret": "shop/tls",
+}
+VARIABLES = ["NAMESPACE", "NEVER_HEARD_OF_NAMESPACES", "ROOT_NAMESPACE", "NS"]
 CASES = [
     *((each["rule"], each["object"]) for each in documents("rewritten.yaml")),
-    *(("namespaces", {"apiVersion": "x.io/v1", "kind": "X", "spec": {key: "shop"}}) for key in sorted(KEYS)),
+    *(("namespaces", {"apiVersion": "x.io/v1", "kind": "X", "spec": {key: "shop"}}) for key in KEYS),
     *(annotation(key, TEXTS[what]) for key, what in ANNOTATIONS.items() if what in TEXTS),
-    *(setting("args", f"--{flag}={TEXTS[what]}") for flag, what in FLAGS.items()),
-    *(setting("env", {"name": name, "value": "shop"}) for name in sorted(VARIABLES)),
+    *(setting("args", f"--{flag}={text}") for flag, text in FLAGS.items()),
+    *(setting("env", {"name": name, "value": "shop"}) for name in VARIABLES),
 ]
 """Class and object: `shop` is the namespace wherever it is in it."""
 

@@ -6,12 +6,13 @@ namespace have no namespace and are not in the tables. Nothing is guessed: other
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import EACH, Every, Path, get, parse_path, parse_paths
 from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, RBAC
-from kubeferry.tasks.core.needs.references.marks import WITH_PARAMETERS, namespace_key
+from kubeferry.tasks.core.needs.references.marks import WITH_PARAMETERS
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
 from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
 
@@ -164,6 +165,7 @@ NAMESPACE_AT: Mapping[Kind, tuple[Path, ...]] = {kind: tuple(rules) for kind, ru
 """Kind → fields whose whole value is a namespace's name."""
 
 
+_SECRET_NAMESPACE = re.compile(r"secret[-_]?namespace\Z", re.IGNORECASE)
 _SUBJECTS = ("RoleBinding", "ClusterRoleBinding")
 
 
@@ -216,11 +218,11 @@ def _subjects(obj: Object, case: Case) -> Iterator[Hit]:
 
 
 def _parameters(obj: Object, case: Case) -> Iterator[Hit]:
-    """Yield the namespaces of the Secrets of a class's driver."""
+    """Yield the namespaces of the Secrets of a class's driver, whether or not the Secret's name is beside them."""
     parameters = get(obj, "parameters")
-    for key in parameters if isinstance(parameters, dict) else ():
-        if at := namespace_key(key):
-            yield from _one(case.whole(("parameters", at), parameters.get(at), "field"))
+    for key, value in parameters.items() if isinstance(parameters, dict) else ():
+        if _SECRET_NAMESPACE.search(key):
+            yield from _one(case.whole(("parameters", key), value, "field"))
 
 
 def _named_namespaces(obj: Object, case: Case) -> Iterator[Hit]:

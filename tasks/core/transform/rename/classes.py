@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import UsageError
@@ -17,15 +19,19 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Place
 
+_FEW = 16
+
 RULES: Mapping[str, str] = {
     "subject": "subject of a RoleBinding or ClusterRoleBinding",
     "selector": "selector of namespaces by kubernetes.io/metadata.name",
     "service": "Service of a webhook, an APIService or a CRD's conversion",
     "field": "field that the API defines as a namespace",
-    "reference": "namespace beside the name of an object of the backup, in a custom resource",
-    "namespaces": "namespace under a key that means nothing else, in a custom resource",
+    "reference": "namespace beside the name of an object, in a custom resource or a text",
+    "namespaces": "namespace under a key that means nothing else, in a custom resource or a text",
     "annotation": "annotation that holds a namespace",
-    "setting": "flag or environment variable that holds a namespace",
+    "setting": "flag, environment variable or setting that holds a namespace",
+    "path": "path of the Kubernetes API or of a node's logs, in a text",
+    "query": "selector, query or expression about a namespace, in a text",
     "account": "service account's user name or SPIFFE id",
     "dns": "DNS name of a Service or Pod",
     "host": "host name of a Service of the backup, svc.namespace",
@@ -71,6 +77,12 @@ class Known:
 
 def _frozen(sets: dict[str, set[str]]) -> dict[str, frozenset[str]]:
     return {key: frozenset(value) for key, value in sets.items()}
+
+
+@lru_cache(maxsize=16)
+def _whole_word(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    words = "|".join(map(re.escape, names))
+    return re.compile(rf"(?<![\w./:-])(?:{words})(?![\w.:-])", re.ASCII) if len(names) <= _FEW else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +135,11 @@ class Case:
     def of(cls, names: Mapping[str, str], known: Known) -> Case:
         """Return the case of renaming `names` in a backup with the `known` names."""
         return cls(names, known, Hosts(names, known.services, known.domains))
+
+    @property
+    def whole_word(self) -> re.Pattern[str] | None:
+        """Return what finds a renamed namespace as a word of its own; None for too many to look for at once."""
+        return _whole_word(tuple(self.names))
 
     def whole(self, at: Place, value: Any, rule: str) -> Hit | None:
         """Return the hit of a field whose whole value is a namespace to rename, if it is one."""

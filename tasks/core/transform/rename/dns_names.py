@@ -3,8 +3,14 @@ r"""Find the names in a text that contain a namespace: DNS names and service acc
 A text is read once, by one compiled expression that matches each dotted name as a whole (`web.shop.svcs` and
 `web.shop.yaml` are other names); look-ups in tables then decide. `\n` and `\"` before a name are escapes, so that JSON
 inside a string reads like JSON, and `web\.shop\.svc` in a regular expression is the name it matches. A single word, an
-e-mail address, and `kubernetes.default`, the API server itself, are never rewritten. Sources: "DNS for Services and
-Pods" and "Authenticating" of kubernetes.io, and the SPIFFE ids of Istio.
+e-mail address, and `kubernetes.default`, the API server itself, are never rewritten.
+
+`web.shop.svc` is a DNS name wherever it stands. `web.shop` alone may as well be a table, a topic or a file, even where
+the backup has a Service `web` in `shop`: it is rewritten in a URL, with a port, after a program that asks for a host,
+and under a name that means a host (keys.py, host_places.py). Everywhere else it is left.
+
+Sources: "DNS for Services and Pods" and "Authenticating" of kubernetes.io, the SPIFFE ids of Istio, the identities of
+Linkerd.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
+from kubeferry.tasks.core.transform.rename.host_places import FILES, HostPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -29,22 +36,15 @@ _NAME = re.compile(
 )
 """Possessive, and a name starts only at the start of a word: each character is read a fixed number of times."""
 
+_PART = re.compile(r"[a-z0-9-]+")
 _LABEL = re.compile(r"[^\\.]+|(?<=\.)(?=\.)")
 _POD_IP = re.compile(r"\d{1,3}(?:-\d{1,3}){3}|(?=[0-9a-f-]*--|(?:[0-9a-f]{1,4}-){7})[0-9a-f-]+")
 _ORDINAL = re.compile(r".*-\d+", re.DOTALL)
-_PORT = re.compile(r":\d{1,5}(?![\w.-])(/?)")
-_AUTHORITY = re.compile(r":(?:\\?/){2}[^\s/?#\"'\\<>]*$")
-_USER = re.compile(r"(?::[^\s/@]{0,256})?@")
-_BEFORE = re.compile(r"(?:(?:^|[\r\n])[ \t]*(?:-[ \t]+)*|\\[nr]|:[ \t]+|(=)|[,\[{][ \t]*)$")
-_AFTER = re.compile(r"$|[\r\n,;\]}]|\\[nr\"]|[ \t]+(?:$|[\r\n#;])")
 _FEW = 8
 _LONGEST = 512
 """Most characters of a name: 253 by RFC 1035, and a backslash or two before each dot."""
-_LOOK_BACK = 256
-"""Most characters before a name that decide what it is; the limit keeps the scan linear."""
-
-FILES = re.compile("ya?ml|json|toml|conf|cfg|ini|txt|md|log|crt|cer|key|pem|csr|p12|jks|sock|pid|t?gz|zip|sh")
-"""Last labels that make a name a file name, unless its cluster domain is known."""
+_PACKAGES = frozenset({"com", "org", "net", "io", "de", "fr", "uk", "eu", "dev", "java", "javax", "jakarta", "github"})
+"""First labels of the name of a package of code: `com.shop.svc`."""
 
 _API_SERVER = (API_SERVER.name, API_SERVER.namespace)
 
@@ -75,30 +75,31 @@ class Use:
     namespace: str
     whole: tuple[int, int]
     rule: str
-    """`account`, `dns` (`svc.ns.svc`…) or `host` (`svc.ns`)."""
+    """`account`, `dns` (`svc.ns.svc`…) or `host` (`svc.ns`), or another class of `RULES`."""
+    written: str = ""
+    """What to write in place of the new name: in quotes, where YAML would take it for a number."""
 
 
-def uses(text: str, hosts: Hosts, *, whole: bool = True, image: bool = False) -> Iterator[Use]:
+def uses(text: str, hosts: Hosts, *, key: str = "", image: bool = False) -> Iterator[Use]:
     """Yield the uses of the namespaces in `hosts.names` in `text`, in order.
 
-    `whole`: a bare `svc.ns` that is the whole value is a host. `image`: `text` is an image, where a bare `svc.ns:80` is
-    a host only before a path.
+    `key`: the name under which the text stands, which may mean a host. `image`: `text` is an image, where a bare
+    `svc.ns:80` is a host only before a path.
     """
-    for match in _NAME.finditer(text) if _may_name(text, hosts) else ():
+    around = HostPlaces(text, key, image=image)
+    for match in _NAME.finditer(text) if may_name(text, hosts) else ():
         kind = match.lastgroup
         if kind == "name":
-            found = _named(text, match, hosts, whole=whole, image=image)
-            if found:
-                yield found
+            yield from _named(around, match, hosts)
         elif kind and match[kind] in hosts.names:
             yield Use(*match.span(kind), match[kind], match.span(), "account")
 
 
-def _may_name(text: str, hosts: Hosts) -> bool:
-    """Return whether `text` may contain a name: this search for a few words is a hundred times faster."""
-    if len(hosts.names) > _FEW:
-        return True
+def may_name(text: str, hosts: Hosts) -> bool:
+    """Return whether `text` may name a namespace: this search for a few words is a hundred times faster."""
     lower = text.lower()
+    if len(hosts.names) > _FEW:  # an escape hides the beginning of a word
+        return "\\" in text or "%" in text or not hosts.names.keys().isdisjoint(_PART.findall(lower))
     return any(name in lower for name in hosts.names)
 
 
@@ -106,28 +107,41 @@ def replaced(text: str, found: Sequence[Use], names: Mapping[str, str]) -> str:
     """Return `text` with each of `found` under its new name, in one pass, so that `a` and `b` may swap."""
     parts, done = [], 0
     for use in found:
-        parts += [text[done : use.start], names[use.namespace]]
+        parts += [text[done : use.start], use.written or names[use.namespace]]
         done = use.end
     return "".join([*parts, text[done:]])
 
 
-def _named(text: str, match: re.Match[str], hosts: Hosts, *, whole: bool, image: bool) -> Use | None:
+def _named(around: HostPlaces, match: re.Match[str], hosts: Hosts) -> Iterator[Use]:
     name, start, end = match["name"], *match.span("name")
     last = name[name.rfind(".") + 1 :]
     lower = name.lower()
-    if len(name) > _LONGEST or (last not in hosts.names and "svc" not in lower and "pod" not in lower):
-        return None
+    may_be_full = "svc" in lower or "pod" in lower or "identity" in lower
+    if len(name) > _LONGEST or (last not in hosts.names and not may_be_full):
+        return
     spans = [each.span() for each in _LABEL.finditer(name)]
     labels = [lower[a:b] for a, b in spans]
-    at, rule = _full(labels, hosts, open_start=name[0] in ".*\\"), "dns"
-    if at is None and _bare([name[a:b] for a, b in spans], hosts) and _is_host(text, start, end, whole, image):
-        at, rule = len(labels) - 1, "host"
-    if at is None or _is_mail(text, start, end):
-        return None
-    return Use(start + spans[at][0], start + spans[at][1], labels[at], (start, end), rule)
+    found, rule = _identity(labels, hosts), "account"
+    if not found:
+        found, rule = _full(labels, hosts, open_start=name[0] in ".*\\"), "dns"
+    mail = around.is_mail(start, end)
+    if rule == "dns" and found and mail and ".".join(labels[found[0] + 2 :]) not in hosts.domains:
+        return
+    if not found and not mail and _bare([name[a:b] for a, b in spans], hosts) and around.is_host(start, end):
+        found, rule = [len(labels) - 1], "host"
+    for at in found:
+        yield Use(start + spans[at][0], start + spans[at][1], labels[at], (start, end), rule)
 
 
-def _full(labels: list[str], hosts: Hosts, *, open_start: bool) -> int | None:
+def _identity(labels: list[str], hosts: Hosts) -> list[int]:
+    """Return the namespaces in `account.ns.serviceaccount.identity.ns.domain`: the account's, and Linkerd's own."""
+    for at in range(len(labels) - 1):
+        if labels[at] == "serviceaccount" and labels[at + 1] == "identity":
+            return [each for each in (at - 1, at + 2) if 0 <= each < len(labels) and labels[each] in hosts.names]
+    return []
+
+
+def _full(labels: list[str], hosts: Hosts, *, open_start: bool) -> list[int]:
     """Return the index of the namespace in `svc.ns.svc`, `ns.svc.cluster.local` or `10-0-0-1.ns.pod`, if any."""
     for at in range(len(labels) - 1):
         namespace, kind, domain = labels[at], labels[at + 1], labels[at + 2 :]
@@ -140,11 +154,13 @@ def _full(labels: list[str], hosts: Hosts, *, open_start: bool) -> int | None:
         elif before in ("", "*"):  # a search domain, a wildcard or an entry of NO_PROXY
             fits = certain and (bool(domain) or open_start)
         else:
-            likely = hosts.has(namespace, before) and domain and not FILES.fullmatch(domain[-1])
-            fits = (before, namespace) != _API_SERVER and bool(certain or likely)
+            known = hosts.has(namespace, before)
+            likely = known and domain and not FILES.fullmatch(domain[-1])
+            package = not domain and not known and not _PACKAGES.isdisjoint(labels[:at])
+            fits = (before, namespace) != _API_SERVER and bool(certain or likely) and not package
         if fits:
-            return at
-    return None
+            return [at]
+    return []
 
 
 def _bare(labels: list[str], hosts: Hosts) -> bool:
@@ -154,32 +170,3 @@ def _bare(labels: list[str], hosts: Hosts) -> bool:
     *pod, service, namespace = labels
     known = hosts.has(namespace, service) and (service, namespace) != _API_SERVER
     return known and all(_ORDINAL.fullmatch(each) for each in pod)
-
-
-def _is_host(text: str, start: int, end: int, whole: bool, image: bool) -> bool:  # noqa: FBT001 - handed through
-    """Return whether the text around a bare name makes it a host: a port, a URL, or nothing at all."""
-    port = _PORT.match(text, end)
-    if port:
-        return bool(port[1]) or not image
-    before = text[max(0, start - _LOOK_BACK) : start]
-    if before[-1:] in ("/", "@", ",") and _AUTHORITY.search(before):
-        return not _USER.match(text, end)
-    return whole and not image and _is_whole(before, text, end)
-
-
-def _is_whole(before: str, text: str, end: int) -> bool:
-    """Return whether a name is a value of its own: a string, in quotes, after `key: ` or `key=`, an item, a line."""
-    if before[-1:] in ('"', "'", "`"):
-        return text.startswith((before[-1], "\\" + before[-1]), end)
-    mark = _BEFORE.search(before, max(0, len(before) - 32))
-    if not mark:
-        return False
-    return bool(_AFTER.match(text, end)) or (mark[1] is not None and text[end : end + 1] in (" ", "\t", "&"))
-
-
-def _is_mail(text: str, start: int, end: int) -> bool:
-    """Return whether a name is the domain of an e-mail address, and not a host after `user:password@`."""
-    if text[start - 1 : start] != "@" or text[end : end + 1] in ("/", ":"):
-        return False
-    local = re.split(r"[\s\"'<>,;()]", text[max(0, start - _LOOK_BACK) : start - 1])[-1]
-    return ":" not in local.removeprefix("mailto:")

@@ -24,12 +24,14 @@ from kubeferry.tasks.core.jsondoc.yaml_text import documents, edited
 from kubeferry.tasks.core.kube.objects import labels_of, type_of
 from kubeferry.tasks.core.kube.strings import decoded, put, walk
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-from kubeferry.tasks.core.transform.rename.dns_names import replaced, uses
+from kubeferry.tasks.core.transform.rename.dns_names import replaced
+from kubeferry.tasks.core.transform.rename.shapes import visit
+from kubeferry.tasks.core.transform.rename.text import in_text, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kubeferry.tasks.core.jsondoc.edit import Object
+    from kubeferry.tasks.core.jsondoc.edit import Object, Place
 
 PLACE = ("data", "release")
 LEAST, MOST, RATIO = 256 << 10, 16 << 20, 40
@@ -137,8 +139,19 @@ def _renamed(record: dict[str, Any], case: Case, renamed: Callable[[Object], Obj
             else hook
             for hook in record["hooks"]
         ]
-    values = ((leaf, list(uses(leaf.text, case.hosts))) for leaf in walk(record.get("config"), ("config",)))
-    return put(new, {leaf.at: replaced(leaf.text, found, case.names) for leaf, found in values if found})
+    return _with_values(new, case)
+
+
+def _with_values(record: dict[str, Any], case: Case) -> dict[str, Any]:
+    """Return a record with the namespaces in the user's values renamed: as in a custom resource, and in texts."""
+    if not isinstance(record.get("config"), dict):
+        return record
+    new: dict[Place, Any] = {hit.at: hit.value for hit in visit(record["config"], ("config",), case)}
+    for leaf in walk(record["config"], ("config",)):
+        found = in_text(leaf.text, case, key_of(record, leaf.at)) if leaf.at not in new else []
+        if found:
+            new[leaf.at] = replaced(leaf.text, found, case.names)
+    return put(record, new)
 
 
 def _manifest(text: str, case: Case, renamed: Callable[[Object], Object]) -> str:

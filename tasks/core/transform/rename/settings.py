@@ -1,9 +1,10 @@
 """Find namespaces in annotations, flags and environment variables of Kubernetes and of well-known products.
 
-A value is rewritten only as a whole, or if it is an item of a list according to its table; other annotations, flags and
-variables are not looked at here. Two annotations are excluded on purpose: `argocd.argoproj.io/tracking-id` (an
-Application would treat the clone as its own and prune it) and `vault.hashicorp.com/namespace` (Vault's namespaces are
-not Kubernetes'). Labels are never rewritten: selectors, and tools that own objects, find objects by them.
+A value is rewritten only as a whole, or if it is an item of a list. Flags, variables and keys of ConfigMaps are judged
+by the ending of their names (keys.py), annotations by a table. Two annotations are excluded on purpose:
+`argocd.argoproj.io/tracking-id` (an Application would treat the clone as its own and prune it) and
+`vault.hashicorp.com/namespace` (Vault's namespaces are not Kubernetes'). Labels are never rewritten: selectors, and
+tools that own objects, find objects by them.
 """
 
 from __future__ import annotations
@@ -17,15 +18,11 @@ from kubeferry.tasks.core.kube.strings import leaves
 from kubeferry.tasks.core.needs.annotations import with_namespaces
 from kubeferry.tasks.core.needs.references.marks import annotation_kind
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
+from kubeferry.tasks.core.transform.rename.dns_names import may_name
+from kubeferry.tasks.core.transform.rename.keys import means_namespace, means_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from kubeferry.tasks.core.kube.strings import Leaf
-
-
-def _words(text: str) -> list[str]:
-    return text.split()
+    from collections.abc import Iterator, Mapping
 
 
 ANNOTATIONS: Mapping[str, str] = {
@@ -64,37 +61,19 @@ ANNOTATIONS: Mapping[str, str] = {
 
 A `ref` without a slash is a name in the object's own namespace. Besides these, the two depends-on annotations."""
 
-FLAGS: Mapping[str, str] = {
-    **dict.fromkeys(
-        _words(
-            "namespace namespaces watch-namespace watch-namespaces pod-namespace operator-namespace release-namespace"
-            " target-namespace target-namespaces system-namespace controller-namespace secret-namespace"
-            " secrets-namespace configmap-namespace service-namespace webhook-namespace"
-            " leader-election-namespace election-namespace leader-elect-resource-namespace"
-            " leader-election-resource-namespace cluster-resource-namespace"
-        ),
-        "name",
-    ),
-    **dict.fromkeys(
-        _words(
-            "configmap publish-service default-ssl-certificate tcp-services-configmap udp-services-configmap"
-            " default-backend-service"
-        ),
-        "ref",
-    ),
-}
-"""Flag of a container's command or args, without its dashes → the form of each item of its comma-separated list."""
-
-VARIABLES = frozenset(
-    _words(
-        "NAMESPACE NAMESPACES WATCH_NAMESPACE WATCH_NAMESPACES POD_NAMESPACE MY_POD_NAMESPACE KUBERNETES_NAMESPACE"
-        " KUBE_NAMESPACE K8S_NAMESPACE K8S_POD_NAMESPACE OPERATOR_NAMESPACE CONTROLLER_NAMESPACE SYSTEM_NAMESPACE"
-        " RELEASE_NAMESPACE TARGET_NAMESPACE TARGET_NAMESPACES SERVICE_NAMESPACE DEPLOYMENT_NAMESPACE APP_NAMESPACE"
-        " CURRENT_NAMESPACE LEADER_ELECTION_NAMESPACE"
-    )
+REFERENCES = frozenset(
+    {
+        *("configmap", "publish-service", "default-ssl-certificate", "default-backend-service"),
+        *("tcp-services-configmap", "udp-services-configmap"),
+    }
 )
-"""Environment variables that hold a namespace or a comma-separated list of them; also as keys of ConfigMaps and
-Secrets."""
+"""Flags of ingress-nginx that hold `ns/name`, whether or not the backup has the object, as it must for others."""
+
+_PROGRAMS = re.compile(
+    r"(?:kubectl|oc|helm|helmfile|istioctl|linkerd|flux|argocd|argo|velero|stern|tkn|cmctl|cilium|kustomize|kn|kubeseal)",
+    re.ASCII,
+)
+"""Programs whose option `-n` is a namespace."""
 
 
 _FLAG = re.compile(r"--?([a-z][a-z0-9-]*)(?:=(.*))?", re.DOTALL)
@@ -127,51 +106,64 @@ def _visit(value: Any, at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(item, list):
-                yield from _LISTS.get(key, _no_list)(item, (*at, key), case)
+                if key in ("args", "command"):
+                    yield from _args(item, (*at, key), case, short=_is_command(value))
+                elif key == "env":
+                    yield from _env(item, (*at, key), case)
             yield from _visit(item, (*at, key), case)
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _visit(item, (*at, index), case)
 
 
-def _args(words: list[Any], at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
+def _is_command(container: dict[str, Any]) -> bool:
+    """Return whether a container runs a program whose `-n` is a namespace."""
+    words = [container.get("command"), container.get("args")]
+    first = [each[0] for each in words if isinstance(each, list) and each and isinstance(each[0], str)]
+    image = container.get("image")
+    image = [image.rpartition("/")[2].partition(":")[0]] if isinstance(image, str) else []
+    return any(_PROGRAMS.fullmatch(each.rpartition("/")[2]) for each in (*first, *image))
+
+
+def _form(flag: str) -> str:
+    """Return the form of each item of a flag's list, "" if it holds no namespace: by its ending."""
+    if flag in ("namespace", "namespaces") or means_namespace(flag):
+        return "name"
+    return "ref" if flag in REFERENCES else "known" if means_reference(flag) else ""
+
+
+def _args(words: list[Any], at: tuple[str | int, ...], case: Case, *, short: bool) -> Iterator[Hit]:
     """Yield from `--namespace=shop` and from `--namespace` with `shop` as the next word."""
     waits = ""
     for index, word in enumerate(words):
         match = _FLAG.fullmatch(word) if isinstance(word, str) else None
-        if match and match[1] in FLAGS and match[2] is not None:
-            value = _items(match[2], FLAGS[match[1]], case)
+        form = ("name" if short and match[1] == "n" else _form(match[1])) if match else ""
+        if match and form and match[2] is not None:
+            value = _items(match[2], form, case)
             yield from _changed((*at, index), word, word[: match.start(2)] + value)
         elif waits and isinstance(word, str):
-            yield from _changed((*at, index), word, _items(word, FLAGS[waits], case))
-        waits = match[1] if match and match[1] in FLAGS and match[2] is None else ""
+            yield from _changed((*at, index), word, _items(word, waits, case))
+        waits = form if match and match[2] is None else ""
 
 
 def _env(entries: list[Any], at: tuple[str | int, ...], case: Case) -> Iterator[Hit]:
     for index, entry in enumerate(entries):
         name, value = get(entry, "name"), get(entry, "value")
-        if isinstance(name, str) and isinstance(value, str) and name in VARIABLES:
-            yield from _changed((*at, index, "value"), value, _items(value, "name", case))
+        if isinstance(name, str) and isinstance(value, str):
+            yield from _changed((*at, index, "value"), value, _items(value, _form_of(name), case))
 
 
-def _no_list(_items: list[Any], _at: tuple[str | int, ...], _case: Case) -> Iterator[Hit]:
-    return iter(())
-
-
-_LISTS: Mapping[str, Callable[[list[Any], tuple[str | int, ...], Case], Iterator[Hit]]] = {
-    "args": _args,
-    "command": _args,
-    "env": _env,
-}
+def _form_of(name: str) -> str:
+    return "name" if means_namespace(name) else "known" if means_reference(name) else ""
 
 
 def _data(obj: Object, case: Case) -> Iterator[Hit]:
     """Yield the variables of a ConfigMap or Secret; of a Secret's value only the namespaces in it are shown."""
     secret = type_of(obj) == ("", "Secret")
-    found: Iterator[Leaf] = (leaf for leaf in leaves(obj) if len(leaf.at) == 2 and leaf.at[1] in VARIABLES)  # noqa: PLR2004 - field and key
-    for leaf in found:
-        new = _items(leaf.text, "name", case)
-        if leaf.at[0] != "metadata" and new != leaf.text:
+    for leaf in leaves(obj):
+        form = _form_of(str(leaf.at[1])) if len(leaf.at) == 2 and leaf.at[0] != "metadata" else ""  # noqa: PLR2004 - field and key
+        new = _items(leaf.text, form, case) if form and may_name(leaf.text, case.hosts) else leaf.text
+        if new != leaf.text:
             old, shown = _differing(leaf.text, new) if secret else (leaf.text, new)
             yield Hit(leaf.at, "setting", old, shown, leaf.written(new))
 
@@ -187,18 +179,20 @@ def _changed(at: tuple[str | int, ...], old: str, new: str) -> Iterator[Hit]:
         yield Hit(at, "setting", old, new, new)
 
 
-def _items(text: str, what: str, case: Case) -> str:
+def _items(text: str, form: str, case: Case) -> str:
     """Return a comma-separated list with each item renamed; spaces stay."""
-    return ",".join(_item(part, what, case) for part in text.split(","))
+    return ",".join(_item(part, form, case) for part in text.split(",")) if form else text
 
 
-def _item(part: str, what: str, case: Case) -> str:
+def _item(part: str, form: str, case: Case) -> str:
     item = part.strip()
-    if what == "traefik":
+    if form == "traefik":
         old = next((each for each in case.names if _is_traefik(item, each, case)), None)
     else:
-        old, slash, _ = item.partition("/")
-        if bool(slash) != (what == "ref") or old not in case.names:
+        old, slash, name = item.partition("/")
+        if bool(slash) != (form != "name") or old not in case.names:
+            return part
+        if form == "known" and not case.known.has(old, name):
             return part
     return part if old is None else part.replace(old, case.names[old], 1)
 
