@@ -98,6 +98,17 @@ class InvalidError(PermanentError):
     """400, 405, 415, 422: the server understood and refused the object; its message names the field."""
 
 
+class DuplicateKeysError(InvalidError):
+    """500 of a server-side apply: a list has two entries of one key, which a create takes and an apply does not."""
+
+
+class WebhookError(PermanentError):
+    """500: a webhook that the API server has to ask about the object does not answer, or not in time."""
+
+    webhook: str = ""
+    """Its name, as its configuration has it."""
+
+
 # --- responses of a store
 
 
