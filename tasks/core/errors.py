@@ -106,7 +106,9 @@ class WebhookError(PermanentError):
     """500: a webhook that the API server has to ask about the object does not answer, or not in time."""
 
     webhook: str = ""
-    """Its name, as its configuration has it."""
+    """Its name, as its configuration has it; "" of a conversion."""
+    service: tuple[str, str] | None = None
+    """Namespace and name of the Service by which it is called; None where it is called by a URL."""
 
 
 # --- responses of a store

@@ -62,6 +62,8 @@ SERVER_ERROR = 500
 _WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[a-z0-9.-]{1,253})"|conversion webhook for [^:]+ failed:')
 """A webhook of failure policy Fail did not answer: 500 InternalError (apiserver, pkg/admission/plugin/webhook: the
 dispatchers' ErrCallingWebhook; a conversion webhook: apiextensions-apiserver, pkg/apiserver/conversion)."""
+_SERVICE = re.compile(r'Post "https://(?P<name>[a-z0-9-]{1,63})\.(?P<namespace>[a-z0-9-]{1,63})\.svc(:\d+)?[/?"]')
+"""The URL of a webhook that is called by a Service (apiserver, pkg/util/webhook: NewClientManager)."""
 _TIMED_OUT = re.compile(r"context deadline exceeded|Client\.Timeout exceeded|i/o timeout")
 """What Go's HTTP client says of a call that took too long."""
 _DUPLICATES = re.compile(r"duplicate entries for key")
@@ -99,14 +101,12 @@ def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -
         kind = DuplicateKeysError
     webhook = _WEBHOOK.search(str(answer.get("message"))) if status == SERVER_ERROR else None
     if webhook:
-        return _webhook_error(f"{subject}: {_cause(status, answer, secret=secret)}", webhook["name"] or "")
+        called = _SERVICE.search(str(answer.get("message")))
+        error = WebhookError(f"{subject}: {_cause(status, answer, secret=secret)}")
+        error.webhook = webhook["name"] or ""
+        error.service = (called["namespace"], called["name"]) if called else None
+        return error
     return kind(f"{subject}: {_cause(status, answer, secret=secret)}")
-
-
-def _webhook_error(text: str, name: str) -> WebhookError:
-    error = WebhookError(text)
-    error.webhook = name
-    return error
 
 
 def _status_object(body: bytes) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def _rollback(source: Source, plan: Plan, target: Target, transaction: Transacti
     journal, keys = transaction.journal, transaction.journal.keys
     try:
         journal.flush()
-        if source.options.on_failure is not OnFailure.ROLLBACK:
+        if source.options.on_failure is not OnFailure.ROLLBACK and not transaction.refused:
             journal.end("Failed", "asked not to roll it back")
             _list(source, plan, target, transaction)
             return None
