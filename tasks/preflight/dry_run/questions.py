@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.kube.objects import annotations_of, labels_of
 from kubeferry.tasks.core.needs.pod_templates import pod_of
@@ -109,6 +110,10 @@ def _length(item: Item) -> int:
 def _shape(obj: Object, *, judged: bool) -> str:
     """Return what objects that get the same answer have in common; who judges may look at labels and annotations."""
     content: Object = {key: value for key, value in obj.items() if key != "metadata"}
+    template = get(obj, "spec", "template", "spec")
+    if not judged and template:  # the labels of pods, and what selects them, follow the name
+        spec = {key: value for key, value in obj["spec"].items() if key not in {"selector", "serviceName"}}
+        content["spec"] = spec | {"template": template}
     if judged:
         kept = {key: value for key, value in annotations_of(obj).items() if key != LAST_APPLIED}
         content |= {"metadata": [labels_of(obj), kept]}
