@@ -326,3 +326,100 @@ def test_what_serves_a_webhook_and_needs_what_that_judges_is_refused_before(benc
     assert problem.startswith(f"ConfigMap {into}/settings: ")
     assert problem.endswith(f"what serves it needs ConfigMap {into}/settings")
     bench.until(lambda: bench.find("Namespace", "", into, B) is None)
+
+
+# --- namespaces that are there
+
+CASE_23 = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: debugger}
+rules:
+- {apiGroups: [""], resources: [pods/exec], verbs: [create]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {greeting: hello}
+"""
+
+
+def test_case_23_rbac_escalation(bench, limited):
+    ns = bench.namespace()
+    bench.make(CASE_23, ns)
+    saved, into = bench.backup(ns), bench.namespace(context=B)
+    with pytest.raises(PreflightError) as caught:
+        bench.restore(saved, kubeconfig=limited[1], map={ns: into}, bundle="none")
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"Role.rbac.authorization.k8s.io {into}/debugger: ")
+    assert "attempting to grant RBAC permissions not currently held" in problem
+    assert bench.find("ConfigMap", into, "settings", B) is None
+    bench.restore(saved, map={ns: into})  # by somebody who has the right
+    again = bench.restore(saved, kubeconfig=limited[1], map={ns: into}, bundle="none")
+    assert (again.phase, again.actions.keys()) == ("Completed", {"unchanged"})
+
+
+FULL = """
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: full}
+spec: {hard: {count/secrets: "0", services: "0", count/deployments.apps: "0"}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: small}
+spec: {limits: [{type: Container, max: {memory: 1Gi}, default: {memory: 1Gi}}]}
+"""
+MANY = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: large}
+spec:
+  schedule: 0 3 1 1 *
+  jobTemplate:
+    spec:
+      template:
+        spec:
+          restartPolicy: Never
+          containers: [{name: a, image: a, resources: {requests: {memory: 2Gi}, limits: {memory: 2Gi}}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+"""
+
+
+def test_what_a_full_quota_and_a_limit_of_the_target_refuse_is_left_out_with_continue(bench):
+    """Secrets are sampled: as one is refused, all are asked about, and each is listed."""
+    ns, into = bench.namespace(), bench.namespace(context=B)
+    bench.make(MANY, ns)
+    secrets = [f"s{number}" for number in range(8)]
+    for each in secrets:
+        bench.make(f"{{apiVersion: v1, kind: Secret, metadata: {{name: {each}}}}}", ns)
+    bench.make("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}", ns)
+    saved = bench.backup(ns)
+    bench.make(FULL, into, B)
+    bench.ready("ResourceQuota", into, "full", B)
+    result = bench.restore(saved, map={ns: into}, on_failure="continue")
+    refused = {each.object for each in result.losses if each.code == "refused"}
+    assert refused == {
+        *(f"Secret {into}/{each}" for each in secrets),
+        f"Service {into}/web",
+        f"CronJob.batch {into}/large",
+    }
+    assert bench.find("ConfigMap", into, "settings", B)
+    assert result.phase == "Partial"
+
+
+def test_what_is_there_and_stays_is_not_asked_about_as_if_it_were_created(bench):
+    """Its quota is full of the objects themselves."""
+    ns, into = bench.namespace(), bench.namespace(context=B)
+    bench.make("{apiVersion: v1, kind: Secret, metadata: {name: a}}", ns)
+    bench.make("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}", ns)
+    saved = bench.backup(ns)
+    bench.restore(saved, map={ns: into})
+    bench.make(FULL, into, B)
+    bench.ready("ResourceQuota", into, "full", B)
+    for mode in ("skip", "update", "recreate"):
+        result = bench.restore(saved, map={ns: into}, existing=mode)
+        assert (result.phase, result.actions.keys()) == ("Completed", {"unchanged"})

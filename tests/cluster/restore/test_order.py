@@ -320,7 +320,9 @@ def test_an_event_is_the_cause_where_no_status_gives_one(bench):
     saved = bench.backup(ns)
     into = bench.name()
     bench.make(CONTROLLERS_ARE_DENIED.replace("NS", into), context=B)
-    with pytest.raises(PermanentError, match=f"StatefulSet.apps {into}/db.*FailedCreate.*not by a controller"):
+    with pytest.raises(
+        PermanentError, match=f"StatefulSet.apps {into}/db: 0 of 1 replicas created.*not by a controller"
+    ):
         bench.restore(saved, map={ns: into}, wait_seconds=5)
 
 
