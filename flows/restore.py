@@ -31,7 +31,7 @@ from kubeferry.tasks.restore.begin import begin, hold, take_slot, take_up
 from kubeferry.tasks.restore.bundle import make_bundle, set_bundle_status
 from kubeferry.tasks.restore.finish import finish, to_finish
 from kubeferry.tasks.restore.managers import give_back, to_give_back
-from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, wait_until_served
+from kubeferry.tasks.restore.namespaces import apply_crds, create_namespace, dry_run, wait_until_served
 from kubeferry.tasks.restore.outcome import end, failed, restored
 from kubeferry.tasks.restore.resolve import resolve, resolve_late
 from kubeferry.tasks.restore.state import Restore, close, prepared
@@ -160,6 +160,7 @@ async def _restore(restore: Restore) -> None:
         restore.plan.namespaces,
     )
     await hold(restore.plan, restore.transaction)
+    await dry_run(restore.source, restore.plan, restore.target, restore.transaction)
     if restore.plan.definitions:
         await apply_crds(restore.source, restore.plan, restore.target, restore.transaction, restore.outcome)
         await wait_until_served(restore.source, restore.plan, restore.target, restore.outcome, restore.cancellation)

@@ -98,8 +98,17 @@ class InvalidError(PermanentError):
     """400, 405, 415, 422: the server understood and refused the object; its message names the field."""
 
 
-class DuplicateEntriesError(InvalidError):
-    """Server-side apply takes no list with two entries of one key, which a create took."""
+class DuplicateKeysError(InvalidError):
+    """500 of a server-side apply: a list has two entries of one key, which a create takes and an apply does not."""
+
+
+class WebhookError(PermanentError):
+    """500: a webhook that the API server has to ask about the object does not answer, or not in time."""
+
+    webhook: str = ""
+    """Its name, as its configuration has it; "" of a conversion."""
+    service: tuple[str, str] | None = None
+    """Namespace and name of the Service by which it is called; None where it is called by a URL."""
 
 
 # --- responses of a store

@@ -11,7 +11,7 @@ from kubeferry.tasks.core.errors import DamagedError, UsageError
 from kubeferry.tasks.core.formats.links import links_of
 from kubeferry.tasks.core.formats.reasons import Reason, ReasonCode
 from kubeferry.tasks.core.formats.records import LeftOut, Problem, Rewrite
-from kubeferry.tasks.core.graph.order import Edge, Strength, order
+from kubeferry.tasks.core.graph.order import Edge, Order, Strength, order
 from kubeferry.tasks.core.jsondoc.edit import Object, change
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
@@ -86,17 +86,22 @@ def _fill(source: Source, plan: Plan) -> None:
     edges = keep_owned(source, plan, edges)
     plan.namespaces = sorted(ref for ref in plan.items if (ref.group, ref.kind) == NAMESPACE)
     plan.definitions = sorted(ref for ref in plan.items if (ref.group, ref.kind) == CRD)
-    later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]
-    hints = {ref: plan.items[ref].hints for ref in later}
-    phases = {ref: phase for ref in later if (phase := hints[ref].phase or source.rules.phase(ref)) is not None}
-    waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
-    plan.order = order(later, edges, phases, waves)
+    plan.order = ordered(source, plan, edges)
     plan_storage(source, plan)
     report_rollouts(plan)
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
     progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
+
+
+def ordered(source: Source, plan: Plan, edges: Iterable[Edge]) -> Order:
+    """Return the levels of what comes after namespaces and definitions, in the order that these edges ask for."""
+    later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]
+    hints = {ref: plan.items[ref].hints for ref in later}
+    phases = {ref: phase for ref in later if (phase := hints[ref].phase or source.rules.phase(ref)) is not None}
+    waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
+    return order(later, edges, phases, waves)
 
 
 def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[Edge]:

@@ -19,6 +19,7 @@ from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, Preflight
 from kubeferry.tasks.core.formats.target.bundle import BUNDLES, CRDS, RIGHTS, STATUS
 from kubeferry.tasks.core.formats.target.bundle_guard import GUARD_RIGHTS, POLICIES, POLICY_BINDINGS
 from kubeferry.tasks.core.formats.target.lease import LEASE_VERBS, LEASES
+from kubeferry.tasks.core.kube.admission_answers import quota_of
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.lookup.substitute import Absent
@@ -41,6 +42,7 @@ from kubeferry.tasks.preflight.checks.occupied import occupied
 from kubeferry.tasks.preflight.checks.requests import give_up_requests
 from kubeferry.tasks.preflight.checks.versions import coming, other_versions
 from kubeferry.tasks.preflight.checks.volumes import as_they_are, volume_conflicts
+from kubeferry.tasks.preflight.dry_run.ask import askable, dry_run_faults
 from kubeferry.tasks.preflight.refused import leave_out
 from kubeferry.tasks.step import in_thread, log, step
 
@@ -135,7 +137,16 @@ def _look(
         except ForbiddenError as error:  # _rights reports a missing right, and once is enough
             faults += [] if faults else [Fault(str(error))]
         progress.step(f"preflight {source.name}", number, len(checks))
+    known = {ref for each in faults for ref in each.refs} | {ref for ref in plan.items if ref in made}
+    asked = dry_run_faults(source, plan, target, askable(plan, target, there=True), known)
+    faults += [each for each in asked if not _is_said(each, faults)]
     return sorted(set(faults))
+
+
+def _is_said(fault: Fault, faults: list[Fault]) -> bool:
+    """Return whether a quota that refuses an object is reported already, with all that it lacks."""
+    quotas = {f"ResourceQuota {ref.namespace}/{quota_of(fault.text)}: " for ref in fault.refs}
+    return any(each.text.startswith(tuple(quotas)) for each in faults if not each.refs)
 
 
 def _limit(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> None:

@@ -18,6 +18,7 @@ from kubeferry.tasks.core.errors import (
     PermanentError,
     TransientError,
     UnavailableError,
+    WebhookError,
 )
 from kubeferry.tasks.core.formats.journal import made_by
 from kubeferry.tasks.core.formats.links import owner_ref
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
 
-REFUSALS = (AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError)
+REFUSALS = (AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError, WebhookError)
 """Answers of the API server about one object: the others can be restored all the same."""
 
 WRITING = frozenset({Action.MERGED, Action.UPDATED, Action.LINKED})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
-    DuplicateEntriesError,
+    DuplicateKeysError,
     InvalidError,
     NotFoundError,
 )
@@ -169,7 +169,7 @@ def _update(
     try:
         stored = cluster.apply(kind, ref.namespace, obj, manager=manager)
         live = source.rules.without_dynamic(stored)
-    except DuplicateEntriesError:
+    except DuplicateKeysError:
         patch = leftover(obj, live)
         patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
         stored = cluster.patch(kind, ref.namespace, ref.name, patch, manager=manager)

@@ -1,4 +1,4 @@
-"""Make the namespaces of a restore and wait until they can be used.
+"""Make the namespaces of a restore, wait until they can be used, and ask what would be refused in them.
 
 Apply the definitions of custom resources, and wait until the API server really serves what they define.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.errors import PermanentError, PreflightError
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context
@@ -16,6 +16,8 @@ from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.ports.cluster.namespaces import existing
 from kubeferry.tasks.ports.local import progress
+from kubeferry.tasks.preflight.dry_run.ask import askable, dry_run_faults
+from kubeferry.tasks.preflight.run import decide_on
 from kubeferry.tasks.restore.apply import write
 from kubeferry.tasks.restore.wait import Wait, failure_text, left_of
 from kubeferry.tasks.step import in_thread, step
@@ -91,6 +93,28 @@ def _once_gone(cluster: Cluster, name: str) -> Object | None:
             raise PermanentError(f"namespace {name} is still being deleted after {GONE_SECONDS} s: see its finalizers")
         time.sleep(1)
     return live
+
+
+@step("dry run")
+async def dry_run(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
+    """Ask what the target would refuse in the namespaces that this restore has made; preflight has asked of the others.
+
+    Raises:
+        PreflightError: all refusals at once; the namespaces are to be removed again, whatever --on-failure says.
+    """
+    await in_thread(_dry_run, source, plan, target, transaction)
+
+
+def _dry_run(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:
+    asked = [ref for ref in askable(plan, target, there=False) if ref not in transaction.made]
+    if not asked:
+        return
+    faults = dry_run_faults(source, plan, target, asked)
+    try:
+        decide_on(source, plan, target, faults)
+    except PreflightError:
+        transaction.refused = transaction.made <= {*plan.namespaces}
+        raise
 
 
 SERVED_SECONDS = 60

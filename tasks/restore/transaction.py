@@ -46,6 +46,8 @@ class Transaction:
         """What was created where nothing was, with its uid: what a bundle lists."""
         self.hold: Hold | None = None
         """The leases of the target's namespaces."""
+        self.refused = False
+        """Whether the target refused it before it wrote anything but its namespaces: these go in any case."""
         self._lock = Lock()
 
     def __repr__(self) -> str:

@@ -19,7 +19,7 @@ NOW = clock.now()
 LEVELS = [[Ref("", "ConfigMap", "shop", "a")], [Ref("", "Secret", "shop", "b")]]
 STEPS = [
     *("plan", "take_up", "preflight", "approve", "begin"),
-    *("create_namespace", "hold", "apply_crds", "wait_until_served", "make_bundle"),
+    *("create_namespace", "hold", "dry_run", "apply_crds", "wait_until_served", "make_bundle"),
     *("resolve", "apply", "resolve_late", "wait", "relink", "unpause", "give_back"),
     *("follow_again", "look_again", "verify_restored", "set_bundle_status", "end"),
     *("rollback", "report_failure", "report_stopped"),
@@ -103,7 +103,7 @@ def run_restore(made):
     return asyncio.run(kubeferry.flows.restore.carry_out(made, NOW))
 
 
-FIRST = "create_namespace hold apply_crds wait_until_served make_bundle"
+FIRST = "create_namespace hold dry_run apply_crds wait_until_served make_bundle"
 WRITES = f"{FIRST} apply resolve_late wait wait resolve apply wait"
 ENDS = "verify_restored set_bundle_status end"
 

@@ -14,7 +14,7 @@ from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     CredentialsError,
-    DuplicateEntriesError,
+    DuplicateKeysError,
     ExpiredError,
     ForbiddenError,
     InvalidError,
@@ -22,6 +22,7 @@ from kubeferry.tasks.core.errors import (
     NotFoundError,
     PermanentError,
     UnavailableError,
+    WebhookError,
 )
 
 BY_STATUS: dict[int, type[KubeferryError]] = {
@@ -45,9 +46,6 @@ _REASON = re.compile(
     r"|NotAcceptable|NotFound|RequestEntityTooLarge|ServerTimeout|ServiceUnavailable|StoreReadError|Timeout"
     r"|TooManyRequests|Unauthorized|UnsupportedMediaType"
 )
-_DUPLICATES = "duplicate entries for key"
-"""Of structured-merge-diff (typed/validate.go): the API server answers 500, and no retry helps."""
-
 _CAUSE = re.compile(
     r"FieldValue(Duplicate|Forbidden|Invalid|NotFound|NotSupported|Required|TooLong|TooMany|TypeInvalid)"
     r"|FieldManagerConflict|InternalError|ResourceVersionTooLarge|TypeInvalid|UnexpectedServerResponse"
@@ -59,6 +57,37 @@ _FIELD = re.compile(r"\.?(data|immutable|kind|metadata|stringData|type)\b[\w./\[
 _IS_RIGHT = re.compile(r"^[^:]* is forbidden: User .* cannot [a-z]+ resource ")
 """An RBAC refusal: it names the user and the missing permission, and nothing of the object."""
 
+SERVER_ERROR = 500
+
+_WEBHOOK = re.compile(r'failed calling webhook "(?P<name>[a-z0-9.-]{1,253})"|conversion webhook for [^:]+ failed:')
+"""A webhook of failure policy Fail did not answer: 500 InternalError (apiserver, pkg/admission/plugin/webhook: the
+dispatchers' ErrCallingWebhook; a conversion webhook: apiextensions-apiserver, pkg/apiserver/conversion)."""
+_SERVICE = re.compile(r'Post "https://(?P<name>[a-z0-9-]{1,63})\.(?P<namespace>[a-z0-9-]{1,63})\.svc(:\d+)?[/?"]')
+"""The URL of a webhook that is called by a Service (apiserver, pkg/util/webhook: NewClientManager)."""
+_TIMED_OUT = re.compile(r"context deadline exceeded|Client\.Timeout exceeded|i/o timeout")
+"""What Go's HTTP client says of a call that took too long."""
+_DUPLICATES = re.compile(r"duplicate entries for key")
+"""A list with a key twice cannot be merged: 500 without a reason (structured-merge-diff, typed: validation)."""
+
+WEBHOOK_RETRIES = 4
+"""How often a request is sent again whose webhook was not reached: an address of a Service whose pods have just become
+ready is served after a second or two."""
+TIMEOUT_RETRIES = 1
+"""The same, where the webhook took the time that its configuration gives it: 10 s, or up to 30 s."""
+
+
+def retries(status: int, body: bytes) -> int | None:
+    """Return how often a request may be sent again that was answered so; None: as often as any other.
+
+    Some answers of 500 are no passing errors: they say the same at each try.
+    """
+    if status != SERVER_ERROR:
+        return None
+    message = str(_status_object(body).get("message"))
+    if _WEBHOOK.search(message):
+        return TIMEOUT_RETRIES if _TIMED_OUT.search(message) else WEBHOOK_RETRIES
+    return 0 if _DUPLICATES.search(message) else None
+
 
 def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -> KubeferryError:
     """Return the exception for a response of `status` >= 400; `subject` is the request: `create Secret shop/db`."""
@@ -68,8 +97,15 @@ def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -
         kind = AlreadyExistsError
     if answer.get("reason") == "Expired":
         kind = ExpiredError
-    if _DUPLICATES in str(answer.get("message")):
-        kind = DuplicateEntriesError
+    if status == SERVER_ERROR and _DUPLICATES.search(str(answer.get("message"))):
+        kind = DuplicateKeysError
+    webhook = _WEBHOOK.search(str(answer.get("message"))) if status == SERVER_ERROR else None
+    if webhook:
+        called = _SERVICE.search(str(answer.get("message")))
+        error = WebhookError(f"{subject}: {_cause(status, answer, secret=secret)}")
+        error.webhook = webhook["name"] or ""
+        error.service = (called["namespace"], called["name"]) if called else None
+        return error
     return kind(f"{subject}: {_cause(status, answer, secret=secret)}")
 
 
@@ -84,6 +120,8 @@ def _status_object(body: bytes) -> dict[str, Any]:
 def _cause(status: int, answer: dict[str, Any], *, secret: bool) -> str:
     if status == 401:  # noqa: PLR2004 - Unauthorized
         return "the credentials were refused (401): expired or wrong, log in again"
+    if secret and (webhook := status == SERVER_ERROR and _WEBHOOK.search(str(answer.get("message")))):
+        return webhook[0]  # the API server's own words: a webhook that did not answer wrote nothing
     if secret and not _IS_RIGHT.search(str(answer.get("message"))):
         details = answer.get("details")
         causes = details.get("causes") if isinstance(details, dict) else None

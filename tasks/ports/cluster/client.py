@@ -220,7 +220,7 @@ class Cluster(Transport):
                 answer = self.request(
                     "POST",
                     kind.path(namespace),
-                    query={"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {}),
+                    query={"fieldManager": manager} | _asked(dry_run=dry_run),
                     body=encoded(obj),
                     subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
                 )
@@ -232,14 +232,25 @@ class Cluster(Transport):
         return self._noted(kind, answer), answer.retried
 
     def apply(
-        self, kind: ResourceType, namespace: str, obj: Object, *, force: bool = True, manager: str = FIELD_MANAGER
+        self,
+        kind: ResourceType,
+        namespace: str,
+        obj: Object,
+        *,
+        force: bool = True,
+        manager: str = FIELD_MANAGER,
+        dry_run: bool = False,
     ) -> Object:
-        """Server-side apply an object; return it as stored (KEP-555)."""
+        """Server-side apply an object; return it as stored (KEP-555).
+
+        Raises:
+            DuplicateKeysError: it has a list with a key twice, which cannot be merged.
+        """
         name = obj["metadata"]["name"]
         answer = self.request(
             "PATCH",
             kind.path(namespace, name),
-            query={"fieldManager": manager, "force": str(force).lower()},
+            query={"fieldManager": manager, "force": str(force).lower()} | _asked(dry_run=dry_run),
             body=encoded_for_yaml(obj),
             content_type=APPLY_PATCH,
             subject=_subject("apply", kind, namespace, name),
@@ -369,6 +380,11 @@ def current_context(kubeconfig: str | None = None) -> str:
 
 def _location(kubeconfig: str | None) -> str:
     return kubeconfig or os.environ.get("KUBECONFIG") or kubeconfigs.DEFAULT_KUBECONFIG
+
+
+def _asked(*, dry_run: bool) -> dict[str, str]:
+    """Return the query of a write of which nothing is to be stored (kubernetes.io: API concepts, dry-run)."""
+    return {"dryRun": "All"} if dry_run else {}
 
 
 def _subject(verb: str, kind: ResourceType, namespace: str, name: str) -> str:

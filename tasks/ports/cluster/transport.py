@@ -15,7 +15,8 @@ import orjson
 import urllib3
 
 from kubeferry.tasks.core.errors import PermanentError, UnreachableError, UntrustedError
-from kubeferry.tasks.core.kube.api_errors import api_error
+from kubeferry.tasks.core.kube.api_errors import SERVER_ERROR, api_error
+from kubeferry.tasks.core.kube.api_errors import retries as retries_after
 from kubeferry.tasks.core.ops.concurrency import MOST, REFUSALS
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.limiter import Limiter
@@ -38,10 +39,29 @@ TIMEOUT = urllib3.Timeout(connect=5, read=60)
 
 
 class Guarded(urllib3.Retry):
-    """A retry policy that asks before each further try whether it is still allowed."""
+    """A retry policy that asks before each further try whether it is still allowed, and whether it can help."""
 
     check: Callable[[], None] = staticmethod(lambda: None)
     """Raises if it is not."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> Self:
+        """Return the policy for the rest of the tries: fewer, or none, after an answer that does not pass.
+
+        Raises:
+            MaxRetryError: there are none left; the caller of the request gets the answer.
+        """
+        most = retries_after(response.status, response.data) if response and response.status == SERVER_ERROR else None
+        if most is not None and sum(each.status == SERVER_ERROR for each in self.history) >= most:
+            raise urllib3.exceptions.MaxRetryError(_pool, url or "")
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
     def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
         """Wait before a retry."""

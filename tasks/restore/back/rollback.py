@@ -16,7 +16,7 @@ from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     DamagedError,
-    DuplicateEntriesError,
+    DuplicateKeysError,
     InvalidError,
     KubeferryError,
     NotFoundError,
@@ -102,7 +102,7 @@ def _rollback(source: Source, plan: Plan, target: Target, transaction: Transacti
     journal, keys = transaction.journal, transaction.journal.keys
     try:
         journal.flush()
-        if source.options.on_failure is not OnFailure.ROLLBACK:
+        if source.options.on_failure is not OnFailure.ROLLBACK and not transaction.refused:
             journal.end("Failed", "asked not to roll it back")
             _list(source, plan, target, transaction)
             return None
@@ -361,7 +361,7 @@ class Rollback:
         if content(live) == content(body):
             return ""
         try:
-            with suppress(DuplicateEntriesError):  # what is left over goes below
+            with suppress(DuplicateKeysError):  # what is left over goes below
                 self.cluster.apply(kind, ref.namespace, content(body))
             live = self.cluster.get(kind, ref.namespace, ref.name)
             # Server-side apply leaves fields that another manager of ours has set: what is left over goes this way.

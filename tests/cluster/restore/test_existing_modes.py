@@ -346,10 +346,11 @@ def test_an_api_servers_own_refusal_is_explained_too(bench):
     saved = bench.backup(ns)
     bench.delete(f"Widget.{group}", ns, "w")
     bench.make(widget % 2, ns)
-    with pytest.raises(InvalidError) as caught:
+    with pytest.raises(PreflightError) as caught:
         bench.restore(saved, context=A, existing="update")
-    assert str(caught.value).startswith(f'apply Widget {ns}/w: Widget.{group} "w" is invalid: spec.size: ')
-    assert str(caught.value).endswith(f"--existing widgets.{group}=recreate, re-creates it; =skip keeps it")
+    (problem,) = caught.value.problems
+    assert problem.startswith(f'Widget.{group} {ns}/w: Widget.{group} "w" is invalid: spec.size: ')
+    assert problem.endswith(f"--existing widgets.{group}=recreate, re-creates it; =skip keeps it")
 
 
 def test_an_update_removes_what_others_added_and_reports_what_it_cannot(bench, shop, there):

@@ -319,13 +319,33 @@ def test_an_event_is_the_cause_where_no_status_gives_one(bench):
     bench.make(STATEFUL, ns)
     bench.ready("StatefulSet", ns, "db")
     saved = bench.backup(ns)
-    bench.namespace_named(ns, context=B)
-    hard = "{apiVersion: v1, kind: ResourceQuota, metadata: {name: strict}, spec: {hard: {requests.cpu: '1'}}}"
-    bench.make(hard, ns, context=B)
-    bench.ready("ResourceQuota", ns, "strict", context=B)
-    with pytest.raises(PermanentError, match=f"StatefulSet.apps {ns}/db.*FailedCreate.*must specify requests.cpu"):
-        bench.restore(saved, wait_seconds=5, rollback_on_failure=True)
+    into = bench.name()
+    bench.make(CONTROLLERS_ARE_DENIED.replace("NS", into), context=B)
+    with pytest.raises(
+        PermanentError, match=f"StatefulSet.apps {into}/db: 0 of 1 replicas created.*not by a controller"
+    ):
+        bench.restore(saved, map={ns: into}, wait_seconds=5, rollback_on_failure=True)
 
+
+CONTROLLERS_ARE_DENIED = """
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NS}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+  validations:
+  - {expression: "!request.userInfo.username.startsWith('system:')", message: not by a controller}
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NS}
+spec:
+  policyName: NS
+  validationActions: [Deny]
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NS}}}
+"""
+"""In one namespace; preflight, which asks with the restore's own account, is not denied."""
 
 STATEFUL = """
 apiVersion: apps/v1

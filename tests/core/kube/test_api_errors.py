@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kubeferry.tasks.core import errors
-from kubeferry.tasks.core.kube.api_errors import BY_STATUS, api_error
+from kubeferry.tasks.core.kube.api_errors import BY_STATUS, api_error, retries
 
 MARK = "marked-secret-value"
 
@@ -115,3 +115,60 @@ def test_odd_details_are_passed_over(details, reason):
     body = json.dumps({"reason": reason, "details": details, "message": MARK}).encode()
     error = str(api_error(409, body, "create Secret shop/db", secret=True))
     assert error == f"create Secret shop/db: {reason or 'refused'} (409)"
+
+
+POST = 'failed to call webhook: Post "https://guard.shop.svc:443/check?timeout=10s"'
+DOWN = {
+    "no Service": f'failed calling webhook "guard.example.com": {POST}: service "guard" not found',
+    "no endpoints": f'failed calling webhook "guard.example.com": {POST}: no endpoints available for service "guard"',
+    "refused": f'failed calling webhook "guard.example.com": {POST}: dial tcp 10.0.0.7:443: connection refused',
+    "too slow": f'failed calling webhook "guard.example.com": {POST}: context deadline exceeded',
+    "conversion": "conversion webhook for example.com/v1, Kind=Box failed: Post "
+    '"https://guard.shop.svc:443/convert?timeout=30s": no endpoints available for service "guard"',
+}
+DUPLICATE = (
+    "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): "
+    '.spec.template.spec.containers[name="web"].env: duplicate entries for key [name="MODE"]'
+)
+
+
+@pytest.mark.parametrize("message", DOWN.values(), ids=DOWN)
+def test_a_webhook_that_does_not_answer_is_no_passing_error(message):
+    body = status(500, "InternalError", f"Internal error occurred: {message}")
+    found = api_error(500, body, "create ConfigMap shop/a")
+    assert type(found) is errors.WebhookError
+    assert found.webhook == ("" if message.startswith("conversion") else "guard.example.com")
+    assert not isinstance(found, errors.TransientError)
+    assert retries(500, body) in range(1, 6)
+
+
+def test_of_a_secret_the_webhook_that_does_not_answer_is_named_and_nothing_else():
+    body = status(500, "InternalError", f"Internal error occurred: {DOWN['refused']} {MARK}")
+    found = api_error(500, body, "create Secret shop/a", secret=True)
+    assert str(found) == 'create Secret shop/a: failed calling webhook "guard.example.com"'
+
+
+def test_a_webhook_that_takes_its_time_is_asked_less_often_than_one_that_refuses():
+    slow, refused = (status(500, "InternalError", DOWN[each]) for each in ("too slow", "refused"))
+    assert retries(500, slow) < retries(500, refused)
+
+
+def test_what_an_apply_cannot_merge_is_invalid_and_not_asked_again():
+    body = status(500, "", DUPLICATE)
+    found = api_error(500, body, "apply Deployment shop/web")
+    assert (type(found), retries(500, body)) == (errors.DuplicateKeysError, 0)
+    assert isinstance(found, errors.InvalidError)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [(500, "etcdserver: leader changed"), (500, "rpc error"), (503, DOWN["refused"]), (429, DUPLICATE)],
+)
+def test_every_other_answer_is_asked_again_as_before(code, message):
+    assert retries(code, status(code, "InternalError", message)) is None
+    assert type(api_error(code, status(code, "", message), "x")) is errors.UnavailableError
+
+
+def test_a_webhook_that_denies_is_a_refusal_whatever_it_writes():
+    body = status(403, "Forbidden", f'admission webhook "g.example.com" denied the request: {DOWN["refused"]}')
+    assert type(api_error(403, body, "x")) is errors.ForbiddenError

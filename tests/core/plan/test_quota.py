@@ -187,6 +187,11 @@ def test_each_shortage_is_reported_with_what_is_left():
     assert found == ["pods: 2 requested, 1 of 10 left", "requests.memory: 2147483648 requested, 1073741824 of 1Gi left"]
 
 
+def test_a_quota_that_is_exceeded_already_refuses_only_what_adds_to_it():
+    full = quota({"pods": "1", "services": "1"}, {"pods": "3", "services": "3"})
+    assert shortage(full, wanted(services=1)) == ["services: 1 requested, -2 of 1 left"]
+
+
 def test_what_no_quota_limits_is_never_short():
     assert shortage(quota({"pods": "1"}), wanted(secrets=999)) == []
     assert shortage({}, wanted(pods=1)) == []

@@ -21,6 +21,7 @@ from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     CredentialsError,
+    DuplicateKeysError,
     ExpiredError,
     ForbiddenError,
     InvalidError,
@@ -29,6 +30,7 @@ from kubeferry.tasks.core.errors import (
     UnavailableError,
     UnreachableError,
     UntrustedError,
+    WebhookError,
 )
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster import client, transport
@@ -514,6 +516,24 @@ def test_a_server_that_stays_busy_is_reported_after_a_bounded_number_of_tries(be
         broken.version()
     assert len(server.seen) == RETRY.total + 1
     assert sum(quick) < 60
+
+
+@pytest.mark.parametrize(
+    ("message", "error", "tries"),
+    [
+        ('failed calling webhook "g.example.com": connection refused', WebhookError, 5),
+        ('failed calling webhook "g.example.com": context deadline exceeded', WebhookError, 2),
+        (".spec.ports: duplicate entries for key [port=80]", DuplicateKeysError, 1),
+    ],
+)
+def test_a_server_error_that_does_not_pass_is_asked_again_a_few_times_or_never(between, quick, message, error, tries):
+    broken, server = between
+    body = {"kind": "Status", "code": 500, "reason": "InternalError", "message": f"Internal error occurred: {message}"}
+    server.plan = [(500, {}, json.dumps(body).encode())] * 50
+    with pytest.raises(error):
+        broken.create(CONFIGS, "default", config("c1"))
+    assert len(server.seen) == tries
+    assert sum(quick) < 5
 
 
 def test_a_wait_of_an_hour_is_cut_short(between, quick):
