@@ -27,6 +27,8 @@ from kubeferry.tasks.core.needs.references.fields import Need
 from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
 from kubeferry.tasks.core.transform.modify.apply import modified
+from kubeferry.tasks.core.transform.rename.also import Also
+from kubeferry.tasks.core.transform.rename.left import Scan
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.core.transform.strip.apart import finalizers_of
 from kubeferry.tasks.plan.apart import report_apart
@@ -95,6 +97,7 @@ def _fill(source: Source, plan: Plan) -> None:
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
+    plan.losses += [loss for item in plan.items.values() for loss in item.still_names]
     progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
 
 
@@ -185,6 +188,9 @@ class _Moving:
     known: Known
     skip: Skip
     copies: dict[Ref, str]
+    scan: Scan | None
+    """Finds what still names the old namespaces; None where none is renamed."""
+    also: Also | None
     inside: frozenset[str]
     """The namespaces that are restored, by their new names."""
     parameters: PolicyParameters = field(default_factory=PolicyParameters)
@@ -196,7 +202,10 @@ class _Moving:
         classes = frozenset(each for each in asked if each.isalpha())
         skip = Skip(classes, tuple(each for each in asked if each not in classes))
         inside = frozenset(names.get(each, each) for each in chosen.spaces)
-        return cls(names, known, skip, chosen.outside.copies(names), inside)
+        moved = {old: new for old, new in names.items() if old != new}
+        scan = Scan(moved, known) if moved else None
+        also = Also.of(scan, source.options.rewrite_also, source.options.rewrite_rules) if scan else None
+        return cls(names, known, skip, chosen.outside.copies(names), scan, also, inside)
 
 
 def known_of(archived: Iterable[Archived]) -> Known:
@@ -210,8 +219,10 @@ def _add(
 ) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
     whole = obj if status is None else obj | {"status": status}
-    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies)
+    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies, also=moving.also)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    if moving.scan:
+        item.still_names = moving.scan.losses(renamed.obj, renamed.rewrites)
     if status is not None:
         item.status = plan.contents.append(orjson.dumps(renamed.obj["status"]))
         renamed = replace(renamed, obj={key: value for key, value in renamed.obj.items() if key != "status"})

@@ -42,6 +42,8 @@ FROM_STORE = frozenset(
         "on_failure",
         "only",
         "owned",
+        "rewrite_also",
+        "rewrite_rules",
         "rollback",
         "rollback_on_failure",
         "selector",

@@ -18,6 +18,7 @@ from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.forms import either, in_order, title
 from kubeferry.tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.models.rewriting import RewriteRule
 from kubeferry.tasks.core.models.sources import SourceName
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -238,6 +239,13 @@ class Manner(_Options):
     no_rewrite: list[str] = []
     """What not to rewrite when namespaces are renamed: classes (`dns`, `setting`...), or globs of places such as
     `ConfigMap shop/notes /data/*`."""
+
+    rewrite_also: list[str] = []
+    """What to rewrite also, of what still names a renamed namespace: classes (`word`, `base64`, `url`, `key`), or globs
+    of places such as `ConfigMap shop/notes /data/*`."""
+
+    rewrite_rules: list[RewriteRule] = []
+    """What to rewrite also, by kinds, places and the text around the name."""
 
     identities: list[NoSecret] = []
     """Paths of files with secret keys (age or SSH) for an encrypted backup."""
