@@ -32,7 +32,7 @@ kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh 
 
 @takes(
     "plan",
-    "backup rename owned status finalizers modify no_rewrite rewrite_also rewrite_rules absent",
+    "backup rename owned status finalizers modify no_rewrite rewrite_also rewrite_rules at_rest absent",
     "allow_plain allow_source subjects kubectl",
     f"{OF_BACKUP} store identity verify_with output file debug",
     model="options.RestoreOptions",

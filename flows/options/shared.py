@@ -25,7 +25,7 @@ OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
 MANNER = (
-    "existing owned status finalizers no_rewrite rewrite_also rewrite_rules absent keep_encrypted allow_plain "
+    "existing owned status finalizers no_rewrite rewrite_also rewrite_rules at_rest absent keep_encrypted allow_plain "
     "allow_pruned allow_source subjects on_failure no_rollback rollback_on_failure bundle no_bundle wait wait_seconds"
 )
 """How to restore, for commands that run many restores."""
@@ -204,6 +204,11 @@ RESTORING: Mapping[str, Option] = {
     ),
     "no_rollback": Option(bool, "As --on-failure stop.", fills=""),
     "rollback_on_failure": Option(bool, "Roll back what is not ready in time, too; otherwise it stays."),
+    "at_rest": Option(
+        bool,
+        "Restore at rest: no replicas, Jobs and CronJobs suspended, no load balancers; the result says how to wake "
+        "each up.",
+    ),
     "bundle": Option(
         # The values of `options.BundleMode` but for `none`, as above.
         Literal["list", "own"],

@@ -26,12 +26,13 @@ from kubeferry.tasks.core.needs.references.admission_policies import PolicyParam
 from kubeferry.tasks.core.needs.references.fields import Need
 from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
+from kubeferry.tasks.core.transform.at_rest import rested
 from kubeferry.tasks.core.transform.modify.apply import modified
 from kubeferry.tasks.core.transform.rename.also import Also
 from kubeferry.tasks.core.transform.rename.left import Scan
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.core.transform.strip.apart import finalizers_of
-from kubeferry.tasks.plan.apart import report_apart
+from kubeferry.tasks.plan.apart import noted_at_rest, report_apart, rest_all
 from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
@@ -94,10 +95,12 @@ def _fill(source: Source, plan: Plan) -> None:
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     plan.order = order(later, edges, phases, waves)
     plan_storage(source, plan)
+    if source.options.at_rest:
+        rest_all(plan)
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
-    plan.losses += [loss for item in plan.items.values() for loss in item.still_names]
+    plan.losses += [loss for item in plan.items.values() for loss in item.noted]
     progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
 
 
@@ -127,6 +130,8 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         item.elsewhere = chosen.outside.is_elsewhere(each.member)
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
+        if source.options.at_rest:
+            portable = rested(portable, owned=any(owner.controller for owner in tied.owners))
         look_at_claim(item, obj, portable)
         status = _status(chosen, obj, portable, each)
         item.status_left = status is None and bool(obj.get("status")) and "status" not in portable
@@ -222,7 +227,9 @@ def _add(
     renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies, also=moving.also)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
     if moving.scan:
-        item.still_names = moving.scan.losses(renamed.obj, renamed.rewrites)
+        item.noted = moving.scan.losses(renamed.obj, renamed.rewrites)
+    if source.options.at_rest:
+        item.noted += tuple(noted_at_rest(item.ref, renamed.obj, moving.inside))
     if status is not None:
         item.status = plan.contents.append(orjson.dumps(renamed.obj["status"]))
         renamed = replace(renamed, obj={key: value for key, value in renamed.obj.items() if key != "status"})

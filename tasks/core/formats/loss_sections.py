@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 NOT_AS_IT_WAS = "Not as it was"
 
 SECTIONS = {
+    LossCode.AT_REST: "At rest",
+    LossCode.BESIDE_ORIGINAL: "Beside the original",
     LossCode.STILL_NAMES: "Still names the old namespace, left",
 }
 """Code → the title of its section; all others are under `NOT_AS_IT_WAS`."""

@@ -75,6 +75,10 @@ class LossCode(StrEnum):
     """The target refuses the object, and the restore went on without it."""
     NEEDS_REFUSED = "needs-refused"
     """It needs an object that is not restored because the target refuses it."""
+    AT_REST = "at-rest"
+    """An object that was asked to be restored at rest (--at-rest), and how to wake it up."""
+    BESIDE_ORIGINAL = "beside-original"
+    """An object that competes with one of the target: for a host, an identity, a name in configuration."""
     STILL_NAMES = "still-names"
     """A place that still names the namespace by its old name, in a restore under another one."""
 

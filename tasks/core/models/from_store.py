@@ -21,6 +21,7 @@ FROM_STORE = frozenset(
         "allow_pruned",
         "annotation_selector",
         "approve",
+        "at_rest",
         "approve_seconds",
         "backup",
         "bundle",

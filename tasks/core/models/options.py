@@ -281,6 +281,10 @@ class Manner(_Options):
     """Finalizers of controllers outside of Kubernetes, given back when their object is ready: auto gives back those
     that something on the target can remove, keep all, drop none."""
 
+    at_rest: bool = False
+    """Restore at rest: workloads without replicas, Jobs and CronJobs suspended, no load balancer; the result has the
+    commands that wake them up."""
+
     wait: bool = True
     """Wait after each level until all of its objects are ready."""
 

@@ -196,6 +196,7 @@ FLAGS = {
     "subjects": "--subjects",
     "status": "--status",
     "finalizers": "--finalizers",
+    "at_rest": "--at-rest",
     "namespaces": "--namespace",
     "namespace_selector": "--namespace-selector",
     "exclude_namespace": "--exclude-namespace",
