@@ -241,7 +241,7 @@ metadata: {{name: rigs.{group}}}
 spec:
   group: {group}
   scope: Namespaced
-  names: {{kind: Rig, plural: rigs}}
+  names: {{kind: {kind}, plural: rigs}}
   versions:
   - name: v1
     served: true
@@ -253,15 +253,15 @@ spec:
 
 def test_a_custom_resource_with_a_scale_rests_by_the_definition_of_the_backup_or_of_the_target(bench):
     ns = bench.namespace()
-    group = f"{ns}.example.com"
-    bench.make(SCALED.format(group=group))
-    bench.until(lambda: (group, "Rig") in bench.clusters[A].discover().versions)
-    bench.make(f"{{apiVersion: {group}/v1, kind: Rig, metadata: {{name: it}}, spec: {{count: 3, size: 1}}}}", ns)
+    group, kind = f"{ns}.example.com", f"Rig{ns.removeprefix('r-')}"
+    bench.make(SCALED.format(group=group, kind=kind))
+    bench.until(lambda: (group, kind) in bench.clusters[A].discover().versions)
+    bench.make(f"{{apiVersion: {group}/v1, kind: {kind}, metadata: {{name: it}}, spec: {{count: 3, size: 1}}}}", ns)
     saved = bench.backup(ns)
     for context, more in ((B, {}), (A, {"exclude": ["customresourcedefinitions"], "cluster_wide": "none"})):
         copy = bench.name()
         result = bench.restore(saved, context=context, map={ns: copy}, at_rest=True, **more)
-        rig = bench.get("Rig", copy, "it", context)
+        rig = bench.get(kind, copy, "it", context)
         assert rig["spec"] == {"count": 0, "size": 1}
         (why,) = said(result, "at-rest").values()
         patch = json.loads(shlex.split(why.partition("wake it up with: ")[2])[9])
