@@ -40,7 +40,8 @@ FIELDS = 4
 
 @takes(
     "diff",
-    f"backup rename against unified no_rewrite allow_plain {OF_BACKUP} {PLACE} identity verify_with output debug",
+    f"backup rename against unified no_rewrite rewrite_also rewrite_rules allow_plain {OF_BACKUP} {PLACE}",
+    "identity verify_with output debug",
     model="options.RestoreOptions",
 )
 def diff(asked: RestoreOptions, *, against: str, unified: bool, output: Format) -> None:

@@ -33,7 +33,8 @@ kubeferry export before-upgrade --out shop --secrets external --secret-store Clu
 @takes(
     "export",
     "backup from_cluster format shape out force secrets secret_store encrypt_to",
-    f"rename modify no_rewrite owned allow_plain {OF_BACKUP} {PLACE} identity verify_with output debug",
+    f"rename modify no_rewrite rewrite_also rewrite_rules owned allow_plain {OF_BACKUP} {PLACE}",
+    "identity verify_with output debug",
     model="options_export.ExportOptions",
 )
 def export(asked: ExportOptions, *, output: Format) -> None:

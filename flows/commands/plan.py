@@ -32,20 +32,29 @@ kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh 
 
 @takes(
     "plan",
-    "backup rename owned status finalizers modify no_rewrite absent allow_plain allow_source subjects kubectl",
-    f"{OF_BACKUP} store identity verify_with output file debug",
+    "backup rename owned status finalizers modify no_rewrite rewrite_also rewrite_rules at_rest absent",
+    "allow_plain allow_source subjects kubectl",
+    f"{OF_BACKUP} context kubeconfig store identity verify_with output file debug",
     model="options.RestoreOptions",
 )
 def plan(asked: RestoreOptions, *, kubectl: bool, output: Form, file: Path | None) -> None:
-    """Show what a restore would do, offline: levels, what waits for what and why, and what is rewritten."""
+    """Show what a restore would do, offline: levels, what waits for what and why, and what is rewritten.
+
+    With --context also what that cluster has against it; nothing is written there.
+    """
     _print(asked, output, file, kubectl=kubectl)
 
 
 def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: bool) -> None:
     from kubeferry.flows.console.terminal import showing_progress
-    from kubeferry.tasks.plan.offline import planned
+    from kubeferry.tasks.plan.offline import Planned, planned_restore
 
-    with showing_progress(), planned(asked) as made:
+    with showing_progress(), planned_restore(asked) as (source, found):
+        if asked.context:
+            from kubeferry.tasks.preflight.run import faults_of
+
+            found.impossible = [each.text for each in faults_of(source, found)]
+        made = Planned(source, found)
         if kubectl:
             from kubeferry.tasks.core.plan.kubectl.script import script
 

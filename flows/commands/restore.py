@@ -44,9 +44,9 @@ kubeferry restore before-upgrade --existing update --approve, and from anywhere:
 
 @takes(
     "restore",
-    "backup from_bundle rename existing owned status finalizers modify no_rewrite absent",
+    "backup from_bundle rename existing owned status finalizers modify no_rewrite rewrite_also rewrite_rules absent",
     "name resume approve approve_seconds",
-    "keep_encrypted allow_plain allow_pruned allow_source subjects on_failure no_rollback "
+    "at_rest keep_encrypted allow_plain allow_pruned allow_source subjects on_failure no_rollback "
     "rollback_on_failure bundle no_bundle wait wait_seconds",
     f"{OF_BACKUP} {PLACE} identity {SIGNED} output debug",
     model="options.RestoreOptions",

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from kubeferry.tasks.core.formats.loss_sections import SECTIONS
+
 if TYPE_CHECKING:
     from kubeferry.tasks.core.plan.document import PlanDocument
 
@@ -25,7 +27,7 @@ def page(plan: PlanDocument) -> str:
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return template.from_string(_file("plan.html.j2")).render(
         plan=plan,
-        data=plan.model_dump(mode="json"),
+        data=plan.model_dump(mode="json") | {"loss_sections": SECTIONS},
         policy=f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(program)}'",
         style=Markup(style),  # noqa: S704 - our own file
         program=Markup(program),  # noqa: S704 - our own file

@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.loss_sections import sections
 from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.kube.kinds import is_built_in
 
@@ -122,9 +123,10 @@ def _unmet(plan: PlanDocument, short: _Short) -> Iterator[str]:
         yield from _section(title) if found else ()
         for each in found:
             yield from _wrapped(f"{each.what}: {each.why}", "  ")
-    yield from _section("Not as it was") if plan.losses else ()
-    for loss in plan.losses:
-        yield from _wrapped(f"{loss.place}: {loss.why}", "  ")
+    for title, lost in sections(plan.losses):
+        yield from _section(title)
+        for line in lost:
+            yield from _wrapped(f"{line.place}: {line.why}", "  ")
 
 
 def _some(names: list[str]) -> str:

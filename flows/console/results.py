@@ -11,6 +11,7 @@ import typer
 
 from kubeferry.flows.console.output import line, print_document, table
 from kubeferry.flows.options.common import Format
+from kubeferry.tasks.core.formats.loss_sections import sections
 from kubeferry.tasks.core.formats.losses import by_weight
 from kubeferry.tasks.core.models.results import EXIT_CODES, BackupResult, RestoreResult, RollbackResult, UndoResult
 from kubeferry.tasks.core.ops.report import DONE, aftermath
@@ -105,8 +106,9 @@ def outside(found: Sequence[Outside]) -> None:
 
 
 def losses(found: Sequence[Loss]) -> None:
-    """Print what is not as it was, a row each."""
-    section("Not as it was", ["WHAT", "WHY"], [[each.place, each.why] for each in by_weight(found)])
+    """Print what is not as it was, a row each, in its sections."""
+    for title, lines in sections(by_weight(found)):
+        section(title, ["WHAT", "WHY"], [[each.place, each.why] for each in lines])
 
 
 def selected(asked: str, found: Sequence[PulledIn]) -> None:

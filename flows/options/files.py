@@ -1,4 +1,4 @@
-"""Read the files of --modify and --into-file."""
+"""Read the files of --modify, --rewrite-rules and --into-file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.models.modifications import Modifications
     from kubeferry.tasks.core.models.options_migration import Into
+    from kubeferry.tasks.core.models.rewriting import RewriteRule
 
 
 def modifications(files: Iterable[Path]) -> Modifications:
@@ -42,6 +43,17 @@ def into(names: Sequence[str], file: Path | None) -> list[Into]:
     named = [name for each in names for name in each.split(",") if name]
     found = read_into("\n".join(f"- {name!r}" for name in named), "--into") if named else []
     return found + (read_into(_text(file), f"--into-file {file}") if file else [])
+
+
+def rewrite_rules(files: Iterable[Path]) -> list[RewriteRule]:
+    """Return the rules of all files, in their order.
+
+    Raises:
+        UsageError: one of them cannot be read.
+    """
+    from kubeferry.tasks.core.transform.modify.files import read_rewrite_rules
+
+    return [rule for file in files for rule in read_rewrite_rules(_text(file), f"--rewrite-rules {file}")]
 
 
 def _text(file: Path) -> str:

@@ -213,6 +213,12 @@ PRUNE: Mapping[str, Option] = {
 }
 
 PLAN: Mapping[str, Option] = {
+    "context": replace(
+        SHARED["context"],
+        help="Also look at this cluster, as a restore does before it writes: what it lacks or refuses, and what on it "
+        "competes with the restored objects.",
+        envvar=None,
+    ),
     "kubectl": Option(
         bool, "Print a bash script that does the restore with kubectl alone; it contains the Secrets!", shown=True
     ),

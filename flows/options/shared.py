@@ -25,8 +25,8 @@ OF_BACKUP = f"namespace namespace_selector exclude_namespace {KINDS}"
 """Options that select objects; namespaces of a cluster; namespaces and objects of a backup."""
 
 MANNER = (
-    "existing owned status finalizers no_rewrite absent keep_encrypted allow_plain allow_pruned allow_source "
-    "subjects on_failure no_rollback rollback_on_failure bundle no_bundle wait wait_seconds"
+    "existing owned status finalizers no_rewrite rewrite_also rewrite_rules at_rest absent keep_encrypted allow_plain "
+    "allow_pruned allow_source subjects on_failure no_rollback rollback_on_failure bundle no_bundle wait wait_seconds"
 )
 """How to restore, for commands that run many restores."""
 
@@ -133,6 +133,19 @@ RESTORING: Mapping[str, Option] = {
         "With --map, do not rewrite a class (dns, setting…) or a place, such as 'ConfigMap shop/notes /data/*'.",
         metavar="CLASS|GLOB",
     ),
+    "rewrite_also": Option(
+        list[str],
+        "With --map, rewrite also what is left: a class (word, base64, url, key) or a place, such as "
+        "'ConfigMap shop/notes /data/*'.",
+        metavar="CLASS|GLOB",
+    ),
+    "rewrite_rules": Option(
+        list[Path],
+        "YAML file of what to rewrite also: a list of kind, place and template, such as 'queue-of-{namespace}'. May be "
+        "repeated.",
+        metavar="FILE",
+        parser=files.rewrite_rules,
+    ),
     "absent": Option(
         list[str],
         "What to do if the target has no value for a class (pod-ip, service-ip, uid…): keep, drop, empty or fail.",
@@ -191,6 +204,11 @@ RESTORING: Mapping[str, Option] = {
     ),
     "no_rollback": Option(bool, "As --on-failure stop.", fills=""),
     "rollback_on_failure": Option(bool, "Roll back what is not ready in time, too; otherwise it stays."),
+    "at_rest": Option(
+        bool,
+        "Restore at rest: no replicas, Jobs and CronJobs suspended, no load balancers; the result says how to wake "
+        "each up.",
+    ),
     "bundle": Option(
         # The values of `options.BundleMode` but for `none`, as above.
         Literal["list", "own"],

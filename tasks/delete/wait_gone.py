@@ -7,8 +7,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.deletion.finalizers import by_owner, own_finalizers
+from kubeferry.tasks.core.deletion.finalizers import by_owner, held_up, own_finalizers
 from kubeferry.tasks.core.errors import ExpiredError, ForbiddenError, KubeferryError, NotFoundError, UnreachableError
+from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import owners_of
 from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.ports.cluster.pages import begun_again
@@ -28,6 +29,9 @@ WATCH_SECONDS = 5
 
 NOTE_SECONDS = 10
 """Seconds after which a progress note says what is awaited."""
+
+SOON = 1
+"""The same for a namespace, whose conditions say it after its first look at its content."""
 
 Place = tuple[str, str, str]
 """Group, kind and namespace of one LIST."""
@@ -52,17 +56,20 @@ class DeletionWait:
         return {member: live for each in found for member, live in each.items()}
 
     def _gone(self, place: Place, members: list[Member], began: float) -> dict[Member, Object]:
-        kind, noted = self.discovery.by_kind(*place[:2]), False
-        limit = began + self.patience(place[:2])
+        kind, noted = self.discovery.by_kind(*place[:2]), ""
+        limit, soon = began + self.patience(place[:2]), place[:2] == NAMESPACE
         while kind:
             self.check()
             left, revision = self._seen(kind, place[2], {each.uid: each for each in members})
             if not left or time.monotonic() >= limit:
                 return left
-            if not noted and time.monotonic() > began + NOTE_SECONDS:
-                noted = True
-                progress.note(_waiting(left))
-            self._watch(kind, place[2], revision, len(left), limit)
+            if (soon or not noted) and time.monotonic() > began + (SOON if soon else NOTE_SECONDS):
+                text = _waiting(left)
+                if text != noted:
+                    progress.note(text)
+                noted = text
+            until = min(limit, time.monotonic() + SOON) if soon else limit
+            self._watch(kind, place[2], revision, len(left), until)
         return {}
 
     def _seen(self, kind: ResourceType, namespace: str, wanted: dict[str, Member]) -> tuple[dict[Member, Object], str]:
@@ -110,5 +117,8 @@ def _listed(kind: ResourceType) -> bool:
 def _waiting(left: dict[Member, Object]) -> str:
     first, live = min(left.items())
     more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    if (first.ref.group, first.ref.kind) == NAMESPACE:
+        why = held_up(live)
+        return f"waiting for {first.ref}{more} to go" + (f": {why}" if why else "")
     finalizers = own_finalizers(live)
     return f"waiting for {first.ref}{more} to go" + (f": {', '.join(finalizers)} keeps it" if finalizers else "")

@@ -26,10 +26,13 @@ from kubeferry.tasks.core.needs.references.admission_policies import PolicyParam
 from kubeferry.tasks.core.needs.references.fields import Need
 from kubeferry.tasks.core.needs.references.find import references
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT, of_pod
+from kubeferry.tasks.core.transform.at_rest import rested
 from kubeferry.tasks.core.transform.modify.apply import modified
+from kubeferry.tasks.core.transform.rename.also import Also
+from kubeferry.tasks.core.transform.rename.left import Scan
 from kubeferry.tasks.core.transform.rename.rewrite import Known, Skip, rename
 from kubeferry.tasks.core.transform.strip.apart import finalizers_of
-from kubeferry.tasks.plan.apart import report_apart
+from kubeferry.tasks.plan.apart import noted_at_rest, report_apart, rest_all
 from kubeferry.tasks.plan.bindings import attach, bindings_known, hold_back
 from kubeferry.tasks.plan.choice import FIRST, Choice
 from kubeferry.tasks.plan.drop import drop_unchosen
@@ -89,9 +92,12 @@ def _fill(source: Source, plan: Plan) -> None:
     plan.order = ordered(source, plan, edges)
     plan_storage(source, plan)
     report_rollouts(plan)
+    if source.options.at_rest:
+        rest_all(plan)
     hold_back(plan)
     find_grants(source, plan)
     report_apart(source, plan)
+    plan.losses += [loss for item in plan.items.values() for loss in item.noted]
     progress.step(f"plan {source.name}", len(source.archived), len(source.archived))
 
 
@@ -131,6 +137,8 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         item.elsewhere = chosen.outside.is_elsewhere(each.member)
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
+        if source.options.at_rest:
+            portable = rested(portable, owned=any(owner.controller for owner in tied.owners))
         look_at_claim(item, obj, portable)
         status = _status(chosen, obj, portable, each)
         item.status_left = status is None and bool(obj.get("status")) and "status" not in portable
@@ -194,6 +202,9 @@ class _Moving:
     known: Known
     skip: Skip
     copies: dict[Ref, str]
+    scan: Scan | None
+    """Finds what still names the old namespaces; None where none is renamed."""
+    also: Also | None
     inside: frozenset[str]
     """The namespaces that are restored, by their new names."""
     parameters: PolicyParameters = field(default_factory=PolicyParameters)
@@ -205,7 +216,10 @@ class _Moving:
         classes = frozenset(each for each in asked if each.isalpha())
         skip = Skip(classes, tuple(each for each in asked if each not in classes))
         inside = frozenset(names.get(each, each) for each in chosen.spaces)
-        return cls(names, known, skip, chosen.outside.copies(names), inside)
+        moved = {old: new for old, new in names.items() if old != new}
+        scan = Scan(moved, known) if moved else None
+        also = Also.of(scan, source.options.rewrite_also, source.options.rewrite_rules) if scan else None
+        return cls(names, known, skip, chosen.outside.copies(names), scan, also, inside)
 
 
 def known_of(archived: Iterable[Archived]) -> Known:
@@ -219,8 +233,12 @@ def _add(
 ) -> list[Edge]:
     """Plan one object; return what it needs, by target identity."""
     whole = obj if status is None else obj | {"status": status}
-    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies)
+    renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies, also=moving.also)
     item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    if moving.scan:
+        item.noted = moving.scan.losses(renamed.obj, renamed.rewrites)
+    if source.options.at_rest:
+        item.noted += tuple(noted_at_rest(item.ref, renamed.obj, moving.inside))
     if status is not None:
         item.status = plan.contents.append(orjson.dumps(renamed.obj["status"]))
         renamed = replace(renamed, obj={key: value for key, value in renamed.obj.items() if key != "status"})

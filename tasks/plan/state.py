@@ -78,6 +78,8 @@ class Item:
     """The finalizers to give back when the object is ready, of controllers outside of Kubernetes."""
     was_bound: bool | None = None
     """Of a claim: whether it had a volume; None where the archive does not say it."""
+    noted: tuple[Loss, ...] = ()
+    """What the plan lists of it, if it is restored: places that still name an old namespace, how to wake it up."""
     lost: tuple[Loss, ...] = ()
     """What the plan leaves of an object that its archive holds live."""
 

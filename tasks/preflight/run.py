@@ -27,23 +27,29 @@ from kubeferry.tasks.core.models.options import BundleMode, OnFailure
 from kubeferry.tasks.core.plan.existing import VERBS, kind_faults, mode_of, verbs
 from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.core.plan.quota import Demand, requested, shortage
+from kubeferry.tasks.plan.apart import rest_custom
 from kubeferry.tasks.plan.grants import limit_subjects
 from kubeferry.tasks.plan.unpacked import of_backup
 from kubeferry.tasks.ports.cluster.cached import CachedTarget
+from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
+from kubeferry.tasks.preflight.checks.beside import note_beside
 from kubeferry.tasks.preflight.checks.conflicts import conflicts, held, inside
 from kubeferry.tasks.preflight.checks.defaults import one_default
 from kubeferry.tasks.preflight.checks.elsewhere import drop_elsewhere, drop_not_allowed
 from kubeferry.tasks.preflight.checks.fields import field_faults
 from kubeferry.tasks.preflight.checks.finalizers import choose_finalizers
+from kubeferry.tasks.preflight.checks.host_ports import ports_taken
 from kubeferry.tasks.preflight.checks.occupied import occupied
 from kubeferry.tasks.preflight.checks.requests import give_up_requests
 from kubeferry.tasks.preflight.checks.versions import coming, other_versions
 from kubeferry.tasks.preflight.checks.volumes import as_they_are, volume_conflicts
 from kubeferry.tasks.preflight.dry_run.ask import askable, dry_run_faults
+from kubeferry.tasks.preflight.lookup import Lookups
 from kubeferry.tasks.preflight.refused import leave_out
+from kubeferry.tasks.preflight.target import Target
 from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
@@ -53,9 +59,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan, Source
-    from kubeferry.tasks.ports.cluster.cancellation import Cancellation
-    from kubeferry.tasks.preflight.lookup import Lookups
-    from kubeferry.tasks.preflight.target import Target
 
 
 def misplaced(plan: Plan, target: Target) -> Iterator[Fault]:
@@ -100,6 +103,11 @@ def decide_on(source: Source, plan: Plan, target: Target, faults: list[Fault]) -
         raise PreflightError(f"cluster {cluster.name} ({cluster.host}) cannot take this restore", texts)
 
 
+def faults_of(source: Source, plan: Plan) -> list[Fault]:
+    """Return what the target has against a restore, and change the plan as a restore would; nothing is written."""
+    return _look(source, plan, Target(source.options), Lookups(), Cancellation(), ())
+
+
 def _look(
     source: Source, plan: Plan, target: Target, lookups: Lookups, cancellation: Cancellation, made: Container[Ref]
 ) -> list[Fault]:
@@ -115,6 +123,9 @@ def _look(
     drop_elsewhere(plan, target)
     drop_not_allowed(plan, target)
     choose_finalizers(source, plan, target)
+    if source.options.at_rest:
+        rest_defined(plan, target)
+    note_beside(plan, target)
     checks = (
         partial(_modes, source, plan, target),
         partial(other_versions, plan, target),
@@ -127,6 +138,7 @@ def _look(
         partial(volume_conflicts, plan, target),
         partial(_bound, source, plan, target),
         partial(_quota, source, plan, target),
+        partial(ports_taken, source, plan, target, made),
         partial(conflicts, source, plan, target, lookups, cancellation, made),
     )
     faults: list[Fault] = [*map(Fault, plan.impossible), *unmet]
@@ -147,6 +159,16 @@ def _is_said(fault: Fault, faults: list[Fault]) -> bool:
     """Return whether a quota that refuses an object is reported already, with all that it lacks."""
     quotas = {f"ResourceQuota {ref.namespace}/{quota_of(fault.text)}: " for ref in fault.refs}
     return any(each.text.startswith(tuple(quotas)) for each in faults if not each.refs)
+
+
+def rest_defined(plan: Plan, target: Target) -> None:
+    """Put custom resources to rest whose definition only the target has."""
+
+    def definition(of: tuple[str, str]) -> Object | None:
+        kind = target.discovery.by_kind(*of)
+        return target.cached.definition(kind) if kind else None
+
+    rest_custom(plan, definition)
 
 
 def _limit(source: Source, plan: Plan, target: Target, made: Container[Ref]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.deletion.finalizers import held_up
 from kubeferry.tasks.core.errors import PermanentError, PreflightError
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref
@@ -86,11 +87,16 @@ def _made(
 
 def _once_gone(cluster: Cluster, name: str) -> Object | None:
     """Return a namespace, or None where there is none; one that is being deleted is waited for to go."""
-    limit = time.monotonic() + GONE_SECONDS
+    limit, noted = time.monotonic() + GONE_SECONDS, ""
     while (live := existing(cluster, name)) and live["metadata"].get("deletionTimestamp"):
-        progress.note(f"namespace {name} is being deleted: waiting until it is gone")
+        why = held_up(live)
+        text = f"namespace {name} is being deleted: waiting until it is gone" + (f": {why}" if why else "")
+        if text != noted:
+            progress.note(text)
+        noted = text
         if time.monotonic() > limit:
-            raise PermanentError(f"namespace {name} is still being deleted after {GONE_SECONDS} s: see its finalizers")
+            cause = why or "see its finalizers"
+            raise PermanentError(f"namespace {name} is still being deleted after {GONE_SECONDS} s: {cause}")
         time.sleep(1)
     return live
 

@@ -31,6 +31,8 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
+echo '- {kind: ConfigMap, place: /data/*, template: "of {namespace}"}' > rules.yaml
+kubeferry plan first --map shop=shop7 --at-rest --rewrite-also base64 --rewrite-rules rules.yaml
 echo 'replicas: {web: 2}' > modify.yaml
 export SOURCE='--allow-source ConfigMap/billing/settings'
 kubeferry restore first --map shop=shop4 --modify modify.yaml --no-rollback --no-bundle --allow-pruned $SOURCE

@@ -276,11 +276,13 @@ function overview(panel) {
     add(item, "br");
     add(item, "small", "named by " + each.users.map(titleOf).join(", "));
   });
-  folded(panel, "Not as it was", plan.losses, (item, each) => {
+  const lost = (title, losses) => folded(panel, title, losses, (item, each) => {
     item.textContent = each.object + (each.path ? " " + each.path : "");
     add(item, "br");
     add(item, "small", each.why);
   });
+  lost("Not as it was", plan.losses.filter((each) => !plan.loss_sections[each.code]));
+  for (const [code, title] of Object.entries(plan.loss_sections)) lost(title, plan.losses.filter((each) => each.code === code));
   folded(panel, "Left out", plan.left_out, (item, each) => {
     item.textContent = titleOf(each);
     add(item, "br");

@@ -62,10 +62,25 @@ def still_there(live: Object, seconds: float, blocking: Iterable[Object] = ()) -
     if not live["metadata"].get("deletionTimestamp"):
         return f"was to be deleted with its owner and still exists after {seconds:.0f} s"
     waits = own_finalizers(live) or _named(blocking) or list(live["metadata"].get("finalizers") or [])
-    said = [str(get(each, "message")) for _, each in found(live, ("status", "conditions", EACH)) if _holds_up(each)]
+    said = _said(live)
     text = f"is being deleted and still exists after {seconds:.0f} s"
     text += f": it waits for {', '.join(waits)}" if waits else ""
     return f"{text}: {'; '.join(said)}" if said else text
+
+
+def held_up(live: Object) -> str:
+    """Return what a namespace that is being deleted waits for, "" if nothing says it.
+
+    Its own finalizers, and what its conditions say: content that remains, the finalizers of that, groups that do not
+    answer (kubernetes/kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go).
+    """
+    inside = [each for each in get(live, "spec", "finalizers") or [] if each != "kubernetes"]
+    own = [f"finalizer {each} of the namespace itself" for each in (*own_finalizers(live), *inside)]
+    return "; ".join([*own, *_said(live)])
+
+
+def _said(live: Object) -> list[str]:
+    return [str(get(each, "message")) for _, each in found(live, ("status", "conditions", EACH)) if _holds_up(each)]
 
 
 def _named(blocking: Iterable[Object]) -> list[str]:

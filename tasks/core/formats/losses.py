@@ -83,6 +83,12 @@ class LossCode(StrEnum):
     """The target refuses the object, and the restore went on without it."""
     NEEDS_REFUSED = "needs-refused"
     """It needs an object that is not restored because the target refuses it."""
+    AT_REST = "at-rest"
+    """An object that was asked to be restored at rest (--at-rest), and how to wake it up."""
+    BESIDE_ORIGINAL = "beside-original"
+    """An object that competes with one of the target: for a host, an identity, a name in configuration."""
+    STILL_NAMES = "still-names"
+    """A place that still names the namespace by its old name, in a restore under another one."""
 
 
 WEIGHTY: frozenset[LossCode] = frozenset(
@@ -142,6 +148,7 @@ _TEXTS: dict[LossCode, str] = {
     LossCode.SOURCE_DROPPED: "saved without its source, {detail}: the claim was filled from it before, and a restore"
     " would wait for it",
     LossCode.CONTENTS_NOT_SAVED: "contents of its volume are not saved ({detail})",
+    LossCode.STILL_NAMES: "still names {detail}",
     LossCode.COMES_BACK_EMPTY: "comes back empty ({detail}): contents of volumes are not in a backup",
 }
 """Code → the sentence, in which `{detail}` is the detail."""

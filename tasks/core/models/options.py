@@ -18,6 +18,7 @@ from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.forms import either, in_order, title
 from kubeferry.tasks.core.models.modifications import Modifications
+from kubeferry.tasks.core.models.rewriting import RewriteRule
 from kubeferry.tasks.core.models.sources import SourceName
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -239,6 +240,13 @@ class Manner(_Options):
     """What not to rewrite when namespaces are renamed: classes (`dns`, `setting`...), or globs of places such as
     `ConfigMap shop/notes /data/*`."""
 
+    rewrite_also: list[str] = []
+    """What to rewrite also, of what still names a renamed namespace: classes (`word`, `base64`, `url`, `key`), or globs
+    of places such as `ConfigMap shop/notes /data/*`."""
+
+    rewrite_rules: list[RewriteRule] = []
+    """What to rewrite also, by kinds, places and the text around the name."""
+
     identities: list[NoSecret] = []
     """Paths of files with secret keys (age or SSH) for an encrypted backup."""
 
@@ -272,6 +280,10 @@ class Manner(_Options):
     finalizers: Finalizers = Finalizers.AUTO
     """Finalizers of controllers outside of Kubernetes, given back when their object is ready: auto gives back those
     that something on the target can remove, keep all, drop none."""
+
+    at_rest: bool = False
+    """Restore at rest: workloads without replicas, Jobs and CronJobs suspended, no load balancer; the result has the
+    commands that wake them up."""
 
     wait: bool = True
     """Wait after each level until all of its objects are ready."""

@@ -19,11 +19,14 @@ from kubeferry.tasks.core.models.options import (
     RestoreOptions,
     Selection,
 )
+from kubeferry.tasks.core.models.rewriting import RewriteRule  # noqa: TC001 - pydantic needs it
 
 SELECTION = frozenset(Choosing.model_fields)
 """The options that select objects, in every model that has them."""
 
-PLANNED = frozenset({"map", "modify", "no_rewrite", "owned", "identities", "allow_plain"})
+PLANNED = frozenset(
+    {"map", "modify", "no_rewrite", "rewrite_also", "rewrite_rules", "owned", "identities", "allow_plain"}
+)
 """The options of a restore that change its objects."""
 
 
@@ -92,6 +95,12 @@ class ExportOptions(Selection):
 
     no_rewrite: list[str] = []
     """What not to rewrite when namespaces are renamed, as in a restore."""
+
+    rewrite_also: list[str] = []
+    """What to rewrite also, as in a restore."""
+
+    rewrite_rules: list[RewriteRule] = []
+    """What to rewrite also, by kinds, places and the text around the name."""
 
     owned: Owned = Owned.REBUILD
     """An object that its controller would re-create: rebuild leaves it out, keep exports it too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.loss_sections import sections
 from kubeferry.tasks.core.formats.losses import by_weight
 from kubeferry.tasks.core.jsondoc.printable import code, one_line, words
 from kubeferry.tasks.core.models.results import BackupResult, DeleteResult, RestoreResult, UndoResult
@@ -49,7 +50,8 @@ def summary(result: AnyResult) -> str:
     page += [""]
     page += _problems("Problems", result.problems)
     page += _problems("Warnings", result.warnings)
-    page += _section("Not as it was", (f"{code(each.place)}: {words(each.why)}" for each in by_weight(result.losses)))
+    for title, lines in sections(by_weight(result.losses)):
+        page += _section(title, (f"{code(each.place)}: {words(each.why)}" for each in lines))
     if isinstance(result, RestoreResult):
         page += _restored(result)
     if isinstance(result, DeleteResult):

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kubeferry.tasks.core.formats.loss_sections import sections
 from kubeferry.tasks.core.formats.records import Action
 from kubeferry.tasks.core.jsondoc.printable import code, one_line
 from kubeferry.tasks.core.kube.objects import Ref
@@ -63,7 +64,8 @@ def page(asking: Asking, plan: PlanDocument, forecast: Forecast) -> str:
     lines += _section("Cycles, and where they are broken", _broken(plan))
     lines += _section("Needed, but excluded by your options", _missing(plan))
     lines += _section("Matches nothing", (f"{code(each.what)}: {code(each.why)}" for each in plan.warnings))
-    lines += _section("Not as it was", (f"{code(each.place)}: {code(each.why)}" for each in plan.losses))
+    for title, found in sections(plan.losses):
+        lines += _section(title, (f"{code(each.place)}: {code(each.why)}" for each in found))
     lines += _section("Rights of others", (f"{code(each.what)}: {code(each.why)}" for each in plan.grants))
     lines += _section("Not done as asked", (f"{code(each.what)}: {code(each.why)}" for each in plan.problems))
     lines += _section("Excluded", _left_out(plan))
@@ -186,12 +188,15 @@ FLAGS = {
     "owned": "--owned",
     "modify": "--modify",
     "no_rewrite": "--no-rewrite",
+    "rewrite_also": "--rewrite-also",
+    "rewrite_rules": "--rewrite-rules",
     "absent": "--absent",
     "allow_plain": "--allow-plain",
     "allow_sources": "--allow-source",
     "subjects": "--subjects",
     "status": "--status",
     "finalizers": "--finalizers",
+    "at_rest": "--at-rest",
     "namespaces": "--namespace",
     "namespace_selector": "--namespace-selector",
     "exclude_namespace": "--exclude-namespace",
@@ -218,7 +223,7 @@ def plan_command(options: RestoreOptions, store: str) -> str:
 def _words(flag: str, value: Any) -> Iterator[str]:
     if value is True:
         yield flag
-    elif flag == FLAGS["modify"]:
+    elif flag in (FLAGS["modify"], FLAGS["rewrite_rules"]):
         yield from (flag, "FILE")  # the user has it in a file
     elif isinstance(value, dict):
         yield from (word for old, new in value.items() for word in (flag, f"{old}={new}"))

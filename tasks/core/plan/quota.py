@@ -144,6 +144,8 @@ def shortage(quota: Object, wanted: Demand) -> list[str]:
     lines = []
     for name, hard in sorted((spec.get("hard") or {}).items()):
         left = quantity(hard) - quantity(used.get(name, "0"))
-        if wanted.get(name, Decimal(0)) > max(left, Decimal(0)):  # lowered below what is used, it refuses only what adds to that
+        if wanted.get(name, Decimal(0)) > max(
+            left, Decimal(0)
+        ):  # lowered below what is used, it refuses only what adds to that
             lines.append(f"{name}: {wanted[name]} requested, {left.normalize():f} of {hard} left")
     return lines

@@ -6,6 +6,7 @@ from kubeferry.tasks.core.deletion.finalizers import (
     MOST,
     by_owner,
     finalizers_of,
+    held_up,
     own_finalizers,
     still_there,
     waits_for_dependents,
@@ -79,3 +80,23 @@ def test_a_namespace_says_what_holds_it_up():
     ]
     live = obj("Namespace", "shop", status={"conditions": conditions})
     assert still_there(live, 5) == "is being deleted and still exists after 5 s: some resources are remaining"
+
+
+def space(*conditions, meta=None, finalizers=("kubernetes",)):
+    status = {"conditions": [{"type": kind, "status": state, "message": text} for kind, state, text in conditions]}
+    return {"metadata": {"name": "shop", **(meta or {})}, "spec": {"finalizers": [*finalizers]}, "status": status}
+
+
+REMAINING = "Some content in the namespace has finalizers remaining: example.com/held in 1 resource instances"
+
+
+def test_a_namespace_that_goes_says_what_it_waits_for():
+    """The sentences are those of the namespace controller."""
+    conditions = (
+        ("NamespaceDeletionDiscoveryFailure", "False", "All resources successfully discovered"),
+        ("NamespaceFinalizersRemaining", "True", REMAINING),
+    )
+    assert held_up(space(*conditions)) == REMAINING
+    assert held_up(space()) == ""
+    own = held_up(space(meta={"finalizers": ["a/b"]}, finalizers=["kubernetes", "c/d"]))
+    assert own == "finalizer a/b of the namespace itself; finalizer c/d of the namespace itself"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.models.modifications import Modifications
 from kubeferry.tasks.core.models.options_migration import Into
+from kubeferry.tasks.core.models.rewriting import RULES, RewriteRule
 from kubeferry.tasks.core.transform.modify.velero import is_velero, velero_rules
 
 M = TypeVar("M", bound=BaseModel)
@@ -46,6 +47,18 @@ def read_modifications(text: str, file: str) -> Modifications:
         raise UsageError(f"{file}: {_first(error)}") from None
     except (UsageError, yaml.YAMLError) as error:
         raise UsageError(f"{file}: {_line(error)}") from None
+
+
+def read_rewrite_rules(text: str, file: str) -> list[RewriteRule]:
+    """Return the rules of a file of --rewrite-rules.
+
+    Raises:
+        UsageError: it cannot be read; the message names the file and the field.
+    """
+    try:
+        return RULES.validate_python(_yaml(text, file))
+    except ValidationError as error:
+        raise UsageError(f"{file}: {_first(error)}") from None
 
 
 def read_into(text: str, file: str) -> list[Into]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Place
+    from kubeferry.tasks.core.transform.rename.also import Also
 
 __all__ = ["NAMESPACE_AT", "SELECTOR_VALUES_AT", "Known", "Renamed", "Skip", "rename"]
 
@@ -56,12 +57,13 @@ def rename(
     known: Known | None = None,
     skip: Skip = _ALL,
     copies: Mapping[Ref, str] = _NO_COPIES,
+    also: Also | None = None,
 ) -> Renamed:
     """Return `obj` with namespaces renamed by `names` (old to new; others keep their names).
 
     With the names `known` from the backup, references in custom resources, annotations, settings and strings are found
     too; without it only the fields that the API defines as a namespace. `skip` excludes some of them. `copies` are the
-    objects from outside of the namespaces that get a new name (copies.py).
+    objects from outside of the namespaces that get a new name (copies.py). `also` are places that the user names.
     """
     moved = {old: new for old, new in names.items() if old != new}
     if not moved:
@@ -70,7 +72,10 @@ def rename(
     renamed = _put(obj, hits, moved, copies)
     what = str(Ref.of(obj)) if hits else ""
     rewrites = tuple(_rewrite(what, hit) for hit in hits)
-    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip, copies), rewrites, unread)
+    if also:
+        renamed, more = also.renamed(renamed, Ref.of(obj), {(each.path, each.new) for each in rewrites})
+        rewrites += tuple(more)
+    return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip, copies, also), rewrites, unread)
 
 
 def _hits(
@@ -163,12 +168,13 @@ def _last_applied(
     known: Known | None,
     skip: Skip,
     copies: Mapping[Ref, str],
+    also: Also | None,
 ) -> Object:
     """Rename inside kubectl's annotation too, else the next `kubectl apply` treats the new names as a change."""
     applied = parsed(annotations_of(obj).get(LAST_APPLIED))
     if applied is None or not _same(applied, obj, before):
         return obj
-    renamed = rename(applied, names, known=known, skip=skip, copies=copies).obj
+    renamed = rename(applied, names, known=known, skip=skip, copies=copies, also=also).obj
     if renamed is applied:
         return obj
     return change(obj, ("metadata", "annotations", LAST_APPLIED), lambda _: as_kubectl(renamed))
