@@ -28,10 +28,10 @@ OFFLINE = {
 }
 RUN = {"name", "resume", "approve", "approve_seconds"}
 WITHOUT_OPTION = {
-    "plan": OFFLINE | RUN | {"context", "kubeconfig", "from_bundle"},
+    "plan": OFFLINE | RUN | {"from_bundle"},
     "diff": OFFLINE
     | RUN
-    | {"owned", "absent", "modify", "from_bundle", "allow_sources", "subjects", "status", "finalizers"},
+    | {"owned", "absent", "modify", "from_bundle", "allow_sources", "subjects", "status", "finalizers", "at_rest"},
     "populate": {"map"},
     "prune": {"context", "kubeconfig"},
 }
