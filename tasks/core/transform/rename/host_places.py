@@ -27,6 +27,7 @@ _NO_HOST = frozenset(
 """Schemes of URLs whose first part is a bucket, a file or a name, and no host."""
 
 _USER = re.compile(r"(?::[^\s/@]{0,256})?@")
+_OF_GIT = re.compile(r":[\w~/.-]", re.ASCII)
 _IS_KEY = re.compile(r"(?:\\*[\"'`])?[ \t]*(?::(?!\d)|=)|[/(]")
 _ENDS = re.compile(r"$|[\s;|&)'\"`,]|\\[nr\"]")
 _PROGRAM = re.compile(
@@ -63,7 +64,9 @@ class HostPlaces:
         url = _AUTHORITY.search(before) if before[-1:] in ("/", "@", ",") else None
         if url:
             return _scheme(before, url.start()) not in _NO_HOST and not _USER.match(text, end)
-        port = _PORT.match(text, end)
+        if before[-1:] == "@" and _OF_GIT.match(text, end):
+            return True
+        port = _PORT.match(text, end) if before[-1:] != "/" else None  # x/web.shop:2 is an image with its tag
         if port:
             return bool(port[1]) if self._image else not self._is_file(start, end) or self._is_named(start)
         if self._image or _IS_KEY.match(text, end):

@@ -56,6 +56,9 @@ _KINDS = frozenset(
 _API_VERSION = re.compile(r"(?:[a-z0-9.-]+/)?v[0-9]+(?:(?:alpha|beta)[0-9]+)?", re.ASCII)
 _REF = re.compile(r"\w+(?:Refs?|References?)", re.ASCII)
 
+_AVRO = frozenset({"record", "enum", "fixed", "error"})
+"""Types of a schema of Avro, whose namespace is one of names."""
+
 _META_LABEL = "__meta_kubernetes_namespace"
 """The namespace of a target of Prometheus' service discovery (Prometheus: kubernetes_sd_config)."""
 
@@ -160,7 +163,7 @@ def _is_reference(fields: dict[str, Any], key: str, item: str, at: Place, case: 
         return fields.get("kind") == "Namespace" and fields.get("apiGroup", fields.get("apiVersion", "")) in ("", "v1")
     if key.endswith("Namespace"):  # of another meaning than Kubernetes', by its name
         return case.known.has(item, fields.get(key.removesuffix("Namespace") + "Name"))
-    if key != "namespace":
+    if key != "namespace" or str(fields.get("type")) in _AVRO:
         return False
     above = [each for each in at if isinstance(each, str)][-2:]
     if above[-1:] in (["destination"], ["destinations"]) and ("server" in fields or fields.get("name") == "in-cluster"):
