@@ -128,7 +128,7 @@ def test_of_many_writers_one_wins(aged, name):
 def test_a_lock_of_a_process_that_died_ends_by_its_age(aged, monkeypatch):
     url, _ = aged("ignores conditions")
     store = open_store(url)
-    store.put(f"{store._lock_folder('lease').removeprefix(store._prefix)}dead", b"")
+    store.put(f"{store._lock_prefix('lease').removeprefix(store._prefix)}dead", b"")
     monkeypatch.setattr(s3_locks, "PATIENCE", 1)
     with pytest.raises(StoreUnavailableError, match="another writer holds the lock"):
         store.put_new("lease", b"")
