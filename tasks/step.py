@@ -157,10 +157,10 @@ async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], li
     return results
 
 
-def log(text: str) -> None:
-    """Write one line to the terminal and to the run's log in the UI."""
+def log(text: str, *, noted: bool = False) -> None:
+    """Write one line to the terminal, unless it is `noted` there already, and to the run's log in the UI."""
     from prefect import get_run_logger
 
-    if not _joined.get():  # one of many concurrent namespaces: its lines would clutter the terminal
+    if not (noted or _joined.get()):  # one of many concurrent namespaces: its lines would clutter the terminal
         progress.note(text)
     get_run_logger().info(text)

@@ -34,7 +34,7 @@ from kubeferry.tasks.ports.cluster.definitions import as_stored
 from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.store.open import open_store
-from kubeferry.tasks.step import in_thread, step
+from kubeferry.tasks.step import in_thread, log, step
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -53,7 +53,11 @@ async def discover(options: BackupOptions, work: str) -> Scope:
         UsageError: no namespace matches, a kind, selector or key is invalid, or the store has a backup of this name.
         StoreError: the store is not writable.
     """
-    return await in_thread(_discover, options, work)
+    scope = await in_thread(_discover, options, work)
+    store = open_store(options.store)
+    for limit in store.limits:  # as its check has found
+        log(f"store {store.url}: {limit}", noted=True)
+    return scope
 
 
 def _discover(options: BackupOptions, work: str) -> Scope:

@@ -52,6 +52,9 @@ async def begin(source: Source, plan: Plan, target: Target, transaction: Transac
         StoreError: the store cannot be written.
     """
     await in_thread(_begin, source, plan, target, transaction)
+    store = source.backup.store
+    for limit in store.limits:  # as the first writes have found
+        log(f"store {store.url}: {limit}", noted=True)
 
 
 def _begin(source: Source, plan: Plan, target: Target, transaction: Transaction) -> None:

@@ -37,8 +37,8 @@ WRITER = "kubeferry-writer"
 TRIES = 5
 """Attempts of a conditional write that conflicts with another one of the same key."""
 NO_NEW = "this server takes a key whose newest version is a delete marker for one that exists: take another name"
-LOCKS = f"{PROBES}/kubeferry-locks"
-"""The folder of lock objects, below that which Velero does not look into."""
+LOCKS = f"{PROBES}/kubeferry-lock"
+"""What the keys of lock objects begin with, in the folder that Velero does not look into."""
 NO_TAG = f'"{"0" * 32}"'
 """An entity tag that no content has."""
 DELETES = 8
@@ -74,7 +74,7 @@ class S3Store(Store):
             return self._send_new(full, data, **self._locks)
         if self.exists(key):
             return False
-        with s3_locks.alone(self._bucket, self._lock_folder(key), self._forget) as check:
+        with s3_locks.alone(self._bucket, self._lock_prefix(key), self._forget) as check:
             if self.exists(key):
                 return False
             check()
@@ -86,7 +86,7 @@ class S3Store(Store):
         self._try_conditions()
         with suppress(KeyMissingError):  # at any of these requests
             if Lack.MATCH in self._bucket.abilities:
-                with s3_locks.alone(self._bucket, self._lock_folder(key), self._forget) as check:
+                with s3_locks.alone(self._bucket, self._lock_prefix(key), self._forget) as check:
                     if self.get(key) != old:
                         return False
                     check()
@@ -244,8 +244,8 @@ class S3Store(Store):
             return None  # deleted again since
         return metadata.get(WRITER, "")
 
-    def _lock_folder(self, key: str) -> str:
-        return self._full(f"{LOCKS}/{hashlib.sha256(key.encode()).hexdigest()[:32]}") + "/"
+    def _lock_prefix(self, key: str) -> str:
+        return self._full(f"{LOCKS}-{hashlib.sha256(key.encode()).hexdigest()[:32]}-")
 
     def _try_conditions(self) -> None:
         """Find out, once, whether the server refuses conditional writes that it has to refuse.

@@ -21,15 +21,9 @@ class Lack(StrEnum):
         "the server gives no checksums of what is read (x-amz-checksum-mode): only Kubeferry's own SHA-256 is compared"
     )
     """Backblaze B2, at least until 2025: diced/zipline#746."""
-    NEW = (
-        "the server has no conditional writes (If-None-Match): lock objects in metadata/kubeferry-locks/ keep two "
-        "writers apart"
-    )
+    NEW = "the server has no conditional writes (If-None-Match): lock objects below metadata/ keep two writers apart"
     """They came in August 2024 ("Conditional writes", Amazon S3); older servers ignore the header, or answer 501."""
-    MATCH = (
-        "the server has no conditional writes (If-Match): lock objects in metadata/kubeferry-locks/ keep two writers "
-        "apart"
-    )
+    MATCH = "the server has no conditional writes (If-Match): lock objects below metadata/ keep two writers apart"
     """They came in November 2024."""
 
 

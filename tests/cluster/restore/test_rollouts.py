@@ -118,6 +118,27 @@ spec:
     metadata: {labels: {app: log}}
     spec: {containers: [{name: web, image: "registry.example.com/web:1"}]}
 """
+LOAD = """
+apiVersion: batch/v1
+kind: Job
+metadata: {name: load}
+spec:
+  completions: 5
+  managedBy: example.com/nobody
+  template: {spec: {restartPolicy: Never, containers: [{name: a, image: "registry.example.com/load:1"}]}}
+"""
+"""No controller counts for it, so its status stays as a test writes it."""
+OUTSIDE = """
+apiVersion: v1
+kind: Service
+metadata: {name: outside}
+spec: {ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Endpoints
+metadata: {name: outside}
+subsets: [{addresses: [{ip: 192.0.2.7}], ports: [{port: 80}]}]
+"""
 NEW = {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "registry.example.com/web:2"}]}}}}
 
 
@@ -138,7 +159,13 @@ def seen(bench, kind, ns, name, context=A):
     )
 
 
-# --- claims
+def slices(bench, ns, context):
+    """Return the addresses of each slice of the Service without a selector."""
+    found = bench.list("EndpointSlice", ns, context)
+    return [each["endpoints"][0]["addresses"] for each in found if each["metadata"]["name"].startswith("outside")]
+
+
+# --- claims and endpoints
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +173,8 @@ def claimed(bench):
     """Both cases of claims, in two namespaces of one backup, restored."""
     owned, ephemeral = bench.namespace("pc06"), bench.namespace("pc07")
     bench.make(OWNED, owned)
+    bench.make(OUTSIDE, owned)
+    bench.until(lambda: slices(bench, owned, A))
     bench.make(EPHEMERAL, ephemeral)
     uid = bench.get("StatefulSet", owned, "db")["metadata"]["uid"]
     bench.until(lambda: bench.find("PersistentVolumeClaim", owned, "data-db-0"))
@@ -183,6 +212,12 @@ def test_claims_of_ephemeral_volumes_go_with_their_pods_and_are_made_anew(bench,
     assert result.phase == "Completed"
 
 
+def test_endpoints_without_a_selector_are_mirrored_once(bench, claimed):
+    ns, _, result = claimed
+    bench.until(lambda: slices(bench, ns, B) == [["192.0.2.7"]])
+    assert did(result, "Endpoints", "outside") == "created"
+
+
 # --- rollouts
 
 
@@ -195,6 +230,8 @@ def halted(bench):
     bench.make(DB.replace("NAME", "part").replace("STRATEGY", "{rollingUpdate: {partition: 2}}"), ns)
     bench.make(DB.replace("NAME", "hand").replace("STRATEGY", "{type: OnDelete}"), ns)
     bench.make(LOG, ns)
+    bench.make(LOAD, ns)
+    bench.patch("Job", ns, "load", {"status": {"succeeded": 3}}, subresource="status")
     for name in ("web", "canary", "stuck", "asleep"):
         bench.ready("Deployment", ns, name)
     for name in ("part", "hand"):
@@ -277,6 +314,13 @@ def test_pods_that_only_a_person_replaces_stay_at_their_revision(bench, resumed,
     count = count or len(images(bench, ns, name, A))
     bench.until(lambda: images(bench, ns, name) == ["1"] * count)
     assert bench.get(kind, ns, name, B)["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":2")
+
+
+def test_a_job_that_begins_again_is_reported(resumed):
+    _, result = resumed
+    (loss,) = [each for each in result.losses if each.code == "begins-again"]
+    assert loss.object.endswith("/load")
+    assert loss.why == "begins again: it had completed 3 of 5"
 
 
 def test_what_cannot_come_back_so_is_reported(bench, halted):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from tests.support.bench import B
 from tests.support.older_s3 import AGES, CONDITIONS, older
 
 from kubeferry.tasks.core.errors import StoreUnavailableError
@@ -127,7 +128,7 @@ def test_of_many_writers_one_wins(aged, name):
 def test_a_lock_of_a_process_that_died_ends_by_its_age(aged, monkeypatch):
     url, _ = aged("ignores conditions")
     store = open_store(url)
-    store.put(f"{store._lock_folder('lease').removeprefix(store._prefix)}dead", b"")
+    store.put(f"{store._lock_prefix('lease').removeprefix(store._prefix)}dead", b"")
     monkeypatch.setattr(s3_locks, "PATIENCE", 1)
     with pytest.raises(StoreUnavailableError, match="another writer holds the lock"):
         store.put_new("lease", b"")
@@ -152,3 +153,24 @@ def test_doctor_says_what_it_lacks(aged, name):
     found = examined(DoctorOptions(store=url))
     assert {word for word in WORDS if word in found.found} == LACKS[name]
     assert found.level == "ok"
+
+
+@pytest.mark.parametrize("name", ["checks no reads", "before 2022"])
+def test_a_backup_on_it_is_written_verified_and_restored(aged, bench, kubeferry, name):
+    url, _ = aged(name)
+    ns, copy = bench.namespace("pc16"), bench.name("pc16")
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {greeting: hello}}", ns)
+    saved = bench.backup(ns, store=url, whole=True)
+    assert saved.phase == "Completed"
+    code, _, err = kubeferry("verify", saved.name, "--deep", "--store", url)
+    assert code == 0, err
+    assert bench.restore(saved, store=url, map={ns: copy}, whole=True).phase == "Completed"
+    assert bench.get("ConfigMap", copy, "settings", B)["data"] == {"greeting": "hello"}
+
+
+def test_what_it_lacks_is_in_the_log_of_a_run_once(aged, bench, caplog):
+    url, _ = aged("ignores conditions")
+    ns = bench.namespace("pc16")
+    bench.backup(ns, store=url, whole=True)
+    said = [line for line in caplog.messages if "no conditional writes" in line]
+    assert sorted(word for line in said for word in WORDS if word in line) == ["If-Match", "If-None-Match"]
