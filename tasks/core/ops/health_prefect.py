@@ -15,7 +15,7 @@ from kubeferry.tasks.core.ops.cron import last_due
 from kubeferry.tasks.core.ops.health import Finding, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import tzinfo
 
 
@@ -135,19 +135,30 @@ NAMED = 3
 """Most deployments in a message, which adds the number of others."""
 
 
-def deployments(declared: Mapping[str, str], registered: Mapping[str, str | None]) -> Finding:
-    """Return the verdict on Kubeferry's deployments on the server; both map FLOW/NAME to an entry point.
+def deployments(
+    declared: Mapping[str, str], registered: Mapping[str, str | None], one_parameter: Collection[str] = ()
+) -> Finding:
+    """Return the verdict on Kubeferry's deployments on the server.
 
-    An entry point that differs from the declared one belongs to another version: with this version no run can start.
+    Args:
+        declared: FLOW/NAME → entry point. Another one belongs to another version: with this version no run can start.
+        registered: the same, of the deployments on the server.
+        one_parameter: those whose one parameter `options` holds all options, as flows of earlier versions had it: a
+            run that gives some of them loses those of its deployment, such as the store.
     """
     old = [f"{name} ({at or 'none'})" for name, at in sorted(registered.items()) if at != declared[name]]
     if old:
-        more = f" and {len(old) - NAMED} more" if len(old) > NAMED else ""
-        message = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
-        return Finding.warning(message, AGAIN)
+        return Finding.warning(f"entry points of another version of Kubeferry: {_few(old)}", AGAIN)
+    if one_parameter:
+        message = "parameters of an earlier version, where a run's options replace all those of its deployment"
+        return Finding.warning(f"{message}: {_few(sorted(one_parameter))}", AGAIN)
     if not registered:
         return Finding.skipped("none is registered")
     return Finding.ok(f"{len(registered)} registered, all with the entry points of this version")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 BACKUP = "backup/nightly"

@@ -324,6 +324,14 @@ def test_of_many_deployments_with_old_entry_points_three_are_named():
     )
 
 
+def test_deployments_whose_one_parameter_holds_all_options_are_to_be_registered_again():
+    registered = {"backup/nightly": BACKUP_AT, "prune/nightly": PRUNE_AT}
+    assert health_prefect.deployments(DECLARED, registered, ["prune/nightly"]) == Finding.warning(
+        "parameters of an earlier version, where a run's options replace all those of its deployment: prune/nightly",
+        "repeat kubeferry deploy with the same options",
+    )
+
+
 # --- schedules
 
 
