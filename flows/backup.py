@@ -76,7 +76,7 @@ async def backup(options: BackupOptions) -> BackupResult:
             fetched.append(named)
             stripped.append(await strip_related(scope, stripped, known))
             manifest = await upload(scope, fetched, stripped, started)
-        proof = await verify(options.store, scope.name)
+        proof = await verify(options.store, manifest.name)
     result = _result(scope, manifest, proof.bytes, started)
     log(f"backup {result.name}: {result.phase}, {result.objects} objects")
     await report(result)

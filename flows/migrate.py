@@ -43,14 +43,17 @@ async def migrate(options: MigrateOptions) -> MigrateResult:
     started = clock.now()
     settle()
     made = await begin_migration(options, started)
-    source = made.stored.source or await _back_up(made)
-    with workdir() as work:
-        migrating = await in_thread(Migrating, made.name, made.options, source, work)
-        try:
-            await unpack(migrating)
-            ends = await _namespaces(migrating, made)
-        finally:
-            migrating.close()
+    try:
+        source = made.stored.source or await _back_up(made)
+        with workdir() as work:
+            migrating = await in_thread(Migrating, made.name, made.options, source, work)
+            try:
+                await unpack(migrating)
+                ends = await _namespaces(migrating, made)
+            finally:
+                migrating.close()
+    finally:
+        made.lease.release()
     result = migrated(migrating, ends, started)
     await report_migrated(result)
     return result
@@ -71,11 +74,11 @@ async def _namespaces(migrating: Migrating, made: MigrationWork) -> list[End]:
     async with Board(migrating.name, len(todo) + shared) as board:
         with sharing(migrating):
             if shared:
-                ends[SHARED] = await board.ended(SHARED, _here(migrating, SHARED))
+                ends[SHARED] = await board.ended(SHARED, _here(migrating, made, SHARED))
             if migrating.options.fan_out is FanOut.HERE:
                 async with lean(lambda _, parameters: run_name(parameters)):
                     found = await side_by_side(
-                        lambda namespace: board.ended(namespace, _here(migrating, namespace)),
+                        lambda namespace: board.ended(namespace, _here(migrating, made, namespace)),
                         todo,
                         migrating.options.side_by_side,
                     )
@@ -84,11 +87,12 @@ async def _namespaces(migrating: Migrating, made: MigrationWork) -> list[End]:
     return [*ends.values(), *found]
 
 
-async def _here(migrating: Migrating, namespace: str) -> End:
+async def _here(migrating: Migrating, made: MigrationWork, namespace: str) -> End:
     """Return the outcome of a part that is restored in this process; a failure is an outcome, too."""
     asked = MigrateNamespaceOptions(migration=migrating.name, namespace=namespace, store=migrating.options.store)
     started = clock.now()
     try:
+        made.lease.check()
         return await migrate_here(asked)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
         return lost(migrating, namespace, error, started)

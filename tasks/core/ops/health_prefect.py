@@ -166,7 +166,10 @@ NIGHTLY = (BACKUP, "prune/nightly", "verify/nightly")
 """The scheduled deployments of `kubeferry deploy`, by their names in Prefect."""
 
 GRACE = timedelta(hours=1)
-"""How long a run may take, or be late, before it counts as missed."""
+"""How long a run may take, or be late, before it counts as missed: with a shorter schedule, until the next is due."""
+
+UNDER_WAY = ("RUNNING", "PAUSED", "CANCELLING")
+"""Types of the states of a run that has started and not ended."""
 
 DEPLOY = "kubeferry deploy NAMESPACE"
 
@@ -183,16 +186,32 @@ class Scheduled:
 
 
 def due(scheduled: Scheduled, now: datetime, zone: Callable[[str], tzinfo | None]) -> datetime | None:
-    """Return the last due time that is at least an hour ago; None if there is none."""
+    """Return the last due time whose run must have completed by now; None if there is none.
+
+    Whose run is under way has an hour, and so has whose next run is due no earlier.
+    """
+    patient = _under_way(scheduled.last, now)
     times = [
-        last_due(each.get("schedule") or {}, now - GRACE, zone)
+        last_due(each["schedule"], now - (GRACE if patient else _grace(each["schedule"], now, zone)), zone)
         for each in scheduled.deployment.get("schedules") or ()
-        if each.get("active")
+        if each.get("active") and each.get("schedule")
     ]
     known = [each for each in times if each]
     since = _since(scheduled.deployment)
     newest = max(known) if known else None
     return newest if newest and (since is None or newest >= since) else None
+
+
+def _under_way(run: Mapping[str, Any] | None, now: datetime) -> bool:
+    begun = moment(run.get("start_time")) if run and run.get("state_type") in UNDER_WAY else None
+    return begun is not None and now - begun <= GRACE
+
+
+def _grace(schedule: Mapping[str, Any], now: datetime, zone: Callable[[str], tzinfo | None]) -> timedelta:
+    """Return the time between the last two due times, at most an hour."""
+    last = last_due(schedule, now, zone)
+    before = last and last_due(schedule, last - timedelta(seconds=1), zone)
+    return min(GRACE, last - before) if last and before else GRACE
 
 
 def _since(deployment: Mapping[str, Any]) -> datetime | None:
