@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.backup.candidates import find_candidates, find_related_candidates
@@ -29,6 +28,7 @@ from kubeferry.tasks.maintain.verify import verify
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.gc import settle
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.ports.prefect.runs import deployment_name
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.report import report
@@ -46,12 +46,11 @@ REVISIONS = 3
 
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     return f"backup {asked.get('name') or ' '.join(asked.get('namespaces') or [asked.get('namespace_selector', '')])}"
 
 
-@flow(name="backup", flow_run_name=_run_name, persist_result=False)
+@flow_of(BackupOptions, name="backup", flow_run_name=_run_name)
 async def backup(options: BackupOptions) -> BackupResult:
     """Back up namespaces into a store, all at one point in time.
 
@@ -77,7 +76,7 @@ async def backup(options: BackupOptions) -> BackupResult:
             fetched.append(named)
             stripped.append(await strip_related(scope, stripped, known))
             manifest = await upload(scope, fetched, stripped, started)
-        proof = await verify(options.store, scope.name)
+        proof = await verify(options.store, manifest.name)
     result = _result(scope, manifest, proof.bytes, started)
     log(f"backup {result.name}: {result.phase}, {result.objects} objects")
     await report(result)

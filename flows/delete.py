@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from typing import TYPE_CHECKING
+
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.core.models.options import DeleteOptions
-from kubeferry.tasks.core.models.results import DeleteResult
 from kubeferry.tasks.delete.execute import remove, result
 from kubeferry.tasks.delete.gather import gather
 from kubeferry.tasks.delete.state import Deleting
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.report import report
 from kubeferry.tasks.step import log
 
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.models.results import DeleteResult
+
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    return f"delete {DeleteOptions.model_validate(options).what}"
+    return f"delete {DeleteOptions.model_validate(flow_run.parameters).what}"
 
 
-@flow(name="delete", flow_run_name=_run_name, persist_result=False)
+@flow_of(DeleteOptions, name="delete", flow_run_name=_run_name)
 async def delete(options: DeleteOptions) -> DeleteResult:
     """Delete what a restore created, by its bundle, or all objects with some labels; never what existed before."""
     started, deleting = clock.now(), Deleting(options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.flows.backup import backup
@@ -18,6 +17,7 @@ from kubeferry.tasks.plan.build import plan
 from kubeferry.tasks.plan.download import download, refuse_plain
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.report import report_export
 from kubeferry.tasks.step import log
 
@@ -30,12 +30,11 @@ if TYPE_CHECKING:
 
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     return f"export {asked.get('backup') or asked.get('from_cluster')} as {asked.get('format') or 'yaml'}"
 
 
-@flow(name="export", flow_run_name=_run_name, persist_result=False)
+@flow_of(ExportOptions, name="export", flow_run_name=_run_name)
 async def export(options: ExportOptions) -> ExportResult:
     """Write the objects of a backup, or of a namespace as it is now, as files that people keep in Git.
 

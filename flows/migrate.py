@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.flows.backup import backup
 from kubeferry.flows.migrate_namespace import migrate_here, run_name
 from kubeferry.tasks.core.formats.migration import SHARED
 from kubeferry.tasks.core.models.options_migration import FanOut, MigrateNamespaceOptions, MigrateOptions
-from kubeferry.tasks.core.models.results import MigrateResult
 from kubeferry.tasks.migrate.begin import MigrationWork, backup_to_make, begin_migration, note_source
 from kubeferry.tasks.migrate.dispatch import Dispatch
 from kubeferry.tasks.migrate.finish import lost, migrated, report_migrated
@@ -23,35 +21,39 @@ from kubeferry.tasks.migrate.state import Migrating, sharing, unpack
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.gc import settle
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.ports.prefect.subflows import lean
 from kubeferry.tasks.step import in_thread, side_by_side
 
 if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.migration import End, Source
+    from kubeferry.tasks.core.models.results import MigrateResult
 
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     names = asked.get("namespaces") or []
     chosen = f"{len(names)} namespaces" if len(names) > 3 else " ".join(names)  # noqa: PLR2004 - what fits a line
     return f"migrate {asked.get('resume') or asked.get('name') or chosen or 'namespaces'}"
 
 
-@flow(name="migrate", flow_run_name=_run_name, persist_result=False)
+@flow_of(MigrateOptions, name="migrate", flow_run_name=_run_name)
 async def migrate(options: MigrateOptions) -> MigrateResult:
     """Migrate namespaces from one cluster to another, under the same names or others."""
     started = clock.now()
     settle()
     made = await begin_migration(options, started)
-    source = made.stored.source or await _back_up(made)
-    with workdir() as work:
-        migrating = await in_thread(Migrating, made.name, made.options, source, work)
-        try:
-            await unpack(migrating)
-            ends = await _namespaces(migrating, made)
-        finally:
-            migrating.close()
+    try:
+        source = made.stored.source or await _back_up(made)
+        with workdir() as work:
+            migrating = await in_thread(Migrating, made.name, made.options, source, work)
+            try:
+                await unpack(migrating)
+                ends = await _namespaces(migrating, made)
+            finally:
+                migrating.close()
+    finally:
+        made.lease.release()
     result = migrated(migrating, ends, started)
     await report_migrated(result)
     return result
@@ -72,11 +74,11 @@ async def _namespaces(migrating: Migrating, made: MigrationWork) -> list[End]:
     async with Board(migrating.name, len(todo) + shared) as board:
         with sharing(migrating):
             if shared:
-                ends[SHARED] = await board.ended(SHARED, _here(migrating, SHARED))
+                ends[SHARED] = await board.ended(SHARED, _here(migrating, made, SHARED))
             if migrating.options.fan_out is FanOut.HERE:
                 async with lean(lambda _, parameters: run_name(parameters)):
                     found = await side_by_side(
-                        lambda namespace: board.ended(namespace, _here(migrating, namespace)),
+                        lambda namespace: board.ended(namespace, _here(migrating, made, namespace)),
                         todo,
                         migrating.options.side_by_side,
                     )
@@ -85,11 +87,12 @@ async def _namespaces(migrating: Migrating, made: MigrationWork) -> list[End]:
     return [*ends.values(), *found]
 
 
-async def _here(migrating: Migrating, namespace: str) -> End:
+async def _here(migrating: Migrating, made: MigrationWork, namespace: str) -> End:
     """Return the outcome of a part that is restored in this process; a failure is an outcome, too."""
     asked = MigrateNamespaceOptions(migration=migrating.name, namespace=namespace, store=migrating.options.store)
     started = clock.now()
     try:
+        made.lease.check()
         return await migrate_here(asked)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other namespaces go on
         return lost(migrating, namespace, error, started)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.flows.restore import carry_out
@@ -17,6 +16,7 @@ from kubeferry.tasks.migrate.namespace import begun, end_of, failed_end, note_en
 from kubeferry.tasks.migrate.state import Migrating, here
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.report import report
 from kubeferry.tasks.step import as_one, in_thread
 
@@ -29,8 +29,7 @@ SMALL = 500
 
 def run_name(parameters: dict[str, Any]) -> str:
     """Return the name of the run that has these parameters."""
-    options = parameters["options"]
-    namespace = options["namespace"] if isinstance(options, dict) else options.namespace
+    namespace = parameters["namespace"]
     return f"migrate {'what is cluster-wide' if namespace == SHARED else namespace}"
 
 
@@ -38,7 +37,7 @@ def _run_name() -> str:
     return run_name(flow_run.parameters)
 
 
-@flow(name="migrate-namespace", flow_run_name=_run_name, persist_result=False)
+@flow_of(MigrateNamespaceOptions, name="migrate-namespace", flow_run_name=_run_name)
 async def migrate_namespace(options: MigrateNamespaceOptions) -> End:
     """Restore one namespace of a migration whose backup is complete; an interrupted one is resumed.
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.flows.restore import restore
 from kubeferry.tasks.core.formats.migration import End
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.options_migration import PopulateOptions
-from kubeferry.tasks.core.models.results import PopulateResult
 from kubeferry.tasks.migrate.ends import end_of
 from kubeferry.tasks.migrate.populate import begun, ended, failed_end, populated, report_populated, template_of
 from kubeferry.tasks.migrate.progress import Board
@@ -23,6 +21,7 @@ from kubeferry.tasks.plan.template import Template, sharing, unpack_template
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.gc import settle
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.ports.prefect.subflows import lean
 from kubeferry.tasks.step import in_thread, side_by_side
 
@@ -30,15 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kubeferry.tasks.core.models.options_migration import Into
+    from kubeferry.tasks.core.models.results import PopulateResult
 
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     return f"populate {len(asked['into'])} namespaces from {asked['backup']}"
 
 
-@flow(name="populate", flow_run_name=_run_name, persist_result=False)
+@flow_of(PopulateOptions, name="populate", flow_run_name=_run_name)
 async def populate(options: PopulateOptions) -> PopulateResult:
     """Create namespaces from one backup, each with its own name, labels, replicas, hosts and patches."""
     started = clock.now()

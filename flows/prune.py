@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.models.options_maintenance import PruneOptions
-from kubeferry.tasks.core.models.results import PruneResult
 from kubeferry.tasks.maintain.catch_up import catch_up
 from kubeferry.tasks.maintain.prune import judge, remove
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.report import report_prune
 from kubeferry.tasks.step import log
 
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.models.results import PruneResult
 
-@flow(name="prune", flow_run_name="prune", persist_result=False)
+
+@flow_of(PruneOptions, name="prune", flow_run_name="prune")
 async def prune(options: PruneOptions) -> PruneResult:
     """Remove the backups of a store that no rule keeps and that have expired; never the last good one of a series.
 

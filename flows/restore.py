@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.backup.from_bundle import keep_bundle
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.models.options import BundleMode, RestoreOptions
-from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.plan.bindings import late_turns
 from kubeferry.tasks.plan.build import plan
 from kubeferry.tasks.plan.download import download, refuse_plain
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.preflight.approve import approve
 from kubeferry.tasks.preflight.run import preflight
 from kubeferry.tasks.report import report, report_failure, report_stopped
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kubeferry.tasks.core.kube.objects import Ref
+    from kubeferry.tasks.core.models.results import RestoreResult
 
 
 MOVES = 80
@@ -49,8 +49,7 @@ MOVES = 80
 
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     if asked.get("resume"):
         return f"resume restore {asked['resume']}"
     moved = ", ".join(f"{old} → {new}" for old, new in asked.get("map", {}).items())
@@ -58,7 +57,7 @@ def _run_name() -> str:
     return f"restore {what}" + (f" ({moved})" if moved and len(moved) <= MOVES else "")
 
 
-@flow(name="restore", flow_run_name=_run_name, persist_result=False)
+@flow_of(RestoreOptions, name="restore", flow_run_name=_run_name)
 async def restore(options: RestoreOptions) -> RestoreResult:
     """Restore a backup, under the same names or others, into the same cluster or another one.
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from prefect import flow
+from typing import TYPE_CHECKING
+
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.core.models.options import UndoOptions
-from kubeferry.tasks.core.models.results import UndoResult
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.report import report
 from kubeferry.tasks.restore.back.undo import undo as revert
 from kubeferry.tasks.step import log
 
+if TYPE_CHECKING:
+    from kubeferry.tasks.core.models.results import UndoResult
+
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     return f"undo {asked['restore']}"
 
 
-@flow(name="undo", flow_run_name=_run_name, persist_result=False)
+@flow_of(UndoOptions, name="undo", flow_run_name=_run_name)
 async def undo(options: UndoOptions) -> UndoResult:
     """Undo a restore that is complete, has failed or was killed; one that is undone already stays so."""
     result = await revert(options, clock.now())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from kubeferry.tasks.core.errors import DamagedError
@@ -11,18 +10,18 @@ from kubeferry.tasks.core.models.results import VerifyResult, phase_of, verdict
 from kubeferry.tasks.maintain.catch_up import catch_up
 from kubeferry.tasks.maintain.verify import choose_backups, prove_backup
 from kubeferry.tasks.ports.local import clock
+from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.report import report_verified
 from kubeferry.tasks.step import log, side_by_side
 
 
 def _run_name() -> str:
-    options = flow_run.parameters["options"]
-    asked = options if isinstance(options, dict) else options.model_dump()
+    asked = flow_run.parameters
     return f"verify {asked.get('backup') or 'the newest'}"
 
 
-@flow(name="verify", flow_run_name=_run_name, persist_result=False)
+@flow_of(VerifyOptions, name="verify", flow_run_name=_run_name)
 async def verify(options: VerifyOptions) -> VerifyResult:
     """Read backups back from the store, compare them with their manifests, and check that a restore's order holds.
 

@@ -105,7 +105,7 @@ def apiserver(cluster: Cluster) -> list[str]:
         f"--token-auth-file={cluster.folder / 'tokens.csv'}",
         "--authorization-mode=RBAC",
         "--allow-privileged",
-        f"--service-cluster-ip-range={cluster.network.services}",
+        f"--service-cluster-ip-range={cluster.network.service_ranges}",
         f"--service-account-issuer={issuer}",
         f"--service-account-key-file={pki / 'sa.pub'}",
         f"--service-account-signing-key-file={pki / 'sa.key'}",

@@ -1,8 +1,9 @@
 """The addresses of each cluster, and the ports on loopback.
 
-No two clusters share an address range, so that a value that is restored by mistake stands out. Free ports are chosen
-once and kept, so that a restart changes no address. They are below the system's range for outgoing connections, since a
-port from that range could be in use whenever the sandbox is started again.
+The first two clusters have IPv4 addresses, all others are dual-stack. No two clusters share an address range, so that
+a value that is restored by mistake stands out. Free ports are chosen once and kept, so that a restart changes no
+address. They are below the system's range for outgoing connections, since a port from that range could be in use
+whenever the sandbox is started again.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import random
 import socket
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING
 
 from kubeferry.deployments.sandbox import local
@@ -25,6 +26,9 @@ MOST = 26
 """Clusters are named kubeferry-a to kubeferry-z."""
 
 NODES = 3
+
+SINGLE_STACK = 2
+"""Number of clusters with IPv4 addresses alone: those that most tests use, where IPv6 would cost objects and time."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,34 @@ class Network:
     def node(self, node: int) -> IPv4Address:
         """Return the InternalIP of its node number `node`, from 0."""
         return IPv4Address(f"172.30.{self.index}.{11 + node}")
+
+    @property
+    def dual_stack(self) -> bool:
+        """Whether it has IPv6 addresses too, as the second family."""
+        return self.index >= SINGLE_STACK
+
+    @property
+    def services6(self) -> IPv6Network:
+        """The range of IPv6 cluster IPs."""
+        return IPv6Network(f"fd00:10:{200 + self.index}::/112")
+
+    @property
+    def pods6(self) -> IPv6Network:
+        """The range of all its IPv6 pod IPs."""
+        return IPv6Network(f"fd00:10:{100 + self.index}::/48")
+
+    def pods6_of(self, node: int) -> IPv6Network:
+        """Return the range of IPv6 pod IPs of its node number `node`, from 0."""
+        return IPv6Network(f"fd00:10:{100 + self.index}:{node}::/64")
+
+    def node6(self, node: int) -> IPv6Address:
+        """Return the IPv6 InternalIP of its node number `node`, from 0."""
+        return IPv6Address(f"fd00:172:30:{self.index}::{11 + node}")
+
+    @property
+    def service_ranges(self) -> str:
+        """Return the ranges of cluster IPs, as the API server takes them."""
+        return f"{self.services},{self.services6}" if self.dual_stack else str(self.services)
 
 
 LOOPBACK = "127.0.0.1"

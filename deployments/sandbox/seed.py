@@ -68,6 +68,10 @@ def node(cluster: Cluster, number: int) -> dict[str, Any]:
     """Return a node with its addresses in the status, as a kubelet would create it."""
     name = f"{cluster.name}-node-{number + 1}"
     network = cluster.network
+    ranges, addresses = [str(network.pods_of(number))], [str(network.node(number))]
+    if network.dual_stack:
+        ranges.append(str(network.pods6_of(number)))
+        addresses.append(str(network.node6(number)))
     size = {"cpu": "64", "memory": "256Gi", "pods": "10k", "ephemeral-storage": "1Ti"}
     labels = {
         "kubernetes.io/hostname": name,
@@ -81,10 +85,10 @@ def node(cluster: Cluster, number: int) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "spec": {"podCIDR": str(network.pods_of(number)), "podCIDRs": [str(network.pods_of(number))]},
+        "spec": {"podCIDR": ranges[0], "podCIDRs": ranges},
         "status": {
             "addresses": [
-                {"type": "InternalIP", "address": str(network.node(number))},
+                *({"type": "InternalIP", "address": each} for each in addresses),
                 {"type": "Hostname", "address": name},
             ],
             "capacity": size,

@@ -359,7 +359,12 @@ OWN: Mapping[str, Mapping[str, Option]] = {
     "verify": {"deep": Option(bool, "Also verify each object in the archive, one by one.", shown=True)},
     "sandbox up": {
         "clusters": Option(
-            int, "Number of clusters: kubeferry-a, kubeferry-b and so on.", default=2, min=1, max=26, metavar="N"
+            int,
+            "Number of clusters: kubeferry-a, kubeferry-b and so on; kubeferry-c and later ones are dual-stack.",
+            default=2,
+            min=1,
+            max=26,
+            metavar="N",
         ),
         "tools": Option(
             list[str],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.backup.state import Scope, Unread
 from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError, PermanentError, UsageError
-from kubeferry.tasks.core.formats.layout import BackupKeys, backup_name
+from kubeferry.tasks.core.formats.layout import BackupKeys, alike, backup_name
 from kubeferry.tasks.core.formats.manifest import Source
 from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.jsondoc.duration import until
@@ -66,8 +66,7 @@ def _discover(options: BackupOptions, work: str) -> Scope:
     encrypt_to = recipients(options.encrypt_to)
     cluster = connect(options.context or None, options.kubeconfig or None)
     namespaces = _namespaces(cluster, options)
-    name = backup_name(options.name, list(namespaces), clock.now())
-    _check_store(options, name)
+    name = _free(options, backup_name(options.name, list(namespaces), clock.now()))
     served = cluster.discover()
     own_revisions, problems = _aggregated(cluster, served)
     stored = as_stored(cluster, served, own_revisions)
@@ -130,7 +129,8 @@ def _check_namespace(cluster: Cluster, name: str, live: Object | None) -> None:
         raise PermanentError(f"namespace {name} on cluster {cluster.name} is being deleted")
 
 
-def _check_store(options: BackupOptions, name: str) -> None:
+def _free(options: BackupOptions, name: str) -> str:
+    """Return the name of the backup once its store was checked; one that we made up gets a number if it is taken."""
     store, now = open_store(options.store), clock.now()
     if options.lock_until:
         end = until(options.lock_until, now)
@@ -138,8 +138,11 @@ def _check_store(options: BackupOptions, name: str) -> None:
             raise UsageError(f"--lock-until {options.lock_until} is over: name a later time, or a duration such as 30d")
         store.locking(end)
     store.check_writable()
-    if store.exists(BackupKeys(name).metadata):
+    free = (each for each in alike(name) if not store.exists(BackupKeys(each).metadata))
+    found = next(free)
+    if options.name and found != name:
         raise UsageError(f"backup {name} exists already in {store.url}")
+    return found
 
 
 def _group(version: str) -> str:

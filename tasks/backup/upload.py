@@ -6,6 +6,7 @@ A run that dies before that leaves files that readers ignore; a later backup of 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kubeferry.tasks.backup.state import CLUSTER
-from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys
+from kubeferry.tasks.core.errors import NameTakenError
+from kubeferry.tasks.core.formats.layout import SEALED, BackupKeys, alike
 from kubeferry.tasks.core.formats.losses import OF_OUTSIDE, weighty, without_repetition
 from kubeferry.tasks.core.formats.manifest import Digest, Manifest, digest, divided, joined
 from kubeferry.tasks.core.formats.records import LeftOut, Phase
@@ -60,7 +61,8 @@ async def upload(
     """Upload the backup; return its manifest, with the selection if the backup is selective.
 
     Raises:
-        UsageError: another backup of this name was finished meanwhile.
+        NameTakenError: another run writes a backup of the name that was asked for, or has finished one meanwhile. A
+            name that we made up gets a number instead, as for runs that begin in the same second.
         PermanentError: another run has taken the name, after this one could not renew its reservation for an hour.
         StoreError: the store refused; no backup of this name exists there.
     """
@@ -71,9 +73,16 @@ def _reserved(
     scope: Scope, fetched: list[Fetched], stripped: list[Stripped], started: datetime, selected: Selected | None
 ) -> Manifest:
     """Reserve the backup's name while its files are written."""
-    store, keys = open_store(scope.options.store), BackupKeys(scope.name)
-    with reserved(store, keys, scope.work) as writing:
-        return _finished(scope, store, keys) or _upload(scope, fetched, stripped, started, selected, writing)
+    store, asked = open_store(scope.options.store), scope.options.name
+    for name in [asked] if asked else alike(scope.name):
+        named, keys = replace(scope, name=name), BackupKeys(name)
+        try:
+            with reserved(store, keys, scope.work) as writing:
+                return _finished(named, store, keys) or _upload(named, fetched, stripped, started, selected, writing)
+        except NameTakenError:
+            if asked:
+                raise
+    raise AssertionError("unreachable: a name is free in the end")
 
 
 def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
@@ -82,7 +91,7 @@ def _finished(scope: Scope, store: Store, keys: BackupKeys) -> Manifest | None:
     Its files must not be written again: their digests would not match the manifest.
 
     Raises:
-        UsageError: another run has finished it.
+        NameTakenError: another run has finished it.
     """
     if not store.exists(keys.metadata):
         return None
@@ -178,8 +187,8 @@ def _finish(scope: Scope, store: Store, keys: BackupKeys, backup: Object, manife
         raise _taken(store, keys)
 
 
-def _taken(store: Store, keys: BackupKeys) -> UsageError:
-    return UsageError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
+def _taken(store: Store, keys: BackupKeys) -> NameTakenError:
+    return NameTakenError(f"backup {keys.name} exists already in {store.url}: another run finished it meanwhile")
 
 
 def _put(store: Store, key: str, content: Path | bytes, check: Callable[[], None]) -> None:

@@ -130,6 +130,10 @@ class KeyMissingError(PermanentError):
     """The store has no object with that key."""
 
 
+class NameTakenError(UsageError):
+    """Another run writes, or has written, a backup of that name."""
+
+
 class BackupNotFoundError(PermanentError):
     """The store has no backup (or restore) of that name."""
 

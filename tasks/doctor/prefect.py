@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.velero_backup import Summary
+from kubeferry.tasks.core.models.forms import is_earlier
 from kubeferry.tasks.core.ops import health_prefect
 from kubeferry.tasks.core.ops.declarations import title
 from kubeferry.tasks.core.ops.health import Finding
@@ -53,13 +54,15 @@ def worker(_asked: DoctorOptions) -> Finding:
 
 
 def deployments(_asked: DoctorOptions) -> Finding:
-    """Compare the entrypoints of the registered deployments with the declared ones."""
+    """Compare the entrypoints and the parameters of the registered deployments with the declared ones."""
     url = _url()
     if not url:
         return Finding.skipped(DOWN)
     declared = {title(each): each["entrypoint"] for each in shipped.read("prefect.yaml")["deployments"]}
-    known = {name: prefect_api.ask(url, f"/deployments/name/{name}") for name in declared}
-    return health_prefect.deployments(declared, {name: each["entrypoint"] for name, each in known.items() if each})
+    asked = {name: prefect_api.ask(url, f"/deployments/name/{name}") for name in declared}
+    known = {name: each for name, each in asked.items() if each}
+    old = [name for name, each in known.items() if is_earlier(each["parameter_openapi_schema"])]
+    return health_prefect.deployments(declared, {name: each["entrypoint"] for name, each in known.items()}, old)
 
 
 def schedule(_asked: DoctorOptions, name: str) -> Finding:

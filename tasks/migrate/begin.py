@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
-from kubeferry.tasks.core.formats.layout import BackupKeys
+from kubeferry.tasks.core.formats.layout import BackupKeys, alike
 from kubeferry.tasks.core.formats.migration import Header, Source, migration_name, unread_of
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
 from kubeferry.tasks.core.models.from_store import EACH_RUN, from_store, to_store
@@ -18,6 +18,7 @@ from kubeferry.tasks.ports.cluster.identity import check_same, identity
 from kubeferry.tasks.ports.cluster.namespaces import listed, live_namespaces
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.backups import open_backup
+from kubeferry.tasks.ports.records.migration_lease import MigrationLease
 from kubeferry.tasks.ports.records.migrations import StoredMigration, begin, open_migration, write_source
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.models.results import BackupResult
     from kubeferry.tasks.ports.cluster.client import Cluster
+    from kubeferry.tasks.ports.store.base import Store
 
 HERE = {*EACH_RUN, "from_context", "to_context", "kubeconfig", "side_by_side", "fan_out", "deployment"}
 """Options that a resumed migration takes from the operator."""
@@ -35,9 +37,11 @@ HERE = {*EACH_RUN, "from_context", "to_context", "kubeconfig", "side_by_side", "
 class MigrationWork:
     """The work of a migration. A plain class: Prefect would traverse every value of a dataclass."""
 
-    def __init__(self, options: MigrateOptions, stored: StoredMigration, names: dict[str, str]) -> None:
-        """Take the options, the stored migration, and its namespaces as old name → new name."""
-        self.options, self.stored, self.names = options, stored, names
+    def __init__(
+        self, options: MigrateOptions, stored: StoredMigration, names: dict[str, str], lease: MigrationLease
+    ) -> None:
+        """Take the options, the stored migration, its namespaces as old name → new name, and its lease."""
+        self.options, self.stored, self.names, self.lease = options, stored, names, lease
         self.absent: dict[str, str] = {}
         """Requested namespaces that cannot be migrated, with the reason."""
 
@@ -61,6 +65,7 @@ async def begin_migration(options: MigrateOptions, started: datetime) -> Migrati
 
     Raises:
         UsageError: no namespace matches, two would get the same name, or the name of the migration is taken.
+        PermanentError: another run works on the migration to resume.
         BackupNotFoundError: there is no migration of the name to resume.
     """
     return await in_thread(_resume if options.resume else _new, options, started)
@@ -78,12 +83,29 @@ def _new(options: MigrateOptions, started: datetime) -> MigrationWork:
     header = Header(name=name, started=started, origin=identity(cluster), target=identity(target), options=asked)
     store = open_store(options.store)
     store.check_writable()
-    if store.exists(BackupKeys(name).metadata):
-        raise UsageError(f"backup {name} exists already in {store.url}: choose another --name")
-    begin(store, header)
-    made = MigrationWork(options, StoredMigration(header, None), names)
+    header = _begun(store, header, asked=bool(options.name))
+    lease = MigrationLease(store, header.name, started.isoformat())
+    made = MigrationWork(options, StoredMigration(header, None), names, lease)
     made.absent = absent
     return made
+
+
+def _begun(store: Store, header: Header, *, asked: bool) -> Header:
+    """Write the header; a name that we made up gets a number where another migration began in the same second."""
+    for name in [header.name] if asked else alike(header.name):
+        if store.exists(BackupKeys(name).metadata):
+            if asked:
+                raise UsageError(f"backup {name} exists already in {store.url}: choose another --name")
+            continue
+        made = header.model_copy(update={"name": name})
+        try:
+            begin(store, made)
+        except UsageError:
+            if asked:
+                raise
+        else:
+            return made
+    raise AssertionError("unreachable: a name is free in the end")
 
 
 def _check_free(target: Cluster, names: dict[str, str]) -> None:
@@ -130,8 +152,19 @@ def _chosen(cluster: Cluster, options: MigrateOptions) -> tuple[list[str], dict[
     return sorted(without(names, options.exclude_namespace, "what is asked for")), absent
 
 
-def _resume(asked: MigrateOptions, _started: datetime) -> MigrationWork:
-    stored = open_migration(open_store(asked.store), asked.resume)
+def _resume(asked: MigrateOptions, started: datetime) -> MigrationWork:
+    store = open_store(asked.store)
+    open_migration(store, asked.resume, ends=False)  # of one that is not there, no lease is made
+    lease = MigrationLease(store, asked.resume, started.isoformat())
+    try:
+        # Only now: whoever had the lease before may have restored more of it.
+        return _resumed(asked, open_migration(store, asked.resume), lease)
+    except BaseException:
+        lease.release()
+        raise
+
+
+def _resumed(asked: MigrateOptions, stored: StoredMigration, lease: MigrationLease) -> MigrationWork:
     if not asked.to_context:
         raise UsageError(f"name the target cluster of migration {asked.resume} again, with --to-context")
     here = asked.model_dump(include=HERE, exclude_defaults=True)
@@ -145,12 +178,12 @@ def _resume(asked: MigrateOptions, _started: datetime) -> MigrationWork:
     target = connect(options.to_context or None, options.kubeconfig or None)
     same_clusters(stored.header, target)
     if stored.source:
-        return MigrationWork(options, stored, stored.source.namespaces)
+        return MigrationWork(options, stored, stored.source.namespaces, lease)
     cluster = connect(options.from_context or None, options.kubeconfig or None)
     if stored.header.origin:
         check_same(stored.header.origin, cluster, f"migration {asked.resume} is from", "--from-context")
     chosen, absent = _chosen(cluster, options)
-    made = MigrationWork(options, stored, _names(options, chosen, absent))
+    made = MigrationWork(options, stored, _names(options, chosen, absent), lease)
     made.absent = absent
     return made
 

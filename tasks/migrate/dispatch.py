@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.errors import NotFoundError, UsageError
 from kubeferry.tasks.core.formats.migration import End
 from kubeferry.tasks.core.formats.records import Phase
+from kubeferry.tasks.core.models.forms import OF_EARLIER, is_earlier
 from kubeferry.tasks.ports.records.migrations import read_end
 from kubeferry.tasks.step import in_thread, step
 
@@ -42,7 +43,12 @@ class Dispatch:
         return f"{self._migrating.name}"
 
     async def run(self, namespaces: Iterable[str]) -> list[End]:
-        """Run all namespaces and return their ends."""
+        """Run all namespaces and return their ends.
+
+        Raises:
+            NotFoundError: the deployment is not registered.
+            UsageError: it was registered by an earlier version.
+        """
         runs = await submit(self, sorted(namespaces))
         ends: list[End] = []
         while runs:
@@ -54,21 +60,31 @@ class Dispatch:
                 ends.append(end)
         return ends
 
+    async def check(self) -> None:
+        """Check that the deployment is there and takes the parameters of this version. Raises as `run`."""
+        from prefect import get_client
+        from prefect.exceptions import ObjectNotFound
+
+        named = self._migrating.options.deployment
+        async with get_client() as client:
+            try:
+                found = await client.read_deployment_by_name(named)
+            except ObjectNotFound:
+                raise NotFoundError(f"no deployment {named}: register it with kubeferry deploy") from None
+        if is_earlier(found.parameter_openapi_schema):
+            raise UsageError(f"deployment {named} is {OF_EARLIER}")
+
     async def start(self, namespace: str) -> UUID:
         """Start the flow run of one namespace."""
         from prefect.deployments import arun_deployment
-        from prefect.exceptions import ObjectNotFound
 
         options = self._migrating.options
-        asked = {"migration": self._migrating.name, "namespace": namespace}
-        asked |= {"context": options.to_context, "store": options.store}
-        try:
-            run = await arun_deployment(
-                options.deployment, parameters={"options": asked}, flow_run_name=f"migrate {namespace}", timeout=0
-            )
-        except ObjectNotFound:
-            message = f"no deployment {options.deployment}: register it with kubeferry deploy"
-            raise NotFoundError(message) from None
+        asked = {"migration": self._migrating.name, "namespace": namespace, "context": options.to_context}
+        # Never empty: the deployment, or its worker, may have another one.
+        asked["store"] = options.store or self._migrating.backup.store.url
+        run = await arun_deployment(
+            options.deployment, parameters=asked, flow_run_name=f"migrate {namespace}", timeout=0
+        )
         return run.id
 
     async def _look(self, runs: dict[UUID, str]) -> list[FlowRun]:
@@ -101,5 +117,7 @@ async def submit(dispatch: Dispatch, namespaces: list[str]) -> dict[UUID, str]:
 
     Raises:
         NotFoundError: the deployment is not registered.
+        UsageError: it was registered by an earlier version.
     """
+    await dispatch.check()
     return {await dispatch.start(namespace): namespace for namespace in namespaces}

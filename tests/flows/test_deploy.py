@@ -50,15 +50,14 @@ def test_all_is_registered_once_and_the_second_time_nothing_changes(deploy, api)
     assert code == 0, err
     nightly = api.deployment("backup/nightly")
     options = {"namespaces": ["shop"], "store": "file:///srv/backups", "context": "prod"}
-    assert nightly["parameters"] == {"options": options}
+    assert nightly["parameters"] == options
     (schedule,) = ours(nightly)
     assert (schedule["schedule"]["cron"], schedule["schedule"]["timezone"]) == ("30 1 * * *", "Europe/Berlin")
     assert nightly["work_pool_name"] == pool
     assert nightly["global_concurrency_limit"]["limit"] == 1
     assert nightly["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
-    assert api.deployment("restore/on-demand")["parameters"] == {
-        "options": {"store": "file:///srv/backups", "context": "prod"}
-    }
+    place = {"store": "file:///srv/backups", "context": "prod"}
+    assert api.deployment("restore/on-demand")["parameters"] == place
     api.ask(f"/deployments/{nightly['id']}/schedules/{schedule['id']}", {"active": False}, "PATCH")
     code, rows, _ = deploy(*asked, "--cron", "30 1 * * *", "--timezone", "Europe/Berlin")
     assert (code, changes(rows)) == (0, {"unchanged"})
@@ -92,7 +91,7 @@ def test_pruning_notifications_and_an_image_are_registered_when_they_are_asked_f
     assert code == 0, err
     assert not [row for row in rows if row["what"] == "automation" and "failed" in row["name"]], "nobody to be notified"
     prune = api.deployment("prune/nightly")
-    assert (prune["parameters"]["options"]["keep_daily"], prune["parameters"]["options"]["keep_within"]) == (7, "30d")
+    assert (prune["parameters"]["keep_daily"], prune["parameters"]["keep_within"]) == (7, "30d")
     assert [each["active"] for each in ours(prune)] == [True]
     for flow, name in (("backup", pool), ("restore", f"{pool}-restore")):
         assert api.deployment(f"{flow}/on-demand")["work_pool_name"] == name

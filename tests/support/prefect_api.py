@@ -60,8 +60,7 @@ class Api:
 
     def start(self, deployment_id, **options):
         """Create a run of a deployment, as the UI does; options of the deployment that are not given stay."""
-        parameters = self.ask(f"/deployments/{deployment_id}")["parameters"]
-        body = {"parameters": {"options": parameters["options"] | options}, "state": {"type": "SCHEDULED"}}
+        body = {"parameters": options, "state": {"type": "SCHEDULED"}}
         return self.ask(f"/deployments/{deployment_id}/create_flow_run", body)
 
     def make_webhook(self, name, url):

@@ -89,8 +89,8 @@ class Ui:
         return self.label(title, within).locator("xpath=ancestor::*[fieldset][1]")
 
     def titles(self):
-        """Return the titles of the fields, in order."""
-        return self.main.locator("fieldset label").all_inner_texts()
+        """Return the titles of the fields, in order, without that of the run's name, which is no parameter."""
+        return [each for each in self.main.locator("label").all_inner_texts() if each != "Run Name"]
 
     def fill(self, title, value, within=None):
         """Fill a field of text, a number, or JSON, for which there is an editor with a mind of its own."""

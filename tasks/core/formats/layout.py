@@ -156,6 +156,11 @@ class MigrationKeys(_RecordKeys):
         return f"{self.folder}kubeferry-migration-source.json"
 
     @property
+    def lease(self) -> str:
+        """Return the key of the lease, which is there while a run begins or resumes the migration."""
+        return f"{self.folder}kubeferry-migration-lease.json"
+
+    @property
     def ends(self) -> str:
         """Return the prefix of the ends of its namespaces."""
         return f"{self.folder}kubeferry-migration-ends/"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from pydantic_core import PydanticUndefined
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
     from pydantic.fields import ComputedFieldInfo, FieldInfo
 
 FIRST = (
@@ -76,3 +79,35 @@ def either(usual: str, other: str, third: str = "") -> Callable[[dict[str, Any]]
             schema["else"] = {"if": given, "then": {"properties": {usual: empty, third: empty}}}
 
     return refuse
+
+
+def form(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the parameter schema of a deployment, from which Prefect's UI makes the form of a run.
+
+    It is the schema of the model: with its order, titles and bounds, and with its checks of several fields, for which
+    Prefect's own schema of a function has no place. The server checks the parameters of each run by it.
+    """
+    schema = model.model_json_schema(ref_template="#/definitions/{model}")
+    definitions = schema.pop("$defs", {})
+    schema.pop("description", None)  # a deployment has its own
+    return schema | {"title": "Parameters", "definitions": definitions}
+
+
+EARLIER = "options"
+"""The one parameter of the flows of earlier versions, which held all options: a run that gave some of them lost those
+of its deployment."""
+
+OF_EARLIER = "of an earlier version of Kubeferry: repeat kubeferry deploy with the same options"
+"""What a deployment is that has this parameter, and what to do."""
+
+
+def is_earlier(schema: Mapping[str, Any] | None) -> bool:
+    """Return whether a deployment with this parameter schema was registered by an earlier version."""
+    return set((schema or {}).get("properties", {})) == {EARLIER}
+
+
+def flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that are given, by name, from parameters of this version or of an earlier one."""
+    given = {name: value for name, value in parameters.items() if value is not PydanticUndefined}
+    earlier = given.pop(EARLIER, None)
+    return given | dict(earlier or {})

@@ -43,12 +43,12 @@ def fitted(declaration: Declaration, asked: DeployOptions, takes: Collection[str
         asked: the options of `kubeferry deploy`.
         takes: the fields of the options of its flow.
     """
-    options = dict(declaration["parameters"].get("options", {}))
+    options = dict(declaration["parameters"])
     options |= {name: value for name in PLACE if name in takes and (value := getattr(asked, name))}
     special = {"backup/nightly": _chosen, "prune/nightly": _kept}.get(title(declaration))
     options = special(options, asked) if special else options
     return declaration | {
-        "parameters": {"options": options} if "options" in declaration["parameters"] else {},
+        "parameters": options,
         "schedules": [_moved(each, flow_of(declaration), asked) for each in declaration.get("schedules", [])],
         "work_pool": {
             "name": restore_pool(asked.work_pool, asked.type) if flow_of(declaration) in WRITES else asked.work_pool,

@@ -15,7 +15,7 @@ from kubeferry.tasks.core.ops.cron import last_due
 from kubeferry.tasks.core.ops.health import Finding, numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import tzinfo
 
 
@@ -135,19 +135,30 @@ NAMED = 3
 """Most deployments in a message, which adds the number of others."""
 
 
-def deployments(declared: Mapping[str, str], registered: Mapping[str, str | None]) -> Finding:
-    """Return the verdict on Kubeferry's deployments on the server; both map FLOW/NAME to an entry point.
+def deployments(
+    declared: Mapping[str, str], registered: Mapping[str, str | None], one_parameter: Collection[str] = ()
+) -> Finding:
+    """Return the verdict on Kubeferry's deployments on the server.
 
-    An entry point that differs from the declared one belongs to another version: with this version no run can start.
+    Args:
+        declared: FLOW/NAME → entry point. Another one belongs to another version: with this version no run can start.
+        registered: the same, of the deployments on the server.
+        one_parameter: those whose one parameter `options` holds all options, as flows of earlier versions had it: a
+            run that gives some of them loses those of its deployment, such as the store.
     """
     old = [f"{name} ({at or 'none'})" for name, at in sorted(registered.items()) if at != declared[name]]
     if old:
-        more = f" and {len(old) - NAMED} more" if len(old) > NAMED else ""
-        message = f"entry points of another version of Kubeferry: {', '.join(old[:NAMED])}{more}"
-        return Finding.warning(message, AGAIN)
+        return Finding.warning(f"entry points of another version of Kubeferry: {_few(old)}", AGAIN)
+    if one_parameter:
+        message = "parameters of an earlier version, where a run's options replace all those of its deployment"
+        return Finding.warning(f"{message}: {_few(sorted(one_parameter))}", AGAIN)
     if not registered:
         return Finding.skipped("none is registered")
     return Finding.ok(f"{len(registered)} registered, all with the entry points of this version")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 BACKUP = "backup/nightly"
@@ -155,7 +166,10 @@ NIGHTLY = (BACKUP, "prune/nightly", "verify/nightly")
 """The scheduled deployments of `kubeferry deploy`, by their names in Prefect."""
 
 GRACE = timedelta(hours=1)
-"""How long a run may take, or be late, before it counts as missed."""
+"""How long a run may take, or be late, before it counts as missed: with a shorter schedule, until the next is due."""
+
+UNDER_WAY = ("RUNNING", "PAUSED", "CANCELLING")
+"""Types of the states of a run that has started and not ended."""
 
 DEPLOY = "kubeferry deploy NAMESPACE"
 
@@ -172,16 +186,32 @@ class Scheduled:
 
 
 def due(scheduled: Scheduled, now: datetime, zone: Callable[[str], tzinfo | None]) -> datetime | None:
-    """Return the last due time that is at least an hour ago; None if there is none."""
+    """Return the last due time whose run must have completed by now; None if there is none.
+
+    Whose run is under way has an hour, and so has whose next run is due no earlier.
+    """
+    patient = _under_way(scheduled.last, now)
     times = [
-        last_due(each.get("schedule") or {}, now - GRACE, zone)
+        last_due(each["schedule"], now - (GRACE if patient else _grace(each["schedule"], now, zone)), zone)
         for each in scheduled.deployment.get("schedules") or ()
-        if each.get("active")
+        if each.get("active") and each.get("schedule")
     ]
     known = [each for each in times if each]
     since = _since(scheduled.deployment)
     newest = max(known) if known else None
     return newest if newest and (since is None or newest >= since) else None
+
+
+def _under_way(run: Mapping[str, Any] | None, now: datetime) -> bool:
+    begun = moment(run.get("start_time")) if run and run.get("state_type") in UNDER_WAY else None
+    return begun is not None and now - begun <= GRACE
+
+
+def _grace(schedule: Mapping[str, Any], now: datetime, zone: Callable[[str], tzinfo | None]) -> timedelta:
+    """Return the time between the last two due times, at most an hour."""
+    last = last_due(schedule, now, zone)
+    before = last and last_due(schedule, last - timedelta(seconds=1), zone)
+    return min(GRACE, last - before) if last and before else GRACE
 
 
 def _since(deployment: Mapping[str, Any]) -> datetime | None:

@@ -21,7 +21,9 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
 from kubeferry.tasks.core.errors import UsageError
+from kubeferry.tasks.core.models.forms import flat, form
 from kubeferry.tasks.core.ops.declarations import title
+from kubeferry.tasks.ports.prefect.parameters import ModelFlow
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -41,8 +43,11 @@ def flow_at(entrypoint: str) -> Flow[..., Any]:
 
 def takes(entrypoint: str) -> set[str]:
     """Return the names of a flow's options."""
-    schema = parameter_schema(flow_at(entrypoint))
-    return {name for model in schema.definitions.values() for name in model.get("properties", {})}
+    return set(_form(flow_at(entrypoint))["properties"])
+
+
+def _form(flow: Flow[..., Any]) -> dict[str, Any]:
+    return form(flow.model) if isinstance(flow, ModelFlow) else parameter_schema(flow).model_dump_for_openapi()
 
 
 async def ensure_pool(client: PrefectClient, name: str, kind: str, template: dict[str, Any]) -> Change:
@@ -94,7 +99,7 @@ def _wanted(declaration: Declaration, flow: Flow[..., Any]) -> dict[str, Any]:
         "description": declaration["description"],
         "tags": declaration["tags"],
         "parameters": declaration["parameters"],
-        "parameter_openapi_schema": parameter_schema(flow).model_dump_for_openapi(),
+        "parameter_openapi_schema": _form(flow),
         "enforce_parameter_schema": True,
         "work_pool_name": declaration["work_pool"]["name"],
         "job_variables": declaration["work_pool"]["job_variables"],
@@ -117,7 +122,10 @@ def _comparable(values: dict[str, Any], schedules: Any) -> tuple[Any, ...]:
 
 
 def _schedules(declaration: Declaration, found: Any) -> list[DeploymentScheduleCreate]:
-    """Return the declared schedules, paused ones still paused, then the schedules that others added."""
+    """Return the declared schedules, paused ones still paused, then the schedules that others added.
+
+    Parameters that others gave a schedule in the form of an earlier version are registered in that of this one.
+    """
     declared = declaration.get("schedules", [])
     ours = [_schedule(each) for each in declared]
     asked = {each["slug"] for each in declared if each.get("asked")}
@@ -126,7 +134,8 @@ def _schedules(declaration: Declaration, found: Any) -> list[DeploymentScheduleC
     slugs = {each.slug for each in ours}
     copied = {"schedule", "active", "max_scheduled_runs", "parameters", "slug"}
     others = [each.model_dump(include=copied) for each in found if each.slug not in slugs]
-    return [*kept, *(DeploymentScheduleCreate.model_validate(each) for each in others)]
+    named = [each | {"parameters": flat(each["parameters"])} for each in others]
+    return [*kept, *(DeploymentScheduleCreate.model_validate(each) for each in named)]
 
 
 def _schedule(declared: dict[str, Any]) -> DeploymentScheduleCreate:

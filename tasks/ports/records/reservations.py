@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, PermanentError, UsageError
+from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, NameTakenError, PermanentError
 from kubeferry.tasks.core.formats.target.lease import Holder
 from kubeferry.tasks.ports.cluster.leases import dead, me
 from kubeferry.tasks.ports.local import clock, progress
@@ -91,7 +91,7 @@ def reserved(store: Store, keys: BackupKeys, holder: str) -> Iterator[Writing]:
     """Reserve the name of a backup while its files are written; `holder` identifies this run over all its retries.
 
     Raises:
-        UsageError: another run writes or deletes a backup of this name.
+        NameTakenError: another run writes or deletes a backup of this name.
     """
     writing = Writing(store, keys, holder, reserve(store, keys, holder))
     try:
@@ -116,7 +116,7 @@ def reserve(store: Store, keys: BackupKeys, holder: str) -> bytes:
             break
         if store.swap(keys.reservation, found, held):
             return held
-    raise UsageError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
+    raise NameTakenError(f"backup {keys.name} is being written to or deleted from {store.url} by another run")
 
 
 def _record(holder: str) -> bytes:

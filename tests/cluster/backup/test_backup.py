@@ -1,5 +1,6 @@
 """Backups of a real namespace: complete or Partial, of one point in time, and never half of one that looks like one."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -36,6 +37,7 @@ from kubeferry.tasks.ports.local import clock, progress
 from kubeferry.tasks.ports.records import reservations
 from kubeferry.tasks.ports.records.backups import backups, open_backup
 from kubeferry.tasks.ports.store.open import open_store
+from kubeferry.tasks.step import as_one
 
 pytestmark = pytest.mark.exclusive
 
@@ -349,6 +351,28 @@ def test_verify_finds_each_file_that_is_damaged(bench, shop):
 def test_a_taken_name_is_refused_before_anything_is_read(bench, shop, saved):
     with pytest.raises(UsageError, match=f"backup {saved.name} exists already"):
         bench.backup(shop, name=saved.name)
+
+
+def test_backups_of_one_namespace_that_begin_in_the_same_second_get_names_of_their_own(bench, monkeypatch):
+    ns = bench.namespace("second")
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
+    at = clock.now()
+    monkeypatch.setattr(discover.clock, "now", lambda: at)
+    asked = BackupOptions(namespaces=[ns], context=A, **bench.where)
+
+    async def both():
+        """Discover twice before one of them is uploaded, then a third time when both are."""
+        return [*await asyncio.gather(*(flow.fn(asked) for _ in range(2))), await flow.fn(asked)]
+
+    flow = kubeferry.flows.backup.backup
+    found = bench.run_flow(as_one("backups", both))
+    first = f"{ns}-{at:%Y%m%d-%H%M%S}"
+    assert sorted(each.name for each in found) == [first, f"{first}-2", f"{first}-3"]
+    for each in found:
+        assert each.phase == Phase.COMPLETED
+        assert prove(bench.where["store"], each.name, deep=True).objects == each.objects
+    with pytest.raises(UsageError, match=f"{first} exists already"):
+        bench.backup(ns, name=first)
 
 
 def test_a_namespace_that_does_not_exist_is_named(bench, shop):

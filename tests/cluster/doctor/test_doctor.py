@@ -395,6 +395,19 @@ def test_a_deployment_of_another_version_is_reported_until_it_is_registered_agai
     assert (found.level, found.found) == ("ok", "1 registered, all with the entry points of this version")
 
 
+def test_a_deployment_whose_one_parameter_holds_all_options_is_reported(server, deployed, tmp_path):
+    _, nightly = deployed
+    schema = ask(server, f"/deployments/{nightly}")["parameter_openapi_schema"]
+    former = {"title": "Parameters", "type": "object", "properties": {"options": {"type": "object"}}}
+    now = {"entrypoint": "kubeferry.flows.backup.backup"}
+    ask(server, f"/deployments/{nightly}", now | {"parameter_openapi_schema": former}, "PATCH")
+    found = look(store=tmp_path.as_uri())["deployments"]
+    assert (found.level, found.todo) == ("warning", "repeat kubeferry deploy with the same options")
+    assert found.found.startswith("parameters of an earlier version")
+    assert found.found.endswith(": backup/nightly")
+    ask(server, f"/deployments/{nightly}", {"parameter_openapi_schema": schema}, "PATCH")
+
+
 def test_three_days_later_all_that_ages_is_reported(server, deployed, monkeypatch, bucket):
     run(server, *deployed, "COMPLETED")
     run(server, *deployed, "CRASHED")

@@ -13,7 +13,7 @@ from tests.support.cli import COMMAND
 
 from kubeferry.flows.migrate import migrate
 from kubeferry.flows.migrate_namespace import migrate_namespace
-from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.errors import NotFoundError, UsageError
 from kubeferry.tasks.core.models.options_migration import FanOut, MigrateOptions
 
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
@@ -95,6 +95,24 @@ def test_two_workers_restore_the_namespaces(bench, deployment, workers, prefect_
     assert bench.get("ConfigMap", names[2], "web", B)
     for log in workers:
         assert "submitting flow run" in log.read_text(), f"{log.stem} did nothing"
+
+
+def test_a_deployment_of_an_earlier_version_is_reported(bench, deployment, run_flow):
+    """Its one parameter holds all options."""
+    ns, (named, _) = bench.namespace("fan"), deployment
+
+    async def as_it_was():
+        from prefect import get_client
+        from prefect.client.schemas.actions import DeploymentUpdate
+
+        former = {"title": "Parameters", "type": "object", "properties": {"options": {"type": "object"}}}
+        async with get_client() as client:
+            found = await client.read_deployment_by_name(named)
+            await client.update_deployment(found.id, DeploymentUpdate(parameter_openapi_schema=former))
+
+    run_flow(as_it_was())
+    with pytest.raises(UsageError, match=f"{named} is of an earlier version of Kubeferry: repeat kubeferry deploy"):
+        run_flow(migrate(options(bench, [ns], deployment=named)))
 
 
 def test_a_deployment_that_is_not_registered_is_reported(bench, run_flow):

@@ -38,6 +38,10 @@ def test_killed_in_the_middle_it_is_resumed_with_what_is_missing(kubeferry, benc
             assert time.monotonic() < limit
             assert process.poll() is None
             time.sleep(0.05)
+        # While it works, nobody else resumes it; once it is killed, it is resumed below.
+        code, _, err = kubeferry("migrate", "--resume", migration, *where)
+        assert code == 1, err
+        assert f"migration {migration} is being worked on by migrate {migration} (process {process.pid} on " in err
         os.kill(process.pid, signal.SIGKILL)
     uids = {name: bench.get("ConfigMap", name, "web", B)["metadata"]["uid"] for name in names[:-1]}
     bench.patch("ConfigMap", waits, "stuck", {"metadata": {"finalizers": None}}, B)
@@ -49,6 +53,7 @@ def test_killed_in_the_middle_it_is_resumed_with_what_is_missing(kubeferry, benc
     assert bench.get("ConfigMap", waits, "web", B)
     assert uids == {name: bench.get("ConfigMap", name, "web", B)["metadata"]["uid"] for name in names[:-1]}
     assert [each["restore"] for each in result["namespaces"] if each["namespace"] == waits] == [f"{migration}.{waits}"]
+    assert not (folder / migration / "kubeferry-migration-lease.json").exists()
     # Once more, there is nothing left to do.
     code, out, err = kubeferry("migrate", "--resume", migration, *where)
     assert code == 0, err

@@ -19,7 +19,7 @@ def fit(named, takes=("store", "context"), **asked):
 
 
 def options(named, **asked):
-    return fit(named, **asked)["parameters"]["options"]
+    return fit(named, **asked)["parameters"]
 
 
 def test_all_parts_have_their_deployments():
@@ -41,16 +41,14 @@ def test_what_is_excluded_leaves_the_label():
 
 
 def test_a_place_goes_only_to_flows_that_take_it():
-    assert fit("verify/nightly", ("store",), store="file:///b", context="prod")["parameters"] == {
-        "options": {"store": "file:///b"}
-    }
+    assert fit("verify/nightly", ("store",), store="file:///b", context="prod")["parameters"] == {"store": "file:///b"}
 
 
 def test_prune_is_off_until_somebody_says_what_stays():
     assert [each["active"] for each in fit("prune/nightly")["schedules"]] == [False]
     asked = fit("prune/nightly", keep={"daily": "3", "within": "30d"})
     assert [each["active"] for each in asked["schedules"]] == [True]
-    assert asked["parameters"]["options"] == {"keep_daily": 3, "keep_within": "30d"}
+    assert asked["parameters"] == {"keep_daily": 3, "keep_within": "30d"}
 
 
 def test_only_the_flow_that_is_named_moves_and_the_zone_is_of_all():

@@ -324,6 +324,14 @@ def test_of_many_deployments_with_old_entry_points_three_are_named():
     )
 
 
+def test_deployments_whose_one_parameter_holds_all_options_are_to_be_registered_again():
+    registered = {"backup/nightly": BACKUP_AT, "prune/nightly": PRUNE_AT}
+    assert health_prefect.deployments(DECLARED, registered, ["prune/nightly"]) == Finding.warning(
+        "parameters of an earlier version, where a run's options replace all those of its deployment: prune/nightly",
+        "repeat kubeferry deploy with the same options",
+    )
+
+
 # --- schedules
 
 
@@ -358,6 +366,45 @@ def test_a_schedule_that_was_missed():
 def test_a_run_has_an_hour():
     assert verdict(deployment("0 3 * * *"), "2026-11-27T03:00:05+00:00").level is Level.OK
     assert verdict(deployment("30 2 * * *"), "2026-11-27T02:30:05+00:00").level is Level.FAILED
+
+
+@pytest.mark.parametrize(
+    ("cron", "completed", "level"),
+    [
+        ("*/2 * * * *", "2026-11-28T03:33:00+00:00", Level.OK),
+        ("*/2 * * * *", "2026-11-28T03:32:05+00:00", Level.OK),  # the one of 03:34 may be about to start
+        ("*/2 * * * *", "2026-11-28T03:30:05+00:00", Level.FAILED),
+        ("* * * * *", "2026-11-28T03:32:30+00:00", Level.FAILED),
+        ("*/10 * * * *", "2026-11-28T03:20:05+00:00", Level.OK),
+        ("*/10 * * * *", "2026-11-28T03:10:05+00:00", Level.FAILED),
+        ("0 * * * *", "2026-11-28T02:00:05+00:00", Level.OK),
+        ("0 * * * *", "2026-11-28T01:00:05+00:00", Level.FAILED),
+        # Due yesterday and two minutes ago: neither is the other's next.
+        ("58 2 * * *", "2026-11-27T02:58:05+00:00", Level.OK),
+    ],
+)
+def test_of_a_schedule_of_minutes_one_run_that_is_missed_is_late(cron, completed, level):
+    assert verdict(deployment(cron), completed).level is level
+
+
+def test_of_an_interval_of_seconds_too():
+    made = deployment()
+    made["schedules"][0]["schedule"] = {"interval": 120, "anchor_date": "2026-11-28T00:00:00Z", "timezone": "UTC"}
+    assert verdict(made, "2026-11-28T03:32:05+00:00").level is Level.OK
+    assert verdict(made, "2026-11-28T03:29:05+00:00").level is Level.FAILED
+
+
+@pytest.mark.parametrize(
+    ("begun", "state", "level"),
+    [
+        ("2026-11-28T02:50:00+00:00", "RUNNING", Level.OK),
+        ("2026-11-28T02:30:00+00:00", "RUNNING", Level.FAILED),
+        ("2026-11-28T02:50:00+00:00", "CANCELLED", Level.FAILED),
+    ],
+)
+def test_a_run_that_takes_longer_than_its_schedule_is_not_missed_for_an_hour(begun, state, level):
+    last = {"start_time": begun, "state_name": state, "state_type": state}
+    assert verdict(deployment("*/2 * * * *"), "2026-11-28T02:48:05+00:00", last).level is level
 
 
 def test_a_weekend_is_no_gap():
