@@ -71,7 +71,7 @@ def on_failure(mode: str, no_rollback: bool) -> str:  # noqa: FBT001 - a parser 
 
 
 def _line(error: ErrorDetails) -> str:
-    from kubeferry.tasks.core.models.options import UNQUOTED
+    from kubeferry.tasks.core.models.secret_free import UNQUOTED
 
     if not error["loc"]:  # options that contradict each other
         return error["msg"].removeprefix("Value error, ")

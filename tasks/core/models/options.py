@@ -8,10 +8,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from kubeferry.tasks.core.formats.recipients import SECRET_KEY, is_secret
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL as SPAN
 from kubeferry.tasks.core.jsondoc.duration import UNTIL
 from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
@@ -19,6 +18,7 @@ from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.models.forms import either, in_order, title
 from kubeferry.tasks.core.models.modifications import Modifications
 from kubeferry.tasks.core.models.rewriting import RewriteRule
+from kubeferry.tasks.core.models.secret_free import NoSecret
 from kubeferry.tasks.core.models.sources import SourceName
 
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -29,24 +29,6 @@ OptionalName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([-a-z0-9.]{
 
 BundleName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][-a-z0-9]{0,62}/[a-z0-9][-a-z0-9.]{0,252})?$")]
 """NAMESPACE/NAME of a Bundle, or nothing."""
-
-UNQUOTED = "unquoted"
-"""pydantic's type of the error whose input is a secret key: it must never be quoted."""
-
-
-def _no_secret(text: str) -> str:
-    if is_secret(text):
-        raise PydanticCustomError(UNQUOTED, "a secret key itself must not be given, only the path of its file")
-    return text
-
-
-NoSecret = Annotated[
-    str,
-    AfterValidator(_no_secret),
-    # Prefect's server checks this before it stores the parameters of a run.
-    Field(json_schema_extra={"not": {"pattern": SECRET_KEY}}),
-]
-"""A value that is stored with a run and shown: a public key, or a path."""
 
 
 class _Options(BaseModel):

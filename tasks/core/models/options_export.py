@@ -13,13 +13,13 @@ from kubeferry.tasks.core.models.options import (
     BackupOptions,
     Choosing,
     NamespaceName,
-    NoSecret,
     OptionalName,
     Owned,
     RestoreOptions,
     Selection,
 )
 from kubeferry.tasks.core.models.rewriting import RewriteRule  # noqa: TC001 - pydantic needs it
+from kubeferry.tasks.core.models.secret_free import NoSecret
 
 SELECTION = frozenset(Choosing.model_fields)
 """The options that select objects, in every model that has them."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL, Span
-from kubeferry.tasks.core.models.options import NamespaceName, NoSecret, OptionalName, Place
+from kubeferry.tasks.core.models.options import NamespaceName, OptionalName, Place
+from kubeferry.tasks.core.models.secret_free import NoSecret
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -128,8 +128,7 @@ def _list(source: Source, plan: Plan, target: Target, transaction: Transaction) 
 
 def counts_line(done: RollbackResult) -> str:
     """Return in a line what was rolled back."""
-    left = f", {len(done.left)} left" if done.left else ""
-    return f"{done.deleted} deleted, {done.restored} restored{left}"
+    return f"{done.deleted} deleted, {done.restored} restored" + (f", {len(done.left)} left" if done.left else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +360,7 @@ class Rollback:
         if content(live) == content(body):
             return ""
         try:
-            with suppress(DuplicateKeysError):  # what is left over goes below
+            with suppress(DuplicateKeysError):
                 self.cluster.apply(kind, ref.namespace, content(body))
             live = self.cluster.get(kind, ref.namespace, ref.name)
             # Server-side apply leaves fields that another manager of ours has set: what is left over goes this way.
