@@ -213,7 +213,7 @@ def divided(manifest: Manifest, recipients: Iterable[str]) -> tuple[Manifest, Co
     selection = Selected(asked=HIDDEN) if manifest.selection else None
     # Namespaces are named in the readable part, but not those that were excluded, nor selectors.
     asked = manifest.asked if manifest.asked == named(manifest.namespaces) else _hidden(manifest.asked)
-    emptied: dict[str, Any] = {"asked": asked, "objects": {}, "left_out": [], "losses": [], "outside": []}
+    emptied: dict[str, Any] = {"objects": {}, "left_out": [], "losses": [], "outside": [], "asked": asked}
     head = manifest.model_copy(update=emptied | {"selection": selection, "encryption": encryption})
     return head, hidden
 
