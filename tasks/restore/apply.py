@@ -27,6 +27,7 @@ from kubeferry.tasks.core.formats.target.bundle import owner
 from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
+from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import verdict
 from kubeferry.tasks.core.models.options import BundleMode, OnFailure
 from kubeferry.tasks.core.needs.ownership import IN_A_NAMESPACE, relinked
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.formats.links import Owner
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.plan.state import Item, Plan, Source
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
@@ -116,10 +116,21 @@ def _try(
     try:
         _write(source, plan, target, transaction, outcome, plan.items[ref])
     except REFUSALS as error:
-        return _RefusedError(str(error)) if source.options.on_failure is OnFailure.CONTINUE else error
+        going_on = source.options.on_failure is OnFailure.CONTINUE or _is_not_ready(source, plan, error)
+        return _RefusedError(str(error)) if going_on else error
     except KubeferryError as error:
         return error
     return None
+
+
+def _is_not_ready(source: Source, plan: Plan, error: KubeferryError) -> bool:
+    """Return whether a webhook does not answer that is restored too: it is not ready in time, and what is there stays.
+
+    Its Service and what serves it came before the object (preflight/dry_run/webhooks.py).
+    """
+    if not isinstance(error, WebhookError) or error.service is None or source.options.rollback_on_failure:
+        return False
+    return Ref("", "Service", *error.service) in plan.items
 
 
 def _together(errors: list[KubeferryError]) -> KubeferryError:

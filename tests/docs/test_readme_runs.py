@@ -31,6 +31,7 @@ kubectl --context kubeferry-a -n billing create configmap settings --from-litera
 
 MORE = r"""
 kubeferry restore first --map shop=shop3 --owned keep --no-rewrite dns --absent pod-ip=drop --no-wait --subjects all
+kubeferry restore first --map shop=shop8 --on-failure rollback --rollback-on-failure
 echo '- {kind: ConfigMap, place: /data/*, template: "of {namespace}"}' > rules.yaml
 kubeferry plan first --map shop=shop7 --at-rest --rewrite-also base64 --rewrite-rules rules.yaml
 echo 'replicas: {web: 2}' > modify.yaml

@@ -19,7 +19,7 @@ from kubeferry.tasks.core.models.options import (
     Selection,
 )
 from kubeferry.tasks.core.models.rewriting import RewriteRule  # noqa: TC001 - pydantic needs it
-from kubeferry.tasks.core.models.secret_free import NoSecret
+from kubeferry.tasks.core.models.secret_free import NoSecret  # noqa: TC001 - pydantic needs it
 
 SELECTION = frozenset(Choosing.model_fields)
 """The options that select objects, in every model that has them."""

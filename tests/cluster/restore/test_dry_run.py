@@ -306,14 +306,22 @@ def judged(bench, text):
 
 
 def test_case_31_webhook_blocks(bench):
-    """Nothing serves it here, so that the ConfigMap is refused when its turn has come: after the Deployment."""
+    """Nothing serves it here, so that the ConfigMap is left out when its turn has come: after the Deployment."""
     ns, saved, into = judged(bench, CASE_31)
     bench.namespace_named(into, context=B)
-    with pytest.raises(WebhookError, match=f"ConfigMap {into}/settings"):
-        bench.restore(saved, map={ns: into}, on_failure="stop")
+    result = bench.restore(saved, map={ns: into})
+    (lost,) = [each for each in result.losses if each.object == f"ConfigMap {into}/settings"]
+    assert (result.phase, lost.code) == ("Partial", "refused")
     assert bench.get("Service", into, "guard", B)
     assert bench.ready("Deployment", into, "guard", B)
     assert bench.find("ConfigMap", into, "settings", B) is None
+
+
+def test_case_31_webhook_blocks_and_is_to_be_ready(bench):
+    ns, saved, into = judged(bench, CASE_31)
+    with pytest.raises(WebhookError, match=f"ConfigMap {into}/settings"):
+        bench.restore(saved, map={ns: into}, rollback_on_failure=True)
+    bench.until(lambda: bench.find("Namespace", "", into, B) is None)
 
 
 def test_what_serves_a_webhook_and_needs_what_that_judges_is_refused_before(bench):
