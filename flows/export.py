@@ -50,6 +50,7 @@ async def export(options: ExportOptions) -> ExportResult:
             refuse_plain(found.source)
             if options.format is ExportFormat.HELM:
                 name_release(found.source)
+            found.plan.as_files = True
             await plan(found.source, found.plan)
             written = await write(found.source, found.plan, options)
             result = _result(options, found.source, found.plan, written, made, started)

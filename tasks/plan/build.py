@@ -144,7 +144,8 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
         item.status_left = status is None and bool(obj.get("status")) and "status" not in portable
         edges += _add(source, plan, portable, item, moving, chosen, status)
         chosen.look(obj, each.member, item.ref)
-        rollouts.look(obj, item.ref, tied)
+        if not plan.as_files:
+            rollouts.look(obj, item.ref, tied)
         if done % 500 == 0:
             progress.step(f"plan {source.name}", done, len(source.archived))
     edges += _parameters(plan, moving)

@@ -110,6 +110,8 @@ class Plan:
     rewrites: list[Rewrite] = field(default_factory=list)
     adopters: dict[Ref, Ref] = field(default_factory=dict)
     """Objects that come before their controller, which adopts them."""
+    as_files: bool = False
+    """The objects become files that people keep: what a rollout was at is not among them."""
     rollouts: Rollouts = field(default_factory=Rollouts)
     """Workloads whose rollout was under way."""
     older: dict[Ref, Ref] = field(default_factory=dict)

@@ -6,7 +6,9 @@ Cases 06-sts-owned-claim, 07-ephemeral-claims and 37-paused-deployment.
 import pytest
 from tests.support.bench import A, B, did
 
+from kubeferry.flows.export import export
 from kubeferry.tasks.core.kube.objects import owners_of
+from kubeferry.tasks.core.models.options_export import ExportOptions
 
 OWNED = """
 apiVersion: apps/v1
@@ -314,6 +316,15 @@ def test_pods_that_only_a_person_replaces_stay_at_their_revision(bench, resumed,
     count = count or len(images(bench, ns, name, A))
     bench.until(lambda: images(bench, ns, name) == ["1"] * count)
     assert bench.get(kind, ns, name, B)["spec"]["template"]["spec"]["containers"][0]["image"].endswith(":2")
+
+
+def test_an_export_has_no_revisions(bench, halted, tmp_path):
+    _, saved = halted
+    asked = ExportOptions(backup=saved.name, out=str(tmp_path / "out"), context=A, **bench.where)
+    bench.as_one(export, asked)
+    kinds = {path.parent.name for path in (tmp_path / "out").rglob("*.yaml")}
+    assert {"deployment", "statefulset"} <= kinds
+    assert not {"replicaset", "controllerrevision"} & kinds
 
 
 def test_a_job_that_begins_again_is_reported(resumed):
