@@ -14,7 +14,7 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.transform.rename.classes import RULES, Known, Skip
 from kubeferry.tasks.core.transform.rename.rewrite import rename
-from kubeferry.tasks.core.transform.rename.settings import ANNOTATIONS
+from kubeferry.tasks.core.transform.rename.texts.settings import ANNOTATIONS
 
 KNOWN = Known.of(
     [

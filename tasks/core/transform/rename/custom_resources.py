@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.transform.rename.api_fields import GATEWAY
-from kubeferry.tasks.core.transform.rename.shapes import visit
+from kubeferry.tasks.core.transform.rename.texts.shapes import visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

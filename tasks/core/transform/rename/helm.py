@@ -24,9 +24,9 @@ from kubeferry.tasks.core.jsondoc.yaml_text import documents, edited
 from kubeferry.tasks.core.kube.objects import labels_of, type_of
 from kubeferry.tasks.core.kube.strings import decoded, put, walk
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-from kubeferry.tasks.core.transform.rename.dns_names import replaced
-from kubeferry.tasks.core.transform.rename.shapes import visit
-from kubeferry.tasks.core.transform.rename.text import in_text, key_of
+from kubeferry.tasks.core.transform.rename.texts.dns_names import replaced
+from kubeferry.tasks.core.transform.rename.texts.shapes import visit
+from kubeferry.tasks.core.transform.rename.texts.text import in_text, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -24,8 +24,8 @@ from kubeferry.tasks.core.transform.rename.classes import RULES, Case, Hit, Know
 from kubeferry.tasks.core.transform.rename.copies import WEBHOOKS, as_copy, copy_name, limited
 from kubeferry.tasks.core.transform.rename.custom_resources import custom
 from kubeferry.tasks.core.transform.rename.helm import release
-from kubeferry.tasks.core.transform.rename.settings import annotated, settings
-from kubeferry.tasks.core.transform.rename.text import texts
+from kubeferry.tasks.core.transform.rename.texts.settings import annotated, settings
+from kubeferry.tasks.core.transform.rename.texts.text import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
