@@ -22,6 +22,7 @@ from kubeferry.tasks.migrate.finish import lost, migrated
 from kubeferry.tasks.migrate.namespace import begun, end_of, note_end
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
+from kubeferry.tasks.ports.records.migration_lease import MigrationLease
 from kubeferry.tasks.ports.records.migrations import StoredMigration, read_end
 from kubeferry.tasks.ports.records.migrations import begin as begin_migration
 from kubeferry.tasks.ports.store.local import LocalStore
@@ -156,7 +157,9 @@ def test_problems_of_the_backup_and_absent_namespaces_are_noted_with_the_source(
     header = MigrationHeader(name="m", started=NOW, options={})
     begin_migration(store, header)
     options = MigrateOptions(namespaces=["shop", "bank", "gone"], from_context="a", to_context="b", store=store.url)
-    made = MigrationWork(options, StoredMigration(header, None), {"shop": "shop2", "bank": "bank"})
+    lease = MigrationLease(store, "m", "1")
+    made = MigrationWork(options, StoredMigration(header, None), {"shop": "shop2", "bank": "bank"}, lease)
+    lease.release()
     made.absent = {"gone": "namespace gone does not exist"}
     source = asyncio.run(note_source.__wrapped__(made, backed_up(GAP, WIDE)))
     assert source.manifest == PROOF

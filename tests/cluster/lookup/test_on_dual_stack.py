@@ -19,9 +19,9 @@ from tests.support.velero_archives import store
 from kubeferry.deployments.sandbox import build, credentials
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.tasks.core.errors import PreflightError
 from kubeferry.tasks.core.lookup.follow import is_ready
 from kubeferry.tasks.ports.cluster.client import connect
-from kubeferry.tasks.preflight.checks import PreflightError
 
 C = "kubeferry-c"
 
