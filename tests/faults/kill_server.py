@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 
 from kubeferry.flows.restore import restore
 from kubeferry.tasks.core.models.options import RestoreOptions
@@ -36,6 +37,9 @@ def work(asked):
     try:
         asyncio.run(restore(RestoreOptions.model_validate(asked["options"])))
         code = 0
+    except BaseException:  # noqa: BLE001 - nobody else would say what it was
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         os._exit(code)
 

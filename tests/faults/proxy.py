@@ -44,7 +44,10 @@ class Reply(NamedTuple):
 
 @dataclass
 class Rule:
-    """Do `action` with the requests whose method and path (with its query) match, the `hits`-th times that they do."""
+    """Do `action` with the requests whose method and path (with its query) match, the `hits`-th times that they do.
+
+    Dry runs, by which preflight asks what the server would refuse, are met only by a rule whose path names dryRun.
+    """
 
     method: str
     """A regular expression for the whole of it."""
@@ -61,6 +64,8 @@ class Rule:
     def take(self, method, path, body):
         """Return the action if it is this request's turn."""
         if not (re.fullmatch(self.method, method) and re.search(self.path, path)):
+            return None
+        if "dryRun=All" in path and "dryRun" not in self.path:
             return None
         key = (method, path, body) if self.each else ""
         self.seen[key] += 1

@@ -6,12 +6,12 @@ import pytest
 import yaml
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
-from tests.faults.servers import review, serving, webhook
+from tests.faults.servers import only_writes, review, serving, webhook
 from tests.support.bench import A, B, definition
 from tests.support.tiers import fast
 
 from kubeferry.flows.undo import undo
-from kubeferry.tasks.core.errors import PermanentError, UnavailableError, UnreachableError
+from kubeferry.tasks.core.errors import PermanentError, PreflightError, UnavailableError, UnreachableError
 from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.cluster import transport
 from kubeferry.tasks.restore import namespaces
@@ -37,6 +37,16 @@ def test_a_kind_that_cannot_be_created(rig, kiosk, fault):
     with rig.in_vain(PASSES_NOT, (UnavailableError, UnreachableError)) as copy:
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     assert rule.done > 6
+    rig.once_more(kiosk, copy)
+
+
+@pytest.mark.parametrize("fault", fast(LASTING, "503", "cut after"))
+def test_a_dry_run_that_is_never_answered_stops_all_before_anything_is_written(rig, kiosk, fault):
+    rig.b.rules = [rule := Rule("POST", "/configmaps.*dryRun=All", LASTING[fault], EVERY)]
+    with rig.in_vain(PASSES_NOT, (UnavailableError, UnreachableError)) as copy:
+        rig.restore(kiosk.saved, map={kiosk.ns: copy})
+    assert rule.done > 6
+    assert rig.bench.list("Secret", copy, B) == []
     rig.once_more(kiosk, copy)
 
 
@@ -126,17 +136,26 @@ def hook(rig, tmp_path):
             server.unhook()
 
 
-def test_a_webhook_that_denies_is_named_with_its_words(rig, kiosk, hook):
+FIRST_SEEN = [
+    pytest.param(lambda respond: respond, PreflightError, "cannot take this restore: ConfigMap", id="in a dry run"),
+    pytest.param(only_writes, PermanentError, "create ConfigMap", id="when written"),
+]
+"""How a webhook judges; the error, and what it says of the object."""
+
+
+@pytest.mark.parametrize(("judging", "kind", "what"), FIRST_SEEN)
+def test_a_webhook_that_denies_is_named_with_its_words(rig, kiosk, hook, judging, kind, what):
     copy, server = hook
-    server.respond = review(allowed=False, message="not on a Friday")
-    words = f'create ConfigMap {copy}/.: admission webhook "{copy}.example.com" denied the request: not on a Friday'
-    with rig.in_vain(words, PermanentError, copy):
+    server.respond = judging(review(allowed=False, message="not on a Friday"))
+    words = f'{what} {copy}/.*: admission webhook "{copy}.example.com" denied the request: not on a Friday'
+    with rig.in_vain(words, kind, copy):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     server.unhook()
     rig.once_more(kiosk, copy)
 
 
-def test_a_webhook_that_times_out_is_named(rig, kiosk, hook, monkeypatch):
+@pytest.mark.parametrize(("judging", "kind", "what"), FIRST_SEEN)
+def test_a_webhook_that_times_out_is_named(rig, kiosk, hook, monkeypatch, judging, kind, what):
     copy, server = hook
     allow = review(allowed=True)
 
@@ -144,11 +163,11 @@ def test_a_webhook_that_times_out_is_named(rig, kiosk, hook, monkeypatch):
         time.sleep(1.5)
         return allow(path, body)
 
-    server.respond = late
+    server.respond = judging(late)
     server.unhook()
     server.hook(seconds=1)
     monkeypatch.setattr(transport, "RETRY", transport.RETRY.new(total=1))
-    with rig.in_vain(f'failed calling webhook "{copy}.example.com"', UnavailableError, copy):
+    with rig.in_vain(f'{what} {copy}/.*failed calling webhook "{copy}.example.com"', kind, copy):
         rig.restore(kiosk.saved, map={kiosk.ns: copy})
     server.respond = allow
     server.unhook()
@@ -157,16 +176,19 @@ def test_a_webhook_that_times_out_is_named(rig, kiosk, hook, monkeypatch):
 
 
 def test_a_webhook_that_hangs_up_is_asked_again_until_it_answers(rig, kiosk, hook):
+    """In a dry run, and when it is written."""
     copy, server = hook
     asked, allow = [], review(allowed=True)
 
     def respond(path, body):
-        asked.append(body["request"]["name"])
-        return allow(path, body) if asked.count(body["request"]["name"]) > 2 else None
+        about = body["request"]["name"], body["request"]["dryRun"]
+        asked.append(about)
+        return allow(path, body) if asked.count(about) > 2 else None
 
     server.respond = respond
     rig.once_more(kiosk, copy)
-    assert asked.count("a") > 2
+    assert asked.count(("a", True)) > 2
+    assert asked.count(("a", False)) > 2
 
 
 def test_a_quota_that_is_exceeded_in_the_middle(rig, kiosk):

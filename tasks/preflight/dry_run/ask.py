@@ -145,9 +145,11 @@ class _Asking:
         found: list[_Refusal] = []
         for number, ref in enumerate(question.refs, start=1):
             error = self._pod(ref) if question.of_pod else self._object(ref)
-            if error is None or (isinstance(error, AlreadyExistsError) and not self._updates(ref)):
+            taken = isinstance(error, AlreadyExistsError)
+            live = self._live(ref) if error and (not taken or self._updates(ref)) else None
+            if error is None or (taken and live is None):  # in a new namespace, a controller has made it meanwhile
                 return found
-            if live := self._live(ref):
+            if live:
                 error = self._if_there(ref, live, error, of_pod=question.of_pod)
                 found += [_Refusal([ref], error, question.of_pod)] if error else []
             elif not isinstance(

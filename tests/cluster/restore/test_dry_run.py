@@ -431,3 +431,13 @@ def test_what_is_there_and_stays_is_not_asked_about_as_if_it_were_created(bench)
     for mode in ("skip", "update", "recreate"):
         result = bench.restore(saved, map={ns: into}, existing=mode)
         assert (result.phase, result.actions.keys()) == ("Completed", {"unchanged"})
+
+
+def test_what_a_controller_makes_in_a_new_namespace_is_no_refusal_of_an_update(bench):
+    """Its account `default` is there before the dry run."""
+    ns, into = bench.namespace(), bench.name()
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}", ns)
+    bench.patch("ServiceAccount", ns, "default", {"metadata": {"annotations": {"team": "a"}}})
+    result = bench.restore(bench.backup(ns), map={ns: into}, existing="update")
+    assert (result.phase, result.problems) == ("Completed", [])
+    assert bench.get("ServiceAccount", into, "default", B)["metadata"]["annotations"] == {"team": "a"}

@@ -3,34 +3,21 @@
 import threading
 
 import pytest
-import yaml
 from tests.support.bench import B, did
 
-from kubeferry.tasks.core.errors import AlreadyExistsError
+from kubeferry.tasks.restore import apply
 
-SLOW = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: slow}
-spec:
-  replicas: 1
-  selector: {matchLabels: {app: slow}}
-  template:
-    metadata: {labels: {app: slow}}
-    spec: {containers: [{name: web, image: app:1}]}
-"""
 BOSS = "{apiVersion: v1, kind: ConfigMap, metadata: {name: boss}}"
 TIE = "{apiVersion: v1, kind: ConfigMap, name: boss, uid: UID, controller: true}"
-LATE = "annotations: {kubeferry.io/depends-on: Deployment/slow}"
 GROWN = f"""
 apiVersion: v1
 kind: ConfigMap
-metadata: {{name: child, labels: {{grown: "yes"}}, {LATE}, ownerReferences: [{TIE}]}}
+metadata: {{name: child, labels: {{grown: "yes"}}, ownerReferences: [{TIE}]}}
 data: {{size: "5"}}
 ---
 apiVersion: v1
 kind: PersistentVolumeClaim
-metadata: {{name: disk, {LATE}, ownerReferences: [{TIE}]}}
+metadata: {{name: disk, ownerReferences: [{TIE}]}}
 spec: {{accessModes: [ReadWriteMany], storageClassName: standard, resources: {{requests: {{storage: 1Gi}}}}}}
 """
 FIRST = f"""
@@ -46,30 +33,40 @@ spec: {{accessModes: [ReadWriteOnce], storageClassName: standard, resources: {{r
 """
 
 
-def operate(bench, ns, end):
+SECONDS = 60
+"""How long the operator may take."""
+
+
+def operate(bench, ns, end, made):
     """Make the children of `boss` as soon as it is there, as an operator does."""
     while not end.wait(0.02):
         if boss := bench.find("ConfigMap", ns, "boss", B):
-            for each in yaml.safe_load_all(FIRST.replace("UID", boss["metadata"]["uid"])):
-                try:
-                    bench.make(yaml.safe_dump(each), ns, B)
-                except AlreadyExistsError as error:
-                    raise AssertionError("the restore was faster: this shows nothing") from error
+            bench.make(FIRST.replace("UID", boss["metadata"]["uid"]), ns, B)
+            made.set()
             return
 
 
 @pytest.fixture(scope="module")
 def operated(bench):
+    """A namespace, and the result of its restore, which is about to create the children when the operator has."""
     ns = bench.namespace()
     (boss,) = bench.make(BOSS, ns)
-    bench.make(SLOW, ns)
     bench.make(GROWN.replace("UID", boss["metadata"]["uid"]), ns)
-    bench.ready("Deployment", ns, "slow")
-    saved, end = bench.backup(ns), threading.Event()
-    operator = threading.Thread(target=operate, args=(bench, ns, end))
+    saved, end, made = bench.backup(ns), threading.Event(), threading.Event()
+    create = apply.create
+
+    def later(cluster, kind, body, *more):
+        if body["metadata"]["name"] in {"child", "disk"}:
+            assert made.wait(SECONDS), "the operator made nothing"
+        return create(cluster, kind, body, *more)
+
+    operator = threading.Thread(target=operate, args=(bench, ns, end, made))
     operator.start()
     try:
-        yield ns, bench.restore(saved)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(apply, "create", later)
+            result = bench.restore(saved)
+        yield ns, result
     finally:
         end.set()
         operator.join()

@@ -127,7 +127,7 @@ def test_every_request_that_creates_something_names_the_encryption_and_the_key(e
     creating = [
         h for method, path, h in faults.asked if (method == "PUT" and "partNumber" not in path) or "?uploads" in path
     ]
-    assert len(creating) == 7, "a, small, big, the two probes of conditional writes, new, and the probe"
+    assert len(creating) == 8, "a, small, big, the three of the probe of conditional writes, new, and the probe"
     for headers in creating:
         assert (headers[SSE], headers[f"{SSE}-aws-kms-key-id"]) == ("aws:kms", KEY)
     others = [h for method, path, h in faults.asked if method == "GET" or "partNumber" in path or method == "DELETE"]
