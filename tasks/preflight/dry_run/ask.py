@@ -152,9 +152,7 @@ class _Asking:
             if live:
                 error = self._if_there(ref, live, error, of_pod=question.of_pod)
                 found += [_Refusal([ref], error, question.of_pod)] if error else []
-            elif not isinstance(
-                error, AlreadyExistsError
-            ):  # that one was made meanwhile, and is met when it is written
+            else:
                 alike = [each for each in question.refs[number:] if not self._live(each)]
                 return [*found, _Refusal([ref, *alike], error, question.of_pod)]
         return found
