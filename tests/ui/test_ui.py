@@ -141,7 +141,7 @@ def test_a_restore_with_a_rename_and_its_pages(ui, bench, shop, saved):
     assert "hunter2-ui" not in ui.page.content()
     ui.page.goto(run, wait_until="commit")
     first = [f"download {saved}", "plan", "preflight", "open the journal", f"create namespace {new}"]
-    begun = [*first, "lease the namespaces", "make the bundle"]
+    begun = [*first, "lease the namespaces", "dry run", "make the bundle"]
     levels = ["apply level 1", "wait level 1", "apply level 2", "wait level 2"]
     ended = ["verify", "list what was created", "close the journal"]
     assert ui.task_names(last="close the journal") == [*begun, *levels, *ended]

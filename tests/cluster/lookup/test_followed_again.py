@@ -69,8 +69,9 @@ def after(monkeypatch):
     resolve = kubeferry.tasks.restore.resolve._resolve
 
     def do(kind, action):
-        def resolved(source, plan, target, lookups, cancellation, refs, title):
-            resolve(source, plan, target, lookups, cancellation, refs, title)
+        def resolved(source, plan, target, lookups, *more):
+            resolve(source, plan, target, lookups, *more)
+            *_, refs, _ = more
             if any(ref.kind == kind for ref in refs):
                 action(lookups)
 

@@ -86,6 +86,7 @@ def test_two_workers_restore_the_namespaces(bench, deployment, workers, prefect_
     new = bench.name("new")
     where = ["--from-context", A, "--to-context", B, "--store", bench.where["store"], "-o", "json"]
     how = ["--fan-out", "deployment", "--deployment", deployment[0], "--map", f"{names[0]}={new}", "--into-existing"]
+    how += ["--on-failure", "rollback"]
     code, out, err = kubeferry("migrate", *names, *where, *how, PREFECT_API_URL=prefect_server)
     assert code == 3, err
     ends = {each["namespace"]: each for each in json.loads(out)["namespaces"]}

@@ -97,7 +97,7 @@ def test_one_that_fails_or_is_not_there_stops_no_other(bench, namespaces):
     one, two, *_ = namespaces
     bench.namespace_named(two, B)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: token}, stringData: {word: other}}", two, B)
-    result = move(bench, *namespaces, "m-nowhere", into_existing=True)
+    result = move(bench, *namespaces, "m-nowhere", into_existing=True, on_failure="rollback")
     assert result.phase.value == "Partial"
     assert statuses(result) == dict.fromkeys(namespaces, "Completed") | {two: "Failed", "m-nowhere": "Failed"}
     why = {end.namespace: end.error for end in result.namespaces}

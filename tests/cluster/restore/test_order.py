@@ -319,12 +319,22 @@ def test_an_event_is_the_cause_where_no_status_gives_one(bench):
     bench.make(STATEFUL, ns)
     bench.ready("StatefulSet", ns, "db")
     saved = bench.backup(ns)
-    into = bench.name()
+    into = bench.namespace(context=B)
     bench.make(CONTROLLERS_ARE_DENIED.replace("NS", into), context=B)
+    bench.until(lambda: refused(bench, into))
     with pytest.raises(
         PermanentError, match=f"StatefulSet.apps {into}/db: 0 of 1 replicas created.*not by a controller"
     ):
         bench.restore(saved, map={ns: into}, wait_seconds=5, rollback_on_failure=True)
+
+
+def refused(bench, ns):
+    """Return whether the policy is in force, which also denies a Pod of this name."""
+    try:
+        bench.clusters[B].create(bench.kind("Pod"), ns, yaml.safe_load(bare_pod("denied")), dry_run=True)
+    except PermanentError as error:
+        return "not by a controller" in str(error)
+    return False
 
 
 CONTROLLERS_ARE_DENIED = """
@@ -335,7 +345,8 @@ spec:
   matchConstraints:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
   validations:
-  - {expression: "!request.userInfo.username.startsWith('system:')", message: not by a controller}
+  - expression: "!request.userInfo.username.startsWith('system:') && request.name != 'denied'"
+    message: not by a controller
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding

@@ -18,7 +18,8 @@ from kubeferry.tasks.core.errors import (
 from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, lease
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.preflight import approve, checks
+from kubeferry.tasks.preflight import approve
+from kubeferry.tasks.preflight import run as checking
 from kubeferry.tasks.restore.after.relink import _unpause
 from kubeferry.tasks.restore.after.verify import _verify
 from kubeferry.tasks.restore.apply import write
@@ -119,7 +120,7 @@ def test_a_list_that_expires_while_it_is_compared_is_begun_again_and_reported_on
 def approving(steps, five, monkeypatch):
     """Run the approval of a restore; the person who approves does something else before."""
     old, backup = five
-    for module in (approve, checks):
+    for module in (approve, checking):
         monkeypatch.setattr(module, "log", lambda _: None)
 
     async def shown(*_):
@@ -137,7 +138,7 @@ def approving(steps, five, monkeypatch):
 
         monkeypatch.setattr(approve, "_ask", ask)
         with steps.planned(backup=backup, context=B, map={old: ns}) as restoring:
-            assert do(checks._look, restoring) == []
+            assert do(checking._look, restoring) == []
             asyncio.run(approved(restoring))
 
     return run

@@ -128,7 +128,7 @@ def test_what_somebody_recreated_meanwhile_is_not_taken_for_the_restore_s_own(st
     with steps.resume(first.source.name) as again:
         found = {ref.name for ref in again.transaction.made if ref.kind == "ConfigMap"}
         assert (found, "a" in {ref.name for ref in again.outcome.uids}) == ({"b"}, False)
-        assert do(_look, again) == [
+        assert [each.text for each in do(_look, again)] == [
             f"ConfigMap {ns}/a exists with other content: data.a; --existing says what to do about it"
         ]
         with pytest.raises(ConflictError):

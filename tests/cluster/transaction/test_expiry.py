@@ -120,7 +120,7 @@ def test_a_restore_and_its_rollback_outlive_their_tokens(bench, issuer, revoked,
     bench.ready("Deployment", ns, "web")
     saved, named = bench.backup(ns), bench.name("r")
     with pytest.raises(KubeferryError, match="web") as failed:
-        bench.restore(saved, name=named, kubeconfig=issuer[1], wait_seconds=16)
+        bench.restore(saved, name=named, kubeconfig=issuer[1], wait_seconds=16, rollback_on_failure=True)
     result = failed.value.result
     assert (result.phase, result.taken_back.left) == ("Failed", [])
     assert result.taken_back.deleted >= 3
