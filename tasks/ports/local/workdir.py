@@ -57,7 +57,7 @@ _own: set[Path] = set()
 
 def is_own(path: Path) -> bool:
     """Return whether a path, without `..` and links, is in a work folder of this process: nobody else writes there."""
-    return any(path.resolve().is_relative_to(folder.resolve()) for folder in _own)
+    return any(path.resolve().is_relative_to(folder.resolve()) for folder in _own.copy())
 
 
 def _root() -> Path:
