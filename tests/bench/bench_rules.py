@@ -19,7 +19,7 @@ from kubeferry.tasks.core.graph.closure import closure, selected
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.lookup.tokens import tokens
-from kubeferry.tasks.core.transform.rename.texts.dns_names import Hosts, uses
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts, uses
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubeferry.tasks.core.transform.rename.texts.dns_names import Hosts, replaced, uses
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
 
 SERVICES = {"shop": {"web", "db"}, "default": {"web", "kubernetes"}, "shop-2": {"web"}, "web": {"web"}}
 HOSTS = Hosts({"shop": "copy", "default": "other", "web": "www"}, SERVICES)

@@ -17,7 +17,7 @@ from kubeferry.tasks.core.formats.records import Rewrite
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.strings import pointer, put
 from kubeferry.tasks.core.transform.rename.left import HOW, Scan, in_places, texts
-from kubeferry.tasks.core.transform.rename.texts.words import replaced
+from kubeferry.tasks.core.transform.rename.words import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.jsondoc.edit import Object, Place
     from kubeferry.tasks.core.models.rewriting import RewriteRule
     from kubeferry.tasks.core.transform.rename.left import Text
-    from kubeferry.tasks.core.transform.rename.texts.words import Spot
+    from kubeferry.tasks.core.transform.rename.words import Spot
 
 WHY = "namespace renamed: asked for (--rewrite-also)"
 

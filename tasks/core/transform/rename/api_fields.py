@@ -14,7 +14,7 @@ from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT, RBAC
 from kubeferry.tasks.core.needs.references.marks import WITH_PARAMETERS
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-from kubeferry.tasks.core.transform.rename.texts.dns_names import Hosts, replaced, uses
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts, replaced, uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.transform.rename.texts.dns_names import Hosts
+from kubeferry.tasks.core.transform.rename.dns_names import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

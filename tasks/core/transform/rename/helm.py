@@ -24,7 +24,7 @@ from kubeferry.tasks.core.jsondoc.yaml_text import documents, edited
 from kubeferry.tasks.core.kube.objects import labels_of, type_of
 from kubeferry.tasks.core.kube.strings import decoded, put, walk
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-from kubeferry.tasks.core.transform.rename.texts.dns_names import replaced
+from kubeferry.tasks.core.transform.rename.dns_names import replaced
 from kubeferry.tasks.core.transform.rename.texts.shapes import visit
 from kubeferry.tasks.core.transform.rename.texts.text import in_text, key_of
 

@@ -31,7 +31,7 @@ from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED
 from kubeferry.tasks.core.kube.objects import Ref, type_of
 from kubeferry.tasks.core.kube.strings import ENCODED, decoded, pointer
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
-from kubeferry.tasks.core.transform.rename.texts.words import DEEPEST, Words
+from kubeferry.tasks.core.transform.rename.words import DEEPEST, Words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.records import Rewrite
     from kubeferry.tasks.core.jsondoc.edit import Object, Place
     from kubeferry.tasks.core.transform.rename.classes import Known
-    from kubeferry.tasks.core.transform.rename.texts.words import Spot
+    from kubeferry.tasks.core.transform.rename.words import Spot
 
 
 def _words(text: str) -> list[str]:

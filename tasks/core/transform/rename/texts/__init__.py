@@ -1,1 +1,1 @@
-"""Which texts name a namespace: by their keys, as DNS names, in documents, phrases and settings; pure rules."""
+"""Which texts name a namespace: in documents, phrases, settings and shapes of references; pure rules."""

@@ -14,7 +14,7 @@ import yaml
 
 from kubeferry.tasks.core.jsondoc.yaml_text import composed, documents
 from kubeferry.tasks.core.transform.rename.api_fields import fields
-from kubeferry.tasks.core.transform.rename.texts.dns_names import Use
+from kubeferry.tasks.core.transform.rename.dns_names import Use
 from kubeferry.tasks.core.transform.rename.texts.shapes import visit
 
 if TYPE_CHECKING:

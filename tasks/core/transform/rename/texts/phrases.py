@@ -11,9 +11,9 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.transform.rename.texts.dns_names import Use
-from kubeferry.tasks.core.transform.rename.texts.host_places import HostPlaces
-from kubeferry.tasks.core.transform.rename.texts.keys import is_about_kubernetes, means_namespace, means_reference
+from kubeferry.tasks.core.transform.rename.dns_names import Use
+from kubeferry.tasks.core.transform.rename.host_places import HostPlaces
+from kubeferry.tasks.core.transform.rename.keys import is_about_kubernetes, means_namespace, means_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from kubeferry.tasks.core.kube.strings import leaves
 from kubeferry.tasks.core.needs.annotations import with_namespaces
 from kubeferry.tasks.core.needs.references.marks import annotation_kind
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-from kubeferry.tasks.core.transform.rename.texts.dns_names import may_name
-from kubeferry.tasks.core.transform.rename.texts.keys import means_namespace, means_reference
+from kubeferry.tasks.core.transform.rename.dns_names import may_name
+from kubeferry.tasks.core.transform.rename.keys import means_namespace, means_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.transform.rename.api_fields import LABEL, items
 from kubeferry.tasks.core.transform.rename.classes import Hit
-from kubeferry.tasks.core.transform.rename.texts.dns_names import replaced, uses
-from kubeferry.tasks.core.transform.rename.texts.keys import is_about_kubernetes, means_namespace
+from kubeferry.tasks.core.transform.rename.dns_names import replaced, uses
+from kubeferry.tasks.core.transform.rename.keys import is_about_kubernetes, means_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,9 +15,9 @@ from kubeferry.tasks.core.kube.objects import type_of
 from kubeferry.tasks.core.kube.strings import leaves
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.transform.rename.classes import Case, Hit
-from kubeferry.tasks.core.transform.rename.texts.dns_names import may_name, replaced, uses
+from kubeferry.tasks.core.transform.rename.dns_names import may_name, replaced, uses
+from kubeferry.tasks.core.transform.rename.keys import means_host
 from kubeferry.tasks.core.transform.rename.texts.documents import in_documents
-from kubeferry.tasks.core.transform.rename.texts.keys import means_host
 from kubeferry.tasks.core.transform.rename.texts.phrases import phrases
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object, Place
     from kubeferry.tasks.core.kube.strings import Leaf
-    from kubeferry.tasks.core.transform.rename.texts.dns_names import Use
+    from kubeferry.tasks.core.transform.rename.dns_names import Use
 
 NOT_HOSTS = frozenset({"labels", "matchLabels", "selector", "nodeSelector", "apiVersion", "kind", "resourceNames"})
 """Maps and fields in which a bare `svc.ns` is the name of something else."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from kubeferry.tasks.core.transform.rename.texts.keys import means_host
+from kubeferry.tasks.core.transform.rename.keys import means_host
 
 FILES = re.compile("ya?ml|json|toml|conf|cfg|ini|txt|md|log|crt|cer|key|pem|csr|p12|jks|sock|pid|t?gz|zip|sh")
 """Last labels that make a name a file name, unless its cluster domain is known."""

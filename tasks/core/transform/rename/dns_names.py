@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.kube.namespace_defaults import API_SERVER
-from kubeferry.tasks.core.transform.rename.texts.host_places import FILES, HostPlaces
+from kubeferry.tasks.core.transform.rename.host_places import FILES, HostPlaces
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
