@@ -269,7 +269,7 @@ metadata: {name: SPACE}
 spec:
   matchConstraints:
     resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
-  validations: [{expression: "false", message: no more}]
+  validations: [{expression: "request.dryRun == true && object.metadata.name != 'p'", message: no more}]
 ---
 apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
