@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import without_repetition
-from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.plan.late_values import deferral
 from kubeferry.tasks.core.plan.parts import Part, Parts
 from kubeferry.tasks.plan.build import _plan
@@ -75,10 +74,6 @@ def planned_restore(options: RestoreOptions) -> Iterator[tuple[Source, Plan]]:
 
 
 def _parts(source: Source, plan: Plan) -> Parts:
-    kinds = {}
-    for ref in plan.definitions:
-        kind = defined(plan.contents.read(plan.items[ref].slot))
-        kinds[kind.group, kind.kind] = ref
     return Parts(
         backup=source.options.backup,
         store=source.backup.store.url,
@@ -90,7 +85,7 @@ def _parts(source: Source, plan: Plan) -> Parts:
         left_out=plan.left_out,
         rewrites=plan.rewrites,
         wants={ref: frozenset(users) for ref, users in plan.wants.items() if ref not in plan.items},
-        kinds=kinds,
+        kinds=plan.defined(),
         absent=source.options.absent,
         instead=_instead(plan),
         impossible=plan.impossible,

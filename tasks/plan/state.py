@@ -10,6 +10,7 @@ import orjson
 
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
 from kubeferry.tasks.core.graph.order import Order
+from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
 from kubeferry.tasks.core.needs.cluster_scoped import role_of
 from kubeferry.tasks.core.needs.rollouts import Rollouts
@@ -155,6 +156,11 @@ class Plan:
             if ref.namespace and not item.elsewhere
         }
         return inside | self.names()
+
+    def defined(self) -> dict[tuple[str, str], Ref]:
+        """Return (group, kind) → the CRD of the plan that defines it."""
+        kinds = ((defined(self.contents.read(self.items[ref].slot)), ref) for ref in self.definitions)
+        return {(kind.group, kind.kind): ref for kind, ref in kinds}
 
     @property
     def elsewhere(self) -> set[Ref]:

@@ -9,11 +9,12 @@ from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.graph.order import Strength
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
-from kubeferry.tasks.core.kube.resources import defined
+from kubeferry.tasks.step import log
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container, Iterable, Iterator, Mapping
 
+    from kubeferry.tasks.core.graph.order import Edge
     from kubeferry.tasks.plan.state import Plan
 
 
@@ -46,25 +47,29 @@ def leave_out(plan: Plan, refused: Mapping[Ref, str], there: Container[Ref] = ()
     ]
 
 
+def log_left_out(lost: Iterable[Loss]) -> None:
+    """Name what was taken out of a plan in the log of the run."""
+    for each in lost:
+        log(f"{each.object} {each.why}")
+
+
 def needs(plan: Plan, ref: Ref) -> list[Ref]:
     """Return what an object cannot be without, or not get ready without, in order."""
-    broken = {each.target for each in plan.order.broken if each.source == ref}
-    edges = plan.order.needs.get(ref, ())
-    return sorted({each.target for each in edges if each.strength > Strength.REFERENCE and each.target not in broken})
+    return sorted({each.target for each in _firm(plan, plan.order.needs.get(ref, ()))})
+
+
+def _firm(plan: Plan, edges: Iterable[Edge]) -> Iterator[Edge]:
+    """Yield the edges that are more than a name in a field, and were not given up."""
+    broken = {(each.source, each.target) for each in plan.order.broken}
+    return (each for each in edges if each.strength > Strength.REFERENCE and (each.source, each.target) not in broken)
 
 
 def _needing(plan: Plan) -> dict[Ref, list[Ref]]:
     """Return object → the objects that cannot be without it."""
     found: dict[Ref, list[Ref]] = defaultdict(list)
-    broken = {(each.source, each.target) for each in plan.order.broken}
-    for ref, edges in plan.order.needs.items():
-        for each in edges:
-            if each.strength > Strength.REFERENCE and (ref, each.target) not in broken:
-                found[each.target].append(ref)
-    kinds = {}
-    for ref in plan.definitions:
-        kind = defined(plan.contents.read(plan.items[ref].slot))
-        kinds[kind.group, kind.kind] = ref
+    for each in _firm(plan, (edge for edges in plan.order.needs.values() for edge in edges)):
+        found[each.target].append(each.source)
+    kinds = plan.defined()
     for ref in plan.items:
         if ref.namespace:
             found[Ref(*NAMESPACE, "", ref.namespace)].append(ref)

@@ -48,7 +48,7 @@ from kubeferry.tasks.preflight.checks.versions import coming, other_versions
 from kubeferry.tasks.preflight.checks.volumes import as_they_are, volume_conflicts
 from kubeferry.tasks.preflight.dry_run.ask import askable, dry_run_faults
 from kubeferry.tasks.preflight.lookup import Lookups
-from kubeferry.tasks.preflight.refused import leave_out
+from kubeferry.tasks.preflight.refused import leave_out, log_left_out
 from kubeferry.tasks.preflight.target import Target
 from kubeferry.tasks.step import in_thread, log, step
 
@@ -95,8 +95,7 @@ def decide_on(source: Source, plan: Plan, target: Target, faults: list[Fault]) -
     if not stopping and faults:
         lost = leave_out(plan, {ref: each.why for each in reversed(faults) for ref in each.refs})
         plan.losses += lost
-        for each in lost:
-            log(f"{each.object} {each.why}")
+        log_left_out(lost)
     if stopping or (faults and not plan.items):
         cluster = target.cluster()
         texts = [each.text for each in stopping or faults]
@@ -194,16 +193,11 @@ def _bound(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:
         and policy_of(each.kind, source.options.absent) is Absent.FAIL
     ]
     starts = sorted({start for _, _, start in asked if start})
-    there = dict(zip(starts, in_threads(lambda start: _is_there(target, start), starts, THREADS), strict=True))
+    there = dict(zip(starts, in_threads(target.find, starts, THREADS), strict=True))
     for ref, each, start in asked:
-        if start and not there[start]:
+        if start and there[start] is None:
             text = f"{ref} {each.use.pointer} needs {each.chain.text()}: {start} is not there; see --absent"
             yield Fault(text, (ref,))
-
-
-def _is_there(target: Target, ref: Ref) -> bool:
-    kind = target.discovery.by_kind(ref.group, ref.kind)
-    return kind is not None and target.cluster().find(kind, ref.namespace, ref.name) is not None
 
 
 def _modes(source: Source, plan: Plan, target: Target) -> Iterator[Fault]:

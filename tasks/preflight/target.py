@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import NotFoundError
+from kubeferry.tasks.core.errors import ForbiddenError, NotFoundError
 from kubeferry.tasks.core.kube.readiness.verdict import Context
 from kubeferry.tasks.ports.cluster.cached import CachedTarget
 from kubeferry.tasks.ports.cluster.namespaces import existing
@@ -67,6 +67,22 @@ class Target:
         if name not in self.namespaces:
             self.namespaces[name] = existing(self.cluster(), name)
         return self.namespaces[name]
+
+    def find(self, ref: Ref) -> Object | None:
+        """Return an object as it is now, None where there is none, or no such kind.
+
+        Raises:
+            ForbiddenError: these credentials may not read it.
+        """
+        kind = self.discovery.by_kind(ref.group, ref.kind)
+        return self.cluster().find(kind, ref.namespace, ref.name) if kind else None
+
+    def visible(self, group: str, kind: str) -> list[Object]:
+        """Return all objects of a kind, [] where these credentials may not list them; asked for once."""
+        try:
+            return self.cached.everywhere(group, kind)
+        except ForbiddenError:
+            return []
 
     def type_of(self, ref: Ref) -> ResourceType:
         """Return the type of an object.

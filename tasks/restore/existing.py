@@ -21,6 +21,7 @@ from kubeferry.tasks.core.jsondoc.edit import get, group_of
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.options import Existing
+from kubeferry.tasks.core.needs.ownership import CLAIM
 from kubeferry.tasks.core.plan.existing import (
     Decision,
     advice,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
 
-CLAIM = ("", "PersistentVolumeClaim")
 RETENTION = ("spec", "persistentVolumeClaimRetentionPolicy")
 ADVICE = "persistentvolumeclaims=recreate re-creates them without their contents, and skip keeps both"
 

@@ -13,7 +13,6 @@ from kubeferry.tasks.core.errors import PermanentError, PreflightError
 from kubeferry.tasks.core.kube.namespace_defaults import DEFAULT_ACCOUNT
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.verdict import Context
-from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.ports.cluster.namespaces import existing
 from kubeferry.tasks.ports.local import progress
@@ -149,8 +148,7 @@ def _wait(source: Source, plan: Plan, target: Target, outcome: Outcome, cancella
     left = left_of(source, target, outcome, cancellation, plan.definitions, "wait until served")
     if left:
         _refuse(source, plan, outcome, left, failure_text(source, target, left))
-    bodies = {ref: plan.contents.read(plan.items[ref].slot) for ref in plan.definitions}
-    wanted = {(kind.group, kind.kind): ref for ref, body in bodies.items() for kind in [defined(body)]}
+    wanted = plan.defined()
     limit = time.monotonic() + SERVED_SECONDS
     while True:
         target.discovery = target.cached.refreshed()

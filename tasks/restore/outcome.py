@@ -12,9 +12,9 @@ from kubeferry.tasks.core.models.results import RestoreResult
 from kubeferry.tasks.core.plan.kept import not_kept
 from kubeferry.tasks.plan.state import Plan
 from kubeferry.tasks.ports.local import clock
-from kubeferry.tasks.preflight.refused import leave_out
+from kubeferry.tasks.preflight.refused import leave_out, log_left_out
 from kubeferry.tasks.restore.transaction import Transaction
-from kubeferry.tasks.step import in_thread, log, step
+from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -92,8 +92,7 @@ class Outcome:
         lost = leave_out(plan, refused, self.uids)
         with self._lock:
             self.losses += lost
-        for each in lost:
-            log(f"{each.object} {each.why}")
+        log_left_out(lost)
 
     def with_action(self, actions: Container[Action]) -> set[tuple[str, str, str]]:
         """Return type, namespace and name of the notable objects with which one of `actions` was done."""

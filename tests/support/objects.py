@@ -89,3 +89,19 @@ MINE = documents(
     secret("token", {"password": "second"}),
 )
 """What is in a namespace before a restore brings a ConfigMap `settings` and a Secret `token`."""
+
+
+CASE_15 = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: NS}
+spec:
+  type: ClusterIP
+  clusterIP: 10.96.7.7
+  clusterIPs: [10.96.7.7, "fd00:96::77"]
+  ipFamilyPolicy: PreferDualStack
+  ipFamilies: [IPv4, IPv6]
+  selector: {app: web}
+  ports: [{port: 80, protocol: TCP, targetPort: 8080}]
+"""
+"""Case 15-dual-stack-service: a Service of a cluster with both families, which prefers both."""

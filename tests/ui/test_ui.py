@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 from tests.support.bench import A, B, name
+from tests.support.bundles import DENIED
 from tests.support.objects import web_with_settings
 
 from kubeferry.tasks.core.errors import ForbiddenError, InvalidError
@@ -246,7 +247,7 @@ def cancelled(ui, bench, shop, saved):
     new, named = bench.namespace("halt", B), name()
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}, data: {a: b}}", new, B)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {host: old}}", new, B)
-    bench.make(NO_PODS.replace("SPACE", new), context=B)
+    bench.make(DENIED.format(name=new, ns=new, group="''", verb="CREATE", what="pods"), context=B)
     bench.until(lambda: no_pods(bench, new))
     before = content(bench, new)
     ui.form("restore/on-demand")
@@ -262,28 +263,9 @@ def cancelled(ui, bench, shop, saved):
     return named, new, before
 
 
-NO_PODS = """
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {name: SPACE}
-spec:
-  matchConstraints:
-    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
-  validations: [{expression: "request.dryRun == true && object.metadata.name != 'p'", message: no more}]
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {name: SPACE}
-spec:
-  policyName: SPACE
-  validationActions: [Deny]
-  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: SPACE}}}
-"""
-
-
 def no_pods(bench, ns):
     """Return whether the policy is in force; the API server takes a moment to compile it."""
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": ns}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": ns}}
     pod["spec"] = {"containers": [{"name": "c", "image": "nginx"}]}
     try:
         bench.clusters[B].create(bench.kind("Pod", context=B), ns, pod, dry_run=True)

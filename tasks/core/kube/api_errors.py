@@ -81,9 +81,7 @@ def retries(status: int, body: bytes) -> int | None:
 
     Some answers of 500 are no passing errors: they say the same at each try.
     """
-    if status != SERVER_ERROR:
-        return None
-    message = str(_status_object(body).get("message"))
+    message = _of_500(status, _status_object(body) if status == SERVER_ERROR else {})
     if _WEBHOOK.search(message):
         return TIMEOUT_RETRIES if _TIMED_OUT.search(message) else WEBHOOK_RETRIES
     return 0 if _DUPLICATES.search(message) else None
@@ -97,11 +95,11 @@ def api_error(status: int, body: bytes, subject: str, *, secret: bool = False) -
         kind = AlreadyExistsError
     if answer.get("reason") == "Expired":
         kind = ExpiredError
-    if status == SERVER_ERROR and _DUPLICATES.search(str(answer.get("message"))):
+    message = _of_500(status, answer)
+    if _DUPLICATES.search(message):
         kind = DuplicateKeysError
-    webhook = _WEBHOOK.search(str(answer.get("message"))) if status == SERVER_ERROR else None
-    if webhook:
-        called = _SERVICE.search(str(answer.get("message")))
+    if webhook := _WEBHOOK.search(message):
+        called = _SERVICE.search(message)
         error = WebhookError(f"{subject}: {_cause(status, answer, secret=secret)}")
         error.webhook = webhook["name"] or ""
         error.service = (called["namespace"], called["name"]) if called else None
@@ -117,10 +115,15 @@ def _status_object(body: bytes) -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
+def _of_500(status: int, answer: dict[str, Any]) -> str:
+    """Return the message of an answer of 500, "" of any other."""
+    return str(answer.get("message")) if status == SERVER_ERROR else ""
+
+
 def _cause(status: int, answer: dict[str, Any], *, secret: bool) -> str:
     if status == 401:  # noqa: PLR2004 - Unauthorized
         return "the credentials were refused (401): expired or wrong, log in again"
-    if secret and (webhook := status == SERVER_ERROR and _WEBHOOK.search(str(answer.get("message")))):
+    if secret and (webhook := _WEBHOOK.search(_of_500(status, answer))):
         return webhook[0]  # the API server's own words: a webhook that did not answer wrote nothing
     if secret and not _IS_RIGHT.search(str(answer.get("message"))):
         details = answer.get("details")

@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 GATEWAY = "gateway.networking.k8s.io"
 _ROUTE: tuple[Path, ...] = (("spec", "hostnames", EACH),)
 
-HOSTS: Mapping[tuple[str, str], tuple[Path, ...]] = {
+EXPOSED: Mapping[tuple[str, str], tuple[Path, ...]] = {
     ("networking.k8s.io", "Ingress"): (("spec", "rules", EACH, "host"), ("spec", "tls", EACH, "hosts", EACH)),
     (GATEWAY, "HTTPRoute"): _ROUTE,
     (GATEWAY, "GRPCRoute"): _ROUTE,
     (GATEWAY, "TLSRoute"): _ROUTE,
     (GATEWAY, "Gateway"): (("spec", "listeners", EACH, "hostname"),),
     ("route.openshift.io", "Route"): (("spec", "host"),),
+}
+"""(group, kind) → fields with the host names of exposed services."""
+
+HOSTS: Mapping[tuple[str, str], tuple[Path, ...]] = {
+    **EXPOSED,
     ("externaldns.k8s.io", "DNSEndpoint"): (("spec", "endpoints", EACH, "dnsName"),),
     ("", "Service"): (),
 }

@@ -12,22 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import get
 from kubeferry.tasks.core.kube.objects import Ref, labels_of, type_of
+from kubeferry.tasks.core.needs.references.fields import POD_SPEC_AT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from kubeferry.tasks.core.jsondoc.edit import Object
 
-TEMPLATES: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("", "Pod"): ("spec",),
-    ("", "ReplicationController"): ("spec", "template", "spec"),
-    ("apps", "Deployment"): ("spec", "template", "spec"),
-    ("apps", "StatefulSet"): ("spec", "template", "spec"),
-    ("apps", "ReplicaSet"): ("spec", "template", "spec"),
-    ("apps", "DaemonSet"): ("spec", "template", "spec"),
-    ("batch", "Job"): ("spec", "template", "spec"),
+PODS_AT: Mapping[tuple[str, str], tuple[str, ...]] = {
+    kind: tuple(path.split("."))
+    for kind, path in POD_SPEC_AT.items()
+    if kind not in {("", "PodTemplate"), ("batch", "CronJob")}
 }
-"""(group, kind) → where its pods are described; a CronJob has none before its time comes."""
+"""(group, kind) → where its pods are described; a CronJob has none before its time comes, a PodTemplate never."""
 
 _ANY = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 
@@ -83,7 +80,7 @@ def short(obj: Object, pods: Iterable[Object], nodes: Iterable[Object]) -> str:
 
     `pods` and `nodes` are those of the whole cluster. A workload that fits on no node waits for something else.
     """
-    spec = get(obj, *TEMPLATES[type_of(obj)])
+    spec = get(obj, *PODS_AT[type_of(obj)])
     ports, fitting = host_ports(spec), {str(each["metadata"]["name"]) for each in nodes if fits(spec, each)}
     wanted = replicas(obj)
     needed = len(fitting) if wanted is None else wanted

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import RestoreOptions
 
 
-HOLDERS = frozenset({("", "PersistentVolumeClaim"), ("", "PersistentVolume"), NAMESPACE})
+HOLDERS = frozenset({CLAIM, ("", "PersistentVolume"), NAMESPACE})
 """Kinds whose deletion takes contents along that are in no backup of API objects."""
 
 CHANGES = frozenset({Existing.UPDATE, Existing.RECREATE})

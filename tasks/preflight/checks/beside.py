@@ -48,7 +48,7 @@ def _hosts(plan: Plan, target: Target) -> Iterator[Loss]:
         return
     taken: dict[str, set[Ref]] = defaultdict(set)
     for kind in HOSTS:
-        for live in _listed(target, kind):
+        for live in target.visible(*kind):
             for _, host in hosts(live):
                 taken[host].add(Ref.of(live))
     for ref, at, host in sorted(set(wanted)):
@@ -65,7 +65,7 @@ def _same_route(plan: Plan, ref: Ref, holders: set[Ref]) -> set[Ref]:
 
 def _identities(plan: Plan, target: Target) -> Iterator[Loss]:
     wanted = [(ref, *one) for ref, body in _bodies(plan, frozenset({ACCOUNT})) for one in identities(body)]
-    live = _listed(target, ACCOUNT) if wanted else []
+    live = target.visible(*ACCOUNT) if wanted else []
     holders: dict[tuple[str, str], set[Ref]] = defaultdict(set)
     for each in live:
         for one in identities(each):
@@ -105,13 +105,6 @@ def _compared(ref: Ref, source: Ref, body: Object, live: Object) -> Iterator[Los
     for at, names in shared_names(body).items():
         if names & others.get(at, set()):
             yield _loss(ref, f"names the same queue, consumer group or lock as {source}, which is on the target", at)
-
-
-def _listed(target: Target, kind: tuple[str, str]) -> list[Object]:
-    try:
-        return target.cached.everywhere(*kind)
-    except ForbiddenError:
-        return []  # of what these credentials may not list, nothing is known
 
 
 def _loss(ref: Ref, why: str, path: str = "") -> Loss:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.jsondoc.edit import get
-from kubeferry.tasks.core.needs.host_ports import TEMPLATES, host_ports, replicas, short
+from kubeferry.tasks.core.needs.host_ports import PODS_AT, host_ports, replicas, short
 from kubeferry.tasks.core.plan.faults import Fault
 
 if TYPE_CHECKING:
@@ -38,14 +38,9 @@ def ports_taken(source: Source, plan: Plan, target: Target, made: Container[Ref]
 
 def _asking(plan: Plan, target: Target, made: Container[Ref]) -> Iterator[tuple[Ref, Object]]:
     for ref, item in plan.items.items():
-        path = TEMPLATES.get((ref.group, ref.kind))
+        path = PODS_AT.get((ref.group, ref.kind))
         if not path or item.not_ready or ref in made:
             continue
         body = plan.contents.read(item.slot)
-        if host_ports(get(body, *path)) and replicas(body) != 0 and not _is_there(target, ref):
+        if host_ports(get(body, *path)) and replicas(body) != 0 and target.find(ref) is None:
             yield ref, body
-
-
-def _is_there(target: Target, ref: Ref) -> bool:
-    kind = target.discovery.by_kind(ref.group, ref.kind)
-    return kind is not None and target.cluster().find(kind, ref.namespace, ref.name) is not None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.kinds import is_built_in
-from kubeferry.tasks.core.kube.resources import defined, served
+from kubeferry.tasks.core.kube.resources import served
 from kubeferry.tasks.core.kube.schemas.versions import Writing, definition_of, writing_built_in, writing_custom
 from kubeferry.tasks.core.plan.faults import Fault
 
@@ -101,8 +101,7 @@ def _write_as(plan: Plan, items: list[Item], api_version: str) -> None:
 
 def definitions(plan: Plan) -> dict[tuple[str, str], Object]:
     """Return the CRDs that the backup holds, by the (group, kind) that they define."""
-    bodies = [plan.contents.read(plan.items[ref].slot) for ref in plan.definitions]
-    return {(kind.group, kind.kind): body for body in bodies for kind in [defined(body)]}
+    return {kind: plan.contents.read(plan.items[ref].slot) for kind, ref in plan.defined().items()}
 
 
 def coming(plan: Plan, target: Target) -> dict[tuple[str, str], Object]:

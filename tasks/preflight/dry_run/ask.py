@@ -32,7 +32,7 @@ from kubeferry.tasks.core.kube.admission_answers import (
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.needs.pod_templates import pod_of
-from kubeferry.tasks.core.plan.existing import advice, decide, mode_of
+from kubeferry.tasks.core.plan.existing import CHANGES, advice, decide, mode_of
 from kubeferry.tasks.core.plan.faults import Fault
 from kubeferry.tasks.ports.cluster.namespaces import stays
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -52,8 +52,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.preflight.target import Target
-
-CHANGING = frozenset({Existing.UPDATE, Existing.RECREATE})
 
 MANY = 5
 """From so many objects on that are refused for one reason, the reason is reported once."""
@@ -191,7 +189,7 @@ class _Asking:
     def _changes(self, namespace: str, quota: str) -> bool:
         """Return whether the restore itself changes a quota of the target."""
         ref = Ref("", "ResourceQuota", namespace, quota)
-        return ref in self.plan.items and mode_of(self._type(ref), self.source.options) in CHANGING
+        return ref in self.plan.items and mode_of(self._type(ref), self.source.options) in CHANGES
 
     # --- objects that are there
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import ForbiddenError
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.needs.admission import GROUP, POLICIES, WEBHOOKS, Judge, judges_of, labels_for
@@ -15,7 +14,6 @@ from kubeferry.tasks.ports.local.threads import in_threads
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import ResourceType
     from kubeferry.tasks.plan.state import Plan
     from kubeferry.tasks.preflight.target import Target
@@ -28,8 +26,9 @@ class Judges:
         """List them."""
         self._plan, self._target = plan, target
         kinds = [*WEBHOOKS, *POLICIES, *POLICIES.values()]
-        listed = in_threads(lambda kind: _listed(target, kind), kinds, THREADS)
-        self._judges = list(judges_of(each for some in listed for each in some))
+        # What is judged by those that may not be listed is asked about by a sample, as any other kind.
+        listed = zip(kinds, in_threads(lambda kind: target.visible(GROUP, kind), kinds, THREADS), strict=True)
+        self._judges = list(judges_of({"kind": kind} | each for kind, some in listed for each in some))
         self._answers: dict[tuple[ResourceType, str], list[Judge]] = {}
 
     def of(self, kind: ResourceType, namespace: str) -> list[Judge]:
@@ -54,10 +53,3 @@ class Judges:
         planned = self._plan.items.get(Ref(*NAMESPACE, "", name))
         found = live or (self._plan.contents.read(planned.slot) if planned else {"metadata": {}})
         return labels_of(found) | {METADATA_NAME: name}
-
-
-def _listed(target: Target, kind: str) -> list[Object]:
-    try:
-        return [{"kind": kind} | each for each in target.cached.everywhere(GROUP, kind)]
-    except ForbiddenError:
-        return []  # what they judge is asked about by a sample, as any other kind

@@ -356,7 +356,7 @@ class Rollback:
         if why:
             return why
         if live is None:
-            return self._again(ref, body)
+            return self._again(ref, kind, body)
         if content(live) == content(body):
             return ""
         try:
@@ -389,10 +389,7 @@ class Rollback:
         served = self.discovery.versions.get((ref.group, ref.kind), ())
         return self.discovery.in_version(kind, version) if kind and version in served else kind
 
-    def _again(self, ref: Ref, body: Object) -> str:
-        kind = self._kind(ref, body)
-        if kind is None:
-            return "its kind is not served any more"
+    def _again(self, ref: Ref, kind: ResourceType, body: Object) -> str:
         try:
             self.cluster.create(kind, ref.namespace, to_create_again(body))
         except AlreadyExistsError:

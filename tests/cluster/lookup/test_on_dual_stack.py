@@ -13,7 +13,7 @@ import orjson
 import pytest
 import yaml
 from tests.support.bench import A, B, Bench
-from tests.support.objects import bare_pod, config_map, documents, service, workload
+from tests.support.objects import CASE_15, bare_pod, config_map, documents, service, workload
 from tests.support.velero_archives import store
 
 from kubeferry.deployments.sandbox import build, credentials
@@ -237,21 +237,6 @@ def test_services_of_one_family_come_to_two(bench):
     }
     assert [ip_address(each).version for each in found["prefers"]["clusterIPs"]] == [4, 6]
     assert result.phase == "Completed", result.problems
-
-
-CASE_15 = """
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: NS}
-spec:
-  type: ClusterIP
-  clusterIP: 10.96.7.7
-  clusterIPs: [10.96.7.7, "fd00:96::77"]
-  ipFamilyPolicy: PreferDualStack
-  ipFamilies: [IPv4, IPv6]
-  selector: {app: web}
-  ports: [{port: 80, protocol: TCP, targetPort: 8080}]
-"""
 
 
 def test_case_15_dual_stack_service(bench):

@@ -6,6 +6,7 @@ import orjson
 import pytest
 import yaml
 from tests.support.bench import A, B
+from tests.support.objects import CASE_15
 from tests.support.velero_archives import store
 
 from kubeferry.tasks.core.errors import PreflightError
@@ -112,21 +113,6 @@ def test_a_node_port_of_another_is_a_loss_of_weight_where_its_author_wrote_it_do
     why = f"given up: node port {port} is used by Service {other}/holder: the target allocates another"
     place = f"Service {ns}/web", "/spec/ports/0/nodePort"
     assert (losses(result), result.phase) == ([(*place, "request-given-up", why)], "Partial")
-
-
-CASE_15 = """
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: NS}
-spec:
-  type: ClusterIP
-  clusterIP: 10.96.7.7
-  clusterIPs: [10.96.7.7, "fd00:96::77"]
-  ipFamilyPolicy: PreferDualStack
-  ipFamilies: [IPv4, IPv6]
-  selector: {app: web}
-  ports: [{port: 80, protocol: TCP, targetPort: 8080}]
-"""
 
 
 def archive(bench, ns, text):

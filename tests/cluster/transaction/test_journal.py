@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from tests.support.bench import B
+from tests.support.bundles import DENIED
 from tests.support.objects import web_with_settings
 
 from kubeferry.flows.undo import undo
@@ -56,26 +57,7 @@ def test_a_failure_rolls_back_what_was_done(bench, saved):
     ns, backup = saved
     bench.namespace_named(ns, B)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: mine}}", ns, B)
-    bench.make(
-        f"""
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {{name: {ns}}}
-spec:
-  matchConstraints:
-    resourceRules: [{{apiGroups: [apps], apiVersions: [v1], operations: [CREATE], resources: [deployments]}}]
-  validations: [{{expression: "request.dryRun == true && object.metadata.name != 'probe'", message: no more}}]
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {{name: {ns}}}
-spec:
-  policyName: {ns}
-  validationActions: [Deny]
-  matchResources: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {ns}}}}}}}
-""",
-        context=B,
-    )
+    bench.make(DENIED.format(name=ns, ns=ns, group="apps", verb="CREATE", what="deployments"), context=B)
     bench.until(lambda: denied(bench, ns))
     with pytest.raises(KubeferryError) as failed:
         bench.restore(backup, name=f"{ns}-r")

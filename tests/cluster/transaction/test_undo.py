@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 import yaml
 from tests.support.bench import A, B, name
+from tests.support.bundles import DENIED
 from tests.support.cli import COMMAND
 
 from kubeferry.flows.restore import restore
@@ -45,24 +46,6 @@ apiVersion: v1
 kind: Service
 metadata: {name: web}
 spec: {selector: {app: web}, ports: [{port: 80}]}
-"""
-
-DENIED = """
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {{name: {ns}}}
-spec:
-  matchConstraints:
-    resourceRules: [{{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [{what}]}}]
-  validations: [{{expression: "request.dryRun == true && object.metadata.name != 'probe'", message: no more}}]
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {{name: {ns}}}
-spec:
-  policyName: {ns}
-  validationActions: [Deny]
-  matchResources: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {ns}}}}}}}
 """
 
 
@@ -190,7 +173,7 @@ def test_what_waits_for_a_finalizer_is_reported_and_forced_only_when_asked(bench
 
 
 def deny(bench, ns, what):
-    bench.make(DENIED.format(ns=ns, what=what), context=B)
+    bench.make(DENIED.format(name=ns, ns=ns, group="''", verb="CREATE", what=what), context=B)
     kind = {"services": "Service", "secrets": "Secret"}[what]
     probe = next(each for each in yaml.safe_load_all(SOME) if each["kind"] == kind)
     probe["metadata"] = {"name": "probe", "namespace": ns}

@@ -16,7 +16,7 @@ import orjson
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.formats.records import Cause, Rewrite
 from kubeferry.tasks.core.jsondoc.confidential import is_secret, may_show
-from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change
+from kubeferry.tasks.core.jsondoc.edit import Object, change
 from kubeferry.tasks.core.jsondoc.globs import glob_pattern
 from kubeferry.tasks.core.jsondoc.patch import (
     MISSING,
@@ -34,6 +34,7 @@ from kubeferry.tasks.core.kube.kinds import NAMESPACE, is_built_in
 from kubeferry.tasks.core.kube.label_selectors import parse_selector, selects
 from kubeferry.tasks.core.kube.objects import Ref, labels_of
 from kubeferry.tasks.core.kube.strategic_merge_patch import strategic_merge
+from kubeferry.tasks.core.needs.beside import EXPOSED
 from kubeferry.tasks.core.selection.selector import is_like
 
 if TYPE_CHECKING:
@@ -43,19 +44,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.modifications import Modifications, Rule
 
 SCALED = {("apps", "Deployment"), ("apps", "StatefulSet"), ("", "ReplicationController")}
-
-HOSTS = {
-    ("networking.k8s.io", "Ingress"): (
-        ("spec", "rules", EACH, "host"),
-        ("spec", "tls", EACH, "hosts", EACH),
-    ),
-    ("gateway.networking.k8s.io", "HTTPRoute"): (("spec", "hostnames", EACH),),
-    ("gateway.networking.k8s.io", "GRPCRoute"): (("spec", "hostnames", EACH),),
-    ("gateway.networking.k8s.io", "TLSRoute"): (("spec", "hostnames", EACH),),
-    ("gateway.networking.k8s.io", "Gateway"): (("spec", "listeners", EACH, "hostname"),),
-    ("route.openshift.io", "Route"): (("spec", "host"),),
-}
-"""Fields with the host names of exposed services."""
 
 MODIFIED = "modified as asked"
 SHOWN = 200
@@ -153,7 +141,7 @@ def _hosted(obj: Object, asked: Modifications) -> Object:
     ref = Ref.of(obj)
     if not asked.hosts:
         return obj
-    for path in HOSTS.get((ref.group, ref.kind), ()):
+    for path in EXPOSED.get((ref.group, ref.kind), ()):
         obj = change(obj, path, lambda host: new_host(host, asked.hosts))
     return obj
 

@@ -53,7 +53,7 @@ class HostPlaces:
     """One text, and what of it is the place of a host."""
 
     def __init__(self, text: str, key: str = "", *, image: bool = False) -> None:
-        """Look at `text`, which stands under the name `key` ("": none), or is the name of an `image`."""
+        """Look at `text`, which has the name `key` ("": none), or is the name of an `image`."""
         self._text, self._key, self._image = text, key, image
         self._lists: dict[int, str] = {}
 

@@ -67,14 +67,14 @@ def words_of(key: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def means_host(key: str) -> bool:
-    """Return whether what stands under a name is a host: `DB_HOST`, `externalName`, `bootstrap.servers`."""
+    """Return whether the value of a name is a host: `DB_HOST`, `externalName`, `bootstrap.servers`."""
     words = words_of(key)
     return bool(words) and (words[-1] in _HOSTS or tuple(words[-2:]) in _TWO_WORDS)
 
 
 @lru_cache(maxsize=4096)
 def means_namespace(key: str) -> bool:
-    """Return whether what stands under a name is one of Kubernetes' namespaces, or a list of them.
+    """Return whether the value of a name is one of Kubernetes' namespaces, or a list of them.
 
     A bare `namespace` in lower case may be anything: it needs what is beside it, or above it. `NS` is an abbreviation.
     """
@@ -100,5 +100,5 @@ def is_about_kubernetes(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def means_reference(key: str) -> bool:
-    """Return whether what stands under a name may be `namespace/name` of an object."""
+    """Return whether the value of a name may be `namespace/name` of an object."""
     return key.lower().endswith(_REFERENCES)

@@ -92,7 +92,7 @@ _LOOK_BACK = 512
 
 
 def phrases(text: str, case: Case, key: str = "") -> Iterator[Use]:
-    """Yield the namespaces of `case` in `text`, which stands under the name `key`, form by form; two may overlap."""
+    """Yield the namespaces of `case` in `text`, which has the name `key`, form by form; two may overlap."""
     lower = text.lower()
     if "namespace" in lower:
         yield from _settings(text, case)

@@ -90,7 +90,7 @@ def _in_map(value: dict[str, Any], at: Place, case: Case) -> Iterator[Hit]:
 
 @lru_cache(maxsize=4096)
 def _rule_of(key: str) -> Rule:
-    """Return how to judge what stands under a key."""
+    """Return how to judge the value of a key."""
     if key in _BY_KEY:
         return _BY_KEY[key]
     if key in _LISTS or means_namespace(key):

@@ -62,7 +62,7 @@ def _uses(obj: Object, leaf: Leaf, case: Case) -> list[Use]:
 
 
 def in_text(text: str, case: Case, key: str = "", *, image: bool = False) -> list[Use]:
-    """Return what names a namespace in a text that stands under the name `key`, in order and apart.
+    """Return what names a namespace in a text with the name `key`, in order and apart.
 
     Of two that overlap, a document's value is taken first, then a host's or an account's name.
     """
