@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextvars import copy_context
-from threading import Semaphore
-from typing import TYPE_CHECKING, TypeVar
+from contextvars import Context, copy_context
+from queue import SimpleQueue
+from threading import Condition
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+AHEAD = 4
+"""Items that are taken ahead of the reader, for each thread."""
 
 _POOL = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")
 """A shared pool: a restore of a small namespace would otherwise create and end forty threads. It adds a thread when
@@ -26,17 +29,70 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iter
     the reader's context variables: the progress listener, and the task whose log it writes to. When the iterator ends
     or is closed, no work is running.
     """
-    room, ahead = Semaphore(threads), deque[Future[R]]()
+    running = _Running(work, threads)
+    taken = read = 0
     try:
         for item in items:
-            room.acquire()
-            if ahead and ahead[0].done() and ahead[0].exception():
-                break
-            ahead.append(_POOL.submit(copy_context().run, work, item))
-            ahead[-1].add_done_callback(lambda _: room.release())
-            if len(ahead) >= 4 * threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+            running.add(taken, item)
+            taken += 1
+            if taken - read >= AHEAD * threads:
+                yield running.result(read)
+                read += 1
+        while read < taken:
+            yield running.result(read)
+            read += 1
     finally:
-        wait(ahead)
+        running.close()
+
+
+class _Running(Generic[T, R]):
+    """Workers that take items from one queue.
+
+    A wake-up of a thread costs more than many an item does, so the reader is woken only by the one that it waits for:
+    by then others are done, too.
+    """
+
+    def __init__(self, work: Callable[[T], R], threads: int) -> None:
+        self._work, self._threads = work, threads
+        self._items: SimpleQueue[tuple[int, Context, T] | None] = SimpleQueue()
+        self._workers: list[Future[None]] = []
+        self._results: dict[int, tuple[R | None, BaseException | None]] = {}
+        self._awaited = -1
+        self._arrived = Condition()
+        self._closed = False
+
+    def add(self, number: int, item: T) -> None:
+        """Have an item worked on."""
+        self._items.put((number, copy_context(), item))
+        if len(self._workers) < self._threads:
+            self._workers.append(_POOL.submit(self._loop))
+
+    def result(self, number: int) -> R:
+        """Return the result of an item, or raise its exception."""
+        if number not in self._results:
+            self._awaited = number  # before it looks again: a worker looks here after it has put its result there
+            with self._arrived:
+                self._arrived.wait_for(lambda: number in self._results)
+        found, error = self._results.pop(number)
+        if error is not None:
+            raise error
+        return found  # type: ignore[return-value] # without an error it is the result
+
+    def close(self) -> None:
+        """Begin no other item, and return when no work is running."""
+        self._closed = True
+        for _ in self._workers:
+            self._items.put(None)
+        wait(self._workers)
+
+    def _loop(self) -> None:
+        while (given := self._items.get()) and not self._closed:
+            number, context, item = given
+            try:
+                self._results[number] = (context.run(self._work, item), None)
+            except BaseException as error:  # noqa: BLE001 - it is raised to the reader
+                self._results[number] = (None, error)
+            if self._awaited == number:
+                with self._arrived:
+                    self._arrived.notify()
+            del given, context, item  # an idle worker holds nothing
