@@ -19,7 +19,7 @@ class Limiter:
     def __init__(self, pace: ConcurrencyLimit | None = None) -> None:
         """Start without requests in flight."""
         self.pace = pace or ConcurrencyLimit()
-        self.under_way = 0
+        self.under_way = self._waiting = 0
         self._condition = Condition()
 
     @contextmanager
@@ -29,7 +29,10 @@ class Limiter:
         A block that raises reports only the throttling: without an answer there is no response time to learn from.
         """
         with self._condition:
-            self._condition.wait_for(lambda: self.under_way < self.pace.room)
+            if self.under_way >= self.pace.room:
+                self._waiting += 1
+                self._condition.wait_for(lambda: self.under_way < self.pace.room)
+                self._waiting -= 1
             self.under_way += 1
         began, refused = time.monotonic(), False
 
@@ -46,4 +49,5 @@ class Limiter:
                 if whole or refused:
                     self.pace.answered(what, time.monotonic() - began, self.under_way, refused=refused)
                 self.under_way -= 1
-                self._condition.notify_all()
+                if self._waiting:  # no more than there is room for: each wake-up takes time from the requests
+                    self._condition.notify(max(0, self.pace.room - self.under_way))

@@ -75,6 +75,8 @@ class Journal:
         """Tickets: the last one issued, and the last one saved in the store."""
         self._hurry = 0
         """The highest ticket that a thread waits for."""
+        self._idle = False
+        """Whether the journal's own thread waits for something to save."""
         self._error: KubeferryError | None = None
         self._closing = self._ended = False
         self._thread = Thread(target=self._run, name=f"journal {keys.name}", daemon=True)
@@ -166,7 +168,9 @@ class Journal:
 
     def _ticket(self) -> int:
         self._asked += 1
-        self._condition.notify_all()
+        if self._idle:  # else it looks by itself, and a wake-up for each object would cost more than the object
+            self._idle = False
+            self._condition.notify_all()
         return self._asked
 
     def _wait(self, ticket: int) -> None:
@@ -185,7 +189,9 @@ class Journal:
     def _run(self) -> None:
         while True:
             with self._condition:
+                self._idle = True
                 self._condition.wait_for(lambda: self._asked > self._saved or self._closing)
+                self._idle = False
                 self._gather()
                 if self._asked == self._saved:
                     return
