@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.formats.losses import Loss, LossCode, weighty, without_repetition
 from kubeferry.tasks.core.formats.records import STAYS, UNTOUCHED, Action, ActionTaken, Cause, Phase, Problem
 from kubeferry.tasks.core.models.results import RestoreResult
-from kubeferry.tasks.core.plan.kept import not_kept
+from kubeferry.tasks.core.plan.kept import is_as_sent, not_kept
 from kubeferry.tasks.plan.state import Plan
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.preflight.refused import leave_out, log_left_out
@@ -42,6 +42,8 @@ class Outcome:
         """Target identity → uid on the target, of every object that is there now."""
         self.settled: set[Ref] = set()
         """Objects that were ready when they were created; kinds of which nothing is known are never among them."""
+        self.as_sent: dict[Ref, str] = {}
+        """resourceVersion of each object that is stored as it was sent: while it has that, it has not changed."""
         self.pending: list[Ref] = []
         """Objects whose owner did not exist yet: re-linked at the end."""
         self.paused: dict[Ref, Paused] = {}
@@ -84,7 +86,12 @@ class Outcome:
 
     def compare(self, ref: Ref, kind: ResourceType, sent: Object, stored: Object) -> None:
         """Note what the target did not keep of an object, or changed while it created it."""
-        for path, code in not_kept(sent, stored, status="status" not in kind.subresources):
+        status = "status" not in kind.subresources
+        if is_as_sent(sent, stored, status=status):
+            if ref not in self.paused:
+                self.as_sent[ref] = str(stored["metadata"].get("resourceVersion", ""))
+            return
+        for path, code in not_kept(sent, stored, status=status):
             self.lose(ref, code, path=path)
 
     def refuse(self, plan: Plan, refused: Mapping[Ref, str]) -> None:

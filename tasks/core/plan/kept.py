@@ -63,6 +63,19 @@ def not_kept(sent: Object, stored: Object, *, status: bool = False) -> list[Lost
     return sorted(set(found.of(_expected(sent, status=status), stored, ())))
 
 
+def is_as_sent(sent: Object, stored: Object, *, status: bool = False) -> bool:
+    """Return whether `stored` is what was sent, with nothing lost, changed or added; arguments as in `not_kept`.
+
+    What the server writes itself does not count: that metadata, and a status that is not data.
+    """
+    return (
+        sent.keys() | {"status"} == stored.keys() | {"status"}
+        and (not status or "status" not in stored or "status" in sent)
+        and _is_covered(sent, stored, status=status)
+        and stored["metadata"].keys() <= SERVERS | sent["metadata"].keys()
+    )
+
+
 def _is_covered(sent: Object, stored: Object, *, status: bool) -> bool:
     """Return whether `stored` has all of `sent` as it is: the cheap look, which is all that most objects need."""
     return all(

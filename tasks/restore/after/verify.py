@@ -103,6 +103,8 @@ def _one(
         if ref not in left or live["metadata"]["uid"] != outcome.uids.get(ref):
             continue
         left.discard(ref)
+        if live["metadata"].get("resourceVersion") == outcome.as_sent.get(ref):
+            continue
         saved = plan.contents.read(plan.items[ref].slot)
         changed = differing(saved, source.rules.without_dynamic(live))
         changed = [path for path in changed if not _is_told(path, told.get(str(ref), ()))]

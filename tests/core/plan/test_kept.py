@@ -1,9 +1,11 @@
 """What counts as not kept: each pair is an object as it was sent and as an API server of Kubernetes answered."""
 
+import copy
+
 import pytest
 
 from kubeferry.tasks.core.formats.losses import LossCode
-from kubeferry.tasks.core.plan.kept import not_kept
+from kubeferry.tasks.core.plan.kept import is_as_sent, not_kept
 
 PRUNED, CHANGED = LossCode.PRUNED, LossCode.CHANGED_BY_TARGET
 
@@ -101,3 +103,37 @@ def test_a_default_of_newer_servers_that_an_older_one_does_not_know_is_no_loss()
     assert not_kept(obj(sent), obj({"completions": 1})) == [("/spec/podReplacementPolicy", PRUNED)], (
         "anything of others"
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "same"),
+    [
+        (lambda _: None, False, True),
+        (lambda o: o["metadata"].update(uid="u", resourceVersion="7", generation=1, managedFields=[]), False, True),
+        (lambda o: o.update(status={"phase": "Active"}), False, True),
+        (lambda o: o.update(status={"phase": "Active"}), True, False),
+        (lambda o: o["metadata"].update(labels={"injected": "yes"}), False, False),
+        (lambda o: o["metadata"].pop("annotations"), False, False),
+        (lambda o: o["spec"].update(replicas=3), False, False),
+        (lambda o: o["spec"].update(added=1), False, False),
+        (lambda o: o.pop("spec"), False, False),
+        (lambda o: o.update(immutable=True), False, False),
+    ],
+)
+def test_what_is_stored_as_it_was_sent_has_nothing_more_and_nothing_less(changed, status, same):
+    sent = {
+        "apiVersion": "example.com/v1",
+        "kind": "Thing",
+        "metadata": {"name": "red", "annotations": {"a": "1"}},
+        "spec": {"replicas": 2},
+    }
+    stored = copy.deepcopy(sent)
+    changed(stored)
+    assert is_as_sent(sent, stored, status=status) == same
+
+
+def test_a_status_that_was_sent_as_data_has_to_come_back():
+    sent = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "red"}, "status": {"a": 1}}
+    assert is_as_sent(sent, copy.deepcopy(sent), status=True)
+    assert not is_as_sent(sent, sent | {"status": {"a": 2}}, status=True)
+    assert not is_as_sent(sent, {key: value for key, value in sent.items() if key != "status"}, status=True)
