@@ -1,7 +1,6 @@
 """Faults while a cluster is read: a backup is right or says what is missing, and nothing half-made looks whole."""
 
 import pytest
-import urllib3
 from tests.faults.actions import answer, cut, delay, in_turn, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import Extension, aggregated, serving
@@ -53,7 +52,7 @@ def test_a_restore_whose_every_request_meets_a_fault_once_is_right(rig, shop, fa
 
 
 def test_an_answer_that_is_slower_than_the_limit_is_asked_for_again(rig, shop, monkeypatch):
-    monkeypatch.setattr(transport, "TIMEOUT", urllib3.Timeout(connect=5, read=2))
+    monkeypatch.setattr(transport, "TIMEOUT", transport.Timeout(connect=5, read=2))
     rig.a.rules = [slow := Rule("GET", "/configmaps", delay(3))]
     rig.b.rules = [late := Rule("POST", "/configmaps", delay(3))]
     saved = rig.backup(shop.ns)

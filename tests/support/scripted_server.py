@@ -5,6 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.http_server import running
 
+from kubeferry.tasks.ports.cluster.transport import TIMEOUT
+
 PASS, CUT, LOSE = "pass", "cut", "lose"
 """Pass the request on and answer; hang up at once; pass it on and hang up instead of answering."""
 
@@ -26,17 +28,12 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(*plan)
         else:
             session = self.server.real._credentials.session()
-            answer = session.pool.request(
-                self.command,
-                self.server.real.host + self.path,
-                body=body,
-                headers={
-                    "Authorization": session.headers["Authorization"],
-                    "Content-Type": self.headers.get("Content-Type", "application/json"),
-                    "Accept": self.headers["Accept"],
-                },
-                retries=False,
-            )
+            passed = {
+                "Content-Type": self.headers.get("Content-Type", "application/json"),
+                "Accept": self.headers["Accept"],
+            }
+            lines = [*session.headers, *(f"{name}: {value}".encode() for name, value in passed.items())]
+            answer = session.connections.exchange(self.command, self.path, lines, body, TIMEOUT)
             if plan == LOSE:
                 self.close_connection = True
             else:

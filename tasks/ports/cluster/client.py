@@ -21,7 +21,7 @@ from kubeferry.tasks.ports.cluster import kubeconfig as kubeconfigs
 from kubeferry.tasks.ports.cluster.allowed import check_cluster
 from kubeferry.tasks.ports.cluster.credentials import Credentials, authority
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
-from kubeferry.tasks.ports.cluster.transport import CONNECTIONS, Answer, Transport
+from kubeferry.tasks.ports.cluster.transport import Answer, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +56,7 @@ class Cluster(Transport):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.name, settings.server.url, Credentials(settings, CONNECTIONS))
+        super().__init__(settings.name, settings.server.url, Credentials(settings))
         proof = authority(settings.server).strip()
         self.authority = hashlib.sha256(proof).hexdigest() if proof else ""
         """SHA-256 of the certificates that prove the server, "" where the system's do."""

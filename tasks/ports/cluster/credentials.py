@@ -8,26 +8,20 @@ renews, the others wait for it.
 from __future__ import annotations
 
 import base64
-import ssl
-import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from importlib.util import find_spec
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
-
-import urllib3
-from kubernetes.client import ApiClient, Configuration
-from urllib3.util.ssl_ import create_urllib3_context
 
 from kubeferry.tasks.core.errors import CredentialsError
 from kubeferry.tasks.ports.cluster import exec_plugin
+from kubeferry.tasks.ports.cluster.connections import Connections
 from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kubeferry.tasks.ports.cluster.kubeconfig import Content, Exec, Server, Settings
 
 FILES = timedelta(minutes=1)
@@ -57,8 +51,9 @@ class Session:
     """Connections, and the headers that each request gets. Its repr shows no secret."""
 
     shown: _Shown
-    headers: urllib3.HTTPHeaderDict = field(repr=False)
-    pool: urllib3.PoolManager = field(repr=False)
+    headers: tuple[bytes, ...] = field(repr=False)
+    """Whole lines."""
+    connections: Connections = field(repr=False)
     due: datetime | None
     """When to renew it; None: when the server refuses it."""
     expires: datetime | None
@@ -70,9 +65,8 @@ class Credentials:
     Nothing is read and no plugin is run before the first request.
     """
 
-    def __init__(self, settings: Settings, connections: int) -> None:
-        """Begin; `connections` is the size of the pool."""
-        self._settings, self._connections = settings, connections
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._lock = RLock()
         self._session: Session | None = None
         user = settings.user
@@ -112,7 +106,7 @@ class Credentials:
         """Close the connections."""
         with self._lock:
             if self._session:
-                self._session.pool.clear()
+                self._session.connections.clear()
 
     def _renewed(self, old: Session | None) -> Session:
         try:
@@ -121,7 +115,7 @@ class Credentials:
             if old is None or _passed(old.expires):
                 raise
             # It is good still: the server judges it.
-            return Session(old.shown, old.headers, old.pool, clock.now() + AGAIN, old.expires)
+            return Session(old.shown, old.headers, old.connections, clock.now() + AGAIN, old.expires)
 
     def _made(self, old: Session | None) -> Session:
         user, now = self._settings.user, clock.now()
@@ -137,8 +131,9 @@ class Credentials:
             due = _before(expires, clock.now()) if expires else None
         shown = _Shown(token, certificate, key)
         same = old is not None and (old.shown.certificate, old.shown.key) == (certificate, key)
-        pool = old.pool if old and same else _pool(self._settings.server, certificate, key, self._connections)
-        return Session(shown, self._headers(token), pool, due, expires)
+        server = self._settings.server
+        connections = old.connections if old and same else Connections(server, authority(server), certificate, key)
+        return Session(shown, self._headers(token), connections, due, expires)
 
     def _asked(self, plugin: Exec, *, again: bool) -> exec_plugin.Issued:
         for pause in PAUSES if again else ():
@@ -148,17 +143,16 @@ class Credentials:
                 time.sleep(pause)
         return exec_plugin.run(plugin, self._settings.server)
 
-    def _headers(self, token: str) -> urllib3.HTTPHeaderDict:
-        user, headers = self._settings.user, urllib3.HTTPHeaderDict()
+    def _headers(self, token: str) -> tuple[bytes, ...]:
+        user, headers = self._settings.user, list[tuple[str, str]]()
         if token:
-            if not (token.isascii() and token.isprintable()):  # http.client's error would show it
+            if not (token.isascii() and token.isprintable()):  # a line break would begin another header
                 raise CredentialsError(f"cluster {self._settings.name}: its token has characters that no token has")
-            headers.add("Authorization", f"Bearer {token}")
+            headers.append(("Authorization", f"Bearer {token}"))
         elif user.password:
-            headers.add("Authorization", f"Basic {base64.b64encode(':'.join(user.password).encode()).decode()}")
-        for name, value in user.impersonate:
-            headers.add(name, value)
-        return headers
+            headers.append(("Authorization", f"Basic {base64.b64encode(':'.join(user.password).encode()).decode()}"))
+        headers += user.impersonate
+        return tuple(f"{name}: {value}".encode("latin-1") for name, value in headers)
 
 
 def _passed(moment: datetime | None) -> bool:
@@ -199,55 +193,3 @@ def _bytes(content: Content) -> bytes:
 def authority(server: Server) -> bytes:
     """Return the PEM certificates that prove a server, b"" where the system's do; see `_bytes` for what it raises."""
     return _bytes(server.authority)
-
-
-def _pool(server: Server, certificate: bytes, key: bytes, connections: int) -> urllib3.PoolManager:
-    """Return connections to a server; the official client knows the proxies of the environment."""
-    configuration = Configuration(host=server.url)
-    configuration.connection_pool_maxsize = connections
-    configuration.verify_ssl = server.verify
-    configuration.tls_server_name = server.name or None
-    if server.proxy:
-        configuration.proxy, configuration.no_proxy = server.proxy, None
-    auth = urllib3.util.parse_url(configuration.proxy).auth if configuration.proxy else None
-    if auth:
-        configuration.proxy_headers = urllib3.util.make_headers(proxy_basic_auth=unquote(auth))
-    if str(configuration.proxy).startswith("socks") and find_spec("socks") is None:
-        raise CredentialsError(f"the proxy of {server.url} speaks SOCKS: install PySocks beside Kubeferry")
-    try:
-        pool: urllib3.PoolManager = ApiClient(configuration).rest_client.pool_manager
-    except urllib3.exceptions.HTTPError:  # its text has the URL, and so a password
-        raise CredentialsError(f"the proxy of {server.url} is none that can be used") from None
-    if server.url.startswith("https://"):
-        pool.connection_pool_kw["ssl_context"] = _tls(server, certificate, key)
-    return pool
-
-
-def _tls(server: Server, certificate: bytes, key: bytes) -> ssl.SSLContext:
-    context = create_urllib3_context()
-    if not server.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif proof := authority(server):
-        try:
-            context.load_verify_locations(cadata=proof.decode("ascii", "ignore"))  # comments
-        except (ssl.SSLError, ValueError):
-            raise CredentialsError(f"certificate-authority of {server.url} is not a PEM certificate") from None
-    else:
-        context.load_default_certs()
-    if certificate:
-        _show(context, certificate, key)
-    return context
-
-
-def _show(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Give a context a client certificate; ssl reads it from files only, which are private and gone at once."""
-    with tempfile.TemporaryDirectory(prefix="kubeferry-") as folder:  # mode 0700
-        crt, own = Path(folder, "client.crt"), Path(folder, "client.key")
-        for path, content in ((crt, certificate), (own, key)):
-            path.touch(0o600)
-            path.write_bytes(content)
-        try:
-            context.load_cert_chain(crt, own, password="")  # without it ssl asks at the terminal for that of a key
-        except (ssl.SSLError, ValueError, OSError):
-            raise CredentialsError("client-certificate and client-key are no pair of PEM without a password") from None

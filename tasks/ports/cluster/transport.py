@@ -8,47 +8,46 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlencode
 
 import orjson
-import urllib3
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, MaxRetryError, ProxyError
 
 from kubeferry.tasks.core.errors import PermanentError, UnreachableError, UntrustedError
 from kubeferry.tasks.core.kube.api_errors import SERVER_ERROR, api_error
 from kubeferry.tasks.core.kube.api_errors import retries as retries_after
-from kubeferry.tasks.core.ops.concurrency import MOST, REFUSALS
+from kubeferry.tasks.core.ops.concurrency import REFUSALS
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
+from kubeferry.tasks.ports.cluster.connections import Response, Stream, Timeout, UntrustedServerError
 from kubeferry.tasks.ports.cluster.limiter import Limiter
 from kubeferry.tasks.ports.cluster.pages import NO_SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.ports.cluster.credentials import Credentials, Session
 
+A = TypeVar("A", bound=Response)
+
 THREADS = 16
 """Threads of one step. The limiter bounds the concurrent requests of all steps to one API server."""
 
-CONNECTIONS = MOST + THREADS
-"""Connections in the pool: one for each concurrent request, and for each watch of a step."""
-
-TIMEOUT = urllib3.Timeout(connect=5, read=60)
-"""Seconds. A page of 500 objects of 1 MiB takes a few; 60 is also the API server's own request timeout."""
+TIMEOUT = Timeout(connect=5, read=60)
+"""A page of 500 objects of 1 MiB takes a few seconds; 60 is also the API server's own request timeout."""
 
 
-class Guarded(urllib3.Retry):
-    """A retry policy that asks before each further try whether it is still allowed, and whether it can help."""
-
-    check: Callable[[], None] = staticmethod(lambda: None)
-    """Raises if it is not."""
+class Policy(Retry):
+    """A retry policy that asks whether another try can help."""
 
     def increment(
         self,
         method: str | None = None,
         url: str | None = None,
-        response: urllib3.BaseHTTPResponse | None = None,
+        response: Any = None,
         error: Exception | None = None,
         _pool: Any = None,
         _stacktrace: Any = None,
@@ -60,26 +59,14 @@ class Guarded(urllib3.Retry):
         """
         most = retries_after(response.status, response.data) if response and response.status == SERVER_ERROR else None
         if most is not None and sum(each.status == SERVER_ERROR for each in self.history) >= most:
-            raise urllib3.exceptions.MaxRetryError(_pool, url or "")
+            raise MaxRetryError(_pool, url or "")
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
-    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
-        """Wait before a retry."""
-        super().sleep(response)
-        self.check()
 
-    def new(self, **changes: Any) -> Self:
-        """Return the policy for the rest of the tries."""
-        made = super().new(**changes)
-        made.check = self.check
-        return made
-
-
-RETRY = Guarded(
+RETRY = Policy(
     total=6,
     connect=3,
     read=4,
-    redirect=0,
     other=1,  # a broken TLS handshake: one retry, since an untrusted certificate stays untrusted
     allowed_methods=None,  # all verbs: callers of create compare on AlreadyExists, the rest are idempotent
     status_forcelist=(429, 500, 502, 503, 504),
@@ -100,12 +87,20 @@ WHOLE = 3
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: the raw body, and whether the request was sent more than once."""
+    """A successful answer, and whether the request was sent more than once."""
 
-    body: bytes
+    response: Response
     retried: bool
-    date: str = ""
-    """The server's time, from its Date header."""
+
+    @property
+    def body(self) -> bytes:
+        """Return the raw body."""
+        return self.response.data
+
+    @property
+    def date(self) -> str:
+        """Return the server's time, from its Date header, "" without one."""
+        return self.response.headers.get("Date", "")
 
     def json(self) -> Any:
         """Return the body as JSON values.
@@ -151,7 +146,7 @@ class Transport:
         content_type: str = "application/json",
         accept: str = "application/json",
         subject: str = "",
-        timeout: urllib3.Timeout | None = None,
+        timeout: Timeout | None = None,
     ) -> Answer:
         """Send one request, retried by `RETRY`, and return its answer; `timeout` is TIMEOUT by default.
 
@@ -160,68 +155,73 @@ class Transport:
             KubeferryError: any status >= 400, by `api_error`; `subject` names the object in the message.
         """
         with self.gate.through(f"{method} {'list' if query and 'limit' in query else ''}") as refuse:
-            answer, again = self._whole(
-                lambda: self._send(method, path, query, body, content_type, accept, timeout or TIMEOUT, preload=True)
+            answer, retries = self._whole(
+                method,
+                f"{path}?{urlencode(query)}" if query else path,
+                _lines(accept, content_type if body is not None else ""),
+                body,
+                timeout or TIMEOUT,
             )
-            if _refused(answer):
+            if answer.status in REFUSALS or any(each.status in REFUSALS for each in retries.history):
                 refuse()
         if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
             raise api_error(answer.status, answer.data, subject or f"{method} {path}", secret="/secrets" in path)
-        retries = answer.retries
-        again = again or bool(retries and retries.history)
-        return Answer(answer.data, again, answer.headers.get("Date", ""))
+        if answer.status >= 300:  # noqa: PLR2004 - as above
+            raise PermanentError(f"{subject or f'{method} {path}'}: a redirect, which is not followed: {NO_SERVER}")
+        return Answer(answer, retried=bool(retries.history))
 
-    def _whole(self, send: Callable[[], urllib3.BaseHTTPResponse]) -> tuple[urllib3.BaseHTTPResponse, bool]:
-        """Return an answer that is not truncated, and whether it took a retry; urllib3 does all other retries."""
-        for attempt in range(WHOLE):
-            answer = send()
+    def _whole(
+        self, method: str, target: str, headers: Sequence[bytes], body: bytes | None, timeout: Timeout
+    ) -> tuple[Response, Policy]:
+        """Return an answer that is not truncated, and what its tries left of the retry policy."""
+
+        def exchange(session: Session) -> Response:
+            return session.connections.exchange(method, target, [*session.headers, *headers], body, timeout)
+
+        for _ in range(WHOLE):
+            answer, retries = self._answer(method, target, exchange)
             if not _cut_short(answer):
-                return answer, attempt > 0
+                return answer, retries
         raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: its answers are cut short")
 
-    def _send(  # noqa: PLR0913 - as request
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        body: bytes | None,
-        content_type: str,
-        accept: str,
-        timeout: urllib3.Timeout,
-        *,
-        preload: bool,
-    ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": accept, "User-Agent": "kubeferry"}
-        if body is not None:
-            headers["Content-Type"] = content_type
-        url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-
-        retries = RETRY.new()
-        retries.check = (lambda: None) if method == "GET" else self._check
-
-        def send(session: Session) -> urllib3.BaseHTTPResponse:
-            retries.check()
-            own = session.headers.copy()
-            own.update(headers)
-            return session.pool.request(
-                method, url, body=body, headers=own, timeout=timeout, retries=retries, preload_content=preload
-            )
-
+    def _answer(self, method: str, target: str, send: Callable[[Session], A]) -> tuple[A, Policy]:
+        """Send by `send` until there is an answer that is not retried, with newer credentials after a 401."""
         try:
-            return self._authorized(send)
-        except urllib3.exceptions.HTTPError as error:
-            if _untrusted(error):
+            session = self._credentials.session()
+            answer, retries = self._tried(method, target, session, send)
+            if answer.status == UNAUTHORIZED and (newer := self._credentials.refused(session)):
+                answer.close()
+                answer, retries = self._tried(method, target, newer, send)
+        except HTTPError as error:
+            if isinstance(getattr(error, "reason", None), UntrustedServerError):
                 raise UntrustedError(f"cluster {self.name} ({self.host}) is not trusted: {_why(error)}") from error
             raise UnreachableError(f"cluster {self.name} ({self.host}) is out of reach: {_why(error)}") from error
+        return answer, retries
 
-    def _authorized(self, send: Callable[[Session], urllib3.BaseHTTPResponse]) -> urllib3.BaseHTTPResponse:
-        """Send a request, and once more with newer credentials where the server refuses these."""
-        session = self._credentials.session()
-        answer = send(session)
-        if answer.status != UNAUTHORIZED or not (newer := self._credentials.refused(session)):
-            return answer
-        answer.close()
-        return send(newer)
+    def _tried(self, method: str, target: str, session: Session, send: Callable[[Session], A]) -> tuple[A, Policy]:
+        """Send with one set of credentials, and again by the retry policy, as urllib3's own pool does.
+
+        Raises:
+            MaxRetryError: no answer.
+        """
+        retries = RETRY
+        while True:
+            if method != "GET":
+                self._check()
+            answer = None
+            try:
+                answer = send(session)
+            except HTTPError as error:
+                retries = retries.increment(method, target, error=error)
+            else:
+                if not retries.is_retry(method, answer.status):
+                    return answer, retries
+                try:
+                    retries = retries.increment(method, target, response=answer)
+                except MaxRetryError:
+                    return answer, retries
+                answer.close()
+            retries.sleep(answer)  # type: ignore[arg-type] # it asks for headers only
 
     def stream(
         self, path: str, query: Mapping[str, str], *, seconds: int, subject: str, stop: Cancellation | None = None
@@ -232,30 +232,28 @@ class Transport:
             ExpiredError: the revision is too old.
             UnreachableError: the connection broke.
         """
-        limit, stop = urllib3.Timeout(connect=5, read=seconds + 5), stop or Cancellation()
-        answer = self._send("GET", path, query, None, "", "application/json", limit, preload=False)
+        limit, stop, target = Timeout(connect=5, read=seconds + 5), stop or Cancellation(), f"{path}?{urlencode(query)}"
+        answer, _ = self._answer(
+            "GET", target, lambda to: to.connections.stream(target, [*to.headers, *_lines("application/json")], limit)
+        )
         try:
             with stop.ends(answer.shutdown):
                 yield from self._events(answer, subject, stop)
         finally:
-            answer.close()  # the rest of the stream is unread, so the connection cannot be reused
+            answer.close()
 
-    def _events(
-        self, answer: urllib3.BaseHTTPResponse, subject: str, stop: Cancellation
-    ) -> Iterator[tuple[str, Object]]:
+    def _events(self, answer: Stream, subject: str, stop: Cancellation) -> Iterator[tuple[str, Object]]:
         rest = b""
         try:
             if answer.status >= 400:  # noqa: PLR2004 - HTTP's classes of errors
                 raise api_error(answer.status, answer.data, subject)
-            for chunk in answer.stream(2**16):
+            for chunk in answer:
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in filter(None, lines):
                     yield self._event(line, subject)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except HTTPError as error:
             if stop.is_set():
-                return  # a socket shut down during a TLS read fails in any of these ways
-            if not isinstance(error, urllib3.exceptions.HTTPError):
-                raise
+                return
             raise UnreachableError(f"{subject}: cluster {self.name} closed the watch: {_why(error)}") from error
 
     def _event(self, line: bytes, subject: str) -> tuple[str, Object]:
@@ -273,19 +271,20 @@ class Transport:
         self._credentials.close()
 
 
-def _refused(answer: urllib3.BaseHTTPResponse) -> bool:
-    """Return whether the server throttled this request, now or in an earlier try."""
-    before = answer.retries.history if answer.retries else ()
-    return answer.status in REFUSALS or any(each.status in REFUSALS for each in before)
+@cache
+def _lines(accept: str, content_type: str = "") -> tuple[bytes, ...]:
+    """Return header lines."""
+    content = (f"Content-Type: {content_type}".encode(),) if content_type else ()
+    return (f"Accept: {accept}".encode(), b"User-Agent: kubeferry", *content)
 
 
-def _cut_short(answer: urllib3.BaseHTTPResponse) -> bool:
+def _cut_short(answer: Response) -> bool:
     """Return whether a JSON answer is truncated.
 
-    urllib3 verifies an answer with a length or in chunks. An answer that ends with its connection, as some proxies send
+    libcurl verifies an answer with a length or in chunks. An answer that ends with its connection, as some proxies send
     it (RFC 9112, 6.3), looks complete wherever it is cut.
     """
-    if "Content-Length" in answer.headers or "Transfer-Encoding" in answer.headers:
+    if answer.ends_by_itself:
         return False
     if not answer.data.startswith(b"{"):
         return answer.data == b"" and answer.status == 200  # noqa: PLR2004 - a web page is recognized by its content
@@ -296,18 +295,11 @@ def _cut_short(answer: urllib3.BaseHTTPResponse) -> bool:
     return False
 
 
-def _untrusted(error: urllib3.exceptions.HTTPError) -> bool:
-    cause = getattr(error, "reason", None)
-    return isinstance(cause, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(cause)
-
-
-def _why(error: urllib3.exceptions.HTTPError) -> str:
+def _why(error: HTTPError) -> str:
     """Return the innermost cause in one line, for the user to act on."""
     cause: object = getattr(error, "reason", None) or error
     where = ""
-    if isinstance(cause, urllib3.exceptions.ProxyError):
+    if isinstance(cause, ProxyError):
         # Its own text has the URL of neither; NO_PROXY is the way out where a cluster needs no proxy.
         cause, where = cause.original_error, "its proxy (proxy-url, or HTTPS_PROXY without NO_PROXY for it): "
-    while isinstance(cause, urllib3.exceptions.ProtocolError) and isinstance(cause.args[-1], Exception):
-        cause = cause.args[-1]  # ("Connection aborted.", what happened)
     return where + (str(cause).rpartition(": ")[2] or type(cause).__name__)

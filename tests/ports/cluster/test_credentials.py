@@ -4,7 +4,6 @@ import base64
 import gc
 import json
 import os
-import stat
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from tests.support.connect_proxy import Proxy
 from tests.support.http_server import running
 
 from kubeferry.deployments.sandbox import credentials as pki
-from kubeferry.tasks.core.errors import CredentialsError, ForbiddenError, UntrustedError
+from kubeferry.tasks.core.errors import CredentialsError, ForbiddenError, UnreachableError, UntrustedError
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster import credentials
 from kubeferry.tasks.ports.cluster.client import connect
@@ -383,23 +382,6 @@ def test_a_new_client_certificate_has_new_connections_and_leaves_no_file(to, plu
     assert left() == []
 
 
-def test_a_key_is_private_while_ssl_reads_it(to, certified, monkeypatch):
-    sign, left = certified
-    certificate, key = sign("ann")
-    modes = []
-    loaded = credentials.ssl.SSLContext.load_cert_chain
-
-    def load_cert_chain(*args, **options):
-        modes.extend(stat.S_IMODE(path.stat().st_mode) for path in left())
-        return loaded(*args, **options)
-
-    monkeypatch.setattr(credentials.ssl.SSLContext, "load_cert_chain", load_cert_chain)
-    data = [base64.b64encode(each.encode()).decode() for each in (certificate, key)]
-    assert whoami(to({"client-certificate-data": data[0], "client-key-data": data[1]}))["username"] == "ann"
-    assert sorted(modes) == [0o600, 0o600, 0o700]
-    assert left() == []
-
-
 def test_certificates_in_files_are_read_again_when_they_are_refused(to, certified, tmp_path):
     """As those of kubelets, which are renewed in their files."""
     sign, left = certified
@@ -448,8 +430,13 @@ def test_the_proxy_of_a_cluster_is_used_whatever_the_environment_says(to, real, 
         gc.collect()
     basic = base64.b64encode(b"jane:p@ss").decode()
     assert server.seen == [(real[0]["server"].removeprefix("https://"), f"Basic {basic}")]
-    with pytest.raises(CredentialsError, match="install PySocks"):
-        whoami(to({"token": real[1]}, **{"proxy-url": "socks5://127.0.0.1:9"}))
+
+
+@pytest.mark.parametrize("url", ["socks5://127.0.0.1:9", "http://127.0.0.1:9"])
+def test_a_proxy_that_is_not_there_is_said_to_be(to, real, url, monkeypatch):
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", lambda _: None)
+    with pytest.raises(UnreachableError, match="its proxy"):
+        whoami(to({"token": real[1]}, **{"proxy-url": url}))
 
 
 def test_files_are_merged_as_kubectl_does(sandbox_env, tmp_path):
