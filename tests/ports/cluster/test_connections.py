@@ -15,7 +15,7 @@ import yaml
 from tests.support.connect_proxy import Proxy
 from tests.support.http_server import running
 
-from kubeferry.tasks.core.errors import UntrustedError
+from kubeferry.tasks.core.errors import CredentialsError, UntrustedError
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.client import connect
@@ -82,6 +82,17 @@ def test_the_answer_of_a_proxy_that_opens_a_tunnel_is_not_that_of_a_watch(to, en
         cluster.close()
     assert server.seen
     assert {kind for kind, _ in events} <= {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}
+
+
+def test_a_watch_that_is_refused_behind_a_proxy_says_so(to, entries):
+    """The proxy's own answer, which opens the tunnel, is a 200."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    server.seen = []
+    with running(server):
+        cluster = to(entries[0] | {"proxy-url": f"http://127.0.0.1:{server.server_address[1]}"}, {"token": "wrong"})
+        with pytest.raises(CredentialsError, match="401"):
+            next(cluster.watch(NAMESPACES, revision="1", seconds=1))
+        cluster.close()
 
 
 def test_a_watch_through_a_proxy_is_ended_by_another_thread_at_once(to, entries):
