@@ -2,10 +2,11 @@
 
 import asyncio
 import inspect
+import json
 from importlib import import_module
 
 import pytest
-from prefect import flow
+from prefect import Flow, flow
 from prefect.exceptions import ParameterTypeError
 from prefect.utilities.callables import get_call_parameters, parameter_schema, parameters_to_args_kwargs
 from prefect.utilities.schema_tools.validation import ValidationError, validate
@@ -105,6 +106,36 @@ def test_the_server_refuses_what_is_wrong_by_the_schema_alone(given, why):
 def test_a_run_has_what_it_was_given_and_the_defaults_of_the_model():
     given = {"backup": "first", "map": {"shop": "shop2"}, "store": "file:///of/deployment"}
     assert as_engine(made("restore"), given) == dict(RestoreOptions(**given))
+
+
+MANY = {
+    "restore": {
+        "backup": "first",
+        "map": {"shop": "shop2"},
+        "existing_kinds": {"secrets": "skip"},
+        "absent": {"node-name": "drop"},
+        "modify": {"rules": [{"kind": "Pod", "patches": [{"op": "move", "from": "/a", "path": "/b"}]}]},
+        "rewrite_rules": [{"kind": "ConfigMap", "template": "queue-of-{namespace}"}],
+        "approve": True,
+    },
+    "migrate": {"namespaces": ["a", "b"], "from_context": "x", "to_context": "y", "fan_out": "deployment"},
+    "backup": {"namespaces": ["a"], "ttl": "30d", "cluster_wide": "none"},
+    "undo": {"restore": "one"},
+    "delete": {"bundle": "one", "namespaces": ["a"]},
+    "export": {"backup": "first", "out": "/there"},
+    "populate": {"backup": "first", "into": [{"name": "a"}]},
+    "migrate_namespace": {"migration": "m", "namespace": "a", "store": "file:///b"},
+}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_what_prefect_stores_of_a_run_is_what_its_own_encoder_makes(name):
+    """The model is the same after the way through Prefect's database, too."""
+    made_flow = made(name)
+    asked = made_flow.model.model_validate(MANY.get(name, {}))
+    stored = made_flow.serialize_parameters(dict(asked))
+    assert stored == Flow.serialize_parameters(made_flow, dict(asked))
+    assert as_engine(made_flow, json.loads(json.dumps(stored))) == dict(asked)
 
 
 def test_a_run_of_a_deployment_of_an_earlier_version_is_still_understood():
