@@ -14,6 +14,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import CredentialsError, KubeferryError, PermanentError, UnreachableError, UsageError
@@ -24,8 +25,6 @@ from kubeferry.tasks.ports.prefect.local_server import HOST, Record, home, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
 
 DAY = 86400
 
@@ -51,6 +50,17 @@ SETTINGS = PRIVATE | {
 """The server's environment (prefect/settings/models/server); home, port and UI are added by `settings`."""
 
 
+TO_LOCAL = {
+    # It speaks plain HTTP, while each client that Prefect makes, six in a backup, would read the certificates of all
+    # authorities, 20 ms each time. The one in this file expired in 2000, and its key is gone.
+    "PREFECT_API_SSL_CERT_FILE": str(Path(__file__).with_name("nobody.pem")),
+    # It has no CSRF protection: it asks for a password, and refuses the pages of others (`guard`).
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
+    # It is of Kubeferry, which takes one minor version of Prefect only.
+    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+}
+"""Settings of the local server's clients: they send less, and begin faster."""
+
 NOT_INHERITED = ("PREFECT_", "AWS_", "KUBEFERRY_")
 """Prefixes of variables that the server does not inherit from the command that starts it: the user's settings of
 Prefect are for another server, and a process that runs for weeks should hold no credentials."""
@@ -73,7 +83,7 @@ def environment(url: str, *, debug: bool = False) -> dict[str, str]:
         "PREFECT_INTERNAL_LOGGING_LEVEL": "ERROR" if debug else "CRITICAL",
     }
     if password := local_server.password_for(url):
-        values["PREFECT_API_AUTH_STRING"] = password
+        values |= TO_LOCAL | {"PREFECT_API_AUTH_STRING": password}
     if not prefect_api.loopback(url):
         return values
     # A proxy cannot reach this machine's loopback.

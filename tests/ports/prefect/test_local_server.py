@@ -3,12 +3,15 @@
 import base64
 import json
 import os
+import ssl
 import subprocess
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from kubeferry.tasks.core.errors import PermanentError, UsageError
 from kubeferry.tasks.ports.local import processes
@@ -159,6 +162,16 @@ def test_it_is_sent_to_the_server_that_was_started(process):
     assert "PREFECT_API_AUTH_STRING" not in environment, "nobody listens there by now"
 
 
+def test_its_clients_read_one_certificate_that_proves_nothing():
+    """Of all authorities, Prefect's clients would read more than a hundred, each time one is made."""
+    context = ssl.create_default_context(cafile=prefect_server.TO_LOCAL["PREFECT_API_SSL_CERT_FILE"])
+    assert context.cert_store_stats() == {"x509": 1, "crl": 0, "x509_ca": 0}
+    text = Path(prefect_server.TO_LOCAL["PREFECT_API_SSL_CERT_FILE"]).read_text()
+    found = x509.load_pem_x509_certificate(text.encode())
+    assert found.not_valid_after_utc.year == 2000
+    assert "PRIVATE" not in text
+
+
 def test_credentials_for_another_server_are_not_sent_to_this_one(process, monkeypatch):
     monkeypatch.setenv("PREFECT_API_KEY", "OTHER")
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", "OTHER")
@@ -167,7 +180,9 @@ def test_credentials_for_another_server_are_not_sent_to_this_one(process, monkey
         local_server.save(local_server.Record(process, port, guarded=True))
         url = local_server.local(port)
         api.ask(url, "/admin/version")
-        assert prefect_server.environment(url)["PREFECT_API_AUTH_STRING"] == password
+        environment = prefect_server.environment(url)
+        assert environment["PREFECT_API_AUTH_STRING"] == password
+        assert environment.items() >= prefect_server.TO_LOCAL.items()
         assert seen == [sent(password)]
 
 
@@ -206,7 +221,7 @@ def test_it_is_sent_to_nothing_else(process, monkeypatch, differs):
         local_server.save(record)
         api.ask(url, "/admin/version")
         api.check(url)
-        assert "PREFECT_API_AUTH_STRING" not in prefect_server.environment(url)
+        assert not {"PREFECT_API_AUTH_STRING", *prefect_server.TO_LOCAL} & prefect_server.environment(url).keys()
         prefect_server.status()
     assert set(seen) == {None}
 
