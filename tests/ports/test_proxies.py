@@ -18,6 +18,7 @@ from tests.support.older_s3 import AGES, Age, older
 from kubeferry.deployments.sandbox import credentials as pki
 from kubeferry.tasks.core.errors import StoreUnavailableError, TransientError
 from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.credentials import _proxy_of_environment
 from kubeferry.tasks.ports.local import processes
 from kubeferry.tasks.ports.store import s3_client
 from kubeferry.tasks.ports.store.open import open_store
@@ -68,6 +69,29 @@ def test_the_api_server_is_reached_through_the_proxy_of_the_environment(asked, p
     assert hosts(proxy) == set()
     assert {asked()} == hosts(proxy)
     assert all(basic for _, basic in proxy.seen)
+
+
+@pytest.mark.parametrize(
+    ("url", "entries", "direct"),
+    [
+        ("https://api.shop.example:6443", "shop.example", True),
+        ("https://api.shop.example:6443", " other.example , .shop.example", True),
+        ("https://API.shop.example", "api.Shop.example", True),
+        ("https://api.shop.example:6443", "shop.example:6443", True),
+        ("https://api.shop.example:6443", "shop.example:443", False),
+        ("https://workshop.example", "shop.example", False),
+        ("https://[fd00::1]:6443", "fd00::/8", True),
+        ("https://10.1.2.3:6443", "10.1.2.4/16", True),
+        ("https://10.1.2.3:6443", "10.2.0.0/16,10.1.2", False),
+        ("https://api.shop.example", "", False),
+        ("https://api.shop.example", "*", True),
+    ],
+)
+def test_an_entry_of_no_proxy_is_a_host_a_domain_or_a_network(monkeypatch, url, entries, direct):
+    """golang.org/x/net/http/httpproxy, Config.NoProxy: what kubectl and client-go use."""
+    monkeypatch.setenv("ALL_PROXY", "http://proxy:1")
+    monkeypatch.setenv("NO_PROXY", entries)
+    assert _proxy_of_environment(url) == ("" if direct else "http://proxy:1")
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "10.0.0.0/8,127.0.0.0/8", "*"])
