@@ -306,7 +306,7 @@ def _still_wanted(plan: Plan) -> dict[Ref, set[Ref]]:
 
 
 def _other(target: Ref, user: Ref) -> Ref:
-    return target if target.namespace else replace(target, namespace=user.namespace)
+    return target if target.namespace else target._replace(namespace=user.namespace)
 
 
 def _leave(plan: Plan, ref: Ref, why: Reason) -> None:

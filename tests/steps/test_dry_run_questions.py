@@ -1,7 +1,5 @@
 """Which objects of a plan are asked about: each shape once, of plain kinds a few, and all that is near a limit."""
 
-from dataclasses import replace
-
 import orjson
 import pytest
 
@@ -24,7 +22,7 @@ def add(plan, kind, name, api_version="v1", *, source="", **more):
     obj = {"apiVersion": api_version, "kind": kind, "metadata": meta} | more
     ref = Ref.of(obj)
     slot = plan.contents.append(orjson.dumps(obj))
-    plan.items[ref] = Item(ref, replace(ref, name=source or name), api_version, slot, links_of(obj))
+    plan.items[ref] = Item(ref, ref._replace(name=source or name), api_version, slot, links_of(obj))
 
 
 def asked(plan, judged=()):

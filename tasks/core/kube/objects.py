@@ -8,8 +8,7 @@ Sources: kubernetes.io, Object Names and IDs; apimachinery, pkg/api/validation/p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
 
@@ -17,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """The identity of an object within one cluster; the API version is not part of it.
 
-    `namespace` is "" for a cluster-scoped object, `group` is "" for the core group.
+    `namespace` is "" for a cluster-scoped object, `group` is "" for the core group. A tuple, as it is hashed and
+    compared more than anything else: that takes a tenth of what a dataclass takes.
     """
 
     group: str

@@ -9,7 +9,6 @@ not do exactly, with the reason.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -81,7 +80,7 @@ def _source(value: Any, obj: Object, around: SourceIndex, what: str) -> Ref:
     wide = Ref(group, texts["kind"], "", texts["name"])
     if (group, wide.kind) in CLUSTER_SCOPED or around.links(wide) is not None:
         return wide
-    return replace(wide, namespace=texts["namespace"] or obj["metadata"].get("namespace", ""))
+    return wide._replace(namespace=texts["namespace"] or obj["metadata"].get("namespace", ""))
 
 
 def _path(item: dict[str, Any], name: str, what: str) -> Place:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.formats.records import UNTOUCHED, Action, ActionTaken, Problem
@@ -99,7 +98,7 @@ def _one(
     """
     some, left, since = next(iter(wanted)), set(wanted), list[ActionTaken]()
     for live in _live(plan, target, wanted):
-        ref = replace(some, name=live["metadata"]["name"])
+        ref = some._replace(name=live["metadata"]["name"])
         if ref not in left or live["metadata"]["uid"] != outcome.uids.get(ref):
             continue
         left.discard(ref)
