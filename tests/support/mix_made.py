@@ -6,13 +6,16 @@ import base64
 import gzip
 import json
 import re
+from contextlib import suppress
 from functools import reduce
 from typing import TYPE_CHECKING
 
 from tests.support import mix
+from tests.support.bench import A
 
 from kubeferry.tasks.core.errors import AlreadyExistsError
 from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
 
@@ -36,11 +39,7 @@ COUNTED = ("creationTimestamp", "generation", "resourceVersion", "deletionTimest
 def make(cluster: Cluster, namespace: str, apps: int, replicas: int = 1) -> int:
     """Make a namespace of so many applications; return how many objects it has. What is cluster-wide may be there."""
     _create(cluster, "", [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}])
-    for obj in mix.cluster_wide(namespace):
-        try:
-            _create(cluster, "", [obj])
-        except AlreadyExistsError:
-            continue
+    _create_wide(cluster, namespace)
     first = [*mix.without_live(namespace, apps, replicas)]
     accounts = [each for each in first if each["kind"] == "ServiceAccount"]  # a Pod is refused without its account
     made = _create(cluster, namespace, accounts)
@@ -57,6 +56,12 @@ def make(cluster: Cluster, namespace: str, apps: int, replicas: int = 1) -> int:
     return len(made)
 
 
+def _create_wide(cluster: Cluster, namespace: str) -> None:
+    for obj in mix.cluster_wide(namespace):
+        with suppress(AlreadyExistsError):
+            _create(cluster, "", [obj])
+
+
 def _create(cluster: Cluster, namespace: str, objects: Iterable[Object]) -> dict[tuple[str, str], Object]:
     kinds = cluster.discover()
 
@@ -71,6 +76,44 @@ def _until_served(cluster: Cluster) -> None:
     from tests.support.random_making import until
 
     until(lambda: cluster.discover().by_kind(mix.GROUP, "Machine"), "the definition is not served")
+
+
+def paths(namespace: str) -> list[str]:
+    """Return the paths of the collections that the mix has objects in."""
+    kinds = connect(A).discover()
+    objects = [*mix.without_live(namespace, 1), *mix.with_live(namespace, 1, _any)]
+    found = {(group_of(each["apiVersion"]), each["kind"]) for each in objects}
+    return sorted(kinds.by_kind(*each).path(namespace) for each in found)
+
+
+def serve(context: str, namespace: str) -> None:
+    """Make what is cluster-wide, where it is not there yet, and wait until its definition is served."""
+    cluster = connect(context)
+    _create_wide(cluster, namespace)
+    _until_served(cluster)
+
+
+def requests(source: str, old: str, new: str, apps: int) -> tuple[list[tuple[str, bytes]], ...]:
+    """Return path and body of what the mix is made of, as if for namespace `new`: accounts, and all others.
+
+    Addresses are those of the live namespace `old`, and owners are left out: who only sends bytes knows no new ones.
+    """
+    cluster = connect(source)
+    kinds = cluster.discover()
+    services = {each["metadata"]["name"]: each for each in cluster.list(kinds.by_kind("", "Service"), old)}
+    machines = cluster.list(kinds.by_kind(mix.GROUP, "Machine"), old)
+    objects = [*mix.without_live(new, apps), *mix.with_live(new, apps, lambda _, name: services[name])]
+    objects += [each for one in machines for each in mix.owned_by(one, one["metadata"]["name"])]
+    found: tuple[list[tuple[str, bytes]], ...] = ([], [])
+    for obj in objects:
+        obj["metadata"].pop("ownerReferences", None)
+        path = kinds.by_kind(group_of(obj["apiVersion"]), obj["kind"]).path(new)
+        found[obj["kind"] != "ServiceAccount"].append((path, json.dumps(obj).encode()))
+    return found
+
+
+def _any(kind: str, name: str) -> Object:
+    return {"kind": kind, "metadata": {"name": name, "uid": "0"}, "spec": {"clusterIP": "192.0.2.1"}}
 
 
 def restored(cluster: Cluster, namespace: str, names: dict[str, str]) -> list[str]:
