@@ -52,7 +52,7 @@ def main() -> None:
         return
     with clusters():
         prefect()
-        rows = [*Run(args).all()]
+        rows = [*Run(args, s3=os.environ.pop("KUBEFERRY_STORE")).all()]
     for row in rows:
         print(
             f"{row.what:24}{row.size:8}{row.median:9.2f} s{row.ratio or 0:7.2f}x{row.cpu or 0:8.1f}{row.peak or 0:7.0f}"
@@ -67,6 +67,8 @@ class Run:
     """One run of the benchmark: what each part took, by its row, in all rounds."""
 
     args: argparse.Namespace
+    s3: str
+    """The URL of a bucket, for the journal; all else goes to a folder, as by default."""
     took: dict[str, list[Taken]] = field(default_factory=dict)
     against: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Row → the row of its raw limit, and what that is."""
@@ -142,8 +144,7 @@ class Run:
 
     def store_round(self, turn: int) -> None:
         """Write the journal of such a restore and nothing else, in a folder and in S3."""
-        s3 = os.environ["KUBEFERRY_STORE"]
-        for name, store in (("folder", Path(os.environ["KUBEFERRY_HOME"], "store").as_uri()), ("S3", s3)):
+        for name, store in (("folder", Path(os.environ["KUBEFERRY_HOME"], "store").as_uri()), ("S3", self.s3)):
             part_ = partial(mine, "journal", f"{name.lower()}-{turn}", self.args.secrets, store)
             self._measure(f"journal alone, {name}", part_)
 

@@ -35,11 +35,14 @@ class Server:
     url: str
     ca: bytes
     token: str
+    acting_as: str = ""
+    """A user that the token's owner acts as, or nobody else."""
 
     @property
     def headers(self) -> dict[str, str]:
         """Return what each request says."""
-        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "User-Agent": "raw"}
+        found = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json", "User-Agent": "raw"}
+        return found | ({"Impersonate-User": self.acting_as} if self.acting_as else {})
 
     def pool(self) -> urllib3.PoolManager:
         """Return a pool of connections."""
