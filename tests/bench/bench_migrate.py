@@ -5,6 +5,10 @@ included, and prints seconds per namespace, where the time went (a sampler of th
 requests went to each cluster, the store and Prefect. It asserts nothing: figures go into notes, not tests. Half of the
 work is Python's: one that was built with optimizations, as Debian's and Docker's are, takes a quarter less time for it.
 `KUBEFERRY_TEST_SANDBOX=HOME` uses a sandbox that runs already.
+
+`--latency MS` puts so much time between Kubeferry and each answer of both API servers. `--workers N…` then also
+migrates by `--fan-out deployment`, with so many workers, each of which runs one namespace at a time in a process of its
+own. `--json FILE` adds a row for each migration to a document.
 """
 
 from __future__ import annotations
@@ -13,23 +17,25 @@ import argparse
 import json
 import os
 import resource
+import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread, get_ident
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from kubeferry.deployments.sandbox.sandbox import Sandbox
+import yaml
+from tests.bench import document
+from tests.bench.measure import COMMAND, A, B, clusters, far
+
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.prefect import server as prefect_server
 
 ROOT = str(Path(__file__).parents[2])
-A, B = "kubeferry-a", "kubeferry-b"
 EVERY = 0.01
 """Seconds between two samples."""
 
@@ -47,19 +53,98 @@ def main() -> None:
     parser.add_argument("--replicas", type=int, default=1, help="of each namespace's one Deployment")
     parser.add_argument("--where", action="store_true", help="sample the steps of this process, which slows it")
     parser.add_argument("--rename", action="store_true", help="give each namespace a new name")
+    parser.add_argument("--latency", type=float, default=0, help="milliseconds between each request and its answer")
+    parser.add_argument("--workers", type=int, nargs="+", default=[], help="then also by so many workers")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
     args = parser.parse_args()
     print(f"Python {sys.version.split()[0]}; a fixed piece of Python takes {_pace():.3f} s")
-    with _sandbox(), _server():
-        names = [f"bm{os.getpid()}-{number:03}" for number in range(args.namespaces)]
-        began = time.perf_counter()
-        kinds = connect(A).discover()
-        for _ in in_threads(lambda name: _make(kinds, name, args.replicas), names, 16):
-            pass
-        print(f"made {len(names)} namespaces in {time.perf_counter() - began:.1f} s; load {os.getloadavg()[0]:.1f}")
-        try:
-            _run(names, args)
-        finally:
-            _delete([*names, *(f"{name}-n" for name in names)])
+    rows: dict[str, document.Row] = {}
+    with clusters(), ExitStack() as stack:
+        os.environ.pop("KUBEFERRY_STORE")
+        config = stack.enter_context(_further(args.latency)) if args.latency else ""
+        stack.enter_context(_server())
+        for turn in range(args.rounds):
+            for workers in (0, *args.workers):
+                names = [f"bm{os.getpid()}-{turn}-{workers}-{number:04}" for number in range(args.namespaces)]
+                _one(names, workers, config, args, rows)
+    if args.json:
+        document.save("migrate", rows.values(), "" if args.json == "results" else args.json)
+
+
+def _one(names, workers, config, args, rows):
+    """Make namespaces, migrate them, add what it took to its row, delete them."""
+    began = time.perf_counter()
+    kinds = connect(A).discover()
+    for _ in in_threads(lambda name: _make(kinds, name, args.replicas), names, 16):
+        pass
+    print(f"made {len(names)} namespaces in {time.perf_counter() - began:.1f} s; load {os.getloadavg()[0]:.1f}")
+    try:
+        if workers:
+            with _workers(workers) as more:
+                seconds, notes = _run(names, args, config, more)
+        else:
+            seconds, notes = _run(names, args, config, {})
+    finally:
+        _delete([*names, *(f"{name}-n" for name in names)])
+    what = f"migrate, {f'{workers} workers' if workers else 'one process'}"
+    what += f", {args.latency:g} ms latency" if args.latency else ""
+    row = rows.setdefault(what, document.Row(what, len(names), "namespaces of 20 objects", []))
+    row.seconds.append(seconds)
+    row.notes, row.cpu = notes | {"s a namespace": round(seconds / len(names), 3)}, notes.pop("CPU s of this process")
+    row.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextmanager
+def _further(latency):
+    """Yield a kubeconfig whose API servers are `latency` ms away; namespaces are made from near by."""
+    path = Path(os.environ["KUBECONFIG"])
+    config = yaml.safe_load(path.read_text())
+    with ExitStack() as stack:
+        for entry in config["clusters"]:
+            entry["cluster"]["server"] = stack.enter_context(far(entry["cluster"]["server"], latency))
+        further = Path(os.environ["KUBEFERRY_HOME"]) / "further"
+        further.write_text(yaml.safe_dump(config))
+        yield str(further)
+
+
+@contextmanager
+def _workers(number):
+    """Run so many workers on a work pool of their own; yield the options that name its deployment."""
+    import asyncio
+
+    from prefect import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    from kubeferry.flows.migrate_namespace import migrate_namespace
+
+    pool = f"bench-{time.monotonic_ns()}"
+
+    async def register():
+        async with get_client() as client:
+            await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+        made = await migrate_namespace.ato_deployment(name=pool, work_pool_name=pool)
+        made.entrypoint = "kubeferry.flows.migrate_namespace.migrate_namespace"
+        await made.apply()
+
+    async def online():
+        async with get_client() as client:
+            while len(await client.read_workers_for_work_pool(pool, limit=100, offset=0)) < number:  # noqa: ASYNC110
+                await asyncio.sleep(0.5)
+
+    asyncio.run(register())
+    env = os.environ | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+    argv = [COMMAND, "worker", "--type", "process", "--pool", pool, "--limit", "1"]
+    quiet = subprocess.DEVNULL
+    made = [subprocess.Popen(argv, env=env, stdout=quiet, stderr=quiet) for _ in range(number)]
+    try:
+        asyncio.run(online())
+        yield {"fan_out": "deployment", "deployment": f"migrate-namespace/{pool}"}
+    finally:
+        for each in made:
+            each.terminate()
+        for each in made:
+            each.wait(60)
 
 
 def _pace():
@@ -69,23 +154,6 @@ def _pace():
         found = {f"k{number % 97}": number * 3 // 2 for number in range(50_000)}
         json.loads(json.dumps([found] * 20))
     return time.process_time() - began
-
-
-@contextmanager
-def _sandbox():
-    running = os.environ.get("KUBEFERRY_TEST_SANDBOX")
-    with tempfile.TemporaryDirectory(prefix="kf-") as home:
-        os.environ["KUBEFERRY_HOME"] = home
-        own = Sandbox(Path(running or home) / "state" / "sandbox")
-        if not running:
-            own.up(clusters=2)
-        os.environ |= own.env() | {"KUBEFERRY_HOME": home}
-        os.environ.pop("KUBEFERRY_STORE")
-        try:
-            yield
-        finally:
-            if not running:
-                own.down(purge=True)
 
 
 @contextmanager
@@ -100,15 +168,16 @@ def _server():
         yield
     finally:
         prefect_events.give_up()
-        prefect_server.stop()
 
 
-def _run(names, args):
+def _run(names, args, config, more):
+    """Migrate; print where the time went; return the seconds, and what a row notes."""
     import kubeferry.flows.migrate as module
     from kubeferry.flows.console.run import in_loop
     from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
-    more = {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
+    more |= {"kubeconfig": config} if config else {}
+    more |= {"map": {name: f"{name}-n" for name in names}} if args.rename else {}
     more |= {"side_by_side": args.side_by_side} if args.side_by_side else {}
     options = MigrateOptions(namespaces=names, from_context=A, to_context=B, **more)
     parts, begins = module._namespaces, [0.0]
@@ -140,6 +209,17 @@ def _run(names, args):
     for step in steps[:25]:
         work, remote = samples[step, "at work"] * EVERY, samples[step, "remote"] * EVERY
         print(f"{work / len(names):8.3f}{remote / len(names):8.3f}  {step}")
+    module._namespaces = parts
+    asked = sum(count for what, count in requests.items() if what.startswith("prefect "))
+    return seconds, {
+        "CPU s of this process": cpu["this process"],
+        "CPU s of the Prefect server": round(cpu["the Prefect server"], 1),
+        "requests to Prefect a namespace": round(asked / len(names), 1),
+        "requests to clusters a namespace": round(
+            sum(count for what, count in requests.items() if what.startswith((A, B))) / len(names), 1
+        ),
+        "phase": str(result.phase),
+    }
 
 
 def _cpu():

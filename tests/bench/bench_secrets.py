@@ -160,7 +160,7 @@ class Run:
     def _post(self, client: str, namespace: str) -> tuple[object, ...]:
         if self.args.apps:
             return "post-mix", client, namespace, self.args.apps
-        return "post", client, namespace, self.args.secrets
+        return "post-to", B, namespace, self.args.secrets, client
 
 
 def mine(name: str, *arguments: object) -> Taken:
@@ -202,9 +202,9 @@ def make(context: str, namespace: str, count: str, word: str = "") -> str:
     return taken(began, cpu, objects=int(count))
 
 
-def post(client: str, namespace: str, count: str) -> str:
-    """POST the same into a new namespace of the second cluster, and nothing else."""
-    to, requests = at(B), bodies(namespace, int(count))
+def post_to(context: str, namespace: str, count: str, client: str = "urllib3") -> str:
+    """POST the same into a new namespace, and nothing else."""
+    to, requests = at(context), bodies(namespace, int(count))
     _namespace(to, namespace)
     began, cpu = time.perf_counter(), time.process_time()
     raw.post(client, to, requests)
@@ -321,7 +321,7 @@ def journal(name: str, secrets: str, store: str) -> str:
     return taken(began, cpu)
 
 
-PARTS = {"make": make, "list": list_, "list-of": list_of, "post": post, "put": put, "backup": backup}
+PARTS = {"make": make, "list": list_, "list-of": list_of, "post-to": post_to, "put": put, "backup": backup}
 PARTS |= {"make-mix": make_mix, "list-mix": list_mix, "post-mix": post_mix, "restore": restore, "journal": journal}
 
 if __name__ == "__main__":

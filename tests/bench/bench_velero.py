@@ -1,129 +1,134 @@
 """Time the real Velero against Kubeferry, in one run: `python tests/bench/bench_velero.py`.
 
-Makes a namespace of 5,000 Secrets on a sandbox of its own. Each tool saves it to its S3 server and restores it
-under another name on the same cluster: Velero as it comes, Velero with its client limits lifted, Kubeferry. What is
-timed is the command that a person types, until it returns: `velero … --wait`, and `kubeferry …` with its start and
-Prefect included. Every restore is counted. It asserts nothing else: figures go into notes, not tests.
+Makes a namespace of 5,000 Secrets on a sandbox of its own (`--secrets 31000` is the case of Velero's issue 6845). In
+each round each tool saves it to the sandbox's S3 server and restores it under another name on the same cluster: Velero
+as it comes, with `--lifted` Velero with its client limits lifted, then Kubeferry, with raw POSTs beside. What is timed
+is the command that a person types, until it returns: `velero … --wait`, and `kubeferry …` with its start and Prefect
+included. Every restore is counted. It asserts nothing else: `--json FILE` adds the rows to a document.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench.bench_secrets import NAMESPACE, part
+from tests.bench import document, raw
+from tests.bench.bench_secrets import NAMESPACE, POSTS, at
+from tests.bench.measure import A, Taken, clusters, command, part, prefect
 
 from kubeferry.deployments.sandbox import processes
-from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.deployments.velero.build import VERSION
 from kubeferry.deployments.velero.server import Velero
-from kubeferry.tasks.ports.cluster.client import connect
-from kubeferry.tasks.ports.prefect import server
 
-CONTEXT = "kubeferry-a"
-COMMAND = Path(sys.executable).with_name("kubeferry")
+if TYPE_CHECKING:
+    from kubeferry.deployments.sandbox.sandbox import Sandbox
+
+SECRETS = str(Path(__file__).with_name("bench_secrets.py"))
 LIFTED = ("--client-qps=10000", "--client-burst=10000")
 
 
 def main() -> None:
-    """Run everything and print the table."""
+    """Run everything; print a line for each command as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--secrets", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--lifted", action="store_true", help="measure Velero with its client limits lifted, too")
+    parser.add_argument(
+        "--without-restore", action="store_true", help="leave out Velero's restore: 31,000 take 11 minutes"
+    )
+    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kf-") as home:
-        os.environ["KUBEFERRY_HOME"] = home
-        sandbox = Sandbox(Path(home) / "state" / "sandbox")
-        sandbox.up(clusters=1)
-        os.environ |= sandbox.env()
-        try:
-            compare(sandbox, args.secrets, args.rounds)
-        finally:
-            server.stop()
-            sandbox.down(purge=True)
+    took: dict[str, list[Taken]] = {}
+    with clusters(1) as sandbox:
+        prefect()
+        part(SECRETS, "make", A, NAMESPACE, args.secrets)
+        for turn in range(args.rounds):
+            for what, found in round_of(sandbox, turn, args):
+                took.setdefault(what, []).append(found)
+                print(f"{what:40}{found.seconds:8.1f} s{found.cpu:8.1f} s CPU{found.peak:7.0f} MiB", flush=True)
+    if args.json:
+        document.save("velero", rows(took, args.secrets), "" if args.json == "results" else args.json, velero=VERSION)
 
 
-def compare(sandbox: Sandbox, secrets: int, rounds: int) -> None:
-    """Print a line a tool and round, as soon as it is known."""
-    os.environ |= server.environment(server.ensure())
-    part("make", secrets)
-    print(f"{os.cpu_count()} cores; {secrets} Secrets; seconds of the whole command; Velero {VERSION}")
-    print(f"{'':24}{'backup s':>10}{'restore s':>11}{'peak MiB':>10}{'load':>7}")
-    for turn in range(rounds):
-        for name, options in (("velero", ()), ("velero, limits lifted", LIFTED)):
-            print_line(
-                name,
-                *by_velero(Velero(sandbox, CONTEXT, options=options), f"{name[:6]}-{len(options)}-{turn}", secrets),
-            )
-        print_line("kubeferry", *by_kubeferry(f"kubeferry-{turn}", secrets))
+def round_of(sandbox: Sandbox, turn: int, args: argparse.Namespace):
+    """Yield what each command of a round took."""
+    yield LIST, part(SECRETS, "list")
+    for name, options in (("velero", ()), *((("velero, limits lifted", LIFTED),) if args.lifted else ())):
+        yield from by_velero(Velero(sandbox, A, options=options), name, turn, args)
+    yield from by_kubeferry(turn, args)
+    yield POST, part(SECRETS, "post-to", A, f"raw-{turn}", args.secrets)
 
 
-def print_line(name: str, backup: float, restore: float, peak: float) -> None:
-    """Print one line."""
-    print(f"{name:24}{backup:10.1f}{restore:11.1f}{peak:10.0f}{os.getloadavg()[0]:7.1f}", flush=True)
+LIST, POST = "paged LIST by urllib3", POSTS
 
 
-def by_velero(velero: Velero, name: str, secrets: int) -> tuple[float, float, float]:
-    """Return Velero's seconds, and the peak of its server's memory."""
+def rows(took: dict[str, list[Taken]], secrets: int):
+    """Yield a row for each command, ours against Velero's with its defaults where that was measured."""
+    for what, found in took.items():
+        does = what.rpartition(" ")[2]
+        theirs, limit = f"velero {does}", {"backup": LIST, "restore": POST}.get(does, "")
+        ours = what.startswith("kubeferry") and theirs in took
+        beside = theirs if ours else limit
+        row = document.Row(what, secrets, "Secrets", [each.seconds for each in found])
+        if beside:
+            row.against, row.raw = beside, [each.seconds for each in took[beside]]
+        median = sorted(found, key=lambda each: each.seconds)[len(found) // 2]
+        row.cpu, row.peak = median.cpu, max(each.peak for each in found)
+        yield row
+
+
+def by_velero(velero: Velero, title: str, turn: int, args: argparse.Namespace):
+    """Yield what Velero's commands took: the CPU and the peak are its server's."""
+    name = f"{title[:6]}-{len(title)}-{turn}"
     velero.up()
     while "Available" not in velero.run("backup-location", "get"):
         time.sleep(0.5)
-    saved = timed(lambda: velero.run("backup", "create", name, "--include-namespaces", NAMESPACE, "--wait"))
-    mapped = f"--namespace-mappings={NAMESPACE}:{name}"
-    restored = timed(lambda: velero.run("restore", "create", name, "--from-backup", name, mapped, "--wait"))
-    count(name, secrets)
-    peak = peak_of(velero)
+    saved = ("backup", "create", name, "--include-namespaces", NAMESPACE, "--wait")
+    yield f"{title} backup", timed(velero, saved)
+    if not args.without_restore:
+        mapped = f"--namespace-mappings={NAMESPACE}:{name}"
+        yield f"{title} restore", timed(velero, ("restore", "create", name, "--from-backup", name, mapped, "--wait"))
+        count(name, args.secrets)
     velero.down()
-    return saved, restored, peak
 
 
-def by_kubeferry(name: str, secrets: int) -> tuple[float, float, float]:
-    """Return Kubeferry's seconds, and the peak of the larger of its two processes."""
-    saved, one = run("backup", NAMESPACE, "--name", name, "--context", CONTEXT)
-    restored, other = run("restore", name, "--map", f"{NAMESPACE}={name}", "--context", CONTEXT)
-    count(name, secrets)
-    return saved, restored, max(one, other)
+def by_kubeferry(turn: int, args: argparse.Namespace):
+    """Yield what Kubeferry's commands took."""
+    name = f"kubeferry-{turn}"
+    yield "kubeferry backup", command("backup", NAMESPACE, "--name", name, "--context", A)
+    yield "kubeferry restore", command("restore", name, "--map", f"{NAMESPACE}={name}", "--context", A)
+    count(name, args.secrets)
 
 
-def run(*arguments: str) -> tuple[float, float]:
-    """Run `kubeferry ARGUMENTS`; return its seconds and the peak of its memory in MiB."""
-    started = time.perf_counter()
-    process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"kubeferry {arguments[0]} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
-
-
-def timed(call) -> float:
-    """Return how long a call takes."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
+def timed(velero: Velero, arguments: tuple[str, ...]) -> Taken:
+    """Return what a command of Velero took."""
+    cpu, began = _of_server(velero)[0], time.perf_counter()
+    velero.run(*arguments)
+    seconds = time.perf_counter() - began
+    after, peak = _of_server(velero)
+    return Taken(seconds, after - cpu, peak, {})
 
 
 def count(namespace: str, secrets: int) -> None:
     """Refuse a restore that is not whole."""
-    cluster = connect(CONTEXT)
-    found = len(cluster.list(cluster.discover().by_kind("", "Secret"), namespace))
+    pages = raw.pages(at(A), f"/api/v1/namespaces/{namespace}/secrets")
+    found = sum(page.count(b'"name":"secret-') for page in pages)
     if found != secrets:
         sys.exit(f"{namespace} has {found} Secrets, not {secrets}")
 
 
-def peak_of(velero: Velero) -> float:
-    """Return the peak of its server's memory in MiB: VmHWM of proc(5) status."""
+def _of_server(velero: Velero) -> tuple[float, float]:
+    """Return its server's seconds of CPU and the peak of its memory in MiB (proc(5): stat, and VmHWM of status)."""
     pid = processes.running(velero.folder / "run" / "velero.json")
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
+    return (int(words[11]) + int(words[12])) / 100, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def _part(path: Path) -> Iterable[str]:
     days = sorted({f"{row.date} ({row.commit})" for row in rows})
     words = [f"{name} {value}" for name, value in document["versions"].items()]
     yield f"{host['cores']} cores, {host['memory_gib']} GiB; {', '.join(words)}; measured {', '.join(days)}."
-    from tests.bench.plots import plots_of  # it reads documents
+    from tests.bench.drawing import plots_of  # it reads documents
 
     for plot in plots_of(path):
         yield f"![{plot.title}](plots/{plot.name}.svg)"
@@ -188,7 +188,7 @@ def _short(seconds: float) -> str:
 SECTION = Section("tests/bench/README.md", "tests.bench.document", the_tables)
 
 if __name__ == "__main__":
-    from tests.bench.plots import write
+    from tests.bench.drawing import write
 
     write()
     SECTION.write()

@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.ports.prefect import server
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
+TOP = Path(__file__).parents[2]
 A, B = "kubeferry-a", "kubeferry-b"
 SETTLED = 50
 """Looks at Prefect, five a second, until it has the end of each task run."""
@@ -116,3 +118,60 @@ async def _phases(flow: str) -> dict[str, float]:
             step = re.sub(r"-[0-9a-f]+$", "", each.name)
             found[step] = found.get(step, 0.0) + (each.end_time - each.start_time).total_seconds()
     return {step: round(seconds, 2) for step, seconds in found.items()}
+
+
+# --- distance
+
+
+@contextmanager
+def far(url: str, latency: float) -> Iterator[str]:
+    """Yield the URL of a relay before a server, in a process of its own, which holds back each answer `latency` ms.
+
+    It passes bytes on, TLS included, so it costs next to nothing, and the server's certificate is what clients see.
+    """
+    to = urlsplit(url)
+    argv = [sys.executable, __file__, str(to.hostname), str(to.port), str(latency)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(TOP)}) as relay:
+        try:
+            yield f"{to.scheme}://127.0.0.1:{relay.stdout.readline().strip()}"
+        finally:
+            relay.terminate()
+
+
+async def _relay(host: str, port: int, seconds: float) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, requests = await asyncio.open_connection(host, port)
+        await asyncio.gather(_pass(reader, requests, 0), _pass(answers, writer, seconds))
+
+    served = await asyncio.start_server(serve, "127.0.0.1", 0)
+    print(served.sockets[0].getsockname()[1], flush=True)
+    await served.serve_forever()
+
+
+async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
+    """Pass bytes on, each so much later than it came; what comes meanwhile waits no longer than that."""
+    loop, waiting = asyncio.get_running_loop(), asyncio.Queue()
+
+    async def read() -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(2**16):
+                waiting.put_nowait((loop.time() + seconds, data))
+        waiting.put_nowait((loop.time() + seconds, b""))
+
+    reading = asyncio.create_task(read())
+    with suppress(ConnectionError):  # the other side has gone
+        while True:
+            due, data = await waiting.get()
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if not data:
+                break
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+    await reading
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(_relay(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) / 1000))
