@@ -21,6 +21,8 @@ FOLDERS = {"docs": "check", "cluster": "cluster", "ui": "cluster", "velero": "so
 """Folder of tests → tier."""
 FILES = ("test_checks.py", "test_readme.py")
 """More files of `check`."""
+SERVERS = {"sandbox", "sandbox_env", "prefect_server"}
+"""Fixtures that start real servers: the run's, or in their place servers of a file's own."""
 
 LONG = (
     "docs/test_readme_runs.py",
@@ -34,13 +36,13 @@ LONG = (
 
 
 def tier_of(item):
-    """Return the tier of a test: its own marker, else its folder's, else `cluster` where it uses a sandbox."""
+    """Return the tier of a test: its own marker, else its folder's, else `cluster` where it uses real servers."""
     for tier in TIERS:
         if item.get_closest_marker(tier):
             return tier
     path = item.path.relative_to(TESTS)
     tier = "check" if path.name in FILES else FOLDERS.get(path.parts[0], "unit")
-    return "cluster" if tier in ("check", "unit") and "sandbox" in item.fixturenames else tier
+    return "cluster" if tier in ("check", "unit") and SERVERS & set(item.fixturenames) else tier
 
 
 def fast(cases, *kept):
