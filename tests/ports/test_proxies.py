@@ -18,7 +18,8 @@ from tests.support.older_s3 import AGES, Age, older
 from kubeferry.deployments.sandbox import credentials as pki
 from kubeferry.tasks.core.errors import StoreUnavailableError, TransientError
 from kubeferry.tasks.ports.cluster.client import connect
-from kubeferry.tasks.ports.cluster.credentials import _proxy_of_environment
+from kubeferry.tasks.ports.cluster.connections import _proxy_of
+from kubeferry.tasks.ports.cluster.kubeconfig import Server
 from kubeferry.tasks.ports.local import processes
 from kubeferry.tasks.ports.store import s3_client
 from kubeferry.tasks.ports.store.open import open_store
@@ -91,7 +92,7 @@ def test_an_entry_of_no_proxy_is_a_host_a_domain_or_a_network(monkeypatch, url, 
     """golang.org/x/net/http/httpproxy, Config.NoProxy: what kubectl and client-go use."""
     monkeypatch.setenv("ALL_PROXY", "http://proxy:1")
     monkeypatch.setenv("NO_PROXY", entries)
-    assert _proxy_of_environment(url) == ("" if direct else "http://proxy:1")
+    assert _proxy_of(Server(url)) == ("" if direct else "http://proxy:1")
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "10.0.0.0/8,127.0.0.0/8", "*"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import Context, copy_context
-from queue import SimpleQueue
-from threading import Condition
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iter
 
 
 class _Running(Generic[T, R]):
-    """Workers that take items from one queue.
+    """Workers that take items from one queue, and end when there is none: an iterator that nobody ends holds no thread.
 
     A wake-up of a thread costs more than many an item does, so the reader is woken only by the one that it waits for:
     by then others are done, too.
@@ -54,18 +54,24 @@ class _Running(Generic[T, R]):
 
     def __init__(self, work: Callable[[T], R], threads: int) -> None:
         self._work, self._threads = work, threads
-        self._items: SimpleQueue[tuple[int, Context, T] | None] = SimpleQueue()
-        self._workers: list[Future[None]] = []
+        self._items: deque[tuple[int, Context, T]] = deque()
+        self._workers: set[Future[None]] = set()
+        self._at_work = 0
+        self._lock = Lock()
         self._results: dict[int, tuple[R | None, BaseException | None]] = {}
         self._awaited = -1
         self._arrived = Condition()
-        self._closed = False
 
     def add(self, number: int, item: T) -> None:
         """Have an item worked on."""
-        self._items.put((number, copy_context(), item))
-        if len(self._workers) < self._threads:
-            self._workers.append(_POOL.submit(self._loop))
+        with self._lock:
+            self._items.append((number, copy_context(), item))
+            if self._at_work == self._threads:
+                return
+            self._at_work += 1
+        worker = _POOL.submit(self._loop)
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
 
     def result(self, number: int) -> R:
         """Return the result of an item, or raise its exception."""
@@ -80,13 +86,12 @@ class _Running(Generic[T, R]):
 
     def close(self) -> None:
         """Begin no other item, and return when no work is running."""
-        self._closed = True
-        for _ in self._workers:
-            self._items.put(None)
-        wait(self._workers)
+        with self._lock:
+            self._items.clear()
+        wait(self._workers.copy())
 
     def _loop(self) -> None:
-        while (given := self._items.get()) and not self._closed:
+        while given := self._next():
             number, context, item = given
             try:
                 self._results[number] = (context.run(self._work, item), None)
@@ -95,4 +100,10 @@ class _Running(Generic[T, R]):
             if self._awaited == number:
                 with self._arrived:
                     self._arrived.notify()
-            del given, context, item  # an idle worker holds nothing
+
+    def _next(self) -> tuple[int, Context, T] | None:
+        with self._lock:
+            if self._items:
+                return self._items.popleft()
+            self._at_work -= 1
+            return None

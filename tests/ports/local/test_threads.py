@@ -1,5 +1,7 @@
 """Work in threads: in order, bounded, and over at the first error."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -140,3 +142,15 @@ def test_a_listener_is_forgotten_after_an_error():
         raise BrokenError
     progress.note("late")
     assert recorded.notes == []
+
+
+def test_an_iterator_that_nobody_ends_does_not_keep_the_process():
+    """The traceback of an error that ends a program keeps its frames, and so the iterator, until after its threads."""
+    program = (
+        "from kubeferry.tasks.ports.local.threads import in_threads\n"
+        "for each in in_threads(str, range(100), 4):\n"
+        "    raise SystemError('the end')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "the end" in done.stderr
