@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
-from dataclasses import is_dataclass
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-
-from pydantic import BaseModel
 
 from kubeferry.tasks.core.errors import ExpiredError, TransientError
 from kubeferry.tasks.ports.local import progress
@@ -64,15 +61,13 @@ def step(run_name: str) -> Callable[[Callable[P, Awaitable[R]]], Callable[P, Awa
 
 
 def _closed(value: Any) -> Any:
-    """Return an argument marked opaque if it is a dataclass or model: it contains no result of another step.
+    """Return an argument marked opaque if it is more than a text or a number: it contains no result of another step.
 
-    Prefect searches arguments for results twice, value by value: two seconds of a backup of 300 namespaces.
+    Prefect searches arguments for results twice, value by value: seconds for the list of 5,000 objects of a level.
     """
     from prefect.utilities.annotations import opaque
 
-    if isinstance(value, list):
-        return [_closed(each) for each in value]
-    return opaque(value) if is_dataclass(value) or isinstance(value, BaseModel) else value
+    return value if value is None or isinstance(value, (str, int, float)) else opaque(value)
 
 
 async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:

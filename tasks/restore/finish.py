@@ -50,8 +50,10 @@ def to_finish(plan: Plan, transaction: Transaction, outcome: Outcome) -> list[Re
     """Return the objects that this restore created and that miss their status or finalizers."""
     return sorted(
         ref
-        for ref in transaction.made & outcome.uids.keys() & plan.items.keys()
-        if plan.items[ref].finalizers or (plan.items[ref].status is not None and ref not in outcome.statuses)
+        for ref in transaction.made
+        if (item := plan.items.get(ref))
+        and (item.finalizers or (item.status is not None and ref not in outcome.statuses))
+        and ref in outcome.uids
     )
 
 
