@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
@@ -18,7 +19,7 @@ from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import why_not_ready
 from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.models.options import ClusterWide
-from kubeferry.tasks.core.needs.annotations import hints_of, with_namespaces
+from kubeferry.tasks.core.needs.annotations import NOTHING, hints_of, with_namespaces
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.needs.edges import needs_of, owner_edges
 from kubeferry.tasks.core.needs.ownership import Owners
@@ -104,8 +105,9 @@ def _fill(source: Source, plan: Plan) -> None:
 def ordered(source: Source, plan: Plan, edges: Iterable[Edge]) -> Order:
     """Return the levels of what comes after namespaces and definitions, in the order that these edges ask for."""
     later = [ref for ref in plan.items if (ref.group, ref.kind) not in FIRST]
-    hints = {ref: plan.items[ref].hints for ref in later}
-    phases = {ref: phase for ref in later if (phase := hints[ref].phase or source.rules.phase(ref)) is not None}
+    hints = {ref: hint for ref in later if (hint := plan.items[ref].hints) is not NOTHING}
+    said = ((ref, hints.get(ref, NOTHING).phase or source.rules.phase(ref)) for ref in later)
+    phases = {ref: phase for ref, phase in said if phase is not None}
     waves = {ref: hint.wave for ref, hint in hints.items() if hint.wave is not None}
     return order(later, edges, phases, waves)
 
@@ -118,7 +120,7 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
     rollouts = plan.rollouts
     for done, each in enumerate(source.archived, start=1):
         obj = archived_object(source, each)
-        ref = Ref.of(obj)
+        ref = Ref.of(obj).shared(each.member.name)
         tied, not_ready = links.get(ref) or (links_of(obj), why_not_ready(obj, clock.now()))
         owners.add(ref, tied)
         why = ELSEWHERE if chosen.elsewhere(each.member) else chosen.why_never(obj) or of_pod(ref, tied)
@@ -133,7 +135,7 @@ def _read(source: Source, plan: Plan, chosen: Choice, moving: _Moving) -> list[E
                 _leave(plan, ref, why)
             continue
         portable = chosen.portable(obj)
-        item = Item(ref, ref, obj["apiVersion"], each.slot, tied, not_ready, finalizers=finalizers_of(obj))
+        item = Item(ref, ref, intern(obj["apiVersion"]), each.slot, tied, not_ready, finalizers=finalizers_of(obj))
         item.elsewhere = chosen.outside.is_elsewhere(each.member)
         if source.options.modify.given:
             portable = _modify(source, plan, portable, obj, each, chosen.words(ref, each.member), item)
@@ -235,7 +237,8 @@ def _add(
     """Plan one object; return what it needs, by target identity."""
     whole = obj if status is None else obj | {"status": status}
     renamed = rename(whole, moving.names, known=moving.known, skip=moving.skip, copies=moving.copies, also=moving.also)
-    item.ref, item.hints = Ref.of(renamed.obj), hints_of(obj)
+    now = Ref.of(renamed.obj)
+    item.ref, item.hints = item.source if now == item.source else now.shared(item.source.name), hints_of(obj)
     if moving.scan:
         item.noted = moving.scan.losses(renamed.obj, renamed.rewrites)
     if source.options.at_rest:

@@ -77,6 +77,7 @@ def _download(options: RestoreOptions, work: Path) -> Downloaded:
             source.archived = shared.archived
         else:
             source.archived = unpacked(backup, work, source.archive)
+            source.backup = backup.without_digests()
         if not source.proof:
             source.proof = backup.proof(shared.work if shared else work)
             if resumed:

@@ -60,6 +60,7 @@ class Template:
     def unpack(self) -> None:
         """Bring the backup here. Raises as `unpacked`."""
         self.archived = unpacked(self.backup, self.work, self.spool)
+        self.backup = self.backup.without_digests()
 
     def lend(self, work: Path) -> None:
         """Have the files beside the archive in the folder of one restore, too."""

@@ -32,7 +32,7 @@ def stored_links(source: Source) -> dict[Ref, tuple[Links, str]]:
     found: dict[Ref, tuple[Links, str]] = {}
 
     def add(value: Any) -> None:
-        ref = Ref(*_four(value))
+        ref = Ref(*_four(value)).shared()
         if ref in found:
             raise DamagedError("names an object that had a line before")
         why = value.get("notReady", "")

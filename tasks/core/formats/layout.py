@@ -18,6 +18,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from itertools import count
+from sys import intern
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import DamagedError, UsageError
@@ -329,9 +330,9 @@ def parse_member(path: str) -> Member | None:
         case ["metadata", *_]:
             return None
         case ["resources", gr, "cluster", file] if _is_object(gr, file):
-            return Member(gr, "", file.removesuffix(".json"))
+            return Member(intern(gr), "", file.removesuffix(".json"))
         case ["resources", gr, "namespaces", name, file] if _is_object(gr, file) and NAMESPACE.fullmatch(name):
-            return Member(gr, name, file.removesuffix(".json"))
+            return Member(intern(gr), intern(name), file.removesuffix(".json"))
         case ["resources", _, _, "cluster", _] | ["resources", _, _, "namespaces", _, _]:
             return None
     raise _refused(path)

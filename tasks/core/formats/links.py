@@ -8,7 +8,11 @@ quoted in the error.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from kubeferry.tasks.core.errors import DamagedError
 from kubeferry.tasks.core.formats.target.bundle import is_bundle
@@ -18,8 +22,9 @@ from kubeferry.tasks.core.kube.objects import Ref, is_segment, type_of
 from kubeferry.tasks.core.kube.readiness.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
+    from kubeferry.tasks.core.formats.target.managers import Entry
     from kubeferry.tasks.core.jsondoc.edit import Object
 
 _INGRESS: tuple[Path, ...] = (
@@ -60,12 +65,30 @@ class Links:
 
     uid: str = ""
     owners: tuple[Owner, ...] = ()
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    addresses: Mapping[str, str] = field(default_factory=lambda: NO_ADDRESSES)
     """JSON pointer into the live object (RFC 6901) → the address: `/status/podIPs/0/ip` → `10.0.0.7`."""
-    managers: tuple[dict[str, Any], ...] = ()
-    """Its field managers (formats/target/managers.py)."""
+    packed: bytes = b""
+    """Its field managers as JSON (`packed`): decoded, they take more memory than all else that is kept of an object."""
     progress: str = ""
     """How far its controller was, where only its status said that (kube/readiness/progress.py)."""
+
+    @property
+    def managers(self) -> tuple[Entry, ...]:
+        """Return its field managers (formats/target/managers.py)."""
+        return tuple(orjson.loads(self.packed)) if self.packed else ()
+
+
+NO_ADDRESSES: Mapping[str, str] = MappingProxyType({})
+
+
+def packed(managers: Collection[Entry]) -> bytes:
+    """Return field managers as `Links` holds them: b"" for none; what many objects have is there once."""
+    return _shared(orjson.dumps(managers)) if managers else b""
+
+
+@lru_cache(maxsize=4096)
+def _shared(data: bytes) -> bytes:
+    return data
 
 
 def links_of(obj: Object) -> Links:
@@ -81,7 +104,7 @@ def links_of(obj: Object) -> Links:
     except DamagedError as error:
         raise DamagedError(f"{Ref.of(obj)}: {error}") from error
     given = {at: value for at, value in _addresses(obj) if isinstance(value, str) and value not in ("", "None")}
-    return Links(uid, owners, given, saved(obj), progress(obj))
+    return Links(uid, owners, given or NO_ADDRESSES, packed(saved(obj)), progress(obj))
 
 
 def _is_bundle(one: Any) -> bool:
@@ -143,7 +166,8 @@ def from_json(value: Any) -> Links:
         raise DamagedError("links: managers must be entries of managedFields")
     uid = _text(value, "uid", "links", default="")
     how_far = _text(value, "progress", "links", default="")
-    return Links(uid, tuple(_owner(one) for one in owners), dict(addresses), tuple(managers), how_far)
+    given = dict(addresses) or NO_ADDRESSES
+    return Links(uid, tuple(_owner(one) for one in owners), given, packed(managers), how_far)
 
 
 def _owner(value: Any) -> Owner:

@@ -5,6 +5,7 @@ A stored part is read back as untrusted input: pydantic refuses what does not ha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
@@ -176,8 +177,13 @@ class Cause(StrEnum):
     """The target allocates another value, as the old one is in use there."""
 
 
-class Rewrite(ResultModel):
-    """One value that was rewritten: in which object, at which path, the old and the new value."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
+    """One value that was rewritten: in which object, at which path, the old and the new value.
+
+    A part of results, too, but no model: a restore under another name has one or more for each object, and pydantic
+    takes 600 bytes for each.
+    """
 
     object: str
     path: str

@@ -9,9 +9,9 @@ with 300,000 edges take seconds.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from graphlib import TopologicalSorter
 from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from kubeferry.tasks.core.graph.cycles import feedback_arcs, strongly_connected
 from kubeferry.tasks.core.graph.priorities import Priority, priority_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kubeferry.tasks.core.kube.objects import Ref
 
@@ -84,8 +84,9 @@ class Order:
     broken: list[Edge] = field(default_factory=list)
 
 
-_Needs = list[dict[int, list[Edge]]]
-"""Index in the sorted refs → index of each dependency → the edges to it; sorted at each depth."""
+_Needs = dict[int, dict[int, list[Edge]]]
+"""Index in the sorted refs → index of each dependency → the edges to it; sorted at each depth. Without an entry for an
+object that needs nothing, which most are."""
 
 _Place = tuple[int, int, int]
 """(wave, priority, depth): the level of an object."""
@@ -104,13 +105,13 @@ def order(
     """
     there = sorted(set(refs))
     needs = _needs(there, edges)
-    broken = _break_cycles(needs)
-    own = [int(phases.get(ref, priority_of(ref))) for ref in there]
-    places = _places(needs, own, [waves.get(ref) for ref in there])
+    sequence, broken = _acyclic(needs, len(there))
+    own = array("b", [phases.get(ref, priority_of(ref)) for ref in there])
+    set_by = {index: wave for index, ref in enumerate(there) if (wave := waves.get(ref)) is not None} if waves else {}
     levels: dict[_Place, list[Ref]] = {}
-    for ref, place in zip(there, places, strict=True):
+    for ref, place in zip(there, _places(needs, sequence, own, set_by), strict=True):
         levels.setdefault(place, []).append(ref)
-    kept = {ref: [edge for link in links.values() for edge in link] for ref, links in zip(there, needs, strict=True)}
+    kept = {there[source]: [edge for link in links.values() for edge in link] for source, links in needs.items()}
     return Order([levels[place] for place in sorted(levels)], {ref: some for ref, some in kept.items() if some}, broken)
 
 
@@ -125,18 +126,48 @@ def _needs(there: list[Ref], edges: Iterable[Edge]) -> _Needs:
         and source != target
     ]
     links.sort(key=itemgetter(0, 1, 2, 3))
-    needs: _Needs = [{} for _ in there]
+    needs: _Needs = {}
     for source, target, _, _, edge in links:
-        link = needs[source].setdefault(target, [])
+        link = needs.setdefault(source, {}).setdefault(target, [])
         if edge not in link[-1:]:
             link.append(edge)
     return needs
 
 
-def _break_cycles(needs: _Needs) -> list[Edge]:
-    """Remove the links that are given up to break cycles, and return their edges."""
+def _acyclic(needs: _Needs, count: int) -> tuple[Sequence[int], list[Edge]]:
+    """Remove the links that are given up to break cycles; return all objects after what they need, and those edges."""
+    sequence = _sequence(needs, count)
+    if len(sequence) == count:
+        return sequence, []
+    broken = _break_cycles(needs, set(needs).difference(sequence))
+    return _sequence(needs, count), broken
+
+
+def _sequence(needs: _Needs, count: int) -> Sequence[int]:
+    """Return the objects, each after all that it needs: without those in cycles, and without what needs those.
+
+    Kahn's algorithm (Topological sorting of large networks, 1962).
+    """
+    waiting = array("l", bytes(array("l").itemsize * count))
+    users: dict[int, list[int]] = {}
+    for source, links in needs.items():
+        waiting[source] = len(links)
+        for target in links:
+            users.setdefault(target, []).append(source)
+    sequence = array("l", (node for node in range(count) if not waiting[node]))
+    for node in sequence:  # which grows
+        for user in users.get(node, ()):
+            waiting[user] -= 1
+            if not waiting[user]:
+                sequence.append(user)
+    return sequence
+
+
+def _break_cycles(needs: _Needs, unsorted: set[int]) -> list[Edge]:
+    """Remove the links that are given up to break cycles, and return their edges; all cycles are among `unsorted`."""
     broken: list[Edge] = []
-    for component in strongly_connected(dict(enumerate(needs))):
+    graph = {source: [target for target in needs[source] if target in unsorted] for source in sorted(unsorted)}
+    for component in strongly_connected(graph):
         needed_by: dict[int, list[tuple[int, int]]] = {node: [] for node in sorted(component)}
         for source in needed_by:
             for target in needs[source].keys() & needed_by.keys():
@@ -146,22 +177,28 @@ def _break_cycles(needs: _Needs) -> list[Edge]:
     return broken
 
 
-def _places(needs: _Needs, priorities: list[int], waves: list[int | None]) -> list[_Place]:
-    """Return the level of each object."""
-    sequence = list(TopologicalSorter(dict(enumerate(needs))).static_order())
-    wave = [0 if own is None else own for own in waves]
+def _places(
+    needs: _Needs, sequence: Sequence[int], priorities: Sequence[int], waves: Mapping[int, int]
+) -> list[_Place]:
+    """Return the level of each object; `waves` are those that are set."""
+    wave = dict(waves)
     for source in reversed(sequence):
-        for target in needs[source]:
-            if waves[target] is None:
-                wave[target] = min(wave[target], wave[source])
-    places: list[_Place] = [(0, 0, 0)] * len(needs)
+        for target in needs.get(source, ()) if wave else ():
+            if target not in waves:
+                wave[target] = min(wave.get(target, 0), wave.get(source, 0))
+    places: list[_Place] = [(0, 0, 0)] * len(sequence)
+    same: dict[_Place, _Place] = {}
     for source in sequence:
-        places[source] = _place(wave[source], priorities[source], [places[target] for target in needs[source]])
+        needed = [places[target] for target in needs.get(source, ())]
+        place = _place(wave.get(source, 0), priorities[source], needed)
+        places[source] = same.setdefault(place, place)
     return places
 
 
 def _place(wave: int, priority: int, needed: list[_Place]) -> _Place:
     """Return the latest wave of the dependencies, within it the latest priority, and one more than the depth there."""
+    if not needed:
+        return wave, priority, 0
     wave = max([wave, *(of for of, _, _ in needed)])
     priority = max([priority, *(at for of, at, _ in needed if of == wave)])
     return wave, priority, max((depth + 1 for of, at, depth in needed if (of, at) == (wave, priority)), default=0)

@@ -8,6 +8,7 @@ Sources: kubernetes.io, Object Names and IDs; apimachinery, pkg/api/validation/p
 from __future__ import annotations
 
 import re
+from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
@@ -63,6 +64,11 @@ class Ref(NamedTuple):
         if (self.group, self.kind) == ("", "Namespace"):
             return Ref("", "Namespace", "", names.get(self.name, self.name))
         return Ref(self.group, self.kind, names.get(self.namespace, self.namespace), self.name)
+
+    def shared(self, name: str = "") -> Ref:
+        """Return the same identity to keep: what many have in common is in memory once, and so is an equal `name`."""
+        own = name if name == self.name else self.name
+        return Ref(intern(self.group), intern(self.kind), intern(self.namespace), own)
 
     def __str__(self) -> str:
         """Return kind, group, namespace and name: `Deployment.apps shop/web`."""

@@ -14,8 +14,11 @@ A StatefulSet that rolls out without a partition comes back with its new templat
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
 
 from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via
@@ -40,23 +43,31 @@ def _number(obj: Object, *path: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _template(obj: Object) -> Any:
-    """Return a template without the label of its ReplicaSet."""
+def _template(obj: Object) -> bytes:
+    """Return what tells a template, without the label of its ReplicaSet, from others: a digest."""
     template = get(obj, "spec", "template")
     labels = get(template, "metadata", "labels") if isinstance(template, dict) else None
-    if not isinstance(labels, dict):
-        return template
-    rest = {key: value for key, value in labels.items() if key != HASH}
-    return template | {"metadata": template["metadata"] | {"labels": rest}}
+    if isinstance(labels, dict):
+        rest = {key: value for key, value in labels.items() if key != HASH}
+        template = template | {"metadata": template["metadata"] | {"labels": rest}}
+    return hashlib.sha256(orjson.dumps(template, option=orjson.OPT_SORT_KEYS)).digest()
+
+
+class _Deployment(NamedTuple):
+    """What is kept of a Deployment: not the object, as a namespace has thousands."""
+
+    template: bytes
+    paused: bool
+    wants_pods: bool
 
 
 @dataclass
 class Rollouts:
     """The workloads of an archive and their revisions: added in any order, queried when all are added."""
 
-    _deployments: dict[Ref, Object] = field(default_factory=dict)
-    _sets: dict[Ref, tuple[Ref, Any]] = field(default_factory=dict)
-    """ReplicaSet with pods → its Deployment, its template."""
+    _deployments: dict[Ref, _Deployment] = field(default_factory=dict)
+    _sets: dict[Ref, tuple[Ref, bytes]] = field(default_factory=dict)
+    """ReplicaSet with pods → its Deployment, the digest of its template."""
     _revisions: dict[Ref, tuple[Ref, int]] = field(default_factory=dict)
     _behind: dict[Ref, str] = field(default_factory=dict)
 
@@ -64,7 +75,8 @@ class Rollouts:
         """Add an object of the archive, as it was saved; `ref` is its identity on the target, `links` are its own."""
         match ref.group, ref.kind:
             case ("apps", "Deployment"):
-                self._deployments[ref] = obj
+                wants_pods = get(obj, "spec", "replicas") != 0
+                self._deployments[ref] = _Deployment(_template(obj), is_paused(obj), wants_pods)
             case ("apps", "ReplicaSet") if _number(obj, "spec", "replicas"):
                 if owner := _controller(ref, links):
                     self._sets[ref] = (owner, _template(obj))
@@ -79,7 +91,7 @@ class Rollouts:
         active: dict[Ref, list[Ref]] = {}
         for ref, (owner, template) in self._sets.items():
             deployment = self._deployments.get(owner)
-            if deployment is not None and (is_paused(deployment) or template != _template(deployment)):
+            if deployment is not None and (deployment.paused or template != deployment.template):
                 active.setdefault(owner, []).append(ref)
         of_deployments = {ref: owner for ref, (owner, _) in self._sets.items() if owner in active}
         behind = self.older().keys()
@@ -106,7 +118,7 @@ class Rollouts:
 
     def idle(self) -> set[Ref]:
         """Return the Deployments that are paused and want pods."""
-        return {ref for ref, obj in self._deployments.items() if is_paused(obj) and get(obj, "spec", "replicas") != 0}
+        return {ref for ref, each in self._deployments.items() if each.paused and each.wants_pods}
 
     def edges(self) -> Iterator[Edge]:
         """Yield that a controller needs what is kept for it."""

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Self
 
 from kubeferry.tasks.core.errors import UsageError
@@ -163,7 +164,9 @@ class Selector:
             return f"selected by {', '.join(parts)}"
         if (ref.group, ref.kind) == NAMESPACE:
             return "a namespace of the backup"
-        return f"in namespace {ref.namespace}" if ref.namespace else "cluster-scoped, and everything is selected"
+        return (
+            intern(f"in namespace {ref.namespace}") if ref.namespace else "cluster-scoped, and everything is selected"
+        )
 
     def text(self) -> str:
         """Return the selection in one line, "" for everything: `label app=web; not kind secrets; only that`."""

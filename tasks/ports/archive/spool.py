@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
@@ -11,11 +11,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Slot(NamedTuple):
-    """Position of a value in its spool, in bytes."""
+_SIZE = 32
+"""Bits of the size: no value has 4 GiB."""
 
-    offset: int
-    size: int
+
+class Slot(int):
+    """Position of a value in its spool: one number, as there is one for each object, and a pair takes twice as much."""
+
+    __slots__ = ()
+
+    @classmethod
+    def at(cls, offset: int, size: int) -> Self:
+        """Return the slot of `size` bytes from `offset` on."""
+        return cls(offset << _SIZE | size)
+
+    @property
+    def offset(self) -> int:
+        """Return where the value begins, in bytes."""
+        return self >> _SIZE
+
+    @property
+    def size(self) -> int:
+        """Return how long it is, in bytes."""
+        return self & (1 << _SIZE) - 1
 
 
 class Spool:
@@ -28,7 +46,7 @@ class Spool:
 
     def append(self, data: bytes) -> Slot:
         """Add one value; only one thread may write."""
-        slot = Slot(self._end, len(data))
+        slot = Slot.at(self._end, len(data))
         view = memoryview(data)
         while view:
             written = os.pwrite(self._file, view, self._end)

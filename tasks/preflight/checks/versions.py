@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kubeferry.tasks.core.formats.links import packed
 from kubeferry.tasks.core.formats.losses import Loss, LossCode
 from kubeferry.tasks.core.kube.kinds import is_built_in
 from kubeferry.tasks.core.kube.resources import served
@@ -94,7 +95,7 @@ def _write_as(plan: Plan, items: list[Item], api_version: str) -> None:
         # The fields have the same names, and entries in the version that is not served would be dropped.
         old = item.api_version
         managers = tuple(each | new if each.get("apiVersion") == old else each for each in item.links.managers)
-        item.links = replace(item.links, managers=managers)
+        item.links = replace(item.links, packed=packed(managers))
         item.api_version = api_version
         plan.edit(item, lambda obj: obj | new)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
+from sys import intern
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.transform.rename.also import Also
 
 __all__ = ["NAMESPACE_AT", "SELECTOR_VALUES_AT", "Known", "Renamed", "Skip", "rename"]
+
+_WHY = {rule: f"namespace renamed: {text}" for rule, text in RULES.items()}
 
 _SPELLED = ("system:serviceaccounts:", "system:serviceaccount:")
 _ALL = Skip()
@@ -129,8 +132,9 @@ def _whole(obj: Object, case: Case) -> Iterator[Hit]:
 
 
 def _rewrite(what: str, hit: Hit) -> Rewrite:
-    why = f"namespace renamed: {RULES[hit.rule]}"
-    return Rewrite(object=what, path=pointer(hit.at), old=hit.old, new=hit.new, why=why, rule=hit.rule)
+    return Rewrite(
+        object=what, path=intern(pointer(hit.at)), old=hit.old, new=hit.new, why=_WHY[hit.rule], rule=hit.rule
+    )
 
 
 def _identity(obj: Object, moved: Mapping[str, str], *, bound: bool) -> Object:
