@@ -65,8 +65,8 @@ def _print(asked: RestoreOptions, output: Form, file: Path | None, *, kubectl: b
 
 def _text(made: Planned, output: Form) -> Iterable[str]:
     from kubeferry.flows.console import plan_table
-    from kubeferry.tasks.core.jsondoc.printable import as_json, as_yaml
-    from kubeferry.tasks.core.plan.document import document
+    from kubeferry.tasks.core.jsondoc.printable import as_yaml, json_pieces
+    from kubeferry.tasks.core.plan.document import as_data, document
 
     found = document(made.parts)
     if output is Form.TABLE:
@@ -77,7 +77,7 @@ def _text(made: Planned, output: Form) -> Iterable[str]:
         return [page(found)]
     if output is Form.YAML:
         return [as_yaml(found.model_dump(mode="json"))]
-    return [as_json(found.model_dump(mode="json"))]
+    return json_pieces(as_data(found))
 
 
 def _write(text: Iterable[str], file: Path | None) -> None:

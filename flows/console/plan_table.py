@@ -13,7 +13,7 @@ from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.core.kube.kinds import is_built_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kubeferry.tasks.core.formats.records import LeftOut
     from kubeferry.tasks.core.plan.document import Named, Need, PlanDocument, PlannedObject
@@ -144,7 +144,7 @@ class _Short:
         kind, _, group = each.type.partition(".")
         return f"{kind if is_built_in(group) else each.type} {path}"
 
-    def needs(self, needs: list[Need]) -> dict[str, list[str]]:
+    def needs(self, needs: Sequence[Need]) -> dict[str, list[str]]:
         """Return each needed object with the fields that need it, without `spec.template.spec.`."""
         found: dict[str, list[str]] = {}
         for need in needs:

@@ -10,7 +10,13 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
 
 LONGEST = 200
 """Characters of a name or value in a Markdown page; longer ones are truncated."""
@@ -44,7 +50,32 @@ def code(text: str, longest: int = LONGEST) -> str:
 
 def as_json(value: Any) -> str:
     """Return a JSON value as one indented JSON document that ends with a newline."""
-    return _escaped(json.dumps(value, indent=2, ensure_ascii=False), _in_json) + "\n"
+    return "".join(json_pieces(value))
+
+
+PIECE = 1000
+"""Tokens of JSON that are written together."""
+
+
+def json_pieces(value: Any) -> Iterator[str]:
+    """Yield the same document piece by piece; a `Lazy` list in it is made while it is written."""
+    tokens = json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value)
+    while piece := "".join(islice(tokens, PIECE)):
+        yield _escaped(piece, _in_json)
+    yield "\n"
+
+
+class Lazy(list[Any]):
+    """A list for `json_pieces` that is never in memory as a whole: `make` makes each value from one of `items`."""
+
+    def __init__(self, items: Iterable[T], make: Callable[[T], Any]) -> None:
+        """Take what the values are made from."""
+        super().__init__(items)
+        self._make = make
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the values."""
+        return map(self._make, super().__iter__())
 
 
 def as_yaml(value: Any, *, width: int = 80) -> str:

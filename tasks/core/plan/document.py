@@ -7,10 +7,14 @@ target. The document holds no content of any Secret: for a value in a Secret it 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import TypeAdapter
 
 from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Problem, ResultModel, hidden
+from kubeferry.tasks.core.jsondoc.printable import Lazy
 from kubeferry.tasks.core.kube.readiness.evaluate import ready_when
 from kubeferry.tasks.core.lookup.bindings import policy_of
 from kubeferry.tasks.core.plan.parts import level_phases
@@ -31,8 +35,12 @@ if TYPE_CHECKING:
 FORMAT: Literal["kubeferry.io/plan/v1"] = "kubeferry.io/plan/v1"
 
 
-class Named(ResultModel):
-    """An object by its identity on the target."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """An object by its identity on the target.
+
+    It and what else there is for each object is no model: of 100,000 objects, models take 200 MB.
+    """
 
     type: str
     """Kind and group: `Deployment.apps`, `Secret`."""
@@ -40,6 +48,7 @@ class Named(ResultModel):
     name: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Need(Named):
     """What an object waits for."""
 
@@ -51,11 +60,12 @@ class Need(Named):
     """Level of the other object; 0 is before all levels."""
 
 
-class Binding(ResultModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
     """A field whose value is looked up on the live target."""
 
     path: str
-    layers: list[str] = []
+    layers: tuple[str, ...] = ()
     old: str
     chain: str
     kind: str
@@ -66,7 +76,8 @@ class Binding(ResultModel):
     """Whether a patch writes it after all levels are created."""
 
 
-class Rewrite(ResultModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewrite:
     """A value that differs on the target, with its path and the reason."""
 
     path: str
@@ -77,6 +88,7 @@ class Rewrite(ResultModel):
     """The class that switches it off (--no-rewrite); "" if it cannot be switched off."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedObject(Named):
     """One object to restore."""
 
@@ -85,15 +97,15 @@ class PlannedObject(Named):
     source_name: str
     why: str
     """Why it is restored."""
-    needs: list[Need] = []
+    needs: tuple[Need, ...] = ()
     ready: str
     """What to wait for after it is created; empty: nothing, because it was not ready when it was backed up."""
     not_ready: str = ""
     """Why it was not ready when it was backed up."""
-    unowned: list[str] = []
+    unowned: tuple[str, ...] = ()
     """Owners in the source that it cannot have on any cluster, each with the reason: they are removed."""
-    bindings: list[Binding] = []
-    rewrites: list[Rewrite] = []
+    bindings: tuple[Binding, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
 
 
 class First(ResultModel):
@@ -124,12 +136,14 @@ class Broken(ResultModel):
     instead: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted(Named):
     """A cluster-scoped object that the target must already have."""
 
     users: list[Named]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lacking(Named):
     """An object that is needed but excluded by the options."""
 
@@ -182,6 +196,23 @@ class PlanDocument(ResultModel):
     """Rights that others get by what is restored, or would; and namespaces that were there before."""
     losses: list[Loss] = []
     """What will not be as it was."""
+
+
+_OBJECT = TypeAdapter(PlannedObject)
+
+
+def as_data(plan: PlanDocument) -> dict[str, Any]:
+    """Return a document as JSON values for `json_pieces`, of which the objects are made while they are written."""
+    data = plan.model_dump(mode="json", exclude={"levels"})
+    data["levels"] = [
+        {
+            "number": each.number,
+            "phase": each.phase,
+            "objects": Lazy(each.objects, lambda one: _OBJECT.dump_python(one, mode="json")),
+        }
+        for each in plan.levels
+    ]
+    return {name: data[name] for name in PlanDocument.model_fields}
 
 
 def document(parts: Parts) -> PlanDocument:
@@ -251,12 +282,12 @@ class _Objects:
             source_namespace=part.source.namespace,
             source_name=part.source.name,
             why=part.why,
-            needs=list(self._needs(ref)),
+            needs=tuple(self._needs(ref)),
             ready="" if part.not_ready else ready_when(ref),
             not_ready=part.not_ready,
-            unowned=list(part.unowned),
-            bindings=[_binding(part, each, self.parts.absent) for each in part.bindings],
-            rewrites=[_rewrite(ref, each) for each in self._rewritten(part)],
+            unowned=part.unowned,
+            bindings=tuple(_binding(part, each, self.parts.absent) for each in part.bindings),
+            rewrites=tuple(_rewrite(ref, each) for each in self._rewritten(part)),
         )
 
     def _needs(self, ref: Ref) -> Iterable[Need]:
@@ -281,7 +312,7 @@ def _named(ref: Ref) -> Mapping[str, str]:
 def _binding(part: Part, each: Bound, absent: Mapping[Kind, Absent]) -> Binding:
     return Binding(
         path=each.use.pointer,
-        layers=list(each.use.layers),
+        layers=tuple(each.use.layers),
         old=HIDDEN if hidden(part.ref, each.use.pointer) else each.old,
         chain=each.chain.text(),
         kind=each.kind,

@@ -4,6 +4,7 @@ import random
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
+
 from kubeferry.tasks.core.graph.order import Edge, Strength, order
 from kubeferry.tasks.core.graph.priorities import Priority
 from kubeferry.tasks.core.kube.objects import Ref

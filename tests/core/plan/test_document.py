@@ -1,11 +1,13 @@
 """The document of a plan says all that is known of each object, and nothing that is in a Secret."""
 
 import json
+from dataclasses import asdict, replace
 
 from kubeferry.tasks.core.formats.links import Owner
 from kubeferry.tasks.core.formats.records import HIDDEN, LeftOut, Rewrite
 from kubeferry.tasks.core.graph.order import Edge, Strength, Via, order
 from kubeferry.tasks.core.graph.priorities import Priority
+from kubeferry.tasks.core.jsondoc.printable import Lazy, json_pieces
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.readiness.evaluate import READY_WHEN, RULES, ready_when
 from kubeferry.tasks.core.lookup.bindings import Binding
@@ -13,7 +15,7 @@ from kubeferry.tasks.core.lookup.chain import Chain
 from kubeferry.tasks.core.lookup.steps import Read, Start
 from kubeferry.tasks.core.lookup.substitute import Absent
 from kubeferry.tasks.core.lookup.uses import Source, Use
-from kubeferry.tasks.core.plan.document import PlanDocument, document
+from kubeferry.tasks.core.plan.document import PlanDocument, as_data, document
 from kubeferry.tasks.core.plan.parts import Part, Parts, level_phases
 
 SPACE = Ref("", "Namespace", "", "shop2")
@@ -82,7 +84,7 @@ def test_the_document_says_what_waits_for_what_and_why():
         (3, ["first"]),
     ]
     web, first = plan.levels[1].objects[0], plan.levels[2].objects[0]
-    assert [each.model_dump() for each in web.needs] == [
+    assert [asdict(each) for each in web.needs] == [
         {
             "type": "Secret",
             "namespace": "shop2",
@@ -133,9 +135,10 @@ def test_nothing_of_a_secrets_contents_is_shown():
     secret, web = plan.levels[0].objects[0], plan.levels[1].objects[0]
     assert [(each.old, each.new) for each in secret.rewrites] == [(HIDDEN, HIDDEN), ("shop", "shop2")]
     assert [each.old for each in (*secret.bindings, *web.bindings)] == [HIDDEN, "10.0.0.7"]
-    assert web.bindings[0].model_dump(exclude={"old"}) == {
+    assert asdict(replace(web.bindings[0], old="")) == {
+        "old": "",
         "path": "/data/host",
-        "layers": ["base64"],
+        "layers": ("base64",),
         "chain": "Service shop2/web → spec.clusterIP",
         "kind": "service-ip",
         "policy": "empty",
@@ -145,7 +148,7 @@ def test_nothing_of_a_secrets_contents_is_shown():
 
 
 def test_rewrites_belong_to_the_object_of_that_name_in_the_backup():
-    assert document(parts()).levels[1].objects[0].rewrites == []
+    assert document(parts()).levels[1].objects[0].rewrites == ()
 
 
 def test_json_and_back_is_the_same():
@@ -169,3 +172,22 @@ def test_a_custom_resource_of_a_protected_group_is_waited_for_as_one():
     gateway = Ref("gateway.networking.k8s.io", "Gateway", "a", "b")
     assert ready_when(gateway) == ready_when(Ref("cert-manager.io", "Certificate", "a", "b"))
     assert ready_when(gateway) == "its condition Ready is true, if it has one"
+
+
+def test_the_document_is_written_piece_by_piece_as_it_would_be_at_once():
+    plan = document(parts())
+    whole = json.dumps(plan.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+    assert "".join(json_pieces(as_data(plan))) == whole
+
+
+def test_a_lazy_list_is_made_while_it_is_written():
+    """What is made is not kept, an unprintable character is escaped, and an empty list is one."""
+    made = []
+    pieces = json_pieces(
+        {"a": Lazy(range(5000), lambda number: made.append(number) or f"\u202e{number}"), "b": Lazy([], str)}
+    )
+    first = next(pieces)
+    assert 0 < len(made) < 5000
+    text = first + "".join(pieces)
+    assert json.loads(text) == {"a": [f"\u202e{number}" for number in range(5000)], "b": []}
+    assert "\u202e" not in text
