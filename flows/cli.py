@@ -90,6 +90,8 @@ def top() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; `arguments` default to those of this process."""
+    if arguments is None:
+        gc.seldom()
     try:
         code = _code(arguments)
     finally:

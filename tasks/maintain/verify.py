@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 from kubeferry.tasks.core.errors import BackupNotFoundError, DamagedError
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.core.models.results import Verified
-from kubeferry.tasks.core.plan.order_check import order_faults
-from kubeferry.tasks.plan.offline import planned
 from kubeferry.tasks.ports.records.backups import Proof, backups, prove
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.step import in_thread, step
@@ -60,6 +58,10 @@ def order_of(store: str, name: str, identities: Sequence[str]) -> tuple[int, int
     Raises:
         DamagedError: an object would be created before one that it needs.
     """
+    # A backup proves its files, too, and makes no plan.
+    from kubeferry.tasks.core.plan.order_check import order_faults
+    from kubeferry.tasks.plan.offline import planned
+
     # Whether it is encrypted is shown; a verification believes nothing.
     asked = RestoreOptions(backup=name, store=store, identities=list(identities), allow_plain=True)
     with planned(asked) as made:

@@ -36,6 +36,8 @@ class _Options(BaseModel):
         frozen=True,
         extra="forbid",
         use_attribute_docstrings=True,
+        # A command needs one or two of these models; to build all of them takes longer than to read its arguments.
+        defer_build=True,
         hide_input_in_errors=True,
         field_title_generator=title,
         json_schema_extra=in_order,

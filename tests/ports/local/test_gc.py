@@ -7,7 +7,7 @@ import weakref
 import pytest
 
 from kubeferry.flows import cli
-from kubeferry.tasks.ports.local.gc import leave, loading, settle
+from kubeferry.tasks.ports.local.gc import OFTEN, leave, loading, seldom, settle
 
 
 class Cycle:
@@ -49,6 +49,20 @@ def test_an_import_that_fails_leaves_the_collector_at_work():
     with pytest.raises(ImportError), loading():
         raise ImportError
     assert gc.isenabled()
+
+
+def test_garbage_of_a_command_is_collected_seldom_but_collected():
+    before = gc.get_threshold()
+    try:
+        seldom()
+        gc.collect()
+        gone = weakref.ref(Cycle())
+        few = [[] for _ in range(OFTEN // 10)]
+        assert gone() is not None
+        few += [[] for _ in range(2 * OFTEN)]
+        assert gone() is None
+    finally:
+        gc.set_threshold(*before)
 
 
 @pytest.mark.usefixtures("_thawed")
