@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.bench import B
+from tests.support.imports import NEVER, PREFECT
 
 BIN = Path(sys.executable).parent
 BASH = shutil.which("bash") or "bash"
-HEAVY = {"prefect", "kubernetes", "boto3", "fastapi", "rich.progress"}
+HEAVY = {*PREFECT, *NEVER, "rich.progress", "pydantic"}
 
 ASK = """
 source "$SCRIPT"

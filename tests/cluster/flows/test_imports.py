@@ -1,0 +1,33 @@
+"""What the processes of commands import that ask a cluster: start-up is most of what a small backup takes.
+
+Commands that ask nothing, or a store only: tests/flows/test_cli.py, test_plan.py, tests/docs/test_completion.py.
+"""
+
+import os
+
+import pytest
+from tests.support.bench import A, B
+from tests.support.imports import NEVER, PREFECT, imported
+
+
+@pytest.fixture(scope="module")
+def shop(bench):
+    return bench.namespace("imports")
+
+
+@pytest.fixture
+def run(kubeferry, bench, served, monkeypatch):  # noqa: ARG001 - they set the environment
+    def run(*arguments, heavy):
+        where = {"KUBECONFIG": bench.where["kubeconfig"], "KUBEFERRY_STORE": bench.where["store"]}
+        return imported(heavy, arguments, os.environ | where)[0]
+
+    return run
+
+
+def test_a_backup_and_a_restore_import_of_prefect_what_runs_a_flow(run, bench, shop):
+    restores = {"kubeferry.tasks.restore.apply", "kubeferry.tasks.plan.build"}
+    assert run("backup", shop, "--name", shop, "--context", A, heavy={*NEVER, *restores}) == "[]"
+    to = bench.name()
+    assert run("restore", shop, "--map", f"{shop}={to}", "--context", B, heavy={*NEVER}) == "[]"
+    for command in (["diff", shop, "--context", A], ["doctor", "--context", A]):
+        assert run(*command, heavy={*NEVER, *PREFECT, "httpx", "rich.markdown"}) == "[]", command
