@@ -1,0 +1,151 @@
+"""Measure how long commands take to begin and to end: `python tests/bench/bench_start.py [--json FILE]`.
+
+Each row is a whole process, beside a bare interpreter (`python -c pass`): the median of its CPU (its own, of all
+threads), that of its clock, and CPU as a multiple of the bare one. Rows are run in turn, so that a busy machine slows
+all of them. The namespace has ten objects; the store is a folder, and the local Prefect server is up. It
+asserts nothing. `KUBEFERRY_TEST_SANDBOX=HOME` uses a sandbox that runs already, and its Prefect server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from kubeferry.deployments.sandbox.sandbox import Sandbox
+from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.prefect import server as prefect_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+A, B = "kubeferry-a", "kubeferry-b"
+NAMESPACE = f"bench-start-{os.getpid()}"
+BARE = "python -c pass"
+KUBEFERRY = (sys.executable, "-c", "from kubeferry.flows.cli import main; main()")
+
+
+def main() -> None:
+    """Make a small namespace, run each row some times in turn, print, delete."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=10, help="of each row")
+    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    args = parser.parse_args()
+    with _sandbox():
+        try:
+            found = _measured(args.runs)
+        finally:
+            _delete()
+    print(f"{'':34}{'CPU s':>8}{'clock s':>9}{'x bare':>8}")
+    for name, each in found.items():
+        print(f"{name:34}{each['cpu']:8.3f}{each['seconds']:9.3f}{each['ratio']:8.1f}")
+    if args.json:
+        about = {"cores": os.cpu_count(), "python": sys.version.split()[0], "load": os.getloadavg()[0]}
+        args.json.write_text(json.dumps({"machine": about, "rows": found}, indent=2) + "\n")
+
+
+def _measured(runs: int) -> dict[str, dict[str, float]]:
+    environment = os.environ | prefect_server.environment(prefect_server.ensure())
+    _make()
+    _run((*KUBEFERRY, "backup", NAMESPACE, "--context", A, "--name", NAMESPACE), environment)
+    taken: dict[str, list[tuple[float, float]]] = {}
+    for turn in range(runs):
+        for name, argv in _rows(turn).items():
+            taken.setdefault(name, []).append(_run(argv, environment))
+    cpu = {name: statistics.median(each[0] for each in pairs) for name, pairs in taken.items()}
+    clock = {name: statistics.median(each[1] for each in pairs) for name, pairs in taken.items()}
+    return {
+        name: {"cpu": cpu[name], "seconds": clock[name], "ratio": cpu[name] / cpu[BARE], "runs": runs} for name in taken
+    }
+
+
+def _rows(turn: int) -> dict[str, tuple[str, ...]]:
+    commands = {
+        "kubeferry --help": ("--help",),
+        "kubeferry backup --help": ("backup", "--help"),
+        "kubeferry --version": ("--version",),
+        "kubeferry list": ("list",),
+        "kubeferry show": ("show", NAMESPACE),
+        "kubeferry verify": ("verify", NAMESPACE),
+        "kubeferry plan": ("plan", NAMESPACE),
+        "kubeferry plan -o json": ("plan", NAMESPACE, "-o", "json"),
+        "kubeferry diff": ("diff", NAMESPACE, "--context", A),
+        "kubeferry doctor": ("doctor", "--context", A),
+        "kubeferry server status": ("server", "status"),
+        "kubeferry sandbox status": ("sandbox", "status"),
+        "kubeferry backup": ("backup", NAMESPACE, "--context", A, "--name", f"{NAMESPACE}-{turn}"),
+        "kubeferry restore": ("restore", NAMESPACE, "--context", B, "--map", f"{NAMESPACE}={NAMESPACE}-{turn}"),
+    }
+    rows = {
+        BARE: (sys.executable, "-c", "pass"),
+        "import typer": (sys.executable, "-c", "import typer"),
+        "import typer.rich_utils": (sys.executable, "-c", "import typer.rich_utils"),
+        "import pydantic and a model": (sys.executable, "-c", "from pydantic import BaseModel, Field"),
+        "import prefect": (sys.executable, "-c", "from prefect import flow, task"),
+        "import kubeferry.flows.backup": (sys.executable, "-c", "import kubeferry.flows.backup"),
+    }
+    return rows | {name: (*KUBEFERRY, *words) for name, words in commands.items()}
+
+
+def _run(argv: tuple[str, ...], environment: dict[str, str]) -> tuple[float, float]:
+    """Return the seconds of CPU and of the clock of a process. `doctor` may end with 3: partial."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(argv, env=environment, capture_output=True, check=False)
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode not in (0, 3):
+        raise SystemExit(f"{' '.join(argv)}: {done.stderr.decode()}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, seconds
+
+
+@contextmanager
+def _sandbox() -> Iterator[None]:
+    running = os.environ.get("KUBEFERRY_TEST_SANDBOX")
+    with tempfile.TemporaryDirectory(prefix="kf-") as folder:
+        home = running or folder
+        os.environ["KUBEFERRY_HOME"] = home
+        own = Sandbox(Path(home) / "state" / "sandbox")
+        if not running:
+            own.up(clusters=2)
+        os.environ |= own.env() | {"KUBEFERRY_HOME": home, "KUBEFERRY_STORE": Path(folder, "store").as_uri()}
+        try:
+            yield
+        finally:
+            if not running:
+                prefect_server.stop()
+                own.down(purge=True)
+
+
+def _make() -> None:
+    cluster = connect(A)
+    kinds = cluster.discover()
+    of_core = {"apiVersion": "v1"}
+    cluster.create(kinds.by_kind("", "Namespace"), "", of_core | {"kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    for number in range(5):
+        for kind, more in (("ConfigMap", {"data": {"a": "b"}}), ("Secret", {"stringData": {"a": "b"}})):
+            body = of_core | more | {"kind": kind, "metadata": {"name": f"one-{number}"}}
+            cluster.create(kinds.by_kind("", kind), NAMESPACE, body)
+
+
+def _delete() -> None:
+    for context in (A, B):
+        cluster = connect(context)
+        kind = cluster.discover().by_kind("", "Namespace")
+        for each in cluster.list(kind, ""):
+            name = each["metadata"]["name"]
+            if name.startswith(NAMESPACE):
+                cluster.request("DELETE", f"{kind.path('')}/{name}")
+
+
+if __name__ == "__main__":
+    main()
