@@ -75,6 +75,7 @@ async def backup(options: BackupOptions) -> BackupResult:
             scope, named = await fetch_named(scope, stripped)
             fetched.append(named)
             stripped.append(await strip_related(scope, stripped, known))
+            del known  # as large as all that an upload needs
             manifest = await upload(scope, fetched, stripped, started)
         proof = await verify(options.store, manifest.name)
     result = _result(scope, manifest, proof.bytes, started)

@@ -189,7 +189,7 @@ class Known:
 
     def add(self, obj: Object) -> None:
         """Add the values of one live object."""
-        ref, links = Ref.of(obj), links_of(obj)
+        ref, links = Ref.of(obj).shared(), links_of(obj)
         ready = (ref.group, ref.kind) != POD or is_ready(obj)
         self.index.add(ref, links, ready=ready)
         if links.owners or links.addresses or ref.kind == "Node":  # all others start chains of their own

@@ -40,6 +40,7 @@ smallest identity and pointer, so that the order of adding does not matter.
 """
 
 _HOST_OF_POD = len(PREFERENCE)
+_FIRST = (0, 0)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -54,7 +55,9 @@ class Index:
     """All values of one cluster by `key_of`, each with its owner; objects are added in any order."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, tuple[tuple[int, int], Source]] = {}
+        self._owners: dict[str, Source] = {}
+        self._ranks: dict[str, tuple[int, int]] = {}
+        """Those that are not (0, 0), which uids have: nearly all."""
         self.hosts = False
         """Whether any of them is a host name."""
 
@@ -77,12 +80,12 @@ class Index:
 
     def source(self, key: str) -> Source:
         """Return the owner of a known normalised value."""
-        return self._owners[key][1]
+        return self._owners[key]
 
     def owner(self, value: str) -> Source | None:
         """Return the owner of `value`, in any spelling."""
         key = key_of(value)
-        return self._owners[key][1] if key and key in self._owners else None
+        return self._owners.get(key) if key else None
 
     @property
     def known(self) -> Mapping[str, object]:
@@ -95,8 +98,11 @@ class Index:
 
     def _put(self, key: str, rank: tuple[int, int], source: Source) -> None:
         there = self._owners.get(key)
-        if there is None or (rank, source) < there:
-            self._owners[key] = (rank, source)
+        if there is None or (rank, source) < (self._ranks.get(key, _FIRST), there):
+            self._owners[key] = source
+            self._ranks.pop(key, None)
+            if rank != _FIRST:
+                self._ranks[key] = rank
             self.hosts = self.hosts or class_of(key) == "host"
 
 
