@@ -1,9 +1,12 @@
 """How many requests may be in flight at once to one API server: an adaptive limit that follows its responses.
 
-The limit grows by one while latency stays low and the whole limit is in use. It shrinks a little if responses take
-several times as long (more requests would only wait in a queue), and by half if the server reports overload (429, or
-503). This is additive increase and multiplicative decrease, as in TCP (RFC 5681); as in TCP Vegas, latency is compared
-with its best value, for each kind of request separately: a LIST takes longer than a GET.
+More requests in flight are of use only while the server answers them as fast as before: beyond that they wait in its
+queues, and so does everybody else's. The limit grows by one while responses take hardly longer than with next to
+nothing in flight, and the whole limit is in use. It shrinks a little if they take longer, so that another client's
+requests take about twice as long at most, and by half if the server reports overload (429, or 503). This is additive
+increase and multiplicative decrease, as in TCP (RFC 5681), by latency as in TCP Vegas. What a response takes with next
+to nothing in flight is measured now and then, with the limit at its least, as BBR does it (draft-ietf-ccwg-bbr,
+ProbeRTT), for each kind of request separately: a LIST takes longer than a GET.
 """
 
 from __future__ import annotations
@@ -14,20 +17,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-LEAST, MOST, FIRST = 4, 48, 16
-"""Concurrent requests: minimum, maximum, initial."""
+CALM = 2
+"""Concurrent requests while it is measured what a response takes with next to nothing in flight."""
 
-SLOW, FAST = 6.0, 3.0
-"""Factors of the best latency: from the first on the limit shrinks, below the second it may grow."""
+LEAST, MOST, FIRST = 3, 48, 4
+"""Concurrent requests otherwise: minimum, maximum, initial."""
+
+SLOW, FAST = 1.75, 1.25
+"""Factors of the calm latency: from the first on the limit shrinks, below the second it may grow."""
 
 EASE, BACK = 0.9, 0.5
 """The share of the limit that remains if responses are slow, and if the server reports overload."""
 
-SMOOTH = 0.2
-"""Weight of the last response in the mean."""
+SMOOTH = 0.1
+"""Weight of the last response in a mean."""
 
-FORGET = 1.01
-"""Growth of the best latency with each response, so that an old fast response loses its effect."""
+SAMPLE, AGAIN = 6, 1000
+"""Responses of one measurement of calm latencies, and from one to the next."""
 
 FLOOR = 0.002
 """Seconds: below, latency depends on this machine rather than on the server."""
@@ -41,15 +47,20 @@ class ConcurrencyLimit:
 
     limit: float = FIRST
     slowness: float = 1.0
-    """Mean of latency divided by best latency."""
-    best: dict[Hashable, float] = field(default_factory=dict)
+    """Mean of latency divided by calm latency."""
+    calm: dict[Hashable, float] = field(default_factory=dict)
+    """Kind of request → mean latency in seconds with at most CALM in flight."""
+    sample: int = SAMPLE
+    """Responses that this measurement of calm latencies still needs; 0 between two of them."""
     _until: int = 0
     """Responses to wait for before the limit changes again: requests in flight were sent under the previous limit."""
+    _answers: int = 0
+    """Since the last measurement."""
 
     @property
     def room(self) -> int:
         """Return how many requests may be in flight at once."""
-        return int(self.limit)
+        return CALM if self.sample else int(self.limit)
 
     def answered(self, what: Hashable, seconds: float, under_way: int, *, refused: bool = False) -> None:
         """Adjust the limit to a response to a request of the kind `what`, sent when `under_way` were in flight."""
@@ -57,16 +68,28 @@ class ConcurrencyLimit:
         if refused:
             self._change(BACK)
             return
-        took = max(seconds, FLOOR)
-        self.best[what] = best = min(took, self.best.get(what, took) * FORGET)
-        self.slowness += SMOOTH * (took / best - self.slowness)
+        took, in_use, measuring = max(seconds, FLOOR), under_way >= self.room, self.sample > 0
+        if under_way <= CALM:
+            before = self.calm.get(what, took)
+            self.calm[what] = before + SMOOTH * (took - before)
+            self.sample = max(0, self.sample - 1)
+        self._measure_again(what)
+        if measuring or self.sample:
+            return
+        self.slowness += SMOOTH * (took / self.calm[what] - self.slowness)
         if self.slowness > SLOW:
             self._change(EASE)
-        elif self.slowness < FAST and under_way >= self.room and not self._until:
+        elif self.slowness < FAST and in_use and not self._until:
             self.limit = min(MOST, self.limit + 1)
             self._until = self.room
 
+    def _measure_again(self, what: Hashable) -> None:
+        """Begin a measurement of calm latencies, where the last is long ago or there is none of this kind."""
+        self._answers += 1
+        if not self.sample and (self._answers >= AGAIN or what not in self.calm):
+            self.sample, self._answers = SAMPLE, 0
+
     def _change(self, share: float) -> None:
         if not self._until:
-            self._until = self.room
+            self._until = int(self.limit)
             self.limit = max(LEAST, self.limit * share)
