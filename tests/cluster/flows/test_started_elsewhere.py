@@ -1,4 +1,4 @@
-"""Runs that somebody starts with Prefect's own command, by a real server and worker: whose store they use."""
+"""Runs that somebody starts with Prefect's own command or API, by a real server and worker: whose store they use."""
 
 import json
 import subprocess
@@ -46,22 +46,23 @@ def test_a_run_with_two_parameters_has_all_others_of_its_deployment_and_what_is_
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}, data: {a: '1'}}", ns)
     first = bench.backup(ns, store=desk.store)
     desk.deploy(ns)
-    runs = [
-        started(desk, "restore/on-demand", backup=first.name, map={ns: new}),
-        started(desk, "backup/on-demand", namespaces=[ns], name=one),
-    ]
-    # A deployment without a store of its own.
     backing_up = desk.api.deployment("backup/on-demand")
+
+    def posted(**options):
+        return desk.api.start(backing_up["id"], **options)["id"]
+
+    runs = [started(desk, "restore/on-demand", backup=first.name, map={ns: new}), posted(namespaces=[ns], name=one)]
+    # A deployment without a store of its own.
     path = f"/deployments/{backing_up['id']}"
     desk.api.ask(path, {"parameters": {}}, "PATCH")
-    runs.append(started(desk, "backup/on-demand", namespaces=[ns], name=two))
+    runs.append(posted(namespaces=[ns], name=two))
     # A deployment as an earlier version registered it: one parameter, which holds all options.
     model = {**backing_up["parameter_openapi_schema"], "title": "BackupOptions"}
     definitions = model.pop("definitions") | {"BackupOptions": model}
     properties = {"options": {"$ref": "#/definitions/BackupOptions", "position": 0, "title": "options"}}
     former = {"title": "Parameters", "type": "object", "properties": properties, "required": ["options"]}
     desk.api.ask(path, {"parameters": {}, "parameter_openapi_schema": former | {"definitions": definitions}}, "PATCH")
-    runs.append(started(desk, "backup/on-demand", options={"namespaces": [ns], "name": three, "store": desk.store}))
+    runs.append(posted(options={"namespaces": [ns], "name": three, "store": desk.store}))
 
     desk.worker()
     until(lambda: all(state["type"] in DONE for state in desk.states(runs)))
