@@ -33,6 +33,8 @@ sys.dont_write_bytecode = False
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
 
+LEAVES = 60
+"""Seconds that Prefect's server has to take what a process still has to tell it."""
 HOME = "KUBEFERRY_TEST_HOME"
 """The variable by which the processes of one run know where their sandboxes are."""
 
@@ -227,6 +229,23 @@ def prefect_server(home):
     with temporary_settings(updates=wanted), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_API_AUTH_STRING", password)
         yield url
+        leave()
+
+
+def leave():
+    """Send what this process has to tell the server while it runs.
+
+    Prefect 3.8.8 does so when the process ends, when the server of this run has been stopped: for each event it then
+    tries 7 s to reach it again, and pytest does not end after its summary.
+    """
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    from kubeferry.tasks.ports.prefect import events
+
+    for each in (EventsWorker, APILogWorker):
+        each.drain_all(timeout=LEAVES)
+    events.give_up()
 
 
 @pytest.fixture(scope="module")
