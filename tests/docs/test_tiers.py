@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.support.tiers import TESTS, TIERS, Slice, exclusive, of_this_commit
+from tests.support.tiers import TESTS, TIERS, Slice, exclusive, of_this_commit, tier_of
 
 ROOT = TESTS.parent
 README = (TESTS / "README.md").read_text()
@@ -55,6 +55,20 @@ def test_what_a_file_makes_first_takes_its_time_once():
 def test_another_commit_begins_elsewhere():
     assert of_this_commit() >= 0
     assert of_this_commit() == of_this_commit()
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "tier"),
+    [
+        (["bench", "sandbox_env", "sandbox"], "cluster"),
+        (["rigged", "sandbox_env"], "cluster"),  # clusters of the file's own
+        (["api", "prefect_server"], "cluster"),
+        (["tmp_path", "prefect_server_of_another"], "unit"),
+    ],
+)
+def test_what_starts_real_servers_is_no_unit_test(fixtures, tier):
+    path = TESTS / "faults" / "test_api_restarts.py"
+    assert tier_of(SimpleNamespace(path=path, fixturenames=fixtures, get_closest_marker=lambda _: None)) == tier
 
 
 def test_files_that_change_a_cluster_for_all_are_known_by_their_text():
