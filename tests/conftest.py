@@ -308,7 +308,10 @@ def bench(request, sandbox_env, served, run_flow, tmp_path_factory):  # noqa: AR
     from tests.support.bench import Bench
 
     alone = request.node.get_closest_marker("exclusive") is not None
-    made = Bench(run_flow, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"), alone=alone)
+    # Of `soak`, which takes hours, too much would be left.
+    goes = "KUBEFERRY_TEST_SANDBOX" not in os.environ and request.config.option.markexpr == tiers.FAST
+    tidy = alone or not goes
+    made = Bench(run_flow, sandbox_env.kubeconfig, tmp_path_factory.mktemp("store"), alone=alone, tidy=tidy)
     yield made
     made.clear()
 

@@ -27,10 +27,13 @@ PATIENCE = 120
 
 
 class Bench:
-    """Two clusters and a store, for one module's tests: everything made through it is taken away by `clear`."""
+    """Two clusters and a store, for one module's tests: everything made through it is taken away by `clear`.
 
-    def __init__(self, run_flow, kubeconfig, store, *, alone=True):
-        self.run_flow, self.alone = run_flow, alone
+    But, unless it is `alone` there, definitions; and namespaces unless it is to be `tidy`.
+    """
+
+    def __init__(self, run_flow, kubeconfig, store, *, alone=True, tidy=True):
+        self.run_flow, self.alone, self.tidy = run_flow, alone, tidy
         self.folder = store
         self.where = {"kubeconfig": str(kubeconfig), "store": store.as_uri()}
         self.clusters = {context: connect(context, str(kubeconfig)) for context in (A, B)}
@@ -187,11 +190,12 @@ class Bench:
         """Delete what was made, without waiting.
 
         Definitions stay on clusters that others use: a backup that lists a type while it is deleted is Partial.
+        Namespaces may stay where the clusters go soon: to delete one costs their servers 0.15 s of CPU.
         """
         for context, kind, named in self.made:
             if self.alone or kind.kind != "CustomResourceDefinition":
                 self._gone(context, kind, named)
-        for context in self.clusters:
+        for context in self.clusters if self.tidy else ():
             for named in self.namespaces:
                 self._gone(context, self.kind("Namespace", context=context), named)
 
