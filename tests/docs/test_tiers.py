@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.support.tiers import TESTS, TIERS, Slice, exclusive, of_this_commit, tier_of
+from tests.support.tiers import LONG, TESTS, TIERS, Slice, exclusive, of_this_commit, tier_of
 
 ROOT = TESTS.parent
 README = (TESTS / "README.md").read_text()
@@ -74,6 +74,11 @@ def test_what_starts_real_servers_is_no_unit_test(fixtures, tier):
 def test_files_that_change_a_cluster_for_all_are_known_by_their_text():
     assert exclusive(TESTS / "faults" / "test_reading.py")
     assert not exclusive(TESTS / "cluster" / "flows" / "test_commands.py")
+
+
+def test_long_files_are_there_and_could_begin_later():
+    """Those that are `exclusive` begin first anyway."""
+    assert [path for path in LONG if not (TESTS / path).exists() or exclusive(TESTS / path)] == []
 
 
 def test_the_readme_has_a_row_for_each_tier_with_its_command():

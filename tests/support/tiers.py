@@ -26,11 +26,16 @@ SERVERS = {"sandbox", "sandbox_env", "prefect_server"}
 
 LONG = (
     "docs/test_readme_runs.py",
-    "cluster/maintain/test_schedule.py",
     "cluster/flows/test_secrets_stay.py",
+    "faults/test_writing.py",
+    "cluster/delete/test_delete.py",
+    "cluster/restore/test_order.py",
+    "cluster/transaction/test_undo.py",
+    "faults/test_api_restarts.py",
+    "faults/test_kills.py",
+    "faults/test_hostile_archives.py",
     "cluster/flows/test_postgres.py",
     "cluster/kubectl/test_script.py",
-    "ui/test_ui.py",
 )
 """Files that take longest: they begin first, so that no process has one left at the end."""
 
