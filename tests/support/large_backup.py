@@ -3,10 +3,11 @@
 import base64
 import random
 import uuid
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
+
 from kubeferry.tasks.backup.index import _index
 from kubeferry.tasks.backup.state import CLUSTER, Scope
 from kubeferry.tasks.backup.strip import _strip
@@ -16,6 +17,9 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import BackupOptions
 from kubeferry.tasks.core.selection.resource_types import NAMESPACES
 from kubeferry.tasks.ports.local import clock
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 NAMESPACE = "large"
 PAGE = 500
@@ -92,7 +96,7 @@ def _live(app, part, size, draw):
             owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": _uid(app, 0)}
             owned = meta | {"name": f"{name}-{part}", "ownerReferences": [owner]}
             data = {"text": filler, "host": f"db.{NAMESPACE}.svc.cluster.local"}
-            return {"metadata": owned, "data": data | ({"address": _ip(app)} if part == 3 else {})}, "ConfigMap"  # noqa: PLR2004
+            return {"metadata": owned, "data": data | ({"address": _ip(app)} if part == 3 else {})}, "ConfigMap"
         case _:
             data = {"password": base64.b64encode(filler.encode()[: len(filler) * 3 // 4]).decode()}
             return {"metadata": meta | {"name": f"{name}-{part}"}, "type": "Opaque", "data": data}, "Secret"
