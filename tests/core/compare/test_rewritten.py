@@ -5,11 +5,11 @@ import base64
 import pytest
 
 from kubeferry.tasks.core.compare.explain import reason
-from kubeferry.tasks.core.formats.records import Rewrite
+from kubeferry.tasks.core.formats.records import Cause, Rewrite
 
 
 def rewrite(old, new, why="namespace renamed: DNS name", cause="renamed"):
-    return Rewrite(object="ConfigMap shop/c", path="/data/a", old=old, new=new, why=why, cause=cause)
+    return Rewrite(object="ConfigMap shop/c", path="/data/a", old=old, new=new, why=why, cause=Cause(cause))
 
 
 def encoded(text):
