@@ -135,8 +135,8 @@ def _workers(number):
     asyncio.run(register())
     env = os.environ | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
     argv = [COMMAND, "worker", "--type", "process", "--pool", pool, "--limit", "1"]
-    quiet = subprocess.DEVNULL
-    made = [subprocess.Popen(argv, env=env, stdout=quiet, stderr=quiet) for _ in range(number)]
+    with (Path(os.environ["KUBEFERRY_HOME"]) / f"{pool}.log").open("wb") as log:
+        made = [subprocess.Popen(argv, env=env, stdout=log, stderr=log) for _ in range(number)]
     try:
         asyncio.run(online())
         yield {"fan_out": "deployment", "deployment": f"migrate-namespace/{pool}"}

@@ -95,18 +95,44 @@ def needs(costs: Mapping[str, Cost]) -> dict[str, float]:
     return night
 
 
-def first_limit(night: Mapping[str, float]) -> str:
-    """Return the sentence about the limit that is met first, as a share of it."""
-    limits = {
-        "one core, which is all that one process of Prefect's server uses": night["cores of Prefect"],
-        f"{LARGE_DATABASE} GiB, which is a large database": night["GiB of Prefect"] / LARGE_DATABASE,
-        f"{MANY_WORKERS} workers": night["workers"] / MANY_WORKERS,
-    }
-    name, share = max(limits.items(), key=lambda pair: pair[1])
-    return f"The limit that is met first is {name}: this is {share:.1f} times as much."
-
-
 LARGE_DATABASE, MANY_WORKERS = 500, 100
+"""GiB of a database, and workers, from which on an installation is large."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something of which there is only so much, and what helps where it is not enough."""
+
+    what: str
+    figure: str
+    most: float
+    remedy: str
+
+
+LIMITS = (
+    Limit(
+        "one core of Prefect's server, since each of its processes uses one",
+        *("cores of Prefect", 1.0),
+        "A server for each group of clusters helps: backups of different clusters share nothing but the store. Fewer "
+        "and larger backups help where the share of a backup itself is large.",
+    ),
+    Limit(
+        f"a database of {LARGE_DATABASE} GiB",
+        *("GiB of Prefect", LARGE_DATABASE),
+        "A shorter `PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD` helps, since no backup is in that database.",
+    ),
+    Limit(
+        f"{MANY_WORKERS} workers",
+        *("workers", MANY_WORKERS),
+        "A longer night helps, or Kubernetes work pools, which start a Job for each run and need one worker.",
+    ),
+)
+
+
+def first_limit(night: Mapping[str, float]) -> str:
+    """Return which limit is met first, how much of it is needed, and what helps."""
+    share, limit = max(((night[each.figure] / each.most, each) for each in LIMITS), key=lambda pair: pair[0])
+    return f"Of the limits, the first is {limit.what}, of which this is {share:.1f} times as much. {limit.remedy}"
 
 
 def the_part() -> str:
