@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.bench.document import Row
 
 PLOTS = HERE / "plots"
-WIDTH, LEFT, RIGHT, TOP, LINE = 720, 210, 70, 56, 30
+WIDTH, LEFT, RIGHT, TOP, LINE = 760, 250, 90, 56, 30
 """Pixels: of the whole, of the margins, and of a bar with its distance."""
 HEIGHT, BOTTOM = 380, 70
 """Pixels of a plot with lines."""
