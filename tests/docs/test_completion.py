@@ -17,7 +17,7 @@ from tests.support.imports import NEVER, PREFECT
 
 BIN = Path(sys.executable).parent
 BASH = shutil.which("bash") or "bash"
-HEAVY = {*PREFECT, *NEVER, "rich.progress", "pydantic"}
+HEAVY = {*PREFECT, *NEVER, "rich.progress"}
 
 ASK = """
 source "$SCRIPT"
