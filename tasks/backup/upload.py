@@ -5,13 +5,16 @@ A run that dies before that leaves files that readers ignore; a later backup of 
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from pydantic_core import to_json
 
 from kubeferry.tasks.backup.state import CLUSTER
 from kubeferry.tasks.core.errors import NameTakenError
@@ -124,8 +127,8 @@ def _upload(
     tarball = work / "backup.tar.gz"
     archive.join((part / "objects.tar.gz" for part in parts), tarball)
     links, bound = _joined(parts, "links.jsonl", work), _joined(parts, "bindings.jsonl", work)
-    entries = [entry for part in parts for entry in _lines(part / "entries.jsonl")]
-    manifest = _manifest(scope, fetched, stripped, entries, started)
+    objects, kinds = _entries(parts)
+    manifest = _manifest(scope, fetched, stripped, objects, started)
     if selected:
         held = [each.namespace for each in stripped if each.namespace != CLUSTER and each.counts]
         manifest = manifest.model_copy(update={"selection": selected, "namespaces": held or manifest.namespaces})
@@ -135,13 +138,13 @@ def _upload(
     if hidden:
         files = _sealed(plain, hidden, keys, Sealer(scope.recipients))
     else:
-        extra = _velero_files(manifest, {path: kind for path, _, kind in entries})
+        extra = _velero_files(manifest, kinds)
         files |= {keys.velero(what): data for what, data in extra.items()}
     public = public.model_copy(update={"files": {key: _digest(content) for key, content in files.items()}})
     # Concurrently: a store takes milliseconds for each, which add up one after the other.
     for done, _ in enumerate(in_threads(lambda each: _put(store, *each, check), files.items(), THREADS), start=1):
         progress.step(f"upload {scope.name}", done, len(files) + 2)
-    described = gzip.compress(public.model_dump_json().encode())
+    described = gzip.compress(to_json(public, by_alias=False))
     check()
     store.put(keys.manifest, described)
     manifest = joined(public, hidden) if hidden else public
@@ -153,18 +156,28 @@ def _upload(
     return manifest
 
 
+def _entries(parts: list[Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what is in the archive by its path: SHA-256, and type, such as `apps/v1/Deployment`."""
+    objects, kinds = dict[str, str](), dict[str, str]()
+    for part in parts:
+        for path, sha256, kind in _lines(part / "entries.jsonl"):
+            objects[path], kinds[path] = sha256, intern(kind)
+    return objects, kinds
+
+
 def _joined(parts: list[Path], name: str, work: Path) -> Path:
     """Return one gzip file with the files `name` of all parts."""
     target = work / f"{name}.gz"
     with gzip.writer(target) as out:
         for part in parts:
-            out.write((part / name).read_bytes())
+            with (part / name).open("rb") as lines:
+                shutil.copyfileobj(lines, out)
     return target
 
 
 def _sealed(plain: dict[str, Path], hidden: Contents, keys: BackupKeys, to: Sealer) -> dict[str, Path | bytes]:
     """Return the files of an encrypted backup, without Velero's optional files, which name objects."""
-    files: dict[str, Path | bytes] = {keys.contents: to.seal(gzip.compress(hidden.model_dump_json().encode()))}
+    files: dict[str, Path | bytes] = {keys.contents: to.seal(gzip.compress(to_json(hidden, by_alias=False)))}
     for key, path in plain.items():
         files[key] = sealed = path.with_name(f"{path.name}{SEALED}")
         to.seal_file(path, sealed)
@@ -182,7 +195,7 @@ def _expires(scope: Scope, started: datetime) -> datetime | None:
 def _finish(scope: Scope, store: Store, keys: BackupKeys, backup: Object, manifest: Manifest) -> None:
     data, (last, whole) = orjson.dumps(backup), _kept(scope)
     last.write_bytes(data)
-    whole.write_text(manifest.model_dump_json())
+    whole.write_bytes(to_json(manifest, by_alias=False))
     if not store.put_new(keys.metadata, data):
         raise _taken(store, keys)
 
@@ -200,7 +213,7 @@ def _put(store: Store, key: str, content: Path | bytes, check: Callable[[], None
 
 
 def _manifest(
-    scope: Scope, fetched: list[Fetched], stripped: list[Stripped], entries: list[list[str]], started: datetime
+    scope: Scope, fetched: list[Fetched], stripped: list[Stripped], objects: dict[str, str], started: datetime
 ) -> Manifest:
     problems = [*scope.problems, *(problem for each in fetched for problem in each.problems)]
     problems += [problem for each in stripped for problem in each.problems]
@@ -226,7 +239,7 @@ def _manifest(
         phase=Phase.PARTIAL if problems or weighty(losses) else Phase.COMPLETED,
         counts=counts,
         bindings=_summed(pair for each in stripped for pair in each.bindings),
-        objects={path: sha256 for path, sha256, _ in entries},
+        objects=objects,
         files={},
         left_out=[
             LeftOut.model_validate(gap)

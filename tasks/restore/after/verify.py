@@ -10,7 +10,6 @@ from kubeferry.tasks.core.jsondoc.differences import steps_of
 from kubeferry.tasks.core.kube.strings import pointer
 from kubeferry.tasks.core.plan.existing import differing
 from kubeferry.tasks.ports.cluster.pages import begun_again
-from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.step import in_thread, step
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 Place = tuple[str, str, str]
 """apiVersion, kind and namespace: what one LIST answers for."""
+
+LISTS = 4
+"""Lists that are read side by side: a page of each is in memory, decoded, which takes several times its bytes."""
 
 FEW = 4
 """Cluster-scoped objects up to which each is asked for: a target has hundreds of others, as of its namespaces."""
@@ -50,7 +52,7 @@ def _verify(source: Source, plan: Plan, target: Target, outcome: Outcome) -> lis
         in_threads(
             lambda at: begun_again(lambda: _one(source, plan, target, outcome, wanted[at], touched, told)),
             places,
-            THREADS,
+            LISTS,
         ),
         start=1,
     ):
