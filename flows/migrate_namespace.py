@@ -18,13 +18,13 @@ from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.local.workdir import workdir
 from kubeferry.tasks.ports.prefect.parameters import flow_of
 from kubeferry.tasks.report import report
-from kubeferry.tasks.step import as_one, in_thread
+from kubeferry.tasks.step import in_thread, joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMALL = 500
-"""Up to this many objects, all steps of a namespace are one task run; above, each step is a task run."""
+"""Up to this many objects, the steps of a namespace are part of its flow run; above, each step is a task run."""
 
 
 def run_name(parameters: dict[str, Any]) -> str:
@@ -71,7 +71,7 @@ async def _migrate(migrating: Migrating, namespace: str) -> End:
     if len(restore.source.archived) > SMALL:
         result = await carry_out(restore, clock.now())
     else:
-        result = await as_one(f"plan, look, restore, verify {namespace}", lambda: carry_out(restore, clock.now()))
+        result = await joined(lambda: carry_out(restore, clock.now()))
     end = end_of(migrating, namespace, result)
     if end.problems:
         await report(result)

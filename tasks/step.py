@@ -83,8 +83,21 @@ async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P
     return await function(*args, **kwargs)
 
 
+async def joined(work: Callable[[], Awaitable[R]]) -> R:
+    """Run the steps in `work` with no task runs, as part of the run around them.
+
+    A task run takes 33 ms of CPU of Prefect, most of it its server's (tests/bench/bench_prefect.py): in a small
+    namespace that is longer than the work.
+    """
+    token = _joined.set(True)
+    try:
+        return await work()
+    finally:
+        _joined.reset(token)
+
+
 async def as_one(what: str, work: Callable[[], Awaitable[R]]) -> R:
-    """Run the steps in `work` as one task run: in a small namespace, task runs take longer than their work."""
+    """Run the steps in `work` as one task run."""
     answer: R = await _steps()(what, work)
     return answer
 
@@ -96,11 +109,7 @@ def _steps() -> Any:
     from prefect.cache_policies import NO_CACHE
 
     async def steps(what: str, work: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ARG001 - the run's name has it
-        token = _joined.set(True)
-        try:
-            return await work()
-        finally:
-            _joined.reset(token)
+        return await joined(work)
 
     decorate: Any = task(task_run_name="{what}", cache_policy=NO_CACHE, persist_result=False)
     return decorate(steps)
