@@ -50,6 +50,15 @@ def artifacts(url, name):
     return [Api(url).ask("/artifacts/filter", asked | {"artifacts": {"key": {"any_": [key]}}})[0] for key in keys]
 
 
+def task_runs(url, namespaces):
+    """Return the names of the task runs in the flow runs of these namespaces."""
+    named = {"flow_runs": {"name": {"any_": [f"migrate {name}" for name in namespaces]}}}
+    runs = {each["id"] for each in Api(url).ask("/flow_runs/filter", named)}
+    assert len(runs) == len(namespaces)
+    inside = {"flow_runs": {"id": {"any_": sorted(runs)}}}
+    return [each["name"] for each in Api(url).ask("/task_runs/filter", inside)]
+
+
 def statuses(result):
     return {end.namespace: end.phase.value for end in result.namespaces}
 
@@ -74,6 +83,7 @@ def test_renames_many_to_many_follow_into_every_other_namespace(bench, namespace
         rest[0]: f"http://web.{rest[1]}.svc:80/",
         rest[1]: f"http://web.{two}.svc:80/",
     }
+    assert task_runs(prefect_server, namespaces) == [], "each takes longer than the work of a small namespace"
 
 
 def test_each_namespace_names_its_claims_that_come_back_empty(bench):
