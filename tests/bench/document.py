@@ -155,7 +155,7 @@ def _part(path: Path) -> Iterable[str]:
     from tests.bench.drawing import plots_of  # it reads documents
 
     for plot in plots_of(path):
-        yield f"![{plot.title}](plots/{plot.name}.svg)"
+        yield f"![{plot.title}](results/{plot.name}.svg)"
     yield table(HEAD, [_cells(row) for row in rows])
     noted = [f"- {row.what}, {row.size:,} {row.unit}: {_noted(row.notes)}." for row in rows if row.notes]
     if noted:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-from tests.bench.document import HERE, documents, load
+from tests.bench.document import RESULTS, documents, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.bench.document import Row
 
-PLOTS = HERE / "plots"
+PLOTS = RESULTS
 WIDTH, LEFT, RIGHT, TOP, LINE = 760, 250, 90, 56, 30
 """Pixels: of the whole, of the margins, and of a bar with its distance."""
 HEIGHT, BOTTOM = 380, 70

@@ -38,7 +38,7 @@ def test_the_plots_are_up_to_date_and_each_is_shown():
     made = {plot.name: plot.svg() for path in document.documents() for plot in drawing.plots_of(path)}
     kept = {path.stem: path.read_text() for path in drawing.PLOTS.glob("*.svg")}
     assert kept == made, "run: python -m tests.bench.document"
-    assert [name for name in made if f"](plots/{name}.svg)" not in README] == []
+    assert [name for name in made if f"](results/{name}.svg)" not in README] == []
 
 
 def test_a_plot_is_small_and_well_formed_and_has_both_schemes():
