@@ -249,13 +249,13 @@ def counting():
     from kubeferry.tasks.ports.store.local import LocalStore
 
     counts: Counter[str] = Counter()
-    kept = Transport._send, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get
+    kept = Transport._whole, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get
 
-    def send(self, method, path, *args, **options):
-        parts = path.split("/")
+    def send(self, method, target, *args, **options):
+        parts = target.partition("?")[0].split("/")
         what = parts[-1] if method == "POST" else _kind(parts)
         counts[f"{self.name} {method} {what}"] += 1
-        return kept[0](self, method, path, *args, **options)
+        return kept[0](self, method, target, *args, **options)
 
     async def api(self, request, *args, **options):
         path = [each for each in request.url.path.split("/") if len(each) < 36]
@@ -269,12 +269,12 @@ def counting():
 
         return wrapped
 
-    Transport._send, httpx.AsyncClient.send = send, api
+    Transport._whole, httpx.AsyncClient.send = send, api
     LocalStore.put, LocalStore.put_new, LocalStore.get = stored(2, "put"), stored(3, "put_new"), stored(4, "get")
     try:
         yield counts
     finally:
-        Transport._send, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get = kept
+        Transport._whole, httpx.AsyncClient.send, LocalStore.put, LocalStore.put_new, LocalStore.get = kept
 
 
 def _kind(parts):

@@ -86,6 +86,11 @@ def recorded_release(obj: Object) -> dict[str, Any] | None:
         return None
 
 
+def is_release(obj: Object) -> bool:
+    """Return whether an object has the record of a release."""
+    return _record(obj) is not None
+
+
 def _record(obj: Object) -> str | None:
     """Return Helm's data, if `obj` is a release record."""
     kept = (obj.get("data") or {}).get("release") if isinstance(obj.get("data"), dict) else None

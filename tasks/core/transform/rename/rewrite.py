@@ -14,17 +14,19 @@ from sys import intern
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from kubeferry.tasks.core.formats.records import Rewrite
 from kubeferry.tasks.core.jsondoc.edit import EACH, Object, change, found
 from kubeferry.tasks.core.kube.last_applied import LAST_APPLIED, as_kubectl, parsed
 from kubeferry.tasks.core.kube.objects import Ref, annotations_of, type_of
-from kubeferry.tasks.core.kube.strings import pointer, put
+from kubeferry.tasks.core.kube.strings import ENCODED, decoded, pointer, put
 from kubeferry.tasks.core.needs.references.fields import RBAC
 from kubeferry.tasks.core.transform.rename.api_fields import NAMESPACE_AT, SELECTOR_VALUES_AT, fields
 from kubeferry.tasks.core.transform.rename.classes import RULES, Case, Hit, Known, Skip
 from kubeferry.tasks.core.transform.rename.copies import WEBHOOKS, as_copy, copy_name, limited
 from kubeferry.tasks.core.transform.rename.custom_resources import custom
-from kubeferry.tasks.core.transform.rename.helm import release
+from kubeferry.tasks.core.transform.rename.helm import is_release, release
 from kubeferry.tasks.core.transform.rename.texts.settings import annotated, settings
 from kubeferry.tasks.core.transform.rename.texts.text import texts
 
@@ -71,6 +73,8 @@ def rename(
     moved = {old: new for old, new in names.items() if old != new}
     if not moved:
         return Renamed(obj)
+    if not copies and also is None and not _may_name(obj, moved):
+        return Renamed(_identity(obj, moved, bound=False))
     hits, unread = _hits(obj, moved, known, skip, copies)
     renamed = _put(obj, hits, moved, copies)
     what = str(Ref.of(obj)) if hits else ""
@@ -79,6 +83,27 @@ def rename(
         renamed, more = also.renamed(renamed, Ref.of(obj), {(each.path, each.new) for each in rewrites})
         rewrites += tuple(more)
     return Renamed(_last_applied(renamed, obj["metadata"], names, known, skip, copies, also), rewrites, unread)
+
+
+def _may_name(obj: Object, moved: Mapping[str, str]) -> bool:
+    """Return whether an object may name a namespace at all, other than its own as its own: most do not.
+
+    A name of a namespace is the same in JSON, and in a text inside JSON: it has no character that is escaped.
+    """
+    meta, kind = obj["metadata"], type_of(obj)
+    # What is compressed in a release, and encoded in an annotation, is not seen here.
+    if kind in WEBHOOKS or is_release(obj) or LAST_APPLIED in annotations_of(obj):
+        return True
+    try:
+        text = orjson.dumps(obj)
+    except TypeError:  # numbers or characters that only Python's own JSON supports
+        return True
+    own = {meta.get("namespace"): 1, meta["name"]: 1} if kind == ("", "Namespace") else {meta.get("namespace"): 1}
+    if any(text.count(old.encode()) > own.get(old, 0) for old in moved):
+        return True
+    hidden = obj.get(ENCODED.get(kind, ""))  # base64
+    inside = (decoded(value) for value in hidden.values()) if isinstance(hidden, dict) else ()
+    return any(old in each for each in inside if each for old in moved)
 
 
 def _hits(
