@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 CALM = 2
 """Concurrent requests while it is measured what a response takes with next to nothing in flight."""
 
-LEAST, MOST, FIRST = 3, 48, 4
+LEAST, MOST, FIRST = 5, 48, 6
 """Concurrent requests otherwise: minimum, maximum, initial."""
 
-SLOW, FAST = 1.75, 1.25
+SLOW, FAST = 1.9, 1.4
 """Factors of the calm latency: from the first on the limit shrinks, below the second it may grow."""
 
 EASE, BACK = 0.9, 0.5
