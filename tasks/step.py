@@ -67,6 +67,8 @@ def _closed(value: Any) -> Any:
     """
     from prefect.utilities.annotations import opaque
 
+    if isinstance(value, list) and not isinstance(next(iter(value), None), tuple):  # a Ref
+        return [_closed(each) for each in value]  # results of steps: the picture of the run has a line from each
     return value if value is None or isinstance(value, (str, int, float)) else opaque(value)
 
 

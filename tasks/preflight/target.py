@@ -36,7 +36,6 @@ class Target:
         """Namespaces that were there before: objects may be there already."""
         self.check: Callable[[], None] | None = None
         """Raises where nothing may be written any more: its leases are lost."""
-        self._cluster: tuple[Callable[[], None] | None, Cluster] | None = None
 
     def __repr__(self) -> str:
         """Return the context: Prefect shows it where it shows parameters."""
@@ -60,10 +59,8 @@ class Target:
         """Return the cluster; a plan alone asks for none, and is made without the client."""
         from kubeferry.tasks.ports.cluster.client import connect
 
-        if self._cluster is None or self._cluster[0] is not self.check:
-            found = connect(self._options.context or None, self._options.kubeconfig or None)
-            self._cluster = (self.check, found.guarded(self.check) if self.check else found)
-        return self._cluster[1]
+        found = connect(self._options.context or None, self._options.kubeconfig or None)
+        return found.guarded(self.check) if self.check else found
 
     def namespace(self, name: str) -> Object | None:
         """Return a namespace as the look that is under way found it: it is asked for once."""

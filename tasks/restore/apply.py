@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.formats.links import Owner
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.state import Item, Plan, Source
+    from kubeferry.tasks.ports.cluster.client import Cluster
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
 
@@ -87,7 +88,8 @@ def write(
         transaction.journal.will_create(plan.level(todo[0]), todo)
     errors: list[KubeferryError] = []
     refused: dict[Ref, str] = {}
-    found = in_threads(lambda ref: _try(source, plan, target, transaction, outcome, ref), todo, THREADS)
+    cluster = target.cluster()
+    found = in_threads(lambda ref: _try(source, plan, target, cluster, transaction, outcome, ref), todo, THREADS)
     for tried, (ref, error) in enumerate(zip(todo, found, strict=True), start=1):
         if isinstance(error, _RefusedError):
             refused[ref] = str(error)
@@ -106,7 +108,7 @@ class _RefusedError(PermanentError):
 
 
 def _try(
-    source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, ref: Ref
+    source: Source, plan: Plan, target: Target, cluster: Cluster, transaction: Transaction, outcome: Outcome, ref: Ref
 ) -> KubeferryError | None:
     try:
         if transaction.hold:
@@ -114,7 +116,7 @@ def _try(
     except KubeferryError as error:
         return error
     try:
-        _write(source, plan, target, transaction, outcome, plan.items[ref])
+        _write(source, plan, target, cluster, transaction, outcome, plan.items[ref])
     except REFUSALS as error:
         going_on = source.options.on_failure is OnFailure.CONTINUE or _is_not_ready(source, plan, error)
         return _RefusedError(str(error)) if going_on else error
@@ -142,8 +144,10 @@ def _together(errors: list[KubeferryError]) -> KubeferryError:
     return kind(f"{len(errors)} objects could not be restored: {lines}")
 
 
-def _write(source: Source, plan: Plan, target: Target, transaction: Transaction, outcome: Outcome, item: Item) -> None:
-    cluster, kind, ref = target.cluster(), target.type_of_item(item), item.ref
+def _write(
+    source: Source, plan: Plan, target: Target, cluster: Cluster, transaction: Transaction, outcome: Outcome, item: Item
+) -> None:
+    kind, ref = target.type_of_item(item), item.ref
     obj = plan.contents.read(item.slot)
     why = _own(plan, target, outcome, item, obj)
     # Found out by a create that fails, it would be counted against the quota all the same, until that is counted again.

@@ -66,7 +66,8 @@ def test_an_owner_in_another_namespace_is_refused_with_the_reason(cli, shelf):
     assert "not owned by ConfigMap boss, which is in another namespace, bank" in out
     plan = PlanDocument.model_validate(json.loads(cli("plan", "theirs", "--store", shelf.url, "-o", "json")[1]))
     (planned,) = [one for level in plan.levels for one in level.objects if one.name == "child"]
-    assert (planned.unowned, planned.needs) == (["ConfigMap boss, which is in another namespace, bank"], [])
+    assert [*planned.unowned] == ["ConfigMap boss, which is in another namespace, bank"]
+    assert [*planned.needs] == []
 
 
 def config(namespace, name, **meta):

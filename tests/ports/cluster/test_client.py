@@ -635,4 +635,4 @@ def test_connections_are_used_again(between):
 
     assert len(list(in_threads(ask, range(THREADS * 3), THREADS))) == THREADS * 3
     assert len(server.seen) == THREADS * 3
-    assert len(server.open) == THREADS
+    assert len(server.open) <= THREADS
