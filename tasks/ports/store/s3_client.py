@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -16,6 +17,7 @@ import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 
 from kubeferry.tasks.core.errors import KeyMissingError, KubeferryError, StoreError, StoreUnavailableError, UsageError
@@ -257,6 +259,7 @@ class Client:
                 custom = given.endpoint or configured or any(name in os.environ for name in ENDPOINTS)
                 # Virtual-hosted-style addressing for Amazon only: other servers seldom have DNS records for buckets.
                 config = Config(**SETTINGS, s3={"addressing_style": given.style or ("path" if custom else "auto")})
+                self._session.register_component("data_loader", _loader(self._session.get_config_variable("data_path")))
                 session = boto3.Session(botocore_session=self._session, region_name=given.region)
                 made = session.client("s3", endpoint_url=given.endpoint, config=config)
                 # At each request: the endpoint may be that of the AWS configuration, or of a redirect.
@@ -268,3 +271,9 @@ class Client:
         """Refuse to send a request in clear to another machine, unless the URL of the store allows it."""
         if not self.settings.allow_http and (why := in_clear(request.url)):
             raise UsageError(f"store {self.url}: the {why}")
+
+
+@lru_cache
+def _loader(folders: str | None) -> Loader:
+    """Return what reads the library's description of S3: once for all stores of a process, not 50 ms for each."""
+    return create_loader(folders)
