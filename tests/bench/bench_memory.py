@@ -4,21 +4,22 @@ Each is the command itself, a process of its own, under another name (`--map`); 
 plan is of a backup that Kubeferry's own steps wrote from made-up LIST pages: Secrets, ConfigMaps, Deployments, Services
 and Pods with owners and references, 3 kB each (tests/support/large_backup.py). The restore writes its Secrets and
 ConfigMaps to the sandbox, and the backup reads them there. The slope is the peak's growth an object, by least squares.
-It asserts nothing: figures go into notes, not tests.
+It asserts nothing: `--json FILE` adds the rows to a document.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.bench import document
 from tests.support.large_backup import NAMESPACE, write_backup
 
 from kubeferry.deployments.sandbox.sandbox import Sandbox
@@ -41,7 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, nargs="+", default=[10_000, 30_000, 100_000])
     parser.add_argument("--only-plan", action="store_true", help="measure no cluster")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kf-") as home:
         os.environ["KUBEFERRY_HOME"] = home
@@ -52,7 +53,14 @@ def main() -> None:
         shown = "".join(f"{each['bytes'] / MIB:11.0f} ({each['cpu']:3.0f}s)" for each in rows)
         print(f"{what:10}{shown}{slope(args.objects, [each['bytes'] for each in rows]):18,.0f}")
     if args.json:
-        args.json.write_text(json.dumps({"cores": os.cpu_count(), "objects": args.objects, "figures": figures}) + "\n")
+        rows = [
+            document.Row(
+                f"{what}, command", count, "objects of 3 kB", [one["seconds"]], cpu=one["cpu"], peak=one["bytes"] / MIB
+            )
+            for what, found in figures.items()
+            for count, one in zip(args.objects, found, strict=True)
+        ]
+        document.save("memory", rows, "" if args.json == "results" else args.json)
 
 
 def on_sandbox(counts: list[int], home: Path) -> dict[str, list[dict[str, float]]]:
@@ -94,12 +102,12 @@ def store(home: Path) -> str:
 
 def peak(*command: str) -> dict[str, float]:
     """Return the peak memory of a command in bytes, and its CPU seconds; one that ends otherwise than well fails."""
-    argv = [sys.executable, "-c", PEAK, *KUBEFERRY, *command]
+    argv, began = [sys.executable, "-c", PEAK, *KUBEFERRY, *command], time.perf_counter()
     done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode not in {0, 3}:  # 3: something is not as it was, which made-up objects may lead to
         raise SystemExit(f"kubeferry {' '.join(command)} failed")
     size, cpu = done.stdout.split()[-2:]
-    return {"bytes": float(size), "cpu": float(cpu)}
+    return {"bytes": float(size), "cpu": float(cpu), "seconds": time.perf_counter() - began}
 
 
 def slope(counts: list[int], peaks: list[float]) -> float:

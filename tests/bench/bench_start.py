@@ -1,7 +1,7 @@
 """Measure how long commands take to begin and to end: `python tests/bench/bench_start.py [--json FILE]`.
 
 Each row is a whole process, beside a bare interpreter (`python -c pass`): the median of its CPU (its own, of all
-threads), that of its clock, and CPU as a multiple of the bare one. Rows are run in turn, so that a busy machine slows
+threads), that of its clock, and that as a multiple of the bare one. Rows are run in turn, so that a busy machine slows
 all of them. The namespace has ten objects; the store is a folder, and the local Prefect server is up. It
 asserts nothing. `KUBEFERRY_TEST_SANDBOX=HOME` uses a sandbox that runs already, and its Prefect server.
 """
@@ -9,7 +9,6 @@ asserts nothing. `KUBEFERRY_TEST_SANDBOX=HOME` uses a sandbox that runs already,
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import resource
 import statistics
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.bench import document
 
 from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.ports.cluster.client import connect
@@ -40,7 +41,7 @@ def main() -> None:
     """Make a small namespace, run each row some times in turn, print, delete."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="of each row")
-    parser.add_argument("--json", type=Path, help="write the figures to this file, too")
+    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
     args = parser.parse_args()
     with _sandbox():
         try:
@@ -48,14 +49,13 @@ def main() -> None:
         finally:
             _delete()
     print(f"{'':34}{'CPU s':>8}{'clock s':>9}{'x bare':>8}")
-    for name, each in found.items():
-        print(f"{name:34}{each['cpu']:8.3f}{each['seconds']:9.3f}{each['ratio']:8.1f}")
+    for row in found:
+        print(f"{row.what:34}{row.cpu:8.3f}{row.median:9.3f}{row.ratio:8.1f}")
     if args.json:
-        about = {"cores": os.cpu_count(), "python": sys.version.split()[0], "load": os.getloadavg()[0]}
-        args.json.write_text(json.dumps({"machine": about, "rows": found}, indent=2) + "\n")
+        document.save("start", found, "" if args.json == "results" else args.json)
 
 
-def _measured(runs: int) -> dict[str, dict[str, float]]:
+def _measured(runs: int) -> list[document.Row]:
     environment = os.environ | prefect_server.environment(prefect_server.ensure())
     _make()
     _run((*KUBEFERRY, "backup", NAMESPACE, "--context", A, "--name", NAMESPACE), environment)
@@ -63,11 +63,13 @@ def _measured(runs: int) -> dict[str, dict[str, float]]:
     for turn in range(runs):
         for name, argv in _rows(turn).items():
             taken.setdefault(name, []).append(_run(argv, environment))
-    cpu = {name: statistics.median(each[0] for each in pairs) for name, pairs in taken.items()}
-    clock = {name: statistics.median(each[1] for each in pairs) for name, pairs in taken.items()}
-    return {
-        name: {"cpu": cpu[name], "seconds": clock[name], "ratio": cpu[name] / cpu[BARE], "runs": runs} for name in taken
-    }
+    bare = [clock for _, clock in taken[BARE]]
+    return [
+        document.Row(
+            name, 1, "process", [clock for _, clock in pairs], BARE, bare, statistics.median(cpu for cpu, _ in pairs)
+        )
+        for name, pairs in taken.items()
+    ]
 
 
 def _rows(turn: int) -> dict[str, tuple[str, ...]]:
