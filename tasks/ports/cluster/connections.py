@@ -57,7 +57,7 @@ _POOL = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="connections")
 
 
 class Timeout(NamedTuple):
-    """Seconds to connect, and seconds in which no byte arrives."""
+    """Seconds to connect, with look-up, proxy and TLS, and seconds in which no byte arrives."""
 
     connect: int
     read: int
@@ -356,8 +356,13 @@ def _tls(server: Server, authority: bytes, certificate: bytes, key: bytes) -> It
         yield pycurl.SSL_VERIFYHOST, 0
     elif authority:
         yield pycurl.CAINFO_BLOB, authority
-    else:  # those of Python's OpenSSL: the library that comes with pycurl does not know where this system keeps them
-        paths = ssl.get_default_verify_paths()
+    # Those of Python's OpenSSL: the library that comes with pycurl does not know where this system keeps them.
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile:
+        yield pycurl.PROXY_CAINFO, paths.cafile
+    if paths.capath:
+        yield pycurl.PROXY_CAPATH, paths.capath
+    if server.verify and not authority:
         if paths.cafile:
             yield pycurl.CAINFO, paths.cafile
         if paths.capath:

@@ -36,7 +36,7 @@ A = TypeVar("A", bound=Response)
 THREADS = 16
 """Threads of one step. The limiter bounds the concurrent requests of all steps to one API server."""
 
-TIMEOUT = Timeout(connect=5, read=60)
+TIMEOUT = Timeout(connect=10, read=60)
 """A page of 500 objects of 1 MiB takes a few seconds; 60 is also the API server's own request timeout."""
 
 
@@ -232,7 +232,11 @@ class Transport:
             ExpiredError: the revision is too old.
             UnreachableError: the connection broke.
         """
-        limit, stop, target = Timeout(connect=5, read=seconds + 5), stop or Cancellation(), f"{path}?{urlencode(query)}"
+        limit, stop, target = (
+            Timeout(connect=TIMEOUT.connect, read=seconds + 5),
+            stop or Cancellation(),
+            f"{path}?{urlencode(query)}",
+        )
         answer, _ = self._answer(
             "GET", target, lambda to: to.connections.stream(target, [*to.headers, *_lines("application/json")], limit)
         )
