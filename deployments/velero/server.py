@@ -70,15 +70,15 @@ class Velero:
         """Stop the server. What it created on the cluster stays."""
         processes.stop(self.folder / "run" / "velero.json")
 
-    def run(self, *arguments: str) -> str:
-        """Return what `velero ARGUMENTS` prints.
+    def run(self, *arguments: str, seconds: int = COMMAND_SECONDS) -> str:
+        """Return what `velero ARGUMENTS` prints; it has so many seconds.
 
         Raises:
             SandboxError: it exits with an error, which is in the message.
         """
         binary = build.binaries(VELERO) / "velero"
         where = ("--kubeconfig", str(self.sandbox.kubeconfig), "--kubecontext", self.context, "--namespace", NAMESPACE)
-        return self._run([str(binary), *arguments, *where], self._env())
+        return self._run([str(binary), *arguments, *where], self._env(), seconds=seconds)
 
     def _server(self, binaries: Path) -> list[str]:
         listen = {name: f"{network.LOOPBACK}:{port}" for name, port in self._ports().items()}
@@ -133,7 +133,7 @@ class Velero:
         return self._run([str(binary), *where, *arguments], {}, text)
 
     @staticmethod
-    def _run(argv: list[str], env: dict[str, str], text: str | None = None) -> str:
+    def _run(argv: list[str], env: dict[str, str], text: str | None = None, *, seconds: int = COMMAND_SECONDS) -> str:
         done = subprocess.run(  # noqa: S603 - our own binaries
             argv,
             env=os.environ | env,
@@ -141,7 +141,7 @@ class Velero:
             capture_output=True,
             text=True,
             check=False,
-            timeout=COMMAND_SECONDS,
+            timeout=seconds,
         )
         if done.returncode:
             raise SandboxError(f"{Path(argv[0]).name} {argv[1]} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
