@@ -134,7 +134,7 @@ LIMITS = (
 def first_limit(night: Mapping[str, float]) -> str:
     """Return which limit is met first, how much of it is needed, and what helps."""
     share, limit = max(((night[each.figure] / each.most, each) for each in LIMITS), key=lambda pair: pair[0])
-    return f"Of the limits, the first is {limit.what}, of which this is {share:.1f} times as much. {limit.remedy}"
+    return f"Of the limits, the first is {limit.what}, of which this takes {share:.2g}. {limit.remedy}"
 
 
 def the_part() -> str:
@@ -166,9 +166,10 @@ def the_part() -> str:
         f"{many.size} namespaces, measured on {host['cores']} cores and {host['memory_gib']} GiB ({dates})."
     )
     means = (
-        f"That is {night['workers']:,} workers, each with one backup at a time, and for Prefect's server "
+        f"That is work for {night['workers']:,} worker{'s' * (night['workers'] != 1)}, with one backup at a time, and "
+        "for Prefect's server "
         f"{night[ALL] / window:,.0f} rows and {night['requests to Prefect'] / window:,.0f} requests a second, "
-        f"{night['cores of Prefect']:.1f} cores, and {night['GiB of Prefect']:,.0f} GiB of database, which "
+        f"{night['cores of Prefect']:.2g} cores, and {night['GiB of Prefect']:,.0f} GiB of database, which "
         f"keeps runs for {DAYS} days and events for {EVENT_DAYS}. {first_limit(night)}"
     )
     return "\n\n".join([what, table(["", "a backup", "and each namespace", "a night"], lines), means])
