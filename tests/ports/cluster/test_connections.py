@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def talking(talk):
         def serve():
             while not done.is_set():
                 connection, _ = server.accept()
-                with connection:
+                with connection, suppress(ConnectionError):  # a client that was killed resets it
                     if not done.is_set():
                         talk(connection, connection.recv(65536))
 
