@@ -80,3 +80,10 @@ def test_it_overlooks_nothing_of_real_software():
     for obj in [*cluster_wide("shop"), *without_live("shop", 2)]:
         quick, whole = both(obj)
         assert quick == whole
+
+
+def test_a_name_that_only_base64_holds_is_found():
+    host = base64.b64encode(b"db.shop.svc.cluster.local").decode()
+    obj = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "namespace": "bank"}, "data": {"host": host}}
+    renamed = rename(obj, NAMES, known=KNOWN).obj
+    assert base64.b64decode(renamed["data"]["host"]) == b"db.shop-2.svc.cluster.local"
