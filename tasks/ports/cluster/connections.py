@@ -12,7 +12,7 @@ import re
 import socket
 import ssl
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
@@ -33,6 +33,7 @@ from urllib3.exceptions import (
 )
 
 from kubeferry.tasks.core.errors import CredentialsError
+from kubeferry.tasks.ports.local.threads import in_background
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,8 +53,6 @@ _PAIR = frozenset({pycurl.E_SSL_CERTPROBLEM, pycurl.E_BAD_FUNCTION_ARGUMENT})
 
 _PROXY = 97
 """CURLE_PROXY, which pycurl does not name."""
-
-_POOL = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="connections")
 
 
 class Timeout(NamedTuple):
@@ -111,8 +110,15 @@ class Connections:
         Raises:
             CredentialsError: the URL of a proxy is none.
         """
-        self._server, self._at = server, urlsplit(server.url)
+        at = urlsplit(server.url)
+        self._server, self._tls = server, at.scheme == "https"
         self._proxy = _proxy_of(server)
+        # A server that is known by another name is asked for by that, at its own address (CONNECT_TO).
+        named = at._replace(netloc=f"{server.name}:{at.port or 443}") if server.name and self._tls else at
+        self._url = f"{named.scheme}://{named.netloc}{named.path.rstrip('/')}"
+        self._lines = [b"Expect:"]  # a large body is not announced first
+        if server.name:
+            self._lines.append(f"Host: {at.netloc.rpartition('@')[2]}".encode())
         self._options = [*_options(self._proxy), *_tls(server, authority, certificate, key)]
         self._idle: list[_Connection] = []
 
@@ -126,7 +132,7 @@ class Connections:
             CredentialsError: the client certificate, or the authority, is none.
         """
         connection, lines, answer = self._taken(), list[bytes](), BytesIO()
-        connection.prepare(self._url(target), method, self._lines(headers), body, timeout)
+        connection.prepare(f"{self._url}{target}", method, [*headers, *self._lines], body, timeout)
         connection.handle.setopt(pycurl.HEADERFUNCTION, lines.append)
         connection.handle.setopt(pycurl.WRITEDATA, answer)
         try:
@@ -149,10 +155,10 @@ class Connections:
             HTTPError: none begins.
             CredentialsError: as in `exchange`.
         """
-        connection = self._new()
-        connection.prepare(self._url(target), "GET", self._lines(headers), None, timeout)
+        connection = _Connection(self._options)
+        connection.prepare(f"{self._url}{target}", "GET", [*headers, *self._lines], None, timeout)
         # The proxy's own answer, which opens the tunnel, comes first.
-        before = 1 if self._proxy and self._at.scheme == "https" else 0
+        before = 1 if self._proxy and self._tls else 0
         return Stream(connection, before, lambda error: self._failure(connection, *error.args))
 
     def clear(self) -> None:
@@ -164,22 +170,7 @@ class Connections:
         try:
             return self._idle.pop()  # the one that was used last
         except IndexError:
-            return self._new()
-
-    def _new(self) -> _Connection:
-        return _Connection(self._options)
-
-    def _url(self, target: str) -> str:
-        """Return the URL to ask for; a server that is known by another name is asked by it, at its own address."""
-        host = self._server.name if self._server.name and self._at.scheme == "https" else ""
-        at = self._at._replace(netloc=f"{host}:{self._at.port or 443}") if host else self._at
-        return f"{at.scheme}://{at.netloc}{at.path.rstrip('/')}{target}"
-
-    def _lines(self, headers: Sequence[bytes]) -> list[bytes]:
-        own = [b"Expect:"]  # a large body is not announced first
-        if self._server.name:
-            own.append(f"Host: {self._at.netloc.rpartition('@')[2]}".encode())
-        return [*headers, *own]
+            return _Connection(self._options)
 
     def _failure(self, connection: _Connection, code: int, text: str) -> HTTPError | CredentialsError:
         """Return the error for what libcurl says."""
@@ -201,9 +192,8 @@ class Connections:
             failure = NewConnectionError(self._server.url, text)  # type: ignore[arg-type] # it is only shown
         elif late:
             failure = ReadTimeoutError(None, None, "no answer in time")  # type: ignore[arg-type] # as above
-        tunnel = self._at.scheme == "https"
-        open_ = tunnel and ask(pycurl.HTTP_CONNECTCODE) == ESTABLISHED
-        if code == _PROXY or (self._proxy and not open_ and (unreached or tunnel)):
+        open_ = self._tls and ask(pycurl.HTTP_CONNECTCODE) == ESTABLISHED
+        if code == _PROXY or (self._proxy and not open_ and (unreached or self._tls)):
             return ProxyError("the proxy does not let it through", failure)
         return failure
 
@@ -217,7 +207,7 @@ class Stream(Response):
         self._lines: list[bytes] = []
         connection.handle.setopt(pycurl.HEADERFUNCTION, self._header)
         connection.handle.setopt(pycurl.WRITEFUNCTION, self._arrived.put)
-        self._work = _POOL.submit(self._run)
+        self._work = in_background(self._run)
         first = self._arrived.get()
         if not isinstance(first, int):
             self.close()
@@ -302,7 +292,7 @@ class _Connection:
         if threading.current_thread() is not threading.main_thread():
             self.handle.perform()
             return
-        work = _POOL.submit(self.handle.perform)
+        work = in_background(self.handle.perform)
         try:
             work.result()
         finally:
@@ -357,16 +347,15 @@ def _tls(server: Server, authority: bytes, certificate: bytes, key: bytes) -> It
     elif authority:
         yield pycurl.CAINFO_BLOB, authority
     # Those of Python's OpenSSL: the library that comes with pycurl does not know where this system keeps them.
-    paths = ssl.get_default_verify_paths()
-    if paths.cafile:
-        yield pycurl.PROXY_CAINFO, paths.cafile
-    if paths.capath:
-        yield pycurl.PROXY_CAPATH, paths.capath
-    if server.verify and not authority:
-        if paths.cafile:
-            yield pycurl.CAINFO, paths.cafile
-        if paths.capath:
-            yield pycurl.CAPATH, paths.capath
+    paths, own = ssl.get_default_verify_paths(), server.verify and not authority
+    for path, of_proxy, of_server in (
+        (paths.cafile, pycurl.PROXY_CAINFO, pycurl.CAINFO),
+        (paths.capath, pycurl.PROXY_CAPATH, pycurl.CAPATH),
+    ):
+        if path:
+            yield of_proxy, path
+        if path and own:
+            yield of_server, path
     if certificate:
         yield pycurl.SSLCERT_BLOB, certificate
         yield pycurl.SSLKEY_BLOB, key

@@ -232,11 +232,8 @@ class Transport:
             ExpiredError: the revision is too old.
             UnreachableError: the connection broke.
         """
-        limit, stop, target = (
-            Timeout(connect=TIMEOUT.connect, read=seconds + 5),
-            stop or Cancellation(),
-            f"{path}?{urlencode(query)}",
-        )
+        limit, stop = Timeout(connect=TIMEOUT.connect, read=seconds + 5), stop or Cancellation()
+        target = f"{path}?{urlencode(query)}"
         answer, _ = self._answer(
             "GET", target, lambda to: to.connections.stream(target, [*to.headers, *_lines("application/json")], limit)
         )

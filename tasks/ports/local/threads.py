@@ -1,4 +1,4 @@
-"""Run one function on many items in a bounded number of threads, only a bounded distance ahead of the reader."""
+"""Run work in threads: one piece, or one function on many items, only a bounded distance ahead of the reader."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ AHEAD = 4
 _POOL = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")
 """A shared pool: a restore of a small namespace would otherwise create and end forty threads. It adds a thread when
 none is idle, so that work may itself run work in threads; each caller limits its own concurrency."""
+
+
+def in_background(work: Callable[[], R]) -> Future[R]:
+    """Begin work in a thread of its own; return what becomes of it."""
+    return _POOL.submit(work)
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
@@ -69,7 +74,7 @@ class _Running(Generic[T, R]):
             if self._at_work == self._threads:
                 return
             self._at_work += 1
-        worker = _POOL.submit(self._loop)
+        worker = in_background(self._loop)
         self._workers.add(worker)
         worker.add_done_callback(self._workers.discard)
 

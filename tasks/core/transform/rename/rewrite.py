@@ -98,8 +98,8 @@ def _may_name(obj: Object, moved: Mapping[str, str]) -> bool:
         text = orjson.dumps(obj)
     except TypeError:  # numbers or characters that only Python's own JSON supports
         return True
-    own = {meta.get("namespace"): 1, meta["name"]: 1} if kind == ("", "Namespace") else {meta.get("namespace"): 1}
-    if any(text.count(old.encode()) > own.get(old, 0) for old in moved):
+    own = (meta.get("namespace"), meta["name"] if kind == ("", "Namespace") else None)
+    if any(text.count(old.encode()) > own.count(old) for old in moved):
         return True
     hidden = obj.get(ENCODED.get(kind, ""))  # base64
     inside = (decoded(value) for value in hidden.values()) if isinstance(hidden, dict) else ()
