@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument(
         "--throttled", action="store_true", help="measure a restore through a proxy that throttles, too"
     )
-    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
+    document.option(parser)
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
@@ -97,7 +97,7 @@ def main() -> None:
     for row in rows:
         print(f"{row.what:44}{row.median:8.1f} s{row.ratio or 0:7.2f}x  {json.dumps(row.notes)}")
     if args.json:
-        document.save("citizen", rows, "" if args.json == "results" else args.json)
+        document.save("citizen", rows, args.json)
 
 
 @contextmanager

@@ -20,12 +20,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench import document
+from tests.bench.measure import COMMAND, clusters, prefect
 from tests.support.large_backup import NAMESPACE, write_backup
 
-from kubeferry.deployments.sandbox.sandbox import Sandbox
-from kubeferry.tasks.ports.prefect import server
-
-KUBEFERRY = [str(Path(sys.executable).with_name("kubeferry"))]
 MIB = 2**20
 PEAK = """
 import os, resource, subprocess, sys
@@ -42,11 +39,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, nargs="+", default=[10_000, 30_000, 100_000])
     parser.add_argument("--only-plan", action="store_true", help="measure no cluster")
-    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
+    document.option(parser)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kf-") as home:
-        os.environ["KUBEFERRY_HOME"] = home
-        figures = plans(args.objects, Path(home)) if args.only_plan else on_sandbox(args.objects, Path(home))
+    with tempfile.TemporaryDirectory(prefix="kf-") as folder:
+        os.environ["KUBEFERRY_HOME"] = folder
+        figures = plans(args.objects, Path(folder)) if args.only_plan else on_sandbox(args.objects, Path(folder))
     print(f"{os.cpu_count()} cores; peak of the whole command in MiB (CPU seconds)")
     print(f"{'objects':10}" + "".join(f"{count:>18,}" for count in args.objects) + f"{'bytes an object':>18}")
     for what, rows in figures.items():
@@ -60,49 +57,43 @@ def main() -> None:
             for what, found in figures.items()
             for count, one in zip(args.objects, found, strict=True)
         ]
-        document.save("memory", rows, "" if args.json == "results" else args.json)
+        document.save("memory", rows, args.json)
 
 
-def on_sandbox(counts: list[int], home: Path) -> dict[str, list[dict[str, float]]]:
+def on_sandbox(counts: list[int], folder: Path) -> dict[str, list[dict[str, float]]]:
     """Measure all three."""
-    sandbox = Sandbox(home / "state" / "sandbox")
-    sandbox.up(clusters=1)
-    os.environ |= sandbox.env()
-    os.environ |= server.environment(server.ensure())
-    try:
-        figures = plans(counts, home)
+    with clusters(1):
+        prefect()
+        figures = plans(counts, folder)
         for count in counts:
             space = f"of-{count}"
-            options = ["--context", "kubeferry-a", "--store", store(home)]
+            options = ["--context", "kubeferry-a", "--store", store(folder)]
             only = ["--include", "secrets", "--include", "configmaps"]
             named = ["--map", f"{NAMESPACE}={space}", "--name", f"restore-{count}"]
             restored = peak("restore", f"large-{count}", *named, *only, *options)
             figures.setdefault("restore", []).append(restored)
             figures.setdefault("backup", []).append(peak("backup", space, "--name", f"again-{count}", *options))
         return figures
-    finally:
-        server.stop()
-        sandbox.down(purge=True)
 
 
-def plans(counts: list[int], home: Path) -> dict[str, list[dict[str, float]]]:
+def plans(counts: list[int], folder: Path) -> dict[str, list[dict[str, float]]]:
     """Write the backups and plan each, with the whole plan as JSON."""
     found = []
     for count in counts:
-        with tempfile.TemporaryDirectory(dir=home) as work:
-            name = write_backup(store(home), Path(work), count, f"large-{count}")
-        found.append(peak("plan", name, "--map", f"{NAMESPACE}=copy", "-o", "json", "--store", store(home)))
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            name = write_backup(store(folder), Path(work), count, f"large-{count}")
+        found.append(peak("plan", name, "--map", f"{NAMESPACE}=copy", "-o", "json", "--store", store(folder)))
     return {"plan": found}
 
 
-def store(home: Path) -> str:
+def store(folder: Path) -> str:
     """Return the URL of the store, a folder."""
-    return (home / "store").as_uri()
+    return (folder / "store").as_uri()
 
 
 def peak(*command: str) -> dict[str, float]:
     """Return the peak memory of a command in bytes, and its CPU seconds; one that ends otherwise than well fails."""
-    argv, began = [sys.executable, "-c", PEAK, *KUBEFERRY, *command], time.perf_counter()
+    argv, began = [sys.executable, "-c", PEAK, str(COMMAND), *command], time.perf_counter()
     done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode not in {0, 3}:  # 3: something is not as it was, which made-up objects may lead to
         raise SystemExit(f"kubeferry {' '.join(command)} failed")

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import yaml
 from tests.bench import document
 from tests.bench.measure import COMMAND, A, B, clusters, far
+from tests.support.work_pools import register
 
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0, help="milliseconds between each request and its answer")
     parser.add_argument("--workers", type=int, nargs="+", default=[], help="then also by so many workers")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
+    document.option(parser)
     args = parser.parse_args()
     print(f"Python {sys.version.split()[0]}; a fixed piece of Python takes {_pace():.3f} s")
     rows: dict[str, document.Row] = {}
@@ -69,7 +70,7 @@ def main() -> None:
                 names = [f"bm{os.getpid()}-{turn}-{workers}-{number:04}" for number in range(args.namespaces)]
                 _one(names, workers, config, args, rows)
     if args.json:
-        document.save("migrate", rows.values(), "" if args.json == "results" else args.json)
+        document.save("migrate", rows.values(), args.json)
 
 
 def _one(names, workers, config, args, rows):
@@ -114,25 +115,15 @@ def _workers(number):
     import asyncio
 
     from prefect import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-
-    from kubeferry.flows.migrate_namespace import migrate_namespace
 
     pool = f"bench-{time.monotonic_ns()}"
-
-    async def register():
-        async with get_client() as client:
-            await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
-        made = await migrate_namespace.ato_deployment(name=pool, work_pool_name=pool)
-        made.entrypoint = "kubeferry.flows.migrate_namespace.migrate_namespace"
-        await made.apply()
 
     async def online():
         async with get_client() as client:
             while len(await client.read_workers_for_work_pool(pool, limit=100, offset=0)) < number:  # noqa: ASYNC110
                 await asyncio.sleep(0.5)
 
-    asyncio.run(register())
+    asyncio.run(register(pool))
     env = os.environ | {"PREFECT_WORKER_QUERY_SECONDS": "1"}
     argv = [COMMAND, "worker", "--type", "process", "--pool", pool, "--limit", "1"]
     with (Path(os.environ["KUBEFERRY_HOME"]) / f"{pool}.log").open("wb") as log:

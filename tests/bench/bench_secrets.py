@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=["backup", "restore", "clients"])
     parser.add_argument("--commands-only", action="store_true", help="leave out the flows: for large sizes")
-    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
+    document.option(parser)
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
@@ -59,7 +59,7 @@ def main() -> None:
         )
         print(f"{'':24}{row.notes}") if row.notes else None
     if args.json:
-        document.save("secrets", rows, "" if args.json == "results" else args.json)
+        document.save("secrets", rows, args.json)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Run:
         """Show what other clients can do, beside the yardstick of the same round."""
         if "restore" not in self.args.only:
             self._raw("post", *self._post("urllib3", f"raw-{turn}"))
-        for client in raw.available()[1:]:
+        for client in [*raw.CLIENTS][1:]:
             measured = partial(mine, *self._post(client, f"{client}-{turn}"))
             self._measure(f"raw POST, {client}", measured, "post", POSTS)
 

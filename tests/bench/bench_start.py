@@ -10,28 +10,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench import document
+from tests.bench.measure import A, B, Taken, clusters, prefect, process
 
-from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.ports.cluster.client import connect
-from kubeferry.tasks.ports.prefect import server as prefect_server
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-A, B = "kubeferry-a", "kubeferry-b"
 NAMESPACE = f"bench-start-{os.getpid()}"
 BARE = "python -c pass"
 KUBEFERRY = (sys.executable, "-c", "from kubeferry.flows.cli import main; main()")
@@ -41,9 +30,10 @@ def main() -> None:
     """Make a small namespace, run each row some times in turn, print, delete."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="of each row")
-    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
+    document.option(parser)
     args = parser.parse_args()
-    with _sandbox():
+    with clusters():
+        os.environ.pop("KUBEFERRY_STORE")  # that of the user is a folder
         try:
             found = _measured(args.runs)
         finally:
@@ -52,24 +42,26 @@ def main() -> None:
     for row in found:
         print(f"{row.what:34}{row.cpu:8.3f}{row.median:9.3f}{row.ratio:8.1f}")
     if args.json:
-        document.save("start", found, "" if args.json == "results" else args.json)
+        document.save("start", found, args.json)
 
 
 def _measured(runs: int) -> list[document.Row]:
-    environment = os.environ | prefect_server.environment(prefect_server.ensure())
+    prefect()
     _make()
-    _run((*KUBEFERRY, "backup", NAMESPACE, "--context", A, "--name", NAMESPACE), environment)
-    taken: dict[str, list[tuple[float, float]]] = {}
+    process(*KUBEFERRY, "backup", NAMESPACE, "--context", A, "--name", NAMESPACE)
+    taken: dict[str, list[Taken]] = {}
     for turn in range(runs):
         for name, argv in _rows(turn).items():
-            taken.setdefault(name, []).append(_run(argv, environment))
-    bare = [clock for _, clock in taken[BARE]]
+            taken.setdefault(name, []).append(process(*argv, fine=(0, 3)))  # doctor: partial
+    bare = [each.seconds for each in taken[BARE]]
     return [
-        document.Row(
-            name, 1, "process", [clock for _, clock in pairs], BARE, bare, statistics.median(cpu for cpu, _ in pairs)
-        )
-        for name, pairs in taken.items()
+        document.Row(name, 1, "process", [each.seconds for each in found], BARE, bare, _cpu(found))
+        for name, found in taken.items()
     ]
+
+
+def _cpu(found: list[Taken]) -> float:
+    return statistics.median(each.cpu for each in found)
 
 
 def _rows(turn: int) -> dict[str, tuple[str, ...]]:
@@ -98,34 +90,6 @@ def _rows(turn: int) -> dict[str, tuple[str, ...]]:
         "import kubeferry.flows.backup": (sys.executable, "-c", "import kubeferry.flows.backup"),
     }
     return rows | {name: (*KUBEFERRY, *words) for name, words in commands.items()}
-
-
-def _run(argv: tuple[str, ...], environment: dict[str, str]) -> tuple[float, float]:
-    """Return the seconds of CPU and of the clock of a process. `doctor` may end with 3: partial."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(argv, env=environment, capture_output=True, check=False)
-    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in (0, 3):
-        raise SystemExit(f"{' '.join(argv)}: {done.stderr.decode()}")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, seconds
-
-
-@contextmanager
-def _sandbox() -> Iterator[None]:
-    running = os.environ.get("KUBEFERRY_TEST_SANDBOX")
-    with tempfile.TemporaryDirectory(prefix="kf-") as folder:
-        home = running or folder
-        os.environ["KUBEFERRY_HOME"] = home
-        own = Sandbox(Path(home) / "state" / "sandbox")
-        if not running:
-            own.up(clusters=2)
-        os.environ |= own.env() | {"KUBEFERRY_HOME": home, "KUBEFERRY_STORE": Path(folder, "store").as_uri()}
-        try:
-            yield
-        finally:
-            if not running:
-                prefect_server.stop()
-                own.down(purge=True)
 
 
 def _make() -> None:

@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument(
         "--without-restore", action="store_true", help="leave out Velero's restore: 31,000 take 11 minutes"
     )
-    parser.add_argument("--json", default="", help="the document to add to; `results` is that of this folder")
+    document.option(parser)
     args = parser.parse_args()
     took: dict[str, list[Taken]] = {}
     with clusters(1) as sandbox:
@@ -53,7 +53,7 @@ def main() -> None:
                 took.setdefault(what, []).append(found)
                 print(f"{what:40}{found.seconds:8.1f} s{found.cpu:8.1f} s CPU{found.peak:7.0f} MiB", flush=True)
     if args.json:
-        document.save("velero", rows(took, args.secrets), "" if args.json == "results" else args.json, velero=VERSION)
+        document.save("velero", rows(took, args.secrets), args.json, velero=VERSION)
 
 
 def round_of(sandbox: Sandbox, turn: int, args: argparse.Namespace):

@@ -21,10 +21,12 @@ from typing import TYPE_CHECKING, Any
 from tests.docs.generated import Section, table
 
 if TYPE_CHECKING:
+    from argparse import ArgumentParser
     from collections.abc import Iterable
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+OWN = "results"
+RESULTS = HERE / OWN
 COUNTED = ("prefect", "urllib3")
 """Packages whose versions a document names."""
 
@@ -85,9 +87,14 @@ def commit() -> str:
     return subprocess.run(told, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def option(parser: ArgumentParser) -> None:
+    """Add the option `--json`, whose value `save` takes."""
+    parser.add_argument("--json", default="", help=f"the document to add to; `{OWN}` is that of this folder")
+
+
 def save(bench: str, rows: Iterable[Row], path: str | Path = "", **more: str) -> Path:
     """Write the document of a benchmark, or add to it; return where it is. `more`: further versions."""
-    target = Path(path) if path else RESULTS / f"{bench}.json"
+    target = Path(path) if path not in {"", OWN} else RESULTS / f"{bench}.json"
     known = load(target)[1] if target.exists() else []
     today, now = datetime.now(UTC).date().isoformat(), commit()
     new = [_rounded(row, today, now) for row in rows]

@@ -21,7 +21,7 @@ from kubeferry.deployments.sandbox.sandbox import Sandbox
 from kubeferry.tasks.ports.prefect import server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
 COMMAND = Path(sys.executable).with_name("kubeferry")
 TOP = Path(__file__).parents[2]
@@ -79,15 +79,20 @@ def taken(began: float, cpu: float, **more: Any) -> str:
 
 def command(*arguments: str) -> Taken:
     """Run `kubeferry ARGUMENTS` as a person does, its start and Prefect included; it has to succeed."""
+    return process(str(COMMAND), *arguments)
+
+
+def process(*argv: str, fine: Container[int] = (0,)) -> Taken:
+    """Run a program; it has to end with one of the codes in `fine`."""
     began = time.perf_counter()
     with tempfile.TemporaryFile() as err:
-        process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.DEVNULL, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
+        child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=err)
+        _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode not in fine:
             err.seek(0)
-            sys.exit(f"kubeferry {' '.join(arguments)} ended with {process.returncode}:\n{err.read().decode()[-2000:]}")
+            sys.exit(f"{' '.join(argv)} ended with {child.returncode}:\n{err.read().decode()[-2000:]}")
     return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, {})
 
 

@@ -1,7 +1,7 @@
 """The API server's own limit: clients that send bytes and read answers, and do nothing else. None of it is Kubeferry's.
 
 `urllib3` is plain urllib3 in 16 threads, the yardstick. `aiohttp` (uvloop) and `pycurl` (libcurl: HTTP and TLS outside
-of the GIL; `pip install pycurl`) show what other clients can do on the same machine.
+of the GIL) show what other clients can do on the same machine.
 """
 
 from __future__ import annotations
@@ -166,13 +166,6 @@ def _pycurl(to: Server, requests: Sequence[tuple[str, bytes]]) -> list[int]:
 
 
 CLIENTS = {"urllib3": _urllib3, "aiohttp": _aiohttp, "pycurl": _pycurl}
-
-
-def available() -> list[str]:
-    """Return the clients that are installed here."""
-    from importlib.util import find_spec
-
-    return [name for name in CLIENTS if find_spec(name)]
 
 
 def pages(to: Server, path: str) -> Iterable[bytes]:

@@ -10,9 +10,9 @@ import uuid
 import pytest
 from tests.support.bench import A, B
 from tests.support.cli import COMMAND
+from tests.support.work_pools import register
 
 from kubeferry.flows.migrate import migrate
-from kubeferry.flows.migrate_namespace import migrate_namespace
 from kubeferry.tasks.core.errors import NotFoundError, UsageError
 from kubeferry.tasks.core.models.options_migration import FanOut, MigrateOptions
 
@@ -30,19 +30,9 @@ def options(bench, names, **more):
 @pytest.fixture
 def deployment(run_flow):
     """A deployment of the flow of one namespace on a work pool of its own; its name, and that of the pool."""
-    from prefect import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-
     pool = f"fan-out-{uuid.uuid4().hex[:6]}"
 
-    async def register():
-        async with get_client() as client:
-            await client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
-        made = await migrate_namespace.ato_deployment(name=pool, work_pool_name=pool)
-        made.entrypoint = "kubeferry.flows.migrate_namespace.migrate_namespace"
-        await made.apply()
-
-    run_flow(register())
+    run_flow(register(pool))
     return f"migrate-namespace/{pool}", pool
 
 
