@@ -7,7 +7,6 @@ the traceback. A command imports what it needs when it runs, so that `--help` do
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 import typer
@@ -34,6 +33,8 @@ from kubeferry.flows.commands import (
 )
 from kubeferry.flows.options.common import debugging, set_debugging
 from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.help import WIDTH, Command
+from kubeferry.flows.options.lazy import group_of
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain
 from kubeferry.tasks.ports.local import gc, keys
@@ -45,41 +46,43 @@ INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
 EPILOG = """\
-[bold]Begin with[/bold]: kubeferry sandbox up, then kubeferry demo.
+Begin with: kubeferry sandbox up, then kubeferry demo.
 
 Options can also come from environment variables: KUBEFERRY_CONTEXT, KUBEFERRY_STORE and so on.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 partial result.
 """
 
+registry = typer.Typer()
+MOVE, LOOK, SCHEDULE, HERE = "Move", "Look", "On schedule", "This machine"
+registry.command("backup", cls=Command, rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
+registry.command("restore", cls=Command, rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
+registry.command("migrate", cls=Command, rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
+registry.command("approve", cls=Command, rich_help_panel=MOVE, epilog=restore.APPROVE_EPILOG)(restore.approve)
+registry.command("populate", cls=Command, rich_help_panel=MOVE, epilog=populate.EPILOG)(populate.populate)
+registry.command("undo", cls=Command, rich_help_panel=MOVE, epilog=restore.UNDO_EPILOG)(restore.undo)
+registry.command("delete", cls=Command, rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
+registry.command("prune", cls=Command, rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
+registry.command("plan", cls=Command, rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
+registry.command("export", cls=Command, rich_help_panel=MOVE, epilog=export.EPILOG)(export.export)
+registry.command("diff", cls=Command, rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
+registry.command("list", cls=Command, rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
+registry.command("show", cls=Command, rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
+registry.command("verify", cls=Command, rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
+registry.command("doctor", cls=Command, rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
+registry.command("deploy", cls=Command, rich_help_panel=SCHEDULE, epilog=deploy.EPILOG)(deploy.deploy)
+registry.command("worker", cls=Command, rich_help_panel=SCHEDULE, epilog=server.EPILOG)(server.worker)
+registry.command("demo", cls=Command, rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
+registry.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
+registry.add_typer(server.app, name="server", rich_help_panel=HERE)
+
 app = typer.Typer(
     name="kubeferry",
     no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    cls=group_of(registry),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )
-
-MOVE, LOOK, SCHEDULE, HERE = "Move", "Look", "On schedule", "This machine"
-app.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
-app.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
-app.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
-app.command("approve", rich_help_panel=MOVE, epilog=restore.APPROVE_EPILOG)(restore.approve)
-app.command("populate", rich_help_panel=MOVE, epilog=populate.EPILOG)(populate.populate)
-app.command("undo", rich_help_panel=MOVE, epilog=restore.UNDO_EPILOG)(restore.undo)
-app.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
-app.command("prune", rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
-app.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
-app.command("export", rich_help_panel=MOVE, epilog=export.EPILOG)(export.export)
-app.command("diff", rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
-app.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
-app.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
-app.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
-app.command("doctor", rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
-app.command("deploy", rich_help_panel=SCHEDULE, epilog=deploy.EPILOG)(deploy.deploy)
-app.command("worker", rich_help_panel=SCHEDULE, epilog=server.EPILOG)(server.worker)
-app.command("demo", rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
-app.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
-app.add_typer(server.app, name="server", rich_help_panel=HERE)
 
 
 @app.callback(epilog=EPILOG)
@@ -107,7 +110,8 @@ def _code(arguments: Sequence[str] | None) -> int:
         code = app(args=arguments, prog_name="kubeferry", standalone_mode=False)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except NoArgsIsHelpError as error:  # it has printed the help
+    except NoArgsIsHelpError as error:  # its message is the help
+        typer.echo(error.format_message())
         return error.exit_code
     except ClickException as error:
         return _fail(_usage(error), error.exit_code)
@@ -129,6 +133,8 @@ def _usage(error: ClickException) -> str:
 
 def _fail(message: str, code: int) -> int:
     if debugging():
+        import traceback
+
         traceback.print_exc()
     sys.stderr.write(f"error: {plain(' '.join(message.split()))}\n")
     return code

@@ -12,21 +12,14 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import BackupOptions
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry backup shop
-
-kubeferry backup shop billing --name before-upgrade
-
-kubeferry backup --namespace-selector team=shop --exclude secrets
-
-kubeferry backup --all-namespaces --exclude-namespace 'test-*' --name nightly
-
-kubeferry backup shop --encrypt-to age1… --encrypt-to ~/.ssh/id_ed25519.pub
-
-kubeferry backup shop --selector 'app in (web,api),!canary' -o json
-
-kubeferry backup shop --include-name deployments/web --exclude-name 'secrets/tmp-*'
+Examples:
+  kubeferry backup shop
+  kubeferry backup shop billing --name before-upgrade
+  kubeferry backup --namespace-selector team=shop --exclude secrets
+  kubeferry backup --all-namespaces --exclude-namespace 'test-*' --name nightly
+  kubeferry backup shop --encrypt-to age1… --encrypt-to ~/.ssh/id_ed25519.pub
+  kubeferry backup shop --selector 'app in (web,api),!canary' -o json
+  kubeferry backup shop --include-name deployments/web --exclude-name 'tmp-*'
 """
 
 

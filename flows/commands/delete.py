@@ -12,15 +12,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.results import DeleteResult
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubectl get bundles --all-namespaces
-
-kubeferry delete before-upgrade-restore-20260102-030405 -n shop --dry-run
-
-kubeferry delete before-upgrade-restore-20260102-030405 -n shop
-
-kubeferry delete --selector app=canary -n shop -n billing --yes -o json
+Examples:
+  kubectl get bundles --all-namespaces
+  kubeferry delete before-upgrade-restore-20260102-030405 -n shop --dry-run
+  kubeferry delete before-upgrade-restore-20260102-030405 -n shop
+  kubeferry delete --selector app=canary -n shop -n billing --yes -o json
 """
 
 

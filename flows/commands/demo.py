@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from kubeferry.flows.demo import Demonstration
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry demo
-
-kubeferry demo -o json
+Examples:
+  kubeferry demo
+  kubeferry demo -o json
 """
 
 OTHERS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")

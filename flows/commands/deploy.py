@@ -22,15 +22,11 @@ if TYPE_CHECKING:
 
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry deploy shop billing --store 's3://backups/prod?region=eu-central-1'
-
-kubeferry deploy --namespace-selector tier=prod --cron '30 1 * * *' --timezone Europe/Berlin
-
-kubeferry deploy --all-namespaces --keep daily=7 --keep weekly=5 --notify slack-webhook/operators
-
-kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-1'
+Examples:
+  kubeferry deploy shop billing --store 's3://backups/prod?region=eu-central-1'
+  kubeferry deploy --namespace-selector tier=prod --cron '30 1 * * *' --timezone Europe/Berlin
+  kubeferry deploy --all-namespaces --keep daily=7 --keep weekly=5 --notify slack-webhook/operators
+  kubeferry deploy --type kubernetes --store 's3://backups/prod?region=eu-central-1'
 """
 
 

@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options import RestoreOptions
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry diff before-upgrade
-
-kubeferry diff before-upgrade --map shop=shop2 --context production
-
-kubeferry diff monday --against tuesday --no-unified
-
-kubeferry diff before-upgrade --include deployments.apps -o json
+Examples:
+  kubeferry diff before-upgrade
+  kubeferry diff before-upgrade --map shop=shop2 --context production
+  kubeferry diff monday --against tuesday --no-unified
+  kubeferry diff before-upgrade --include deployments.apps -o json
 
 Exits 0 if nothing differs and 1 if something does, as diff does; 3 if nothing differs in what could be compared but
 something could not be compared.

@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_maintenance import DoctorOptions
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry doctor
-
-kubeferry doctor shop billing --context production
-
-kubeferry doctor --store 's3://backups/team?region=eu-central-1' -o json
-
-kubeferry doctor --rules --context production | kubectl --context production apply -f -
+Examples:
+  kubeferry doctor
+  kubeferry doctor shop billing --context production
+  kubeferry doctor --store 's3://backups/team?region=eu-central-1' -o json
+  kubeferry doctor --rules --context production | kubectl --context production apply -f -
 """
 
 WIDTH = 120

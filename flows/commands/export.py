@@ -12,21 +12,14 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_export import ExportOptions
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry export before-upgrade --as yaml --out shop
-
-kubeferry export before-upgrade --as kustomize --out shop --map shop=shop-test
-
-kubeferry export before-upgrade --namespace shop --as helm --out chart
-
-kubeferry export before-upgrade --as helm --shape bundle --out chart
-
-kubeferry export --from-cluster shop --as yaml --out - --exclude secrets
-
-kubeferry export before-upgrade --out shop --secrets age --encrypt-to age1…
-
-kubeferry export before-upgrade --out shop --secrets external --secret-store ClusterSecretStore/vault
+Examples:
+  kubeferry export before-upgrade --as yaml --out shop
+  kubeferry export before-upgrade --as kustomize --out shop --map shop=shop-test
+  kubeferry export before-upgrade --namespace shop --as helm --out chart
+  kubeferry export before-upgrade --as helm --shape bundle --out chart
+  kubeferry export --from-cluster shop --as yaml --out - --exclude secrets
+  kubeferry export before-upgrade --out shop --secrets age --encrypt-to age1…
+  kubeferry export before-upgrade --out shop --secrets external --secret-store ClusterSecretStore/vault
 """
 
 

@@ -34,29 +34,21 @@ HIDDEN = {"objects", "left_out", "losses", "outside", "selection"}
 """Fields of a manifest that an encrypted backup shows only with a key."""
 
 LIST = """\
-[bold]Examples[/bold]
-
-kubeferry list
-
-kubeferry list --restores
-
-kubeferry list --store 's3://backups/team?region=eu-central-1' -o json
+Examples:
+  kubeferry list
+  kubeferry list --restores
+  kubeferry list --store 's3://backups/team?region=eu-central-1' -o json
 """
 SHOW = """\
-[bold]Examples[/bold]
-
-kubeferry show before-upgrade
-
-kubeferry show before-upgrade -o json
-
-kubeferry show before-upgrade-restore-20260102-030405
+Examples:
+  kubeferry show before-upgrade
+  kubeferry show before-upgrade -o json
+  kubeferry show before-upgrade-restore-20260102-030405
 """
 VERIFY = """\
-[bold]Examples[/bold]
-
-kubeferry verify before-upgrade
-
-kubeferry verify before-upgrade --deep -o json
+Examples:
+  kubeferry verify before-upgrade
+  kubeferry verify before-upgrade --deep -o json
 """
 
 

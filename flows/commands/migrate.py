@@ -12,17 +12,12 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_migration import MigrateOptions
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry migrate shop billing --from-context old --to-context new
-
-kubeferry migrate --namespace-selector team=shop --from-context old --to-context new --map shop=shop-new
-
-kubeferry migrate --all-namespaces --exclude-namespace 'test-*' --from-context old --to-context new -o json
-
-kubeferry migrate --resume migrate-shop-20260102-030405
-
-kubeferry migrate --all-namespaces --from-context old --to-context new --fan-out deployment
+Examples:
+  kubeferry migrate shop billing --from-context old --to-context new
+  kubeferry migrate --namespace-selector team=shop --from-context old --to-context new --map shop=shop-new
+  kubeferry migrate --all-namespaces --exclude-namespace 'test-*' --from-context old --to-context new -o json
+  kubeferry migrate --resume migrate-shop-20260102-030405
+  kubeferry migrate --all-namespaces --from-context old --to-context new --fan-out deployment
 """
 
 

@@ -16,17 +16,12 @@ if TYPE_CHECKING:
     from kubeferry.tasks.plan.offline import Planned
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry plan before-upgrade --map shop=shop2
-
-kubeferry plan before-upgrade -o html --file plan.html
-
-kubeferry plan before-upgrade --include secrets -o json
-
-kubeferry plan before-upgrade --namespace shop --include-name 'deployments/web*' --only
-
-kubeferry plan before-upgrade --kubectl --file restore.sh, then bash restore.sh CONTEXT
+Examples:
+  kubeferry plan before-upgrade --map shop=shop2
+  kubeferry plan before-upgrade -o html --file plan.html
+  kubeferry plan before-upgrade --include secrets -o json
+  kubeferry plan before-upgrade --namespace shop --include-name 'deployments/web*' --only
+  kubeferry plan before-upgrade --kubectl --file restore.sh && bash restore.sh CONTEXT
 """
 
 

@@ -12,13 +12,10 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.options_migration import PopulateOptions
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry populate shop-template --into tenant-1,tenant-2
-
-kubeferry populate shop-template --into-file tenants.csv --name tenants
-
-kubeferry populate shop-template --into-file tenants.yaml --modify resource-modifiers.yaml -o json
+Examples:
+  kubeferry populate shop-template --into tenant-1,tenant-2
+  kubeferry populate shop-template --into-file tenants.csv --name tenants
+  kubeferry populate shop-template --into-file tenants.yaml --modify resource-modifiers.yaml -o json
 
 A file tenants.csv: name,replicas.web,hosts.shop.example.com,labels.tenant
 """

@@ -12,15 +12,11 @@ if TYPE_CHECKING:
     from kubeferry.tasks.core.models.results import PruneResult
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry prune --keep-within 30d --dry-run
-
-kubeferry prune --keep-last 3 --keep-daily 7 --keep-weekly 5 --keep-monthly 12
-
-kubeferry prune --keep-daily 7 --restores-within 90d --yes -o json
-
-kubeferry prune --yes, which removes what has expired and nothing else
+Examples:
+  kubeferry prune --keep-within 30d --dry-run
+  kubeferry prune --keep-last 3 --keep-daily 7 --keep-weekly 5 --keep-monthly 12
+  kubeferry prune --keep-daily 7 --restores-within 90d --yes -o json
+  kubeferry prune --yes  # removes what has expired and nothing else
 """
 
 

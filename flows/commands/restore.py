@@ -18,27 +18,17 @@ if TYPE_CHECKING:
 
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry restore shop-20260102-030405 --map shop=shop2
-
-kubeferry restore before-upgrade --existing update --context production
-
-kubeferry restore before-upgrade --include configmaps --include secrets --existing skip
-
-kubeferry restore before-upgrade --existing update --existing secrets=skip --existing jobs.batch=recreate
-
-kubeferry restore before-upgrade --namespace shop --include-name deployments/web --map shop=shop2
-
-kubeferry restore before-upgrade --no-wait -o json
-
-kubeferry restore before-upgrade --map shop=test --modify smaller.yaml
-
-kubeferry restore --from-bundle shop/web --bundle own --context production
-
-kubeferry restore --resume before-upgrade-restore-20260102-030405
-
-kubeferry restore before-upgrade --existing update --approve, and from anywhere: kubeferry approve RESTORE
+Examples:
+  kubeferry restore shop-20260102-030405 --map shop=shop2
+  kubeferry restore before-upgrade --existing update --context production
+  kubeferry restore before-upgrade --include configmaps --include secrets --existing skip
+  kubeferry restore before-upgrade --existing update --existing secrets=skip --existing jobs.batch=recreate
+  kubeferry restore before-upgrade --namespace shop --include-name deployments/web --map shop=shop2
+  kubeferry restore before-upgrade --no-wait -o json
+  kubeferry restore before-upgrade --map shop=test --modify smaller.yaml
+  kubeferry restore --from-bundle shop/web --bundle own --context production
+  kubeferry restore --resume before-upgrade-restore-20260102-030405
+  kubeferry restore before-upgrade --existing update --approve  # and from anywhere: kubeferry approve RESTORE
 """
 
 
@@ -63,15 +53,11 @@ def restore(asked: RestoreOptions, *, output: Format) -> None:
 
 
 UNDO_EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry list --restores
-
-kubeferry undo before-upgrade-restore-20260102-030405 --dry-run
-
-kubeferry undo before-upgrade-restore-20260102-030405 --context production
-
-kubeferry undo nightly-restore-20260102-030405 --yes --privileged -o json
+Examples:
+  kubeferry list --restores
+  kubeferry undo before-upgrade-restore-20260102-030405 --dry-run
+  kubeferry undo before-upgrade-restore-20260102-030405 --context production
+  kubeferry undo nightly-restore-20260102-030405 --yes --privileged -o json
 """
 
 
@@ -105,11 +91,9 @@ def undo(asked: UndoOptions, *, yes: bool, output: Format) -> None:
 
 
 APPROVE_EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry approve before-upgrade-restore-20260102-030405
-
-kubeferry approve before-upgrade-restore-20260102-030405 --refuse 'not before Monday'
+Examples:
+  kubeferry approve before-upgrade-restore-20260102-030405
+  kubeferry approve before-upgrade-restore-20260102-030405 --refuse 'not before Monday'
 
 PREFECT_API_URL=https://prefect.example.com/api kubeferry approve nightly-restore-20260102-030405
 """

@@ -12,6 +12,7 @@ import typer
 
 from kubeferry.flows.options.common import Format
 from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.help import Command, Group
 from kubeferry.tasks.core.errors import KubeferryError, UsageError
 
 if TYPE_CHECKING:
@@ -20,43 +21,35 @@ if TYPE_CHECKING:
     from kubeferry.deployments.sandbox.sandbox import Sandbox
 
 UP = """\
-[bold]Examples[/bold]
-
-kubeferry sandbox up
-
-kubeferry sandbox up --clusters 3
-
-kubeferry sandbox up --with helm
+Examples:
+  kubeferry sandbox up
+  kubeferry sandbox up --clusters 3
+  kubeferry sandbox up --with helm
 """
 DOWN = """\
-[bold]Examples[/bold]
-
-kubeferry sandbox down
-
-kubeferry sandbox down --purge
+Examples:
+  kubeferry sandbox down
+  kubeferry sandbox down --purge
 """
 STATUS = """\
-[bold]Examples[/bold]
-
-kubeferry sandbox status
-
-kubeferry sandbox status -o json
+Examples:
+  kubeferry sandbox status
+  kubeferry sandbox status -o json
 """
 ENV = """\
-[bold]Examples[/bold]
-
-eval "$(kubeferry sandbox env)"
-
-kubeferry sandbox env -o json
+Examples:
+  eval "$(kubeferry sandbox env)"
+  kubeferry sandbox env -o json
 """
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="A real local control plane: clusters with simulated nodes, and an S3 server, as processes on loopback.",
 )
 
 
-@app.command(epilog=UP)
+@app.command(cls=Command, epilog=UP)
 @takes("sandbox up", "clusters tools debug")
 def up(*, clusters: int, tools: list[str]) -> None:
     """Start what is not running, repair what is broken; the first time, build the binaries.
@@ -76,7 +69,7 @@ def up(*, clusters: int, tools: list[str]) -> None:
     line('To use them in this shell: eval "$(kubeferry sandbox env)"')
 
 
-@app.command(epilog=DOWN)
+@app.command(cls=Command, epilog=DOWN)
 @takes("sandbox down", "purge debug")
 def down(*, purge: bool) -> None:
     """Stop every process of the sandbox; its data is kept for the next `up`, unless --purge."""
@@ -87,7 +80,7 @@ def down(*, purge: bool) -> None:
     line("The sandbox is down" + (", its data deleted." if purge else "; its data is kept."))
 
 
-@app.command(epilog=STATUS)
+@app.command(cls=Command, epilog=STATUS)
 @takes("sandbox status", "output debug")
 def status(*, output: Format) -> None:
     """Show every process: its pid, its port, whether it is healthy; exit 1 if one is not, or there is none."""
@@ -103,7 +96,7 @@ def status(*, output: Format) -> None:
         raise typer.Exit(1)
 
 
-@app.command(epilog=ENV)
+@app.command(cls=Command, epilog=ENV)
 @takes("sandbox env", "output debug")
 def env(*, output: Format | None) -> None:
     """Print the variables that a shell needs for the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""

@@ -13,6 +13,7 @@ import typer
 from kubeferry.flows.console.output import print_object
 from kubeferry.flows.console.terminal import showing_progress
 from kubeferry.flows.options.from_model import takes
+from kubeferry.flows.options.help import Command, Group
 from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 if TYPE_CHECKING:
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     help="The local Prefect server: it keeps the history of all runs and shows it in a browser.",
     epilog="Commands start it when they need it, and it stays up. It is not used if PREFECT_API_URL names a server.",
 )
 
-START = "[bold]Examples[/bold]: kubeferry server start; kubeferry server start -o json"
-STOP = "[bold]Examples[/bold]: kubeferry server stop"
-LOGIN = "[bold]Examples[/bold]: kubeferry server password"
-STATUS = "[bold]Examples[/bold]: kubeferry server status; kubeferry server status -o json"
+START = "Examples:\n  kubeferry server start\n  kubeferry server start -o json"
+STOP = "Examples:\n  kubeferry server stop"
+LOGIN = "Examples:\n  kubeferry server password"
+STATUS = "Examples:\n  kubeferry server status\n  kubeferry server status -o json"
 
 
-@app.command(epilog=START)
+@app.command(cls=Command, epilog=START)
 @takes("server start", "output debug")
 def start(*, output: Format) -> None:
     """Start the server if it is not up, and print the address of its UI."""
@@ -43,7 +45,7 @@ def start(*, output: Format) -> None:
     _print(prefect_server.status(), output)
 
 
-@app.command(epilog=STOP)
+@app.command(cls=Command, epilog=STOP)
 @takes("server stop", "output debug")
 def stop(*, output: Format) -> None:
     """Stop the server; its history is kept for the next start. Runs in progress lose their server."""
@@ -54,7 +56,7 @@ def stop(*, output: Format) -> None:
     _print(prefect_server.status(), output)
 
 
-@app.command(epilog=STATUS)
+@app.command(cls=Command, epilog=STATUS)
 @takes("server status", "output debug")
 def status(*, output: Format) -> None:
     """Show whether the server is up, its UI, its API, its database and its log. Exits 1 if it is not up."""
@@ -66,7 +68,7 @@ def status(*, output: Format) -> None:
         raise typer.Exit(1)
 
 
-@app.command(epilog=LOGIN)
+@app.command(cls=Command, epilog=LOGIN)
 @takes("server password", "debug")
 def password() -> None:
     """Print the password, for which the UI asks once in each browser. Whoever has it may run any program as you."""
@@ -81,11 +83,9 @@ def _print(found: Status, output: Format) -> None:
 
 
 EPILOG = """\
-[bold]Examples[/bold]
-
-kubeferry worker
-
-kubeferry worker --pool kubeferry --limit 4
+Examples:
+  kubeferry worker
+  kubeferry worker --pool kubeferry --limit 4
 """
 
 

@@ -7,7 +7,7 @@ command runs, since importing pydantic would slow down `--help`; a test compares
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, partial, update_wrapper
 from importlib import import_module
 from inspect import Signature
 from typing import TYPE_CHECKING, Any
@@ -40,17 +40,35 @@ def takes(command: str, *names: str, model: str = "") -> Callable[[Callable[...,
     """
     taken = Command({name: declared(command, name) for name in " ".join(names).split()}, model)
 
-    def decorate(body: Callable[..., None]) -> Callable[..., None]:
-        @wraps(body)
-        def entry(**typed: Any) -> None:
-            taken.call(body, typed)
+    return partial(Entry, taken)
 
-        parameters = [option.parameter(name) for name, option in taken.options.items()]
-        entry.__annotations__ = {each.name: each.annotation for each in parameters}
-        vars(entry).update(__signature__=Signature(parameters), taken=taken)
-        return entry
 
-    return decorate
+class Entry:
+    """What Typer calls with the values of the command line. Its signature is made when Typer reads it."""
+
+    def __init__(self, taken: Command, body: Callable[..., None]) -> None:
+        """Take the name and the docstring of the command's function."""
+        update_wrapper(self, body, ("__module__", "__name__", "__qualname__", "__doc__"))
+        self.taken = taken
+        self._body = body
+
+    def __call__(self, **typed: Any) -> None:
+        """Call the function of the command.
+
+        Raises:
+            UsageError: a value is invalid.
+        """
+        self.taken.call(self._body, typed)
+
+    @cached_property
+    def __signature__(self) -> Signature:
+        """Return the parameters."""
+        return Signature([option.parameter(name) for name, option in self.taken.options.items()])
+
+    @property
+    def __annotations__(self) -> dict[str, Any]:  # type: ignore[override] # read, never written
+        """Return the types of the parameters."""
+        return {each.name: each.annotation for each in self.__signature__.parameters.values()}
 
 
 def declared(command: str, name: str) -> Option:

@@ -20,7 +20,7 @@ NEVER = {
 }
 """The same, for what neither a flow nor another command imports, with a store that is a folder."""
 
-SHOWN = {"rich.progress": "0.01 s: a bar of progress, for what takes long", "rich.markdown": "0.02 s: Typer's help"}
+SHOWN = {"rich.progress": "0.01 s: a bar of progress, for what takes long", "rich.markdown": "0.02 s: Typer's panels"}
 """The same, for commands that print no help and run no flow."""
 
 CODE = """
