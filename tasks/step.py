@@ -7,7 +7,6 @@ takes a second, so it is imported when a step first runs: an offline plan calls 
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -81,7 +80,9 @@ async def _again(function: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P
             raise
         except TransientError as error:
             progress.note(f"{error}: trying again")
-            await asyncio.sleep(BACKOFF * 2**attempt)
+            from asyncio import sleep
+
+            await sleep(BACKOFF * 2**attempt)
     return await function(*args, **kwargs)
 
 
@@ -139,8 +140,10 @@ async def in_thread(work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     Raises:
         DiskError: the disk of the spool is full, read-only or broken; a restore is rolled back as for other failures.
     """
+    from asyncio import to_thread
+
     with disk_errors_named():
-        return await asyncio.to_thread(work, *args, **kwargs)
+        return await to_thread(work, *args, **kwargs)
 
 
 async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], limit: int = 4) -> list[R]:
@@ -148,13 +151,15 @@ async def side_by_side(work: Callable[[T], Awaitable[R]], items: Iterable[T], li
 
     All end before the first error is raised: a cancelled step would look crashed in the UI.
     """
-    room = asyncio.Semaphore(limit)
+    from asyncio import Semaphore, gather
+
+    room = Semaphore(limit)
 
     async def one(item: T) -> R:
         async with room:
             return await work(item)
 
-    ended = await asyncio.gather(*(one(item) for item in items), return_exceptions=True)
+    ended = await gather(*(one(item) for item in items), return_exceptions=True)
     results: list[R] = []
     for each in ended:
         if isinstance(each, BaseException):

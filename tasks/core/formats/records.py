@@ -89,13 +89,13 @@ class Intent(StrEnum):
 class ResultModel(BaseModel):
     """A part of what a flow answers: frozen."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class StoredModel(BaseModel):
     """A part of our own files: frozen, and with no field but these."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class StrictModel(StoredModel):

@@ -35,7 +35,7 @@ _NAMED_FREELY = {"rbac.authorization.k8s.io", "apiregistration.k8s.io"}
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True, alias_generator=to_camel)
 
 
 class _Owner(_Model):

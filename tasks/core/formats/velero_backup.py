@@ -110,7 +110,7 @@ def resource_list(manifest: Manifest, kinds: dict[str, str]) -> dict[str, list[s
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(strict=True, extra="ignore", defer_build=True, alias_generator=to_camel)
 
 
 class _Metadata(_Model):

@@ -30,7 +30,12 @@ CONTENT = ("data", "stringData")
 
 class _Model(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
     )
 
 

@@ -103,7 +103,9 @@ class RetentionPolicy:
 class VerifyOptions(BaseModel):
     """Which backups to verify; no cluster is needed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
     store: str = ""
     """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder in the user's data directory."""

@@ -13,7 +13,9 @@ NAMESPACE = "{namespace}"
 class RewriteRule(BaseModel):
     """Rename namespaces in these places; a template is literal text, so that no text makes it slow."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True, hide_input_in_errors=True
+    )
 
     kind: Annotated[str, Field(min_length=1, max_length=300)] = "*"
     """Only objects of this kind, with its group unless that is Kubernetes' core: `ConfigMap`, `Deployment.apps`; `*`,

@@ -159,6 +159,12 @@ def versions(python: tuple[int, ...], wanted: Iterable[str], installed: Mapping[
     return Finding.ok(found)
 
 
+def required(wanted: Iterable[str]) -> set[str]:
+    """Return the names of the packages that `versions` looks up."""
+    fits = (REQUIREMENT.match(each) for each in wanted)
+    return {*SHOWN, *(fit[1] for fit in fits if fit)}
+
+
 def _wrong(requirement: str, installed: Mapping[str, str]) -> str:
     fit = REQUIREMENT.fullmatch(requirement.partition(";")[0].strip())
     if fit is None or "extra" in requirement.partition(";")[2]:

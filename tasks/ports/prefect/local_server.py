@@ -130,13 +130,18 @@ def password_for(url: str) -> str | None:
 
 def ours(port: int) -> bool:
     """Return whether this user listens on 127.0.0.1:`port`; True on a machine that does not say (not Linux)."""
+    users, addresses = set[int](), _addresses(port)
     try:
-        lines = SOCKETS.read_text().splitlines()[1:]
+        with SOCKETS.open() as lines:
+            next(lines)
+            # `sl local_address rem_address st tx:rx tr:when retrnsmt uid …`; the address is in the machine's order.
+            for row in map(str.split, lines):
+                if row[3] == LISTENING and row[1] in addresses:
+                    users.add(int(row[7]))
+                elif row[3] != LISTENING and users:
+                    break  # the kernel lists what listens first, and making the rest takes it milliseconds
     except OSError:
         return True
-    # `sl local_address rem_address st tx:rx tr:when retrnsmt uid …`; the address is in the machine's byte order.
-    rows = [line.split() for line in lines]
-    users = {int(row[7]) for row in rows if row[3] == LISTENING and row[1] in _addresses(port)}
     return users == {os.geteuid()}
 
 

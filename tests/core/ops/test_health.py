@@ -107,6 +107,11 @@ def test_any_version_of_a_range_is_right(changes):
     assert health.versions((3, 11, 7), WANTED, GOOD | changes).level is Level.OK
 
 
+def test_the_packages_that_are_looked_up_are_those_that_are_required_or_shown():
+    assert health.required(WANTED) == {"prefect", "fastapi", "kubernetes", "ruff"}
+    assert health.required(["rich>=15.0.0", "boto3"]) == {"prefect", "kubernetes", "rich"}
+
+
 def test_a_range_may_begin_at_a_version_with_fewer_numbers():
     assert health.versions((3, 11, 7), ["rich>=15.0.0"], {"rich": "15.0"}).level is Level.OK
 

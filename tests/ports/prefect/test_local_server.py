@@ -198,14 +198,43 @@ def a_dead_process(record, url, _):
     return local_server.Record(processes.Process(record.process.pid, "long ago"), record.port, guarded=True), url
 
 
-def another_users_port(record, url, monkeypatch):
-    row = (
-        f"0: 0100007F:{record.port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 {os.geteuid() + 1} 0 1"
-    )
+def row(port, user, state="0A", address="0100007F"):
+    """A socket as Linux lists it; 0A: it listens."""
+    return f"0: {address}:{port:04X} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000 {user} 0 1"
+
+
+def sockets(monkeypatch, *rows):
     path = local_server.home() / "tcp"
-    path.write_text(f"header\n{row}\n")
+    path.write_text("\n".join(["header", *rows, ""]))
     monkeypatch.setattr(local_server, "SOCKETS", path)
+
+
+def another_users_port(record, url, monkeypatch):
+    sockets(monkeypatch, row(record.port, os.geteuid() + 1))
     return record, url
+
+
+MINE, OTHER = os.geteuid(), os.geteuid() + 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "ours"),
+    [
+        ([row(81, OTHER), row(80, MINE), row(80, OTHER, "01")], True),
+        ([row(80, MINE), row(80, OTHER, address="00000000")], True),
+        ([row(80, MINE), row(80, OTHER)], False),
+        ([row(80, MINE), row(80, OTHER, address="7F000001")], False),
+        ([row(80, OTHER, "01"), row(81, MINE, "01"), row(80, MINE)], True),
+        ([row(80, OTHER, "01"), row(80, OTHER)], False),
+        ([row(80, MINE, "01")], False),
+        ([], False),
+    ],
+)
+@pytest.mark.usefixtures("home")
+def test_a_port_is_ours_if_nobody_else_listens_there(monkeypatch, rows, ours):
+    local_server.new_password()  # makes the folder
+    sockets(monkeypatch, *rows)
+    assert local_server.ours(80) is ours
 
 
 def an_older_version(record, url, _):
