@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+from functools import cache
+from inspect import cleandoc, getsource
+from itertools import pairwise
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pydantic import BaseModel
     from pydantic.fields import ComputedFieldInfo, FieldInfo
@@ -44,8 +49,42 @@ def title(name: str, _field: FieldInfo | ComputedFieldInfo) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def in_order(schema: dict[str, Any]) -> None:
+def described(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Give each field of a JSON schema the text below it in the model.
+
+    pydantic's use_attribute_docstrings does the same whenever the model is imported: to parse the source of all options
+    takes longer than most commands.
+    """
+    fields = schema.get("properties", {})
+    texts = _texts_of(model)
+    titles = {field.alias or name: name for name, field in model.model_fields.items()}
+    schema["properties"] = {
+        key: ({"description": text} if (text := texts.get(titles.get(key, key))) else {}) | field
+        for key, field in fields.items()
+    }
+
+
+@cache
+def _texts_of(model: type[BaseModel]) -> dict[str, str]:
+    """Return field → the string below it, of a model and of those that it inherits from."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if each.__module__.startswith(f"{__package__}."):
+            (definition,) = ast.parse(dedent(getsource(each))).body
+            found |= _below(definition.body if isinstance(definition, ast.ClassDef) else [])
+    return found
+
+
+def _below(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, text in pairwise(body):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(string))):
+                yield name, cleandoc(string)
+
+
+def in_order(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """Put the fields of a JSON schema in order: Prefect sorts by `position`, other readers keep the text's order."""
+    described(schema, model)
     fields = schema.get("properties", {})
     ranked = sorted(fields, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     schema["properties"] = {name: _bounded(fields[name]) | {"position": at} for at, name in enumerate(ranked)}
@@ -60,7 +99,7 @@ def _bounded(field: dict[str, Any]) -> dict[str, Any]:
     return field | {"description": f"{field['description']} From {field['minimum']} to {field['maximum']}."}
 
 
-def either(usual: str, other: str, third: str = "") -> Callable[[dict[str, Any]], None]:
+def either(usual: str, other: str, third: str = "") -> Callable[[dict[str, Any], type[BaseModel]], None]:
     """Return a schema hook that requires exactly one of two texts, since Prefect runs no validators of models.
 
     A `third` one may be given instead of the usual one, or with it, but not with the other.
@@ -68,8 +107,8 @@ def either(usual: str, other: str, third: str = "") -> Callable[[dict[str, Any]]
     `required` is in dictionaries only: there Prefect removes it for a deployment's defaults, which lack the field.
     """
 
-    def refuse(schema: dict[str, Any]) -> None:
-        in_order(schema)
+    def refuse(schema: dict[str, Any], model: type[BaseModel]) -> None:
+        in_order(schema, model)
         empty = {"maxLength": 0}
         schema["if"] = {"properties": {each: empty for each in (other, third) if each}}
         schema["then"] = {"properties": {usual: {"minLength": 1}}, "required": [usual]}

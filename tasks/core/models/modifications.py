@@ -14,6 +14,7 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.jsondoc.globs import glob_pattern
 from kubeferry.tasks.core.jsondoc.patch import NEEDED
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
+from kubeferry.tasks.core.models.forms import described
 
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
 Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
@@ -33,7 +34,7 @@ class _Model(BaseModel):
         frozen=True,
         extra="forbid",
         defer_build=True,
-        use_attribute_docstrings=True,
+        json_schema_extra=described,
         hide_input_in_errors=True,
         populate_by_name=True,
     )

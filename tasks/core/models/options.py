@@ -35,7 +35,6 @@ class _Options(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         # A command needs one or two of these models; to build all of them takes longer than to read its arguments.
         defer_build=True,
         hide_input_in_errors=True,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL, Span
+from kubeferry.tasks.core.models.forms import described
 from kubeferry.tasks.core.models.options import NamespaceName, OptionalName, Place
 from kubeferry.tasks.core.models.secret_free import NoSecret
 
@@ -104,7 +105,7 @@ class VerifyOptions(BaseModel):
     """Which backups to verify; no cluster is needed."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True, hide_input_in_errors=True
+        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True, json_schema_extra=described
     )
 
     store: str = ""

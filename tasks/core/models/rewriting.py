@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from kubeferry.tasks.core.models.forms import described
+
 NAMESPACE = "{namespace}"
 """Where the name of the namespace is in a template."""
 
@@ -14,7 +16,7 @@ class RewriteRule(BaseModel):
     """Rename namespaces in these places; a template is literal text, so that no text makes it slow."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, use_attribute_docstrings=True, hide_input_in_errors=True
+        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True, json_schema_extra=described
     )
 
     kind: Annotated[str, Field(min_length=1, max_length=300)] = "*"
