@@ -28,8 +28,6 @@ from kubeferry.tasks.ports.local import processes
 # Where it is set, each process of ours compiles all of our modules again, and pytest all tests: a second each.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# The control planes take a third of the time of a run, and of that Go's garbage collector a fifth: it may use memory.
-os.environ.setdefault("GOGC", "400")
 
 # Several processes and their control planes share the machine: how long an example takes says nothing about the code.
 settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])

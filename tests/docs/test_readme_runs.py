@@ -97,7 +97,7 @@ class Reader:
     """A person with a shell, who works through the READMEs; what one block exports, the next one has."""
 
     def __init__(self, folder):
-        kept = ("LANG", "TERM", "TMPDIR", "SSL_CERT_FILE", "KUBEFERRY_CACHE", "XDG_CACHE_HOME", "GOGC")
+        kept = ("LANG", "TERM", "TMPDIR", "SSL_CERT_FILE", "KUBEFERRY_CACHE", "XDG_CACHE_HOME")
         self.folder = folder
         self.env = {name: os.environ[name] for name in kept if name in os.environ}
         self.env |= {"HOME": str(folder), "PATH": f"{BIN}:{os.environ['PATH']}", "KUBEFERRY_HOME": str(folder / "k")}
