@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from tests.support.bench import A
 
 from kubeferry.deployments.sandbox import http
 from kubeferry.deployments.sandbox.cluster import Cluster
@@ -65,6 +66,31 @@ def test_workloads_live_as_on_a_real_cluster(run, cluster):
     waiting = got(run, "pod", "crashing")["status"]["containerStatuses"][0]["state"]["waiting"]
     assert waiting["reason"] == "CrashLoopBackOff"
     assert got(run, "pvc", "without-a-pod")["status"]["phase"] == "Pending"
+
+
+def test_a_pod_that_is_made_again_at_once_stays(bench):
+    """As on a real node, which deletes by uid: kwok deletes by name, and took one of eight of the next pods."""
+    name, kind, cluster = bench.namespace("again"), bench.kind("Pod"), bench.clusters[A]
+    spec = "spec: {containers: [{name: web, image: web}], terminationGracePeriodSeconds: 0}"
+    texts = [f"{{apiVersion: v1, kind: Pod, metadata: {{name: pod-{each}}}, {spec}}}" for each in range(30)]
+
+    def running():
+        pods = bench.list("Pod", name)
+        return len(pods) == len(texts) and all(pod["status"].get("phase") == "Running" for pod in pods)
+
+    for text in texts:
+        bench.make(text, name)
+    bench.until(running)
+    first = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in bench.list("Pod", name)}
+    again = {}
+    for each, text in enumerate(texts):
+        cluster.delete(kind, name, f"pod-{each}", uid=first[f"pod-{each}"])
+        again[f"pod-{each}"] = bench.make(text, name)[0]["metadata"]["uid"]
+    bench.until(running)
+    bench.make(f"{{apiVersion: v1, kind: Pod, metadata: {{name: last}}, {spec}}}", name)
+    bench.until(lambda: bench.get("Pod", name, "last")["status"]["phase"] == "Running")
+    bench.delete("Pod", name, "last")  # by now the node has done all that was before
+    assert {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in bench.list("Pod", name)} == again
 
 
 def test_a_volume_is_deleted_with_its_claim_unless_retained(run):
