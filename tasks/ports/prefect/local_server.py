@@ -133,7 +133,7 @@ def ours(port: int) -> bool:
     users, addresses = set[int](), _addresses(port)
     try:
         with SOCKETS.open() as lines:
-            next(lines)
+            next(lines, "")
             # `sl local_address rem_address st tx:rx tr:when retrnsmt uid …`; the address is in the machine's order.
             for row in map(str.split, lines):
                 if row[3] == LISTENING and row[1] in addresses:

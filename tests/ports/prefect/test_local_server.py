@@ -237,6 +237,16 @@ def test_a_port_is_ours_if_nobody_else_listens_there(monkeypatch, rows, ours):
     assert local_server.ours(80) is ours
 
 
+@pytest.mark.usefixtures("home")
+def test_a_port_is_not_ours_in_an_empty_list_and_is_where_there_is_no_list(monkeypatch):
+    local_server.new_password()
+    sockets(monkeypatch)
+    local_server.SOCKETS.write_text("")
+    assert local_server.ours(80) is False
+    local_server.SOCKETS.unlink()
+    assert local_server.ours(80) is True
+
+
 def an_older_version(record, url, _):
     return local_server.Record(record.process, record.port, guarded=False), url
 
