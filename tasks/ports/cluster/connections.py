@@ -12,7 +12,6 @@ import re
 import socket
 import ssl
 import threading
-from concurrent.futures import wait
 from contextlib import suppress
 from functools import cached_property
 from io import BytesIO
@@ -267,8 +266,8 @@ class _Connection:
     def __init__(self, options: Sequence[tuple[int, Any]]) -> None:
         self.handle = pycurl.Curl()
         self._sockets: dict[int, socket.socket] = {}
-        self._ended = False
-        self._lock = threading.Lock()
+        self._ended, self._lock, self._rests = False, threading.Lock(), threading.Event()
+        self._rests.set()
         for option, value in options:
             self.handle.setopt(option, value)
         self.handle.setopt(pycurl.OPENSOCKETFUNCTION, self._opened)
@@ -292,13 +291,24 @@ class _Connection:
         if threading.current_thread() is not threading.main_thread():
             self.handle.perform()
             return
-        work = in_background(self.handle.perform)
+        work = None
         try:
+            work = in_background(self._performed)
             work.result()
         finally:
-            if not work.done():  # a signal's handler raised
+            if work is None or not work.done():  # a signal's handler raised, perhaps while the work was handed over
                 self.shutdown()
-                wait([work])
+                self._rests.wait()
+
+    def _performed(self) -> None:
+        with self._lock:
+            if self._ended:
+                return
+            self._rests.clear()
+        try:
+            self.handle.perform()
+        finally:
+            self._rests.set()
 
     def shutdown(self) -> None:
         """Make what is under way fail at once."""

@@ -17,6 +17,7 @@ from tests.support.http_server import running
 
 from kubeferry.tasks.core.errors import CredentialsError, UntrustedError
 from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.ports.cluster import connections
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.client import connect
 
@@ -193,6 +194,34 @@ def test_the_systems_authorities_prove_a_server_without_one_in_the_kubeconfig(to
         to(entries[0], entries[1]).version()
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     assert to(entries[0], entries[1]).version()
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_interrupt_while_a_request_is_handed_over_leaves_nothing_running(to, monkeypatch, begun):
+    arrived, ended, in_background = threading.Event(), threading.Event(), connections.in_background
+
+    def talk(connection, _):
+        arrived.set()
+        connection.recv(1)  # until it hangs up
+        ended.set()
+
+    def interrupted(work):
+        later.append(work)
+        if begun:
+            in_background(work)
+            assert arrived.wait(60)
+        raise KeyboardInterrupt
+
+    later = []
+    with talking(talk) as url:
+        cluster = to({"server": url}, {"token": "t"})
+        monkeypatch.setattr(connections, "in_background", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cluster.request("GET", "/x")
+        if not begun:
+            later[0]()  # a thread that comes to it only now has nothing to do
+        assert arrived.is_set() is begun
+        assert not begun or ended.wait(60)
 
 
 def test_an_interrupt_ends_a_request_that_is_not_answered(tmp_path):
