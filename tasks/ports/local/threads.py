@@ -17,14 +17,22 @@ R = TypeVar("R")
 AHEAD = 4
 """Items that are taken ahead of the reader, for each thread."""
 
-_POOL = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")
+_pools = [ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")]
 """A shared pool: a restore of a small namespace would otherwise create and end forty threads. It adds a thread when
 none is idle, so that work may itself run work in threads; each caller limits its own concurrency."""
 
 
 def in_background(work: Callable[[], R]) -> Future[R]:
     """Begin work in a thread of its own; return what becomes of it."""
-    return _POOL.submit(work)
+    pool = _pools[0]
+    try:
+        return pool.submit(work)
+    except BaseException:
+        # An interrupt while a thread begins: the pool does not know that thread, and at the end of the process it would
+        # be waited for. A pool that is shut down ends it when it has nothing to do.
+        _pools[0] = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")
+        pool.shutdown(wait=False)
+        raise
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:

@@ -10,6 +10,26 @@ import pytest
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 
+INTERRUPTED = """
+import threading
+from kubeferry.tasks.ports.local.threads import in_background
+start = threading.Thread.start
+def interrupted(thread):
+    start(thread)
+    raise KeyboardInterrupt
+threading.Thread.start = interrupted
+try:
+    in_background(lambda: None)
+except KeyboardInterrupt:
+    threading.Thread.start = start
+    print(in_background(lambda: "goes on").result())
+"""
+
+
+def test_a_process_ends_after_an_interrupt_while_a_thread_begins():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "goes on\n"
+
 
 def test_results_come_in_the_order_of_the_items():
     """The first item ends last."""
