@@ -33,7 +33,7 @@ from kubeferry.flows.commands import (
 )
 from kubeferry.flows.options.common import debugging, set_debugging
 from kubeferry.flows.options.from_model import takes
-from kubeferry.flows.options.help import WIDTH, Command
+from kubeferry.flows.options.help import WIDTH, App
 from kubeferry.flows.options.lazy import group_of
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.jsondoc.printable import plain
@@ -53,33 +53,32 @@ Options can also come from environment variables: KUBEFERRY_CONTEXT, KUBEFERRY_S
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 partial result.
 """
 
-registry = typer.Typer()
+registry = App()
 MOVE, LOOK, SCHEDULE, HERE = "Move", "Look", "On schedule", "This machine"
-registry.command("backup", cls=Command, rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
-registry.command("restore", cls=Command, rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
-registry.command("migrate", cls=Command, rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
-registry.command("approve", cls=Command, rich_help_panel=MOVE, epilog=restore.APPROVE_EPILOG)(restore.approve)
-registry.command("populate", cls=Command, rich_help_panel=MOVE, epilog=populate.EPILOG)(populate.populate)
-registry.command("undo", cls=Command, rich_help_panel=MOVE, epilog=restore.UNDO_EPILOG)(restore.undo)
-registry.command("delete", cls=Command, rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
-registry.command("prune", cls=Command, rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
-registry.command("plan", cls=Command, rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
-registry.command("export", cls=Command, rich_help_panel=MOVE, epilog=export.EPILOG)(export.export)
-registry.command("diff", cls=Command, rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
-registry.command("list", cls=Command, rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
-registry.command("show", cls=Command, rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
-registry.command("verify", cls=Command, rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
-registry.command("doctor", cls=Command, rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
-registry.command("deploy", cls=Command, rich_help_panel=SCHEDULE, epilog=deploy.EPILOG)(deploy.deploy)
-registry.command("worker", cls=Command, rich_help_panel=SCHEDULE, epilog=server.EPILOG)(server.worker)
-registry.command("demo", cls=Command, rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
+registry.command("backup", rich_help_panel=MOVE, epilog=backup.EPILOG)(backup.backup)
+registry.command("restore", rich_help_panel=MOVE, epilog=restore.EPILOG)(restore.restore)
+registry.command("migrate", rich_help_panel=MOVE, epilog=migrate.EPILOG)(migrate.migrate)
+registry.command("approve", rich_help_panel=MOVE, epilog=restore.APPROVE_EPILOG)(restore.approve)
+registry.command("populate", rich_help_panel=MOVE, epilog=populate.EPILOG)(populate.populate)
+registry.command("undo", rich_help_panel=MOVE, epilog=restore.UNDO_EPILOG)(restore.undo)
+registry.command("delete", rich_help_panel=MOVE, epilog=delete.EPILOG)(delete.delete)
+registry.command("prune", rich_help_panel=MOVE, epilog=prune.EPILOG)(prune.prune)
+registry.command("plan", rich_help_panel=LOOK, epilog=plan.EPILOG)(plan.plan)
+registry.command("export", rich_help_panel=MOVE, epilog=export.EPILOG)(export.export)
+registry.command("diff", rich_help_panel=LOOK, epilog=diff.EPILOG)(diff.diff)
+registry.command("list", rich_help_panel=LOOK, epilog=look.LIST)(look.list_backups)
+registry.command("show", rich_help_panel=LOOK, epilog=look.SHOW)(look.show)
+registry.command("verify", rich_help_panel=LOOK, epilog=look.VERIFY)(look.verify)
+registry.command("doctor", rich_help_panel=HERE, epilog=doctor.EPILOG)(doctor.doctor)
+registry.command("deploy", rich_help_panel=SCHEDULE, epilog=deploy.EPILOG)(deploy.deploy)
+registry.command("worker", rich_help_panel=SCHEDULE, epilog=server.EPILOG)(server.worker)
+registry.command("demo", rich_help_panel=HERE, epilog=demo.EPILOG)(demo.demo)
 registry.add_typer(sandbox.app, name="sandbox", rich_help_panel=HERE)
 registry.add_typer(server.app, name="server", rich_help_panel=HERE)
 
-app = typer.Typer(
+app = App(
     name="kubeferry",
     no_args_is_help=True,
-    rich_markup_mode=None,
     cls=group_of(registry),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
 )

@@ -12,7 +12,7 @@ import typer
 
 from kubeferry.flows.options.common import Format
 from kubeferry.flows.options.from_model import takes
-from kubeferry.flows.options.help import Command, Group
+from kubeferry.flows.options.help import App
 from kubeferry.tasks.core.errors import KubeferryError, UsageError
 
 if TYPE_CHECKING:
@@ -42,14 +42,13 @@ Examples:
   kubeferry sandbox env -o json
 """
 
-app = typer.Typer(
-    cls=Group,
+app = App(
     no_args_is_help=True,
     help="A real local control plane: clusters with simulated nodes, and an S3 server, as processes on loopback.",
 )
 
 
-@app.command(cls=Command, epilog=UP)
+@app.command(epilog=UP)
 @takes("sandbox up", "clusters tools debug")
 def up(*, clusters: int, tools: list[str]) -> None:
     """Start what is not running, repair what is broken; the first time, build the binaries.
@@ -69,7 +68,7 @@ def up(*, clusters: int, tools: list[str]) -> None:
     line('To use them in this shell: eval "$(kubeferry sandbox env)"')
 
 
-@app.command(cls=Command, epilog=DOWN)
+@app.command(epilog=DOWN)
 @takes("sandbox down", "purge debug")
 def down(*, purge: bool) -> None:
     """Stop every process of the sandbox; its data is kept for the next `up`, unless --purge."""
@@ -80,7 +79,7 @@ def down(*, purge: bool) -> None:
     line("The sandbox is down" + (", its data deleted." if purge else "; its data is kept."))
 
 
-@app.command(cls=Command, epilog=STATUS)
+@app.command(epilog=STATUS)
 @takes("sandbox status", "output debug")
 def status(*, output: Format) -> None:
     """Show every process: its pid, its port, whether it is healthy; exit 1 if one is not, or there is none."""
@@ -96,7 +95,7 @@ def status(*, output: Format) -> None:
         raise typer.Exit(1)
 
 
-@app.command(cls=Command, epilog=ENV)
+@app.command(epilog=ENV)
 @takes("sandbox env", "output debug")
 def env(*, output: Format | None) -> None:
     """Print the variables that a shell needs for the sandbox: KUBECONFIG, PATH with kubectl, AWS_*, KUBEFERRY_STORE."""

@@ -13,7 +13,7 @@ import typer
 from kubeferry.flows.console.output import print_object
 from kubeferry.flows.console.terminal import showing_progress
 from kubeferry.flows.options.from_model import takes
-from kubeferry.flows.options.help import Command, Group
+from kubeferry.flows.options.help import App
 from kubeferry.tasks.core.models.pools import POOLS, PoolType
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.prefect.server import Status
 
 
-app = typer.Typer(
-    cls=Group,
+app = App(
     no_args_is_help=True,
     help="The local Prefect server: it keeps the history of all runs and shows it in a browser.",
     epilog="Commands start it when they need it, and it stays up. It is not used if PREFECT_API_URL names a server.",
@@ -34,7 +33,7 @@ LOGIN = "Examples:\n  kubeferry server password"
 STATUS = "Examples:\n  kubeferry server status\n  kubeferry server status -o json"
 
 
-@app.command(cls=Command, epilog=START)
+@app.command(epilog=START)
 @takes("server start", "output debug")
 def start(*, output: Format) -> None:
     """Start the server if it is not up, and print the address of its UI."""
@@ -45,7 +44,7 @@ def start(*, output: Format) -> None:
     _print(prefect_server.status(), output)
 
 
-@app.command(cls=Command, epilog=STOP)
+@app.command(epilog=STOP)
 @takes("server stop", "output debug")
 def stop(*, output: Format) -> None:
     """Stop the server; its history is kept for the next start. Runs in progress lose their server."""
@@ -56,7 +55,7 @@ def stop(*, output: Format) -> None:
     _print(prefect_server.status(), output)
 
 
-@app.command(cls=Command, epilog=STATUS)
+@app.command(epilog=STATUS)
 @takes("server status", "output debug")
 def status(*, output: Format) -> None:
     """Show whether the server is up, its UI, its API, its database and its log. Exits 1 if it is not up."""
@@ -68,7 +67,7 @@ def status(*, output: Format) -> None:
         raise typer.Exit(1)
 
 
-@app.command(cls=Command, epilog=LOGIN)
+@app.command(epilog=LOGIN)
 @takes("server password", "debug")
 def password() -> None:
     """Print the password, for which the UI asks once in each browser. Whoever has it may run any program as you."""

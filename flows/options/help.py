@@ -6,17 +6,18 @@ Typer's own panels need rich, whose import takes longer than all the rest of `ku
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from typer import style
+from typer import Typer, style
 
 # As in cli.py: what Typer vendors of Click is not public, and pyproject.toml caps Typer's version.
 from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from typer._click import Context, HelpFormatter, Parameter
+    from typer.models import CommandFunctionType
 
 ARGUMENTS, OPTIONS, COMMANDS = "Arguments", "Options", "Commands"
 """The groups of what names none."""
@@ -61,6 +62,18 @@ class Group(TyperGroup):
     def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:  # noqa: ARG002 - Click calls it
         """Write what there is to say beside the commands."""
         _write_below(self.epilog or "", formatter)
+
+
+class App(Typer):
+    """Commands and groups whose help has this layout."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Take the settings of a Typer."""
+        super().__init__(**{"cls": Group, "rich_markup_mode": None, **settings})
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[CommandFunctionType], CommandFunctionType]:
+        """Register a command."""
+        return super().command(name, **{"cls": Command, **settings})
 
 
 def _write_parameters(parameters: Iterable[Parameter], ctx: Context, formatter: HelpFormatter) -> None:
