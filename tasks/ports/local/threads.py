@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import Context, copy_context
+from functools import partial
 from threading import Condition, Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -17,7 +18,8 @@ R = TypeVar("R")
 AHEAD = 4
 """Items that are taken ahead of the reader, for each thread."""
 
-_pools = [ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")]
+_new_pool = partial(ThreadPoolExecutor, max_workers=10_000, thread_name_prefix="in_threads")
+_pools = [_new_pool()]
 """A shared pool: a restore of a small namespace would otherwise create and end forty threads. It adds a thread when
 none is idle, so that work may itself run work in threads; each caller limits its own concurrency."""
 
@@ -30,7 +32,7 @@ def in_background(work: Callable[[], R]) -> Future[R]:
     except BaseException:
         # An interrupt while a thread begins: the pool does not know that thread, and at the end of the process it would
         # be waited for. A pool that is shut down ends it when it has nothing to do.
-        _pools[0] = ThreadPoolExecutor(max_workers=10_000, thread_name_prefix="in_threads")
+        _pools[0] = _new_pool()
         pool.shutdown(wait=False)
         raise
 
