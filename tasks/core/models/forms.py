@@ -9,12 +9,12 @@ from itertools import pairwise
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticUndefined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pydantic import BaseModel
     from pydantic.fields import ComputedFieldInfo, FieldInfo
 
 FIRST = (
@@ -57,11 +57,24 @@ def described(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """
     fields = schema.get("properties", {})
     texts = _texts_of(model)
-    titles = {field.alias or name: name for name, field in model.model_fields.items()}
+    names = {field.alias or name: name for name, field in model.model_fields.items()}
     schema["properties"] = {
-        key: ({"description": text} if (text := texts.get(titles.get(key, key))) else {}) | field
+        key: ({"description": text} if (text := texts.get(names.get(key, key))) else {}) | field
         for key, field in fields.items()
     }
+
+
+class FormModel(BaseModel):
+    """A part of what users fill in: frozen, with no field but these; its errors quote no input, which may be secret."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        # A command needs one or two of these models; to build all of them takes longer than to read its arguments.
+        defer_build=True,
+        hide_input_in_errors=True,
+        json_schema_extra=described,
+    )
 
 
 @cache

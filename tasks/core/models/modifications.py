@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.core.jsondoc.globs import glob_pattern
 from kubeferry.tasks.core.jsondoc.patch import NEEDED
 from kubeferry.tasks.core.kube.label_selectors import parse_selector
-from kubeferry.tasks.core.models.forms import described
+from kubeferry.tasks.core.models.forms import FormModel
 
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$")]
 Label = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$")]
@@ -29,15 +29,8 @@ SECRETS = {"secret", "secrets"}
 CONTENT = ("data", "stringData")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        defer_build=True,
-        json_schema_extra=described,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-    )
+class _Model(FormModel):
+    model_config = ConfigDict(populate_by_name=True)
 
 
 class Operation(_Model):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL as SPAN
 from kubeferry.tasks.core.jsondoc.duration import UNTIL
 from kubeferry.tasks.core.lookup.bindings import Kind as BindingKind
 from kubeferry.tasks.core.lookup.substitute import Absent
-from kubeferry.tasks.core.models.forms import either, in_order, title
+from kubeferry.tasks.core.models.forms import FormModel, either, in_order, title
 from kubeferry.tasks.core.models.modifications import Modifications
 from kubeferry.tasks.core.models.rewriting import RewriteRule
 from kubeferry.tasks.core.models.secret_free import NoSecret
@@ -31,16 +31,8 @@ BundleName = Annotated[str, StringConstraints(pattern=r"^([a-z0-9][-a-z0-9]{0,62
 """NAMESPACE/NAME of a Bundle, or nothing."""
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        # A command needs one or two of these models; to build all of them takes longer than to read its arguments.
-        defer_build=True,
-        hide_input_in_errors=True,
-        field_title_generator=title,
-        json_schema_extra=in_order,
-    )
+class _Options(FormModel):
+    model_config = ConfigDict(field_title_generator=title, json_schema_extra=in_order)
 
 
 class Where(_Options):

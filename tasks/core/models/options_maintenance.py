@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from kubeferry.tasks.core.jsondoc.duration import OPTIONAL, Span
-from kubeferry.tasks.core.models.forms import described
+from kubeferry.tasks.core.models.forms import FormModel
 from kubeferry.tasks.core.models.options import NamespaceName, OptionalName, Place
 from kubeferry.tasks.core.models.secret_free import NoSecret
 
@@ -101,12 +101,8 @@ class RetentionPolicy:
         return bool(self.within or self.last or any(count for _, count in self.periods))
 
 
-class VerifyOptions(BaseModel):
+class VerifyOptions(FormModel):
     """Which backups to verify; no cluster is needed."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True, json_schema_extra=described
-    )
 
     store: str = ""
     """file:///folder or s3://bucket/prefix?endpoint=...&region=...; empty: a folder in the user's data directory."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter, field_validator
 
-from kubeferry.tasks.core.models.forms import described
+from kubeferry.tasks.core.models.forms import FormModel
 
 NAMESPACE = "{namespace}"
 """Where the name of the namespace is in a template."""
 
 
-class RewriteRule(BaseModel):
+class RewriteRule(FormModel):
     """Rename namespaces in these places; a template is literal text, so that no text makes it slow."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True, json_schema_extra=described
-    )
 
     kind: Annotated[str, Field(min_length=1, max_length=300)] = "*"
     """Only objects of this kind, with its group unless that is Kubernetes' core: `ConfigMap`, `Deployment.apps`; `*`,
