@@ -169,3 +169,14 @@ def prepare() -> None:
     logging.raiseExceptions = debugging()
     url = prefect_server.ensure()
     os.environ.update(prefect_server.environment(url, debug=debugging()))
+    _check_unread(url)
+
+
+def _check_unread(url: str) -> None:
+    """Refuse a Prefect that was imported before its environment was set.
+
+    It would run flows on another server than `url`, or on one of its own that nobody sees again.
+    """
+    read = sys.modules.get("prefect.settings")
+    if read and read.get_current_settings().api.url != url:
+        raise AssertionError("Prefect was imported before its server was known")

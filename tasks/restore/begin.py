@@ -20,7 +20,7 @@ from kubeferry.tasks.core.models.from_store import to_store
 from kubeferry.tasks.plan.keep_owned import paused
 from kubeferry.tasks.ports.archive.encryption import Sealer, recipients
 from kubeferry.tasks.ports.archive.spool import Spool
-from kubeferry.tasks.ports.cluster.identity import check_same, identity
+from kubeferry.tasks.ports.cluster.identity import identity, same_cluster
 from kubeferry.tasks.ports.cluster.leases import Hold, me
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.plan.state import Plan, Source
-    from kubeferry.tasks.ports.cluster.client import Cluster
     from kubeferry.tasks.ports.records.restores import StoredRestore
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.transaction import Transaction
@@ -133,7 +132,7 @@ def _take_up(source: Source, plan: Plan, target: Target, transaction: Transactio
     if stored is None:
         raise AssertionError("take_up is for a restore that is resumed")
     cluster, header = target.cluster(), stored.header
-    same_cluster(stored, cluster)
+    same_cluster(header, cluster)
     transaction.manager = header.manager
     transaction.hold = Hold(cluster, source.name)
     target.check = transaction.hold.check
@@ -153,15 +152,6 @@ async def hold(plan: Plan, transaction: Transaction) -> None:
     """
     if transaction.hold:
         await in_thread(transaction.hold.take, {*plan.spaces().values()})
-
-
-def same_cluster(stored: StoredRestore, target: Cluster) -> None:
-    """Return if `target` is the cluster that a restore wrote to.
-
-    Raises:
-        UsageError: it is another one, or nothing tells.
-    """
-    check_same(stored.header.target, target, f"restore {stored.header.name} was made on")
 
 
 def recall(

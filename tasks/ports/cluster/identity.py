@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import UsageError
-from kubeferry.tasks.core.formats.journal import Target
+from kubeferry.tasks.core.formats.journal import Header, Target
 from kubeferry.tasks.core.jsondoc.printable import one_line
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
 
@@ -44,3 +44,12 @@ def check_same(recorded: Target, cluster: Cluster, what: str, option: str = "--c
         raise UsageError(
             f"{what} cluster {there}, and this is {cluster.name} ({cluster.host}); name the right one with {option}"
         )
+
+
+def same_cluster(header: Header, cluster: Cluster) -> None:
+    """Return if a cluster is the one that a restore wrote to.
+
+    Raises:
+        UsageError: it is another one, or nothing tells.
+    """
+    check_same(header.target, cluster, f"restore {header.name} was made on")

@@ -13,6 +13,7 @@ from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.models.results import RollbackResult, UndoResult
 from kubeferry.tasks.ports.archive.encryption import opener
 from kubeferry.tasks.ports.cluster.client import connect
+from kubeferry.tasks.ports.cluster.identity import same_cluster
 from kubeferry.tasks.ports.cluster.leases import Hold, me
 from kubeferry.tasks.ports.cluster.namespaces import there
 from kubeferry.tasks.ports.local import clock
@@ -20,7 +21,6 @@ from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.ports.store.open import open_store
 from kubeferry.tasks.restore.back.rollback import Asked, Rollback, counts_line, roll_back
-from kubeferry.tasks.restore.begin import same_cluster
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _opened(options: UndoOptions) -> tuple[StoredRestore, Cluster]:
     """Return a restore, and the operator's cluster if it is that of the restore. Raises as `undo`."""
     stored = open_restore(open_store(options.store), options.restore)
     cluster = connect(options.context or None, options.kubeconfig or None)
-    same_cluster(stored, cluster)
+    same_cluster(stored.header, cluster)
     return stored, cluster
 
 

@@ -12,7 +12,9 @@ from tests.support.imports import NEVER, PREFECT, imported
 
 @pytest.fixture(scope="module")
 def shop(bench):
-    return bench.namespace("imports")
+    name = bench.namespace("imports")
+    bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}", name)
+    return name
 
 
 @pytest.fixture
@@ -28,6 +30,12 @@ def test_a_backup_and_a_restore_import_of_prefect_what_runs_a_flow(run, bench, s
     restores = {"kubeferry.tasks.restore.apply", "kubeferry.tasks.plan.build"}
     assert run("backup", shop, "--name", shop, "--context", A, heavy={*NEVER, *restores}) == "[]"
     to = bench.name()
-    assert run("restore", shop, "--map", f"{shop}={to}", "--context", B, heavy={*NEVER}) == "[]"
-    for command in (["diff", shop, "--context", A], ["doctor", "--context", A]):
+    assert run("restore", shop, "--map", f"{shop}={to}", "--name", to, "--context", B, heavy={*NEVER}) == "[]"
+    # Who is asked before something is removed sees it without Prefect, which is imported when its server is known.
+    looks = [
+        ["undo", to, "--dry-run", "--context", B],
+        ["delete", to, "--dry-run", "--context", B],
+        ["prune", "--dry-run"],
+    ]
+    for command in (["diff", shop, "--context", A], ["doctor", "--context", A], *looks):
         assert run(*command, heavy={*NEVER, *PREFECT, "httpx", "rich.markdown"}) == "[]", command
