@@ -1,6 +1,7 @@
 """What the sandbox's clusters are to others: real in their workloads, rights and certificates, and on loopback only."""
 
 import json
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
 from uuid import uuid4
@@ -36,7 +37,10 @@ def got(run, *what):
 
 def listening(pid):
     """Return (address in hex, port) of the TCP sockets, of both families, on which process `pid` listens."""
-    held = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    held = set()
+    for fd in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it is at work: one that it has closed since does not listen
+            held.add(str(fd.readlink()))
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
