@@ -1,4 +1,4 @@
-"""The initial objects of a new cluster: nodes with their own addresses, and working storage classes."""
+"""The first objects of a new cluster: nodes with addresses of their own, storage classes that work, a rule for kwok."""
 
 from __future__ import annotations
 
@@ -22,12 +22,18 @@ CLASSES = {
 }
 """Storage class → volumeBindingMode, reclaimPolicy; the first is the default."""
 
+ADMISSION = "admissionregistration.k8s.io/v1"
+KUBELETS = "kubelets.sandbox.kubeferry.io"
+"""The policy for kwok, and its binding."""
+
 READY = 60.0
 
 
 def seed(cluster: Cluster) -> None:
-    """Create missing nodes and storage classes."""
+    """Create missing nodes and storage classes, and the rule for kwok."""
     api = cluster.api
+    api.create(f"/apis/{ADMISSION}/validatingadmissionpolicies", kubelets())
+    api.create(f"/apis/{ADMISSION}/validatingadmissionpolicybindings", binding())
     for name, (mode, reclaim) in CLASSES.items():
         api.create("/apis/storage.k8s.io/v1/storageclasses", storage_class(name, mode, reclaim))
     api.create("/apis/storage.k8s.io/v1/csidrivers", driver())
@@ -118,4 +124,39 @@ def driver() -> dict[str, Any]:
         "kind": "CSIDriver",
         "metadata": {"name": DRIVER},
         "spec": {"attachRequired": False, "podInfoOnMount": False},
+    }
+
+
+def kubelets() -> dict[str, Any]:
+    """Return the policy that kwok deletes no pod that is not being deleted.
+
+    A kubelet deletes a pod by its uid, kwok by its name only (its pod_controller.go, deleteResource): if it is late, it
+    would delete the next pod of that name.
+    """
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["pods"]}
+    return {
+        "apiVersion": ADMISSION,
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": KUBELETS},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [rule]},
+            "matchConditions": [{"name": "kwok", "expression": 'request.userInfo.username == "kwok"'}],
+            "validations": [
+                {
+                    "expression": "has(oldObject.metadata.deletionTimestamp)",
+                    "message": "a kubelet deletes no pod that is not being deleted",
+                }
+            ],
+        },
+    }
+
+
+def binding() -> dict[str, Any]:
+    """Return what puts the policy for kwok into force."""
+    return {
+        "apiVersion": ADMISSION,
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": KUBELETS},
+        "spec": {"policyName": KUBELETS, "validationActions": ["Deny"]},
     }

@@ -13,6 +13,8 @@ from tests.support.bench import A
 from kubeferry.deployments.sandbox import http
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.flows.cli import main
+from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.ports.cluster.client import connect
 
 WORKLOADS = (Path(__file__).parents[2] / "data" / "sandbox" / "workloads.yaml").read_text()
 
@@ -95,6 +97,19 @@ def test_a_pod_that_is_made_again_at_once_stays(bench):
     bench.until(lambda: bench.get("Pod", name, "last")["status"]["phase"] == "Running")
     bench.delete("Pod", name, "last")  # by now the node has done all that was before
     assert {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in bench.list("Pod", name)} == again
+
+
+def test_a_simulated_kubelet_deletes_no_pod_that_is_not_being_deleted(bench, sandbox):
+    """However late it is: in the test above it is late on a slow machine only."""
+    name, kind = bench.namespace("late"), bench.kind("Pod")
+    kwok = connect(None, str(Cluster(sandbox.home, 0).kubeconfig_of("kwok")))
+    text = "{apiVersion: v1, kind: Pod, metadata: {name: next}, spec: {containers: [{name: web, image: web}]}}"
+    uid = bench.make(text, name)[0]["metadata"]["uid"]
+    with pytest.raises(PermanentError, match="a kubelet deletes no pod that is not being deleted"):
+        kwok.delete(kind, name, "next", uid=uid)
+    assert "deletionTimestamp" not in bench.get("Pod", name, "next")["metadata"]
+    bench.delete("Pod", name, "next")
+    bench.until(lambda: not bench.list("Pod", name))  # it deletes those that are being deleted
 
 
 def test_a_volume_is_deleted_with_its_claim_unless_retained(run):
