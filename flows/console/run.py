@@ -175,7 +175,7 @@ def prepare() -> None:
 def _check_unread(url: str) -> None:
     """Refuse a Prefect that was imported before its environment was set.
 
-    It would run flows on another server than `url`, or on one of its own that nobody sees again.
+    It would run flows on another server than `url`, such as an ephemeral one, which asks for no password.
     """
     read = sys.modules.get("prefect.settings")
     if read and read.get_current_settings().api.url != url:

@@ -68,7 +68,7 @@ main(sys.argv[1:])
 
 @pytest.mark.parametrize("command", STARTS)
 def test_a_command_imports_prefect_when_its_server_is_known(home, command):  # noqa: ARG001 - it sets the environment
-    """Prefect reads at its import which server it is; without one it starts its own, which forgets the run."""
+    """Prefect reads at its import which server it is; without one it starts an ephemeral one."""
     argv = [sys.executable, "-c", UNTIL_ITS_SERVER, command, *STARTS[command]]
     ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300)
     assert (ended.stdout.strip(), ended.returncode) == ("False", 130), ended.stderr
