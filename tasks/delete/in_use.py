@@ -7,28 +7,31 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import NotFoundError
 from kubeferry.tasks.core.jsondoc.edit import group_of
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
-from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.kube.objects import Ref, annotations_of, owners_of
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection, Container
 
+    from kubeferry.tasks.core.formats.target.bundle import Member
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import Discovery
     from kubeferry.tasks.ports.cluster.client import Cluster
 
 NAMESPACE = ("", "Namespace")
+ENDPOINTS = ("", "Endpoints")
 
 
-def in_use(cluster: Cluster, discovery: Discovery, ref: Ref, ours: Container[str]) -> str:
+def in_use(cluster: Cluster, discovery: Discovery, ref: Ref, deleted: Collection[Member]) -> str:
     """Return why a namespace or CRD must stay; "" if it may be deleted, and for every other kind.
 
-    `ours` are the uids of objects deleted by this run, which may still be listed.
+    `deleted` are the objects that this run deleted. They, and what controllers delete after them, may still be listed.
     """
     if (ref.group, ref.kind) == NAMESPACE:
-        return _inhabited(cluster, discovery, ref.name, ours)
+        return _inhabited(cluster, discovery, ref.name, deleted)
     if (ref.group, ref.kind) == CRD:
         return _has_objects(cluster, discovery, ref.name)
     return ""
@@ -43,15 +46,30 @@ def _has_objects(cluster: Cluster, discovery: Discovery, name: str) -> str:
     return f"{Ref.of(item)} is of its kind" if item else ""
 
 
-def _inhabited(cluster: Cluster, discovery: Discovery, namespace: str, ours: Container[str]) -> str:
+def _inhabited(cluster: Cluster, discovery: Discovery, namespace: str, deleted: Collection[Member]) -> str:
+    uids, refs = {each.uid for each in deleted}, {each.ref for each in deleted}
     for kind in discovery.types:
         if not kind.namespaced or not {"list", "create"} <= kind.verbs or (kind.group, kind.kind) in KINDS_LEFT_OUT:
             continue
         with suppress(NotFoundError):  # its CRD was deleted since discovery
             for item in (item for page in cluster.pages(kind, namespace) for item in page.items):
-                if item["metadata"]["uid"] not in ours and not _of_the_namespace(discovery, item):
+                goes = item["metadata"]["uid"] in uids or _follows(item, refs)
+                if not goes and not _of_the_namespace(discovery, item):
                     return f"{Ref.of(item)} is in it and is not of this restore"
     return ""
+
+
+def _follows(item: Object, deleted: Container[Ref]) -> bool:
+    """Return whether a controller deletes an object after one that was deleted, without a reference to it.
+
+    The endpoints controller does so with the Endpoints of a Service (pkg/controller/endpoint: syncService), the token
+    controller with the tokens of a ServiceAccount (Kubernetes: "Managing Service Accounts").
+    """
+    ref = Ref.of(item)
+    if (ref.group, ref.kind) == ENDPOINTS:
+        return Ref("", "Service", ref.namespace, ref.name) in deleted
+    account = annotations_of(item).get("kubernetes.io/service-account.name")
+    return item.get("type") == TOKEN_TYPE and Ref("", "ServiceAccount", ref.namespace, account or "") in deleted
 
 
 def _of_the_namespace(discovery: Discovery, item: Object) -> bool:

@@ -136,7 +136,7 @@ class Removal:
             return member  # all objects of its kind were deleted with its CRD
         why = ""
         try:
-            busy = self._needed(member) or in_use(self.cluster, self.discovery, ref, self._ours())
+            busy = self._needed(member) or in_use(self.cluster, self.discovery, ref, self.removed.gone)
             why = busy if kind else silent
             if kind and not why:
                 self.cluster.delete(kind, ref.namespace, ref.name, uid=member.uid, propagation=_propagation(ref))
@@ -154,9 +154,6 @@ class Removal:
         """Return why an object must stay: an object that still exists may need it for its own deletion."""
         kept = sorted(self._kept[uid] for uid in self.users.get(member.uid, frozenset()) & self._kept.keys())
         return f"is needed by {kept[0]}, which is still there" if kept else ""
-
-    def _ours(self) -> set[str]:
-        return {each.uid for each in self.removed.gone}
 
     def _keep(self, member: Member, why: str) -> None:
         self._kept[member.uid] = member.ref

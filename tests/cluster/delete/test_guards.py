@@ -181,9 +181,42 @@ def paged(bench, ns, monkeypatch):
 
 def test_a_stranger_on_the_last_page_keeps_a_namespace(cluster, ns, discovery, paged):
     namespace = Ref("", "Namespace", "", ns)
-    ours = {paged[named].uid for named in "abcd"}
+    ours = [paged[named] for named in "abcd"]
     assert in_use(cluster, discovery, namespace, ours) == f"ConfigMap {ns}/e is in it and is not of this restore"
-    assert in_use(cluster, discovery, namespace, {*ours, paged["e"].uid}) == ""
+    assert in_use(cluster, discovery, namespace, [*ours, paged["e"]]) == ""
+
+
+TOKEN = """
+apiVersion: v1
+kind: Secret
+metadata: {name: web, annotations: {kubernetes.io/service-account.name: default}}
+type: kubernetes.io/service-account-token
+"""
+FOLLOWERS = [
+    (Ref("", "Service", "", "web"), "{apiVersion: v1, kind: Endpoints, metadata: {name: web}}"),
+    (Ref("", "ServiceAccount", "", "default"), TOKEN),
+]
+"""What a controller deletes after something else, without a reference to it."""
+
+
+@pytest.mark.parametrize(("before", "text"), FOLLOWERS)
+def test_what_a_controller_has_still_to_delete_keeps_no_namespace(bench, cluster, ns, discovery, before, text):
+    (made,) = bench.make(text, ns, B)
+    namespace, deleted = Ref("", "Namespace", "", ns), Member(1, before._replace(namespace=ns), "its uid")
+    stays = f"{Ref.of(made)} is in it and is not of this restore"
+    assert in_use(cluster, discovery, namespace, [deleted]) == ""
+    assert in_use(cluster, discovery, namespace, []) == stays
+    assert in_use(cluster, discovery, namespace, [replace(deleted, ref=deleted.ref._replace(name="x"))]) == stays
+
+
+def test_a_namespace_goes_with_its_service_however_late_the_endpoints_controller_is(bench, cluster, ns, discovery):
+    """It deletes the Endpoints of a Service that it saw; here there was none, and so it is as late as can be."""
+    bench.make(FOLLOWERS[0][1], ns, B)
+    space = bench.get("Namespace", "", ns, B)
+    service = Member(2, Ref("", "Service", ns, "web"), "its uid")
+    removed = Removal(cluster, discovery, "undo").run([Member(1, Ref.of(space), space["metadata"]["uid"]), service])
+    assert (removed.left, len(removed.gone)) == ([], 2)
+    assert bench.find("Namespace", "", ns, B) is None
 
 
 def test_what_is_still_there_on_any_page_is_not_gone(bench, cluster, ns, discovery, paged, monkeypatch):
