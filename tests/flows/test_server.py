@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.support.limits import LIMIT
 from tests.support.prefect_api import headers
 from typer.testing import CliRunner
 
@@ -45,7 +47,7 @@ asyncio.run(walk())
 def ask(url, path, body=None):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{url}{path}", data, headers(url))  # noqa: S310 - loopback
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=LIMIT) as answer:
         return json.loads(answer.read())
 
 
@@ -86,7 +88,7 @@ def server(tmp_path_factory):
         patch.setenv("PREFECT_LOGGING_LEVEL", "NOT-FOR-THE-SERVER")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "NOT-FOR-THE-SERVER")
         racing = [subprocess.Popen([sys.executable, "-c", ENSURE], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-        urls = [process.communicate(timeout=200)[0].strip() for process in racing]
+        urls = [process.communicate(timeout=LIMIT)[0].strip() for process in racing]
         patch.delenv("PREFECT_LOGGING_LEVEL")
         try:
             assert [process.returncode for process in racing] == [0, 0]
@@ -140,7 +142,7 @@ def test_its_store_does_not_grow_for_ever(server):
 def test_its_ui_talks_to_it(server):
     base = server.removesuffix("/api")
     assert ask(base, "/ui-settings")["api_url"] == server
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(base, timeout=30) as page:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(base, timeout=LIMIT) as page:
         assert b"<!DOCTYPE html>" in page.read()
 
 
@@ -156,7 +158,7 @@ def test_logs_reach_the_server_and_the_console_only_when_asked(server, debug, tm
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=LIMIT,
     )
     assert done.stdout == "RESULT\n"
     assert ("the flow was here" in done.stderr) is debug
@@ -167,11 +169,12 @@ def test_logs_reach_the_server_and_the_console_only_when_asked(server, debug, tm
 
 
 @pytest.mark.cluster
-def test_stopping_right_after_a_run_loses_nothing_and_leaves_nothing(server, tmp_path):
+def test_stopping_right_after_a_run_loses_nothing_and_leaves_nothing(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(prefect_server, "GRACE", float(LIMIT))  # a slow server is not to be killed
     own = {"flows": {"name": {"any_": ["stroll"]}}}  # what other tests ran may come in late
     environment = os.environ | prefect_server.environment(server)
     flow = FLOW.replace("walk", "stroll")
-    subprocess.run([sys.executable, "-c", flow], env=environment, cwd=tmp_path, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", flow], env=environment, cwd=tmp_path, check=True, timeout=LIMIT)
     pid, port = kept()
     assert prefect_server.stop()
     assert not processes.listens(port)
@@ -282,6 +285,31 @@ def test_an_answer_is_understood(monkeypatch, status, error, variable, value, us
             api.check(url)
         thread.join()
     assert seen == [("/api/health", sent)]
+
+
+def test_a_given_one_that_is_busy_gets_the_time_of_any_request(monkeypatch):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            with suppress(OSError):  # who asked has gone
+                left.wait(LIMIT)
+                self.send_response(200)
+                self.end_headers()
+
+        def log_message(self, *_):
+            """Keep the tests' output clean."""
+
+    left = threading.Event()
+    monkeypatch.setattr(api, "ANSWER", 0.2)
+    monkeypatch.setattr(api, "QUERY", float(LIMIT))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as busy:
+        threading.Thread(target=busy.serve_forever).start()
+        url = f"http://127.0.0.1:{busy.server_address[1]}/api"
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        with pytest.raises(UnreachableError, match="timed out"):
+            api.check(url)
+        threading.Timer(0.5, left.set).start()  # longer than a health check waits
+        assert prefect_server.ensure() == url
+        busy.shutdown()
 
 
 def test_one_that_does_not_start_shows_the_end_of_its_log(fresh, monkeypatch):

@@ -7,8 +7,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-LIMIT = 400
-"""Seconds for anything that takes seconds on a machine with nothing else to do."""
+from tests.support.limits import LIMIT
 
 
 def until(true, seconds=LIMIT):
@@ -38,7 +37,7 @@ class Api:
     def ask(self, path, body=None, method=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, headers(self.url), method=method)  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:  # noqa: S310 - as above
             text = answer.read()
         return json.loads(text) if text else None
 

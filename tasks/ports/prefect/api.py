@@ -28,7 +28,7 @@ from kubeferry.tasks.core.errors import (
 from kubeferry.tasks.ports.prefect import local_server
 
 ANSWER = 5.0
-"""Timeout of a health check in seconds."""
+"""Timeout of a health check in seconds, where it is repeated or its failure ends nothing."""
 QUERY = 20.0
 """Timeout of all other requests in seconds: the database may be large."""
 NOT_FOUND = 404
@@ -37,8 +37,10 @@ FORBIDDEN = (401, 403)
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
-def check(url: str) -> None:
+def check(url: str, *, patient: bool = False) -> None:
     """Return if the Prefect API at `url` (which ends in `/api`, or names a workspace) reports that it is healthy.
+
+    `patient` gives it the time of all other requests: a server that is busy with many runs is slow.
 
     Raises:
         UnreachableError: no answer: refused, timed out, no such host, a certificate that does not match.
@@ -46,7 +48,7 @@ def check(url: str) -> None:
         CredentialsError: it refuses the credentials, or requires some.
         UsageError: `url` is not a URL, or not a Prefect API.
     """
-    _send(url, "/health", None, ANSWER)
+    _send(url, "/health", None, QUERY if patient else ANSWER)
 
 
 def greet(url: str) -> None:

@@ -149,7 +149,7 @@ def ensure() -> str:
     given = os.environ.get("PREFECT_API_URL")
     if not given:
         return start()
-    prefect_api.check(given)
+    prefect_api.check(given, patient=True)
     return given
 
 
