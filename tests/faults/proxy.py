@@ -76,13 +76,21 @@ class Rule:
 
 
 class Storm:
-    """A share of all requests gets a random fault; the same `rng` draws the same numbers."""
+    """A share of all requests gets a random fault; the same `rng` draws the same numbers.
 
-    def __init__(self, rng, share, actions):
-        self.rng, self.share, self.actions = rng, share, actions
+    None gets `most` in a row, after which a client may give up.
+    """
 
-    def take(self, *_):
-        return self.rng.choice(self.actions) if self.rng.random() < self.share else None
+    def __init__(self, rng, share, actions, most=5):
+        self.rng, self.share, self.actions, self.most = rng, share, actions, most
+        self.in_a_row = Counter()
+
+    def take(self, *request):
+        if self.rng.random() >= self.share or self.in_a_row[request] == self.most:
+            self.in_a_row[request] = 0
+            return None
+        self.in_a_row[request] += 1
+        return self.rng.choice(self.actions)
 
 
 class Exchange(BaseHTTPRequestHandler):

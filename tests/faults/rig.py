@@ -112,6 +112,7 @@ def shop_in(bench, *, pods=True):
     bench.make(BOUND.format(group=group, boss=boss, ip=bench.get("Service", ns, "web")["spec"]["clusterIP"]), ns)
     # Its own uid: patched in after it is created.
     bench.patch("ConfigMap", ns, "c", {"data": {"me": bench.get("ConfigMap", ns, "c")["metadata"]["uid"]}})
+    bench.until(lambda: bench.find("Endpoints", ns, "web") and bench.list("EndpointSlice", ns))
     if pods:
         bench.make(PODS, ns)
         bench.ready("Deployment", ns, "web")

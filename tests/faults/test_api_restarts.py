@@ -12,6 +12,7 @@ import pytest
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
 from tests.support.bench import B
+from tests.support.limits import LIMIT
 from tests.support.tiers import fast
 
 import kubeferry.tasks.step
@@ -54,7 +55,7 @@ class ApiServer:
         if number == signal.SIGTERM:
             processes.end(pid)
             return
-        born, limit = processes.born(pid), time.monotonic() + processes.KILLED
+        born, limit = processes.born(pid), time.monotonic() + LIMIT
         os.kill(pid, number)
         while processes.born(pid) == born:
             assert time.monotonic() < limit

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
-from tests.support.bench import A, B, name
+from tests.support.bench import SECONDS, A, B, name
 
 from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import DiskError, StoreError
@@ -151,7 +151,7 @@ def test_a_restore_whose_journal_finds_no_room_rolls_back_all_or_reports(rig, ki
         undone(rig, caught.value.result.name, disk)
     else:
         disk.free()
-    assert rig.there(copy) == before
+    rig.bench.until(lambda: rig.there(copy) == before)
     rig.quiet()
     rig.same_namespace(kiosk, rig.restore(saved, map={kiosk.ns: copy}, store=disk.store))
 
@@ -159,5 +159,7 @@ def test_a_restore_whose_journal_finds_no_room_rolls_back_all_or_reports(rig, ki
 def undone(rig, restore, disk):
     """Take a restore back when there is room again."""
     disk.free()
-    options = UndoOptions(restore=restore, context=B, privileged=True, **{**rig.where, "store": disk.store})
+    options = UndoOptions(
+        restore=restore, context=B, privileged=True, wait_seconds=SECONDS, **{**rig.where, "store": disk.store}
+    )
     assert rig.run(undo(options)).taken_back.left == []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.faults.rig import seen
-from tests.support.bench import B, name
+from tests.support.bench import SECONDS, B, name
 
 from kubeferry.flows.restore import restore
 from kubeferry.flows.undo import undo
@@ -208,7 +208,7 @@ class Try:
     def undo(self):
         """Take it back; then all is as before."""
         if self.state() is not None:
-            asked = UndoOptions(restore=self.name, privileged=True, **self.where)
+            asked = UndoOptions(restore=self.name, privileged=True, wait_seconds=SECONDS, **self.where)
             for _ in range(2):  # the second does nothing
                 result = self.bench.run_flow(undo(asked))
                 assert (result.taken_back.left, result.phase) == ([], "Completed")

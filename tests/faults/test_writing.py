@@ -7,7 +7,7 @@ import yaml
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import only_writes, review, serving, webhook
-from tests.support.bench import A, B, definition
+from tests.support.bench import SECONDS, A, B, definition
 from tests.support.tiers import fast
 
 from kubeferry.flows.undo import undo
@@ -98,9 +98,11 @@ def test_what_cannot_be_rolled_back_is_reported_and_can_be_undone_later(rig, kio
     assert caught.value.result.taken_back.left
     rig.as_before_or_reported(caught.value, copy, before)
     rig.quiet()
-    options = UndoOptions(restore=caught.value.result.name, context=B, privileged=True, **rig.where)
+    options = UndoOptions(
+        restore=caught.value.result.name, context=B, privileged=True, wait_seconds=SECONDS, **rig.where
+    )
     assert rig.run(undo(options)).taken_back.left == []
-    assert rig.there(copy) == before
+    rig.bench.until(lambda: rig.there(copy) == before)
     rig.once_more(kiosk, copy)
 
 
@@ -160,15 +162,16 @@ def test_a_webhook_that_times_out_is_named(rig, kiosk, hook, monkeypatch, judgin
     allow = review(allowed=True)
 
     def late(path, body):
-        time.sleep(1.5)
+        time.sleep(6)
         return allow(path, body)
 
     server.respond = judging(late)
     server.unhook()
-    server.hook(seconds=1)
-    monkeypatch.setattr(transport, "RETRY", transport.RETRY.new(total=1))
-    with rig.in_vain(f'{what} {copy}/.*failed calling webhook "{copy}.example.com"', kind, copy):
-        rig.restore(kiosk.saved, map={kiosk.ns: copy})
+    server.hook(seconds=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(transport, "RETRY", transport.RETRY.new(total=1))
+        with rig.in_vain(f'{what} {copy}/.*failed calling webhook "{copy}.example.com"', kind, copy):
+            rig.restore(kiosk.saved, map={kiosk.ns: copy})
     server.respond = allow
     server.unhook()
     server.hook()
@@ -273,6 +276,7 @@ def test_a_namespace_that_is_stuck_is_named_and_nothing_is_written(rig, kiosk, m
     monkeypatch.setattr(namespaces, "GONE_SECONDS", 8)
     copy = rig.bench.namespace(context=B)
     begin_deletion(rig.bench, copy, B)
+    rig.bench.until(lambda: "example.com/held" in str(rig.bench.get("Namespace", "", copy, B)["status"]["conditions"]))
     try:
         with rig.refused(f"^namespace {copy} is still being deleted after 8 s: .*example.com/held", PermanentError):
             rig.restore(kiosk.saved, map={kiosk.ns: copy})

@@ -1,11 +1,11 @@
 """While a namespace goes, its cause is said after a second and again when it changes; the wait goes on as before."""
 
-import time
 from types import SimpleNamespace
 
 from kubeferry.tasks.core.formats.target.bundle import Member
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+from kubeferry.tasks.delete import wait_gone
 from kubeferry.tasks.delete.wait_gone import DeletionWait
 from kubeferry.tasks.ports.local import progress
 
@@ -17,7 +17,7 @@ class Going:
     """A namespace whose conditions change with each look; its watch is silent."""
 
     def __init__(self):
-        self.looks, self.asked = 0, []
+        self.looks, self.asked, self.now = 0, [], 0.0
 
     def pages(self, *_):
         cause = CAUSES[min(self.looks, len(CAUSES) - 1)]
@@ -28,7 +28,7 @@ class Going:
 
     def watch(self, *_, seconds, **__):
         self.asked.append(seconds)
-        time.sleep(0.4)
+        self.now += 0.4
         return iter(())
 
 
@@ -43,14 +43,15 @@ class Notes:
         self.lines.append(text)
 
 
-def test_the_cause_is_said_soon_and_once_for_each_change():
-    going, notes, began = Going(), Notes(), time.monotonic()
+def test_the_cause_is_said_soon_and_once_for_each_change(monkeypatch):
+    going, notes = Going(), Notes()
+    monkeypatch.setattr(wait_gone, "time", SimpleNamespace(monotonic=lambda: going.now))
     member = Member(1, Ref("", "Namespace", "", "shop"), "u")
     wait = DeletionWait(going, Discovery((SPACES,), {}, {}), lambda _: 3)
     with progress.listening(notes):
         left = wait.until_gone([member])
     assert [*left] == [member]
-    assert time.monotonic() - began >= 3
+    assert going.now >= 3
     assert set(going.asked) == {1}
     whole = "waiting for Namespace shop to go"
     assert [each for each in notes.lines if each != whole] == [

@@ -20,10 +20,15 @@ from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.step import as_one
 
 A, B = "kubeferry-a", "kubeferry-b"
-SECONDS = 30
+SECONDS = 300
 """How long a restore waits for anything that a controller of the sandbox does."""
-PATIENCE = 120
-"""How long a test waits for it: namespaces go by steps of 8 s, and longer on a busy machine."""
+PATIENCE = 600
+"""How long a test waits for it. It ends at once when it is done, and nothing follows from how long it took."""
+
+SEEN = "example.com/seen"
+"""The label by which `history` knows the end."""
+IN_EACH = (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))
+"""What two controllers make in each namespace."""
 
 
 class Bench:
@@ -50,14 +55,15 @@ class Bench:
         return name
 
     def namespace(self, prefix="r", context=A):
-        """Make a namespace with its account `default`; return its name."""
+        """Make a namespace with what controllers make in each; return its name."""
         return self.namespace_named(self.name(prefix), context)
 
     def namespace_named(self, name, context=A):
-        """Make a namespace of this name, with its account `default`."""
+        """Make a namespace of this name, with what controllers make in each."""
         self.namespaces.add(name)
         self.make(f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}", context=context)
-        self.until(lambda: self.find("ServiceAccount", name, "default", context=context))
+        for kind, named in IN_EACH:
+            self.until(lambda kind=kind, named=named: self.find(kind, name, named, context=context))
         return name
 
     def collected(self, context=A):
@@ -161,6 +167,24 @@ class Bench:
         self.until(lambda: (group, kind) in self.clusters[context].discover().versions)
         return group
 
+    def history(self, kind, namespace, since, last, context=A):
+        """Return (event, object) of all that happened to a kind from a revision until now.
+
+        `last` is an object of it that gets a label, and loses it again: when the watch shows that, it has shown what
+        came before.
+        """
+        for value in (uuid.uuid4().hex, None):
+            changed = self.patch(kind, namespace, last, {"metadata": {"labels": {SEEN: value}}}, context)
+        end = changed["metadata"]["resourceVersion"]
+        found = self.kind(kind, context=context, namespace=namespace)
+        events = []
+        for event, obj in self.clusters[context].watch(found, namespace, revision=since, seconds=PATIENCE):
+            if obj["metadata"]["resourceVersion"] == end:
+                return events
+            if SEEN not in obj["metadata"].get("labels", {}):
+                events.append((event, obj))
+        raise AssertionError(f"the watch of {kind} ended before its last change")
+
     # --- flows
 
     def backup(self, *namespaces, context=A, whole=False, **options):
@@ -246,18 +270,48 @@ def foreign(bench, group):
 
 
 def rested(bench, context, *namespaces):
-    """Return the same as `touch`, once controllers have come to rest: two looks in a row have found the same."""
+    """Return the same as `touch`, once controllers have come to rest.
+
+    They have when they owe nothing that can be seen, and two looks in a row have found the same.
+    """
     seen = []
 
     def same():
-        seen.append(touch(bench, context, *namespaces))
-        return seen[-1] if seen[-1] in seen[-2:-1] else None
+        objects = list(_objects(bench, context, namespaces))
+        seen.append(_touched(objects))
+        return seen[-1] if seen[-1] in seen[-2:-1] and not owed(objects) else None
 
     return bench.until(same)
 
 
+def owed(objects):
+    """Return what controllers have still to do: changes they have not seen, what goes with its owner, new spaces."""
+    uids = {obj["metadata"]["uid"] for obj in objects}
+    there = {Ref.of(obj)[1:] for obj in objects}
+    made = [
+        (kind, namespace, name)
+        for namespace in {obj["metadata"]["namespace"] for obj in objects}
+        for kind, name in IN_EACH
+    ]
+    left = [
+        f"{kind} {namespace}/{name} comes" for kind, namespace, name in made if (kind, namespace, name) not in there
+    ]
+    for obj in objects:
+        meta, kind = obj["metadata"], obj["kind"]
+        owners = [each["uid"] for each in meta.get("ownerReferences", []) if each.get("controller")]
+        if kind in FOLLOWERS and not uids.issuperset(owners):
+            left.append(f"{kind} {meta['name']} goes")
+        if kind in OBSERVED and obj.get("status", {}).get("observedGeneration", 0) < meta["generation"]:
+            left.append(f"{kind} {meta['name']} was not looked at")
+    return left
+
+
 CONTROLLERS = {"kube-controller-manager", "kube-scheduler", "kwok"}
 FOLLOWS_PODS = ("Endpoints", "EndpointSlice")
+FOLLOWERS = {"ReplicaSet", "ControllerRevision", "Pod", "EndpointSlice"}
+"""Kinds that the garbage collector deletes after the controller's object that they belong to."""
+OBSERVED = {"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"}
+"""Kinds whose controllers note which generation they have seen."""
 
 
 def touch(bench, context, *namespaces):
@@ -266,18 +320,25 @@ def touch(bench, context, *namespaces):
     Controllers go on to count and to batch their updates after all is ready, so the mark is not the resourceVersion:
     it is what the object says besides its status, and each writer of it that is no controller, with the time.
     """
-    found = {}
+    return _touched(_objects(bench, context, namespaces))
+
+
+def _objects(bench, context, namespaces):
     for kind in bench.clusters[context].discover().types:
         if foreign(bench, kind.group):
             continue
         if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Lease"):
             for namespace in namespaces:
-                for obj in bench.clusters[context].list(kind, namespace):
-                    found[Ref.of(obj)] = (obj["metadata"]["uid"], _mark(obj, kind.kind))
-    return found
+                yield from bench.clusters[context].list(kind, namespace)
 
 
-def _mark(obj, kind):
+def _touched(objects):
+    return {Ref.of(obj): (obj["metadata"]["uid"], mark(obj)) for obj in objects}
+
+
+def mark(obj):
+    """Return what changes when somebody who is no controller writes an object, or changes its content."""
+    kind = obj["kind"]
     writers = sorted(
         [each["manager"], each["operation"], each.get("subresource", ""), each.get("time", "")]
         for each in obj["metadata"].get("managedFields", [])

@@ -15,6 +15,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from tests.support.limits import LIMIT
 
 from kubeferry.flows.cli import main
 from kubeferry.tasks.ports.prefect import events
@@ -60,6 +61,6 @@ def in_process(port):
 def in_another(*arguments, **env):
     """Run a command in a process of its own; return its exit code, stdout and stderr."""
     done = subprocess.run(
-        [COMMAND, *arguments], env=os.environ | env, capture_output=True, text=True, check=False, timeout=180
+        [COMMAND, *arguments], env=os.environ | env, capture_output=True, text=True, check=False, timeout=LIMIT
     )
     return done.returncode, done.stdout, done.stderr

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.support.bench import A
 from tests.support.cli import COMMAND
-from tests.support.prefect_api import LIMIT, Api
+from tests.support.limits import LIMIT
+from tests.support.prefect_api import Api
 
 from kubeferry.tasks.ports.records.backups import backups
 from kubeferry.tasks.ports.store.open import open_store

@@ -14,7 +14,7 @@ from kubeferry.tasks.core.selection.exclusions import type_left_out
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local.threads import in_threads
 
-SECONDS = 60
+SECONDS = 600
 
 
 @dataclass

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import boto3
+from tests.support.limits import LIMIT
 
 from kubeferry.deployments.sandbox import build
 from kubeferry.deployments.sandbox.s3 import keeps_attributes
@@ -65,11 +66,11 @@ def versioned(folder, monkeypatch):
     finally:
         client.close()
         server.terminate()
-        server.wait(10)
+        server.wait(LIMIT)
 
 
 def _ready(server, client):
-    end = time.monotonic() + 60
+    end = time.monotonic() + LIMIT
     while True:
         try:
             client.list_buckets()

@@ -138,9 +138,10 @@ class Ui:
 
     def submit(self):
         """Start the run; open its page."""
-        self.submit_button.click()
-        # The note with the link disappears by itself after some seconds.
-        self.open(self.page.get_by_role("link", name="View run").get_attribute("href").partition("/v2")[2])
+        # The note with the link to it disappears by itself, after some seconds.
+        with self.page.expect_response(re.compile("/create_flow_run")) as made:
+            self.submit_button.click()
+        self.open(f"/runs/flow-run/{made.value.json()['id']}")
 
     # --- the page of a run
 

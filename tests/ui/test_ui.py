@@ -256,7 +256,7 @@ def cancelled(ui, bench, shop, saved):
     ui.fill("Name", named)
     ui.choose("Existing", "update")
     ui.submit()
-    bench.until(lambda: bench.find("Deployment", new, "web", B), seconds=120)
+    bench.until(lambda: bench.find("Deployment", new, "web", B))
     assert content(bench, new) != before
     ui.cancel()
     ui.shows("Cancelled")

@@ -12,6 +12,8 @@ from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.store.open import open_store
 
+pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
+
 ALLOWED = "s3://backups/prod?endpoint=http://127.0.0.1:9&region=eu-central-1"
 LIKE_IT = [
     ALLOWED,

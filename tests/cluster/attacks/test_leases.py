@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.support.bench import A, B
+from tests.support.limits import LIMIT
 from tests.support.objects import config_map
 from tests.support.scripted_server import scripted
 
@@ -50,10 +50,22 @@ def hold(cluster):
 
 
 @pytest.fixture
-def short(monkeypatch):
-    """Leases of two seconds, renewed each 0.2 s."""
-    monkeypatch.setattr(leases, "SECONDS", 2)
+def often(monkeypatch):
+    """Leases are renewed each 0.2 s; they are good for a minute, as always."""
     monkeypatch.setattr(leases, "RENEW", 0.2)
+
+
+@pytest.fixture
+def hours(monkeypatch):
+    """Leases grow older by `hours(seconds)` alone, however long the test takes."""
+    now = [leases.since_boot()]
+    monkeypatch.setattr(leases, "since_boot", lambda: now[0])
+
+    def grow(seconds):
+        now[0] += seconds
+        return now[0]
+
+    return grow
 
 
 def ended():
@@ -120,7 +132,7 @@ hold.release()
         with pytest.raises(PermanentError, match=r"is being worked on by restore contained \(process \d+ on "):
             hold().take([ns])
     finally:
-        child.communicate("\n", timeout=60)
+        child.communicate("\n", timeout=LIMIT)
     hold().take([ns])
 
 
@@ -161,16 +173,21 @@ def viewer(bench, ns):
     found.close()
 
 
-def test_a_lease_that_cannot_be_renewed_is_lost_and_nothing_more_is_written(viewer, ns, hold, short, bench, cluster):  # noqa: ARG001
+@pytest.mark.usefixtures("often")
+def test_a_lease_that_cannot_be_renewed_is_lost_and_nothing_more_is_written(viewer, ns, hold, hours, bench, cluster):
     other, revoke = viewer
     held = hold("ours", other)
     held.take([ns])
     guarded = cluster.guarded(held.check)  # its writes would succeed
-    time.sleep(3)  # longer than a lease
+    for _ in range(2):  # together longer than a lease
+        now = hours(40)
+        bench.until(lambda now=now: held._good[ns] == now)
     guarded.create(CONFIGS, ns, yaml.safe_load(config_map("first", {})))
     revoke()
-    bench.until(lambda: lost(held, "was not renewed for 2 s"))
-    with pytest.raises(PermanentError, match=f"namespace {ns}: its lease was not renewed for 2 s"):
+    bench.until(lambda: not other.allowed("get", LEASES, ns))
+    hours(61)
+    bench.until(lambda: lost(held, "was not renewed for 60 s"))
+    with pytest.raises(PermanentError, match=f"namespace {ns}: its lease was not renewed for 60 s"):
         guarded.create(CONFIGS, ns, yaml.safe_load(config_map("second", {})))
     assert cluster.find(CONFIGS, ns, "first")
     assert cluster.find(CONFIGS, ns, "second") is None
@@ -209,17 +226,20 @@ def test_what_was_lost_stays_lost(cluster, ns, hold, monkeypatch):
     assert cluster.get(LEASES, ns, LEASE_NAME)["spec"]["holderIdentity"] == me("ours").text()
 
 
-def test_a_lease_that_a_tenant_deletes_is_made_again(cluster, ns, hold, short, bench):  # noqa: ARG001
+@pytest.mark.usefixtures("often")
+def test_a_lease_that_a_tenant_deletes_is_made_again(cluster, ns, hold, bench):
     held = hold()
     held.take([ns])
-    bench.delete("Lease.coordination.k8s.io", ns, LEASE_NAME, B)
-    bench.until(lambda: cluster.find(LEASES, ns, LEASE_NAME))
+    old = cluster.get(LEASES, ns, LEASE_NAME)["metadata"]["uid"]
+    cluster.delete(LEASES, ns, LEASE_NAME, uid=old)
+    bench.until(lambda: (live := cluster.find(LEASES, ns, LEASE_NAME)) and live["metadata"]["uid"] != old)
     held.check()
     with pytest.raises(PermanentError, match="is being worked on by restore ours"):
         hold("theirs").take([ns])
 
 
-def test_who_takes_a_deleted_lease_first_has_it(cluster, ns, hold, short, bench):  # noqa: ARG001
+@pytest.mark.usefixtures("often")
+def test_who_takes_a_deleted_lease_first_has_it(cluster, ns, hold, bench):
     held = hold()
     held.take([ns])
     lease_of = ("Lease.coordination.k8s.io", ns, LEASE_NAME)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 from tests.support.prefect_api import Api, headers, until
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
@@ -46,7 +47,7 @@ def send(server, method, path, body=None, **more):
     """Return the status, headers and content of an answer; only what is given is sent."""
     place = urlsplit(server)
     given = {name.replace("_", "-"): value for name, value in more.items()}
-    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=LIMIT)
     try:
         connection.putrequest(method, path, skip_host="Host" in given)
         data = b"" if body is None else json.dumps(body).encode()
@@ -79,24 +80,29 @@ def test_with_the_password_it_answers(prefect_server):
 def test_no_event_comes_in_or_out_without_the_password(prefect_server, path, token):
     url = f"{prefect_server.replace('http', 'ws', 1)}/{path}"
     answer = None
-    with suppress(ConnectionClosed, InvalidHandshake), connect(url, subprotocols=["prefect"]) as opened:
+    with (
+        suppress(ConnectionClosed, InvalidHandshake),
+        connect(url, subprotocols=["prefect"], open_timeout=LIMIT) as opened,
+    ):
         opened.send(json.dumps({"type": "auth", "token": token}))
-        answer = opened.recv(timeout=30)
+        answer = opened.recv(timeout=LIMIT)
     assert answer is None
 
 
 def test_nor_in_the_protocol_of_old_clients(prefect_server):
     with (
         pytest.raises((ConnectionClosed, InvalidHandshake)),
-        connect(f"{prefect_server.replace('http', 'ws', 1)}/events/in"),
+        connect(f"{prefect_server.replace('http', 'ws', 1)}/events/in", open_timeout=LIMIT),
     ):
         pytest.fail("it was let in")
 
 
 def test_an_event_of_the_password_comes_in(prefect_server, password):
-    with connect(f"{prefect_server.replace('http', 'ws', 1)}/events/in", subprotocols=["prefect"]) as opened:
+    with connect(
+        f"{prefect_server.replace('http', 'ws', 1)}/events/in", subprotocols=["prefect"], open_timeout=LIMIT
+    ) as opened:
         opened.send(json.dumps({"type": "auth", "token": password}))
-        assert json.loads(opened.recv(timeout=30)) == {"type": "auth_success"}
+        assert json.loads(opened.recv(timeout=LIMIT)) == {"type": "auth_success"}
 
 
 NAMES = [
@@ -123,7 +129,7 @@ def test_a_websocket_by_another_name_is_refused(prefect_server):
     with (
         socket.create_connection((place.hostname, place.port)) as direct,
         pytest.raises(InvalidHandshake, match="400"),
-        connect(f"ws://evil.example:{place.port}/api/events/in", sock=direct),
+        connect(f"ws://evil.example:{place.port}/api/events/in", sock=direct, open_timeout=LIMIT),
     ):
         pytest.fail("it was let in")
 
@@ -162,7 +168,7 @@ def test_a_simple_post_of_another_site_changes_nothing(prefect_server):
 
 def test_a_websocket_of_another_site_is_refused(prefect_server):
     url = f"{prefect_server.replace('http', 'ws', 1)}/events/in"
-    with pytest.raises(InvalidHandshake, match="403"), connect(url, origin="http://evil.example"):
+    with pytest.raises(InvalidHandshake, match="403"), connect(url, origin="http://evil.example", open_timeout=LIMIT):
         pytest.fail("it was let in")
 
 
@@ -210,7 +216,7 @@ def worker(kubeferry_process, prefect_server, tmp_path):  # noqa: ARG001 - it se
         yield tmp_path / "log"
     finally:
         started.terminate()
-        started.wait(60)
+        started.wait(LIMIT)
 
 
 def test_the_password_is_in_no_command_line_no_log_and_no_database(kubeferry_process, worker, kept, password):
@@ -269,7 +275,7 @@ def test_its_automations_act_all_the_same(prefect_server):
         return api.ask(f"/work_pools/{name}")["is_paused"]
 
     try:
-        until(paused, 60)
+        until(paused)
     finally:
         api.ask(f"/automations/{made}", method="DELETE")
         api.ask(f"/work_pools/{name}", method="DELETE")

@@ -13,7 +13,9 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.support.accounts import until_allowed
 from tests.support.bench import A, B, name
+from tests.support.limits import LIMIT
 from tests.support.objects import api_without_server
 from tests.support.prefect_api import headers
 
@@ -122,6 +124,8 @@ def test_a_type_that_may_not_be_listed_is_named_and_the_backup_is_partial(bench,
     bench.make(f"{{{api}, kind: ClusterRole, metadata: {{name: {role}}}, {rules}}}")
     bench.make(f"{{{api}, kind: ClusterRoleBinding, metadata: {{name: {role}}}, {ref.format(role)}, {subject}}}")
     bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", shop)
+    until_allowed(bench, "list", "ConfigMap", shop, context=f"{A}-viewer")
+    until_allowed(bench, "list", "Namespace", context=f"{A}-viewer")
     result = bench.backup(shop, context=f"{A}-viewer")
     assert result.phase == Phase.PARTIAL
     problems = {problem.what: problem.why for problem in result.problems}
@@ -191,7 +195,7 @@ def test_a_revision_that_is_compacted_away_is_chosen_again_and_reported(bench, s
 
     def ask(path, **body):
         url = f"http://127.0.0.1:{ports['etcd']}{path}"
-        urlopen(Request(url, json.dumps(body).encode(), method="POST"), timeout=10).close()
+        urlopen(Request(url, json.dumps(body).encode(), method="POST"), timeout=LIMIT).close()
 
     async def discovered(options, work):
         scope = await real(options, work)
@@ -516,7 +520,7 @@ def recorded_by_prefect(url, what, mentioned):
         while True:
             wanted = json.dumps({"limit": 200, "offset": offset}).encode()
             asked = Request(f"{url}/{what}/filter", wanted, headers(url))  # noqa: S310 - our own server, on loopback
-            with urlopen(asked, timeout=20) as answer:  # noqa: S310 - as above
+            with urlopen(asked, timeout=LIMIT) as answer:  # noqa: S310 - as above
                 page = json.load(answer)
             pages += page
             offset += 200

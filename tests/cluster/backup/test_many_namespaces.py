@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.support.accounts import until_allowed
 from tests.support.bench import A
 
 from kubeferry.tasks.backup.discover import _namespaces
@@ -70,6 +71,7 @@ def test_who_may_not_list_all_of_the_cluster_loses_nothing(bench, namespaces, mo
     two = namespaces[:2]
     for ns in two:
         bench.make(INSIDE.format(ns=ns))
+        until_allowed(bench, "list", "Secret", ns, context=f"{A}-viewer")
     monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: False)
     one_by_one = held(bench, bench.backup(*two, context=f"{A}-viewer"))
     monkeypatch.setattr("kubeferry.tasks.backup.discover.list_cluster_wide", lambda *_: True)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from tests.support.accounts import until_allowed
 from tests.support.bench import A, B, name
 from tests.support.objects import api_without_server, cluster_role_for, documents
 
@@ -356,6 +357,8 @@ def viewer(bench, shop):
     bench.make(f"{{{api}, kind: ClusterRole, metadata: {{name: {role}}}, {rules}}}")
     bench.make(f"{{{api}, kind: ClusterRoleBinding, metadata: {{name: {role}}}, {ref.format(role)}, {subject}}}")
     bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", shop)
+    until_allowed(bench, "list", "ConfigMap", shop, context=f"{A}-viewer")
+    until_allowed(bench, "list", "Namespace", context=f"{A}-viewer")
     return f"{A}-viewer"
 
 

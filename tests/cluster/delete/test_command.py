@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 pytestmark = pytest.mark.usefixtures("kubeferry")  # it sets the environment of commands
 
 CONFIG = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: {0}, labels: {{app: web}}}}}}"
 QUESTION = "Delete 1 objects? [y/N]:"
-SECONDS = 90
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def at_a_terminal(*args):
         [COMMAND, *args], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     os.close(theirs)
-    stop = threading.Timer(SECONDS, running.kill)
+    stop = threading.Timer(LIMIT, running.kill)
     stop.start()
     try:
         yield running, lambda text: os.write(ours, text.encode())

@@ -1,9 +1,11 @@
 """`kubeferry delete`: a group is deleted in reverse order with waits, others are named, nothing else is touched."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from tests.support.bench import B, rested, touch
+from tests.support.bench import PATIENCE, SECONDS, B, rested, touch
 from tests.support.bundles import ALWAYS, DENIED, OWNED, SOME, bundle, bundles, listed, names
 from tests.support.objects import MINE
 
@@ -17,7 +19,9 @@ from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.core.models.options import DeleteOptions
 from kubeferry.tasks.delete import gather
 from kubeferry.tasks.delete.execute import found
+from kubeferry.tasks.delete.remove import Removal
 from kubeferry.tasks.delete.state import Deleting
+from kubeferry.tasks.delete.wait_gone import DeletionWait
 from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.cluster.leases import Hold
 from kubeferry.tasks.ports.local import clock
@@ -43,7 +47,9 @@ def restored(bench, saved):
 
 
 def asked(bench, context=B, **options):
-    return DeleteOptions(**{"context": context, "kubeconfig": bench.where["kubeconfig"], "wait_seconds": 90, **options})
+    return DeleteOptions(
+        **{"context": context, "kubeconfig": bench.where["kubeconfig"], "wait_seconds": SECONDS, **options}
+    )
 
 
 def deleted(bench, **options):
@@ -64,21 +70,25 @@ def reasons(problems):
 def test_a_bundle_is_deleted_with_all_that_it_owns_the_highest_level_first(bench, restored):
     ns, name = restored
     cluster = bench.clusters[B]
-    secrets, deployments = bench.kind("Secret", context=B), bench.kind("Deployment", context=B)
-    before = next(cluster.pages(secrets, ns)).revision
-    result = deleted(bench, bundle=name, namespaces=[ns])
+    kinds = [bench.kind("Secret", context=B), bench.kind("Deployment", context=B)]
+    before = next(cluster.pages(kinds[0], ns)).revision
+    with ThreadPoolExecutor() as pool:
+        watches = [pool.submit(_deletion, cluster, kind, ns, before) for kind in kinds]
+        result = deleted(bench, bundle=name, namespaces=[ns])
+        gone = {kind.kind: each.result() for kind, each in zip(kinds, watches, strict=True)}
     assert (result.phase, result.left, result.refused, result.needed) == ("Completed", [], [], [])
     assert result.counts["Deployment.apps"] == result.counts["ReplicaSet.apps"] == result.counts["Secret"] == 1
     assert result.counts["Pod"] == 2
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
-    gone = {}
-    for kind in (secrets, deployments):
-        for event, live in cluster.watch(kind, ns, revision=before, seconds=2):
-            if event == "DELETED":
-                gone[kind.kind] = int(live["metadata"]["resourceVersion"])
     assert gone["Deployment"] < gone["Secret"]
     with pytest.raises(NotFoundError, match=f"no bundle {name} in namespace {ns}"):
         deleted(bench, bundle=name, namespaces=[ns])
+
+
+def _deletion(cluster, kind, ns, since):
+    """Return the revision of the first deletion of a kind in a namespace."""
+    events = cluster.watch(kind, ns, revision=since, seconds=PATIENCE)
+    return next(int(live["metadata"]["resourceVersion"]) for event, live in events if event == "DELETED")
 
 
 def test_a_bundle_is_found_without_its_namespace_where_there_is_one_only(bench, saved, restored):
@@ -294,9 +304,11 @@ def test_a_bundle_that_no_restore_made_deletes_nothing(bench, restored):
 # --- finalizers
 
 
-def test_what_a_finalizer_keeps_is_reported_keeps_what_it_needs_and_the_next_run_goes_on(bench, restored):
+def test_what_a_finalizer_keeps_is_reported_keeps_what_it_needs_and_the_next_run_goes_on(bench, restored, monkeypatch):
     ns, name = restored
     bench.patch("Deployment", ns, "web", HOLD, B)
+    patience = {("apps", "Deployment"): 2}  # for all else, however busy its controllers are, there is time
+    monkeypatch.setattr(Removal, "_patience", lambda _, kind: patience.get(kind, SECONDS))
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2)
     assert result.phase == "Partial"
     assert reasons(result.left) == {
@@ -306,6 +318,7 @@ def test_what_a_finalizer_keeps_is_reported_keeps_what_it_needs_and_the_next_run
     assert {"ConfigMap", "Service"} <= result.counts.keys()
     assert "Secret" not in result.counts
     assert (bundles(bench, ns), bench.find("Secret", ns, "token", B)["data"]) == ([name], {"password": "Zmlyc3Q="})
+    assert result.counts["ReplicaSet.apps"] == 1, "its controllers had the time"
     bench.patch("Deployment", ns, "web", FREE, B)
     bench.until(lambda: bench.find("Deployment", ns, "web", B) is None)
     result = deleted(bench, bundle=name, namespaces=[ns])
@@ -313,7 +326,7 @@ def test_what_a_finalizer_keeps_is_reported_keeps_what_it_needs_and_the_next_run
     assert (names(bench, ns), bundles(bench, ns)) == (ALWAYS, [])
 
 
-def test_finalizers_are_removed_only_by_force_and_that_is_reported(bench, restored):
+def test_finalizers_are_removed_only_by_force_and_that_is_reported(bench, restored, monkeypatch):
     ns, name = restored
     pod = next(each["metadata"]["name"] for each in bench.list("Pod", ns, B))
     bench.patch("Pod", ns, pod, HOLD, B)
@@ -328,6 +341,18 @@ def test_finalizers_are_removed_only_by_force_and_that_is_reported(bench, restor
     assert (result.phase, result.forced) == ("Partial", [])
     assert left[f"Deployment.apps {ns}/web"].endswith(f"it waits for Pod {ns}/{pod} (example.com/hold)")
     assert left[f"ConfigMap {ns}/settings"].endswith("it waits for example.com/hold")
+    force, until_gone, forced = Removal._force, DeletionWait.until_gone, []
+
+    def noted(self, *args):
+        forced.append(self)
+        force(self, *args)
+
+    def patient(self, members):
+        """The wait before the force is in vain, and short; what goes after it may take its time."""
+        return until_gone(replace(self, patience=lambda _: SECONDS) if forced and forced.pop() else self, members)
+
+    monkeypatch.setattr(Removal, "_force", noted)
+    monkeypatch.setattr(DeletionWait, "until_gone", patient)
     result = deleted(bench, bundle=name, namespaces=[ns], wait_seconds=2, force_finalizers=True)
     assert (result.phase, reasons(result.forced)) == (
         "Completed",

@@ -6,6 +6,7 @@ import uuid
 import pytest
 import yaml
 from tests.cluster.restore.test_velero_archives import live, store
+from tests.support.accounts import account, until_allowed
 from tests.support.bench import A, B, rested, touch
 
 from kubeferry.tasks.core.models.options import RestoreOptions
@@ -102,6 +103,11 @@ spec:
 """
 
 
+def finished(job):
+    """Return whether a Job has, and has let go of its pod."""
+    return "Complete" in {each["type"] for each in job["status"]["conditions"]}
+
+
 @pytest.fixture(scope="module")
 def shop(bench, sandbox_env, kubectl):
     """A backup of a namespace on A that holds addresses, owners, a token and things that controllers make."""
@@ -115,6 +121,7 @@ def shop(bench, sandbox_env, kubectl):
         ("PersistentVolumeClaim", "data"),
     ):
         bench.ready(kind, ns, name)
+    bench.until(lambda: finished(bench.get("Job", ns, "seed")))
     boss = bench.get(f"Widget.{ns}.example.com", ns, "boss")["metadata"]["uid"]
     tie = {"apiVersion": f"{ns}.example.com/v1", "kind": "Widget", "name": "boss", "uid": boss}
     (pod,) = [each for each in bench.list("Pod", ns) if each["metadata"]["name"].startswith("web-")]
@@ -148,7 +155,7 @@ def binding(bench, ns, context=A):
 
 def compared(bench, saved, context=A, against="", **options):
     """Compare without writing anything; return the report."""
-    asked = RestoreOptions(backup=saved.name, context=context, **bench.where, **options)
+    asked = RestoreOptions(**{"backup": saved.name, "context": context, **bench.where, **options})
     return compare.compared(asked, against.name if against else "")
 
 
@@ -375,29 +382,31 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {{name: {ns}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {ns}}}
-subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
+subjects: [{subject}]
 """
 
 
-def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_reported(bench):
+def test_who_may_only_read_can_compare_and_what_may_not_be_read_is_reported(bench, tmp_path):
     ns = bench.namespace()
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}, data: {a: '1'}}", ns)
     bench.make("{apiVersion: v1, kind: Secret, metadata: {name: two}}", ns)
     saved = bench.backup(ns)
-    bench.make(READER.format(ns=ns))
-    viewer = f"{A}-viewer"
-    found = compared(bench, saved, viewer)
-    assert (differences(found), found.problems, found.against) == ({}, [], f"cluster {viewer}")
+    other = bench.namespace()
+    subject, limited = account(bench, other, tmp_path)
+    bench.make(READER.format(ns=ns, subject=json.dumps(subject)))
+    until_allowed(bench, "list", "Secret", ns, **limited)
+    found = compared(bench, saved, **limited)
+    assert (differences(found), found.problems, found.against) == ({}, [], f"cluster {limited['context']}")
     rules = [
         {"apiGroups": ["*"], "resources": ["configmaps", "namespaces", "serviceaccounts"], "verbs": ["get", "list"]}
     ]
     bench.patch("ClusterRole", "", ns, {"rules": rules})
-    bench.until(lambda: compared(bench, saved, viewer).problems)
-    found = compared(bench, saved, viewer)
+    bench.until(lambda: compared(bench, saved, **limited).problems)
+    found = compared(bench, saved, **limited)
     assert (differences(found), found.exit_code) == ({}, 3), "a Secret that may not be read is not removed"
     assert f"secrets in {ns}" in {each.what for each in found.problems}
     assert found.counts["same"] == saved.objects - 1
-    partial = bench.backup(ns, context=viewer)
+    partial = bench.backup(ns, **limited)
     found = compared(bench, partial)
     assert (partial.phase, differences(found), found.exit_code) == ("Partial", {}, 3)
     why = {each.what: each.why for each in found.problems}

@@ -12,6 +12,13 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from tests.support.limits import LIMIT
+from tests.support.prefect_api import until
+
+from kubeferry.tasks.core.kube.resources import ResourceType
+from kubeferry.tasks.ports.cluster.client import connect
+
+CONFIGS = ResourceType("", "v1", "ConfigMap", "configmaps", namespaced=True)
 
 CONFIG_MAP = """
 apiVersion: v1
@@ -209,9 +216,12 @@ def test_a_prefect_server_out_of_reach(kubeferry, ns):
 def test_what_cannot_be_read_makes_a_backup_partial_and_exit_3(kubeferry, kubectl, sandbox_env, ns):
     reader = READER.format(name=f"reader-of-{ns}")
     kubectl(sandbox_env, "apply", "-f", "-", text=reader)
+    viewer = connect("kubeferry-a-viewer", str(sandbox_env.kubeconfig))
     try:
+        until(lambda: viewer.allowed("list", CONFIGS, ns))
         code, out, err = kubeferry("backup", ns, "--context", "kubeferry-a-viewer", "-o", "json")
     finally:
+        viewer.close()
         kubectl(sandbox_env, "delete", "-f", "-", text=reader)
     assert code == 3, err
     result = json.loads(out)
@@ -254,13 +264,13 @@ def test_ctrl_c_is_one_line_and_leaves_no_secret_behind(unset, ns):  # noqa: ARG
     command = Path(sys.executable).with_name("kubeferry")
     running = subprocess.Popen([command, "backup", ns], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LIMIT
         while not [*work.glob("run-*")]:
             assert time.monotonic() < deadline
             assert running.poll() is None
             time.sleep(0.01)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=LIMIT)
     finally:
         running.kill()
     assert err.splitlines()[-1] == "interrupted"

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from tests.support.limits import LIMIT
 from tests.support.prefect_api import headers
 
 from kubeferry.tasks.core.errors import KubeferryError
@@ -27,7 +28,6 @@ from kubeferry.tasks.ports.prefect import api
 from kubeferry.tasks.ports.prefect import server as prefect_server
 
 README = (Path(__file__).parents[3] / "deployments/README.md").read_text()
-LIMIT = 240
 """Seconds in which a server has to be up: its first start makes all tables."""
 
 
@@ -68,7 +68,7 @@ class Postgres:
         argv = [self.bin / "postgres", "-D", "data", "-p", str(self.port), *quick]
         with (self._folder / "log").open("wb") as log:
             self._running = subprocess.Popen(argv, cwd=self._folder, env=self._env, stderr=log, **self._user)
-        wait(self._ready, 60)
+        wait(self._ready, LIMIT)
         self._run("createdb", *self._where, "prefect")
 
     def _ready(self):
@@ -85,7 +85,7 @@ class Postgres:
     def _run(self, program, *argv):
         done = subprocess.run(
             [self.bin / program, *argv], cwd=self._folder, env=self._env, capture_output=True, text=True, check=True,
-            timeout=120, **self._user,
+            timeout=LIMIT, **self._user,
         )  # fmt: skip
         return done.stdout.strip()
 
@@ -95,7 +95,7 @@ class Postgres:
     def stop(self):
         if self._running:
             self._running.terminate()
-            self._running.wait(timeout=60)
+            self._running.wait(timeout=LIMIT)
 
 
 def wait(until, seconds):
@@ -188,7 +188,7 @@ def ask(url, path, body=None):
     request = urllib.request.Request(  # noqa: S310 - loopback
         f"{url}{path}", None if body is None else json.dumps(body).encode(), headers(url)
     )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=LIMIT) as answer:
         return json.loads(answer.read())
 
 
@@ -213,7 +213,7 @@ def test_backup_and_restore_of_a_few_namespaces(
     kept = postgres.psql("select f.name, r.state_type from flow_run r join flow f on f.id = r.flow_id order by 1")
     assert kept.splitlines() == ["backup|COMPLETED", "restore|COMPLETED"]
     # The task runs come by events, a moment later.
-    wait(lambda: int(postgres.psql("select count(*) from task_run where state_type = 'COMPLETED'")) > 10, 60)
+    wait(lambda: int(postgres.psql("select count(*) from task_run where state_type = 'COMPLETED'")) > 10, LIMIT)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 A, B = "kubeferry-a", "kubeferry-b"
 
@@ -73,9 +74,9 @@ class Trip:
 
 
 def run(script, tools):
-    env = {"PATH": str(tools), "KUBECONFIG": os.environ["KUBECONFIG"], "WAIT_SECONDS": "60", "HOME": str(tools)}
+    env = {"PATH": str(tools), "KUBECONFIG": os.environ["KUBECONFIG"], "WAIT_SECONDS": str(LIMIT), "HOME": str(tools)}
     argv = [shutil.which("bash"), str(script), B]
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
 
 
 def values(bench, namespace, context):
@@ -117,7 +118,7 @@ def trip(bench, tmp_path_factory):
         (tools / name).symlink_to(shutil.which(name))
     store = bench.where["store"]
     argv = [COMMAND, "plan", saved.name, "--store", store, "--map", f"{source}={target}", "--kubectl", "--file", script]
-    subprocess.run(argv, check=True, timeout=60)
+    subprocess.run(argv, check=True, timeout=LIMIT)
     done = run(script, tools)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout

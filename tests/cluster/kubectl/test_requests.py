@@ -7,6 +7,7 @@ import subprocess
 
 from tests.support.bench import A, B
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 from tests.support.objects import documents, workload
 
 SERVICE = "{{apiVersion: v1, kind: Service, metadata: {{name: web}}, spec: {{clusterIP: '{}', ports: [{{port: 80}}]}}}}"
@@ -30,9 +31,9 @@ def test_an_address_that_is_not_to_be_had_and_a_rule_that_comes_late(bench, tmp_
     saved = bench.backup(ns)
     path = tmp_path / "plan.sh"
     argv = [COMMAND, "plan", saved.name, "--store", bench.where["store"], "--kubectl", "--file", path]
-    subprocess.run(argv, check=True, timeout=60)
+    subprocess.run(argv, check=True, timeout=LIMIT)
     argv = [shutil.which("bash"), str(path), B]
-    ended = subprocess.run(argv, env=os.environ, capture_output=True, text=True, check=False, timeout=300)
+    ended = subprocess.run(argv, env=os.environ, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert ended.returncode == 0, ended.stderr
     assert "the target cannot grant the address that it asks for: it allocates another" in ended.stdout
     new = bench.get("Service", ns, "web", B)["spec"]["clusterIP"]

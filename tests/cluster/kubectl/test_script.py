@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 from tests.support.sample import remove_later
 
 from kubeferry.deployments.sample.addresses import filled, named
@@ -45,9 +46,9 @@ class Both:
 
 def run(script, folder):
     """Run the script with nothing on its PATH but the tools that it may use."""
-    env = {"PATH": str(folder), "KUBECONFIG": os.environ["KUBECONFIG"], "WAIT_SECONDS": "60", "HOME": str(folder)}
+    env = {"PATH": str(folder), "KUBECONFIG": os.environ["KUBECONFIG"], "WAIT_SECONDS": str(LIMIT), "HOME": str(folder)}
     argv = [shutil.which("bash"), str(script), "kubeferry-b"]
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def both(sandbox_env, run_flow, tools, tmp_path_factory):
         asked = RestoreOptions(context=b.name, backup=saved.name, map={namespace: ours}, **where)
         result = run_flow(restore(asked))
         argv = [COMMAND, "plan", saved.name, "--map", f"{namespace}={scripts}", "--kubectl", "--file", path]
-        subprocess.run(argv, check=True, timeout=60)
+        subprocess.run(argv, check=True, timeout=LIMIT)
         with planned(RestoreOptions(backup=saved.name, map={namespace: scripts}, **where)) as made:
             rewrites = list(made.parts.rewrites)
         done = run(path, tools)
@@ -169,7 +170,7 @@ def test_it_can_be_run_again_and_changes_nothing(both, tools, sandbox_env):
 def test_a_cluster_that_is_not_there_is_an_error(both, tools):
     env = {"PATH": str(tools), "KUBECONFIG": os.environ["KUBECONFIG"], "HOME": str(tools)}
     argv = [shutil.which("bash"), str(both.script), "no-such-context"]
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
     assert done.returncode == 1
     assert done.stderr.startswith("error: Namespace ")
     assert "no-such-context" in done.stderr

@@ -27,8 +27,7 @@ def test_a_policy_that_its_own_pods_wait_for_comes_closed_and_gets_their_address
     since = bench.clusters[B].revision("/apis/networking.k8s.io/v1/networkpolicies")
     result = bench.restore(saved)
     assert result.phase == "Completed"
-    kind = bench.kind("NetworkPolicy", context=B)
-    events = bench.clusters[B].watch(kind, ns, revision=since, seconds=1)
+    events = bench.history("NetworkPolicy", ns, since, "only-web", B)
     states = [obj["spec"].get("ingress") for event, obj in events if event != "BOOKMARK"]
     new = [each["status"]["podIP"] for each in bench.list("Pod", ns, B)]
     assert states[0] is None

@@ -126,7 +126,7 @@ def test_what_does_not_change_is_looked_up_by_a_few_lists(bench, held, monkeypat
     monkeypatch.setattr(kubeferry.tasks.restore.after.follow_again, "_follow_again", counted)
     result = bench.restore(saved)
     assert (result.phase, len(result.rewrites)) == ("Completed", 8)
-    assert sorted(asked) == [
+    assert sorted(each for each in asked if "/leases/" not in each[1]) == [
         ("GET", f"/api/v1/namespaces/{ns}/pods"),
         ("GET", f"/apis/apps/v1/namespaces/{ns}/deployments/web"),
         ("GET", f"/apis/apps/v1/namespaces/{ns}/replicasets"),

@@ -141,6 +141,7 @@ class Scene:
         bench.until(lambda: all(is_ready(each) for each in bench.list("Pod", self.ns)))
         self.old = values(bench, A, self.ns, self.far)
         bench.make(yaml.safe_dump_all(configs(self.old)), self.ns)
+        bench.ready("Deployment", self.ns, "user")
         self.saved = bench.backup(self.ns)
         self.places = {"beside": (A, bench.name()), "across": (B, self.ns)}
         self.results = {where: self.restore(where, f"203.0.113.{20 + at}") for at, where in enumerate(self.places)}

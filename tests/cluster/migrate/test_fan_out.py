@@ -10,6 +10,7 @@ import uuid
 import pytest
 from tests.support.bench import A, B
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 from tests.support.work_pools import register
 
 from kubeferry.flows.migrate import migrate
@@ -19,7 +20,6 @@ from kubeferry.tasks.core.models.options_migration import FanOut, MigrateOptions
 pytestmark = pytest.mark.exclusive  # its deployments and workers have the names that others would use
 
 CONTENT = "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: web}}, data: {{own: web.{ns}.svc}}}}"
-LIMIT = 150
 
 
 def options(bench, names, **more):
@@ -54,7 +54,7 @@ def workers(deployment, prefect_server, run_flow, tmp_path):
         for each in made:
             each.terminate()
         for each in made:
-            each.wait(60)
+            each.wait(LIMIT)
 
 
 async def _online(pool, count):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tests.support.bench import A, B
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 CONTENT = "{apiVersion: v1, kind: ConfigMap, metadata: {name: web}, data: {a: b}}"
 STUCK = "{apiVersion: v1, kind: ConfigMap, metadata: {name: stuck, finalizers: [example.com/wait]}}"
-LIMIT = 150
 
 
 def test_killed_in_the_middle_it_is_resumed_with_what_is_missing(kubeferry, bench):

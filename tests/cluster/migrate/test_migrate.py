@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tests.support.bench import A, B
+from tests.support.bench import SECONDS, A, B
 from tests.support.prefect_api import Api
 
 from kubeferry.flows.migrate import migrate
@@ -39,7 +39,7 @@ def namespaces(bench):
 
 
 def move(bench, *namespaces, **options):
-    where = {"from_context": A, "to_context": B, "wait_seconds": 30, **bench.where}
+    where = {"from_context": A, "to_context": B, "wait_seconds": SECONDS, **bench.where}
     return bench.run_flow(migrate(MigrateOptions(namespaces=list(namespaces), **where | options)))
 
 

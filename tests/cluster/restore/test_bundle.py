@@ -49,7 +49,7 @@ def test_the_phase_is_reported_while_a_restore_is_under_way_and_when_it_is_resum
     for again in ({"map": {old: ns}, "name": f"{ns}-r"}, {"resume": f"{ns}-r"}):
         with pytest.raises(KubeferryError, match="no more"):
             bench.restore("" if "resume" in again else backup, rollback=False, **again)
-    events = bench.clusters[B].watch(bundle_format.BUNDLES, ns, revision=before, seconds=1)
+    events = bench.history("Bundle.kubeferry.io", ns, before, f"{ns}-r", B)
     statuses = [
         (event, live["status"]["phase"], live["status"]["members"]) for event, live in events if "status" in live
     ]

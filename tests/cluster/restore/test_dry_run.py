@@ -2,10 +2,10 @@
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
 import yaml
+from tests.support.accounts import account, until_allowed
 from tests.support.bench import B
 
 from kubeferry.tasks.core.errors import InvalidError, PreflightError, WebhookError
@@ -163,7 +163,7 @@ def widgets(group, **rules):
 def limited(bench, tmp_path_factory):
     """A kubeconfig of an account of B that may write every type, and has no right beyond that, such as pods/exec."""
     ns = bench.namespace("limited", context=B)
-    bench.make("{apiVersion: v1, kind: ServiceAccount, metadata: {name: limited}}", ns, B)
+    subject, where = account(bench, ns, tmp_path_factory.mktemp("limited"), B, called=B)
     kinds = sorted({(each.group, each.resource) for each in bench.clusters[B].discover().types})
     verbs = ["get", "list", "watch", "create", "update", "patch", "delete"]
     rules = [{"apiGroups": [group], "resources": [resource], "verbs": verbs} for group, resource in kinds]
@@ -171,19 +171,10 @@ def limited(bench, tmp_path_factory):
     rbac = "rbac.authorization.k8s.io"
     meta = {"apiVersion": f"{rbac}/v1", "metadata": {"name": ns}}
     bench.make(json.dumps(meta | {"kind": "ClusterRole", "rules": rules}), context=B)
-    subjects = [{"kind": "ServiceAccount", "name": "limited", "namespace": ns}]
     ref = {"apiGroup": rbac, "kind": "ClusterRole", "name": ns}
-    bench.make(json.dumps(meta | {"kind": "ClusterRoleBinding", "roleRef": ref, "subjects": subjects}), context=B)
-    path = f"/api/v1/namespaces/{ns}/serviceaccounts/limited/token"
-    asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = bench.clusters[B].request("POST", path, body=json.dumps(asked).encode()).json()["status"]["token"]
-    config = yaml.safe_load(Path(bench.where["kubeconfig"]).read_text())
-    (context,) = [each for each in config["contexts"] if each["name"] == B]
-    context["context"]["user"] = "limited"
-    config["users"] = [{"name": "limited", "user": {"token": token}}]
-    path = tmp_path_factory.mktemp("limited") / "kubeconfig"
-    path.write_text(yaml.safe_dump(config | {"contexts": [context], "current-context": B}))
-    return ns, str(path)
+    bench.make(json.dumps(meta | {"kind": "ClusterRoleBinding", "roleRef": ref, "subjects": [subject]}), context=B)
+    until_allowed(bench, "delete", "ConfigMap", **where)
+    return ns, where["kubeconfig"]
 
 
 def denied(bench, ns):
@@ -311,7 +302,9 @@ def judged(bench, text):
 def test_case_31_webhook_blocks(bench):
     """Nothing serves it here, so that the ConfigMap is left out when its turn has come: after the Deployment."""
     ns, saved, into = judged(bench, CASE_31)
-    bench.namespace_named(into, context=B)
+    # The webhook judges what a controller makes in each namespace, too.
+    bench.make(f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {into}}}}}", context=B)
+    bench.until(lambda: bench.find("ServiceAccount", into, "default", B))
     result = bench.restore(saved, map={ns: into})
     (lost,) = [each for each in result.losses if each.object == f"ConfigMap {into}/settings"]
     assert (result.phase, lost.code) == ("Partial", "refused")

@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 import yaml
+from tests.support.accounts import until_allowed
 from tests.support.bench import A, B
+from tests.support.limits import LIMIT
 
 from kubeferry.flows.delete import delete
 from kubeferry.flows.migrate import migrate
@@ -386,7 +388,7 @@ def test_a_migration_brings_the_webhook_after_the_pods_that_it_calls(bench, oper
     ns, new = operator, bench.name("acme")
     other = bench.namespace("other")
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: settings}}", other)
-    where = {"from_context": A, "to_context": B, "wait_seconds": 30, **bench.where}
+    where = {"from_context": A, "to_context": B, "wait_seconds": LIMIT, **bench.where}
     asked = MigrateOptions(namespaces=[ns, other], map={ns: new}, **where)
     done = bench.run_flow(migrate(asked))
     phases = {end.namespace: (end.phase.value, end.error, end.problems) for end in done.namespaces}
@@ -405,14 +407,14 @@ def test_the_script_of_a_plan_makes_it_as_well(bench, kubeferry, operator, saved
     assert code == 0, err
     script = tmp_path / "script"
     script.write_text(out)
-    environment = os.environ | {"KUBECONFIG": bench.where["kubeconfig"], "WAIT_SECONDS": "60"}
+    environment = os.environ | {"KUBECONFIG": bench.where["kubeconfig"], "WAIT_SECONDS": str(LIMIT)}
     ran = subprocess.run(
         [shutil.which("bash"), str(script), B],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=LIMIT,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     bench.forget(HOOK, f"{ns}-hook-{new}", B)
@@ -517,6 +519,9 @@ subjects: [{{kind: ServiceAccount, name: reader, namespace: {ns}}}]
 """
     )
     config = as_account(kubectl, sandbox, tmp_path, ns, "reader")
+    for namespace in (ns, ""):
+        until_allowed(bench, "list", "Service", namespace, context="it", kubeconfig=str(config))
+    until_allowed(bench, "list", "Secret", ns, context="it", kubeconfig=str(config))
     saved = bench.backup(ns, kubeconfig=str(config), context="")
     assert (saved.phase.value, saved.problems) == ("Completed", [])
     told = {each.object for each in saved.losses if each.code == "not-looked-at"}

@@ -5,6 +5,7 @@ from string import Template
 
 import pytest
 from tests.support.bench import A, B, did
+from tests.support.limits import LIMIT
 
 from kubeferry.tasks.core.kube.objects import controller_of
 from kubeferry.tasks.core.lookup.follow import is_ready
@@ -191,7 +192,7 @@ def test_a_rollout_is_undone_to_a_revision_that_was_kept(bench, kept, kind):
     name = KINDS[kind][1]
     before = revisions(bench, kind, new, name, context)
     argv = ["kubectl", "--context", context, "-n", new, "rollout", "undo", f"{kind}/{name}", "--to-revision=1"]
-    subprocess.run(argv, check=True, capture_output=True, timeout=60)
+    subprocess.run(argv, check=True, capture_output=True, timeout=LIMIT)
     bench.until(lambda: _image(bench, kind, new, name, context) == "app:1")
     settled(bench, kind, new, name, context)
     assert revisions(bench, kind, new, name, context).keys() == before.keys()

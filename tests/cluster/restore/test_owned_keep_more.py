@@ -9,6 +9,7 @@ from tests.cluster.restore.test_order import tie
 from tests.cluster.restore.test_owned_keep import SERVICE, WORKLOADS, pods, revisions, roll, settled, without_uid
 from tests.support.bench import A, B, did
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 CRON = """
 apiVersion: batch/v1
@@ -206,8 +207,8 @@ def test_the_script_keeps_them_too(bench, web, tmp_path):
     ns, saved = web
     copy, path = bench.name(), tmp_path / "restore.sh"
     argv = [COMMAND, "plan", saved.name, "--store", bench.where["store"], "--map", f"{ns}={copy}", "--owned", "keep"]
-    subprocess.run([*argv, "--kubectl", "--file", path], check=True, timeout=60)
-    done = subprocess.run([shutil.which("bash"), path, B], capture_output=True, text=True, check=False, timeout=300)
+    subprocess.run([*argv, "--kubectl", "--file", path], check=True, timeout=LIMIT)
+    done = subprocess.run([shutil.which("bash"), path, B], capture_output=True, text=True, check=False, timeout=LIMIT)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     settled(bench, "Deployment", copy, "web", B)
     found = revisions(bench, "Deployment", copy, "web", B)
@@ -218,6 +219,6 @@ def test_the_script_keeps_them_too(bench, web, tmp_path):
 def test_verify_proves_the_order_and_the_plan_shows_it(bench, web):
     _, saved = web
     argv = [COMMAND, "plan", saved.name, "--store", bench.where["store"], "--owned", "keep"]
-    text = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60).stdout
+    text = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=LIMIT).stdout
     assert text.index("ReplicaSet web-") < text.index("  Deployment web")
     assert "it adopts existing objects" in " ".join(text.split())

@@ -1,7 +1,10 @@
 """Preflight on the sandbox: everything that the target lacks is reported at once, and nothing is written by then."""
 
+import json
+
 import pytest
 import yaml
+from tests.support.accounts import account, until_allowed
 from tests.support.bench import A, B, did
 
 from kubeferry.tasks.core.errors import PreflightError
@@ -127,7 +130,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {{name: {ns}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {ns}}}
-subjects: [{{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}}]
+subjects: [{subject}]
 """
 
 
@@ -222,18 +225,20 @@ def test_a_quota_does_not_count_twice_what_is_there(bench):
     assert bench.restore(bench.backup(ns), context=A).actions == {"unchanged": 4}
 
 
-def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench):
+def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench, tmp_path):
     ns = bench.namespace()
     group = bench.crd(ns)
     bench.make(f"{{apiVersion: {group}/v1, kind: Widget, metadata: {{name: one}}}}", ns)
     bench.make("{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}", ns)
     bench.make("{apiVersion: v1, kind: ConfigMap, metadata: {name: one}}", ns)
     saved = bench.backup(ns)
-    bench.make(ROLE.format(ns=ns), context=B)
-    bench.make(f"{{apiVersion: v1, kind: Namespace, metadata: {{name: {ns}}}}}", context=B)
+    bench.namespace_named(ns, B)
+    subject, limited = account(bench, ns, tmp_path, B)
+    bench.make(ROLE.format(ns=ns, subject=json.dumps(subject)), context=B)
+    until_allowed(bench, "create", "Service", ns, **limited)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
-    viewer = {"context": f"{B}-viewer", "existing": "update"}
-    assert refused(bench, saved, **viewer) == [
+    limited["existing"] = "update"
+    assert refused(bench, saved, **limited) == [
         f"not allowed to create bundles.kubeferry.io in namespace {ns}; --no-bundle does without",
         f"not allowed to create leases.coordination.k8s.io in namespace {ns}",
         f"not allowed to create widgets.{group} in namespace {ns}",
@@ -262,8 +267,9 @@ def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench):
     ]
     rules = bench.get("ClusterRole", "", ns, context=B)["rules"] + lacking
     bench.patch("ClusterRole", "", ns, {"rules": rules}, context=B)
-    result = bench.restore(saved, **viewer)
-    assert (result.phase, result.counts["Widget." + group], result.cluster) == ("Completed", 1, f"{B}-viewer")
+    until_allowed(bench, "patch", "ServiceAccount", ns, context=limited["context"], kubeconfig=limited["kubeconfig"])
+    result = bench.restore(saved, **limited)
+    assert (result.phase, result.counts["Widget." + group], result.cluster) == ("Completed", 1, limited["context"])
 
 
 def test_objects_that_are_there_with_other_content_are_all_reported(bench):

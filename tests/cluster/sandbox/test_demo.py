@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 from kubeferry.tasks.ports.cluster.client import connect
 
@@ -30,7 +31,7 @@ def demo(sandbox, prefect_server, tmp_path_factory):
     def run(*arguments):
         argv = [COMMAND, "demo", *arguments]
         done = subprocess.run(
-            argv, env={**os.environ, **others}, capture_output=True, text=True, check=False, timeout=300
+            argv, env={**os.environ, **others}, capture_output=True, text=True, check=False, timeout=LIMIT
         )
         assert not list(elsewhere.iterdir()), "only the sandbox is touched"
         return done

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 import yaml
-from tests.support.bench import A, B, name
+from tests.support.bench import SECONDS, A, B, name
 from tests.support.bundles import DENIED
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 from kubeferry.flows.restore import restore
 from kubeferry.flows.undo import undo
@@ -69,7 +70,7 @@ def target(bench):
 
 
 def options(bench, saved, **more):
-    return RestoreOptions(**{"backup": saved[1], "context": B, "wait_seconds": 30, **bench.where, **more})
+    return RestoreOptions(**{"backup": saved[1], "context": B, "wait_seconds": SECONDS, **bench.where, **more})
 
 
 def undone(bench, named, **more):
@@ -270,8 +271,8 @@ def test_another_cluster_is_not_touched(bench, saved):
 # --- two at once
 
 
-def held(bench, ns, holder, age=0):
-    """Make the lease of another process."""
+def held(bench, ns, holder, age=-50):
+    """Make the lease of another process, which is good for 110 s: as long as one may be ahead of the time."""
     found = lease(ns, holder, clock.now() - timedelta(seconds=age))
     bench.clusters[B].create(LEASES, ns, found)
 
@@ -406,7 +407,7 @@ spec:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         bench.until(lambda: bench.find("Deployment", target, "web", B))
         child.send_signal(signal.SIGINT)
-        _, err = child.communicate(timeout=60)
+        _, err = child.communicate(timeout=LIMIT)
     assert child.returncode == 130
     assert f"kubeferry restore --resume {named}, or kubeferry undo {named}" in err
     assert stored(bench, named).state.end == "Stopped"

@@ -235,7 +235,7 @@ def test_undo_takes_every_namespace_in_which_the_restore_did_anything(bench, jou
     else:
         journalled.make("a", "before", "someone")
         journalled.changed("a")
-    taken = lease(journalled.ns, Holder("another", "another-host", 17, "x:1"), clock.now() - timedelta(seconds=1))
+    taken = lease(journalled.ns, Holder("another", "another-host", 17, "x:1"), clock.now() + timedelta(seconds=50))
     held, _ = bench.clusters[B].create(LEASES, journalled.ns, taken)
     try:
         with pytest.raises(PermanentError, match="is being worked on by restore another"):

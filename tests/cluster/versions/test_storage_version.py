@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import yaml
 from tests.cluster.versions.conftest import fields
+from tests.support.accounts import until_allowed
 from tests.support.bench import A, B
 
 pytestmark = pytest.mark.exclusive
@@ -49,6 +50,8 @@ def test_what_only_the_storage_version_knows_is_there_after_a_restore(bench):
     """The case 03-crd-two-versions: after a restore, an object read as v1beta1 has the size it had."""
     bench.make(CRD_TWO_VERSIONS)
     ns = bench.namespace("boxes")
+    group = "pc03.example.com", "Box"
+    bench.until(lambda: {"v1", "v1beta1"} <= set(bench.clusters[A].discover().versions.get(group, ())))
     v1 = bench.kind("Box.pc03.example.com")
     v1beta1 = replace(v1, version="v1beta1")
     bench.clusters[A].create(v1beta1, ns, yaml.safe_load(RED))
@@ -121,6 +124,8 @@ def test_definitions_that_may_not_be_read_are_told_and_the_richest_version_is_re
     bench.make(
         f"{{{api}, kind: ClusterRoleBinding, metadata: {{name: {role}}}, {ref.replace(role, f'{role}-spaces')}, {who}}}"
     )
+    until_allowed(bench, "list", "ConfigMap", ns, context=f"{A}-viewer")
+    until_allowed(bench, "list", "Namespace", context=f"{A}-viewer")
     saved = bench.backup(ns, context=f"{A}-viewer")
     definition = f"CustomResourceDefinition.apiextensions.k8s.io boxes.{kind.group}"
     assert ("storage-version-unknown", definition) in codes(saved)

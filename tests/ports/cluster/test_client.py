@@ -13,6 +13,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
+from tests.support.limits import LIMIT
 from tests.support.scripted_server import CUT, LOSE, PASS, scripted
 
 from kubeferry.tasks.core.errors import (
@@ -82,7 +83,7 @@ def things(cluster):
             },
         },
     )
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     while not cluster.discover().by_kind(group, "Thing"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -260,26 +261,31 @@ def test_delete_with_another_uid_is_a_conflict_and_deletes_nothing(cluster, name
 # --- watching
 
 
-def test_a_watch_sees_what_happens_and_ends_by_itself(cluster, namespace):
+def test_a_watch_sees_what_happens(cluster, namespace):
     revision = cluster.revision()
     made, _ = cluster.create(CONFIGS, namespace, config("c1", a="1"))
     cluster.patch(CONFIGS, namespace, "c1", {"data": {"a": "2"}})
     cluster.delete(CONFIGS, namespace, "c1", uid=made["metadata"]["uid"])
-    begun = time.monotonic()
-    seen = list(cluster.watch(CONFIGS, namespace, revision=revision, seconds=1))
-    assert time.monotonic() - begun < 5
-    mine = [(event, obj["data"]["a"]) for event, obj in seen if obj["metadata"]["name"] == "c1"]
-    assert mine == [("ADDED", "1"), ("MODIFIED", "2"), ("DELETED", "2")]
+    seen = []
+    for event, obj in cluster.watch(CONFIGS, namespace, revision=revision, seconds=300):
+        if obj["metadata"]["name"] == "c1":
+            seen.append((event, obj["data"]["a"]))
+        if event == "DELETED":
+            break
+    assert seen == [("ADDED", "1"), ("MODIFIED", "2"), ("DELETED", "2")]
+
+
+def test_a_watch_ends_by_itself(cluster, namespace):
+    events = list(cluster.watch(CONFIGS, namespace, revision=cluster.revision(), seconds=1))
+    assert {obj["metadata"]["name"] for _, obj in events} <= {"kube-root-ca.crt"}, "which comes into each namespace"
 
 
 def test_a_watch_hears_of_what_happens_while_it_waits(cluster, namespace):
-    events = cluster.watch(CONFIGS, namespace, revision=cluster.revision(), seconds=20)
+    events = cluster.watch(CONFIGS, namespace, revision=cluster.revision(), seconds=300)
     timer = threading.Timer(0.2, lambda: cluster.create(CONFIGS, namespace, config("late", text="x" * 100_000)))
     timer.start()
-    begun = time.monotonic()
     found = next(obj for _, obj in events if obj["metadata"].get("name") == "late")
     assert len(found["data"]["text"]) == 100_000
-    assert time.monotonic() - begun < 10
     events.close()
     timer.join()
 
@@ -294,11 +300,11 @@ def test_a_watch_that_hears_nothing_is_ended_by_another_thread_at_once(cluster, 
     threads = [threading.Thread(target=follow, daemon=True) for _ in range(2)]
     for each in threads:
         each.start()
-    begun.wait(10)
+    begun.wait(LIMIT)
     time.sleep(0.5)  # one that is not under way yet has to end as well
     stop.set()
     for each in threads:
-        each.join(30)
+        each.join(LIMIT / 10)
     assert [each.is_alive() for each in threads] == [False, False]
     assert list(cluster.watch(CONFIGS, namespace, revision=cluster.revision(), seconds=300, stop=stop)) == []
     assert cluster.version(), "its connections are of use still"
@@ -340,7 +346,7 @@ def compact(sandbox_env):
 
     def ask(path, **body):
         request = Request(f"http://127.0.0.1:{ports['etcd']}{path}", json.dumps(body).encode(), method="POST")
-        urlopen(request, timeout=10).close()  # noqa: S310 - as above
+        urlopen(request, timeout=LIMIT).close()  # noqa: S310 - as above
 
     def compacted():
         revision = cluster.revision()
@@ -417,7 +423,7 @@ def test_a_viewer_may_read_and_not_write(cluster, namespace):
     cluster.create(bindings, namespace, binding | {"roleRef": role, "subjects": [subject]})
     viewer = connect("kubeferry-a-viewer")
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LIMIT
         while not viewer.allowed("list", CONFIGS, namespace):  # until the authorizer has seen the binding
             assert time.monotonic() < deadline
         # The root certificate comes into a namespace a moment after it, maybe between two lists.

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from tests.support.limits import LIMIT
 
 from kubeferry.tasks.core.errors import PermanentError
 from kubeferry.tasks.ports.local import processes
@@ -41,7 +42,7 @@ def start(tmp_path):
         processes.stop(process, 0)
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=LIMIT):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it never happened"

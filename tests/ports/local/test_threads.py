@@ -3,9 +3,11 @@
 import subprocess
 import sys
 import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.support.limits import LIMIT
 
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
@@ -27,7 +29,9 @@ except KeyboardInterrupt:
 
 
 def test_a_process_ends_after_an_interrupt_while_a_thread_begins():
-    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=LIMIT, check=True
+    )
     assert done.stdout == "goes on\n"
 
 
@@ -37,7 +41,7 @@ def test_results_come_in_the_order_of_the_items():
 
     def work(item):
         if item == 0:
-            assert last.wait(10)
+            assert last.wait(LIMIT)
         if item == 3:
             last.set()
         return item * 10
@@ -57,7 +61,7 @@ def test_at_most_so_many_run_at_once_and_so_many_do():
         with lock:
             running += 1
             most = max(most, running)
-        together.wait(10)
+        together.wait(LIMIT)
         with lock:
             running -= 1
 
@@ -87,8 +91,15 @@ class BrokenError(Exception):
     """What a test's work raises."""
 
 
-def test_the_first_error_by_order_is_raised_and_nothing_begins_after():
+def test_the_first_error_by_order_is_raised_and_nothing_begins_after(monkeypatch):
     begun, release = [], threading.Event()
+
+    class Items(deque):
+        """What waits for a thread; the threads that are at work go on once the reader has thrown it away."""
+
+        def clear(self):
+            super().clear()
+            release.set()
 
     def work(item):
         begun.append(item)
@@ -96,10 +107,10 @@ def test_the_first_error_by_order_is_raised_and_nothing_begins_after():
             raise BrokenError("first")
         if item == 1:
             raise BrokenError("second")
-        assert release.wait(10)
+        release.wait(60)
 
+    monkeypatch.setattr("kubeferry.tasks.ports.local.threads.deque", Items)
     results = in_threads(work, range(100), 2)
-    threading.Timer(0.05, release.set).start()
     with pytest.raises(BrokenError, match="first"):
         list(results)
     assert len(begun) <= 4
@@ -171,6 +182,6 @@ def test_an_iterator_that_nobody_ends_does_not_keep_the_process():
         "for each in in_threads(str, range(100), 4):\n"
         "    raise SystemError('the end')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT, check=False)
     assert done.returncode == 1
     assert "the end" in done.stderr

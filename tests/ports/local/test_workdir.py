@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.support.limits import LIMIT
 
 from kubeferry.tasks.ports.local.workdir import is_own, workdir
 
@@ -73,7 +74,7 @@ def test_what_a_killed_process_left_is_deleted_by_the_next(holder):
     process, folder = holder
     assert (folder / "secret").exists()
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(10)
+    process.wait(LIMIT)
     assert (folder / "secret").exists()
     with workdir() as mine:
         assert not folder.exists()
@@ -85,7 +86,7 @@ def test_a_live_processs_folder_is_left_and_removed_with_it(holder):
     with workdir():
         assert (folder / "secret").exists()
     assert (folder / "secret").exists()
-    process.communicate("", timeout=10)
+    process.communicate("", timeout=LIMIT)
     assert process.returncode == 0
     assert not folder.exists()
 

@@ -78,7 +78,7 @@ def test_when_it_is_taken_over(store, holder, seconds, taken):
 
 def test_it_says_in_how_many_seconds_it_may_be_resumed(store):
     left(store, ELSEWHERE, 100)
-    with pytest.raises(PermanentError, match=r"on another-host\): if that has crashed, resume it in (19|20) s$"):
+    with pytest.raises(PermanentError, match=r"on another-host\): if that has crashed, resume it in (1\d|20) s$"):
         MigrationLease(store, "m", "1")
 
 
@@ -112,7 +112,7 @@ def test_one_that_lost_it_begins_nothing_more_and_leaves_that_of_the_other(store
 
 def test_one_that_could_not_renew_it_for_its_whole_duration_has_lost_it(store, monkeypatch):
     lease = MigrationLease(store, "m", "1")
-    now = migration_lease.since_boot()
+    now = lease._good
     monkeypatch.setattr(migration_lease, "since_boot", lambda: now + 119)
     lease.check()
     monkeypatch.setattr(migration_lease, "since_boot", lambda: now + 121)

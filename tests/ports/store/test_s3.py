@@ -100,7 +100,7 @@ def test_a_refused_endpoint_is_transient_and_named_in_time():
     started = time.monotonic()
     with pytest.raises(StoreUnavailableError, match=f"out of reach.*127.0.0.1:{port}"):
         open_store(f"s3://bucket/x?endpoint=http://127.0.0.1:{port}").check_writable()
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_a_busy_server_is_transient(behind):
