@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.support.http_server import running
 from tests.support.limits import LIMIT
 from tests.support.prefect_api import headers
 from typer.testing import CliRunner
@@ -301,15 +302,13 @@ def test_a_given_one_that_is_busy_gets_the_time_of_any_request(monkeypatch):
     left = threading.Event()
     monkeypatch.setattr(api, "ANSWER", 0.2)
     monkeypatch.setattr(api, "QUERY", float(LIMIT))
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as busy:
-        threading.Thread(target=busy.serve_forever).start()
+    with running(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as busy:
         url = f"http://127.0.0.1:{busy.server_address[1]}/api"
         monkeypatch.setenv("PREFECT_API_URL", url)
         with pytest.raises(UnreachableError, match="timed out"):
             api.check(url)
         threading.Timer(0.5, left.set).start()  # longer than a health check waits
         assert prefect_server.ensure() == url
-        busy.shutdown()
 
 
 def test_one_that_does_not_start_shows_the_end_of_its_log(fresh, monkeypatch):
