@@ -6,19 +6,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.planted.faults import ROOT
 
-LIMIT = 300
-"""Seconds for the tests of one fault: what hangs does not pass, either."""
+SOUND = 3600
+"""Seconds for tests without a fault: some bring up servers of their own."""
+HANGS = 300, 5
+"""Seconds after which tests hang that have a fault, at least, and as a factor of what they take without it."""
 
 
 class Copy:
     """A copy of all that git tracks, or would track; it is gone at the end of the `with` block."""
 
     def __enter__(self):
-        self.root, self.sound = Path(tempfile.mkdtemp(prefix="kf-planted-")), set()
+        self.root, self.sound = Path(tempfile.mkdtemp(prefix="kf-planted-")), {}
         git = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
         for name in subprocess.run(git, capture_output=True, text=True, check=True).stdout.splitlines():
             if (ROOT / name).exists():
@@ -30,18 +33,19 @@ class Copy:
         shutil.rmtree(self.root)
 
     def catches(self, fault, tests):
-        """Return the first of `tests` that fails with the fault planted, "" if none does.
+        """Return the first of `tests` that fails with the fault planted, or that they hang, "" if none does.
 
         Raises RuntimeError when the tests cannot be run, or fail without the fault: then nothing is known of it.
         """
-        self._sound(fault.name, tests)
+        usual = self._sound(fault.name, tests)
         path = self.root / fault.file
         sound = path.read_text()
         path.write_text(fault.planted(sound))
         try:
-            done = self._run(tests)
-        except subprocess.TimeoutExpired:
-            return "(they did not end)"
+            least, times = HANGS
+            done = self._run(tests, max(least, times * usual))
+        except subprocess.TimeoutExpired as expired:
+            return f"tests that did not end within {expired.timeout:.0f} s, where they take {usual:.0f} s without it"
         finally:
             path.write_text(sound)
         if done.returncode == 0:
@@ -52,21 +56,25 @@ class Copy:
         return failed[1]
 
     def _sound(self, name, tests):
-        """Prove that the tests pass as long as nothing is planted."""
+        """Return how many seconds the tests take; prove that they pass as long as nothing is planted."""
         if tuple(tests) not in self.sound:
-            done = self._run(tests)
+            began = time.monotonic()
+            done = self._run(tests, SOUND)
             if done.returncode != 0:
                 raise RuntimeError(f"{name}: its tests do not pass without it\n{done.stdout[-3000:]}")
-            self.sound.add(tuple(tests))
+            self.sound[tuple(tests)] = time.monotonic() - began
+        return self.sound[tuple(tests)]
 
-    def _run(self, tests):
+    def _run(self, tests, seconds):
         argv = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "-m", "", *tests]
         # Commands that tests start take the code of the copy, too.
         paths = os.pathsep.join([str(self.root / ".src"), str(self.root)])
         env = os.environ | {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
         for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_TESTRUNUID", "PYTEST_CURRENT_TEST"):
             env.pop(name, None)
-        return subprocess.run(argv, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
+        return subprocess.run(
+            argv, cwd=self.root, env=env, capture_output=True, text=True, check=False, timeout=seconds
+        )
 
 
 def covering(data_file, fault):
