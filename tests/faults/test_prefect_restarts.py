@@ -17,6 +17,7 @@ from tests.faults.proxy import Rule
 from tests.faults.rig import seen
 from tests.support.bench import B, name
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 from kubeferry.tasks.ports.prefect import api
 from kubeferry.tasks.ports.records.restores import open_restore
@@ -36,7 +37,7 @@ class Person:
         """Run a command; return its exit code, stdout and stderr."""
         with subprocess.Popen([COMMAND, *args], env=self.env, stdout=PIPE, stderr=PIPE, text=True) as done:
             self.running = done
-            out, err = done.communicate(timeout=500)
+            out, err = done.communicate(timeout=LIMIT)
         return done.returncode, out, err
 
     def at(self):
@@ -76,6 +77,7 @@ def person(rig):
 
 def test_a_restore_goes_on_when_the_prefect_server_is_restarted(rig, kiosk, person):
     copy, asked = rig.bench.name(), name()
+    person.env["PREFECT_CLIENT_MAX_RETRIES"] = "7"  # for four minutes, not one: the machine may be busy
     restarted = doing(person.restart, name="Prefect server restarted")
     rig.b.rules = [rule := Rule("POST", f"/{copy}/configmaps", restarted)]
     code, out, err = person.restore(kiosk, copy, asked)

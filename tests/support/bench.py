@@ -328,8 +328,8 @@ def _objects(bench, context, namespaces):
         if foreign(bench, kind.group):
             continue
         if kind.namespaced and {"list", "create"} <= kind.verbs and kind.kind not in ("Event", "Lease"):
-            for namespace in namespaces:
-                yield from bench.clusters[context].list(kind, namespace)
+            with suppress(NotFoundError):  # another file has just deleted its definition
+                yield from [obj for ns in namespaces for obj in bench.clusters[context].list(kind, ns)]
 
 
 def _touched(objects):

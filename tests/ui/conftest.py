@@ -10,11 +10,10 @@ import subprocess
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.limits import LIMIT
 
 pytest.register_assert_rewrite("tests.ui.prefect_ui")
 
-LEAVES = 60
-"""Seconds that the worker has to end."""
 
 SOON = {"PREFECT_WORKER_QUERY_SECONDS": "2"}
 """How often the worker asks for runs, in seconds; of itself it does every 10."""
@@ -57,7 +56,7 @@ def api(bench, kubeferry_process, prefect_server, tmp_path_factory):
         yield prefect_server
     finally:
         worker.terminate()
-        worker.wait(LEAVES)
+        worker.wait(LIMIT)
 
 
 @pytest.fixture(scope="module")

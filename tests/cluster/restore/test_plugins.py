@@ -1,16 +1,19 @@
 """What plug-ins and broken cycles ask of an API server is what a real one takes, with CRDs of the real shapes."""
 
 import json
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import yaml
 from tests.support.plugin_namespaces import DATA, loaded, planned
+from tests.support.prefect_api import until
 
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.plan.late_values import Means, deferral, patch, placeholder, without_fields
 from kubeferry.tasks.core.transform.strip.portable import strip
+from kubeferry.tasks.ports.cluster.client import connect
 from kubeferry.tasks.ports.local.plugins import installed
 
 CONTEXT = "kubeferry-b"
@@ -34,7 +37,11 @@ def api(sandbox, kubectl):
 def crds(sandbox, kubectl, request):
     path = str(DATA / f"{request.param}-crds.yaml")
     kubectl(sandbox, "apply", "-f", path, context=CONTEXT)
-    kubectl(sandbox, "wait", "--for=condition=Established", "-f", path, "--timeout=30s", context=CONTEXT)
+    kubectl(sandbox, "wait", "--for=condition=Established", "-f", path, "--timeout=600s", context=CONTEXT)
+    specs = [each["spec"] for each in yaml.safe_load_all(Path(path).read_text()) if each]
+    cluster = connect(CONTEXT, str(sandbox.kubeconfig))
+    until(lambda: {(each["group"], each["names"]["kind"]) for each in specs} <= cluster.discover().versions.keys())
+    cluster.close()
     yield request.param
     kubectl(sandbox, "delete", "-f", path, "--wait=false", context=CONTEXT)
 
