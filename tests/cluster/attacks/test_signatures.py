@@ -153,7 +153,7 @@ def interrupted(bench, saved, ns):
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("kubeferry-restore.json", '"wait_seconds":', '"wait_seconds": '),
+        ("kubeferry-restore.json", '"started":', '"started": '),
         ("kubeferry-journal/00000001.jsonl", '"event":"begin"', '"event": "begin"'),
     ],
 )
