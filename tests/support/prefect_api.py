@@ -3,20 +3,10 @@
 import base64
 import json
 import os
-import time
 import urllib.request
 from pathlib import Path
 
 from tests.support.limits import LIMIT
-
-
-def until(true, seconds=LIMIT):
-    """Return what `true` returns, once it is something: what flows report comes to the server some time later."""
-    limit = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.5)
-    return found
 
 
 def headers(url):

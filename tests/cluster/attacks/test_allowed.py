@@ -6,7 +6,7 @@ import uuid
 import pytest
 from tests.support.bench import A, B
 from tests.support.desk import Desk, environment
-from tests.support.prefect_api import until
+from tests.support.limits import until
 
 from kubeferry.tasks.core.errors import UsageError
 from kubeferry.tasks.ports.cluster.client import connect

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support.cli import COMMAND
-from tests.support.limits import LIMIT
-from tests.support.prefect_api import Api, headers, until
+from tests.support.limits import LIMIT, until
+from tests.support.prefect_api import Api, headers
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 

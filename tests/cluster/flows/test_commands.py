@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from tests.support.limits import LIMIT
-from tests.support.prefect_api import until
+from tests.support.limits import LIMIT, until
 
 from kubeferry.tasks.core.kube.resources import ResourceType
 from kubeferry.tasks.ports.cluster.client import connect

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 from tests.planted.planting import Copy
 from tests.support.desk import DONE, Desk, environment
-from tests.support.prefect_api import until
+from tests.support.limits import until
 
 pytestmark = pytest.mark.exclusive  # its deployments have the names that others would use
 

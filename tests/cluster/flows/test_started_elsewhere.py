@@ -8,8 +8,7 @@ import uuid
 import pytest
 from tests.support.bench import A
 from tests.support.desk import DONE, Desk, environment
-from tests.support.limits import LIMIT
-from tests.support.prefect_api import until
+from tests.support.limits import LIMIT, until
 
 from kubeferry.tasks.ports.records.backups import backups
 from kubeferry.tasks.ports.store.open import open_store

@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import dataclass
 
 from prefect import flow
-from tests.support.prefect_api import Api, until
+from tests.support.limits import until
+from tests.support.prefect_api import Api
 
 from kubeferry.tasks.step import step
 

@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 from httpx import AsyncClient
 from prefect import flow, get_run_logger
-from tests.support.prefect_api import Api, until
+from tests.support.limits import until
+from tests.support.prefect_api import Api
 
 from kubeferry.tasks.ports.prefect.subflows import lean
 from kubeferry.tasks.step import as_one, side_by_side

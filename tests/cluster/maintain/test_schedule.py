@@ -14,7 +14,7 @@ from urllib.error import HTTPError
 import pytest
 from tests.support.bench import B
 from tests.support.desk import DONE, Desk, environment
-from tests.support.prefect_api import until
+from tests.support.limits import until
 
 from kubeferry.tasks.ports.records.backups import open_backup
 from kubeferry.tasks.ports.store.open import open_store

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 import yaml
+from tests.support.limits import until
 from tests.support.plugin_namespaces import DATA, loaded, planned
-from tests.support.prefect_api import until
 
 from kubeferry.tasks.core.graph.order import Edge, Strength
 from kubeferry.tasks.core.kube.objects import Ref, owners_of

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import yaml
 from tests.support.bench import A
-from tests.support.prefect_api import until
+from tests.support.limits import until
 
 from kubeferry.deployments.sandbox import http
 from kubeferry.deployments.sandbox.cluster import Cluster

@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.support.limits import LIMIT
-from tests.support.prefect_api import until
+from tests.support.limits import LIMIT, until
 from tests.support.tiers import fast
 
 from kubeferry.deployments.sandbox import network, processes
