@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import NotFoundError
 from kubeferry.tasks.core.jsondoc.edit import group_of
-from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
 from kubeferry.tasks.core.kube.namespace_defaults import namespace_default
-from kubeferry.tasks.core.kube.objects import Ref, annotations_of, owners_of
+from kubeferry.tasks.core.kube.objects import Ref, owners_of, token_account
 from kubeferry.tasks.core.needs.cluster_scoped import CRD
 from kubeferry.tasks.core.selection.exclusions import KINDS_LEFT_OUT
 
@@ -63,13 +62,12 @@ def _follows(item: Object, deleted: Container[Ref]) -> bool:
     """Return whether a controller deletes an object after one that was deleted, without a reference to it.
 
     The endpoints controller does so with the Endpoints of a Service (pkg/controller/endpoint: syncService), the token
-    controller with the tokens of a ServiceAccount (Kubernetes: "Managing Service Accounts").
+    controller with the tokens of a ServiceAccount.
     """
     ref = Ref.of(item)
     if (ref.group, ref.kind) == ENDPOINTS:
         return Ref("", "Service", ref.namespace, ref.name) in deleted
-    account = annotations_of(item).get("kubernetes.io/service-account.name")
-    return item.get("type") == TOKEN_TYPE and Ref("", "ServiceAccount", ref.namespace, account or "") in deleted
+    return Ref("", "ServiceAccount", ref.namespace, token_account(item)) in deleted
 
 
 def _of_the_namespace(discovery: Discovery, item: Object) -> bool:

@@ -12,6 +12,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kubeferry.tasks.core.jsondoc.edit import Object, group_of
+from kubeferry.tasks.core.kube.kinds import TOKEN_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,6 +84,14 @@ def labels_of(obj: Object) -> dict[str, str]:
 def annotations_of(obj: Object) -> dict[str, str]:
     """Return the annotations of `obj`, {} if it has none."""
     return obj["metadata"].get("annotations") or {}
+
+
+def token_account(obj: Object) -> str:
+    """Return the ServiceAccount whose token a Secret holds, "" for every other object.
+
+    The token controller deletes it where that account does not exist (Kubernetes: "Managing Service Accounts").
+    """
+    return annotations_of(obj).get("kubernetes.io/service-account.name", "") if obj.get("type") == TOKEN_TYPE else ""
 
 
 def owners_of(obj: Object) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.jsondoc.edit import Object, get, group_of, values
 from kubeferry.tasks.core.kube.kinds import CLUSTER_KINDS
-from kubeferry.tasks.core.kube.objects import Ref, annotations_of, labels_of
+from kubeferry.tasks.core.kube.objects import Ref, labels_of, token_account
 from kubeferry.tasks.core.needs.references.custom import custom_references
 from kubeferry.tasks.core.needs.references.fields import (
     CLUSTER_SCOPED,
@@ -145,9 +145,7 @@ def _target(group: str, kind: str, namespace: str, name: str) -> Ref:
 
 
 def _secret(obj: Object, namespace: str) -> Iterator[Reference]:
-    # The token controller deletes a token Secret whose ServiceAccount does not exist.
-    account = annotations_of(obj).get("kubernetes.io/service-account.name")
-    if obj.get("type") == "kubernetes.io/service-account-token" and account:
+    if account := token_account(obj):
         yield Reference(Ref("", "ServiceAccount", namespace, account), "metadata.annotations", vital=True)
 
 
