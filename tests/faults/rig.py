@@ -14,11 +14,12 @@ from kubeferry.deployments.sample.live import read
 from kubeferry.flows.backup import backup
 from kubeferry.flows.demo import left_out
 from kubeferry.flows.restore import restore
+from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.compare.restored import WHOLE, findings
 from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.records import Phase
 from kubeferry.tasks.core.kube.objects import Ref, controller_of
-from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions
+from kubeferry.tasks.core.models.options import BackupOptions, RestoreOptions, UndoOptions
 from kubeferry.tasks.core.plan.existing import content
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.records.backups import backups, open_backup
@@ -228,6 +229,11 @@ class Rig:
         """Restore through the proxy before B."""
         asked = {"backup": saved.name, "context": B, "wait_seconds": SECONDS, **self.where, **options}
         return self.run(restore(RestoreOptions(**asked)))
+
+    def undo(self, result, **where):
+        """Take a restore back; nothing of it is left."""
+        asked = {"restore": result.name, "context": B, "privileged": True, "wait_seconds": SECONDS, **self.where}
+        assert self.run(undo(UndoOptions(**{**asked, **where}))).taken_back.left == []
 
     # --- proofs
 

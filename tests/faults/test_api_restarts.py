@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
-from tests.support.bench import SECONDS, B
+from tests.support.bench import B
 from tests.support.limits import LIMIT
 from tests.support.tiers import fast
 
@@ -20,9 +20,7 @@ from kubeferry.deployments.sandbox import build, processes
 from kubeferry.deployments.sandbox.cluster import Cluster
 from kubeferry.deployments.sandbox.components import components
 from kubeferry.deployments.sandbox.sandbox import Sandbox
-from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import UnavailableError, UnreachableError
-from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.cluster import transport
 
 
@@ -132,9 +130,6 @@ def test_a_restore_whose_api_server_stays_away_reports_it_and_is_undone_later(ri
         server.begin()
     assert rule.done == 1
     assert caught.value.result.taken_back.left
-    options = UndoOptions(
-        restore=caught.value.result.name, context=B, privileged=True, wait_seconds=SECONDS, **rigged.where
-    )
-    assert rigged.run(undo(options)).taken_back.left == []
+    rigged.undo(caught.value.result)
     rigged.bench.until(lambda: rigged.there(copy) == before)
     rigged.once_more(kiosk, copy)

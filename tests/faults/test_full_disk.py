@@ -8,11 +8,9 @@ import subprocess
 import pytest
 from tests.faults.actions import doing
 from tests.faults.proxy import Rule
-from tests.support.bench import SECONDS, A, B, name
+from tests.support.bench import A, B, name
 
-from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import DiskError, StoreError
-from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.records.backups import prove
 
 FULL = os.strerror(errno.ENOSPC)
@@ -148,18 +146,10 @@ def test_a_restore_whose_journal_finds_no_room_rolls_back_all_or_reports(rig, ki
     if level:
         assert rule.done == 1
         assert caught.value.result.taken_back.left, "what is not journalled is not rolled back"
-        undone(rig, caught.value.result.name, disk)
+        disk.free()
+        rig.undo(caught.value.result, store=disk.store)
     else:
         disk.free()
     rig.bench.until(lambda: rig.there(copy) == before)
     rig.quiet()
     rig.same_namespace(kiosk, rig.restore(saved, map={kiosk.ns: copy}, store=disk.store))
-
-
-def undone(rig, restore, disk):
-    """Take a restore back when there is room again."""
-    disk.free()
-    options = UndoOptions(
-        restore=restore, context=B, privileged=True, wait_seconds=SECONDS, **{**rig.where, "store": disk.store}
-    )
-    assert rig.run(undo(options)).taken_back.left == []

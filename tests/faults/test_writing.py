@@ -7,12 +7,10 @@ import yaml
 from tests.faults.actions import answer, cut, doing, edit, lose, truncate, truncate_silently
 from tests.faults.proxy import EVERY, Rule
 from tests.faults.servers import only_writes, review, serving, webhook
-from tests.support.bench import SECONDS, A, B, definition
+from tests.support.bench import A, B, definition
 from tests.support.tiers import fast
 
-from kubeferry.flows.undo import undo
 from kubeferry.tasks.core.errors import PermanentError, PreflightError, UnavailableError, UnreachableError
-from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.ports.cluster import transport
 from kubeferry.tasks.restore import namespaces
 
@@ -98,10 +96,7 @@ def test_what_cannot_be_rolled_back_is_reported_and_can_be_undone_later(rig, kio
     assert caught.value.result.taken_back.left
     rig.as_before_or_reported(caught.value, copy, before)
     rig.quiet()
-    options = UndoOptions(
-        restore=caught.value.result.name, context=B, privileged=True, wait_seconds=SECONDS, **rig.where
-    )
-    assert rig.run(undo(options)).taken_back.left == []
+    rig.undo(caught.value.result)
     rig.bench.until(lambda: rig.there(copy) == before)
     rig.once_more(kiosk, copy)
 

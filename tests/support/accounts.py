@@ -38,3 +38,18 @@ def until_allowed(bench, verb, kind, namespace="", *, context, kubeconfig=""):
         bench.until(lambda: found.allowed(verb, bench.kind(kind), namespace))
     finally:
         found.close()
+
+
+def may_view(bench, ns):
+    """Let the sandbox's user without rights see a namespace of A, but not its Secrets; return its context."""
+    role = bench.name("viewer")
+    subject = "subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}]"
+    ref = "roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {}}}"
+    api = "apiVersion: rbac.authorization.k8s.io/v1"
+    rules = "rules: [{apiGroups: [''], resources: [namespaces], verbs: [get, list]}]"
+    bench.make(f"{{{api}, kind: ClusterRole, metadata: {{name: {role}}}, {rules}}}")
+    bench.make(f"{{{api}, kind: ClusterRoleBinding, metadata: {{name: {role}}}, {ref.format(role)}, {subject}}}")
+    bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", ns)
+    until_allowed(bench, "list", "ConfigMap", ns, context=f"{A}-viewer")
+    until_allowed(bench, "list", "Namespace", context=f"{A}-viewer")
+    return f"{A}-viewer"

@@ -272,38 +272,35 @@ def foreign(bench, group):
 def rested(bench, context, *namespaces):
     """Return the same as `touch`, once controllers have come to rest.
 
-    They have when they owe nothing that can be seen, and two looks in a row have found the same.
+    They have when nothing of theirs is seen to be missing, and two looks in a row have found the same.
     """
     seen = []
 
     def same():
         objects = list(_objects(bench, context, namespaces))
         seen.append(_touched(objects))
-        return seen[-1] if seen[-1] in seen[-2:-1] and not owed(objects) else None
+        return seen[-1] if seen[-1] in seen[-2:-1] and at_rest(objects) else None
 
     return bench.until(same)
 
 
-def owed(objects):
-    """Return what controllers have still to do: changes they have not seen, what goes with its owner, new spaces."""
-    uids = {obj["metadata"]["uid"] for obj in objects}
-    there = {Ref.of(obj)[1:] for obj in objects}
-    made = [
-        (kind, namespace, name)
-        for namespace in {obj["metadata"]["namespace"] for obj in objects}
-        for kind, name in IN_EACH
-    ]
-    left = [
-        f"{kind} {namespace}/{name} comes" for kind, namespace, name in made if (kind, namespace, name) not in there
-    ]
-    for obj in objects:
-        meta, kind = obj["metadata"], obj["kind"]
-        owners = [each["uid"] for each in meta.get("ownerReferences", []) if each.get("controller")]
-        if kind in FOLLOWERS and not uids.issuperset(owners):
-            left.append(f"{kind} {meta['name']} goes")
-        if kind in OBSERVED and obj.get("status", {}).get("observedGeneration", 0) < meta["generation"]:
-            left.append(f"{kind} {meta['name']} was not looked at")
-    return left
+def at_rest(objects):
+    """Return whether controllers have seen all changes, made what is in each namespace, and deleted what is owned."""
+    there, uids = {Ref.of(obj)[1:] for obj in objects}, {obj["metadata"]["uid"] for obj in objects}
+    spaces = {obj["metadata"]["namespace"] for obj in objects}
+    return (
+        there.issuperset((kind, space, name) for space in spaces for kind, name in IN_EACH)
+        and all(uids.issuperset(_controllers(obj)) for obj in objects if obj["kind"] in FOLLOWERS)
+        and all(_observed(obj) for obj in objects if obj["kind"] in OBSERVED)
+    )
+
+
+def _controllers(obj):
+    return [each["uid"] for each in obj["metadata"].get("ownerReferences", []) if each.get("controller")]
+
+
+def _observed(obj):
+    return obj.get("status", {}).get("observedGeneration", 0) >= obj["metadata"]["generation"]
 
 
 CONTROLLERS = {"kube-controller-manager", "kube-scheduler", "kwok"}

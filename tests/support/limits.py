@@ -7,7 +7,7 @@ LIMIT = 1200
 
 
 def until(true, seconds=LIMIT):
-    """Return what `true` returns, once it is something: what flows report comes to the server some time later."""
+    """Return what `true` returns, once it is something."""
     limit = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < limit, "waited in vain"

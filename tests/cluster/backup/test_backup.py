@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from tests.support.accounts import until_allowed
+from tests.support.accounts import may_view
 from tests.support.bench import A, B, name
 from tests.support.limits import LIMIT
 from tests.support.objects import api_without_server
@@ -116,17 +116,7 @@ def test_every_object_is_saved_or_left_out_with_a_reason(bench, shop, saved):
 
 
 def test_a_type_that_may_not_be_listed_is_named_and_the_backup_is_partial(bench, shop):
-    role = bench.name("viewer")
-    subject = "subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}]"
-    ref = "roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {}}}"
-    api = "apiVersion: rbac.authorization.k8s.io/v1"
-    rules = "rules: [{apiGroups: [''], resources: [namespaces], verbs: [get, list]}]"
-    bench.make(f"{{{api}, kind: ClusterRole, metadata: {{name: {role}}}, {rules}}}")
-    bench.make(f"{{{api}, kind: ClusterRoleBinding, metadata: {{name: {role}}}, {ref.format(role)}, {subject}}}")
-    bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", shop)
-    until_allowed(bench, "list", "ConfigMap", shop, context=f"{A}-viewer")
-    until_allowed(bench, "list", "Namespace", context=f"{A}-viewer")
-    result = bench.backup(shop, context=f"{A}-viewer")
+    result = bench.backup(shop, context=may_view(bench, shop))
     assert result.phase == Phase.PARTIAL
     problems = {problem.what: problem.why for problem in result.problems}
     assert problems[f"secrets in {shop}"].startswith(f"list secrets in {shop}: secrets is forbidden: User ")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyrage
 import pytest
-from tests.support.accounts import until_allowed
+from tests.support.accounts import may_view
 from tests.support.bench import A, B, name
 from tests.support.objects import api_without_server, cluster_role_for, documents
 
@@ -349,17 +349,7 @@ def test_a_backup_of_everything_reports_nothing_of_selections(bench, whole):
 @pytest.fixture(scope="module")
 def viewer(bench, shop):
     """An account that may see the namespace, but not its Secrets nor anything of the cluster."""
-    role = bench.name("viewer")
-    subject = "subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: viewer}]"
-    ref = "roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {}}}"
-    api = "apiVersion: rbac.authorization.k8s.io/v1"
-    rules = "rules: [{apiGroups: [''], resources: [namespaces], verbs: [get, list]}]"
-    bench.make(f"{{{api}, kind: ClusterRole, metadata: {{name: {role}}}, {rules}}}")
-    bench.make(f"{{{api}, kind: ClusterRoleBinding, metadata: {{name: {role}}}, {ref.format(role)}, {subject}}}")
-    bench.make(f"{{{api}, kind: RoleBinding, metadata: {{name: {role}}}, {ref.format('view')}, {subject}}}", shop)
-    until_allowed(bench, "list", "ConfigMap", shop, context=f"{A}-viewer")
-    until_allowed(bench, "list", "Namespace", context=f"{A}-viewer")
-    return f"{A}-viewer"
+    return may_view(bench, shop)
 
 
 def test_types_of_which_nothing_is_asked_for_need_not_be_readable(bench, shop, viewer):

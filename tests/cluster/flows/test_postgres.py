@@ -12,14 +12,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 import uuid
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.support.limits import LIMIT
+from tests.support.limits import LIMIT, until
 from tests.support.prefect_api import headers
 
 from kubeferry.tasks.core.errors import KubeferryError
@@ -68,7 +67,7 @@ class Postgres:
         argv = [self.bin / "postgres", "-D", "data", "-p", str(self.port), *quick]
         with (self._folder / "log").open("wb") as log:
             self._running = subprocess.Popen(argv, cwd=self._folder, env=self._env, stderr=log, **self._user)
-        wait(self._ready, LIMIT)
+        until(self._ready)
         self._run("createdb", *self._where, "prefect")
 
     def _ready(self):
@@ -96,13 +95,6 @@ class Postgres:
         if self._running:
             self._running.terminate()
             self._running.wait(timeout=LIMIT)
-
-
-def wait(until, seconds):
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +148,7 @@ def prefect_on(postgres, home, **more):
         return False
 
     try:
-        wait(up, LIMIT)
+        until(up)
         yield prefect_server.local(port)
     finally:
         processes.stop(process, 30)
@@ -213,7 +205,7 @@ def test_backup_and_restore_of_a_few_namespaces(
     kept = postgres.psql("select f.name, r.state_type from flow_run r join flow f on f.id = r.flow_id order by 1")
     assert kept.splitlines() == ["backup|COMPLETED", "restore|COMPLETED"]
     # The task runs come by events, a moment later.
-    wait(lambda: int(postgres.psql("select count(*) from task_run where state_type = 'COMPLETED'")) > 10, LIMIT)
+    until(lambda: int(postgres.psql("select count(*) from task_run where state_type = 'COMPLETED'")) > 10)
 
 
 @pytest.fixture(scope="module")
@@ -279,4 +271,4 @@ def test_the_vacuum_that_the_readme_names_removes_old_runs_and_keeps_young_ones(
         ask(server, "/flow_runs/", {"flow_id": flow, "name": name, "state": {"type": "COMPLETED"}})
     postgres.psql("update flow_run set end_time = now() where name in ('old', 'young')")
     postgres.psql("update flow_run set end_time = now() - interval '2 days' where name = 'old'")
-    wait(lambda: postgres.psql("select name from flow_run where name in ('old', 'young')") == "young", 90)
+    until(lambda: postgres.psql("select name from flow_run where name in ('old', 'young')") == "young", 90)

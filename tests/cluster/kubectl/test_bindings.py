@@ -1,7 +1,6 @@
 """The script that `kubeferry plan --kubectl` prints finds the new value of every address and uid, level after level."""
 
 import base64
-import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.kubectl import run_script
 from tests.support.limits import LIMIT
 
 A, B = "kubeferry-a", "kubeferry-b"
@@ -73,12 +73,6 @@ class Trip:
         return self.bench.get(kind, self.namespace, name, context=B)
 
 
-def run(script, tools):
-    env = {"PATH": str(tools), "KUBECONFIG": os.environ["KUBECONFIG"], "WAIT_SECONDS": str(LIMIT), "HOME": str(tools)}
-    argv = [shutil.which("bash"), str(script), B]
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
-
-
 def values(bench, namespace, context):
     """What a cluster handed out to the Deployment and the Services, and to itself."""
     pods = [each for each in bench.list("Pod", namespace, context) if each["metadata"]["name"].startswith("web-")]
@@ -119,7 +113,7 @@ def trip(bench, tmp_path_factory):
     store = bench.where["store"]
     argv = [COMMAND, "plan", saved.name, "--store", store, "--map", f"{source}={target}", "--kubectl", "--file", script]
     subprocess.run(argv, check=True, timeout=LIMIT)
-    done = run(script, tools)
+    done = run_script(script, tools)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return Trip(bench, target, old, values(bench, target, B), script, tools, done)
@@ -165,7 +159,7 @@ def test_each_value_is_looked_up_once(trip):
 
 
 def test_it_can_be_run_again(trip):
-    again = run(trip.script, trip.tools)
+    again = run_script(trip.script, trip.tools)
     assert (again.returncode, again.stderr) == (0, ""), again.stdout
     assert "== 0 created, " in again.stdout
     assert values(trip.bench, trip.namespace, B) == trip.new

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from tests.support.cli import COMMAND
+from tests.support.kubectl import run_script
 from tests.support.limits import LIMIT
 from tests.support.sample import remove_later
 
@@ -44,13 +45,6 @@ class Both:
     rewrites: list
 
 
-def run(script, folder):
-    """Run the script with nothing on its PATH but the tools that it may use."""
-    env = {"PATH": str(folder), "KUBECONFIG": os.environ["KUBECONFIG"], "WAIT_SECONDS": str(LIMIT), "HOME": str(folder)}
-    argv = [shutil.which("bash"), str(script), "kubeferry-b"]
-    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=LIMIT)
-
-
 @pytest.fixture(scope="module")
 def tools(sandbox_env, tmp_path_factory):  # noqa: ARG001 - it sets the environment
     """A folder with kubectl, and base64, with which values are written into Secrets."""
@@ -76,7 +70,7 @@ def both(sandbox_env, run_flow, tools, tmp_path_factory):
         subprocess.run(argv, check=True, timeout=LIMIT)
         with planned(RestoreOptions(backup=saved.name, map={namespace: scripts}, **where)) as made:
             rewrites = list(made.parts.rewrites)
-        done = run(path, tools)
+        done = run_script(path, tools)
         yield Both(saved, result, read(a, namespace), read(b, ours), read(b, scripts), path, done, rewrites)
     finally:
         for cluster, name in ((b, ours), (b, scripts), (a, namespace)):
@@ -154,7 +148,7 @@ def test_contents_are_those_of_kubeferrys_own_restore(both):
 
 
 def test_it_can_be_run_again_and_changes_nothing(both, tools, sandbox_env):
-    again = run(both.script, tools)
+    again = run_script(both.script, tools)
     assert (again.returncode, again.stderr) == (0, ""), again.stdout
     assert "== 0 created, " in again.stdout
     after = read(connect("kubeferry-b", str(sandbox_env.kubeconfig)), both.scripts.namespace)

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-import yaml
-from tests.support.accounts import until_allowed
+from tests.support.accounts import account, until_allowed
 from tests.support.bench import A, B
 from tests.support.limits import LIMIT
 
@@ -483,13 +482,12 @@ def test_the_cluster_wide_objects_of_an_operator_come_with_its_namespace(bench, 
     assert bench.get("Realm", "", ns, B)["spec"] == {"a": 1}
 
 
-def test_what_may_not_be_listed_is_a_loss_and_no_error(bench, kubectl, sandbox, tmp_path):
+def test_what_may_not_be_listed_is_a_loss_and_no_error(bench, tmp_path):
     """An account that may read its namespace, what a backup needs of the cluster, and nothing of others."""
     ns = bench.namespace("lone")
+    subject, reader = account(bench, ns, tmp_path)
     bench.make(
         f"""
-{{apiVersion: v1, kind: ServiceAccount, metadata: {{name: reader, namespace: {ns}}}}}
----
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {{name: {ns}}}
@@ -504,7 +502,7 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata: {{name: {ns}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: {ns}}}
-subjects: [{{kind: ServiceAccount, name: reader, namespace: {ns}}}]
+subjects: [{json.dumps(subject)}]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: Role
@@ -515,32 +513,13 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
 metadata: {{name: all, namespace: {ns}}}
 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: all}}
-subjects: [{{kind: ServiceAccount, name: reader, namespace: {ns}}}]
+subjects: [{json.dumps(subject)}]
 """
     )
-    config = as_account(kubectl, sandbox, tmp_path, ns, "reader")
-    for namespace in (ns, ""):
-        until_allowed(bench, "list", "Service", namespace, context="it", kubeconfig=str(config))
-    until_allowed(bench, "list", "Secret", ns, context="it", kubeconfig=str(config))
-    saved = bench.backup(ns, kubeconfig=str(config), context="")
+    for kind, namespace in (("Service", ns), ("Service", ""), ("Secret", ns)):
+        until_allowed(bench, "list", kind, namespace, **reader)
+    saved = bench.backup(ns, **reader)
     assert (saved.phase.value, saved.problems) == ("Completed", [])
     told = {each.object for each in saved.losses if each.code == "not-looked-at"}
     assert {"rolebindings.rbac.authorization.k8s.io of other namespaces", "apiservices.apiregistration.k8s.io"} <= told
     assert "validatingwebhookconfigurations.admissionregistration.k8s.io" in told
-
-
-def as_account(kubectl, sandbox, folder, ns, name):
-    """Return a kubeconfig with a token of a ServiceAccount of cluster A."""
-    config = yaml.safe_load(sandbox.kubeconfig.read_text())
-    (context,) = [each["context"] for each in config["contexts"] if each["name"] == A]
-    (cluster,) = [each for each in config["clusters"] if each["name"] == context["cluster"]]
-    user = {"name": "it", "user": {"token": kubectl(sandbox, "create", "token", name, "-n", ns).strip()}}
-    made = {"name": "it", "context": {"cluster": cluster["name"], "user": "it"}}
-    path = folder / "kubeconfig"
-    path.write_text(
-        yaml.safe_dump(
-            {"apiVersion": "v1", "kind": "Config", "clusters": [cluster], "users": [user], "contexts": [made]}
-            | {"current-context": "it"}
-        )
-    )
-    return path

@@ -237,8 +237,7 @@ def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench, tm
     bench.make(ROLE.format(ns=ns, subject=json.dumps(subject)), context=B)
     until_allowed(bench, "create", "Service", ns, **limited)
     bench.forget("CustomResourceDefinition", f"widgets.{group}")
-    limited["existing"] = "update"
-    assert refused(bench, saved, **limited) == [
+    assert refused(bench, saved, existing="update", **limited) == [
         f"not allowed to create bundles.kubeferry.io in namespace {ns}; --no-bundle does without",
         f"not allowed to create leases.coordination.k8s.io in namespace {ns}",
         f"not allowed to create widgets.{group} in namespace {ns}",
@@ -267,8 +266,8 @@ def test_every_missing_right_is_reported_and_with_all_of_them_it_works(bench, tm
     ]
     rules = bench.get("ClusterRole", "", ns, context=B)["rules"] + lacking
     bench.patch("ClusterRole", "", ns, {"rules": rules}, context=B)
-    until_allowed(bench, "patch", "ServiceAccount", ns, context=limited["context"], kubeconfig=limited["kubeconfig"])
-    result = bench.restore(saved, **limited)
+    until_allowed(bench, "patch", "ServiceAccount", ns, **limited)
+    result = bench.restore(saved, existing="update", **limited)
     assert (result.phase, result.counts["Widget." + group], result.cluster) == ("Completed", 1, limited["context"])
 
 
