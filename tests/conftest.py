@@ -139,7 +139,7 @@ def home():
 
 @pytest.fixture(scope="session")
 def alone():
-    """Hold this while a sandbox comes up: it picks ports on which nothing listens, as another one may do just then."""
+    """Hold this while a sandbox comes up: each uses both cores until it is there."""
     return FileLock(Path(os.environ[HOME]) / "up.lock")
 
 

@@ -3,7 +3,8 @@
 The first two clusters have IPv4 addresses, all others are dual-stack. No two clusters share an address range, so that
 a value that is restored by mistake stands out. Free ports are chosen once and kept, so that a restart changes no
 address. They are below the system's range for outgoing connections, since a port from that range could be in use
-whenever the sandbox is started again.
+whenever the sandbox is started again. A file in the cache folder names the ports of every sandbox of the user: a port
+on which nothing listens can belong to a sandbox that is stopped, or that is about to start.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import random
 import socket
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
 
 from kubeferry.deployments.sandbox import local
 from kubeferry.deployments.sandbox.local import SandboxError
+from kubeferry.tasks.ports.local import paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
 MOST = 26
@@ -90,15 +94,31 @@ TRIES = 200
 
 
 def assign(path: Path, names: Sequence[str]) -> dict[str, int]:
-    """Return a port for each of `names`: the one in the file `path`, else a free one, which is then stored there."""
-    known = {name: port for name, port in local.read_json(path).items() if isinstance(port, int)}
-    ports = {name: known[name] for name in names if name in known}
-    for name in names:
-        if name not in ports:
-            ports[name] = pick(taken=set(ports.values()))
-    if ports != known:
+    """Return a port for each of `names`: the one in the file `path`, else one that no other such file has.
+
+    What is chosen is stored in `path`, and belongs to it until `path` is deleted. Raises SandboxError when no port is
+    left.
+    """
+    known = _ports(local.read_json(path))
+    if set(known) == set(names):
+        return known
+    registry = paths.cache() / "ports.json"
+    registry.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(registry.with_suffix(".lock")):
+        known = _ports(local.read_json(path))  # again, since another process may have chosen meanwhile
+        every = {each: _ports(found) for each, found in local.read_json(registry).items() if Path(each).exists()}
+        others = {port for each, ports in every.items() if each != str(path) for port in ports.values()}
+        ports = {name: known[name] for name in names if name in known}
+        for name in names:
+            if name not in ports:
+                ports[name] = pick(taken={*others, *ports.values()})
         local.write_json(path, ports)
+        local.write_json(registry, every | {str(path): ports})
     return ports
+
+
+def _ports(found: Any) -> dict[str, int]:
+    return {name: port for name, port in found.items() if isinstance(port, int)} if isinstance(found, dict) else {}
 
 
 def pick(taken: set[int]) -> int:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -123,6 +124,41 @@ def test_ports_are_kept_and_repaired(tmp_path):
     assert network.assign(path, ["a", "b"]) == first
     path.write_text(json.dumps({"a": first["a"], "b": "x"}))
     assert network.assign(path, ["a", "b"])["a"] == first["a"]
+
+
+@pytest.fixture
+def few_ports(monkeypatch, tmp_path):
+    """There are only twelve ports, and a cache folder that knows of no sandbox."""
+    monkeypatch.setenv("KUBEFERRY_CACHE", str(tmp_path / "cache"))
+    # Below those from which the sandboxes of other workers take theirs meanwhile.
+    starts = range(19000, network.RANGE.start - 12, 12)
+    start = next(start for start in starts if all(map(network.free, range(start, start + 12))))
+    monkeypatch.setattr(network, "RANGE", range(start, start + 12))
+    return tmp_path / "sandboxes"
+
+
+def test_a_port_on_which_nothing_listens_yet_belongs_to_one_sandbox(few_ports):
+    """No program is started here: the ports of a sandbox that is stopped, or about to start, are not given again."""
+    first, second = few_ports / "first.json", few_ports / "second.json"
+    ports = [*network.assign(first, "abcdef").values(), *network.assign(second, "abcdef").values()]
+    assert sorted(ports) == list(network.RANGE)
+    with pytest.raises(SandboxError, match="no free port"):
+        network.assign(few_ports / "third.json", "a")
+    first.unlink()
+    assert set(network.assign(few_ports / "third.json", "abcdef").values()) == set(ports[:6])
+
+
+def test_ports_chosen_at_once_differ(few_ports):
+    with ThreadPoolExecutor(12) as pool:
+        chosen = list(pool.map(lambda name: network.assign(few_ports / name, ["a"])["a"], "abcdefghijkl"))
+    assert sorted(chosen) == list(network.RANGE)
+
+
+def test_a_spoiled_list_of_ports_is_made_again(few_ports, tmp_path):
+    network.assign(few_ports / "first.json", "abc")
+    (tmp_path / "cache" / "ports.json").write_text('{"/elsewhere": 7, "' + str(tmp_path) + '": {"a": "b"}}')
+    network.assign(few_ports / "second.json", "abc")
+    assert json.loads((tmp_path / "cache" / "ports.json").read_text())[str(few_ports / "second.json")]
 
 
 def test_a_port_in_use_is_not_free(port):
