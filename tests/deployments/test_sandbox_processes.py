@@ -8,6 +8,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.support.limits import until
 
 from kubeferry.deployments.sandbox import credentials, local, network, processes
 from kubeferry.deployments.sandbox.local import SandboxError
@@ -19,7 +20,7 @@ from kubeferry.deployments.sandbox.processes import Program
 def program(tmp_path):
     one = Program("sleeper", tmp_path / "place", ["/bin/sleep", "600"])
     yield one
-    for pid in processes.marked(one.mark):
+    for pid in processes.strays(one):
         processes.end(pid)
 
 
@@ -51,7 +52,8 @@ def test_a_process_outlives_nothing_it_should_not(program, port):
     """Started, it is found; killed from outside, it is gone at once, though it is still our zombie child."""
     processes.ensure(program, port, lambda: True)
     pid = processes.running(program.record)
-    assert list(processes.marked(program.mark)) == [pid]
+    # The kernel shows the environment of a process a moment after it has begun to run the program.
+    assert until(lambda: list(processes.marked(program.mark))) == [pid]
     assert os.getsid(pid) == pid
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
