@@ -104,16 +104,18 @@ def assign(path: Path, names: Sequence[str]) -> dict[str, int]:
         return known
     registry = paths.cache() / "ports.json"
     registry.parent.mkdir(parents=True, exist_ok=True)
+    # Not `locked`: the clusters of one `up` choose side by side, each for a moment, which is no wait to tell of.
     with FileLock(registry.with_suffix(".lock")):
         known = _ports(local.read_json(path))  # again, since another process may have chosen meanwhile
-        every = {each: _ports(found) for each, found in local.read_json(registry).items() if Path(each).exists()}
-        others = {port for each, ports in every.items() if each != str(path) for port in ports.values()}
         ports = {name: known[name] for name in names if name in known}
+        listed = local.read_json(registry).items()
+        others = {each: _ports(found) for each, found in listed if each != str(path) and Path(each).exists()}
+        taken = {port for other in others.values() for port in other.values()}
         for name in names:
             if name not in ports:
-                ports[name] = pick(taken={*others, *ports.values()})
+                ports[name] = pick(taken={*taken, *ports.values()})
         local.write_json(path, ports)
-        local.write_json(registry, every | {str(path): ports})
+        local.write_json(registry, others | {str(path): ports})
     return ports
 
 
