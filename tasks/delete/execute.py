@@ -7,6 +7,7 @@ references the garbage collector keeps them.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import ConflictError, NotFoundError
@@ -16,6 +17,7 @@ from kubeferry.tasks.core.kube.objects import owners_of
 from kubeferry.tasks.core.models.results import DeleteResult, Needed, ObjectToDelete
 from kubeferry.tasks.delete.gather import look, unread
 from kubeferry.tasks.delete.remove import Removal
+from kubeferry.tasks.ports.cluster.transport import retry_on_conflict
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.step import in_thread, step
 
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.kube.objects import Ref
     from kubeferry.tasks.delete.state import Deleting
-
-TRIES = 5
-"""Attempts to untie an object that others change meanwhile."""
 
 
 @step("{deleting}")
@@ -71,20 +70,21 @@ def _bundles(deleting: Deleting) -> Iterable[Member]:
 
 def _untie(deleting: Deleting, ref: Ref, owners: frozenset[str]) -> None:
     cluster, kind = deleting.guarded(), deleting.discovery.by_kind(ref.group, ref.kind)
-    for _ in range(TRIES):
+
+    def once() -> None:
         live = cluster.find(kind, ref.namespace, ref.name) if kind else None
         if kind is None or live is None or live["metadata"]["uid"] != deleting.facts.objects[ref].uid:
             return
         rest = [each for each in owners_of(live) if each["uid"] not in owners]
         seen = {"resourceVersion": live["metadata"]["resourceVersion"], "ownerReferences": rest}
-        try:
+        with suppress(NotFoundError):
             cluster.patch(kind, ref.namespace, ref.name, {"metadata": seen})
-        except NotFoundError:
-            return
-        except ConflictError:
-            continue
-        return
-    raise ConflictError(f"{ref} existed before and cannot be untied from its deleted owners: it changes all the time")
+
+    try:
+        retry_on_conflict(once)
+    except ConflictError as error:
+        why = "existed before and cannot be untied from its deleted owners: it changes all the time"
+        raise ConflictError(f"{ref} {why}") from error
 
 
 # --- the result

@@ -34,6 +34,7 @@ from kubeferry.tasks.core.plan.existing import (
     owners_lost,
 )
 from kubeferry.tasks.core.plan.reversal import digest
+from kubeferry.tasks.ports.cluster.transport import retry_on_conflict
 from kubeferry.tasks.restore.managers import create
 from kubeferry.tasks.restore.outcome import Outcome, done
 
@@ -170,9 +171,14 @@ def _update(
         stored = cluster.apply(kind, ref.namespace, obj, manager=manager)
         live = source.rules.without_dynamic(stored)
     except DuplicateKeysError:
-        patch = leftover(obj, live)
-        patch["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-        stored = cluster.patch(kind, ref.namespace, ref.name, patch, manager=manager)
+
+        def merge() -> Object:
+            found = source.rules.without_dynamic(cluster.get(kind, ref.namespace, ref.name))
+            patch = leftover(obj, found)
+            patch["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+            return cluster.patch(kind, ref.namespace, ref.name, patch, manager=manager)
+
+        stored = retry_on_conflict(merge)
         live = source.rules.without_dynamic(stored)
     except InvalidError as error:
         raise InvalidError(f"{error}; {advice(kind)}") from error
@@ -204,10 +210,11 @@ def _spare_claims(target: Target, transaction: Transaction, live: Object) -> Non
             named = ", ".join(sorted(claim["metadata"]["name"] for claim, _ in tied)[:3])
             raise ConflictError(f"{Ref.of(live)} would take claims along: {named}; --existing {ADVICE}")
         for claim, owner in tied:
-            if owner["kind"] == "StatefulSet" and get(owner, *RETENTION, "whenDeleted") == "Delete":
-                _keep_claims(target, transaction, owner)
-            else:
-                _untie(target, transaction, claim, owner)
+            with suppress(ConflictError):  # changed since it was listed: the next turn sees it as it is
+                if owner["kind"] == "StatefulSet" and get(owner, *RETENTION, "whenDeleted") == "Delete":
+                    _keep_claims(target, transaction, owner, Ref.of(live))
+                else:
+                    _untie(target, transaction, claim, owner, Ref.of(live))
         time.sleep(0.2)
 
 
@@ -234,16 +241,16 @@ def _owner(target: Target, claim: Object, reference: dict[str, Any]) -> Object |
     return found if found and found["metadata"]["uid"] == reference["uid"] else None
 
 
-def _keep_claims(target: Target, transaction: Transaction, owner: Object) -> None:
+def _keep_claims(target: Target, transaction: Transaction, owner: Object, recreated: Ref) -> None:
     ref = Ref.of(owner)
-    transaction.keep(ref, Intent.PATCH, owner)
+    transaction.keep(ref, Intent.PATCH, owner, recreated)
     patch = {"metadata": {"uid": owner["metadata"]["uid"]}, "spec": {RETENTION[1]: {"whenDeleted": "Retain"}}}
     target.cluster().patch(target.type_of(ref), ref.namespace, ref.name, patch, manager=transaction.changer)
 
 
-def _untie(target: Target, transaction: Transaction, claim: Object, owner: Object) -> None:
+def _untie(target: Target, transaction: Transaction, claim: Object, owner: Object, recreated: Ref) -> None:
     ref, meta = Ref.of(claim), claim["metadata"]
-    transaction.keep(ref, Intent.PATCH, claim)
+    transaction.keep(ref, Intent.PATCH, claim, recreated)
     others = [each for each in owners_of(claim) if each["uid"] != owner["metadata"]["uid"]]
     patch = {"metadata": {"resourceVersion": meta["resourceVersion"], "ownerReferences": others}}
     target.cluster().patch(target.type_of(ref), ref.namespace, ref.name, patch, manager=transaction.changer)

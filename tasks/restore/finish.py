@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import ForbiddenError, InvalidError, NotFoundError
+from kubeferry.tasks.core.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from kubeferry.tasks.core.formats.losses import LossCode
 from kubeferry.tasks.core.formats.target.managers import content_manager, status_manager
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -82,6 +82,6 @@ def _finalize(plan: Plan, target: Target, outcome: Outcome, ref: Ref) -> None:
     kind, manager = target.type_of_item(item), content_manager(item.links.managers)
     try:
         change_metadata(target.cluster(), kind, ref, more, manager)
-    except (InvalidError, ForbiddenError) as error:
+    except (InvalidError, ForbiddenError, ConflictError) as error:
         for each in missing:
             outcome.lose(ref, LossCode.FINALIZER_LEFT, f"{each}: {error}", path="/metadata/finalizers")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import ConflictError, NotFoundError
+from kubeferry.tasks.core.errors import ConflictError, DuplicateKeysError, NotFoundError
+from kubeferry.tasks.core.formats.records import Problem
 from kubeferry.tasks.core.formats.target.managers import applied, content_manager, given_back, is_entry, mark
 from kubeferry.tasks.core.kube.objects import Ref, field_managers, owners_of
+from kubeferry.tasks.core.plan.existing import content, replacement
 from kubeferry.tasks.ports.cluster.client import FIELD_MANAGER
-from kubeferry.tasks.ports.cluster.transport import THREADS
+from kubeferry.tasks.ports.cluster.transport import THREADS, retry_on_conflict
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.step import in_thread, step
@@ -24,9 +27,6 @@ if TYPE_CHECKING:
     from kubeferry.tasks.preflight.target import Target
     from kubeferry.tasks.restore.outcome import Outcome
     from kubeferry.tasks.restore.transaction import Transaction
-
-TRIES = 5
-"""How often metadata is written again that somebody changed between our look and our patch."""
 
 
 def create(cluster: Cluster, kind: ResourceType, obj: Object, manager: str, entries: Iterable[Entry] = ()) -> Object:
@@ -68,7 +68,11 @@ def _give_back(plan: Plan, target: Target, transaction: Transaction, outcome: Ou
         if ref not in transaction.made:
             previous = transaction.journal.previous(ref)
             entries = [each for each in field_managers(previous) if is_entry(each)] if previous else ()
-        write_back(target.cluster(), target.type_of_item(plan.items[ref]), ref, entries, uids)
+        try:
+            write_back(target.cluster(), target.type_of_item(plan.items[ref]), ref, entries, uids)
+        except ConflictError as error:
+            why = f"the restore stays the manager of fields that others applied: {error}"
+            outcome.problems.append(Problem(what=str(ref), why=why))
 
     for done, _ in enumerate(in_threads(one, refs, THREADS), start=1):
         progress.step("give back fields", done, len(refs))
@@ -91,13 +95,28 @@ def write_back(
     change_metadata(cluster, kind, ref, managers, content_manager(entries))
 
 
-def give_back_to(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
-    """Give an object, which has its previous content again, its previous field managers.
+def give_former(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
+    """Give an object its previous content again, and its previous field managers.
 
     Raises:
         ConflictError: somebody changes it all the time.
+        InvalidError: the server refuses the previous content.
         NotFoundError: it is gone.
     """
+    ref = Ref.of(previous)
+
+    def rest() -> None:
+        live = cluster.get(kind, ref.namespace, ref.name)
+        if content(live) != content(previous):
+            cluster.replace(kind, ref.namespace, replacement(previous, live))
+
+    with suppress(DuplicateKeysError):
+        cluster.apply(kind, ref.namespace, content(previous))
+    retry_on_conflict(rest)  # server-side apply leaves fields that another manager of ours has set
+    _give_back_to(cluster, kind, previous)
+
+
+def _give_back_to(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
     ref, entries = Ref.of(previous), field_managers(previous)
     if entries and not change_metadata(cluster, kind, ref, lambda _: {"managedFields": entries}):
         raise NotFoundError(f"{ref} is not there any more")
@@ -118,7 +137,8 @@ def change_metadata(
     Raises:
         ConflictError: somebody changes it all the time.
     """
-    for turn in range(TRIES):
+
+    def once() -> bool:
         live = cluster.find(kind, ref.namespace, ref.name)
         wanted = change(live) if live else None
         if live is None or wanted is None:
@@ -128,12 +148,9 @@ def change_metadata(
             cluster.patch(kind, ref.namespace, ref.name, {"metadata": meta}, manager=manager)
         except NotFoundError:
             return False
-        except ConflictError:
-            if turn == TRIES - 1:
-                raise
-        else:
-            return True
-    raise AssertionError("unreachable: the last attempt returns or raises")
+        return True
+
+    return retry_on_conflict(once)
 
 
 def _with_own(uids: Mapping[str, str], live: Object) -> dict[str, str]:

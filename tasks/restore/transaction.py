@@ -83,10 +83,16 @@ class Transaction:
         uid = self.bundle_of(ref)
         return maker(self.manager, uid) if uid else self.manager
 
-    def keep(self, ref: Ref, intent: Intent, live: Object) -> None:
-        """Keep what an object of others is before it is changed; what this restore made has no previous content."""
-        if ref not in self.made:
-            self.journal.keep(self._plan.level(ref), intent, ref, live)
+    def keep(self, ref: Ref, intent: Intent, live: Object, beside: Ref | None = None) -> None:
+        """Keep what an object of others is before it is changed; what this restore made has no previous content.
+
+        One that the backup does not have is kept at the level of the object `beside`, for whose sake it is changed.
+        """
+        if ref in self.made:
+            return
+        if beside:
+            self._plan.place(ref, self._plan.level(beside))
+        self.journal.keep(self._plan.level(ref), intent, ref, live)
 
     def did(self, ref: Ref, uid: str, action: Action, wrote: str = "") -> None:
         """Write down what was done with one object; `wrote` is the digest of what it has now, where it was changed."""

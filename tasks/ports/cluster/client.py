@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from kubeferry.tasks.ports.cluster import kubeconfig as kubeconfigs
 from kubeferry.tasks.ports.cluster.allowed import check_cluster
 from kubeferry.tasks.ports.cluster.credentials import Credentials, authority
 from kubeferry.tasks.ports.cluster.pages import Page, begun_again
-from kubeferry.tasks.ports.cluster.transport import Answer, Transport
+from kubeferry.tasks.ports.cluster.transport import Answer, Transport, retry_on_conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,9 +37,6 @@ AGGREGATED = f"{_AGGREGATED.format('v2')},{_AGGREGATED.format('v2beta1')},applic
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
-QUOTA_PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds before a create is sent again that a busy ResourceQuota refused."""
-
 APPLY_PATCH = "application/apply-patch+yaml"
 FIELD_MANAGER = "kubeferry"
 
@@ -215,20 +211,20 @@ class Cluster(Transport):
             UnavailableError: also for a 409 Conflict that does not pass. A new object cannot have changed: what did is
                 the ResourceQuota that admission counts it in (plugin/pkg/admission/resourcequota).
         """
-        for pause in (*QUOTA_PAUSES, None):
-            try:
-                answer = self.request(
-                    "POST",
-                    kind.path(namespace),
-                    query={"fieldManager": manager} | _asked(dry_run=dry_run),
-                    body=encoded(obj),
-                    subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
-                )
-                break
-            except ConflictError as error:
-                if pause is None:
-                    raise UnavailableError(str(error)) from error
-                time.sleep(pause)
+
+        def post() -> Answer:
+            return self.request(
+                "POST",
+                kind.path(namespace),
+                query={"fieldManager": manager} | _asked(dry_run=dry_run),
+                body=encoded(obj),
+                subject=_subject("create", kind, namespace, obj["metadata"].get("name", "")),
+            )
+
+        try:
+            answer = retry_on_conflict(post)
+        except ConflictError as error:
+            raise UnavailableError(str(error)) from error
         return self._noted(kind, answer), answer.retried
 
     def apply(

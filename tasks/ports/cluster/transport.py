@@ -6,6 +6,7 @@ after a lost answer may get AlreadyExists: the caller compares the objects befor
 
 from __future__ import annotations
 
+import time
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +17,7 @@ import orjson
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, MaxRetryError, ProxyError
 
-from kubeferry.tasks.core.errors import PermanentError, UnreachableError, UntrustedError
+from kubeferry.tasks.core.errors import ConflictError, PermanentError, UnreachableError, UntrustedError
 from kubeferry.tasks.core.kube.api_errors import SERVER_ERROR, api_error
 from kubeferry.tasks.core.kube.api_errors import retries as retries_after
 from kubeferry.tasks.core.ops.concurrency import REFUSALS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kubeferry.tasks.ports.cluster.credentials import Credentials, Session
 
 A = TypeVar("A", bound=Response)
+R = TypeVar("R")
 
 THREADS = 16
 """Threads of one step. The limiter bounds the concurrent requests of all steps to one API server."""
@@ -77,6 +79,28 @@ RETRY = Policy(
     raise_on_status=False,
 )
 """The retry policy of all HTTP to API servers: 0.4 to 10 s apart, or Retry-After up to 30 s."""
+
+CONFLICT_PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds before what a 409 Conflict refused is tried again: nine tries in six seconds.
+
+The controller of an object writes its status many times a second while its pods begin. client-go waits up to 0.3 s for
+that (DefaultBackoff in util/retry), which a busy API server needs for one request.
+"""
+
+
+def retry_on_conflict(attempt: Callable[[], R]) -> R:
+    """Return what `attempt` returns, which reads an object and writes it if nobody has changed it in between.
+
+    Raises:
+        ConflictError: somebody changes it each time.
+    """
+    for pause in CONFLICT_PAUSES:
+        try:
+            return attempt()
+        except ConflictError:
+            time.sleep(pause)
+    return attempt()
+
 
 UNAUTHORIZED = 401
 """The status of an answer after which credentials are renewed, once, and the request is sent again, once."""

@@ -8,7 +8,6 @@ has to prove that it is this restore's (core/plan/reversal.py).
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from kubeferry.tasks.core.errors import (
     AlreadyExistsError,
     ConflictError,
     DamagedError,
-    DuplicateKeysError,
     InvalidError,
     KubeferryError,
     NotFoundError,
@@ -28,7 +26,7 @@ from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.core.models.results import RollbackResult
-from kubeferry.tasks.core.plan.existing import content, replacement, to_create_again
+from kubeferry.tasks.core.plan.existing import content, to_create_again
 from kubeferry.tasks.core.plan.reversal import Mandate
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
 from kubeferry.tasks.ports.cluster.transport import THREADS
@@ -36,7 +34,7 @@ from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.records.restores import open_restore
 from kubeferry.tasks.restore.bundle import list_members
-from kubeferry.tasks.restore.managers import give_back_to
+from kubeferry.tasks.restore.managers import give_former
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -360,13 +358,7 @@ class Rollback:
         if content(live) == content(body):
             return ""
         try:
-            with suppress(DuplicateKeysError):
-                self.cluster.apply(kind, ref.namespace, content(body))
-            live = self.cluster.get(kind, ref.namespace, ref.name)
-            # Server-side apply leaves fields that another manager of ours has set: what is left over goes this way.
-            if content(live) != content(body):
-                self.cluster.replace(kind, ref.namespace, replacement(body, live))
-            give_back_to(self.cluster, kind, body)
+            give_former(self.cluster, kind, body)
         except (InvalidError, ConflictError, NotFoundError) as error:
             return f"cannot be given its former content: {error}"
         return ""

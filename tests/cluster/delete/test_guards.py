@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from tests.support.bench import B
 
-from kubeferry.tasks.core.errors import ExpiredError, PermanentError
+from kubeferry.tasks.core.errors import ConflictError, ExpiredError, PermanentError
 from kubeferry.tasks.core.formats.target.bundle import Member
 from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, holder_of, lease
 from kubeferry.tasks.core.kube.namespace_defaults import LEASE_NAME
@@ -18,7 +18,7 @@ from kubeferry.tasks.delete.gather import look
 from kubeferry.tasks.delete.in_use import in_use
 from kubeferry.tasks.delete.remove import Removal
 from kubeferry.tasks.delete.state import Deleting
-from kubeferry.tasks.ports.cluster import client
+from kubeferry.tasks.ports.cluster import client, transport
 from kubeferry.tasks.ports.cluster.leases import Hold
 from kubeferry.tasks.ports.local import clock
 
@@ -53,13 +53,13 @@ def config(bench, ns, named):
     return Member(1, Ref.of(made), made["metadata"]["uid"])
 
 
-def between(monkeypatch, port, method, act):
-    """Have somebody act once, right after `method` of the cluster has answered."""
+def between(monkeypatch, port, method, act, times=1):
+    """Have somebody act, right after `method` of the cluster has answered, the first `times` times."""
     real, done = getattr(port, method), []
 
     def answered(*args, **options):
         found = real(*args, **options)
-        if not done:
+        if len(done) < times:
             done.append(True)
             act()
         return found
@@ -102,6 +102,28 @@ def test_an_owner_that_somebody_gives_an_object_while_it_is_untied_stays(bench, 
     execute._untie(*tied)
     owners = bench.get("ConfigMap", ns, "kept", B)["metadata"]["ownerReferences"]
     assert (done, [each["name"] for each in owners]) == ([True], ["stays"])
+
+
+def test_what_others_write_seven_times_meanwhile_is_untied(bench, cluster, ns, tied, monkeypatch):
+    def write():
+        note = {"metadata": {"annotations": {"example.com/turn": str(len(done))}}}
+        bench.patch("ConfigMap", ns, "kept", note, B)
+
+    done = between(monkeypatch, cluster, "find", write, times=7)
+    execute._untie(*tied)
+    assert (len(done), bench.get("ConfigMap", ns, "kept", B)["metadata"].get("ownerReferences")) == (7, None)
+
+
+def test_what_others_write_all_the_time_is_named(bench, cluster, ns, tied, monkeypatch):
+    def write():
+        note = {"metadata": {"annotations": {"example.com/turn": str(len(done))}}}
+        bench.patch("ConfigMap", ns, "kept", note, B)
+
+    monkeypatch.setattr(transport, "CONFLICT_PAUSES", (0,) * 3)
+    done = between(monkeypatch, cluster, "find", write, times=100)
+    with pytest.raises(ConflictError, match=r"kept existed before and cannot be untied .*: it changes all the time$"):
+        execute._untie(*tied)
+    assert len(done) == 4
 
 
 def test_another_object_of_the_name_is_not_untied(bench, ns, tied):

@@ -32,7 +32,7 @@ from kubeferry.tasks.core.errors import (
     WebhookError,
 )
 from kubeferry.tasks.core.kube.resources import ResourceType
-from kubeferry.tasks.ports.cluster import client, transport
+from kubeferry.tasks.ports.cluster import transport
 from kubeferry.tasks.ports.cluster.cancellation import Cancellation
 from kubeferry.tasks.ports.cluster.client import PAGE, connect
 from kubeferry.tasks.ports.cluster.transport import RETRY, THREADS
@@ -562,7 +562,7 @@ def test_a_conflict_of_a_new_object_is_one_of_its_quota_and_passes(between, name
     broken, server = between
     body = {"kind": "Status", "code": 409, "reason": "Conflict", "message": 'resourcequotas "shop": modified'}
     conflict = (409, {}, json.dumps(body).encode())
-    monkeypatch.setattr(client, "QUOTA_PAUSES", (0, 0))
+    monkeypatch.setattr(transport, "CONFLICT_PAUSES", (0, 0))
     server.plan = [conflict] * 3
     with pytest.raises(UnavailableError, match="resourcequotas"):
         broken.create(CONFIGS, namespace, config("c1"))
@@ -570,6 +570,36 @@ def test_a_conflict_of_a_new_object_is_one_of_its_quota_and_passes(between, name
     assert broken.create(CONFIGS, namespace, config("c1"))[0]["metadata"]["name"] == "c1"
     with pytest.raises(AlreadyExistsError):
         broken.create(CONFIGS, namespace, config("c1"))
+
+
+def test_what_others_write_in_between_is_read_and_written_again_at_growing_pauses(monkeypatch):
+    """A Deployment's controller was seen to write five times within the time of five tries one after the other."""
+    pauses, answers = [], iter([ConflictError("changed")] * 7)
+    monkeypatch.setattr(transport.time, "sleep", pauses.append)
+
+    def attempt():
+        if error := next(answers, None):
+            raise error
+        return "written"
+
+    assert transport.retry_on_conflict(attempt) == "written"
+    assert len(pauses) == 7
+    assert pauses == sorted(pauses)
+    assert 1 < sum(pauses) < 10
+
+
+@pytest.mark.parametrize(("error", "tries"), [(ConflictError("changed"), 4), (AlreadyExistsError("is there"), 1)])
+def test_what_does_not_pass_is_raised(monkeypatch, error, tries):
+    monkeypatch.setattr(transport, "CONFLICT_PAUSES", (0,) * 3)
+    made = []
+
+    def attempt():
+        made.append(True)
+        raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        transport.retry_on_conflict(attempt)
+    assert len(made) == tries
 
 
 def test_a_connection_that_is_cut_is_opened_again(between, quick):  # noqa: ARG001 - no waiting
