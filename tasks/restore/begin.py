@@ -137,7 +137,8 @@ def _take_up(source: Source, plan: Plan, target: Target, transaction: Transactio
     transaction.hold = Hold(cluster, source.name)
     target.check = transaction.hold.check
     transaction.hold.take(there(cluster, (ref.name for ref in plan.namespaces)))
-    transaction.journal = Journal(stored.store, stored.keys, stored.segments, _seal(source), _spool(source))
+    seal, spool, earlier = _seal(source), _spool(source), stored.state.formers.keys()
+    transaction.journal = Journal(stored.store, stored.keys, stored.segments, seal, spool, earlier)
     transaction.journal.begin(str(me(source.name)))
     target.discovery = cluster.discover()
     recall(source, plan, target, transaction, outcome, stored)

@@ -22,7 +22,7 @@ from kubeferry.tasks.ports.archive import gzip
 from kubeferry.tasks.ports.local import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from kubeferry.tasks.core.formats.losses import Loss
     from kubeferry.tasks.core.jsondoc.edit import Object
@@ -55,15 +55,17 @@ class Journal:
         number: int,
         seal: Callable[[bytes], bytes] | None = None,
         spool: Spool | None = None,
+        earlier: Collection[Ref] = (),
     ) -> None:
         """Continue after segment `number` (0: a new journal).
 
         `seal` encrypts previous contents. `spool` keeps them for a rollback by this process, which needs neither a key
-        for them then, nor has to believe the store.
+        for them then, nor has to believe the store. `earlier` are the objects whose content an earlier process saved.
         """
         self._store, self.keys, self._number, self._seal = store, keys, number, seal
         self._spool = spool
         self._slots: dict[str, Slot] = {}
+        self._earlier = frozenset(map(str, earlier))
         self._condition = Condition()
         self._did: dict[tuple[int, str], dict[str, str]] = defaultdict(dict)
         self._wrote: dict[str, str] = {}
@@ -98,12 +100,15 @@ class Journal:
             )
 
     def keep(self, level: int, intent: Intent, ref: Ref, live: Object) -> None:
-        """Save the content of an object before it is changed; saved in the store when this returns."""
+        """Save the content of an object before it is changed; saved in the store when this returns.
+
+        The content before the first change is the one that a rollback gives back (`fold`).
+        """
         with self._condition:
             self._check()
             self._previous.append(_Previous(level, intent, ref, live))
             self.announced.add(str(ref))
-            if self._spool:
+            if self._spool and str(ref) not in self._slots and str(ref) not in self._earlier:
                 self._slots[str(ref)] = self._spool.append(orjson.dumps(live))
             self._wait(self._ticket())
 

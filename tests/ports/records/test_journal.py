@@ -1,6 +1,7 @@
 """The journal, written into a real folder."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import orjson
 import pytest
@@ -11,6 +12,7 @@ from kubeferry.tasks.core.formats.layout import RestoreKeys
 from kubeferry.tasks.core.formats.losses import Loss
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.ports.archive.encryption import opener
+from kubeferry.tasks.ports.archive.spool import Spool
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore, restores
@@ -70,6 +72,24 @@ def test_previous_contents_are_beside_it_and_not_in_it(store, journal):
     assert {(former.level, former.action) for former in found.state.formers.values()} >= {(0, "update"), (1, "merge")}
     for entry in store.list(KEYS.journal):
         assert b"marked" not in store.get(entry.key)
+
+
+def test_the_content_before_the_first_change_is_the_one_that_is_given_back(store, tmp_path):
+    """Also of the process that changed it twice, and of one that went on with a restore which had changed it."""
+    first, second = ({"metadata": {"name": "c1", "uid": "u1"}, "data": {"a": each}} for each in ("one", "two"))
+    with closing(Journal(store, KEYS, 0, spool=Spool(tmp_path / "spool"))) as journal:
+        journal.keep(1, "update", some(1), first)
+        journal.keep(1, "patch", some(1), second)
+        assert journal.previous(some(1)) == first
+    found = open_restore(store, "r")
+    with closing(
+        Journal(store, KEYS, found.segments, spool=Spool(tmp_path / "more"), earlier=found.state.formers)
+    ) as journal:
+        journal.keep(1, "patch", some(1), second)
+        journal.keep(1, "patch", some(2), second)
+        assert (journal.previous(some(1)), journal.previous(some(2))) == (None, second)
+    again = open_restore(store, "r")
+    assert again.former(again.state.formers[some(1)], opener([])) == first
 
 
 def test_two_processes_cannot_go_on_with_one_restore(store, journal):
