@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from kubeferry.tasks.core.formats.journal import DEFINITIONS, NAMESPACES
+from kubeferry.tasks.core.formats.links import owner_ref
 from kubeferry.tasks.core.graph.order import Order
 from kubeferry.tasks.core.kube.resources import defined
 from kubeferry.tasks.core.needs.annotations import NOTHING, Hints
@@ -196,6 +197,7 @@ class Plan:
         wants = {target: {user for user in users if user not in refs} for target, users in self.wants.items()}
         self.wants = {target: users for target, users in wants.items() if users}
         self.__dict__.pop("level_of", None)
+        self.__dict__.pop("owned", None)
 
     def level(self, ref: Ref) -> int:
         """Return the level that an object is written in; namespaces and CRDs come before level 1."""
@@ -207,6 +209,16 @@ class Plan:
         first = dict.fromkeys(self.namespaces, NAMESPACES) | dict.fromkeys(self.definitions, DEFINITIONS)
         later = ((ref, number) for number, level in enumerate(self.order.levels, start=1) for ref in level)
         return first | dict(later)
+
+    @cached_property
+    def owned(self) -> dict[Ref, list[Ref]]:
+        """Owner → the objects that name it, but for those that their controller makes again."""
+        found: dict[Ref, list[Ref]] = {}
+        for ref, item in self.items.items():
+            for owner in item.links.owners if ref not in self.adopters else ():
+                for namespace in {ref.namespace, ""}:
+                    found.setdefault(owner_ref(owner, namespace), []).append(ref)
+        return found
 
     def place(self, ref: Ref, level: int) -> None:
         """Give what is not in the plan a level of its own."""

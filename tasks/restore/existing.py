@@ -101,6 +101,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - all that a restore is made of
             transaction.keep(ref, Intent.RECREATE, live)
             if Existing.RECREATE is not mode_of(target.type_of(Ref(*CLAIM, ref.namespace, "")), source.options):
                 _spare_claims(target, transaction, live)
+            _keep_owned(target, transaction, plan, live)
             with suppress(NotFoundError):  # gone already: by our own first try, whose answer was lost, or by others
                 cluster.delete(kind, ref.namespace, ref.name, uid=uid)
             obj, decision = _free(transaction, obj, decision)
@@ -192,6 +193,19 @@ def _update(
         more = differing(obj, live)
     told = replace(decision, why=f"{decision.why}; stays: {named(more)}{why}") if more else decision
     return told, digest(stored)
+
+
+def _keep_owned(target: Target, transaction: Transaction, plan: Plan, live: Object) -> None:
+    """Keep the objects of the plan that the garbage collector takes with their owner: an undo gives them back."""
+    todo, seen, cluster = [live], {Ref.of(live)}, target.cluster()
+    while todo:
+        owner = todo.pop()
+        for ref in [each for each in plan.owned.get(Ref.of(owner), ()) if each not in seen]:
+            found = cluster.find(target.type_of(ref), ref.namespace, ref.name)
+            if found and owner["metadata"]["uid"] in {each["uid"] for each in owners_of(found)}:
+                transaction.keep(ref, Intent.LINK, found, beside=Ref.of(live))
+                todo.append(found)
+                seen.add(ref)
 
 
 def _spare_claims(target: Target, transaction: Transaction, live: Object) -> None:

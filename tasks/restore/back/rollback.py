@@ -33,6 +33,7 @@ from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.restore.back.owners import Owners
 from kubeferry.tasks.restore.bundle import list_members
 from kubeferry.tasks.restore.managers import give_former
 from kubeferry.tasks.step import in_thread, step
@@ -192,6 +193,7 @@ class Rollback:
         self.done = _Done()
         self._taken: set[Ref] = set()
         """What this run deleted."""
+        self._owners = Owners(cluster, self.discovery)
 
     @property
     def journal(self) -> Journal:
@@ -280,6 +282,7 @@ class Rollback:
             removal.run([each for each in members if each.level == level])
             self._restore(level, formers.get(level, []))
             progress.step(title, len(self.done.deleted) + len(self.done.restored), len(members) + len(seen.formers))
+        self._relink(dict(seen.formers))
         self.done.left += removal.removed.left
         self.done.notes += removal.removed.forced
         return self.done
@@ -292,13 +295,17 @@ class Rollback:
     # --- former contents
 
     def _restore(self, level: int, formers: list[tuple[Ref, Previous]]) -> None:
-        back = [
-            ref
-            for ref in in_threads(lambda each: self._try(*each), sorted(formers, key=lambda each: each[0]), THREADS)
-            if ref
-        ]
+        tried = in_threads(lambda each: self._try(*each), sorted(formers, key=lambda each: each[0]), THREADS)
+        back = [ref for ref in tried if ref and ref not in self._owners.apart]
         self.done.restored += back
         self.journal.undid(Action.RESTORED, level, {str(ref): "" for ref in back})
+
+    def _relink(self, formers: dict[Ref, Previous]) -> None:
+        for ref, why in self._owners.relink():
+            self.done.left += _problems(ref, why)
+            if not why:
+                self.done.restored.append(ref)
+                self.journal.undid(Action.RESTORED, formers[ref].level, {str(ref): ""})
 
     def _try(self, ref: Ref, former: Previous) -> Ref | None:
         """Give one object its former content; return it, or note why that cannot be."""
@@ -353,10 +360,11 @@ class Rollback:
         why = self._refusal(ref, former, live, body)
         if why:
             return why
+        if live is not None and content(live) == content(body):
+            return ""
+        body = self._owners.without_gone(body)
         if live is None:
             return self._again(ref, kind, body)
-        if content(live) == content(body):
-            return ""
         try:
             give_former(self.cluster, kind, body)
         except (InvalidError, ConflictError, NotFoundError) as error:
@@ -383,8 +391,9 @@ class Rollback:
 
     def _again(self, ref: Ref, kind: ResourceType, body: Object) -> str:
         try:
-            self.cluster.create(kind, ref.namespace, to_create_again(body))
+            created, _ = self.cluster.create(kind, ref.namespace, to_create_again(body))
         except AlreadyExistsError:
             return "another object has that name now"
+        self._owners.made_again(body, created)
         self.done.notes.append(Problem(what=str(ref), why="was made again: it has a new uid"))
         return ""
