@@ -12,30 +12,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubeferry.tasks.core.errors import (
-    AlreadyExistsError,
-    ConflictError,
-    DamagedError,
-    InvalidError,
     KubeferryError,
-    NotFoundError,
 )
 from kubeferry.tasks.core.formats.journal import Previous, made_by
-from kubeferry.tasks.core.formats.records import Action, Intent, Problem
+from kubeferry.tasks.core.formats.records import Action, Problem
 from kubeferry.tasks.core.formats.target.bundle import BUNDLES
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
 from kubeferry.tasks.core.kube.objects import Ref
 from kubeferry.tasks.core.models.options import OnFailure
 from kubeferry.tasks.core.models.results import RollbackResult
-from kubeferry.tasks.core.plan.existing import content, to_create_again
 from kubeferry.tasks.core.plan.reversal import Mandate
 from kubeferry.tasks.delete.remove import SECONDS, Member, Removal
 from kubeferry.tasks.ports.cluster.transport import THREADS
 from kubeferry.tasks.ports.local import progress
 from kubeferry.tasks.ports.local.threads import in_threads
 from kubeferry.tasks.ports.records.restores import open_restore
+from kubeferry.tasks.restore.back.formers import Formers
 from kubeferry.tasks.restore.back.owners import Owners
 from kubeferry.tasks.restore.bundle import list_members
-from kubeferry.tasks.restore.managers import give_former
 from kubeferry.tasks.step import in_thread, step
 
 if TYPE_CHECKING:
@@ -43,7 +37,7 @@ if TYPE_CHECKING:
 
     from kubeferry.tasks.core.formats.journal import State
     from kubeferry.tasks.core.jsondoc.edit import Object
-    from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
+    from kubeferry.tasks.core.kube.resources import Discovery
     from kubeferry.tasks.plan.state import Plan, Source
     from kubeferry.tasks.ports.archive.encryption import Opener
     from kubeferry.tasks.ports.cluster.client import Cluster
@@ -55,9 +49,6 @@ if TYPE_CHECKING:
 
 FEW = 20
 """Up to this many objects of a kind in a namespace are read one by one."""
-
-AGAIN = (Intent.RECREATE, Intent.LINK)
-"""Actions by which the former object was deleted, or may have been: it is created again, under a new uid."""
 
 
 @dataclass
@@ -191,9 +182,18 @@ class Rollback:
             frozenset(stored.header.elsewhere),
         )
         self.done = _Done()
-        self._taken: set[Ref] = set()
-        """What this run deleted."""
         self._owners = Owners(cluster, self.discovery)
+        self._formers = Formers(
+            stored,
+            cluster,
+            self.discovery,
+            self.mandate,
+            opener,
+            self._owners,
+            journal,
+            asked.allow_plain,
+            notes=self.done.notes,
+        )
 
     @property
     def journal(self) -> Journal:
@@ -289,7 +289,7 @@ class Rollback:
 
     def _deleted(self, level: int, gone: list[Member]) -> None:
         self.done.deleted += [each.ref for each in gone]
-        self._taken.update(each.ref for each in gone)
+        self._formers.taken.update(each.ref for each in gone)
         self.journal.undid(Action.DELETED, level, {str(each.ref): each.uid for each in gone})
 
     # --- former contents
@@ -310,7 +310,7 @@ class Rollback:
     def _try(self, ref: Ref, former: Previous) -> Ref | None:
         """Give one object its former content; return it, or note why that cannot be."""
         try:
-            why = self._give_back(ref, former)
+            why = self._formers.give_back(ref, former)
         except KubeferryError as error:
             why = str(error)
         if why:
@@ -320,80 +320,10 @@ class Rollback:
     def preview(self) -> Reverting:
         """Return what would be reverted, and what would be left; nothing is changed."""
         seen = self.look()
-        self._taken.update(each.ref for each in seen.members)
-        found = in_threads(lambda each: (each, self._why_not_back(*each)), seen.formers, THREADS)
+        self._formers.taken.update(each.ref for each in seen.members)
+        found = in_threads(lambda each: (each, self._formers.why_not(*each)), seen.formers, THREADS)
         formers, left = list[tuple[Ref, Previous]](), list(seen.left)
         for each, why in found:
             left += _problems(each[0], why)
             formers += [] if why else [each]
         return Reverting(seen.members, formers, left)
-
-    def _why_not_back(self, ref: Ref, former: Previous) -> str:
-        try:
-            body = self._former(ref, former)
-            kind = self._kind(ref, body)
-            live = self.cluster.find(kind, ref.namespace, ref.name) if kind and ref not in self._taken else None
-            return self._refusal(ref, former, live, body)
-        except KubeferryError as error:
-            return str(error)
-
-    def _refusal(self, ref: Ref, former: Previous, live: Object | None, body: Object) -> str:
-        """Return why an object may not get its former content, "" if it may."""
-        if live is None:
-            if former.action not in AGAIN:
-                return "was deleted by somebody since"
-            if not (self.mandate.may_make_again(ref) or ref in self._taken):
-                return "is not there, and nothing proves that the restore removed it: say --force to create it again"
-            return ""
-        if live["metadata"]["uid"] != former.uid:
-            return "another object has that name now"
-        if content(live) == content(body):
-            return ""
-        return self.mandate.why_not(ref, live, self.state.wrote.get(ref, ""), body)
-
-    def _give_back(self, ref: Ref, former: Previous) -> str:
-        body = self._former(ref, former)
-        kind = self._kind(ref, body)
-        if kind is None:
-            return "its kind is not served any more"
-        live = self.cluster.find(kind, ref.namespace, ref.name)
-        why = self._refusal(ref, former, live, body)
-        if why:
-            return why
-        if live is not None and content(live) == content(body):
-            return ""
-        body = self._owners.without_gone(body)
-        if live is None:
-            return self._again(ref, kind, body)
-        try:
-            give_former(self.cluster, kind, body)
-        except (InvalidError, ConflictError, NotFoundError) as error:
-            return f"cannot be given its former content: {error}"
-        return ""
-
-    def _former(self, ref: Ref, former: Previous) -> Object:
-        """Return the former content of an object, from this process's own copy if it has one.
-
-        Raises:
-            DamagedError: the store has none of it.
-        """
-        mine = self._journal.previous(ref) if self._journal else None
-        body = mine or self.stored.former(former, self.opener, allow_plain=self.asked.allow_plain)
-        if Ref.of(body) != ref:
-            raise DamagedError("what was kept of it was changed in the store")
-        return body
-
-    def _kind(self, ref: Ref, body: Object) -> ResourceType | None:
-        """Return the type of an object in the version in which its former content was read."""
-        kind, version = self.discovery.by_kind(ref.group, ref.kind), str(body["apiVersion"]).rpartition("/")[2]
-        served = self.discovery.versions.get((ref.group, ref.kind), ())
-        return self.discovery.in_version(kind, version) if kind and version in served else kind
-
-    def _again(self, ref: Ref, kind: ResourceType, body: Object) -> str:
-        try:
-            created, _ = self.cluster.create(kind, ref.namespace, to_create_again(body))
-        except AlreadyExistsError:
-            return "another object has that name now"
-        self._owners.made_again(body, created)
-        self.done.notes.append(Problem(what=str(ref), why="was made again: it has a new uid"))
-        return ""
