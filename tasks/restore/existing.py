@@ -224,7 +224,7 @@ def _spare_claims(target: Target, transaction: Transaction, live: Object) -> Non
             named = ", ".join(sorted(claim["metadata"]["name"] for claim, _ in tied)[:3])
             raise ConflictError(f"{Ref.of(live)} would take claims along: {named}; --existing {ADVICE}")
         for claim, owner in tied:
-            with suppress(ConflictError):  # changed since it was listed: the next turn sees it as it is
+            with suppress(ConflictError, NotFoundError):  # changed since it was listed: the next turn looks again
                 if owner["kind"] == "StatefulSet" and get(owner, *RETENTION, "whenDeleted") == "Delete":
                     _keep_claims(target, transaction, owner, Ref.of(live))
                 else:
@@ -278,15 +278,26 @@ def _follow(
     Returns:
         What was done, its uid, and the digest of what it has now, if it is the same object.
     """
-    ref, owners = Ref.of(obj), {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
+    cluster, ref = target.cluster(), Ref.of(obj)
+    owners = {"metadata": {"uid": uid, "ownerReferences": obj["metadata"]["ownerReferences"]}}
+
+    def link() -> Object | None:
+        try:
+            found = cluster.patch(kind, ref.namespace, ref.name, owners, manager=transaction.changer)
+        except NotFoundError:
+            return None
+        except ConflictError:  # somebody writes it, or it is another object
+            live = cluster.find(kind, ref.namespace, ref.name)
+            if live and live["metadata"]["uid"] == uid:
+                raise
+            return None
+        return None if found["metadata"].get("deletionTimestamp") else found
+
+    found = retry_on_conflict(link)
+    if found:
+        return Decision(Action.LINKED, "to its owner, which was re-created"), uid, digest(found)
     gone = Decision(Action.RECREATED, "the garbage collector took it with its former owner")
-    try:
-        found = target.cluster().patch(kind, ref.namespace, ref.name, owners, manager=transaction.changer)
-    except (NotFoundError, ConflictError):
-        return gone, str(recreate(target, transaction, kind, obj)["metadata"]["uid"]), ""
-    if found["metadata"].get("deletionTimestamp"):
-        return gone, str(recreate(target, transaction, kind, obj)["metadata"]["uid"]), ""
-    return Decision(Action.LINKED, "to its owner, which was re-created"), uid, digest(found)
+    return gone, str(recreate(target, transaction, kind, obj)["metadata"]["uid"]), ""
 
 
 def recreate(

@@ -8,6 +8,7 @@ from kubeferry.tasks.core.errors import ConflictError, KubeferryError
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
 from kubeferry.tasks.core.models.options import RestoreOptions
 from kubeferry.tasks.diff.compare import compared
+from kubeferry.tasks.ports.cluster.client import Cluster
 from kubeferry.tasks.preflight.lookup import follow
 from kubeferry.tasks.restore import bundle
 from kubeferry.tasks.restore import existing as existing_objects
@@ -126,6 +127,29 @@ def test_another_object_of_the_name_is_not_linked_to_an_owner_that_was_recreated
     with steps.restore(backup, map={old: ns}, existing="recreate") as restoring, pytest.raises(KubeferryError):
         do(existing_objects._follow, restoring, bench.kind("ConfigMap", context=B), obj, looked_at["metadata"]["uid"])
     assert owners_of(bench.get("ConfigMap", ns, "a", B)) == []
+
+
+def test_an_object_that_others_write_is_linked_and_not_taken_for_one_that_is_gone(steps, bench, some, monkeypatch):
+    """The API server gives up a patch after five others got in between."""
+    old, backup = some
+    ns = bench.namespace("some", B)
+    made, boss = (bench.make(CONFIG.format(each, 1), ns, B)[0] for each in ("a", "boss"))
+    link = {"apiVersion": "v1", "kind": "ConfigMap", "name": "boss", "uid": boss["metadata"]["uid"]}
+    obj = made | {"metadata": {"name": "a", "namespace": ns, "ownerReferences": [link]}}
+    patch, refused = Cluster.patch, []
+
+    def busy(self, *args, **options):
+        if len(refused) < 7:
+            refused.append(args)
+            raise ConflictError("it was written five times meanwhile")
+        return patch(self, *args, **options)
+
+    with steps.restore(backup, map={old: ns}, existing="recreate") as restoring:
+        monkeypatch.setattr(Cluster, "patch", busy)
+        kind, uid = bench.kind("ConfigMap", context=B), made["metadata"]["uid"]
+        decision, stays, _ = do(existing_objects._follow, restoring, kind, obj, uid)
+    assert (decision.action, stays, len(refused)) == ("linked", uid, 7)
+    assert [each["uid"] for each in owners_of(bench.get("ConfigMap", ns, "a", B))] == [link["uid"]]
 
 
 # --- lists
