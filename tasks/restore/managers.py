@@ -95,30 +95,28 @@ def write_back(
     change_metadata(cluster, kind, ref, managers, content_manager(entries))
 
 
-def give_former(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
-    """Give an object its previous content again, and its previous field managers.
+def give_former(cluster: Cluster, kind: ResourceType, previous: Object, uid: str) -> None:
+    """Give the object with a uid its previous content again, and its previous field managers.
 
     Raises:
-        ConflictError: somebody changes it all the time.
+        ConflictError: somebody changes it all the time, or it is another object.
         InvalidError: the server refuses the previous content.
         NotFoundError: it is gone.
     """
-    ref = Ref.of(previous)
+    ref, wanted = Ref.of(previous), content(previous)
 
     def rest() -> None:
         live = cluster.get(kind, ref.namespace, ref.name)
-        if content(live) != content(previous):
+        if live["metadata"]["uid"] != uid:
+            raise NotFoundError(f"{ref} is another object now")
+        if content(live) != wanted:
             cluster.replace(kind, ref.namespace, replacement(previous, live))
 
     with suppress(DuplicateKeysError):
-        cluster.apply(kind, ref.namespace, content(previous))
+        cluster.apply(kind, ref.namespace, wanted | {"metadata": wanted["metadata"] | {"uid": uid}})
     retry_on_conflict(rest)  # server-side apply leaves fields that another manager of ours has set
-    _give_back_to(cluster, kind, previous)
-
-
-def _give_back_to(cluster: Cluster, kind: ResourceType, previous: Object) -> None:
-    ref, entries = Ref.of(previous), field_managers(previous)
-    if entries and not change_metadata(cluster, kind, ref, lambda _: {"managedFields": entries}):
+    entries = field_managers(previous)
+    if entries and not change_metadata(cluster, kind, ref, lambda _: {"uid": uid, "managedFields": entries}):
         raise NotFoundError(f"{ref} is not there any more")
 
 

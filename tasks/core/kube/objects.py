@@ -99,6 +99,12 @@ def owners_of(obj: Object) -> list[dict[str, Any]]:
     return obj["metadata"].get("ownerReferences") or []
 
 
+def is_owner(value: Any) -> bool:
+    """Return whether a value is an ownerReference: a map with all that one must have (OwnerReference v1 meta)."""
+    must = ("apiVersion", "kind", "name", "uid")
+    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in must)
+
+
 def field_managers(obj: Object) -> list[dict[str, Any]]:
     """Return the managedFields of `obj`, [] if it has none; what is no map there is left out."""
     return [each for each in obj["metadata"].get("managedFields") or () if isinstance(each, dict)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from kubeferry.tasks.core.errors import (
     NotFoundError,
 )
 from kubeferry.tasks.core.formats.records import Intent, Problem
-from kubeferry.tasks.core.kube.objects import Ref
+from kubeferry.tasks.core.kube.objects import Ref, is_owner, owners_of
 from kubeferry.tasks.core.plan.existing import content, to_create_again
+from kubeferry.tasks.delete.remove import SECONDS
 from kubeferry.tasks.restore.managers import give_former
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Formers:
     """The journal of the process that changed them, which has contents of its own."""
     allow_plain: bool = True
     """Whether to give back what was kept in the clear, although there are keys."""
+    seconds: int = SECONDS
+    """How long what is to be made again may take to go."""
     taken: set[Ref] = field(default_factory=set)
     """What this run deleted."""
     notes: list[Problem] = field(default_factory=list)
@@ -72,9 +76,10 @@ class Formers:
             return ""
         if live["metadata"]["uid"] != former.uid:
             return "another object has that name now"
-        if content(live) == content(body):
-            return ""
-        return self.mandate.why_not(ref, live, self.stored.state.wrote.get(ref, ""), body)
+        if "deletionTimestamp" in live["metadata"] and former.action not in AGAIN:
+            return "is being deleted"
+        same = content(live) == content(body)
+        return "" if same else self.mandate.why_not(ref, live, self.stored.state.wrote.get(ref, ""), body)
 
     def give_back(self, ref: Ref, former: Previous) -> str:
         """Give one object its former content; return why that cannot be, "" if it has it.
@@ -86,20 +91,41 @@ class Formers:
         kind = self._kind(ref, body)
         if kind is None:
             return "its kind is not served any more"
-        live = self.cluster.find(kind, ref.namespace, ref.name)
+        live = self._settled(kind, ref, former)
         why = self._refusal(ref, former, live, body)
         if why:
             return why
-        if live is not None and content(live) == content(body):
-            return ""
-        body = self.owners.without_gone(body)
         if live is None:
             return self._again(ref, kind, body)
+        given = self.owners.without_gone(body)
         try:
-            give_former(self.cluster, kind, body)
+            if content(live) != content(body):
+                give_former(self.cluster, kind, given, former.uid)
+            elif given is not body:
+                self.owners.untie(kind, body, given)
         except (InvalidError, ConflictError, NotFoundError) as error:
+            if former.action in AGAIN and self._settled(kind, ref, former) is None:
+                return self.give_back(ref, former)  # the garbage collector was faster
             return f"cannot be given its former content: {error}"
+        self.owners.came_back(body, given, former.uid)
         return ""
+
+    def _settled(self, kind: ResourceType, ref: Ref, former: Previous) -> Object | None:
+        """Return a live object; one that is to be made again is waited for while it goes.
+
+        Raises:
+            ConflictError: it does not go.
+        """
+        limit = time.monotonic() + self.seconds
+        while True:
+            live = self.cluster.find(kind, ref.namespace, ref.name)
+            meta = live["metadata"] if live else {}
+            goes = meta.get("uid") == former.uid and "deletionTimestamp" in meta and former.action in AGAIN
+            if not goes:
+                return live
+            if time.monotonic() > limit:
+                raise ConflictError(f"is being deleted and is still there after {self.seconds} s: see its finalizers")
+            time.sleep(0.2)
 
     def _former(self, ref: Ref, former: Previous) -> Object:
         """Return the former content of an object, from this process's own copy if it has one.
@@ -109,7 +135,7 @@ class Formers:
         """
         mine = self.journal.previous(ref) if self.journal else None
         body = mine or self.stored.former(former, self.opener, allow_plain=self.allow_plain)
-        if Ref.of(body) != ref:
+        if Ref.of(body) != ref or not all(map(is_owner, owners_of(body))):
             raise DamagedError("what was kept of it was changed in the store")
         return body
 
@@ -120,10 +146,11 @@ class Formers:
         return self.discovery.in_version(kind, version) if kind and version in served else kind
 
     def _again(self, ref: Ref, kind: ResourceType, body: Object) -> str:
+        given = self.owners.without_gone(body)
         try:
-            created, _ = self.cluster.create(kind, ref.namespace, to_create_again(body))
+            created, _ = self.cluster.create(kind, ref.namespace, to_create_again(given))
         except AlreadyExistsError:
             return "another object has that name now"
-        self.owners.made_again(body, created)
+        self.owners.came_back(body, given, str(created["metadata"]["uid"]))
         self.notes.append(Problem(what=str(ref), why="was made again: it has a new uid"))
         return ""

@@ -10,17 +10,27 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kubeferry.tasks.core.errors import ForbiddenError, KubeferryError
+from kubeferry.tasks.core.errors import ForbiddenError, KubeferryError, NotFoundError
 from kubeferry.tasks.core.jsondoc.edit import group_of
 from kubeferry.tasks.core.kube.objects import Ref, owners_of
-from kubeferry.tasks.ports.cluster.transport import retry_on_conflict
+from kubeferry.tasks.restore.managers import change_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from kubeferry.tasks.core.jsondoc.edit import Object
     from kubeferry.tasks.core.kube.resources import Discovery, ResourceType
     from kubeferry.tasks.ports.cluster.client import Cluster
+
+    _Owners = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Apart:
+    """What came back without an owner: its whole former content, and its uid."""
+
+    former: Object
+    uid: str
 
 
 @dataclass
@@ -29,59 +39,78 @@ class Owners:
 
     cluster: Cluster
     discovery: Discovery
-    apart: dict[Ref, Object] = field(default_factory=dict)
-    """Objects that came back without an owner, each with its whole former content."""
+    _apart: dict[Ref, _Apart] = field(default_factory=dict)
     _again: dict[str, str] = field(default_factory=dict)
-    """Former uid → uid of what was made again."""
+    """Former uid → uid of what came back."""
 
     def without_gone(self, former: Object) -> Object:
-        """Return a former content without the owners that are not there."""
+        """Return a former content without the owners that are not there; the same object if all are."""
         owners = owners_of(former)
         kept = [each for each in owners if self._is_there(former, each)]
         if len(kept) == len(owners):
             return former
-        self.apart[Ref.of(former)] = former
         meta = {key: value for key, value in former["metadata"].items() if key != "ownerReferences"}
         return former | {"metadata": meta | ({"ownerReferences": kept} if kept else {})}
 
-    def made_again(self, former: Object, created: Object) -> None:
-        """Note the new uid of what was made again."""
-        self._again[str(former["metadata"]["uid"])] = str(created["metadata"]["uid"])
+    def untie(self, kind: ResourceType, former: Object, given: Object) -> None:
+        """Take the owners that `given` has no more from an object that has its former content otherwise.
+
+        Raises:
+            ConflictError: somebody changes it all the time.
+            NotFoundError: it is gone, or on its way out.
+        """
+        ref, kept = Ref.of(former), owners_of(given)
+        gone = {each["uid"] for each in owners_of(former) if each not in kept}
+        if not self._change(kind, ref, former["metadata"]["uid"], lambda owners: _without(owners, gone)):
+            raise NotFoundError(f"{ref} is not there any more")
+
+    def came_back(self, former: Object, given: Object, uid: str) -> None:
+        """Note what came back, with which uid, and whether without owners."""
+        self._again[str(former["metadata"]["uid"])] = uid
+        if given is not former:
+            self._apart[Ref.of(former)] = _Apart(former, uid)
+
+    def awaited(self, ref: Ref) -> bool:
+        """Return whether an object came back without an owner, and is to be linked."""
+        return ref in self._apart
 
     def relink(self) -> Iterator[tuple[Ref, str]]:
         """Link each object that came back without an owner; yield it and why it stays without one, "" if linked."""
-        for ref, former in sorted(self.apart.items()):
-            kind = self.discovery.by_kind(ref.group, ref.kind)
+        for ref, apart in sorted(self._apart.items(), key=lambda each: each[0]):
             wanted, missing = list[dict[str, Any]](), list[str]()
-            for each in owners_of(former):
+            for each in owners_of(apart.former):
                 uid = self._again.get(each["uid"])
-                if uid or self._is_there(former, each):
+                if uid or self._is_there(apart.former, each):
                     wanted.append(each | {"uid": uid or each["uid"]})
                 else:
                     missing.append(f"{each['kind']} {each['name']}")
             try:
-                there = kind is not None and self._link(kind, ref, wanted)
+                there = self._link(ref, apart.uid, wanted)
             except KubeferryError as error:
                 yield ref, f"is there again without its owners: {error}"
                 continue
             lost = f"is there again without its owner {', '.join(missing)}" if missing else ""
             yield ref, lost if there else "was deleted meanwhile"
 
-    def _link(self, kind: ResourceType, ref: Ref, wanted: list[dict[str, Any]]) -> bool:
+    def _link(self, ref: Ref, uid: str, wanted: list[dict[str, Any]]) -> bool:
         """Give an object owners beside those that it has; return whether it is there."""
+        kind, uids = self.discovery.by_kind(ref.group, ref.kind), {each["uid"] for each in wanted}
+        return kind is not None and self._change(kind, ref, uid, lambda owners: [*wanted, *_without(owners, uids)])
 
-        def once() -> bool:
-            live = self.cluster.find(kind, ref.namespace, ref.name)
-            if live is None or live["metadata"].get("deletionTimestamp"):
-                return False
-            uids = {each["uid"] for each in wanted}
-            owners = [*wanted, *(each for each in owners_of(live) if each["uid"] not in uids)]
-            if owners != owners_of(live):
-                seen = {key: live["metadata"][key] for key in ("uid", "resourceVersion")}
-                self.cluster.patch(kind, ref.namespace, ref.name, {"metadata": seen | {"ownerReferences": owners}})
-            return True
+    def _change(self, kind: ResourceType, ref: Ref, uid: str, change: Callable[[_Owners], _Owners]) -> bool:
+        """Change the owners of an object; return whether it is there."""
 
-        return retry_on_conflict(once)
+        def metadata(live: Object) -> Object | None:
+            owners = change(owners_of(live))
+            mine = live["metadata"]["uid"] == uid and "deletionTimestamp" not in live["metadata"]
+            if not mine:
+                raise NotFoundError(f"{ref} is another object now, or is being deleted")
+            return {"uid": uid, "ownerReferences": owners} if owners != owners_of(live) else None
+
+        try:
+            return change_metadata(self.cluster, kind, ref, metadata)
+        except NotFoundError:
+            return False
 
     def _is_there(self, obj: Object, owner: dict[str, Any]) -> bool:
         """Return whether an owner is there; one that cannot be read is taken to be, since an undo did not delete it."""
@@ -95,3 +124,7 @@ class Owners:
         except ForbiddenError:
             return True
         return live is not None and live["metadata"]["uid"] == owner["uid"]
+
+
+def _without(owners: _Owners, uids: Collection[str]) -> _Owners:
+    return [each for each in owners if each["uid"] not in uids]

@@ -192,6 +192,7 @@ class Rollback:
             self._owners,
             journal,
             asked.allow_plain,
+            asked.seconds,
             notes=self.done.notes,
         )
 
@@ -296,7 +297,7 @@ class Rollback:
 
     def _restore(self, level: int, formers: list[tuple[Ref, Previous]]) -> None:
         tried = in_threads(lambda each: self._try(*each), sorted(formers, key=lambda each: each[0]), THREADS)
-        back = [ref for ref in tried if ref and ref not in self._owners.apart]
+        back = [ref for ref in tried if ref and not self._owners.awaited(ref)]
         self.done.restored += back
         self.journal.undid(Action.RESTORED, level, {str(ref): "" for ref in back})
 

@@ -4,11 +4,12 @@ The journals are written by hand, as a restore leaves them that was killed at th
 """
 
 from datetime import timedelta
+from threading import Timer
 
 import pytest
 from tests.support.bench import B, name
 
-from kubeferry.tasks.core.errors import PermanentError
+from kubeferry.tasks.core.errors import InvalidError, PermanentError
 from kubeferry.tasks.core.formats.journal import Header, Target, changer
 from kubeferry.tasks.core.formats.layout import RestoreKeys
 from kubeferry.tasks.core.formats.target.lease import LEASES, Holder, lease
@@ -17,6 +18,7 @@ from kubeferry.tasks.core.models.options import UndoOptions
 from kubeferry.tasks.core.plan.existing import content
 from kubeferry.tasks.core.plan.reversal import digest
 from kubeferry.tasks.ports.cluster.cached import cluster_uid
+from kubeferry.tasks.ports.cluster.client import Cluster
 from kubeferry.tasks.ports.local import clock
 from kubeferry.tasks.ports.records.journal import Journal
 from kubeferry.tasks.ports.records.restores import open_restore
@@ -267,3 +269,131 @@ def test_the_lease_of_a_killed_restore_goes_where_it_had_no_time_to_write_anythi
     result, _ = journalled.undo()
     assert result.phase == "Completed"
     assert cluster.find(LEASES, journalled.ns, left["metadata"]["name"]) is None
+
+
+# --- owners that are gone, and what goes with them
+
+
+@pytest.fixture
+def child(bench, journalled):
+    """Make an owner and its child; return how the child was before its owner was deleted."""
+    uid = journalled.make("owner", "before", "someone")
+    journalled.make("child", "before", "someone")
+    tie = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": uid}
+    return bench.patch("ConfigMap", journalled.ns, "child", {"metadata": {"ownerReferences": [tie]}}, B)
+
+
+def test_a_child_comes_back_also_when_the_garbage_collector_is_about_to_take_it(bench, journalled, child, monkeypatch):
+    """The restore re-creates its owner and fails at once: now the child is there, and a moment later it is not."""
+    journalled.journal.keep(2, "link", journalled.ref("child"), child)
+    journalled.journal.keep(1, "recreate", journalled.ref("owner"), journalled.live("owner"))
+    find = Cluster.find
+
+    def late(self, kind, namespace, named):
+        found = find(self, kind, namespace, named)
+        if named == "child":
+            monkeypatch.setattr(Cluster, "find", find)
+            bench.delete("ConfigMap", journalled.ns, "owner", B)
+        return found
+
+    monkeypatch.setattr(Cluster, "find", late)
+    result, left = journalled.undo(force=True)
+    assert (result.phase, left) == ("Completed", {})
+    bench.collected(B)
+    now, owner = journalled.live("child"), journalled.live("owner")
+    assert (now["data"], now["metadata"].get("deletionTimestamp")) == ({"a": "before"}, None)
+    assert [each["uid"] for each in now["metadata"]["ownerReferences"]] == [owner["metadata"]["uid"]]
+
+
+def test_a_child_whose_owner_does_not_come_back_stays_without_it_and_that_is_said(bench, journalled, child):
+    journalled.journal.keep(1, "link", journalled.ref("child"), child)
+    bench.delete("ConfigMap", journalled.ns, "owner", B)
+    result, left = journalled.undo(force=True)
+    assert (result.phase, left) == ("Partial", {"child": "is there again without its owner ConfigMap owner"})
+    bench.collected(B)
+    now = journalled.live("child")
+    assert (now["data"], now["metadata"].get("ownerReferences")) == ({"a": "before"}, None)
+
+
+def test_a_child_that_is_refused_is_left_with_one_reason_and_nothing_of_its_name_gets_its_owner(
+    bench, journalled, child, monkeypatch
+):
+    journalled.journal.keep(2, "link", journalled.ref("child"), child)
+    journalled.journal.keep(1, "recreate", journalled.ref("owner"), journalled.live("owner"))
+    for named in ("child", "owner"):
+        bench.delete("ConfigMap", journalled.ns, named, B)
+    create = Cluster.create
+
+    def refuse(self, kind, namespace, obj, **options):
+        if obj["metadata"]["name"] == "child":
+            monkeypatch.setattr(Cluster, "create", create)
+            journalled.make("child", "new one", "someone")
+            raise InvalidError("no more of these")
+        return create(self, kind, namespace, obj, **options)
+
+    monkeypatch.setattr(Cluster, "create", refuse)
+    result, left = journalled.undo(force=True)
+    assert [(each.what.rpartition("/")[2], each.why) for each in result.taken_back.left] == [
+        ("child", "no more of these")
+    ]
+    assert (left, result.taken_back.restored) == ({"child": "no more of these"}, 1)
+    now = journalled.live("child")
+    assert (now["data"], now["metadata"].get("ownerReferences")) == ({"a": "new one"}, None)
+    assert [ref.name for ref in journalled.stored().state.formers] == ["child"]
+
+
+def going(journalled, named, value="before"):
+    """Make an object that is being deleted, which its finalizer holds; return how it was."""
+    journalled.make(named, value, "someone")
+    held = {"metadata": {"finalizers": ["example.com/held"]}}
+    before = journalled.bench.patch("ConfigMap", journalled.ns, named, held, B)
+    kind = journalled.bench.kind("ConfigMap", context=B)
+    journalled.bench.clusters[B].delete(kind, journalled.ns, named, uid=before["metadata"]["uid"])
+    return before
+
+
+def test_what_is_on_its_way_out_is_made_again_when_it_is_gone(bench, journalled):
+    journalled.journal.keep(1, "link", journalled.ref("child"), going(journalled, "child"))
+    free = {"metadata": {"finalizers": None}}
+    timer = Timer(1, bench.patch, ("ConfigMap", journalled.ns, "child", free, B))
+    timer.start()
+    result, left = journalled.undo(force=True)
+    timer.join()
+    assert (result.phase, left, result.taken_back.restored) == ("Completed", {}, 1)
+    now = journalled.live("child")
+    assert (now["data"], now["metadata"].get("deletionTimestamp")) == ({"a": "before"}, None)
+
+
+@pytest.mark.parametrize("action", ["link", "update"])
+def test_what_is_on_its_way_out_and_stays_is_reported(journalled, action):
+    journalled.journal.keep(1, action, journalled.ref("child"), going(journalled, "child"))
+    result, left = journalled.undo(wait_seconds=1, force=True)
+    assert (result.phase, list(left), result.taken_back.restored) == ("Partial", ["child"], 0)
+    assert left["child"].startswith("is being deleted")
+
+
+def test_another_object_that_gets_in_between_is_not_given_the_former_content(bench, journalled, monkeypatch):
+    journalled.make("settings", "before", "someone")
+    journalled.changed("settings")
+    apply = Cluster.apply
+
+    def late(self, kind, namespace, obj, **options):
+        if obj["metadata"]["name"] == "settings":
+            bench.delete("ConfigMap", journalled.ns, "settings", B)
+            journalled.make("settings", "new one", "someone")
+        return apply(self, kind, namespace, obj, **options)
+
+    monkeypatch.setattr(Cluster, "apply", late)
+    result, left = journalled.undo()
+    assert (result.phase, list(left)) == ("Partial", ["settings"])
+    assert left["settings"].startswith("cannot be given its former content: ")
+    assert journalled.live("settings")["data"] == {"a": "new one"}
+
+
+def test_owners_that_a_store_made_up_are_refused(journalled):
+    journalled.make("settings", "before", "someone")
+    live = journalled.live("settings")
+    bad = live["metadata"] | {"ownerReferences": [{"kind": "ConfigMap", "name": 1}]}
+    journalled.journal.keep(1, "link", journalled.ref("settings"), live | {"metadata": bad})
+    result, left = journalled.undo(force=True)
+    assert (result.phase, left) == ("Partial", {"settings": "what was kept of it was changed in the store"})
