@@ -41,8 +41,8 @@ DAYS_OF_MONTH = 31
 DAY_FIELDS = (2, 4)
 """Fields in which `?` is `*`."""
 
-FARTHEST = 366 * 8
-"""Days to look back: two 29ths of February may be eight years apart."""
+FARTHEST = 366 * 40
+"""Days to look back: a 29th of February that is a Sunday may come 40 years after the one before (1880 and 1920)."""
 
 
 @dataclass(frozen=True)
@@ -178,11 +178,13 @@ def _before(cron: Cron, now: datetime, zone: tzinfo, *, forward: bool) -> dateti
 
 def _on(cron: Cron, day: date, now: datetime, zone: tzinfo, *, forward: bool) -> datetime | None:
     """Return the latest time of a day that is due at `now` or before."""
+    if not cron.on(day):
+        return None
     local, found = now.astimezone(zone).replace(tzinfo=None), None
     times = (
         (hour, minute) for hour in sorted(cron.hours, reverse=True) for minute in sorted(cron.minutes, reverse=True)
     )
-    for hour, minute in times if cron.on(day) else ():
+    for hour, minute in times:
         wall = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - a wall time
         if wall > local + MOVED:
             continue

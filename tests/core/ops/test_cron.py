@@ -41,6 +41,20 @@ def test_both_days_have_to_fit_where_one_is_not_enough():
     assert due("0 0 1,15 * mon", day_or=False) == datetime(2026, 6, 15, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("cron", "now", "expected"),
+    [
+        ("0 0 4 1 sun", "2026-01-03", "2015-01-04"),
+        ("0 0 4 1 sun", "2026-01-05", "2026-01-04"),
+        ("0 0 29 2 sun", "2026-11-28", "2004-02-29"),
+        ("0 0 29 2 sun", "2128-02-28", "2088-02-29"),
+    ],
+)
+def test_days_that_both_fit_may_be_many_years_apart(cron, now, expected):
+    then, found = (datetime.fromisoformat(each).replace(tzinfo=UTC) for each in (now, expected))
+    assert due(cron, then, day_or=False) == found
+
+
 def test_a_time_zone_counts():
     assert due("0 2 * * *", zone="Europe/Berlin") == datetime(2026, 11, 28, 1, tzinfo=UTC)
     summer = datetime(2026, 7, 1, 12, tzinfo=UTC)
