@@ -122,17 +122,23 @@ def shown(use: Use, value: str) -> str:
 def _rewritten(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
     """Return the new text of a string, or GONE, and the changes that were made."""
     kept = [each for each in changes if each.new is not Absent.KEEP]
-    text, made = leaf.text, list[_Change]()
+    made, written = list[_Change](), dict[str, str]()
     for inner in applied(leaf):
         after, some = _in_text(inner, [each for each in kept if each.use.layers[:2] == ("json", "base64")])
         made += some
         if after is GONE:
             return GONE, made  # this is kubectl's copy of the object, which is useless without the string
         if after != inner.text:
-            text = text.replace(f'"{inner.written(inner.text)}"', f'"{inner.written(after)}"')
+            written[f'"{inner.written(inner.text)}"'] = f'"{inner.written(after)}"'
+    text = _at_once(leaf.text, written)
     outer = [each for each in kept if each.use.layers[:2] != ("json", "base64")]
     after, some = _in_text(Leaf(leaf.at, text, leaf.encoded), outer)
     return after, [*made, *some]
+
+
+def _at_once(text: str, written: dict[str, str]) -> str:
+    """Return a text with some parts replaced in a single pass: what is written for one may be another."""
+    return re.sub("|".join(map(re.escape, written)), lambda match: written[match[0]], text) if written else text
 
 
 def _in_text(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:

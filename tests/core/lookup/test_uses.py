@@ -191,6 +191,20 @@ def test_a_value_from_a_secret_is_not_shown():
     assert (rewrite.old, rewrite.new) == ("$X", "(hidden)")
 
 
+def test_addresses_that_swap_places_are_swapped_in_kubectls_copy_of_a_secret_too():
+    """The new text of one key is the old text of another."""
+    one, two = ("10.1.1.1", "10.1.1.2")
+    data, swapped = (
+        {key: base64.b64encode(value.encode()).decode() for key, value in (("a", first), ("b", second))}
+        for first, second in ((one, two), (two, one))
+    )
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c", "namespace": "shop"}, "data": data}
+    obj = secret | {"metadata": secret["metadata"] | {"annotations": {LAST_APPLIED: json.dumps(secret)}}}
+    there, _ = substitute(obj, scan(obj, indexed([one, two])), lambda use: {one: two, two: one}[use.value])
+    assert there["data"] == swapped
+    assert json.loads(there["metadata"]["annotations"][LAST_APPLIED]) == secret | {"data": swapped}
+
+
 # --- properties
 
 V4 = st.tuples(*[st.integers(1, 40)] * 4).map(lambda parts: "10.{}.{}.{}".format(*parts[1:]))
