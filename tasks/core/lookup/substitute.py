@@ -122,23 +122,33 @@ def shown(use: Use, value: str) -> str:
 def _rewritten(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:
     """Return the new text of a string, or GONE, and the changes that were made."""
     kept = [each for each in changes if each.new is not Absent.KEEP]
-    made, written = list[_Change](), dict[str, str]()
+    made, written = list[_Change](), dict[tuple[str, str], str]()
     for inner in applied(leaf):
         after, some = _in_text(inner, [each for each in kept if each.use.layers[:2] == ("json", "base64")])
         made += some
         if after is GONE:
             return GONE, made  # this is kubectl's copy of the object, which is useless without the string
         if after != inner.text:
-            written[f'"{inner.written(inner.text)}"'] = f'"{inner.written(after)}"'
+            written[str(inner.at[-1]), inner.written(inner.text)] = inner.written(after)
     text = _at_once(leaf.text, written)
     outer = [each for each in kept if each.use.layers[:2] != ("json", "base64")]
     after, some = _in_text(Leaf(leaf.at, text, leaf.encoded), outer)
     return after, [*made, *some]
 
 
-def _at_once(text: str, written: dict[str, str]) -> str:
-    """Return a text with some parts replaced in a single pass: what is written for one may be another."""
-    return re.sub("|".join(map(re.escape, written)), lambda match: written[match[0]], text) if written else text
+def _at_once(text: str, written: dict[tuple[str, str], str]) -> str:
+    """Return a JSON text with the values of some keys replaced in a single pass: the new one of a key may be another's.
+
+    A key of a Secret needs no escapes (kubernetes.io: Secrets, constraints on names and data), nor does base64.
+    """
+    if not written:
+        return text
+    keys, values = ("|".join(map(re.escape, {each[place] for each in written})) for place in (0, 1))
+    return re.sub(
+        rf'"({keys})"(\s*:\s*)"({values})"',
+        lambda found: f'"{found[1]}"{found[2]}"{written.get((found[1], found[3]), found[3])}"',
+        text,
+    )
 
 
 def _in_text(leaf: Leaf, changes: list[_Change]) -> tuple[Any, list[_Change]]:

@@ -205,6 +205,16 @@ def test_addresses_that_swap_places_are_swapped_in_kubectls_copy_of_a_secret_too
     assert json.loads(there["metadata"]["annotations"][LAST_APPLIED]) == secret | {"data": swapped}
 
 
+def test_kubectls_copy_of_a_secret_changes_where_the_secret_changes():
+    """An address under `version` is a version; another key has the same text."""
+    data = {key: base64.b64encode(IP.encode()).decode() for key in ("a", "version")}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "c", "namespace": "shop"}, "data": data}
+    obj = secret | {"metadata": secret["metadata"] | {"annotations": {LAST_APPLIED: json.dumps(secret)}}}
+    there, _ = substitute(obj, scan(obj, one()), lambda _: "10.9.9.9")
+    assert there["data"] == data | {"a": base64.b64encode(b"10.9.9.9").decode()}
+    assert json.loads(there["metadata"]["annotations"][LAST_APPLIED])["data"] == there["data"]
+
+
 # --- properties
 
 V4 = st.tuples(*[st.integers(1, 40)] * 4).map(lambda parts: "10.{}.{}.{}".format(*parts[1:]))
