@@ -19,7 +19,7 @@ from kubeferry.tasks.core.formats.losses import LossCode
 from kubeferry.tasks.core.formats.records import Action, Intent
 from kubeferry.tasks.core.jsondoc.edit import get, group_of
 from kubeferry.tasks.core.kube.kinds import NAMESPACE
-from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.kube.objects import Ref, owners_of, with_owners
 from kubeferry.tasks.core.models.options import Existing
 from kubeferry.tasks.core.needs.ownership import CLAIM
 from kubeferry.tasks.core.plan.existing import (
@@ -133,10 +133,9 @@ def _free(transaction: Transaction, obj: Object, decision: Decision) -> tuple[Ob
     kept = linkable(transaction, Ref.of(obj), owners)
     if len(kept) == len(owners):
         return obj, decision
-    meta = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
     new = ", ".join(f"{each['kind']} {each['name']}" for each in owners if each not in kept)
     why = f"{decision.why}; not linked to {new}, which this restore created"
-    return obj | {"metadata": meta | ({"ownerReferences": kept} if kept else {})}, replace(decision, why=why)
+    return with_owners(obj, kept), replace(decision, why=why)
 
 
 def linkable(transaction: Transaction, ref: Ref, owners: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -99,6 +99,12 @@ def owners_of(obj: Object) -> list[dict[str, Any]]:
     return obj["metadata"].get("ownerReferences") or []
 
 
+def with_owners(obj: Object, owners: list[dict[str, Any]]) -> Object:
+    """Return `obj` with these ownerReferences and no others; without the field if there are none."""
+    meta = {key: value for key, value in obj["metadata"].items() if key != "ownerReferences"}
+    return obj | {"metadata": meta | ({"ownerReferences": owners} if owners else {})}
+
+
 def is_owner(value: Any) -> bool:
     """Return whether a value is an ownerReference: a map with all that one must have (OwnerReference v1 meta)."""
     must = ("apiVersion", "kind", "name", "uid")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubeferry.tasks.core.errors import ForbiddenError, KubeferryError, NotFoundError
 from kubeferry.tasks.core.jsondoc.edit import group_of
-from kubeferry.tasks.core.kube.objects import Ref, owners_of
+from kubeferry.tasks.core.kube.objects import Ref, owners_of, with_owners
 from kubeferry.tasks.restore.managers import change_metadata
 
 if TYPE_CHECKING:
@@ -25,21 +25,14 @@ if TYPE_CHECKING:
     _Owners = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Apart:
-    """What came back without an owner: its whole former content, and its uid."""
-
-    former: Object
-    uid: str
-
-
 @dataclass
 class Owners:
     """What is known of owners while a restore is reverted; safe for use by many threads."""
 
     cluster: Cluster
     discovery: Discovery
-    _apart: dict[Ref, _Apart] = field(default_factory=dict)
+    _apart: dict[Ref, Object] = field(default_factory=dict)
+    """What came back without an owner, each with its whole former content."""
     _again: dict[str, str] = field(default_factory=dict)
     """Former uid → uid of what came back."""
 
@@ -49,8 +42,7 @@ class Owners:
         kept = [each for each in owners if self._is_there(former, each)]
         if len(kept) == len(owners):
             return former
-        meta = {key: value for key, value in former["metadata"].items() if key != "ownerReferences"}
-        return former | {"metadata": meta | ({"ownerReferences": kept} if kept else {})}
+        return with_owners(former, kept)
 
     def untie(self, kind: ResourceType, former: Object, given: Object) -> None:
         """Take the owners that `given` has no more from an object that has its former content otherwise.
@@ -68,7 +60,7 @@ class Owners:
         """Note what came back, with which uid, and whether without owners."""
         self._again[str(former["metadata"]["uid"])] = uid
         if given is not former:
-            self._apart[Ref.of(former)] = _Apart(former, uid)
+            self._apart[Ref.of(former)] = former
 
     def awaited(self, ref: Ref) -> bool:
         """Return whether an object came back without an owner, and is to be linked."""
@@ -76,16 +68,16 @@ class Owners:
 
     def relink(self) -> Iterator[tuple[Ref, str]]:
         """Link each object that came back without an owner; yield it and why it stays without one, "" if linked."""
-        for ref, apart in sorted(self._apart.items(), key=lambda each: each[0]):
+        for ref, former in sorted(self._apart.items(), key=lambda each: each[0]):
             wanted, missing = list[dict[str, Any]](), list[str]()
-            for each in owners_of(apart.former):
+            for each in owners_of(former):
                 uid = self._again.get(each["uid"])
-                if uid or self._is_there(apart.former, each):
+                if uid or self._is_there(former, each):
                     wanted.append(each | {"uid": uid or each["uid"]})
                 else:
                     missing.append(f"{each['kind']} {each['name']}")
             try:
-                there = self._link(ref, apart.uid, wanted)
+                there = self._link(ref, self._again[former["metadata"]["uid"]], wanted)
             except KubeferryError as error:
                 yield ref, f"is there again without its owners: {error}"
                 continue

@@ -11,9 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubeferry.tasks.core.errors import (
-    KubeferryError,
-)
+from kubeferry.tasks.core.errors import KubeferryError
 from kubeferry.tasks.core.formats.journal import Previous, made_by
 from kubeferry.tasks.core.formats.records import Action, Problem
 from kubeferry.tasks.core.formats.target.bundle import BUNDLES
